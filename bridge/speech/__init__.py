@@ -1,0 +1,1 @@
+"""The speech core: wire audio -> denoiser -> voice activity -> recogniser."""

@@ -1,0 +1,211 @@
+"""The one vocabulary of all wires: what a peer tells us (events) and what we ask of it (commands).
+
+A wire is a class with `receive(message) -> events` and `send(command) -> messages`. It does no I/O and
+owns no clock, so it is tested on literals and replayed from recordings.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+
+class Encoding(StrEnum):
+    """How one audio sample is written on a wire."""
+
+    MULAW = "mulaw"  # G.711 mu-law, 1 byte
+    ALAW = "alaw"  # G.711 A-law, 1 byte
+    L16 = "l16"  # signed 16 bit, little-endian
+    FLOAT32 = "float32"  # IEEE 754 single, little-endian, [-1, 1]
+
+    @property
+    def sample_bytes(self) -> int:
+        return {"mulaw": 1, "alaw": 1, "l16": 2, "float32": 4}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFormat:
+    """Mono audio on a wire."""
+
+    encoding: Encoding
+    sample_rate: int
+    """Hertz."""
+
+    def duration_ms(self, payload: bytes) -> int:
+        """Whole milliseconds of audio in `payload`, rounded down."""
+        return len(payload) * 1000 // (self.encoding.sample_bytes * self.sample_rate)
+
+
+# ---------------------------------------------------------------- events: what the peer tells us
+
+
+@dataclass(frozen=True, slots=True)
+class RecognitionOptions:
+    """What a client may ask of the recogniser for its session; the defaults are the original protocol's."""
+
+    context: str = ""
+    """Words that bias recognition: names, products, jargon."""
+    language: str | None = None
+    """English name of the language ("Hindi"); None lets the engine decide."""
+    unfixed_chunk_num: int = 4
+    """Chunks of an utterance that are decoded without a prefix."""
+    unfixed_token_num: int = 5
+    """Pieces taken back from the end of a hypothesis before it becomes the next prefix."""
+    chunk_size_sec: float = 1.0
+    """Seconds of new audio between partials."""
+    partials: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """The peer is ready; comes once, before any Media."""
+
+    call_id: str
+    format: AudioFormat
+    """Audio in both directions."""
+    caller: str = ""
+    callee: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    options: RecognitionOptions | None = None
+    """Set by wires whose clients configure recognition themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Caller audio. Contiguous: each begins where the one before it ended."""
+
+    payload: bytes
+    at_ms: int
+    """Media time of its first sample: milliseconds since the call began."""
+    concealed: bool = False
+    """True for silence that stands for audio lost on the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dtmf:
+    digit: str
+    """One of 0-9 * # A-D."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """Everything sent before the mark of this name has been played, or was cleared."""
+
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finalize:
+    """The client wants the final of what is pending, now, even an empty one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A message that broke the rules but not the call: counted, answered where the wire can, and dropped."""
+
+    message: str
+    """Names the field, its value and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    reason: str
+
+
+Event = CallStarted | Media | Dtmf | Played | Finalize | Malformed | CallEnded
+
+# ---------------------------------------------------------------- commands: what we ask of the peer
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Bot audio in the format of CallStarted; whole samples."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Ask to be told (Played) when all audio sent before it has been played."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """Throw away bot audio that has not been played yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hangup:
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendDtmf:
+    digits: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """A transcript for peers that want text."""
+
+    text: str
+    language: str
+    """English name, "" when nothing was recognised."""
+    final: bool
+    timestamp: float
+    """Unix time, seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something the peer should know; the session goes on."""
+
+    message: str
+
+
+Command = Play | Mark | Clear | Hangup | Transfer | SendDtmf | Transcript | Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a wire can do; the session asks this and never which carrier it is."""
+
+    audio_out: bool = False
+    clear: bool = False
+    mark: bool = False
+    hangup: bool = False
+    transfer: bool = False
+    dtmf_out: bool = False
+    transcripts: bool = False
+    send_ahead_ms: int = 0
+    """Bot audio that may lie at the far side unplayed."""
+
+
+class WireProtocol(Protocol):
+    """One wire format, one instance a call."""
+
+    capabilities: Capabilities
+
+    def open(self) -> Sequence[str | bytes]:
+        """Return what we say first, before the peer has spoken."""
+
+    def receive(self, message: str | bytes, /) -> Sequence[Event]:
+        """Return what `message` means.
+
+        Raises:
+            RemoteProtocolError: the call cannot go on; the text is fit for a close frame and a log line.
+        """
+
+    def send(self, command: Command, /) -> Sequence[str | bytes]:
+        """Return the messages that carry out `command`; none where it has no meaning on this wire.
+
+        Raises:
+            LocalProtocolError: `command` asks for what `capabilities` denies, or comes before CallStarted.
+        """
