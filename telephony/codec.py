@@ -45,15 +45,15 @@ def encode(samples: Samples, encoding: Encoding) -> bytes:
     """Return `samples`, shape (n,), as bytes; clipped to [-1, 1], NaN as silence."""
     clipped: Samples = np.clip(np.nan_to_num(samples, posinf=1.0, neginf=-1.0), -1.0, 1.0)
     if encoding is Encoding.FLOAT32:
-        return clipped.astype("<f4").tobytes()
+        return bytes(clipped.astype("<f4"))
     pcm = np.clip(np.rint(clipped * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1)
     match encoding:
         case Encoding.MULAW:
-            return audioop.lin2ulaw(pcm.astype(np.int16).tobytes(), 2)
+            return audioop.lin2ulaw(bytes(pcm.astype(np.int16)), 2)
         case Encoding.ALAW:
-            return audioop.lin2alaw(pcm.astype(np.int16).tobytes(), 2)
+            return audioop.lin2alaw(bytes(pcm.astype(np.int16)), 2)
         case Encoding.L16:
-            return pcm.astype("<i2").tobytes()
+            return bytes(pcm.astype("<i2"))
 
 
 def silence(encoding: Encoding, n_samples: int) -> bytes:
