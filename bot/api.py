@@ -1,6 +1,6 @@
 """All there is to know to write a bot or a voice."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -109,7 +109,7 @@ class Tts(Protocol):
     sample_rate: int
     """Hertz of what `speak` yields."""
 
-    def speak(self, text: str, /) -> AsyncIterator[Samples]:
+    def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
         """Yield the audio of one sentence in order, as it is made. Never blocks the event loop.
 
         Raises:

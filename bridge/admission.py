@@ -1,0 +1,133 @@
+"""Who may come in: checked before any work is done for them."""
+
+import asyncio
+import hmac
+import ipaddress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+from urllib.parse import urlsplit
+
+from aiohttp import hdrs, web
+
+from bridge.call import CallSession
+from bridge.settings import Settings
+from telephony.signature import twilio_signature_ok
+
+BEARER_PROTOCOL: Final = "bearer."
+"""WebSocket subprotocol that carries the API token for browsers, which cannot set headers: bearer.<token>."""
+
+
+class Lines:
+    """The calls in progress, and how many more there may be."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._taken = 0
+        self.draining = False
+        self.empty = asyncio.Event()
+        self.empty.set()
+        self.calls: set[CallSession] = set()
+
+    @property
+    def taken(self) -> int:
+        return self._taken
+
+    @property
+    def free(self) -> bool:
+        return not self.draining and self._taken < self._limit
+
+    @contextmanager
+    def take(self) -> Iterator[None]:
+        """Hold a line; to be entered before the first await of a call.
+
+        Raises:
+            web.HTTPServiceUnavailable: all are taken, or the server is going down.
+        """
+        if not self.free:
+            why = "the server is shutting down" if self.draining else f"all {self._limit} lines are busy"
+            raise web.HTTPServiceUnavailable(text=f"{why}, try again later\n", headers={"Retry-After": "5"})
+        self._taken += 1
+        self.empty.clear()
+        try:
+            yield
+        finally:
+            self._taken -= 1
+            if not self._taken:
+                self.empty.set()
+
+
+def is_loopback(host: str) -> bool:
+    """True for an address that only this machine reaches."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_client(request: web.Request, settings: Settings) -> None:
+    """Admit a client of the plain protocol.
+
+    Raises:
+        web.HTTPForbidden: a page of another site opened the socket, or the server is closed to clients without token.
+        web.HTTPUnauthorized: no token, or a wrong one.
+    """
+    origin = request.headers.get(hdrs.ORIGIN)
+    if origin and urlsplit(origin).netloc != request.host and origin not in settings.allowed_origins:
+        raise web.HTTPForbidden(text=f"origin {origin!r} is not allowed: add it to --allowed-origins\n")
+    if settings.api_token:
+        if not any(_same(token, settings.api_token.get_secret_value()) for token in _tokens(request)):
+            raise web.HTTPUnauthorized(text="send the API token: Authorization: Bearer <token>\n")
+    elif not is_loopback(settings.host) and not settings.insecure:
+        raise web.HTTPForbidden(text="closed: set BRIDGE_API_TOKEN, or start with --insecure\n")
+
+
+async def check_twilio(request: web.Request, settings: Settings) -> None:
+    """Admit a request that Twilio signed; anyone where no auth token is set.
+
+    Raises:
+        web.HTTPForbidden: the signature is missing or wrong, or the server is closed to unsigned requests.
+    """
+    if not settings.twilio_auth_token:
+        if not is_loopback(settings.host) and not settings.insecure:
+            raise web.HTTPForbidden(text="closed: set BRIDGE_TWILIO_AUTH_TOKEN, or start with --insecure\n")
+        return
+    form = await request.post() if request.method == hdrs.METH_POST else {}
+    params: Mapping[str, list[str]] = {key: [str(value) for value in form.getall(key)] for key in form}
+    url = public_url(request, settings, socket="upgrade" in request.headers.get(hdrs.CONNECTION, "").lower())
+    signature = request.headers.get("X-Twilio-Signature", "")
+    token = settings.twilio_auth_token.get_secret_value()
+    if not twilio_signature_ok(token=token, signature=signature, url=f"{url}{request.path_qs}", params=params):
+        raise web.HTTPForbidden(text="the Twilio signature does not match: check the auth token and --public-url\n")
+
+
+def public_url(request: web.Request, settings: Settings, *, socket: bool) -> str:
+    """Return the address the outside world has for us: scheme and host, no slash at the end.
+
+    It comes from --public-url; from the proxy's headers only where told so; else from the request itself.
+    """
+    if settings.public_url:
+        host = urlsplit(settings.public_url).netloc + urlsplit(settings.public_url).path.rstrip("/")
+        secure = True
+    elif settings.trust_proxy_headers:
+        host = request.headers.get("X-Forwarded-Host", request.host)
+        secure = request.headers.get("X-Forwarded-Proto", request.scheme) in {"https", "wss"}
+    else:
+        host, secure = request.host, request.secure
+    scheme = ("ws" if socket else "http") + ("s" if secure else "")
+    return f"{scheme}://{host}"
+
+
+def _tokens(request: web.Request) -> Iterator[str]:
+    scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    if scheme.lower() == "bearer":
+        yield token.strip()
+    if "token" in request.query:
+        yield request.query["token"]
+    for protocol in request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "").split(","):
+        if protocol.strip().startswith(BEARER_PROTOCOL):
+            yield protocol.strip().removeprefix(BEARER_PROTOCOL)
+
+
+def _same(given: str, right: str) -> bool:
+    return hmac.compare_digest(given.encode(errors="surrogateescape"), right.encode())

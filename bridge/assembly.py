@@ -1,0 +1,75 @@
+"""What a call is made of: the shared models and the settings, brought together for one caller."""
+
+import time
+
+from bot.api import CallInfo
+from bridge.call import CallSession, Talk
+from bridge.engines import Engines
+from bridge.leg import Leg
+from bridge.metrics import CallMetrics
+from bridge.mouth import Mouth
+from bridge.preroll import PreRoll
+from bridge.settings import Settings
+from bridge.speech.denoising import Denoising
+from bridge.speech.ear import Ear
+from bridge.turns import TurnRules, TurnTaker
+from telephony.events import CallStarted, RecognitionOptions
+
+
+def make_call(
+    leg: Leg,
+    started: CallStarted,
+    *,
+    engines: Engines,
+    settings: Settings,
+    metrics: CallMetrics,
+    denoising: Denoising | None,
+) -> CallSession:
+    """Return the session of a call that has started: with a bot where the wire takes audio, else transcripts only."""
+    info = CallInfo(started.call_id, started.caller, started.callee, started.parameters)
+    talks = leg.capabilities.audio_out
+    rules = turn_rules(settings, talks=talks)
+    return CallSession(
+        leg,
+        info,
+        ear=Ear(started.format, vad=engines.open_vad(), cleaner=denoising, vad_raw=settings.vad_input == "raw"),
+        turns=TurnTaker(rules),
+        preroll=PreRoll(keep_ms=4 * rules.min_speech_ms),
+        asr=engines.asr,
+        options=started.options or _options(settings),
+        metrics=metrics,
+        drain_s=settings.drain_timeout,
+        talk=_talk(leg, started, engines, settings, metrics) if talks else None,
+    )
+
+
+def turn_rules(settings: Settings, *, talks: bool) -> TurnRules:
+    """A caller who waits for an answer is given less silence than a dictation, and interrupts sooner."""
+    endpoint_s = settings.turn_silence if talks else settings.silence_threshold
+    min_speech_s = settings.barge_in_duration if talks else settings.min_speech_duration
+    return TurnRules(
+        threshold=settings.vad_threshold,
+        min_speech_ms=round(min_speech_s * 1000),
+        endpoint_ms=round(endpoint_s * 1000),
+        pause_ms=min(TurnRules.pause_ms, round(endpoint_s * 1000)),
+        max_utterance_ms=round(settings.max_utterance * 1000),
+    )
+
+
+def _options(settings: Settings) -> RecognitionOptions:
+    return RecognitionOptions(
+        context=settings.context, language=settings.language, chunk_size_sec=settings.chunk_size_sec
+    )
+
+
+def _talk(leg: Leg, started: CallStarted, engines: Engines, settings: Settings, metrics: CallMetrics) -> Talk:
+    began = time.monotonic()
+    mouth = Mouth(leg, engines.tts, started.format, clock_ms=lambda: int((time.monotonic() - began) * 1000))
+    mouth.on_audio = metrics.audio_sent
+    return Talk(
+        bot=engines.make_bot(),
+        mouth=mouth,
+        greeting=settings.greeting,
+        fallback=engines.fallback,
+        limit_s=settings.bot_timeout,
+    )

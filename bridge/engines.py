@@ -1,0 +1,130 @@
+"""What is loaded once and shared by all calls, and what of it each call gets for itself."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, Self, cast
+
+import numpy as np
+
+from bot.api import Bot, Samples, Tts
+from bridge import plugins
+from bridge.settings import Settings
+from bridge.speech.api import SAMPLE_RATE, Asr, EngineFailed, Vad
+from bridge.speech.backends.deepfilter import DeepFilterPool
+from bridge.speech.denoising import Denoising
+from bridge.speech.workers import Workers
+
+log = logging.getLogger(__name__)
+
+
+class IsSpeech(Protocol):
+    """The interface of the original server's custom VADs."""
+
+    def is_speech(self, audio: Samples, /) -> float:
+        """Return the probability of speech in `audio`, 0.0 to 1.0."""
+
+
+class PlainVad:
+    """One call's VAD around an object that has only `is_speech`."""
+
+    window = 512
+
+    def __init__(self, inner: IsSpeech) -> None:
+        self._inner = inner
+
+    async def __call__(self, samples: Samples, /) -> float:
+        try:
+            return float(self._inner.is_speech(samples))
+        except Exception as error:  # a plug-in: whatever it raises, this call's hearing is gone
+            raise EngineFailed(f"{type(self._inner).__name__}.is_speech failed: {error}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engines:
+    """Everything that is loaded once."""
+
+    asr: Asr
+    open_vad: Callable[[], Vad]
+    denoisers: DeepFilterPool | None
+    workers: Workers | None
+    """The denoisers' threads."""
+    tts: Tts
+    make_bot: Callable[[], Bot]
+    fallback: tuple[Samples, str] | None
+
+    @classmethod
+    def load(cls, settings: Settings) -> Self:
+        """Load and warm up all that `settings` name; blocks for about a second.
+
+        Raises:
+            PluginError, ModelMissing: something named is not installed.
+        """
+        tts = cast(Tts, _load(plugins.load("bridge.tts", settings.tts)))
+        noisy = settings.enable_noise_suppression
+        return cls(
+            asr=_load_asr(settings),
+            open_vad=_vad_factory(plugins.load("bridge.vad", settings.vad), settings),
+            denoisers=_load_denoisers(settings) if noisy else None,
+            workers=Workers(settings.denoiser_threads, name="denoiser") if noisy else None,
+            tts=tts,
+            make_bot=cast(Callable[[], Bot], plugins.load("bridge.bot", settings.bot)),
+            fallback=_record(tts, settings.fallback_text),
+        )
+
+    async def open_denoising(self) -> Denoising | None:
+        """Return one call's denoiser, or None where none is wanted. Close it with the call."""
+        if not self.denoisers or not self.workers:
+            return None
+        return Denoising(await self.denoisers.acquire(self.workers), self.workers)
+
+    def close(self) -> None:
+        """Free what was loaded."""
+        self.asr.close()
+        self.tts.close()
+        if self.workers:
+            self.workers.close()
+
+
+def _load(plugin: object) -> object:
+    """Classes with a `load` are loaded by it, others made by calling them."""
+    load = getattr(plugin, "load", plugin)
+    assert callable(load)
+    return load()
+
+
+def _load_asr(settings: Settings) -> Asr:
+    plugin = plugins.load("bridge.asr", settings.asr)
+    load = getattr(plugin, "load", None)
+    if load is None:
+        return cast(Asr, _load(plugin))
+    return cast(Asr, load(settings.asr_model_path, threads=settings.asr_threads))
+
+
+def _vad_factory(plugin: object, settings: Settings) -> Callable[[], Vad]:
+    """A plug-in with `load` is shared by all calls and opened for each; one with `is_speech` is made for each."""
+    if hasattr(plugin, "is_speech"):
+        make = cast(Callable[..., IsSpeech], plugin)
+        make(threshold=settings.vad_threshold, sample_rate=SAMPLE_RATE)  # a broken one shows at start-up
+        return lambda: PlainVad(make(threshold=settings.vad_threshold, sample_rate=SAMPLE_RATE))
+    return cast(Callable[[], Vad], getattr(_load(plugin), "open"))  # noqa: B009 - a plug-in has no static type
+
+
+def _load_denoisers(settings: Settings) -> DeepFilterPool:
+    pool = cast(type[DeepFilterPool], plugins.load("bridge.denoiser", settings.denoiser))
+    return pool.load(
+        settings.dfn_model,
+        attenuation_limit_db=settings.dfn_attenuation_limit,
+        post_filter=settings.dfn_post_filter,
+    )
+
+
+def _record(tts: Tts, text: str) -> tuple[Samples, str] | None:
+    """Speak `text` now, so that it can be heard when nothing else can be spoken."""
+
+    async def speak() -> list[Samples]:
+        return [samples async for samples in tts.speak(text)]
+
+    chunks = asyncio.run(speak())
+    return (np.concatenate(chunks), text) if chunks else None

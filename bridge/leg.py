@@ -1,0 +1,135 @@
+"""The caller's side as I/O: an async iterator of events and `send(command)`. The wire's rules are in telephony/."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol
+
+from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType, web
+
+from telephony.errors import RemoteProtocolError
+from telephony.events import (
+    CallEnded,
+    CallStarted,
+    Capabilities,
+    Command,
+    Event,
+    Malformed,
+    Problem,
+    WireProtocol,
+)
+
+
+class Leg(Protocol):
+    """The caller's side of one call."""
+
+    capabilities: Capabilities
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        """Yield what the peer tells; the last event is CallEnded.
+
+        Raises:
+            RemoteProtocolError: the peer broke its protocol beyond repair.
+        """
+
+    async def send(self, command: Command, /) -> None:
+        """Carry out `command`; does nothing once the peer is gone. A peer that stops reading is gone."""
+
+    async def close(self, reason: str, *, code: int = WSCloseCode.OK) -> None:
+        """Hang up, telling why where the wire can."""
+
+
+class WebSocketLeg:
+    """A wire over a WebSocket that we accepted."""
+
+    def __init__(
+        self,
+        socket: web.WebSocketResponse,
+        protocol: WireProtocol,
+        *,
+        abort: Callable[[], None],
+        idle_s: float | None,
+        send_s: float,
+    ) -> None:
+        """`abort` drops the connection at once, for a peer that takes no more.
+
+        `idle_s`: the peer is gone when it says nothing for so long; None trusts the socket's own pings.
+        """
+        self.capabilities = protocol.capabilities
+        self._socket, self._protocol = socket, protocol
+        self._idle_s, self._send_s = idle_s, send_s
+        self._abort = abort
+        self._lost = "connection lost"  # why, when it is
+        self._early: list[Event] = []  # came in one message with CallStarted
+
+    async def start(self, timeout_s: float) -> CallStarted:
+        """Wait until the peer is ready.
+
+        Raises:
+            RemoteProtocolError: it did not get ready in time, or hung up.
+        """
+        await self._write(self._protocol.open())
+        try:
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    events = list(await self._receive())
+                    for index, event in enumerate(events):
+                        if isinstance(event, CallStarted):
+                            self._early = events[index + 1 :]
+                            return event
+                        if isinstance(event, CallEnded):
+                            raise RemoteProtocolError(f"{event.reason} before the call started")
+                        await self._refuse(event)
+        except TimeoutError:
+            raise RemoteProtocolError(f"no start message within {timeout_s:g} s") from None
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        for event in self._early:
+            yield event
+        while True:
+            try:
+                events = await self._receive(self._idle_s)
+            except TimeoutError:
+                events = [CallEnded(f"no message from the peer for {self._idle_s:g} s")]
+            for event in events:
+                yield event
+                if isinstance(event, CallEnded):
+                    return
+
+    async def send(self, command: Command, /) -> None:
+        await self._write(self._protocol.send(command))
+
+    async def close(self, reason: str, *, code: int = WSCloseCode.OK) -> None:
+        message = reason.encode()[:120]  # RFC 6455: a close frame holds 123 bytes of reason
+        await self._socket.close(code=code, message=message.decode(errors="ignore").encode())
+
+    async def _receive(self, timeout_s: float | None = None) -> Sequence[Event]:
+        message = await self._socket.receive(timeout_s)
+        match message.type:
+            case WSMsgType.TEXT | WSMsgType.BINARY:
+                return self._protocol.receive(message.data)
+            case WSMsgType.CLOSE:
+                return [CallEnded("caller hung up" if message.data in {1000, 1001} else f"closed with {message.data}")]
+            case WSMsgType.ERROR:
+                return [CallEnded(f"{self._lost}: {message.data}")]
+            case _:
+                return [CallEnded(self._lost)]
+
+    async def _refuse(self, event: Event) -> None:
+        if isinstance(event, Malformed):
+            await self.send(Problem(event.message))
+
+    async def _write(self, messages: Sequence[str | bytes]) -> None:
+        if self._socket.closed:
+            return
+        try:
+            async with asyncio.timeout(self._send_s):
+                for message in messages:
+                    if isinstance(message, str):
+                        await self._socket.send_str(message)
+                    else:
+                        await self._socket.send_bytes(message)
+        except ClientConnectionResetError:
+            pass  # the receiving side hears of it and ends the call with its reason
+        except TimeoutError:
+            self._lost = f"the peer has not read for {self._send_s:g} s"
+            self._abort()

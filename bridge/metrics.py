@@ -1,0 +1,80 @@
+"""Every metric, declared once; touched only by the server and the call."""
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from telephony.events import AudioFormat, Media
+
+_LATENCY_S: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0)
+
+
+class Metrics:
+    """The server's metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        self.calls = Gauge("bridge_calls", "Calls in progress.", ["wire"], registry=registry)
+        self.ended = Counter("bridge_calls_ended", "Calls ended.", ["wire", "fault"], registry=registry)
+        self.refused = Counter("bridge_calls_refused", "Calls refused at the door.", ["reason"], registry=registry)
+        self.malformed = Counter("bridge_malformed_messages", "Messages dropped.", ["wire"], registry=registry)
+        self.lost_ms = Counter("bridge_lost_audio_ms", "Lost audio replaced by silence.", ["wire"], registry=registry)
+        self.partials = Counter("bridge_partials", "Partial transcripts.", ["wire"], registry=registry)
+        self.finals = Counter("bridge_finals", "Final transcripts.", ["wire"], registry=registry)
+        self.finals_lost = Counter("bridge_finals_lost", "Finals that no decode gave.", ["wire"], registry=registry)
+        self.barge_ins = Counter("bridge_barge_ins", "Times the caller cut the bot off.", ["wire"], registry=registry)
+        self.replies_failed = Counter("bridge_replies_failed", "Fallbacks spoken.", ["wire"], registry=registry)
+        self.denoiser_bypassed_ms = Counter(
+            "bridge_denoiser_bypassed_ms", "Audio that skipped a denoiser too slow for it.", ["wire"], registry=registry
+        )
+        self.first_audio = Histogram(
+            "bridge_first_audio_seconds", "End of speech to first bot audio sent.", ["wire"], _LATENCY_S, registry=registry
+        )
+
+    def text(self) -> bytes:
+        """Return all of it in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+    def call(self, wire: str, audio: AudioFormat) -> "CallMetrics":
+        return CallMetrics(
+            audio=audio,
+            malformed=self.malformed.labels(wire),
+            lost_ms=self.lost_ms.labels(wire),
+            partials=self.partials.labels(wire),
+            finals=self.finals.labels(wire),
+            finals_lost=self.finals_lost.labels(wire),
+            barge_ins=self.barge_ins.labels(wire),
+            replies_failed=self.replies_failed.labels(wire),
+            first_audio=self.first_audio.labels(wire),
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class CallMetrics:
+    """What one call counts."""
+
+    audio: AudioFormat
+    malformed: Counter
+    lost_ms: Counter
+    partials: Counter
+    finals: Counter
+    finals_lost: Counter
+    barge_ins: Counter
+    replies_failed: Counter
+    first_audio: Histogram
+    _speech_end_s: float | None = None
+
+    def media(self, media: Media) -> None:
+        if media.concealed:
+            self.lost_ms.inc(self.audio.duration_ms(media.payload))
+
+    def speech_ended(self, *, ago_ms: int) -> None:
+        """The caller stopped `ago_ms` ago; the next bot audio answers that."""
+        self._speech_end_s = time.monotonic() - ago_ms / 1000
+
+    def audio_sent(self) -> None:
+        if self._speech_end_s is not None:
+            self.first_audio.observe(time.monotonic() - self._speech_end_s)
+            self._speech_end_s = None

@@ -1,0 +1,201 @@
+"""The aiohttp app: routes, admission, start-up and clean-up side by side."""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncIterator
+from typing import Final
+
+from aiohttp import WSCloseCode, web
+
+from bridge import logs
+from bridge.admission import BEARER_PROTOCOL, Lines, check_client, check_twilio, public_url
+from bridge.assembly import make_call
+from bridge.engines import Engines
+from bridge.leg import WebSocketLeg
+from bridge.metrics import Metrics
+from bridge.settings import Settings
+from bridge.speech.api import UnsupportedLanguage
+from telephony.errors import RemoteProtocolError
+from telephony.events import CallStarted
+from telephony.plain import PlainProtocol
+from telephony.twilio import TwilioProtocol, twiml_busy, twiml_stream
+
+log = logging.getLogger(__name__)
+
+SETTINGS: Final = web.AppKey("settings", Settings)
+ENGINES: Final = web.AppKey("engines", Engines)
+METRICS: Final = web.AppKey("metrics", Metrics)
+LINES: Final = web.AppKey("lines", Lines)
+
+_PING_S: Final = 15.0  # a plain client may be silent for hours: pings tell whether it is there
+
+
+def make_app(settings: Settings, engines: Engines | None = None) -> web.Application:
+    """Return the server; `engines` are loaded at start-up when not given (and then closed with it)."""
+    app = web.Application(client_max_size=64 * 1024)
+    app[SETTINGS], app[METRICS], app[LINES] = settings, Metrics(), Lines(settings.max_calls)
+    if engines:
+        app[ENGINES] = engines
+    else:
+        app.cleanup_ctx.append(_engines)
+    app.on_shutdown.append(_drain)
+    app.add_routes(
+        [
+            web.get("/", _front),
+            web.get("/ws", _plain),
+            web.post("/twilio/voice", _twilio_voice),
+            web.get("/twilio/stream", _twilio_stream),
+            web.get("/healthz", _health),
+            web.get("/metrics", _metrics),
+        ]
+    )
+    return app
+
+
+async def _engines(app: web.Application) -> AsyncIterator[None]:
+    app[ENGINES] = await asyncio.to_thread(Engines.load, app[SETTINGS])  # models load off the loop
+    yield  # the server runs here
+    app[ENGINES].close()
+
+
+async def _drain(app: web.Application) -> None:
+    """End running calls: their pending finals are sent before their sockets close."""
+    lines = app[LINES]
+    lines.draining = True
+    for call in list(lines.calls):
+        call.stop("the server is shutting down")
+    try:
+        async with asyncio.timeout(app[SETTINGS].drain_timeout + 2.0):  # the calls keep to the first part themselves
+            await lines.empty.wait()
+    except TimeoutError:
+        log.error("%d calls did not end in time and are cut off", lines.taken)
+
+
+# ---------------------------------------------------------------- routes
+
+
+async def _front(request: web.Request) -> web.StreamResponse:
+    if request.headers.get("Upgrade", "").lower() == "websocket":
+        return await _plain(request)
+    return web.Response(text="voice-bridge: /ws (transcripts), /twilio/voice (webhook), /healthz, /metrics\n")
+
+
+async def _plain(request: web.Request) -> web.StreamResponse:
+    check_client(request, request.app[SETTINGS])
+    session_id = uuid.uuid4().hex
+    asr = request.app[ENGINES].asr
+
+    def refuse_language(language: str | None) -> str:
+        try:
+            asr.check_language(language)
+        except UnsupportedLanguage as error:
+            return str(error)
+        return ""
+
+    return await _carry(request, PlainProtocol(session_id, refuse_language=refuse_language), wire="plain")
+
+
+async def _twilio_voice(request: web.Request) -> web.Response:
+    """Answer Twilio's webhook: connect the call to our stream, or say that we are busy."""
+    await check_twilio(request, settings := request.app[SETTINGS])
+    if not request.app[LINES].free:
+        request.app[METRICS].refused.labels("busy").inc()
+        return web.Response(text=twiml_busy(), content_type="text/xml")
+    form = await request.post()
+    wanted = {key: str(form[key]) for key in ("From", "To", "CallSid", "Direction") if key in form}
+    parameters = {**{key: str(value) for key, value in request.query.items()}, **wanted}
+    url = f"{public_url(request, settings, socket=True)}/twilio/stream"
+    return web.Response(text=twiml_stream(url, parameters), content_type="text/xml")
+
+
+async def _twilio_stream(request: web.Request) -> web.StreamResponse:
+    await check_twilio(request, request.app[SETTINGS])
+    return await _carry(request, TwilioProtocol(), wire="twilio")
+
+
+async def _health(request: web.Request) -> web.Response:
+    """Answer load balancers: the port opens when the models are warm, so an answer means ready."""
+    lines = request.app[LINES]
+    state = "draining" if lines.draining else "ok"
+    return web.json_response({"status": state, "calls": lines.taken}, status=503 if lines.draining else 200)
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    check_client(request, request.app[SETTINGS])
+    return web.Response(body=request.app[METRICS].text(), headers={"Content-Type": "text/plain; version=0.0.4"})
+
+
+# ---------------------------------------------------------------- one call
+
+
+async def _carry(request: web.Request, protocol: PlainProtocol | TwilioProtocol, *, wire: str) -> web.StreamResponse:
+    app, settings = request.app, request.app[SETTINGS]
+    if not app[LINES].free:
+        app[METRICS].refused.labels("busy").inc()
+    with app[LINES].take():
+        subprotocols = [p.strip() for p in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+        socket = web.WebSocketResponse(
+            compress=False,
+            max_msg_size=settings.max_message_bytes,
+            heartbeat=_PING_S if wire == "plain" else None,
+            protocols=[p for p in subprotocols if p.startswith(BEARER_PROTOCOL)],
+        )
+        await socket.prepare(request)
+        transport = request.transport
+        leg = WebSocketLeg(
+            socket,
+            protocol,
+            abort=transport.abort if transport else lambda: None,
+            idle_s=None if wire == "plain" else settings.media_timeout,
+            send_s=settings.send_timeout,
+        )
+        with app[METRICS].calls.labels(wire).track_inprogress():
+            await _answer(app, leg, wire)
+    return socket
+
+
+async def _answer(app: web.Application, leg: WebSocketLeg, wire: str) -> None:
+    """Carry one call; whatever goes wrong in it ends it and nothing else."""
+    settings, fault, code = app[SETTINGS], "", WSCloseCode.OK
+    try:
+        started = await leg.start(settings.start_timeout)
+        logs.call_id.set(started.call_id)
+        log.info("call from %s to %s over %s", started.caller or "?", started.callee or "?", wire)
+        reason = await _run(app, leg, started, wire)
+        if app[LINES].draining:
+            code = WSCloseCode.GOING_AWAY
+    except RemoteProtocolError as error:
+        reason, fault, code = str(error), "remote", WSCloseCode.PROTOCOL_ERROR
+    except Exception:  # our fault or a plug-in's: it must not take the server with it
+        log.exception("call failed")
+        reason, fault, code = "internal error", "ours", WSCloseCode.INTERNAL_ERROR
+    app[METRICS].ended.labels(wire, fault).inc()
+    log.info("call ended: %s", reason)
+    await leg.close(reason, code=code)
+
+
+async def _run(app: web.Application, leg: WebSocketLeg, started: CallStarted, wire: str) -> str:
+    settings, metrics = app[SETTINGS], app[METRICS]
+    denoising = await app[ENGINES].open_denoising()
+    try:
+        call = make_call(
+            leg,
+            started,
+            engines=app[ENGINES],
+            settings=settings,
+            metrics=metrics.call(wire, started.format),
+            denoising=denoising,
+        )
+        too_long = f"the call reached {settings.max_call_duration:g} s"
+        timer = asyncio.get_running_loop().call_later(settings.max_call_duration, call.stop, too_long)
+        app[LINES].calls.add(call)
+        try:
+            return await call.run()
+        finally:
+            app[LINES].calls.discard(call)
+            timer.cancel()
+    finally:
+        if denoising:
+            metrics.denoiser_bypassed_ms.labels(wire).inc(denoising.bypassed_ms)
+            denoising.close()

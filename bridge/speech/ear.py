@@ -1,0 +1,76 @@
+"""Wire audio -> 16 kHz float32 -> denoised -> VAD windows, of one call."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from bridge.speech.api import SAMPLE_RATE, Samples, Vad
+from bridge.speech.resample import make_resampler
+from telephony.codec import decode
+from telephony.events import AudioFormat, Media
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One VAD window."""
+
+    samples: Samples
+    """What the recogniser will hear, shape (vad.window,)."""
+    probability: float
+    """P(speech)."""
+    from_ms: int
+    to_ms: int
+    """Media time: the window's first sample, and the first after it."""
+
+
+class Cleaner(Protocol):
+    """What the ear needs of `denoising.Denoising`."""
+
+    async def __call__(self, samples: Samples, /) -> tuple[Samples, Samples]:
+        """Return (denoised, raw), as long as `samples`, aligned with each other."""
+
+
+class Ear:
+    """One call's hearing. Media in, scored windows out, in order; what does not fill a window waits."""
+
+    def __init__(self, audio: AudioFormat, *, vad: Vad, cleaner: Cleaner | None = None, vad_raw: bool = False) -> None:
+        """`vad_raw`: the VAD listens to the signal before the denoiser."""
+        self._encoding = audio.encoding
+        self._resample = make_resampler(audio.sample_rate, SAMPLE_RATE)
+        self._vad, self._cleaner, self._vad_raw = vad, cleaner, vad_raw
+        self._clean = np.empty(0, np.float32)  # heard, not yet in a window
+        self._raw = np.empty(0, np.float32)  # the same samples before the denoiser
+        self._scored = 0  # samples in windows so far: the media clock
+
+    @property
+    def now_ms(self) -> int:
+        """Media time of the first sample that is in no window yet."""
+        return self._scored * 1000 // SAMPLE_RATE
+
+    async def hear(self, media: Media) -> Sequence[Heard]:
+        """Return the windows that `media` completes.
+
+        Raises:
+            EngineFailed: the VAD broke.
+        """
+        samples = self._resample(decode(media.payload, self._encoding))
+        clean, raw = await self._cleaner(samples) if self._cleaner else (samples, samples)
+        self._clean = np.concatenate((self._clean, clean))
+        self._raw = np.concatenate((self._raw, raw)) if self._vad_raw else self._clean
+        return [await self._score() for _ in range(len(self._clean) // self._vad.window)]
+
+    def rest(self) -> Samples:
+        """Return and forget what fills no window: the last milliseconds of a call."""
+        rest, self._clean, self._raw = self._clean, self._clean[:0], self._raw[:0]
+        self._scored += len(rest)
+        return rest
+
+    async def _score(self) -> Heard:
+        window = self._vad.window
+        probability = await self._vad(self._raw[:window])
+        heard, from_ms = self._clean[:window], self.now_ms
+        self._clean, self._raw = self._clean[window:], self._raw[window:]
+        self._scored += window
+        return Heard(heard, probability, from_ms, self.now_ms)
