@@ -1,0 +1,75 @@
+"""Engines, voices and bots by name: an installed entry point, or `module:attribute`."""
+
+import re
+import sys
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Final
+
+EXTRAS: Final = {
+    ("bridge.asr", "whisper"): "embedded",
+    ("bridge.vad", "silero"): "embedded",
+    ("bridge.vad", "silero-torch"): "silero-torch",
+    ("bridge.denoiser", "deepfilter"): "embedded",
+    ("bridge.tts", "hibari"): "embedded",
+}
+"""What our own plug-ins need beyond the base install."""
+
+
+class PluginError(Exception):
+    """A plug-in is not there or does not import; the text says what is installed, or what to install."""
+
+
+def load(group: str, name: str) -> Any:
+    """Return what `name` stands for in `group`, e.g. "bridge.bot": an installed plug-in or `module:attribute`.
+
+    A module may lie in the current directory; it is looked for there last, so that it hides nothing installed.
+
+    Raises:
+        PluginError: see there.
+    """
+    point = _spelled_out(group, name) if ":" in name else _installed(group, name)
+    try:
+        return point.load()
+    except AttributeError as error:
+        raise PluginError(f"{_option(group)} {name}: {error}") from error
+    except ImportError as error:
+        raise PluginError(f"{_option(group)} {name}: {error}{_remedy(group, name)}") from error
+    except Exception as error:  # its author's code runs on import, and may fail in any way
+        raise PluginError(f"{_option(group)} {name}: {point.module} does not import: {error!r}") from error
+
+
+def _spelled_out(group: str, name: str) -> EntryPoint:
+    if not re.fullmatch(r"\w+(\.\w+)*:\w+(\.\w+)*", name):
+        raise PluginError(f"{_option(group)} {name!r} is not module:attribute, e.g. mybot:Bot")
+    directory = str(Path.cwd())
+    if directory not in sys.path:
+        sys.path.append(directory)
+    return EntryPoint(name, name, group)
+
+
+def _installed(group: str, name: str) -> EntryPoint:
+    found = {point.value: point for point in entry_points(group=group, name=name)}
+    if not found:
+        raise PluginError(f"{_option(group)} {name}: no such plug-in; {_others(group)}, or give module:attribute")
+    if len(found) > 1:
+        raise PluginError(
+            f"{_option(group)} {name}: {' and '.join(sorted(found))} both claim this name; give one of them"
+        )
+    return found.popitem()[1]
+
+
+def _others(group: str) -> str:
+    names = sorted({point.name for point in entry_points(group=group)})
+    if not names:
+        return "none is installed, not even ours: run `pip install -e .` in the checkout"
+    return f"installed: {', '.join(names)}"
+
+
+def _remedy(group: str, name: str) -> str:
+    extra = EXTRAS.get((group, name))
+    return f"; pip install 'voice-bridge[{extra}]' brings it" if extra else ""
+
+
+def _option(group: str) -> str:
+    return "--" + group.removeprefix("bridge.")

@@ -1,0 +1,78 @@
+"""What cannot be said of one option alone: reasons to refuse to start, and to warn."""
+
+import ipaddress
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from bridge.settings.fields import Settings
+
+
+def refusals(settings: Settings) -> list[str]:
+    """Return why `serve` must not start, one line a reason; empty when it may."""
+    return [*_exposure(settings), *_tls(settings), *_twilio(settings)]
+
+
+def warnings(settings: Settings) -> list[str]:
+    """Return what an operator should know at start-up, one line each."""
+    reach = "this machine" if is_loopback(settings.host) else f"every machine that reaches {settings.host}"
+    lines = []
+    if settings.api_token is None:
+        lines.append(f"/ws is open to {reach}: set BRIDGE_API_TOKEN or --api-token-file")
+    if settings.twilio_auth_token is None:
+        lines.append(
+            f"/twilio is open to {reach}, nothing is verified: set BRIDGE_TWILIO_AUTH_TOKEN or --twilio-auth-token-file"
+        )
+    if settings.trust_proxy_headers:
+        lines.append("--trust-proxy-headers: whoever reaches the port without the proxy can forge where a request went")
+    return lines
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches `host`; names other than localhost may be anything."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _exposure(settings: Settings) -> Iterator[str]:
+    tokens = settings.api_token or settings.twilio_auth_token
+    if not (is_loopback(settings.host) or tokens or settings.insecure):
+        yield (
+            f"--host {settings.host} is open to the network and there is no token: set BRIDGE_API_TOKEN or "
+            "BRIDGE_TWILIO_AUTH_TOKEN, listen on 127.0.0.1, or say --insecure"
+        )
+
+
+def _tls(settings: Settings) -> Iterator[str]:
+    certificate, key = settings.ssl_certfile, settings.ssl_keyfile
+    if certificate and not key:
+        yield f"--ssl-certfile {certificate} needs its private key: --ssl-keyfile"
+    if key and not certificate:
+        yield f"--ssl-keyfile {key} needs its certificate: --ssl-certfile"
+    if settings.generate_self_signed_cert and (certificate or key):
+        yield "--generate-self-signed-cert and --ssl-certfile exclude each other: drop one"
+    for flag, path in (("--ssl-certfile", certificate), ("--ssl-keyfile", key)):
+        if path and not path.is_file():
+            yield f"{flag} {path} is no file"
+
+
+def _twilio(settings: Settings) -> Iterator[str]:
+    url = settings.public_url
+    if settings.twilio_auth_token and not (url or settings.trust_proxy_headers):
+        yield (
+            "Twilio signs the URL it calls, and with an auth token it must be known: set --public-url https://HOST, "
+            "or --trust-proxy-headers behind a proxy"
+        )
+    if url and not _is_bare_https(url):
+        yield f"--public-url is {url!r}; allowed: https://HOST or https://HOST:PORT, no path"
+
+
+def _is_bare_https(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port_is_sound = parts.port != 0  # reading it raises where it is no number
+    except ValueError:
+        return False
+    bare = not (parts.path.rstrip("/") or parts.query or parts.fragment or parts.username or parts.password)
+    return parts.scheme in {"https", "wss"} and bool(parts.hostname) and bare and port_is_sound

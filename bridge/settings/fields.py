@@ -1,0 +1,291 @@
+"""The options themselves: name, type, default, range, unit and the reason for the default."""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints
+
+
+def _nothing(value: object) -> object:
+    """Read an empty text as None: TOML has no null."""
+    return None if value == "" else value
+
+
+def _words(value: object) -> object:
+    """Split "a, b": flags and the environment know no lists."""
+    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+OptionalPath = Annotated[Path | None, BeforeValidator(_nothing)]
+OptionalText = Annotated[str | None, BeforeValidator(_nothing)]
+Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
+Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^/\s]+)$")]
+Origins = Annotated[tuple[Origin, ...], BeforeValidator(_words)]
+Plugin = Annotated[str, StringConstraints(pattern=r"^[\w.-]+(:[\w.]+)?$")]
+
+
+class Group(BaseModel):
+    """Options that belong together; the first line of the docstring is their heading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+
+    @classmethod
+    def title(cls) -> str:
+        """Return the heading."""
+        return (cls.__doc__ or "").splitlines()[0].rstrip(".")
+
+
+class Listening(Group):
+    """Where the bridge listens."""
+
+    host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Address to listen on. The default is this machine only; 0.0.0.0 is every network it is on.",
+    )
+    port: int = Field(
+        default=8000,
+        ge=0,
+        le=65535,
+        description="TCP port; 0 takes a free one. Kubernetes sets BRIDGE_PORT itself beside a Service named "
+        '"bridge": name it otherwise or switch enableServiceLinks off.',
+    )
+    public_url: str = Field(
+        default="",
+        description="https://host under which Twilio reaches this server. Twilio signs it, so it must be exact; "
+        "needed with twilio_auth_token.",
+    )
+    trust_proxy_headers: bool = Field(
+        default=False,
+        description="Believe X-Forwarded-Proto and X-Forwarded-Host. Only behind a proxy that sets both: otherwise "
+        "any peer can forge them.",
+    )
+    generate_self_signed_cert: bool = Field(
+        default=False,
+        description="Serve TLS with a certificate made at start-up. For tests: browsers give a page the microphone "
+        "over https only.",
+    )
+    ssl_certfile: OptionalPath = Field(default=None, description="Certificate chain (PEM) to serve TLS with.")
+    ssl_keyfile: OptionalPath = Field(default=None, description="Private key (PEM) of ssl_certfile.")
+
+
+class Access(Group):
+    """Who may come in."""
+
+    twilio_auth_token: SecretStr | None = Field(
+        default=None, description="Twilio's auth token: requests it did not sign are refused."
+    )
+    twilio_auth_token_file: OptionalPath = Field(default=None, description="File that holds twilio_auth_token.")
+    api_token: SecretStr | None = Field(
+        default=None, description="Bearer token that clients of /ws must send; unset, anyone may connect."
+    )
+    api_token_file: OptionalPath = Field(default=None, description="File that holds api_token.")
+    insecure: bool = Field(
+        default=False, description="Start without any token though other machines can reach the port."
+    )
+    allowed_origins: Origins = Field(
+        default=(),
+        description="Web pages, as https://host[:port], whose scripts may open /ws besides our own page; * is all. "
+        "Clients that are no browsers send no origin and are not held to it.",
+    )
+
+
+class Plugins(Group):
+    """What does the work: the name of an installed plug-in or module:attribute."""
+
+    asr: Plugin = Field(default="whisper", description="Recogniser.")
+    vad: Plugin = Field(default="silero", description="Voice activity detector.")
+    denoiser: Plugin = Field(default="deepfilter", description="Denoiser; it runs only with enable_noise_suppression.")
+    tts: Plugin = Field(default="hibari", description="Voice of the bot.")
+    bot: Plugin = Field(default="echo", description="Bot that answers. The default repeats what it heard.")
+
+
+class Recognition(Group):
+    """Recognition."""
+
+    asr_model_path: str = Field(
+        default="",
+        description="Model of the recogniser: a local path, the name of an installed model package or a hub id. "
+        "Empty is the engine's own default, tiny.en for whisper.",
+    )
+    asr_threads: int = Field(
+        default=2,
+        ge=1,
+        le=256,
+        description="Decodes that run in parallel, one thread each. One a core: a second thread inside a decode "
+        "gains nothing on short audio.",
+    )
+    language: OptionalText = Field(
+        default=None,
+        description='English name of the language of calls, e.g. "Hindi"; unset, the engine decides. Clients of '
+        "/ws choose their own.",
+    )
+    context: str = Field(
+        default="", max_length=4000, description="Words that bias recognition on calls: names, products, jargon."
+    )
+    chunk_size_sec: float = Field(
+        default=1.0,
+        ge=0.1,
+        le=30,
+        description="Seconds of new audio between partials: each partial decodes the utterance so far again.",
+    )
+    max_utterance: float = Field(
+        default=28.0,
+        ge=1,
+        le=29,
+        description="Seconds after which an utterance is closed though its speaker goes on: Whisper hears 30 s at "
+        "most and needs silence at the end.",
+    )
+    max_new_tokens: int = Field(
+        default=32,
+        ge=1,
+        le=1024,
+        description="Tokens a partial may add, for engines that generate until told to stop. The embedded one "
+        "derives its limit from the length of the audio.",
+    )
+    gpu_memory_utilization: float = Field(
+        default=0.8,
+        ge=0.01,
+        le=1,
+        description="Share of the GPU's memory for engines that claim it at start. The embedded one runs on the CPU.",
+    )
+
+
+class Hearing(Group):
+    """Voice activity: when an utterance begins and ends."""
+
+    vad_threshold: float = Field(
+        default=0.5, ge=0, le=1, description="P(speech) from which 32 ms count as speech; higher for noisy lines."
+    )
+    silence_threshold: float = Field(
+        default=0.8, ge=0.1, le=10, description="Seconds of silence that end an utterance of a client of /ws."
+    )
+    min_speech_duration: float = Field(
+        default=0.3, ge=0, le=5, description="Seconds of speech before anything is recognised: coughs are shorter."
+    )
+    vad_input: Literal["denoised", "raw"] = Field(
+        default="denoised",
+        description="What the detector hears while noise is suppressed. raw is better among other voices, which "
+        "the denoiser brings out.",
+    )
+
+
+class NoiseSuppression(Group):
+    """Noise suppression, in front of voice activity and recognition."""
+
+    enable_noise_suppression: bool = Field(
+        default=False, description="Denoise callers. It costs 5 % of a core a call and harms clean speech."
+    )
+    dfn_model: Literal["DeepFilterNet", "DeepFilterNet2", "DeepFilterNet3"] = Field(
+        default="DeepFilterNet3",
+        description="DeepFilterNet model. The embedded runtime has the third; the others need the extra deepfilter.",
+    )
+    dfn_post_filter: bool = Field(default=False, description="Attenuate very noisy parts a little more.")
+    dfn_attenuation_limit: float = Field(
+        default=9.0,
+        ge=0,
+        le=100,
+        description="Most that noise is attenuated, in dB. At 9 dB errors fall by a third in steady noise and clean "
+        "speech is left as it was; at 100 dB, no limit, they doubled.",
+    )
+    denoiser_threads: int = Field(
+        default=2, ge=1, le=256, description="Threads of the denoiser; one carries about 18 calls."
+    )
+
+
+class Conversation(Group):
+    """Calls with a bot."""
+
+    turn_silence: float = Field(
+        default=0.4,
+        ge=0.1,
+        le=10,
+        description="Seconds of silence that end the caller's turn. Less cuts people off, more makes the bot slow.",
+    )
+    barge_in_duration: float = Field(
+        default=0.16,
+        ge=0.032,
+        le=5,
+        description="Seconds of speech that interrupt the bot or open a turn: five windows of the detector.",
+    )
+    greeting: str = Field(default="", max_length=4000, description="First words of a call; empty, the bot's own.")
+    fallback_text: str = Field(
+        default="Sorry, something went wrong. Please say that again.",
+        min_length=1,
+        max_length=4000,
+        description="What a caller hears when the bot or its voice fails.",
+    )
+    bot_timeout: float = Field(
+        default=10.0,
+        ge=0.1,
+        le=300,
+        description="Seconds until the bot's first words; then the caller hears fallback_text.",
+    )
+
+
+class Limits(Group):
+    """Limits: what one peer, or all of them, may take."""
+
+    max_calls: int = Field(default=100, ge=1, le=100_000, description="Calls at once; others hear that we are busy.")
+    max_call_duration: float = Field(
+        default=3600.0,
+        ge=1,
+        le=604_800,
+        description="Seconds after which a call is ended: none stays for ever.",
+    )
+    media_timeout: float = Field(
+        default=5.0,
+        ge=0.5,
+        le=600,
+        description="Seconds without media after which the peer of a call is gone: carriers send silence too.",
+    )
+    start_timeout: float = Field(
+        default=10.0, ge=0.1, le=600, description="Seconds a new connection has to say what it is."
+    )
+    send_timeout: float = Field(
+        default=5.0, ge=0.1, le=600, description="Seconds a peer may leave what we send unread."
+    )
+    drain_timeout: float = Field(
+        default=10.0,
+        ge=0,
+        le=600,
+        description="Seconds that running calls get for their last finals on Ctrl-C or SIGTERM.",
+    )
+    max_message_bytes: int = Field(
+        default=1 << 20,
+        ge=1024,
+        le=1 << 28,
+        description="Bytes of one WebSocket message; 1 MiB is 16 s of float32 audio at 16 kHz.",
+    )
+
+
+class Logs(Group):
+    """Logs."""
+
+    log_level: Level = Field(default="INFO", description="Least severe level that is logged.")
+    log_json: bool = Field(default=False, description="One JSON object a line instead of text.")
+
+
+GROUPS: Final[tuple[type[Group], ...]] = (
+    Listening,
+    Access,
+    Plugins,
+    Recognition,
+    Hearing,
+    NoiseSuppression,
+    Conversation,
+    Limits,
+    Logs,
+)
+
+
+class Settings(Listening, Access, Plugins, Recognition, Hearing, NoiseSuppression, Conversation, Limits, Logs):
+    """What is in force. Immutable; `Settings()` is the defaults and reads neither environment nor files."""
+
+
+SECRETS: Final = tuple(name for name, field in Settings.model_fields.items() if field.annotation == SecretStr | None)
+"""Never flags, never in TOML; each has a NAME_file beside it."""

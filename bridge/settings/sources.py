@@ -1,0 +1,162 @@
+"""Where values come from: flags before the environment before TOML before the defaults."""
+
+import argparse
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from pydantic import SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+
+from bridge.settings.fields import GROUPS, SECRETS, Settings
+from bridge.settings.words import allowed, choices, flag, variable
+
+NO_FLAGS: Final[Mapping[str, object]] = MappingProxyType({})
+
+
+class SettingsError(Exception):
+    """Some options cannot be used; the text has a line for each, naming it, its value and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    value: object
+    source: str
+    """For messages: "--port", "BRIDGE_PORT" or the path of a file."""
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` --config and a flag for every option but the secrets, grouped; none has a default of its own."""
+    parser.add_argument(
+        "--config",
+        metavar="PATH",
+        default=argparse.SUPPRESS,
+        help="TOML file of options; flags and the environment override it [BRIDGE_CONFIG]",
+    )
+    for group in GROUPS:
+        arguments = parser.add_argument_group(group.title())
+        for name, field in group.model_fields.items():
+            if name not in SECRETS:
+                _add_flag(arguments, name, field)
+
+
+def _add_flag(arguments: "argparse._ArgumentGroup", name: str, field: FieldInfo) -> None:
+    default = "" if field.default in (None, "", ()) else f" (default: {field.default})"
+    help_text = f"{field.description}{default} [{variable(name)}]".replace("%", "%%")
+    if field.annotation is bool:
+        arguments.add_argument(
+            flag(name), action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=help_text
+        )
+    else:
+        arguments.add_argument(flag(name), metavar=_metavar(field), default=argparse.SUPPRESS, help=help_text)
+
+
+def _metavar(field: FieldInfo) -> str:
+    if words := choices(field):
+        return "|".join(words)
+    if field.annotation in (int, float):
+        return "NUMBER"
+    return "PATH" if field.annotation == Path | None else "TEXT"
+
+
+def load(
+    flags: argparse.Namespace | Mapping[str, object] = NO_FLAGS, environ: Mapping[str, str] | None = None
+) -> Settings:
+    """Return what is in force.
+
+    `flags` maps options to their values and may hold more than options; `environ` is the process's own unless given.
+    An empty variable counts as unset. Secret files are read here, once.
+
+    Raises:
+        SettingsError: a value, a key or a file cannot be used.
+    """
+    given_flags = vars(flags) if isinstance(flags, argparse.Namespace) else flags
+    environ = os.environ if environ is None else environ
+    problems: list[str] = []
+    config = given_flags.get("config") or environ.get(variable("config"))
+    given = _from_toml(Path(str(config)), problems) if config else {}
+    given |= _from_environment(environ)
+    given |= _from_flags(given_flags)
+    given |= _from_secret_files(given, problems)
+    settings = _validate(given, problems)
+    if settings is None:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def _from_flags(flags: Mapping[str, object]) -> dict[str, _Given]:
+    names = [name for name in Settings.model_fields if name in flags and name not in SECRETS]
+    return {name: _Given(flags[name], flag(name)) for name in names}
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, _Given]:
+    """Other BRIDGE_ variables are let be: the environment is not ours alone."""
+    names = [name for name in Settings.model_fields if environ.get(variable(name))]
+    return {name: _Given(environ[variable(name)], variable(name)) for name in names}
+
+
+def _from_toml(path: Path, problems: list[str]) -> dict[str, _Given]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:  # ValueError: neither TOML nor UTF-8
+        problems.append(f"--config / BRIDGE_CONFIG: cannot read {str(path)!r}: {error}")
+        return {}
+    problems += [_unknown(key, path) for key in table if key not in Settings.model_fields]
+    problems += [
+        f"{name} does not belong in {path}: set {variable(name)}, or {name}_file to the file that holds it"
+        for name in SECRETS
+        if name in table
+    ]
+    names = [name for name in Settings.model_fields if name in table and name not in SECRETS]
+    return {name: _Given(table[name], str(path)) for name in names}
+
+
+def _unknown(key: str, path: Path) -> str:
+    close = difflib.get_close_matches(key.replace("-", "_"), Settings.model_fields, n=1)
+    return f"{key!r} in {path} is no option" + (f"; did you mean {close[0]!r}?" if close else "")
+
+
+def _from_secret_files(given: Mapping[str, _Given], problems: list[str]) -> dict[str, _Given]:
+    secrets: dict[str, _Given] = {}
+    for name in SECRETS:
+        file = given.get(f"{name}_file")
+        if file is None or not file.value:
+            continue
+        if name in given:
+            problems.append(f"{name} is given twice: by {given[name].source} and by {file.source}; drop one")
+        try:
+            secrets[name] = _Given(_read_secret(Path(str(file.value))), str(file.value))
+        except (OSError, ValueError) as error:
+            names = f"{flag(name)}-file / {variable(name)}_FILE"
+            problems.append(f"{names}: cannot read {str(file.value)!r} (from {file.source}): {error}")
+    return secrets
+
+
+def _read_secret(path: Path) -> SecretStr:
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:  # its text would quote the bytes
+        raise ValueError("it is not UTF-8") from None
+    if not secret:
+        raise ValueError("it is empty")
+    return SecretStr(secret)
+
+
+def _validate(given: Mapping[str, _Given], problems: list[str]) -> Settings | None:
+    try:
+        settings = Settings.model_validate({name: item.value for name, item in given.items()})
+    except ValidationError as error:
+        names = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors(include_input=False))
+        problems += [_refused(name, given[name]) for name in names]
+        return None
+    return None if problems else settings
+
+
+def _refused(name: str, given: _Given) -> str:
+    value = "********" if name in SECRETS else repr(given.value)
+    return f"{flag(name)} / {variable(name)} is {value} (from {given.source}); allowed: {allowed(name)}"
