@@ -1,0 +1,171 @@
+"""The embedded voice: hibari-tts, English, on one CPU thread, with its default voice inside the wheel."""
+
+import asyncio
+import logging
+import re
+import textwrap
+import unicodedata
+from collections.abc import AsyncGenerator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from bot.api import Samples
+from bot.sentences import SentenceCutter
+
+log = logging.getLogger(__name__)
+
+SAMPLE_RATE: Final = 24_000
+ACTIVE_DBFS: Final = -20.0
+"""Level of speech while it lasts, below a full-scale square wave: what telephone networks are lined up for."""
+
+_STEP: Final = SAMPLE_RATE // 200  # 5 ms: the grain of trimming and the length of a fade
+_LEAD_STEPS: Final = 4  # 20 ms of silence before speech; hibari makes 240 to 350 ms, which the caller would wait for
+_TAIL_STEPS: Final = 24  # 120 ms of silence behind it; hibari makes 320 to 510 ms
+_SILENT: Final = 10 ** (-50 / 20)  # RMS; hibari's pauses are below -60 dBFS, the start of an "h" above -50
+_KNEE: Final = 0.7  # amplitude from which peaks are bent, so that none passes 1.0
+_MOST_PHONEMES: Final = 250  # 14 s of speech, 0.2 s of work: the longest that one call can hold up another
+_WARM_UP: Final = "Hello, this is Xylouris. Your order number 4512 costs $3.50 and leaves on Jan. 5th at 9:30 a.m."
+_LONG_NUMBER: Final = re.compile(r"\d(?:[,.]?\d){15,}")  # read digit by digit: hibari ends at 36 digits, ears before
+
+
+class Engine(Protocol):
+    """What is used of `hibari.Hibari`. Not to be called from two threads at once."""
+
+    def phonemize(self, text: str) -> list[str]:
+        """Return the phonemes of each sentence."""
+
+    def from_phonemes(self, phonemes: str, *, seed: int) -> Samples:
+        """Return their sound at 24 kHz; the same for the same `seed`, from which the noise in it comes."""
+
+
+class HibariTts:
+    """A voice for all calls. Sentences are made one after the other, in the order they were asked for."""
+
+    sample_rate = SAMPLE_RATE
+
+    def __init__(self, engine: Engine) -> None:
+        """Warm `engine` up and measure how loud it is; blocks for about 0.2 s."""
+        self._engine = engine
+        self._gain = 1.0
+        self._gain = 10 ** (ACTIVE_DBFS / 20) / active_rms(
+            np.concatenate([self._sound(part) for part in self._phonemes(_WARM_UP)])
+        )
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="hibari")
+        self._warned = False
+
+    @classmethod
+    def load(cls, voice: str = "heart", threads: int = 1) -> Self:
+        """Load and warm up; blocks for about 1 s and never touches the network.
+
+        Raises:
+            RuntimeError: hibari-tts is not installed, or `voice` is unknown or not on disk.
+        """
+        try:
+            from hibari import Hibari
+            from hibari.voices import VOICES, voice_path
+        except ImportError as error:
+            raise RuntimeError("hibari-tts is not installed: pip install 'voice-bridge[embedded]'") from error
+        try:
+            model = voice_path(voice, download_missing=False)
+        except ValueError:
+            raise RuntimeError(f"voice is {voice!r}, must be one of {', '.join(VOICES)}") from None
+        except FileNotFoundError as error:
+            raise RuntimeError(
+                f"voice {voice!r} is not on disk: put the file at {error}, "
+                f"which `hibari --voice {voice} -o /dev/null Hello.` does on a machine with internet access"
+            ) from None
+        return cls(Hibari(voice=voice, model=model, threads=threads))
+
+    async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
+        """Yield one array a sentence: float32, 24 kHz, within [-1, 1], ACTIVE_DBFS loud, silent at both ends.
+
+        Yields nothing for what the voice cannot read. Long text is made in pieces, other calls' between them.
+
+        Raises:
+            RuntimeError: the voice failed, or is closed.
+        """
+        loop = asyncio.get_running_loop()
+        for piece in _pieces(text):
+            sound, rest = await loop.run_in_executor(self._thread, self._begin, piece)
+            if len(sound):
+                yield sound
+            elif not rest:
+                self._warn(piece)
+            for phonemes in rest:
+                if len(sound := await loop.run_in_executor(self._thread, self._sound, phonemes)):
+                    yield sound
+
+    def close(self) -> None:
+        """Take no more text; what was asked for before is still made."""
+        self._thread.shutdown(wait=False)
+
+    def _begin(self, piece: str) -> tuple[Samples, Sequence[str]]:
+        """Return the first sound of `piece` and the phonemes of the rest; in one go, for one wait in the queue."""
+        phonemes = self._phonemes(piece)
+        return (self._sound(phonemes[0]), phonemes[1:]) if phonemes else (np.empty(0, np.float32), [])
+
+    def _phonemes(self, piece: str) -> list[str]:
+        try:
+            sentences = self._engine.phonemize(piece)
+        except Exception as error:  # rules and tables of a foreign package meet arbitrary text
+            raise RuntimeError(f"hibari cannot read {piece[:80]!r}: {error}") from error
+        return [part for sentence in sentences for part in textwrap.wrap(sentence, _MOST_PHONEMES)]
+
+    def _sound(self, phonemes: str) -> Samples:
+        try:
+            sound = self._engine.from_phonemes(phonemes, seed=0)
+        except Exception as error:  # a foreign runtime, and whatever it raises the caller must hear something
+            raise RuntimeError(f"hibari cannot speak {phonemes[:80]!r}: {error}") from error
+        return _finish(sound, self._gain)
+
+    def _warn(self, piece: str) -> None:
+        if not self._warned:
+            log.warning("the voice cannot read %r and stays silent; further such text is not reported", piece[:80])
+            self._warned = True
+
+
+def active_rms(samples: Samples) -> float:
+    """Return the RMS of the 20 ms frames of `samples` that are within 20 dB of the loudest: of speech, not pauses."""
+    frame = 4 * _STEP
+    levels = _levels(samples, frame)
+    return float(np.sqrt(np.mean(levels[levels >= levels.max() / 10] ** 2)))
+
+
+def _pieces(text: str) -> Sequence[str]:
+    """Cut `text` into sentences that can be read aloud."""
+    cutter = SentenceCutter(eager=False)
+    whole = [*cutter.feed(_readable(text)), *cutter.flush()]
+    return [piece for piece in whole if any(character.isalnum() for character in piece)]
+
+
+def _readable(text: str) -> str:
+    """Write out what hibari stumbles over: digits that are no decimals, such as those in circles, and long numbers."""
+    plain = "".join(f" {unicodedata.digit(c)} " if c.isdigit() and not c.isdecimal() else c for c in text)
+    return _LONG_NUMBER.sub(lambda number: " ".join(c for c in number[0] if c.isdigit()), plain)
+
+
+def _finish(sound: Samples, gain: float) -> Samples:
+    """Trim the silence at both ends, set the level, bend the peaks and fade both ends."""
+    loud = np.flatnonzero(_levels(sound, _STEP) > _SILENT)
+    if not len(loud):
+        return np.empty(0, np.float32)
+    begin, end = max(0, loud[0] - _LEAD_STEPS) * _STEP, (loud[-1] + 1 + _TAIL_STEPS) * _STEP
+    speech: Samples = sound[begin:end] * np.float32(gain)
+    size = np.abs(speech)
+    if size.max() > _KNEE:
+        bent = _KNEE + (1 - _KNEE) * np.tanh((size - _KNEE) / (1 - _KNEE))
+        speech = np.where(size > _KNEE, np.copysign(bent, speech), speech)
+    ramp = np.linspace(0, 1, _STEP, dtype=np.float32)
+    speech[:_STEP] *= ramp
+    speech[-_STEP:] *= ramp[::-1]
+    return speech
+
+
+def _levels(samples: Samples, frame: int) -> npt.NDArray[np.float32]:
+    """Return the RMS of each whole frame."""
+    frames = samples[: len(samples) // frame * frame].reshape(-1, frame)
+    levels: npt.NDArray[np.float32] = np.sqrt(np.mean(frames**2, axis=1))
+    return levels

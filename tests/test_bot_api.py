@@ -1,0 +1,36 @@
+from bot.api import Bot, CallInfo, Final, Partial, Turn
+
+CALL = CallInfo("call-1")
+
+
+async def test_a_bot_without_hooks_says_nothing() -> None:
+    bot = Bot()
+    assert [text async for text in bot.on_call(CALL)] == []
+    assert [text async for text in bot.reply(Turn(CALL, "Hello?", "English"))] == []
+
+
+async def test_a_bot_without_hooks_takes_all_that_happens_in_a_call() -> None:
+    bot = Bot()
+    await bot.on_partial(Partial("Hel", "English"))
+    await bot.on_final(Final("Hello?", "English", began_ms=100, ended_ms=900))
+    await bot.on_dtmf("#")
+    await bot.on_interrupted("Thank you for")
+    await bot.on_end("caller hung up")
+
+
+async def test_a_bot_overrides_only_what_it_needs() -> None:
+    class Counter(Bot):
+        digits = ""
+
+        async def on_dtmf(self, digit: str) -> None:
+            self.digits += digit
+
+    first, second = Counter(), Counter()
+    await first.on_dtmf("1")
+    await first.on_dtmf("2")
+    await first.on_end("hung up")
+    assert (first.digits, second.digits) == ("12", "")
+
+
+def test_a_call_says_no_more_than_is_known() -> None:
+    assert (CALL.caller, CALL.callee, dict(CALL.parameters)) == ("", "", {})
