@@ -1,0 +1,48 @@
+# make serve ARGS="--port 9000"   run the server        make test     all checks, as CI runs them
+# make format                     lay the code out      make lock     renew the locks (UPGRADE=--upgrade: newest versions)
+# make clean                      remove what make made
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+UPGRADE ?=
+
+.PHONY: serve test format lock clean
+.DELETE_ON_ERROR:
+
+serve: $(VENV)/.serve
+	@exec $(VENV)/bin/bridge serve $(ARGS)
+
+# pytest is called by its own name: `python -m pytest` would put the checkout in front of what is installed.
+test: $(VENV)/.test
+	scripts/apt-install asterisk-core-sounds-en asterisk-core-sounds-en-wav || echo "tests that need them will be skipped"
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-logo
+	$(VENV)/bin/pytest -m "not integration"
+	$(VENV)/bin/pytest -m integration
+
+format: $(VENV)/.test
+	$(VENV)/bin/ruff check --fix
+	$(VENV)/bin/ruff format
+
+lock: $(VENV)/.test
+	scripts/lock $(VENV) $(UPGRADE)
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Each stamp says that what its lock lists is installed, so that a second `make` starts at once.
+$(VENV)/.made:
+	scripts/make-venv $(PYTHON) $(VENV)
+	@touch $@
+
+$(VENV)/.serve: requirements/serve.lock pyproject.toml $(VENV)/.made
+	scripts/install $(VENV) requirements/serve.lock
+	@touch $@
+
+$(VENV)/.test: requirements/test.lock pyproject.toml $(VENV)/.made
+	scripts/install $(VENV) requirements/test.lock
+	@touch $@ $(VENV)/.serve # the test lock holds all of the other one
