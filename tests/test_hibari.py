@@ -127,7 +127,7 @@ def test_a_missing_package_is_named_with_the_command_that_brings_it(monkeypatch:
         HibariTts.load()
 
 
-async def test_a_closed_voice_says_so(tts: HibariTts) -> None:
+async def test_a_closed_voice_says_so() -> None:
     closed = HibariTts(ToneEngine())
     closed.close()
     with pytest.raises(RuntimeError, match="shutdown"):
