@@ -73,7 +73,7 @@ def check_client(request: web.Request, settings: Settings) -> None:
         web.HTTPUnauthorized: no token, or a wrong one.
     """
     origin = request.headers.get(hdrs.ORIGIN)
-    if origin and urlsplit(origin).netloc != request.host and origin not in settings.allowed_origins:
+    if origin and urlsplit(origin).netloc != request.host and not {origin, "*"} & set(settings.allowed_origins):
         raise web.HTTPForbidden(text=f"origin {origin!r} is not allowed: add it to --allowed-origins\n")
     if settings.api_token:
         if not any(_same(token, settings.api_token.get_secret_value()) for token in _tokens(request)):

@@ -1,0 +1,32 @@
+"""One server with the real models for all tests that do not need their own."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+from integration.recordings import available
+from integration.server import Server, serve
+
+from bridge.speech.backends.whisper import WhisperAsr
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "integration" in item.path.parts:
+            item.add_marker(pytest.mark.integration)
+            if not available():
+                item.add_marker(pytest.mark.skip(reason="asterisk-core-sounds-en-wav is not installed: apt install it"))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def server() -> AsyncIterator[Server]:
+    async with serve("--log-level", "DEBUG") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def ears() -> Iterator[WhisperAsr]:
+    """A recogniser to check what the bot said."""
+    asr = WhisperAsr.load()
+    yield asr
+    asr.close()

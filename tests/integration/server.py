@@ -1,0 +1,89 @@
+"""The real server as a process, as a user would start it."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+
+class Server:
+    """A running `bridge serve`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, address: str) -> None:
+        self.process = process
+        self.address = address
+        """host:port"""
+        self.output: list[str] = []
+
+    @property
+    def ws(self) -> str:
+        return f"ws://{self.address}/ws"
+
+    @property
+    def twilio(self) -> str:
+        return f"ws://{self.address}/twilio/stream"
+
+    @property
+    def http(self) -> str:
+        return f"http://{self.address}"
+
+    def stop(self, signum: int = signal.SIGTERM) -> None:
+        self.process.send_signal(signum)
+
+    @property
+    def log(self) -> str:
+        return "".join(self.output)
+
+
+@asynccontextmanager
+async def serve(
+    *flags: str, env: Mapping[str, str] | None = None, cwd: Path | None = None, code: int | None = 0
+) -> AsyncIterator[Server]:
+    """Start the server on a free port and stop it with SIGTERM at the end; it must exit with `code` (None: any)."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bridge",
+        "serve",
+        "--port",
+        "0",
+        *flags,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, **(env or {})},
+        cwd=cwd,
+    )
+    server = Server(process, "")
+    ready = asyncio.Event()
+    reader = asyncio.create_task(_read(server, ready))
+    try:
+        async with asyncio.timeout(60):
+            await ready.wait()
+        assert server.address, f"the server did not start:\n{server.log}"
+        yield server
+    finally:
+        if process.returncode is None:
+            server.stop()
+        try:
+            async with asyncio.timeout(30):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            raise
+        await reader
+    assert code is None or process.returncode == code, f"exit code {process.returncode}:\n{server.log}"
+
+
+async def _read(server: Server, ready: asyncio.Event) -> None:
+    assert server.process.stdout
+    async for line in server.process.stdout:
+        server.output.append(line.decode())
+        if match := re.search(r"transcripts\s+wss?://([\w.-]+:\d+)/ws", server.output[-1]):
+            server.address = match[1]
+        if "voice, bot" in server.output[-1]:
+            ready.set()
+    ready.set()

@@ -1,0 +1,439 @@
+"""One call from start to end, with a fake caller and instant models; the real ones are in integration/."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from fakes import PHONE, TEXT_ONLY, FakeAsr, FakeLeg, FakeTts, LoudnessVad, ScriptBot
+
+from bot.api import Bot, CallInfo, Final, Line, Speaker, Turn
+from bridge.call import CallSession, Talk
+from bridge.metrics import Metrics
+from bridge.mouth import Mouth
+from bridge.preroll import PreRoll
+from bridge.speech.ear import Ear
+from bridge.turns import TurnRules, TurnTaker
+from telephony.codec import encode
+from telephony.errors import RemoteProtocolError
+from telephony.events import (
+    AudioFormat,
+    CallEnded,
+    Capabilities,
+    Clear,
+    Dtmf,
+    Encoding,
+    Event,
+    Finalize,
+    Malformed,
+    Mark,
+    Media,
+    Play,
+    Played,
+    Problem,
+    RecognitionOptions,
+    Transcript,
+)
+
+MULAW = AudioFormat(Encoding.MULAW, 8000)
+RULES = TurnRules(min_speech_ms=160, pause_ms=128, endpoint_ms=320)
+INFO = CallInfo("CA1", caller="+4930123", callee="+4930456")
+ENDED = CallEnded("caller hung up")
+
+
+class Call:
+    """A call under test: a clock that follows the media, and a caller who speaks in 20 ms frames."""
+
+    def __init__(
+        self,
+        *,
+        bot: Bot | None = None,
+        asr: FakeAsr | None = None,
+        tts: FakeTts | None = None,
+        capabilities: Capabilities = PHONE,
+        **options: Any,
+    ) -> None:
+        self.leg, self.asr, self.now_ms = FakeLeg(capabilities), asr or FakeAsr(), 0
+        tts = tts or FakeTts()
+        talk = None
+        if bot:
+            mouth = Mouth(self.leg, tts, MULAW, clock_ms=lambda: self.now_ms)
+            fallback = (np.full(2400, 0.2, np.float32), "Sorry.")
+            talk = Talk(bot=bot, mouth=mouth, fallback=fallback, limit_s=0.5, greeting=options.pop("greeting", ""))
+        self.metrics = Metrics()
+        self.session = CallSession(
+            self.leg,
+            INFO,
+            ear=Ear(MULAW, vad=options.pop("vad", LoudnessVad())),
+            turns=TurnTaker(RULES),
+            preroll=PreRoll(keep_ms=640),
+            asr=self.asr,
+            options=replace(RecognitionOptions(), **options),
+            metrics=self.metrics.call("test", MULAW),
+            drain_s=0.5,
+            talk=talk,
+        )
+        self.running = asyncio.create_task(self.session.run())
+
+    async def say(self, ms: int, *, loud: bool = True) -> None:
+        """Speak, or be silent, for `ms`."""
+        for _ in range(ms // 20):
+            samples = 0.5 * np.sin(np.arange(160) * 0.3) if loud else np.zeros(160)
+            self.leg.feed(Media(encode(samples.astype(np.float32), Encoding.MULAW), self.now_ms))
+            self.now_ms += 20
+            await self.settle(3)
+
+    async def turn(self, ms: int = 1000) -> None:
+        """Say something and wait long enough for it to be over."""
+        await self.say(ms)
+        await self.say(600, loud=False)
+        await self.settle()
+
+    async def settle(self, rounds: int = 40) -> None:
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+
+    async def end(self, event: Event = ENDED) -> str:
+        self.leg.feed(event)
+        return await self.running
+
+    def finals(self) -> list[str]:
+        return [transcript.text for transcript in self.leg.of(Transcript) if transcript.final]
+
+    def audio_ms(self) -> int:
+        return sum(MULAW.duration_ms(play.payload) for play in self.leg.of(Play))
+
+
+async def test_the_caller_speaks_and_the_bot_answers() -> None:
+    bot = ScriptBot("Thank you very much. Good bye.")
+    call = Call(bot=bot)
+    await call.turn(1000)
+    assert await call.end() == "caller hung up"
+    assert [final.text for final in bot.finals] == ["one two"]
+    assert bot.turns == [Turn(INFO, "one two", "English", ())]
+    assert len(call.leg.of(Mark)) == 2
+    assert call.audio_ms() == pytest.approx(6 * 50, abs=45)
+    assert bot.ended == "caller hung up"
+
+
+async def test_the_greeting_is_the_bots_unless_the_settings_have_one() -> None:
+    call = Call(bot=ScriptBot("x", greeting=["Hello you."]))
+    await call.settle()
+    assert call.audio_ms() == pytest.approx(100, abs=20)
+    await call.end()
+    call = Call(bot=ScriptBot("x", greeting=["Hello you."]), greeting="Welcome to all of you.")
+    await call.settle()
+    assert call.audio_ms() == pytest.approx(250, abs=20)
+    await call.end()
+
+
+async def test_barge_in_clears_the_line_and_tells_the_bot_what_was_heard() -> None:
+    bot = ScriptBot("one two three four five six seven eight nine ten " * 5, "Sure.")
+    call = Call(bot=bot)
+    await call.turn()
+    assert not call.leg.of(Clear)
+    call.now_ms += 1000
+    await call.say(200)
+    assert len(call.leg.of(Clear)) == 1
+    sent = len(call.leg.of(Play))
+    await call.say(800)
+    assert len(call.leg.of(Play)) == sent, "nothing more of the old reply may leave"
+    await call.say(600, loud=False)
+    await call.settle()
+    (heard,) = bot.interrupted
+    assert heard
+    assert bot.turns[1].history == (Line(Speaker.CALLER, "one two"), Line(Speaker.BOT, heard))
+    await call.end()
+
+
+async def test_a_noise_that_cut_the_bot_off_lets_it_go_on_where_it_was() -> None:
+    words = [f"word{n}" for n in range(60)]
+    bot = ScriptBot(" ".join(words))
+    call = Call(bot=bot)
+    await call.turn()
+    call.now_ms += 1000
+    call.asr.script = " "  # the recogniser hears nothing in it
+    await call.turn(200)
+    heard = bot.interrupted[0].split()
+    assert heard == words[: len(heard)]
+    assert len(bot.turns) == 1
+    resumed_ms = sum(MULAW.duration_ms(play.payload) for play in call.leg.sent[call.leg.sent.index(Clear()) :] if isinstance(play, Play))
+    assert resumed_ms == pytest.approx(50 * (60 - len(heard)), abs=60)
+    await call.end()
+
+
+async def test_a_caller_who_goes_on_before_the_bot_was_heard_is_answered_once_for_all_of_it() -> None:
+    release = asyncio.Event()
+
+    class Slow(ScriptBot):
+        async def reply(self, turn: Turn) -> AsyncIterator[str]:
+            self.turns.append(turn)
+            await release.wait()
+            yield "Yes."
+
+    bot = Slow()
+    call = Call(bot=bot)
+    await call.turn(500)
+    await call.turn(1000)
+    release.set()
+    await call.settle()
+    assert [final.text for final in bot.finals] == ["one", "one two"]
+    assert bot.turns[-1].text == "one one two"
+    assert call.audio_ms() == pytest.approx(50, abs=20)
+    await call.end()
+
+
+async def test_a_bot_that_fails_is_heard_as_the_fallback_and_the_call_goes_on() -> None:
+    class Broken(ScriptBot):
+        async def reply(self, turn: Turn) -> AsyncIterator[str]:
+            self.turns.append(turn)
+            if len(self.turns) == 1:
+                raise ZeroDivisionError
+            yield "Better now."
+
+    call = Call(bot=Broken())
+    await call.turn()
+    assert call.audio_ms() == pytest.approx(100, abs=20)
+    await call.turn()
+    assert call.audio_ms() == pytest.approx(200, abs=40)
+    await call.end()
+
+
+async def test_a_bot_that_stalls_is_heard_as_the_fallback() -> None:
+    class Stalled(Bot):
+        async def reply(self, turn: Turn) -> AsyncIterator[str]:
+            await asyncio.Event().wait()
+            yield "never"
+
+    call = Call(bot=Stalled())
+    await call.turn()
+    await call.leg.until(lambda: call.leg.of(Play))
+    assert call.audio_ms() == pytest.approx(100, abs=20)
+    await call.end()
+
+
+async def test_a_voice_that_fails_is_heard_as_the_fallback() -> None:
+    call = Call(bot=ScriptBot("Hello."), tts=FakeTts(broken=True))
+    await call.turn()
+    assert call.audio_ms() == pytest.approx(100, abs=20)
+    await call.end()
+
+
+async def test_hooks_that_fail_cost_nothing() -> None:
+    class Nasty(ScriptBot):
+        async def on_final(self, final: Final) -> None:
+            raise RuntimeError
+
+        async def on_dtmf(self, digit: str) -> None:
+            raise KeyError
+
+    bot = Nasty("Fine.")
+    call = Call(bot=bot)
+    call.leg.feed(Dtmf("5"))
+    await call.turn()
+    assert call.audio_ms() > 0
+    assert await call.end() == "caller hung up"
+
+
+async def test_keys_reach_the_bot_in_order() -> None:
+    class Slow(ScriptBot):
+        async def on_dtmf(self, digit: str) -> None:
+            for _ in range(10 if digit == "1" else 1):
+                await asyncio.sleep(0)
+            self.digits += digit
+
+    bot = Slow("x")
+    call = Call(bot=bot)
+    call.leg.feed(*map(Dtmf, "12345#"))
+    await call.settle(100)
+    assert bot.digits == "12345#"
+    await call.end()
+
+
+async def test_a_mark_ends_what_it_marks_so_that_speech_after_it_is_no_barge_in() -> None:
+    bot = ScriptBot("Yes.")
+    call = Call(bot=bot)
+    await call.turn()
+    call.now_ms += 60
+    call.leg.feed(Played(call.leg.of(Mark)[0].name))
+    await call.turn()
+    assert not call.leg.of(Clear)
+    assert not bot.interrupted
+    await call.end()
+
+
+async def test_hanging_up_in_mid_word_still_gives_the_final() -> None:
+    bot = ScriptBot("never heard")
+    call = Call(bot=bot)
+    await call.say(1000)
+    await call.end()
+    assert [final.text for final in bot.finals] == ["one two"]
+    assert bot.turns == []
+
+
+async def test_each_final_arrives_once_and_in_order_when_the_recogniser_is_slow() -> None:
+    asr = FakeAsr(hold=asyncio.Event())
+    call = Call(asr=asr, capabilities=TEXT_ONLY)
+    for ms in (500, 1000, 1500):
+        await call.turn(ms)
+    assert call.finals() == []
+    assert asr.hold
+    asr.hold.set()
+    await call.settle()
+    assert call.finals() == ["one", "one two", "one two three"]
+    await call.end()
+    assert call.finals() == ["one", "one two", "one two three"]
+
+
+async def test_a_recogniser_far_behind_slows_the_peer_down_instead_of_growing_a_queue() -> None:
+    asr = FakeAsr(hold=asyncio.Event())
+    call = Call(asr=asr, capabilities=TEXT_ONLY)
+    for _ in range(12):
+        await call.turn(500)
+    assert call.leg._events.qsize() > 0
+    assert asr.hold
+    asr.hold.set()
+    await call.settle(2000)
+    assert call.finals() == ["one"] * 12
+    await call.end()
+
+
+async def test_finalize_gives_the_final_of_what_is_pending() -> None:
+    call = Call(capabilities=TEXT_ONLY)
+    await call.say(1000)
+    call.leg.feed(Finalize())
+    await call.settle()
+    assert call.finals() == ["one two"]
+    await call.end()
+
+
+async def test_finalize_with_nothing_pending_gives_an_empty_final_each_time() -> None:
+    call = Call(capabilities=TEXT_ONLY)
+    call.leg.feed(Finalize(), Finalize())
+    await call.settle()
+    assert call.finals() == ["", ""] or call.finals() == [""]
+    await call.turn()
+    call.leg.feed(Finalize())
+    await call.settle()
+    assert call.finals()[-2:] == ["one two", ""]
+    await call.end()
+
+
+async def test_finalize_while_the_final_is_being_decoded_gives_it_once() -> None:
+    asr = FakeAsr(hold=asyncio.Event())
+    call = Call(asr=asr, capabilities=TEXT_ONLY)
+    await call.turn()
+    call.leg.feed(Finalize())
+    await call.settle()
+    assert asr.hold
+    asr.hold.set()
+    await call.settle()
+    assert call.finals() == ["one two"]
+    await call.end()
+
+
+async def test_finalize_gives_a_final_even_if_what_was_pending_was_noise() -> None:
+    call = Call(asr=FakeAsr(script=" "), capabilities=TEXT_ONLY)
+    await call.say(500)
+    call.leg.feed(Finalize())
+    await call.settle()
+    assert call.finals() == [""]
+    await call.end()
+
+
+async def test_noise_alone_sends_nothing() -> None:
+    call = Call(asr=FakeAsr(script=" "), capabilities=TEXT_ONLY)
+    await call.turn()
+    await call.say(3000, loud=False)
+    await call.end()
+    assert call.leg.sent == []
+
+
+async def test_partials_come_while_the_caller_speaks_unless_not_wanted() -> None:
+    call = Call(capabilities=TEXT_ONLY)
+    await call.say(2500)
+    assert [t.text for t in call.leg.of(Transcript) if not t.final] == ["one two", "one two three four"]
+    await call.end()
+    call = Call(capabilities=TEXT_ONLY, partials=False)
+    await call.turn(2500)
+    assert [t.final for t in call.leg.of(Transcript)] == [True]
+    await call.end()
+
+
+async def test_a_malformed_message_is_answered_and_the_call_goes_on() -> None:
+    call = Call(capabilities=TEXT_ONLY)
+    call.leg.feed(Malformed("type: got 'x'"))
+    await call.turn()
+    assert call.leg.of(Problem) == [Problem("type: got 'x'")]
+    assert call.finals() == ["one two"]
+    await call.end()
+
+
+async def test_a_final_that_no_decode_gives_is_reported_and_the_call_goes_on() -> None:
+    asr = FakeAsr()
+    call = Call(asr=asr, capabilities=TEXT_ONLY)
+    await call.say(500)
+    asr.failures = 2
+    await call.say(600, loud=False)
+    await call.settle()
+    assert [problem.message for problem in call.leg.of(Problem)] == ["the recogniser failed: out of order"]
+    await call.turn()
+    assert call.finals() == ["one two"]
+    await call.end()
+
+
+async def test_stop_ends_the_call_with_its_pending_final() -> None:
+    call = Call(capabilities=TEXT_ONLY)
+    await call.say(1000)
+    call.session.stop("the server is shutting down")
+    assert await call.running == "the server is shutting down"
+    assert call.finals() == ["one two"]
+
+
+async def test_a_final_that_never_comes_does_not_hold_the_call_for_ever() -> None:
+    call = Call(asr=FakeAsr(hold=asyncio.Event()), capabilities=TEXT_ONLY)
+    await call.say(1000)
+    assert await call.end() == "caller hung up"
+    assert b'bridge_finals_lost_total{wire="test"} 1.0' in call.metrics.text()
+
+
+async def test_a_vad_that_dies_ends_the_call_and_what_was_said_is_not_lost() -> None:
+    class Dying(LoudnessVad):
+        left = 40
+
+        async def __call__(self, samples: Any, /) -> float:
+            self.left -= 1
+            if not self.left:
+                raise RuntimeError("vad died")
+            return await super().__call__(samples)
+
+    call = Call(capabilities=TEXT_ONLY, vad=Dying())
+    await call.say(2000)
+    with pytest.raises(RuntimeError, match="vad died"):
+        await call.running
+    assert call.finals() == ["one two three"] or call.finals() == ["one two"]
+
+
+async def test_a_peer_that_breaks_the_protocol_ends_its_call_with_the_reason() -> None:
+    class Breaking(FakeLeg):
+        async def __aiter__(self) -> AsyncIterator[Event]:
+            raise RemoteProtocolError("100 malformed messages")
+            yield ENDED
+
+    call = Call(capabilities=TEXT_ONLY)
+    call.session._leg = Breaking(TEXT_ONLY)
+    assert await call.running == "protocol error: 100 malformed messages"
+
+
+async def test_nothing_of_a_call_outlives_it() -> None:
+    def others() -> set[asyncio.Task[Any]]:
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    call = Call(bot=ScriptBot("word " * 100))
+    await call.turn()
+    await call.say(500)
+    await call.end()
+    await call.settle(5)
+    assert not others()
