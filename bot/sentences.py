@@ -74,7 +74,7 @@ class SentenceCutter:
         return [rest] if rest else []
 
 
-async def sentences(texts: AsyncIterator[str]) -> AsyncIterator[str]:
+async def sentences(texts: AsyncIterator[str]) -> AsyncGenerator[str, None]:
     """Yield the sentences of `texts` as they become whole. Closes `texts`."""
     cutter = SentenceCutter()
     try:

@@ -194,7 +194,7 @@ async def test_closing_the_sentences_closes_their_source() -> None:
     source = Source(["One. ", "Two. ", "Three."])
     spoken = sentences(source.write())
     await anext(spoken)
-    await spoken.aclose()  # type: ignore[attr-defined]  # an async generator, as its caller need not know
+    await spoken.aclose()
     assert source.closed
     assert source.written == 1
 
