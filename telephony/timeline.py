@@ -29,6 +29,7 @@ class Timeline:
         self._sample_bytes, self._sample_rate = audio.encoding.sample_bytes, audio.sample_rate
         self._encoding = audio.encoding
         self._position = 0  # samples placed so far
+        self._now_ms = 0  # the same in milliseconds
         self._base_ms: int | None = None  # the peer's clock at position 0; None until its first timestamp
         self._timestamp_ms: int | None = None  # of the packet placed last that had one
         self._number: int | None = None  # of the packet placed last; counted on where it had none
@@ -52,25 +53,20 @@ class Timeline:
         placed = [self._silence(missing)] if missing > 0 else []
         self._follow(number, timestamp_ms)
         placed.append(Media(payload, self._now_ms))
-        self._position += samples
+        self._advance(samples)
         self._packet_samples = samples
         return placed
 
-    @property
-    def _now_ms(self) -> int:
-        return self._position * 1000 // self._sample_rate
-
     def _missing(self, number: int | None, timestamp_ms: int | None) -> int:
         """Return the samples between what is placed and this packet; below 0 where the packet is behind."""
-        counted = None
+        counted = 0
         if number is not None and self._number is not None:
             counted = (number - self._number - 1) * self._packet_samples
         if timestamp_ms is None or self._base_ms is None:
-            return counted or 0
+            return counted
         gap_ms = timestamp_ms - self._base_ms - self._now_ms
-        counted_ms = (counted or 0) * 1000 // self._sample_rate
-        if abs(gap_ms - counted_ms) <= WANDER_MS:
-            return counted or 0
+        if -WANDER_MS <= gap_ms - counted * 1000 // self._sample_rate <= WANDER_MS:
+            return counted
         return gap_ms * self._sample_rate // 1000
 
     def _is_late(self, number: int | None, timestamp_ms: int | None, missing: int) -> bool:
@@ -92,9 +88,13 @@ class Timeline:
 
     def _silence(self, samples: int) -> Media:
         at_ms = self._now_ms
-        self._position += samples
+        self._advance(samples)
         self.lost_ms += self._now_ms - at_ms
         return Media(silence(self._encoding, samples), at_ms, concealed=True)
+
+    def _advance(self, samples: int) -> None:
+        self._position += samples
+        self._now_ms = self._position * 1000 // self._sample_rate
 
     def _rebase(self) -> None:
         """Forget the peer's clock: it begins anew with this packet."""

@@ -1,0 +1,283 @@
+"""Twilio Media Streams: JSON text over a WebSocket, mu-law at 8 kHz in base64, and the TwiML that leads to it.
+
+Messages: https://www.twilio.com/docs/voice/media-streams/websocket-messages
+"""
+
+import json
+import re
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Iterator, Mapping, Sequence
+from reprlib import repr as shown
+from typing import Final
+
+from telephony.errors import LocalProtocolError, RemoteProtocolError
+from telephony.events import (
+    AudioFormat,
+    CallEnded,
+    CallStarted,
+    Capabilities,
+    Clear,
+    Command,
+    Dtmf,
+    Encoding,
+    Event,
+    Hangup,
+    Malformed,
+    Mark,
+    Media,
+    Play,
+    Played,
+    Problem,
+    SendDtmf,
+    Transcript,
+    Transfer,
+)
+from telephony.timeline import Timeline
+
+MULAW_8K: Final = AudioFormat(Encoding.MULAW, 8000)
+MAX_MESSAGE_CHARS: Final = 128 * 1024
+MAX_PAYLOAD_BYTES: Final = 64 * 1024
+"""8 s of audio; Twilio sends 20 ms."""
+MAX_MALFORMED: Final = 100
+"""Malformed messages a call survives."""
+PLAY_BYTES: Final = 8000
+"""Audio in one message to Twilio: 1 s."""
+PARAMETER_CHARS: Final = 499
+"""Name and value of a <Parameter> together; Twilio wants fewer than 500."""
+
+_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SID: Final = re.compile("[\x21-\x7e]{1,128}")
+_KEYS: Final = frozenset("0123456789*#ABCD")
+_scan: Final = json.JSONDecoder().raw_decode  # json.loads without its search for white space: half the time
+_Json = Mapping[str, object]
+
+
+class _Refused(Exception):
+    """This message is malformed."""
+
+
+class TwilioProtocol:
+    """One stream of `<Connect><Stream>`: CREATED -start-> STARTED -stop-> ENDED. It answers nothing by itself."""
+
+    capabilities = Capabilities(audio_out=True, clear=True, mark=True, hangup=True, send_ahead_ms=20_000)
+
+    def __init__(self) -> None:
+        self.timeline = Timeline(MULAW_8K)
+        """Counts what was lost on the way."""
+        self._stream_sid = ""  # set by `start`
+        self._ended = False  # set by `stop`: what comes after is ignored
+        self._malformed = 0
+
+    def open(self) -> Sequence[str | bytes]:
+        """Return nothing: Twilio speaks first."""
+        return ()
+
+    def receive(self, message: str | bytes, /) -> Sequence[Event]:
+        """Return what `message` means; unknown events mean nothing.
+
+        Raises:
+            RemoteProtocolError: `start` is unusable, or more than MAX_MALFORMED messages were malformed.
+        """
+        if self._ended:
+            return ()
+        try:
+            return self._understand(_parsed(message))
+        except _Refused as why:
+            self._malformed += 1
+            if self._malformed > MAX_MALFORMED:
+                raise RemoteProtocolError(f"more than {MAX_MALFORMED} malformed messages") from None
+            return [Malformed(str(why))]
+
+    def send(self, command: Command, /) -> Sequence[str | bytes]:
+        """Return the messages that carry out `command`. To hang up is to close the socket, and so brings none.
+
+        Raises:
+            LocalProtocolError: audio before `start`, or what a stream cannot do.
+        """
+        match command:
+            case Play(payload):
+                return [self._message("media", payload=part) for part in _base64_parts(payload)]
+            case Mark(name):
+                return [self._message("mark", name=name)]
+            case Clear():
+                return [self._message("clear")]
+            case Hangup() | Problem() | Transcript():
+                return ()
+            case Transfer() | SendDtmf():
+                raise LocalProtocolError(f"a Twilio stream cannot carry {command}: use Twilio's REST API")
+
+    def _understand(self, message: _Json) -> Sequence[Event]:
+        match message.get("event"):
+            case "media":  # first: there are 50 a second
+                return self._media(self._fields(message, "media"))
+            case "mark":
+                return [Played(_text(self._fields(message, "mark"), "mark", "name"))]
+            case "dtmf":
+                return [_dtmf(self._fields(message, "dtmf"))]
+            case "start":
+                return [self._start(message)]
+            case "stop":
+                self._check_stream(message)
+                self._ended = True
+                return [CallEnded("caller hung up")]
+            case str():
+                return ()
+            case event:
+                raise _Refused(f"field event: got {shown(event)}; allowed: a string")
+
+    def _start(self, message: _Json) -> CallStarted:
+        if self._stream_sid:
+            raise _Refused("field event: got a second 'start'; allowed: one a stream")
+        start = message.get("start")
+        if not isinstance(start, dict):
+            raise RemoteProtocolError("unusable start: field start is no object")
+        stream_sid = _sid("streamSid", start.get("streamSid", message.get("streamSid")))
+        call_sid = _sid("callSid", start.get("callSid", stream_sid))
+        _check_format(start.get("mediaFormat"))
+        parameters = _parameters(start.get("customParameters"))
+        self._stream_sid = stream_sid
+        return CallStarted(
+            call_id=call_sid,
+            format=MULAW_8K,
+            caller=parameters.get("From", ""),
+            callee=parameters.get("To", ""),
+            parameters=parameters,
+        )
+
+    def _media(self, media: _Json) -> Sequence[Media]:
+        track = media.get("track", "inbound")
+        if track != "inbound":
+            if track == "outbound":  # our own audio, in streams that carry both
+                return ()
+            raise _Refused(f"field media.track: got {shown(track)}; allowed: 'inbound', 'outbound'")
+        payload = _text(media, "media", "payload")
+        if len(payload) > MAX_PAYLOAD_BYTES * 4 // 3:
+            raise _Refused(f"field media.payload: got {len(payload)} characters; allowed: {MAX_PAYLOAD_BYTES} bytes")
+        try:
+            audio = a2b_base64(payload, strict_mode=True)
+        except ValueError as error:
+            raise _Refused(f"field media.payload: got {shown(payload)}; allowed: base64 ({error})") from None
+        number, timestamp_ms = _number(media, "chunk"), _number(media, "timestamp")
+        return self.timeline.place(audio, number=number, timestamp_ms=timestamp_ms)
+
+    def _fields(self, message: _Json, name: str) -> _Json:
+        """Return what a message of the running stream is about."""
+        if not self._stream_sid:
+            raise _Refused(f"field event: got {name!r} before 'start'")
+        self._check_stream(message)
+        fields = message.get(name)
+        if not isinstance(fields, dict):
+            raise _Refused(f"field {name}: got {shown(fields)}; allowed: an object")
+        return fields
+
+    def _check_stream(self, message: _Json) -> None:
+        if (stream_sid := message.get("streamSid", self._stream_sid)) != self._stream_sid:
+            raise _Refused(f"field streamSid: got {shown(stream_sid)}; allowed: {self._stream_sid!r}")
+
+    def _message(self, event: str, **fields: str) -> str:
+        if not self._stream_sid:
+            raise LocalProtocolError(f"{event} before Twilio's start: there is no stream yet")
+        message: dict[str, object] = {"event": event, "streamSid": self._stream_sid}
+        if fields:
+            message[event] = fields
+        return json.dumps(message, separators=(",", ":"))
+
+
+def twiml_stream(url: str, parameters: Mapping[str, str]) -> str:
+    """Return TwiML that connects the call to the stream at `url`, which is told `parameters` when it starts.
+
+    Characters that XML forbids are dropped and values cut to PARAMETER_CHARS: a caller may choose some of them.
+
+    Raises:
+        ValueError: `url` has a query string, which Twilio would drop.
+    """
+    from twilio.twiml.voice_response import VoiceResponse  # type: ignore[import-untyped]  # 5 ms: only when needed
+
+    if "?" in url:
+        raise ValueError(f"url {url!r}: Twilio drops the query string; use parameters instead")
+    response = VoiceResponse()
+    stream = response.connect().stream(url=url)
+    for name, value in parameters.items():
+        legal_name, legal_value = _NOT_XML.sub("", name), _NOT_XML.sub("", value)
+        if 0 < len(legal_name) < PARAMETER_CHARS:
+            stream.parameter(name=legal_name, value=legal_value[: PARAMETER_CHARS - len(legal_name)])
+    return str(response)
+
+
+def twiml_busy() -> str:
+    """Return TwiML that turns the call away with a busy tone; it is not billed."""
+    from twilio.twiml.voice_response import VoiceResponse
+
+    response = VoiceResponse()
+    response.reject(reason="busy")
+    return str(response)
+
+
+def _parsed(message: str | bytes) -> _Json:
+    if isinstance(message, bytes):
+        raise _Refused(f"message: got {len(message)} binary bytes; allowed: JSON text")
+    if len(message) > MAX_MESSAGE_CHARS:
+        raise _Refused(f"message: got {len(message)} characters; allowed: at most {MAX_MESSAGE_CHARS}")
+    try:
+        parsed, end = _scan(text := message.strip())
+        if end != len(text):
+            raise ValueError(f"more text at character {end}")
+        if "\\u" in message:  # half a surrogate pair is legal JSON but no text: logs and bots would choke on it
+            json.dumps(parsed, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise _Refused(f"message: got {shown(message)}; allowed: JSON ({error})") from None
+    if not isinstance(parsed, dict):
+        raise _Refused(f"message: got {shown(parsed)}; allowed: a JSON object")
+    return parsed
+
+
+def _text(fields: _Json, where: str, name: str) -> str:
+    value = fields.get(name)
+    if not isinstance(value, str):
+        raise _Refused(f"field {where}.{name}: got {shown(value)}; allowed: a string")
+    return value
+
+
+def _number(fields: _Json, name: str) -> int | None:
+    """Return a counter, which Twilio writes as a string; None where there is none."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    if isinstance(value, str) and len(value) < 16 and value.isascii() and value.isdigit():
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**15:
+        return value
+    raise _Refused(f"field media.{name}: got {shown(value)}; allowed: a whole number below 10^15")
+
+
+def _dtmf(dtmf: _Json) -> Dtmf:
+    digit = _text(dtmf, "dtmf", "digit").upper()
+    if digit not in _KEYS:
+        raise _Refused(f"field dtmf.digit: got {shown(digit)}; allowed: one of 0-9 * # A-D")
+    return Dtmf(digit)
+
+
+def _parameters(custom: object) -> dict[str, str]:
+    if custom is None:
+        return {}
+    if not isinstance(custom, dict):
+        raise _Refused(f"field start.customParameters: got {shown(custom)}; allowed: an object")
+    return {name: _text(custom, "start.customParameters", name) for name in custom}
+
+
+def _sid(name: str, value: object) -> str:
+    if not isinstance(value, str) or not _SID.fullmatch(value):
+        raise RemoteProtocolError(f"unusable start: {name} is {shown(value)}")
+    return value
+
+
+def _check_format(media_format: object) -> None:
+    match media_format:
+        case None | {"encoding": "audio/x-mulaw", "sampleRate": 8000 | "8000"}:
+            return
+    raise RemoteProtocolError(f"unusable start: mediaFormat is {shown(media_format)[:60]}, not audio/x-mulaw at 8000")
+
+
+def _base64_parts(payload: bytes) -> Iterator[str]:
+    for start in range(0, len(payload), PLAY_BYTES):
+        yield b2a_base64(payload[start : start + PLAY_BYTES], newline=False).decode()
