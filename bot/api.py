@@ -76,8 +76,8 @@ class Bot:
 
     async def on_call(self, call: CallInfo) -> AsyncIterator[str]:
         """The call has begun: yield a greeting, or nothing."""
-        return
-        yield
+        for text in ():
+            yield text
 
     async def on_partial(self, partial: Partial) -> None:
         """The caller is speaking. Partials that come while this one is handled are skipped, newest wins."""
@@ -90,8 +90,8 @@ class Bot:
 
         Cancelled (asyncio.CancelledError at the current await) when the caller barges in.
         """
-        return
-        yield
+        for text in ():
+            yield text
 
     async def on_dtmf(self, digit: str) -> None:
         """The caller pressed a key: one of 0-9 * # A-D."""

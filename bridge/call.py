@@ -111,8 +111,7 @@ class CallSession:
                 self._finish()
                 deadline.reschedule(asyncio.get_running_loop().time() + self._drain_s)
         except TimeoutError:
-            log.error("%d finals lost: not there %g s after the call ended", len(self._turns_open), self._drain_s)
-            self._metrics.finals_lost.inc(len(self._turns_open))
+            log.error("finals were not there %g s after the call ended", self._drain_s)
         reason = self._stopped if self._listener.cancelled() else self._listener.result()
         if self._talk:
             await self._hook(self._talk.bot.on_end(reason))
@@ -236,11 +235,16 @@ class CallSession:
 
     async def _turn(self, utterance: Utterance) -> None:
         """Transcribe one utterance, hand its final on, and have it answered if the caller said no more."""
-        async with self._finals:
-            final = await self._transcribe(utterance)
-            utterance.told = True
-            if final.text or utterance.owed:
-                await self._tell(final)
+        try:
+            async with self._finals:
+                final = await self._transcribe(utterance)
+                utterance.told = True
+                if final.text or utterance.owed:
+                    await self._tell(final)
+        finally:
+            if not utterance.told:
+                log.error("final lost: utterance at %d ms", utterance.began_ms)
+                self._metrics.finals_lost.inc()
         if self._talk and self._newest is utterance:
             self._take_the_floor(self._talk)
 

@@ -30,7 +30,11 @@ class Metrics:
             "bridge_denoiser_bypassed_ms", "Audio that skipped a denoiser too slow for it.", ["wire"], registry=registry
         )
         self.first_audio = Histogram(
-            "bridge_first_audio_seconds", "End of speech to first bot audio sent.", ["wire"], _LATENCY_S, registry=registry
+            "bridge_first_audio_seconds",
+            "End of speech to first bot audio sent.",
+            ["wire"],
+            registry=registry,
+            buckets=_LATENCY_S,
         )
 
     def text(self) -> bytes:

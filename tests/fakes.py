@@ -70,8 +70,8 @@ class FakeAsr:
     """So many decodes fail first."""
     hold: asyncio.Event | None = None
     """Finals wait for it."""
-    script: str = ""
-    """Said instead, when set."""
+    script: str | None = None
+    """Heard instead, when set; "" is nothing."""
     requests: list[Request] = field(default_factory=list)
 
     def check_language(self, language: str | None) -> None:
@@ -86,8 +86,8 @@ class FakeAsr:
         if self.hold and request.final:
             await self.hold.wait()
         loud_s = float((np.abs(request.audio) > 0.1).sum()) / 16_000
-        words = self.script.split() or "one two three four five six seven eight".split()[: max(1, round(loud_s * 2))]
-        text = " ".join(words) if loud_s > 0.02 else ""
+        counted = " ".join("one two three four five six seven eight".split()[: max(1, round(loud_s * 2))])
+        text = (counted if self.script is None else self.script) if loud_s > 0.02 else ""
         rest = text.removeprefix(request.prefix)
         return Hypothesis([f"{word} " for word in rest.split()], "English" if text else "")
 

@@ -154,7 +154,7 @@ async def test_a_noise_that_cut_the_bot_off_lets_it_go_on_where_it_was() -> None
     call = Call(bot=bot)
     await call.turn()
     call.now_ms += 1000
-    call.asr.script = " "  # the recogniser hears nothing in it
+    call.asr.script = ""  # the recogniser hears nothing in it
     await call.turn(200)
     heard = bot.interrupted[0].split()
     assert heard == words[: len(heard)]
@@ -335,7 +335,7 @@ async def test_finalize_while_the_final_is_being_decoded_gives_it_once() -> None
 
 
 async def test_finalize_gives_a_final_even_if_what_was_pending_was_noise() -> None:
-    call = Call(asr=FakeAsr(script=" "), capabilities=TEXT_ONLY)
+    call = Call(asr=FakeAsr(script=""), capabilities=TEXT_ONLY)
     await call.say(500)
     call.leg.feed(Finalize())
     await call.settle()
@@ -344,7 +344,7 @@ async def test_finalize_gives_a_final_even_if_what_was_pending_was_noise() -> No
 
 
 async def test_noise_alone_sends_nothing() -> None:
-    call = Call(asr=FakeAsr(script=" "), capabilities=TEXT_ONLY)
+    call = Call(asr=FakeAsr(script=""), capabilities=TEXT_ONLY)
     await call.turn()
     await call.say(3000, loud=False)
     await call.end()

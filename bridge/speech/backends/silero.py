@@ -102,4 +102,6 @@ class SileroStream:
         self.state = np.zeros((2, 1, 128), np.float32)
 
     async def __call__(self, samples: Samples, /) -> float:
+        if samples.shape != (WINDOW,):  # it would spoil the batch of the other calls
+            raise EngineFailed(f"a window is {WINDOW} samples, got shape {samples.shape}")
         return await self._model.score(self, samples)
