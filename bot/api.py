@@ -76,7 +76,8 @@ class Bot:
 
     async def on_call(self, call: CallInfo) -> AsyncIterator[str]:
         """The call has begun: yield a greeting, or nothing."""
-        for text in ():
+        nothing: tuple[str, ...] = ()
+        for text in nothing:
             yield text
 
     async def on_partial(self, partial: Partial) -> None:
@@ -90,7 +91,8 @@ class Bot:
 
         Cancelled (asyncio.CancelledError at the current await) when the caller barges in.
         """
-        for text in ():
+        nothing: tuple[str, ...] = ()
+        for text in nothing:
             yield text
 
     async def on_dtmf(self, digit: str) -> None:

@@ -9,10 +9,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
+from telephony.signature import twilio_signature_ok
 
 from bridge.call import CallSession
 from bridge.settings import Settings
-from telephony.signature import twilio_signature_ok
 
 BEARER_PROTOCOL: Final = "bearer."
 """WebSocket subprotocol that carries the API token for browsers, which cannot set headers: bearer.<token>."""
@@ -92,7 +92,7 @@ async def check_twilio(request: web.Request, settings: Settings) -> None:
         if not is_loopback(settings.host) and not settings.insecure:
             raise web.HTTPForbidden(text="closed: set BRIDGE_TWILIO_AUTH_TOKEN, or start with --insecure\n")
         return
-    form = await request.post() if request.method == hdrs.METH_POST else {}
+    form = await request.post()  # empty for the upgrade of a socket
     params: Mapping[str, list[str]] = {key: [str(value) for value in form.getall(key)] for key in form}
     url = public_url(request, settings, socket="upgrade" in request.headers.get(hdrs.CONNECTION, "").lower())
     signature = request.headers.get("X-Twilio-Signature", "")

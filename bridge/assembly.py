@@ -51,7 +51,7 @@ def turn_rules(settings: Settings, *, talks: bool) -> TurnRules:
         threshold=settings.vad_threshold,
         min_speech_ms=round(min_speech_s * 1000),
         endpoint_ms=round(endpoint_s * 1000),
-        pause_ms=min(TurnRules.pause_ms, round(endpoint_s * 1000)),
+        pause_ms=min(TurnRules().pause_ms, round(endpoint_s * 1000)),
         max_utterance_ms=round(settings.max_utterance * 1000),
     )
 

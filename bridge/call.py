@@ -10,9 +10,10 @@ so barge-in is its cancellation and no transcript is ever lost to one.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final as Constant
+from typing import TypeVarTuple
 
 from bot.api import Bot, CallInfo, Final, Line, Partial, Samples, Speaker, Turn
 from bridge.leg import Leg
@@ -39,6 +40,8 @@ from telephony.events import (
 )
 
 log = logging.getLogger(__name__)
+
+Ts = TypeVarTuple("Ts")
 
 _MAX_TURNS: Constant = 8  # utterances without their final; past that the socket's back-pressure slows the peer
 
@@ -99,22 +102,22 @@ class CallSession:
         Raises:
             Exception: a fault of ours or of the VAD; it ends this call and no other.
         """
+        self._listener = listener = asyncio.create_task(self._listen())
         deadline = asyncio.timeout(None)
         try:
             async with deadline, asyncio.TaskGroup() as self._tasks:
-                self._listener = asyncio.create_task(self._listen())
                 try:
                     self._greet()
-                    await asyncio.wait({self._listener})
+                    await asyncio.wait({listener})
                 finally:
-                    self._listener.cancel()
+                    listener.cancel()
                 self._finish()
                 deadline.reschedule(asyncio.get_running_loop().time() + self._drain_s)
         except TimeoutError:
             log.error("finals were not there %g s after the call ended", self._drain_s)
-        reason = self._stopped if self._listener.cancelled() else self._listener.result()
+        reason = self._stopped if listener.cancelled() else listener.result()
         if self._talk:
-            await self._hook(self._talk.bot.on_end(reason))
+            await self._hook(self._talk.bot.on_end, reason)
         return reason
 
     def stop(self, reason: str) -> None:
@@ -223,7 +226,7 @@ class CallSession:
         if unheard:
             self._metrics.barge_ins.inc()
             self._tasks.create_task(talk.mouth.clear())
-            self._tasks.create_task(self._hook(talk.bot.on_interrupted(heard.text)))
+            self._tasks.create_task(self._hook(talk.bot.on_interrupted, heard.text))
         self._cut_off = heard.rest or self._cut_off
         if heard.text or (silent and not heard.rest):
             self._history += [Line(Speaker.CALLER, final.text) for final in self._unanswered]
@@ -267,7 +270,7 @@ class CallSession:
         if self._options.partials and self._leg.capabilities.transcripts:
             await self._leg.send(Transcript(partial.text, partial.language, False, time.time()))
         if self._talk and (self._on_partial is None or self._on_partial.done()):
-            self._on_partial = self._tasks.create_task(self._hook(self._talk.bot.on_partial(partial)))
+            self._on_partial = self._tasks.create_task(self._hook(self._talk.bot.on_partial, partial))
 
     async def _tell(self, final: Final) -> None:
         """Hand a final to whoever wants it: the only place, so that each arrives once."""
@@ -278,7 +281,7 @@ class CallSession:
             await self._leg.send(Transcript(final.text, final.language, True, time.time()))
         if self._talk and final.text:
             self._unanswered.append(final)
-            await self._hook(self._talk.bot.on_final(final))
+            await self._hook(self._talk.bot.on_final, final)
 
     def _take_the_floor(self, talk: Talk) -> None:
         """The caller is done: answer, or go on where a noise cut the bot off."""
@@ -309,12 +312,12 @@ class CallSession:
 
     async def _press(self, bot: Bot, digit: str) -> None:
         async with self._keys:
-            await self._hook(bot.on_dtmf(digit))
+            await self._hook(bot.on_dtmf, digit)
 
-    async def _hook(self, hook: Coroutine[None, None, None]) -> None:
+    async def _hook(self, hook: Callable[[*Ts], Awaitable[None]], *args: *Ts) -> None:
         assert self._talk
         try:
             async with asyncio.timeout(self._talk.limit_s):
-                await hook
+                await hook(*args)
         except Exception:  # the bot is a plug-in: its fault must not end the call
-            log.exception("%s failed", hook.__qualname__)
+            log.exception("the bot's %s failed", hook.__name__)

@@ -79,7 +79,7 @@ async def _run(options: Settings, engines: Engines) -> None:
 
 def _banner(options: Settings, engines: Engines, port: int, *, secure: bool) -> str:
     s = "s" if secure else ""
-    host = "localhost" if options.host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else options.host  # noqa: S104
+    host = "localhost" if options.host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else options.host
     public = options.public_url or f"http{s}://{host}:{port}"
     denoiser = f"{options.dfn_model}, {options.dfn_attenuation_limit:g} dB" if engines.denoisers else "off"
     return "\n".join(

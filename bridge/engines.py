@@ -77,12 +77,18 @@ class Engines:
         """Return one call's denoiser, or None where none is wanted. Close it with the call."""
         if not self.denoisers or not self.workers:
             return None
-        return Denoising(await self.denoisers.acquire(self.workers), self.workers)
+        try:
+            return Denoising(await self.denoisers.acquire(), self.workers)
+        except EngineFailed as error:
+            log.error("this call goes without denoiser: %s", error)
+            return None
 
     def close(self) -> None:
         """Free what was loaded."""
         self.asr.close()
         self.tts.close()
+        if self.denoisers:
+            self.denoisers.close()
         if self.workers:
             self.workers.close()
 

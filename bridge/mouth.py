@@ -100,7 +100,6 @@ class Mouth:
             await asyncio.sleep(excess_ms / 1000)  # pacing is time itself: nothing tells us when audio was played
 
 
-
 async def once(text: str) -> AsyncIterator[str]:
     """Yield `text`."""
     yield text

@@ -5,9 +5,12 @@ import ipaddress
 import ssl
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bridge.settings import Settings
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 _VALID: Final = datetime.timedelta(days=30)
 
@@ -25,7 +28,7 @@ def context(settings: Settings) -> ssl.SSLContext | None:
             certificate.write_bytes(self_signed(settings.host))
             return _load(certificate, None)
     if settings.ssl_certfile:
-        return _load(Path(settings.ssl_certfile), settings.ssl_keyfile)
+        return _load(settings.ssl_certfile, settings.ssl_keyfile)
     return None
 
 
@@ -46,13 +49,11 @@ def self_signed(host: str) -> bytes:
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return pem + certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def _names(host: str) -> list["x509.GeneralName"]:  # noqa: F821 - imported where it is needed
+def _names(host: str) -> "list[x509.GeneralName]":
     from cryptography import x509
 
     names: list[x509.GeneralName] = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
@@ -63,7 +64,7 @@ def _names(host: str) -> list["x509.GeneralName"]:  # noqa: F821 - imported wher
     return names if address.is_unspecified or address.is_loopback else [*names, x509.IPAddress(address)]
 
 
-def _load(certificate: Path, key: str | None) -> ssl.SSLContext:
+def _load(certificate: Path, key: Path | None) -> ssl.SSLContext:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key or None)
     return tls

@@ -14,6 +14,7 @@ from bridge.call import CallSession, Talk
 from bridge.metrics import Metrics
 from bridge.mouth import Mouth
 from bridge.preroll import PreRoll
+from bridge.speech.api import Samples
 from bridge.speech.ear import Ear
 from bridge.turns import TurnRules, TurnTaker
 from telephony.codec import encode
@@ -53,7 +54,7 @@ class Call:
         asr: FakeAsr | None = None,
         tts: FakeTts | None = None,
         capabilities: Capabilities = PHONE,
-        **options: Any,
+        **options: Any,  # noqa: ANN401 - RecognitionOptions, checked by replace()
     ) -> None:
         self.leg, self.asr, self.now_ms = FakeLeg(capabilities), asr or FakeAsr(), 0
         tts = tts or FakeTts()
@@ -159,7 +160,8 @@ async def test_a_noise_that_cut_the_bot_off_lets_it_go_on_where_it_was() -> None
     heard = bot.interrupted[0].split()
     assert heard == words[: len(heard)]
     assert len(bot.turns) == 1
-    resumed_ms = sum(MULAW.duration_ms(play.payload) for play in call.leg.sent[call.leg.sent.index(Clear()) :] if isinstance(play, Play))
+    after = call.leg.sent[call.leg.sent.index(Clear()) :]
+    resumed_ms = sum(MULAW.duration_ms(play.payload) for play in after if isinstance(play, Play))
     assert resumed_ms == pytest.approx(50 * (60 - len(heard)), abs=60)
     await call.end()
 
@@ -403,7 +405,7 @@ async def test_a_vad_that_dies_ends_the_call_and_what_was_said_is_not_lost() -> 
     class Dying(LoudnessVad):
         left = 40
 
-        async def __call__(self, samples: Any, /) -> float:
+        async def __call__(self, samples: Samples, /) -> float:
             self.left -= 1
             if not self.left:
                 raise RuntimeError("vad died")
@@ -419,11 +421,14 @@ async def test_a_vad_that_dies_ends_the_call_and_what_was_said_is_not_lost() -> 
 async def test_a_peer_that_breaks_the_protocol_ends_its_call_with_the_reason() -> None:
     class Breaking(FakeLeg):
         async def __aiter__(self) -> AsyncIterator[Event]:
-            raise RemoteProtocolError("100 malformed messages")
-            yield ENDED
+            async for event in super().__aiter__():
+                if event is ENDED:
+                    raise RemoteProtocolError("100 malformed messages")
+                yield event
 
     call = Call(capabilities=TEXT_ONLY)
-    call.session._leg = Breaking(TEXT_ONLY)
+    call.session._leg = broken = Breaking(TEXT_ONLY)
+    broken.feed(ENDED)
     assert await call.running == "protocol error: 100 malformed messages"
 
 

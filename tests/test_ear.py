@@ -24,7 +24,7 @@ class Halver:
     async def __call__(self, samples: Samples, /) -> tuple[Samples, Samples]:
         late = np.concatenate((self.held, samples))
         self.held, raw = late[len(samples) :], late[: len(samples)]
-        return raw / 2, raw
+        return (raw / 2).astype(np.float32), raw
 
 
 def tone(n: int, hz: float, rate: int) -> Samples:
@@ -59,8 +59,9 @@ async def test_a_tone_on_any_wire_is_the_same_tone_at_16_khz(wire: AudioFormat) 
 
 @given(frames=st.lists(st.integers(0, 3000), max_size=30))
 async def test_windows_are_contiguous_whatever_the_frames(frames: list[int]) -> None:
-    ear, heard = Ear(FLOAT, vad=LoudnessVad()), []
-    audio = np.arange(sum(frames), dtype=np.float32) % 1000 / 1000
+    ear = Ear(FLOAT, vad=LoudnessVad())
+    heard: list[Heard] = []
+    audio = (np.arange(sum(frames)) % 1000 / 1000).astype(np.float32)
     at = 0
     for n in frames:
         heard += await ear.hear(Media(encode(audio[at : at + n], Encoding.FLOAT32), 0))

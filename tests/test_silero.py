@@ -20,7 +20,7 @@ def hum(n: int) -> Samples:
     """A voiced sound: pulses at 120 Hz through two formants, waxing and waning like syllables."""
     t = np.arange(n * 512) / 16_000
     voice = sum(np.sin(2 * np.pi * 120 * k * t) / k * np.exp(-(((120 * k - 600) / 500) ** 2)) for k in range(1, 30))
-    return (0.4 * voice / np.abs(voice).max() * (1 + np.sin(2 * np.pi * 4 * t)) / 2).astype(np.float32)
+    return np.asarray(0.4 * voice / np.abs(voice).max() * (1 + np.sin(2 * np.pi * 4 * t)) / 2, np.float32)
 
 
 async def scores(model: SileroVad, audio: Samples) -> list[float]:
@@ -45,7 +45,12 @@ async def test_a_batch_of_calls_scores_as_each_alone(model: SileroVad) -> None:
 async def test_windows_that_come_together_are_one_inference(model: SileroVad, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
     run = model.run
-    monkeypatch.setattr(model, "run", lambda windows, state: (sizes.append(len(windows)), run(windows, state))[1])
+
+    def counted(windows: Samples, state: Samples) -> tuple[Samples, Samples]:
+        sizes.append(len(windows))
+        return run(windows, state)
+
+    monkeypatch.setattr(model, "run", counted)
     await asyncio.gather(*(scores(model, np.zeros(512, np.float32)) for _ in range(100)))
     assert sizes == [64, 36]
 

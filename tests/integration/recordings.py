@@ -1,4 +1,4 @@
-"""Human telephone prompts with their transcripts: Debian's asterisk-core-sounds-en-wav (Allison Smith, CC-BY-SA 3.0)."""
+"""Human telephone prompts and their texts: Debian's asterisk-core-sounds-en-wav (Allison Smith, CC-BY-SA 3.0)."""
 
 import gzip
 import re
@@ -49,7 +49,7 @@ def available() -> bool:
 def prompt(name: str) -> Prompt:
     with wave.open(str(FOLDER / f"{name}.wav")) as recording:
         pcm = np.frombuffer(recording.readframes(recording.getnframes()), "<i2")
-    return Prompt(name, _script()[name], pcm.astype(np.float32) / 32768)
+    return Prompt(name, _script()[name], (pcm / 32768).astype(np.float32))
 
 
 def prompts(count: int, *, shortest_s: float = 1.5, longest_s: float = 6.0) -> list[Prompt]:
@@ -58,7 +58,8 @@ def prompts(count: int, *, shortest_s: float = 1.5, longest_s: float = 6.0) -> l
     for name, text in sorted(_script().items()):
         if len(found) == count:
             break
-        if len(text.split()) < 4 or re.search(r"[\[\]<>#*0-9]|\.\.\.|\bPBX\b|[A-Z]{2}", text) or not (FOLDER / f"{name}.wav").exists():
+        odd = re.search(r"[\[\]<>#*0-9]|\.\.\.|\bPBX\b|[A-Z]{2}", text)
+        if len(text.split()) < 4 or odd or not (FOLDER / f"{name}.wav").exists():
             continue
         candidate = prompt(name)
         if shortest_s <= candidate.seconds <= longest_s:

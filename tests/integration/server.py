@@ -18,6 +18,7 @@ class Server:
         self.address = address
         """host:port"""
         self.output: list[str] = []
+        self.more = asyncio.Event()
 
     @property
     def ws(self) -> str:
@@ -33,6 +34,13 @@ class Server:
 
     def stop(self, signum: int = signal.SIGTERM) -> None:
         self.process.send_signal(signum)
+
+    async def logged(self, *parts: str, timeout_s: float = 10.0) -> None:
+        """Wait until the server has logged a line with all `parts` in it."""
+        async with asyncio.timeout(timeout_s):
+            while not any(all(part in line for part in parts) for line in self.output):
+                self.more.clear()
+                await self.more.wait()
 
     @property
     def log(self) -> str:
@@ -82,6 +90,7 @@ async def _read(server: Server, ready: asyncio.Event) -> None:
     assert server.process.stdout
     async for line in server.process.stdout:
         server.output.append(line.decode())
+        server.more.set()
         if match := re.search(r"transcripts\s+wss?://([\w.-]+:\d+)/ws", server.output[-1]):
             server.address = match[1]
         if "voice, bot" in server.output[-1]:
