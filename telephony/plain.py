@@ -1,0 +1,253 @@
+"""The plain WebSocket protocol: JSON text and raw samples in, transcripts out."""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from telephony.errors import LocalProtocolError, RemoteProtocolError
+from telephony.events import (
+    AudioFormat,
+    CallStarted,
+    Capabilities,
+    Command,
+    Encoding,
+    Event,
+    Finalize,
+    Malformed,
+    Media,
+    Problem,
+    RecognitionOptions,
+    Transcript,
+)
+
+ENCODINGS: Final = {
+    "float32": Encoding.FLOAT32,
+    "int16": Encoding.L16,
+    "mulaw": Encoding.MULAW,
+    "alaw": Encoding.ALAW,
+}
+DEFAULT_FORMAT: Final = AudioFormat(Encoding.FLOAT32, 16_000)
+UNFIXED: Final = (0, 100)
+"""Allowed for unfixed_chunk_num and unfixed_token_num; beyond it every partial is decoded from scratch anyway."""
+CHUNK_SIZE_SEC: Final = (0.1, 30.0)
+"""Ten partials a second at most; 30 s is the longest window of the recognisers."""
+SAMPLE_RATE: Final = (8000, 48_000)
+"""From telephone to studio."""
+MAX_CONTEXT_CHARS: Final = 10_000
+MAX_LANGUAGE_CHARS: Final = 100
+MAX_TEXT_CHARS: Final = 128 * 1024
+"""Room for a context written in \\u escapes."""
+MAX_BINARY_BYTES: Final = 1024 * 1024
+"""16 s of float32 at 16 kHz in one message."""
+MAX_PEAK: Final = 2.0
+"""Samples a little beyond [-1, 1] are clipped; beyond this their scale is wrong."""
+MAX_MALFORMED: Final = 1000
+"""Malformed messages a session survives."""
+
+
+class _Refused(Exception):
+    """This message is malformed."""
+
+
+class PlainProtocol:
+    """One session: CREATED -config, audio or finalize-> STARTED. The peer ends it by closing the socket."""
+
+    capabilities = Capabilities(transcripts=True)
+
+    def __init__(self, session_id: str, *, refuse_language: Callable[[str | None], str]) -> None:
+        """`refuse_language` takes an English name or None for any; it returns "", or why the engine cannot do it."""
+        self._session_id, self._refuse_language = session_id, refuse_language
+        self._started: CallStarted | None = None  # set by the first good config, audio or finalize
+        self._samples = 0  # received so far
+        self._malformed = 0
+
+    def open(self) -> Sequence[str | bytes]:
+        return [_message(type="session_created", session_id=self._session_id)]
+
+    def receive(self, message: str | bytes, /) -> Sequence[Event]:
+        """Return what `message` means.
+
+        Raises:
+            RemoteProtocolError: more than MAX_MALFORMED messages were malformed.
+        """
+        try:
+            return self._audio(message) if isinstance(message, bytes) else self._control(_parsed(message))
+        except _Refused as why:
+            self._malformed += 1
+            if self._malformed > MAX_MALFORMED:
+                raise RemoteProtocolError(f"more than {MAX_MALFORMED} malformed messages") from None
+            return [Malformed(str(why))]
+
+    def send(self, command: Command, /) -> Sequence[str | bytes]:
+        """Return the messages that carry out `command`; none for a partial that the client did not want.
+
+        Raises:
+            LocalProtocolError: a transcript before the session began, or what this wire cannot do.
+        """
+        match command:
+            case Transcript():
+                return self._transcript(command)
+            case Problem(message):
+                return [_message(type="error", message=message)]
+        raise LocalProtocolError(f"the plain protocol has no message for {type(command).__name__}")
+
+    def _transcript(self, transcript: Transcript) -> Sequence[str]:
+        if self._started is None or self._started.options is None:
+            raise LocalProtocolError("transcript before the session began")
+        fields = {"language": transcript.language, "text": transcript.text, "timestamp": transcript.timestamp}
+        if transcript.final:
+            return [_message(type="final", **fields, is_speech_final=True)]
+        return [_message(type="partial", **fields)] if self._started.options.partials else ()
+
+    def _control(self, message: Mapping[str, object]) -> Sequence[Event]:
+        match message.get("type"):
+            case "config":
+                return [self._config(message)]
+            case "finalize":
+                return [*self._begin(), Finalize()]
+            case other:
+                raise _refusal("type", other, '"config", "finalize"')
+
+    def _config(self, message: Mapping[str, object]) -> CallStarted:
+        if self._started is not None:
+            raise _Refused(
+                'field type: got "config" when the session has begun; allowed: one, before audio and finalize'
+            )
+        audio, options = _format(message), _options(message)
+        if unknown := set(message) - _CONFIG_FIELDS:
+            name = min(unknown)
+            raise _Refused(f"field {_shown(name)}: unknown in config; allowed: {', '.join(sorted(_CONFIG_FIELDS))}")
+        if why := self._refuse_language(options.language):
+            raise _Refused(f"field language: got {_shown(options.language)}; {why}")
+        self._started = CallStarted(self._session_id, audio, options=options)
+        return self._started
+
+    def _begin(self) -> Sequence[CallStarted]:
+        """Begin with the defaults where no config came first."""
+        if self._started is not None:
+            return ()
+        self._started = CallStarted(self._session_id, DEFAULT_FORMAT, options=RecognitionOptions())
+        return (self._started,)
+
+    def _audio(self, payload: bytes) -> Sequence[Event]:
+        audio = self._started.format if self._started else DEFAULT_FORMAT
+        size = audio.encoding.sample_bytes
+        if len(payload) > MAX_BINARY_BYTES:
+            raise _Refused(f"audio: got {len(payload)} bytes in one message; allowed: at most {MAX_BINARY_BYTES}")
+        if len(payload) % size:
+            raise _Refused(
+                f"audio: got {len(payload)} bytes; allowed: a multiple of {size}, as samples are {_name(audio)}"
+            )
+        if not payload:
+            return ()
+        if audio.encoding is Encoding.FLOAT32:
+            payload = _checked(payload)
+        at_ms = self._samples * 1000 // audio.sample_rate
+        self._samples += len(payload) // size
+        return [*self._begin(), Media(payload, at_ms)]
+
+
+def _format(config: Mapping[str, object]) -> AudioFormat:
+    encoding = config.get("encoding", "float32")
+    if not isinstance(encoding, str) or encoding not in ENCODINGS:
+        raise _refusal("encoding", encoding, ", ".join(f'"{name}"' for name in ENCODINGS))
+    sample_rate = _whole(config, "sample_rate", DEFAULT_FORMAT.sample_rate, between=SAMPLE_RATE)
+    return AudioFormat(ENCODINGS[encoding], sample_rate)
+
+
+def _options(config: Mapping[str, object]) -> RecognitionOptions:
+    default = RecognitionOptions()
+    language = config.get("language")
+    partials = config.get("partials", default.partials)
+    if not isinstance(partials, bool):
+        raise _refusal("partials", partials, "true, false")
+    return RecognitionOptions(
+        context=_text("context", config.get("context", ""), at_most=MAX_CONTEXT_CHARS),
+        language=None if language is None else _text("language", language, at_most=MAX_LANGUAGE_CHARS),
+        unfixed_chunk_num=_whole(config, "unfixed_chunk_num", default.unfixed_chunk_num, between=UNFIXED),
+        unfixed_token_num=_whole(config, "unfixed_token_num", default.unfixed_token_num, between=UNFIXED),
+        chunk_size_sec=_seconds(config, "chunk_size_sec", default.chunk_size_sec, between=CHUNK_SIZE_SEC),
+        partials=partials,
+    )
+
+
+_CONFIG_FIELDS: Final = frozenset(
+    "type context language unfixed_chunk_num unfixed_token_num chunk_size_sec partials sample_rate encoding".split()
+)
+
+
+def _text(name: str, value: object, *, at_most: int) -> str:
+    if not isinstance(value, str):
+        raise _refusal(name, value, f"text of at most {at_most} characters")
+    if len(value) > at_most:
+        raise _Refused(f"field {name}: got {len(value)} characters; allowed: at most {at_most}")
+    return value
+
+
+def _whole(config: Mapping[str, object], name: str, default: int, *, between: tuple[int, int]) -> int:
+    value = config.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not between[0] <= value <= between[1]:
+        raise _refusal(name, value, f"a whole number from {between[0]} to {between[1]}")
+    return value
+
+
+def _seconds(config: Mapping[str, object], name: str, default: float, *, between: tuple[float, float]) -> float:
+    value = config.get(name, default)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not between[0] <= value <= between[1]:
+        raise _refusal(name, value, f"a number from {between[0]:g} to {between[1]:g}")
+    return float(value)
+
+
+def _checked(payload: bytes) -> bytes:
+    """Return float32 samples clipped to [-1, 1]."""
+    samples = np.frombuffer(payload, "<f4")
+    peak = float(max(samples.max(), -samples.min()))
+    if not math.isfinite(peak):
+        worst = samples[~np.isfinite(samples)][0]
+        raise _Refused(f"audio: got a sample that is {worst}; allowed: finite numbers in [-1, 1]")
+    if peak > MAX_PEAK:
+        raise _Refused(f"audio: got a peak of {peak:g}; allowed: [-1, 1]; int16 samples go as such or divided by 32768")
+    return bytes(samples.clip(-1.0, 1.0)) if peak > 1.0 else payload
+
+
+def _parsed(message: str) -> Mapping[str, object]:
+    if len(message) > MAX_TEXT_CHARS:
+        raise _Refused(f"message: got {len(message)} characters; allowed: at most {MAX_TEXT_CHARS}")
+    try:
+        parsed = json.loads(message)
+        if "\\u" in message:  # half a surrogate pair is legal JSON but no text: an engine would choke on it
+            json.dumps(parsed, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise _Refused(f"message: got {_shown(message)}; allowed: JSON ({error})") from None
+    if not isinstance(parsed, dict):
+        raise _Refused(f"message: got {_shown(parsed)}; allowed: a JSON object")
+    return parsed
+
+
+def _refusal(name: str, value: object, allowed: str) -> _Refused:
+    return _Refused(f"field {name}: got {_shown(value)}; allowed: {allowed}")
+
+
+def _shown(value: object) -> str:
+    """Return the beginning of `value` as the client wrote it."""
+    match value:
+        case dict():
+            return "an object"
+        case list():
+            return "a list"
+        case str():
+            return json.dumps(value if len(value) <= 60 else value[:60] + "...", ensure_ascii=False)
+        case _:
+            return json.dumps(value)[:60]
+
+
+def _name(audio: AudioFormat) -> str:
+    return next(name for name, encoding in ENCODINGS.items() if encoding is audio.encoding)
+
+
+def _message(**fields: object) -> str:
+    """Return one line of readable JSON: Devanagari stays Devanagari; what is no text at all becomes "?"."""
+    return json.dumps(fields, ensure_ascii=False).encode(errors="replace").decode()
