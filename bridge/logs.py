@@ -43,15 +43,11 @@ class JsonLines(logging.Formatter):
     """{"time": ..., "level": ..., "logger": ..., "call_id": ..., "message": ..., "traceback": ...}"""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = {
-            "time": _time(record),
-            "level": record.levelname,
-            "logger": record.name,
-            "call_id": call_id.get(),
-            "message": record.getMessage(),
-            "traceback": _traceback(record),
-        }
-        return escape(json_module.dumps({key: value for key, value in fields.items() if value}, ensure_ascii=False))
+        fields = {"time": _time(record), "level": record.levelname, "logger": record.name}
+        fields |= {"call_id": call_id.get()} if call_id.get() else {}
+        fields["message"] = record.getMessage()
+        fields |= {"traceback": traceback} if (traceback := _traceback(record)) else {}
+        return escape(json_module.dumps(fields, ensure_ascii=False))
 
 
 def escape(text: str) -> str:
