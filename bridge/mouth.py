@@ -10,7 +10,7 @@ from bot.sentences import sentences
 from bridge.leg import Leg
 from bridge.playout import Heard, Playout
 from bridge.voice import Voice
-from telephony.events import AudioFormat, Clear, Mark, Play
+from telephony.events import AudioFormat, Clear, Mark, Play, Reply
 
 _MESSAGE_MS: Final = 400  # audio in one Play: few messages, yet a Clear never waits behind much
 
@@ -74,6 +74,8 @@ class Mouth:
                 if not spoken:
                     self._playout.begin(text, self._clock_ms())
                     spoken = True
+                    if self._leg.capabilities.transcripts and generation == self._generation:
+                        await self._leg.send(Reply(text))
                 await self._send(voice.encode(samples), generation)
         if spoken and generation == self._generation:
             await self._send(voice.flush(), generation)

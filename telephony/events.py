@@ -164,13 +164,20 @@ class Transcript:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """A sentence of the bot whose audio follows, for peers that want text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Something the peer should know; the session goes on."""
 
     message: str
 
 
-Command = Play | Mark | Clear | Hangup | Transfer | SendDtmf | Transcript | Problem
+Command = Play | Mark | Clear | Hangup | Transfer | SendDtmf | Transcript | Reply | Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,10 +57,17 @@ class PlainProtocol:
 
     capabilities = Capabilities(transcripts=True)
 
-    def __init__(self, session_id: str, *, refuse_language: Callable[[str | None], str]) -> None:
-        """`refuse_language` takes an English name or None for any; it returns "", or why the engine cannot do it."""
+    def __init__(
+        self,
+        session_id: str,
+        *,
+        refuse_language: Callable[[str | None], str],
+        max_bytes: int = MAX_BINARY_BYTES,
+    ) -> None:
+        """`max_bytes`: audio in one message. `refuse_language` takes an English name or None for any; it returns "", or why the engine cannot do it."""
         self._session_id, self._refuse_language = session_id, refuse_language
         self._started: CallStarted | None = None  # set by the first good config, audio or finalize
+        self._max_bytes = max_bytes
         self._samples = 0  # received so far
         self._malformed = 0
 
@@ -135,8 +142,8 @@ class PlainProtocol:
     def _audio(self, payload: bytes) -> Sequence[Event]:
         audio = self._started.format if self._started else DEFAULT_FORMAT
         size = audio.encoding.sample_bytes
-        if len(payload) > MAX_BINARY_BYTES:
-            raise _Refused(f"audio: got {len(payload)} bytes in one message; allowed: at most {MAX_BINARY_BYTES}")
+        if len(payload) > self._max_bytes:
+            raise _Refused(f"audio: got {len(payload)} bytes in one message; allowed: at most {self._max_bytes}")
         if len(payload) % size:
             raise _Refused(
                 f"audio: got {len(payload)} bytes; allowed: a multiple of {size}, as samples are {_name(audio)}"

@@ -1,4 +1,4 @@
-"""Twilio Media Streams: JSON text over a WebSocket, mu-law at 8 kHz in base64, and the TwiML that leads to it.
+"""Twilio Media Streams: JSON text over a WebSocket, mu-law at 8 kHz in base64.
 
 Messages: https://www.twilio.com/docs/voice/media-streams/websocket-messages
 """
@@ -28,6 +28,7 @@ from telephony.events import (
     Play,
     Played,
     Problem,
+    Reply,
     SendDtmf,
     Transcript,
     Transfer,
@@ -42,10 +43,7 @@ MAX_MALFORMED: Final = 100
 """Malformed messages a call survives."""
 PLAY_BYTES: Final = 8000
 """Audio in one message to Twilio: 1 s."""
-PARAMETER_CHARS: Final = 499
-"""Name and value of a <Parameter> together; Twilio wants fewer than 500."""
 
-_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SID: Final = re.compile("[\x21-\x7e]{1,128}")
 _KEYS: Final = frozenset("0123456789*#ABCD")
 _scan: Final = json.JSONDecoder().raw_decode  # json.loads without its search for white space: half the time
@@ -101,7 +99,7 @@ class TwilioProtocol:
                 return [self._message("mark", name=name)]
             case Clear():
                 return [self._message("clear")]
-            case Hangup() | Problem() | Transcript():
+            case Hangup() | Problem() | Transcript() | Reply():
                 return ()
             case Transfer() | SendDtmf():
                 raise LocalProtocolError(f"a Twilio stream cannot carry {command}: use Twilio's REST API")
@@ -181,36 +179,6 @@ class TwilioProtocol:
         if fields:
             message[event] = fields
         return json.dumps(message, separators=(",", ":"))
-
-
-def twiml_stream(url: str, parameters: Mapping[str, str]) -> str:
-    """Return TwiML that connects the call to the stream at `url`, which is told `parameters` when it starts.
-
-    Characters that XML forbids are dropped and values cut to PARAMETER_CHARS: a caller may choose some of them.
-
-    Raises:
-        ValueError: `url` has a query string, which Twilio would drop.
-    """
-    from twilio.twiml.voice_response import VoiceResponse  # type: ignore[import-untyped]  # 5 ms: only when needed
-
-    if "?" in url:
-        raise ValueError(f"url {url!r}: Twilio drops the query string; use parameters instead")
-    response = VoiceResponse()
-    stream = response.connect().stream(url=url)
-    for name, value in parameters.items():
-        legal_name, legal_value = _NOT_XML.sub("", name), _NOT_XML.sub("", value)
-        if 0 < len(legal_name) < PARAMETER_CHARS:
-            stream.parameter(name=legal_name, value=legal_value[: PARAMETER_CHARS - len(legal_name)])
-    return str(response)
-
-
-def twiml_busy() -> str:
-    """Return TwiML that turns the call away with a busy tone; it is not billed."""
-    from twilio.twiml.voice_response import VoiceResponse
-
-    response = VoiceResponse()
-    response.reject(reason="busy")
-    return str(response)
 
 
 def _parsed(message: str | bytes) -> _Json:

@@ -34,7 +34,8 @@ from telephony.events import (
     Transcript,
     Transfer,
 )
-from telephony.twilio import MAX_MALFORMED, MAX_PAYLOAD_BYTES, MULAW_8K, TwilioProtocol, twiml_busy, twiml_stream
+from telephony.twilio import MAX_MALFORMED, MAX_PAYLOAD_BYTES, MULAW_8K, TwilioProtocol
+from telephony.twiml import twiml_busy, twiml_stream
 
 STREAM: Final = "MZXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX"
 CALL: Final = "CAXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX"

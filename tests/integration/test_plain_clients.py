@@ -189,6 +189,8 @@ async def test_a_message_over_the_limit_closes_only_its_session(server: Server) 
     async with connect(server) as other:
         async with connect(server) as client:
             await client.socket.send_bytes(bytes(2 * 1024 * 1024))
+            assert "1048576" in (await client.receive("error"))["message"]
+            await client.socket.send_bytes(bytes(5 * 1024 * 1024))
             async with asyncio.timeout(10):
                 message = await client.socket.receive()
             assert message.type in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED}

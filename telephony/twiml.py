@@ -1,0 +1,39 @@
+"""The TwiML that leads a Twilio call to our stream, or away."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+PARAMETER_CHARS: Final = 499
+"""Name and value of a <Parameter> together; Twilio wants fewer than 500."""
+_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def twiml_stream(url: str, parameters: Mapping[str, str]) -> str:
+    """Return TwiML that connects the call to the stream at `url`, which is told `parameters` when it starts.
+
+    Characters that XML forbids are dropped and values cut to PARAMETER_CHARS: a caller may choose some of them.
+
+    Raises:
+        ValueError: `url` has a query string, which Twilio would drop.
+    """
+    from twilio.twiml.voice_response import VoiceResponse  # type: ignore[import-untyped]  # 5 ms: only when needed
+
+    if "?" in url:
+        raise ValueError(f"url {url!r}: Twilio drops the query string; use parameters instead")
+    response = VoiceResponse()
+    stream = response.connect().stream(url=url)
+    for name, value in parameters.items():
+        legal_name, legal_value = _NOT_XML.sub("", name), _NOT_XML.sub("", value)
+        if 0 < len(legal_name) < PARAMETER_CHARS:
+            stream.parameter(name=legal_name, value=legal_value[: PARAMETER_CHARS - len(legal_name)])
+    return str(response)
+
+
+def twiml_busy() -> str:
+    """Return TwiML that turns the call away with a busy tone; it is not billed."""
+    from twilio.twiml.voice_response import VoiceResponse
+
+    response = VoiceResponse()
+    response.reject(reason="busy")
+    return str(response)
