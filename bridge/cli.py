@@ -1,95 +1,115 @@
-"""The `bridge` command: serve, config."""
+"""The `bridge` command: serve, config, call, listen."""
 
 import argparse
 import asyncio
-import logging
-import signal
+import json
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 
-from aiohttp import web
+import aiohttp
 
-from bridge import logs, settings, tls
+from bridge import listen, settings, telephone
 from bridge.engines import Engines
+from bridge.phone import Fault
 from bridge.plugins import PluginError
-from bridge.server import LINES, make_app
+from bridge.run import serve
 from bridge.settings import Settings, SettingsError
 from bridge.speech.api import ModelMissing
 
-log = logging.getLogger(__name__)
-
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code: 0 done, 1 cannot run, 2 wrong options."""
+    """Run the command line; return the exit code: 0 done, 1 cannot, 2 wrong options, 3 a run that proves nothing."""
+    flags = _parser().parse_args(argv)
+    try:
+        match flags.command:
+            case "serve":
+                return _serve(settings.load(flags))
+            case "config":
+                print(settings.as_toml(settings.load(flags)), end="")
+                return 0
+            case "call":
+                return asyncio.run(_call(flags))
+            case _:
+                return asyncio.run(_listen(flags))
+    except SettingsError as error:
+        return _fail(error, 2)
+    except telephone.DishonestRun as error:
+        return _fail(error, 3)
+    except (PluginError, ModelMissing, OSError, ValueError, aiohttp.ClientError, listen.Refused) as error:
+        return _fail(error, 1)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _fail(error: Exception, code: int) -> int:
+    print(f"bridge: {error}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bridge", description="Voice bots on the telephone line.")
     parser.add_argument("--version", action="version", version=f"bridge {version('voice-bridge')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, about in (("serve", "answer calls"), ("config", "print the options in force, secrets masked")):
         settings.add_flags(commands.add_parser(name, help=about, description=about))
-    flags = parser.parse_args(argv)
-    try:
-        options = settings.load(flags)
-        return _config(options) if flags.command == "config" else _serve(options)
-    except SettingsError as error:
-        print(f"bridge: {error}", file=sys.stderr)
-        return 2
-    except (PluginError, ModelMissing, OSError) as error:
-        print(f"bridge: {error}", file=sys.stderr)
-        return 1
-
-
-def _config(options: Settings) -> int:
-    print(settings.as_toml(options), end="")
-    return 0
+    about = "call a server as Twilio would, say recordings to its bot and report what a caller would notice"
+    call = commands.add_parser("call", help=about, description=about)
+    call.add_argument("recording", nargs="+", type=Path, help="WAV files, each said when the bot has finished")
+    call.add_argument("--url", default="ws://127.0.0.1:8000/twilio/stream", help="where to call (%(default)s)")
+    call.add_argument("--barge-in", type=float, metavar="MS", help="speak so long after the bot began")
+    call.add_argument("--calls", type=int, default=1, metavar="N", help="so many calls at once")
+    call.add_argument("--ramp", type=float, default=0.0, metavar="S", help="seconds over which they begin")
+    call.add_argument(
+        "--fault", type=Fault, choices=list(Fault), default=Fault.NONE, help="what is wrong with the line"
+    )
+    call.add_argument("--wav", type=Path, metavar="FILE", help="save the first call: caller left, bot right")
+    call.add_argument("--json", type=Path, metavar="FILE", help="save figures and timelines")
+    about = "stream a recording to a server's /ws and print partials and finals"
+    hear = commands.add_parser("listen", help=about, description=about)
+    hear.add_argument("recording", help="16-bit mono WAV, or - for raw 16-bit mono at 16 kHz on standard input")
+    hear.add_argument("--url", default="ws://127.0.0.1:8000/ws", help="where to stream (%(default)s)")
+    hear.add_argument("--language", help='English name, e.g. "Hindi"')
+    hear.add_argument("--context", default="", help="words that bias recognition")
+    hear.add_argument("--token-file", type=Path, metavar="FILE", help="holds the server's API token")
+    hear.add_argument("--fast", action="store_true", help="as fast as the server takes it, not in real time")
+    hear.add_argument("--json", action="store_true", help="print the server's messages, one a line")
+    return parser
 
 
 def _serve(options: Settings) -> int:
-    logs.setup(options.log_level, json=options.log_json)
-    if refusals := settings.refusals(options):
-        raise SettingsError("\n".join(refusals))
-    for warning in settings.warnings(options):
-        log.warning("%s", warning)
-    engines = Engines.load(options)  # before the port opens: whoever connects finds the models warm
-    try:
-        asyncio.run(_run(options, engines))
-    finally:
-        engines.close()
+    asyncio.run(serve(options, Engines.load))
     return 0
 
 
-async def _run(options: Settings, engines: Engines) -> None:
-    """Serve until SIGINT or SIGTERM, then let the running calls end well."""
-    runner = web.AppRunner(
-        make_app(options, engines), access_log=None, shutdown_timeout=options.drain_timeout, handle_signals=False
-    )
-    await runner.setup()
-    secure = tls.context(options)
-    try:
-        await web.TCPSite(runner, options.host, options.port, ssl_context=secure).start()
-        stop = asyncio.Event()
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(signum, stop.set)
-        print(_banner(options, engines, runner.addresses[0][1], secure=secure is not None), flush=True)
-        await stop.wait()
-        log.info("shutting down: %d calls in progress", runner.app[LINES].taken)
-    finally:
-        await runner.cleanup()
+async def _call(flags: argparse.Namespace) -> int:
+    recordings = [telephone.load(path) for path in flags.recording]
+    if flags.calls > 1:
+        calls = await telephone.load_test(
+            flags.url, recordings, calls=flags.calls, ramp_s=flags.ramp, fault=flags.fault
+        )
+    else:
+        calls = [await telephone.call(flags.url, recordings, barge_in_ms=flags.barge_in, fault=flags.fault)]
+        print(telephone.timeline(calls[0][1]))
+    if flags.wav:
+        telephone.save_wav(calls[0][1], flags.wav)
+    if flags.json:
+        telephone.save_json(calls, flags.json)
+    figures = [call for call, _ in calls]
+    telephone.check_honesty(figures)
+    print(telephone.report(figures))
+    return 0
 
 
-def _banner(options: Settings, engines: Engines, port: int, *, secure: bool) -> str:
-    s = "s" if secure else ""
-    host = "localhost" if options.host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else options.host
-    public = options.public_url or f"http{s}://{host}:{port}"
-    denoiser = f"{options.dfn_model}, {options.dfn_attenuation_limit:g} dB" if engines.denoisers else "off"
-    return "\n".join(
-        [
-            f"bridge {version('voice-bridge')} is ready",
-            f"  transcripts   ws{s}://{host}:{port}/ws",
-            f"  Twilio        POST {public}/twilio/voice",
-            f"  health        http{s}://{host}:{port}/healthz   metrics /metrics",
-            f"  recogniser    {engines.asr.name}",
-            f"  VAD, denoiser {options.vad}, {denoiser}",
-            f"  voice, bot    {options.tts}, {options.bot}",
-        ]
-    )
+async def _listen(flags: argparse.Namespace) -> int:
+    config = {"language": flags.language, "context": flags.context}
+    token = flags.token_file.read_text().strip() if flags.token_file else ""
+    async for body in listen.listen(flags.url, flags.recording, config=config, token=token, fast=flags.fast):
+        if flags.json:
+            print(json.dumps(body, ensure_ascii=False), flush=True)
+        elif body["type"] in {"partial", "final"}:
+            print(f"{body['type']:<8}{body['text']}", flush=True)
+        elif body["type"] == "error":
+            print(f"bridge: {body['message']}", file=sys.stderr)
+    return 0

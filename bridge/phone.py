@@ -7,10 +7,12 @@ them at once after a clear), and keeps a timeline and both sides of the call.
 import asyncio
 import base64
 import json
+import socket
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
 import aiohttp
@@ -93,16 +95,30 @@ class Record:
         return sum(moment.what == what for moment in self.timeline)
 
 
+class Fault(StrEnum):
+    """What can be wrong with a caller's line."""
+
+    NONE = "none"
+    JITTER = "jitter"  # ten frames arrive together, every 200 ms
+    GAPS = "gaps"  # every twentieth frame is lost
+    MALFORMED = "malformed"  # twice a second a message is garbage
+    ABRUPT = "abrupt"  # the connection breaks in the middle of the first utterance
+    NO_STOP = "no-stop"  # the caller is gone, yet nobody says stop and the socket stays open
+
+
 class Phone:
     """One call in progress. Speak with `say`; whatever the bot says is heard on its own."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse, *, stream_sid: str) -> None:
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, *, stream_sid: str, fault: Fault = Fault.NONE) -> None:
         self.record = Record()
+        self.fault = fault
         self.closed = asyncio.Event()
         self._socket, self._sid = socket, stream_sid
         self._far_end = FarEnd()
         self._to_say = bytearray()
         self._said = asyncio.Event()
+        self._said_in_all = 0  # bytes in `_to_say` when `say` was called
+        self._held: list[str] = []  # frames that jitter keeps back
         self._sequence = 1
         self._began = asyncio.get_running_loop().time()
         self._speaking = False  # the bot, at the caller's ear
@@ -113,9 +129,15 @@ class Phone:
     def now_ms(self) -> float:
         return (asyncio.get_running_loop().time() - self._began) * 1000
 
+    @property
+    def speaking(self) -> bool:
+        """True while the bot is heard."""
+        return self._speaking
+
     async def say(self, mulaw: bytes) -> float:
         """Speak a recording (mu-law, 8 kHz); return the call time at which its last frame left."""
         self._to_say += mulaw
+        self._said_in_all = len(self._to_say)
         self._note("speech-begins")
         self._said.clear()
         await self._said.wait()
@@ -147,8 +169,11 @@ class Phone:
     async def send(self, event: str, body: Mapping[str, object]) -> None:
         """Send one message of the wire."""
         self._sequence += 1
+        await self._socket.send_str(self._message(event, body))
+
+    def _message(self, event: str, body: Mapping[str, object]) -> str:
         message = {"event": event, "sequenceNumber": str(self._sequence), "streamSid": self._sid, **body}
-        await self._socket.send_str(json.dumps(message))
+        return json.dumps(message)
 
     async def press(self, digit: str) -> None:
         await self.send("dtmf", {"dtmf": {"track": "inbound_track", "digit": digit}})
@@ -169,10 +194,37 @@ class Phone:
                 if not self._to_say:
                     self._note("speech-ends")
                     self._said.set()
-            media = {"track": "inbound", "chunk": str(chunk), "timestamp": str((chunk - 1) * FRAME_MS)}
-            await self.send("media", {"media": {**media, "payload": base64.b64encode(frame).decode()}})
+            await self._send_frame(frame, chunk)
             self.record.caller += frame
             await self._hear()
+
+    async def _send_frame(self, frame: bytes, chunk: int) -> None:
+        media = {"track": "inbound", "chunk": str(chunk), "timestamp": str((chunk - 1) * FRAME_MS)}
+        body = {"media": {**media, "payload": base64.b64encode(frame).decode()}}
+        match self.fault:
+            case Fault.JITTER:
+                self._sequence += 1
+                self._held.append(self._message("media", body))
+                if chunk % 10 == 0:
+                    for message in self._held:
+                        await self._socket.send_str(message)
+                    self._held.clear()
+                return
+            case Fault.GAPS if chunk % 20 == 0:
+                self._sequence += 1
+                return
+            case Fault.MALFORMED if chunk % 25 == 0:
+                await self._socket.send_str('{"event": "media", "media": {"payload": "%%%"}}')
+            case Fault.ABRUPT if self._to_say and len(self._to_say) < self._said_in_all // 2:
+                self.abort()
+                return
+        await self.send("media", body)
+
+    def abort(self) -> None:
+        """Break the connection without a word."""
+        connection = self._socket.get_extra_info("socket")
+        if connection is not None:
+            connection.shutdown(socket.SHUT_RDWR)
 
     async def listen(self) -> None:
         """Take what the server sends until the socket closes."""
@@ -227,6 +279,7 @@ async def dial(
     call_sid: str = "CA00000000000000000000000000000001",
     parameters: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
+    fault: Fault = Fault.NONE,
 ) -> AsyncIterator[Phone]:
     """Place a call to a /twilio/stream address and hang up at the end of the block.
 
@@ -236,9 +289,9 @@ async def dial(
     stream_sid = "MZ" + call_sid[2:]
     async with (
         aiohttp.ClientSession() as session,
-        session.ws_connect(url, headers=headers, compress=0, max_msg_size=1 << 24) as socket,
+        session.ws_connect(url, headers=headers, compress=0, max_msg_size=1 << 24) as wire,
     ):
-        await socket.send_str(json.dumps({"event": "connected", "protocol": "Call", "version": "1.0.0"}))
+        await wire.send_str(json.dumps({"event": "connected", "protocol": "Call", "version": "1.0.0"}))
         start = {
             "streamSid": stream_sid,
             "accountSid": "AC00000000000000000000000000000000",
@@ -247,18 +300,21 @@ async def dial(
             "customParameters": dict(parameters or {}),
             "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
         }
-        await socket.send_str(
+        await wire.send_str(
             json.dumps({"event": "start", "sequenceNumber": "1", "streamSid": stream_sid, "start": start})
         )
-        phone = Phone(socket, stream_sid=stream_sid)
+        phone = Phone(wire, stream_sid=stream_sid, fault=fault)
         tasks = [asyncio.create_task(phone.listen()), asyncio.create_task(phone.speak())]
         try:
             yield phone
         finally:
             tasks[1].cancel()
+            if fault is Fault.NO_STOP:
+                async with asyncio.timeout(30):
+                    await phone.closed.wait()  # it is the server's turn to notice
             with suppress(ConnectionError):
                 await phone.send("stop", {"stop": {"accountSid": start["accountSid"], "callSid": call_sid}})
-            await socket.close()
+            await wire.close()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

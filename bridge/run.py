@@ -1,0 +1,67 @@
+"""A server from start to signal: models first, then the port, then the calls, then a clean end."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+
+from aiohttp import web
+
+from bridge import logs, settings, tls
+from bridge.engines import Engines
+from bridge.server import LINES, make_app
+from bridge.settings import Settings, SettingsError
+
+log = logging.getLogger(__name__)
+
+
+async def serve(options: Settings, load: Callable[[Settings], Engines]) -> None:
+    """Serve until SIGINT or SIGTERM, then let the running calls end well.
+
+    Raises:
+        SettingsError: `options` would be unsafe or contradict each other.
+        PluginError, ModelMissing: something named is not installed. OSError: the port or a file is not to be had.
+    """
+    logs.setup(options.log_level, json=options.log_json)
+    if refusals := settings.refusals(options):
+        raise SettingsError("\n".join(refusals))
+    for warning in settings.warnings(options):
+        log.warning("%s", warning)
+    secure = tls.context(options)
+    engines = await asyncio.to_thread(load, options)  # before the port opens: who connects finds the models warm
+    runner = web.AppRunner(make_app(options, engines), access_log=None, shutdown_timeout=options.drain_timeout)
+    try:
+        await runner.setup()
+        await web.TCPSite(runner, options.host, options.port, ssl_context=secure).start()
+        stop = asyncio.Event()
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+        port = runner.addresses[0][1]
+        sys.stdout.write(banner(options, engines, port, secure=secure is not None) + "\n")
+        sys.stdout.flush()
+        await stop.wait()
+        log.info("shutting down: %d calls in progress", runner.app[LINES].taken)
+    finally:
+        await runner.cleanup()
+        engines.close()
+
+
+def banner(options: Settings, engines: Engines, port: int, *, secure: bool) -> str:
+    """Return where to connect, which models run, and on what."""
+    s = "s" if secure else ""
+    host = "localhost" if options.host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else options.host
+    public = options.public_url or f"http{s}://{host}:{port}"
+    denoiser = f"{options.dfn_model}, {options.dfn_attenuation_limit:g} dB" if engines.denoisers else "off"
+    return "\n".join(
+        [
+            f"bridge {version('voice-bridge')} is ready",
+            f"  transcripts   ws{s}://{host}:{port}/ws",
+            f"  Twilio        POST {public}/twilio/voice",
+            f"  health        http{s}://{host}:{port}/healthz   metrics /metrics",
+            f"  recogniser    {engines.asr.name}",
+            f"  VAD, denoiser {options.vad}, {denoiser}",
+            f"  voice, bot    {options.tts}, {options.bot}",
+        ]
+    )
