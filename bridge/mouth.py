@@ -13,6 +13,7 @@ from bridge.voice import Voice
 from telephony.events import AudioFormat, Clear, Mark, Play, Reply
 
 _MESSAGE_MS: Final = 400  # audio in one Play: few messages, yet a Clear never waits behind much
+_FRAME_MS: Final = 20
 
 
 class Mouth:
@@ -23,7 +24,7 @@ class Mouth:
         self._playout = Playout()
         self._generation = 0
         self.on_audio: Callable[[], None] = lambda: None
-        """Called when the first audio of a reply has left."""
+        """Called whenever audio has left."""
 
     @property
     def speaking(self) -> bool:
@@ -38,10 +39,12 @@ class Mouth:
         Raises:
             whatever `texts` or the voice raises; what was sent before stays sent.
         """
-        count = 0
+        count, generation = 0, self._generation
         async with aclosing(sentences(texts)) as cut:
             async for sentence in cut:
-                count += await self._speak(sentence, self._tts.speak(sentence))
+                if generation != self._generation:
+                    break
+                count += await self._speak(sentence, self._tts.speak(sentence), generation)
         return count
 
     async def play(self, samples: Samples, text: str) -> None:
@@ -50,7 +53,7 @@ class Mouth:
         async def recording() -> AsyncGenerator[Samples, None]:
             yield samples
 
-        await self._speak(text, recording())
+        await self._speak(text, recording(), self._generation)
 
     def hush(self) -> tuple[Heard, bool]:
         """Fall silent: return what was heard of the reply, and whether the wire must `clear` the rest."""
@@ -66,38 +69,43 @@ class Mouth:
     def played(self, mark: str) -> None:
         self._playout.played(mark, self._clock_ms())
 
-    async def _speak(self, text: str, audio: AsyncGenerator[Samples, None]) -> int:
-        generation, voice = self._generation, Voice(self._tts.sample_rate, self._audio)
-        spoken = False
+    async def _speak(self, text: str, audio: AsyncGenerator[Samples, None], generation: int) -> int:
+        voice, spoken = Voice(self._tts.sample_rate, self._audio), False
         async with aclosing(audio) as chunks:
             async for samples in chunks:
+                if generation != self._generation:
+                    return int(spoken)
                 if not spoken:
                     self._playout.begin(text, self._clock_ms())
                     spoken = True
-                    if self._leg.capabilities.transcripts and generation == self._generation:
+                    if self._leg.capabilities.transcripts:
                         await self._leg.send(Reply(text))
                 await self._send(voice.encode(samples), generation)
-        if spoken and generation == self._generation:
+        if spoken:
             await self._send(voice.flush(), generation)
+        if spoken and generation == self._generation:
             mark = self._playout.mark()
             if self._leg.capabilities.mark:
                 await self._leg.send(Mark(mark))
         return int(spoken)
 
     async def _send(self, payload: bytes, generation: int) -> None:
-        step = self._audio.sample_rate * self._audio.encoding.sample_bytes * _MESSAGE_MS // 1000
+        step_ms = min(_MESSAGE_MS, max(_FRAME_MS, self._leg.capabilities.send_ahead_ms // 2))
+        step = self._audio.sample_rate * self._audio.encoding.sample_bytes * step_ms // 1000
         for offset in range(0, len(payload), step):
-            await self._room()
+            part = payload[offset : offset + step]
+            duration_ms = self._audio.duration_ms(part)
+            await self._room(duration_ms)
             if generation != self._generation:
                 return
-            part = payload[offset : offset + step]
-            self._playout.sent(self._audio.duration_ms(part), self._clock_ms())
+            self._playout.sent(duration_ms, self._clock_ms())
             await self._leg.send(Play(part))
             self.on_audio()
 
-    async def _room(self) -> None:
-        """Wait until the far side holds no more than the wire allows."""
-        excess_ms = self._playout.ahead_ms(self._clock_ms()) - self._leg.capabilities.send_ahead_ms
+    async def _room(self, duration_ms: int) -> None:
+        """Wait until the far side may take `duration_ms` more; one frame it takes whenever it has nothing."""
+        limit_ms = max(self._leg.capabilities.send_ahead_ms, _FRAME_MS)
+        excess_ms = self._playout.ahead_ms(self._clock_ms()) + duration_ms - limit_ms
         if excess_ms > 0:
             await asyncio.sleep(excess_ms / 1000)  # pacing is time itself: nothing tells us when audio was played
 
