@@ -1,6 +1,7 @@
 """What all tests share: a blocking call on the event loop fails the test that caused it."""
 
 import asyncio
+import inspect
 import sys
 from types import FrameType
 from typing import Final
@@ -8,8 +9,10 @@ from typing import Final
 import pytest
 
 OURS: Final = {"bridge", "telephony", "bot"}
-NEVER: Final = {"time.sleep", "socket.getaddrinfo", "socket.gethostbyname", "subprocess.Popen", "os.system"}
-"""Audit events of calls that block whoever makes them. Waiting for locks raises none, so it is not caught here."""
+BLOCKING: Final = {"open", "socket.getaddrinfo", "socket.gethostbyname", "subprocess.Popen", "os.system", "time.sleep"}
+"""Audit events of calls that block (the last from Python 3.13 on). Waiting for a lock raises none: it is not caught."""
+IMPORTING: Final = {"importlib", "_frozen_importlib", "_frozen_importlib_external", "linecache"}
+AWAITS: Final = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
 class BlockingError(BaseException):
@@ -17,25 +20,22 @@ class BlockingError(BaseException):
 
 
 def _forbid_blocking(event: str, arguments: tuple[object, ...]) -> None:
-    if event != "open" and event not in NEVER:
+    if event not in BLOCKING or asyncio._get_running_loop() is None:  # the public one raises, slowly, on every open()
         return
-    if asyncio._get_running_loop() is None:  # it never raises, unlike the public one: this runs on every open()
-        return
-    if event in NEVER or _opened_by_us(sys._getframe(1)):
+    if _awaited_by_ours(sys._getframe(1)):
         raise BlockingError(f"{event}{arguments!r} on the event loop; use asyncio, or a thread")
 
 
-def _opened_by_us(frame: FrameType | None) -> bool:
-    """Return whether the nearest caller outside the standard library is ours, and is not merely importing."""
-    nearest = ""
+def _awaited_by_ours(frame: FrameType | None) -> bool:
+    """Return whether a coroutine of ours led here, other than by an import; what a test calls itself is its affair."""
+    ours = False
     while frame:
         package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-        if package in {"importlib", "_frozen_importlib", "_frozen_importlib_external", "linecache"}:
+        if package in IMPORTING:
             return False
-        if not nearest and package not in sys.stdlib_module_names:
-            nearest = package
+        ours = ours or (package in OURS and bool(frame.f_code.co_flags & AWAITS))
         frame = frame.f_back
-    return nearest in OURS
+    return ours
 
 
 @pytest.fixture(scope="session", autouse=True)
