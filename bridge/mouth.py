@@ -115,7 +115,7 @@ async def once(text: str) -> AsyncIterator[str]:
     yield text
 
 
-async def within(texts: AsyncIterator[str], limit_s: float) -> AsyncIterator[str]:
+async def within(texts: AsyncIterator[str], limit_s: float) -> AsyncGenerator[str, None]:
     """Yield `texts`, and close them; each must come within `limit_s` of being asked for.
 
     Raises:
