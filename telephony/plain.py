@@ -48,14 +48,16 @@ MAX_MALFORMED: Final = 1000
 """Malformed messages a session survives."""
 
 
-class _Refused(Exception):
-    """This message is malformed."""
+class Refused(Exception):
+    """This message is malformed; the text goes to the client."""
 
 
 class PlainProtocol:
     """One session: CREATED -config, audio or finalize-> STARTED. The peer ends it by closing the socket."""
 
     capabilities = Capabilities(transcripts=True)
+    types: tuple[str, ...] = ("config", "finalize")
+    """What a text message may be."""
 
     def __init__(
         self,
@@ -72,7 +74,7 @@ class PlainProtocol:
         self._malformed = 0
 
     def open(self) -> Sequence[str | bytes]:
-        return [_message(type="session_created", session_id=self._session_id)]
+        return [to_json(type="session_created", session_id=self._session_id)]
 
     def receive(self, message: str | bytes, /) -> Sequence[Event]:
         """Return what `message` means.
@@ -82,7 +84,7 @@ class PlainProtocol:
         """
         try:
             return self._audio(message) if isinstance(message, bytes) else self._control(_parsed(message))
-        except _Refused as why:
+        except Refused as why:
             self._malformed += 1
             if self._malformed > MAX_MALFORMED:
                 raise RemoteProtocolError(f"more than {MAX_MALFORMED} malformed messages") from None
@@ -98,7 +100,7 @@ class PlainProtocol:
             case Transcript():
                 return self._transcript(command)
             case Problem(message):
-                return [_message(type="error", message=message)]
+                return [to_json(type="error", message=message)]
         raise LocalProtocolError(f"the plain protocol has no message for {type(command).__name__}")
 
     def _transcript(self, transcript: Transcript) -> Sequence[str]:
@@ -106,8 +108,8 @@ class PlainProtocol:
             raise LocalProtocolError("transcript before the session began")
         fields = {"language": transcript.language, "text": transcript.text, "timestamp": transcript.timestamp}
         if transcript.final:
-            return [_message(type="final", **fields, is_speech_final=True)]
-        return [_message(type="partial", **fields)] if self._started.options.partials else ()
+            return [to_json(type="final", **fields, is_speech_final=True)]
+        return [to_json(type="partial", **fields)] if self._started.options.partials else ()
 
     def _control(self, message: Mapping[str, object]) -> Sequence[Event]:
         match message.get("type"):
@@ -116,19 +118,19 @@ class PlainProtocol:
             case "finalize":
                 return [*self._begin(), Finalize()]
             case other:
-                raise _refusal("type", other, '"config", "finalize"')
+                raise refusal("type", other, ", ".join(f'"{name}"' for name in self.types))
 
     def _config(self, message: Mapping[str, object]) -> CallStarted:
         if self._started is not None:
-            raise _Refused(
+            raise Refused(
                 'field type: got "config" when the session has begun; allowed: one, before audio and finalize'
             )
         audio, options = _format(message), _options(message)
         if unknown := set(message) - _CONFIG_FIELDS:
             name = min(unknown)
-            raise _Refused(f"field {_shown(name)}: unknown in config; allowed: {', '.join(sorted(_CONFIG_FIELDS))}")
+            raise Refused(f"field {_shown(name)}: unknown in config; allowed: {', '.join(sorted(_CONFIG_FIELDS))}")
         if why := self._refuse_language(options.language):
-            raise _Refused(f"field language: got {_shown(options.language)}; {why}")
+            raise Refused(f"field language: got {_shown(options.language)}; {why}")
         self._started = CallStarted(self._session_id, audio, options=options)
         return self._started
 
@@ -143,9 +145,9 @@ class PlainProtocol:
         audio = self._started.format if self._started else DEFAULT_FORMAT
         size = audio.encoding.sample_bytes
         if len(payload) > self._max_bytes:
-            raise _Refused(f"audio: got {len(payload)} bytes in one message; allowed: at most {self._max_bytes}")
+            raise Refused(f"audio: got {len(payload)} bytes in one message; allowed: at most {self._max_bytes}")
         if len(payload) % size:
-            raise _Refused(
+            raise Refused(
                 f"audio: got {len(payload)} bytes; allowed: a multiple of {size}, as samples are {_name(audio)}"
             )
         if not payload:
@@ -160,7 +162,7 @@ class PlainProtocol:
 def _format(config: Mapping[str, object]) -> AudioFormat:
     encoding = config.get("encoding", "float32")
     if not isinstance(encoding, str) or encoding not in ENCODINGS:
-        raise _refusal("encoding", encoding, ", ".join(f'"{name}"' for name in ENCODINGS))
+        raise refusal("encoding", encoding, ", ".join(f'"{name}"' for name in ENCODINGS))
     sample_rate = _whole(config, "sample_rate", DEFAULT_FORMAT.sample_rate, between=SAMPLE_RATE)
     return AudioFormat(ENCODINGS[encoding], sample_rate)
 
@@ -170,7 +172,7 @@ def _options(config: Mapping[str, object]) -> RecognitionOptions:
     language = config.get("language")
     partials = config.get("partials", default.partials)
     if not isinstance(partials, bool):
-        raise _refusal("partials", partials, "true, false")
+        raise refusal("partials", partials, "true, false")
     return RecognitionOptions(
         context=_text("context", config.get("context", ""), at_most=MAX_CONTEXT_CHARS),
         language=None if language is None else _text("language", language, at_most=MAX_LANGUAGE_CHARS),
@@ -188,23 +190,23 @@ _CONFIG_FIELDS: Final = frozenset(
 
 def _text(name: str, value: object, *, at_most: int) -> str:
     if not isinstance(value, str):
-        raise _refusal(name, value, f"text of at most {at_most} characters")
+        raise refusal(name, value, f"text of at most {at_most} characters")
     if len(value) > at_most:
-        raise _Refused(f"field {name}: got {len(value)} characters; allowed: at most {at_most}")
+        raise Refused(f"field {name}: got {len(value)} characters; allowed: at most {at_most}")
     return value
 
 
 def _whole(config: Mapping[str, object], name: str, default: int, *, between: tuple[int, int]) -> int:
     value = config.get(name, default)
     if not isinstance(value, int) or isinstance(value, bool) or not between[0] <= value <= between[1]:
-        raise _refusal(name, value, f"a whole number from {between[0]} to {between[1]}")
+        raise refusal(name, value, f"a whole number from {between[0]} to {between[1]}")
     return value
 
 
 def _seconds(config: Mapping[str, object], name: str, default: float, *, between: tuple[float, float]) -> float:
     value = config.get(name, default)
     if not isinstance(value, int | float) or isinstance(value, bool) or not between[0] <= value <= between[1]:
-        raise _refusal(name, value, f"a number from {between[0]:g} to {between[1]:g}")
+        raise refusal(name, value, f"a number from {between[0]:g} to {between[1]:g}")
     return float(value)
 
 
@@ -214,28 +216,29 @@ def _checked(payload: bytes) -> bytes:
     peak = float(max(samples.max(), -samples.min()))
     if not math.isfinite(peak):
         worst = samples[~np.isfinite(samples)][0]
-        raise _Refused(f"audio: got a sample that is {worst}; allowed: finite numbers in [-1, 1]")
+        raise Refused(f"audio: got a sample that is {worst}; allowed: finite numbers in [-1, 1]")
     if peak > MAX_PEAK:
-        raise _Refused(f"audio: got a peak of {peak:g}; allowed: [-1, 1]; int16 samples go as such or divided by 32768")
+        raise Refused(f"audio: got a peak of {peak:g}; allowed: [-1, 1]; int16 samples go as such or divided by 32768")
     return bytes(samples.clip(-1.0, 1.0)) if peak > 1.0 else payload
 
 
 def _parsed(message: str) -> Mapping[str, object]:
     if len(message) > MAX_TEXT_CHARS:
-        raise _Refused(f"message: got {len(message)} characters; allowed: at most {MAX_TEXT_CHARS}")
+        raise Refused(f"message: got {len(message)} characters; allowed: at most {MAX_TEXT_CHARS}")
     try:
         parsed = json.loads(message)
         if "\\u" in message:  # half a surrogate pair is legal JSON but no text: an engine would choke on it
             json.dumps(parsed, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise _Refused(f"message: got {_shown(message)}; allowed: JSON ({error})") from None
+        raise Refused(f"message: got {_shown(message)}; allowed: JSON ({error})") from None
     if not isinstance(parsed, dict):
-        raise _Refused(f"message: got {_shown(parsed)}; allowed: a JSON object")
+        raise Refused(f"message: got {_shown(parsed)}; allowed: a JSON object")
     return parsed
 
 
-def _refusal(name: str, value: object, allowed: str) -> _Refused:
-    return _Refused(f"field {name}: got {_shown(value)}; allowed: {allowed}")
+def refusal(name: str, value: object, allowed: str) -> Refused:
+    """Return what to raise for a field that cannot be taken."""
+    return Refused(f"field {name}: got {_shown(value)}; allowed: {allowed}")
 
 
 def _shown(value: object) -> str:
@@ -255,6 +258,6 @@ def _name(audio: AudioFormat) -> str:
     return next(name for name, encoding in ENCODINGS.items() if encoding is audio.encoding)
 
 
-def _message(**fields: object) -> str:
+def to_json(**fields: object) -> str:
     """Return one line of readable JSON: Devanagari stays Devanagari; what is no text at all becomes "?"."""
     return json.dumps(fields, ensure_ascii=False).encode(errors="replace").decode()
