@@ -1,0 +1,97 @@
+"""Whisper's tokens: prompts made of text, and text made of what comes back."""
+
+import codecs
+from collections.abc import Sequence
+from typing import Final
+
+from tokenizers import Tokenizer
+
+from bridge.speech.languages import ENGLISH_NAMES
+
+_UNSPACED: Final = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})
+"""Languages whose sentences Whisper does not begin with a space."""
+
+_PRINTABLE: Final = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
+"""Bytes that stand for themselves in the vocabulary; the others are written as U+0100 and up, in order."""
+
+
+def _byte_alphabet() -> dict[str, int]:
+    others = [byte for byte in range(256) if byte not in _PRINTABLE]
+    return {**{chr(byte): byte for byte in _PRINTABLE}, **{chr(0x100 + n): byte for n, byte in enumerate(others)}}
+
+
+_BYTES: Final = _byte_alphabet()
+
+
+class WhisperText:
+    """The vocabulary of one model. Thread-safe."""
+
+    def __init__(self, tokenizer: Tokenizer, *, multilingual: bool) -> None:
+        # "<|endoftext|>" in a client's text is eleven plain characters and no command.
+        tokenizer.encode_special_tokens = True
+        self._tokenizer, self._multilingual = tokenizer, multilingual
+        self._first_special = self._special("endoftext")
+        self.languages = (
+            {code for code in ENGLISH_NAMES if tokenizer.token_to_id(f"<|{code}|>") is not None}
+            if multilingual
+            else {"en"}
+        )
+        """Codes of the languages that the model knows."""
+
+    def start(self, language: str) -> list[int]:
+        """Return what every hypothesis begins with; `language` is a code."""
+        spoken = [self._special(language), self._special("transcribe")] if self._multilingual else []
+        return [self._special("startoftranscript"), *spoken, self._special("notimestamps")]
+
+    def context(self, text: str, *, limit: int) -> list[int]:
+        """Return the prompt that biases towards `text`, of which the last `limit` tokens count."""
+        ids = self._encode(" " + text.strip())[-limit:] if text.strip() else []
+        return [self._special("startofprev"), *ids] if ids else []
+
+    def prefix(self, text: str, language: str) -> list[int]:
+        """Return the tokens of a hypothesis that begins with `text`."""
+        return self._encode(text if not text or language in _UNSPACED else " " + text)
+
+    def pieces(self, ids: Sequence[int], *, begins: bool) -> list[str]:
+        """Return the text of each token, those that share a character merged; half a character at the end is left out.
+
+        Args:
+            begins: they begin the text, so the space before its first word goes.
+        """
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        pieces: list[str] = []
+        for token in self._written(ids):
+            unfinished = bool(decoder.getstate()[0])
+            text = decoder.decode(bytes(_BYTES[sign] for sign in token))
+            if unfinished:
+                pieces[-1] += text
+            else:
+                pieces.append(text)
+        if begins:
+            pieces = _without_leading_space(pieces)
+        return [piece for piece in pieces if piece]
+
+    def _written(self, ids: Sequence[int]) -> list[str]:
+        """Return the tokens as the vocabulary writes them, without end marks and timestamps."""
+        return [token for i in ids if i < self._first_special and (token := self._tokenizer.id_to_token(i))]
+
+    def _encode(self, text: str) -> list[int]:
+        written = text.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
+        ids = self._tokenizer.encode(written, add_special_tokens=False).ids
+        return [i for i in ids if i < self._first_special]
+
+    def _special(self, name: str) -> int:
+        token = self._tokenizer.token_to_id(f"<|{name}|>")
+        if token is None:
+            raise ValueError(f"the tokenizer has no <|{name}|>: not a Whisper model")
+        return token
+
+
+def _without_leading_space(pieces: Sequence[str]) -> list[str]:
+    text = "".join(pieces)
+    spaces = len(text) - len(text.lstrip())
+    stripped = []
+    for piece in pieces:
+        stripped.append(piece[spaces:])
+        spaces = max(0, spaces - len(piece))
+    return stripped
