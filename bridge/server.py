@@ -14,11 +14,13 @@ from bridge.assembly import make_call
 from bridge.engines import Engines
 from bridge.leg import WebSocketLeg
 from bridge.metrics import Metrics
+from bridge.pages import Pages
 from bridge.settings import Settings
 from bridge.speech.api import UnsupportedLanguage
 from telephony.errors import RemoteProtocolError
 from telephony.events import CallStarted
 from telephony.plain import PlainProtocol
+from telephony.talk import TalkProtocol
 from telephony.twilio import TwilioProtocol
 from telephony.twiml import twiml_busy, twiml_stream
 
@@ -28,6 +30,7 @@ SETTINGS: Final = web.AppKey("settings", Settings)
 ENGINES: Final = web.AppKey("engines", Engines)
 METRICS: Final = web.AppKey("metrics", Metrics)
 LINES: Final = web.AppKey("lines", Lines)
+PAGES: Final = web.AppKey("pages", Pages)
 
 _PING_S: Final = 15.0  # a plain client may be silent for hours: pings tell whether it is there
 
@@ -36,6 +39,7 @@ def make_app(settings: Settings, engines: Engines | None = None) -> web.Applicat
     """Return the server; `engines` are loaded at start-up when not given (and then closed with it)."""
     app = web.Application(client_max_size=64 * 1024)
     app[SETTINGS], app[METRICS], app[LINES] = settings, Metrics(), Lines(settings.max_calls)
+    app[PAGES] = Pages()
     if engines:
         app[ENGINES] = engines
     else:
@@ -45,7 +49,9 @@ def make_app(settings: Settings, engines: Engines | None = None) -> web.Applicat
     app.add_routes(
         [
             web.get("/", _front),
+            web.get("/web/{name}", app[PAGES].file),
             web.get("/ws", _plain),
+            web.get("/talk", _talk),
             web.post("/twilio/voice", _twilio_voice),
             web.get("/twilio/stream", _twilio_stream),
             web.get("/healthz", _health),
@@ -80,12 +86,19 @@ async def _drain(app: web.Application) -> None:
 async def _front(request: web.Request) -> web.StreamResponse:
     if request.headers.get("Upgrade", "").lower() == "websocket":
         return await _plain(request)
-    return web.Response(text="voice-bridge: /ws (transcripts), /twilio/voice (webhook), /healthz, /metrics\n")
+    return await request.app[PAGES].front(request)
 
 
 async def _plain(request: web.Request) -> web.StreamResponse:
+    return await _serve_client(request, PlainProtocol, wire="plain")
+
+
+async def _talk(request: web.Request) -> web.StreamResponse:
+    return await _serve_client(request, TalkProtocol, wire="talk")
+
+
+async def _serve_client(request: web.Request, kind: type[PlainProtocol], *, wire: str) -> web.StreamResponse:
     check_client(request, settings := request.app[SETTINGS])
-    session_id = uuid.uuid4().hex
     asr = request.app[ENGINES].asr
 
     def refuse_language(language: str | None) -> str:
@@ -95,8 +108,8 @@ async def _plain(request: web.Request) -> web.StreamResponse:
             return str(error)
         return ""
 
-    protocol = PlainProtocol(session_id, refuse_language=refuse_language, max_bytes=settings.max_message_bytes)
-    return await _carry(request, protocol, wire="plain")
+    protocol = kind(uuid.uuid4().hex, refuse_language=refuse_language, max_bytes=settings.max_message_bytes)
+    return await _carry(request, protocol, wire=wire)
 
 
 async def _twilio_voice(request: web.Request) -> web.Response:
@@ -141,7 +154,7 @@ async def _carry(request: web.Request, protocol: PlainProtocol | TwilioProtocol,
         socket = web.WebSocketResponse(
             compress=False,
             max_msg_size=4 * settings.max_message_bytes,  # the protocol refuses in words what is over the limit
-            heartbeat=_PING_S if wire == "plain" else None,
+            heartbeat=None if wire == "twilio" else _PING_S,
             protocols=[p for p in subprotocols if p.startswith(BEARER_PROTOCOL)],
         )
         await socket.prepare(request)
@@ -150,7 +163,7 @@ async def _carry(request: web.Request, protocol: PlainProtocol | TwilioProtocol,
             socket,
             protocol,
             abort=transport.abort if transport else lambda: None,
-            idle_s=None if wire == "plain" else settings.media_timeout,
+            idle_s=settings.media_timeout if wire == "twilio" else None,
             send_s=settings.send_timeout,
         )
         with app[METRICS].calls.labels(wire).track_inprogress():
