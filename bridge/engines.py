@@ -105,7 +105,8 @@ def _load_asr(settings: Settings) -> Asr:
     load = getattr(plugin, "load", None)
     if load is None:
         return cast(Asr, _load(plugin))
-    return cast(Asr, load(settings.asr_model_path, threads=settings.asr_threads))
+    model = [settings.asr_model_path] if settings.asr_model_path else []  # else the engine's own default
+    return cast(Asr, load(*model, threads=settings.asr_threads))
 
 
 def _vad_factory(plugin: object, settings: Settings) -> Callable[[], Vad]:

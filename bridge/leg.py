@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
-from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from telephony.errors import RemoteProtocolError
 from telephony.events import (
@@ -17,6 +17,9 @@ from telephony.events import (
     Problem,
     WireProtocol,
 )
+
+_REASON_BYTES: Final = 123  # RFC 6455: a close frame holds 125, two of them the code
+_HUNG_UP: Final = {0, WSCloseCode.OK, WSCloseCode.GOING_AWAY}  # 0: without a code
 
 
 class Leg(Protocol):
@@ -99,8 +102,12 @@ class WebSocketLeg:
         await self._write(self._protocol.send(command))
 
     async def close(self, reason: str, *, code: int = WSCloseCode.OK) -> None:
-        message = reason.encode()[:120]  # RFC 6455: a close frame holds 123 bytes of reason
-        await self._socket.close(code=code, message=message.decode(errors="ignore").encode())
+        message = reason.encode(errors="replace")[:_REASON_BYTES].decode(errors="ignore").encode()
+        try:
+            async with asyncio.timeout(self._send_s):
+                await self._socket.close(code=code, message=message)
+        except TimeoutError:  # it reads nothing, or does not hang up in turn
+            self._abort()
 
     async def _receive(self, timeout_s: float | None = None) -> Sequence[Event]:
         message = await self._socket.receive(timeout_s)
@@ -108,7 +115,7 @@ class WebSocketLeg:
             case WSMsgType.TEXT | WSMsgType.BINARY:
                 return self._protocol.receive(message.data)
             case WSMsgType.CLOSE:
-                return [CallEnded("caller hung up" if message.data in {1000, 1001} else f"closed with {message.data}")]
+                return [CallEnded("caller hung up" if message.data in _HUNG_UP else f"closed with {message.data}")]
             case WSMsgType.ERROR:
                 return [CallEnded(f"{self._lost}: {message.data}")]
             case _:
@@ -128,7 +135,7 @@ class WebSocketLeg:
                         await self._socket.send_str(message)
                     else:
                         await self._socket.send_bytes(message)
-        except ClientConnectionResetError:
+        except ConnectionResetError:
             pass  # the receiving side hears of it and ends the call with its reason
         except TimeoutError:
             self._lost = f"the peer has not read for {self._send_s:g} s"

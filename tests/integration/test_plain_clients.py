@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import sys
 from typing import Any
 
 import aiohttp
@@ -275,7 +276,7 @@ async def test_custom_vad_and_recogniser_plug_in_and_devanagari_arrives_unharmed
 async def test_a_server_open_to_the_network_does_not_start() -> None:
     async with asyncio.timeout(60):
         process = await asyncio.create_subprocess_exec(
-            "bridge", "serve", "--host", "0.0.0.0", "--port", "0", stdout=-1, stderr=-1
+            sys.executable, *"-m bridge serve --host 0.0.0.0 --port 0".split(), stdout=-1, stderr=-1
         )
         _, errors = await process.communicate()
     assert process.returncode == 2
