@@ -62,6 +62,8 @@ class WebSocketLeg:
         self._idle_s, self._send_s = idle_s, send_s
         self._abort = abort
         self._lost = "connection lost"  # why, when it is
+        self._dropped = False  # by us
+        self._writing = asyncio.Lock()
         self._early: list[Event] = []  # came in one message with CallStarted
 
     async def start(self, timeout_s: float) -> CallStarted:
@@ -104,10 +106,10 @@ class WebSocketLeg:
     async def close(self, reason: str, *, code: int = WSCloseCode.OK) -> None:
         message = reason.encode(errors="replace")[:_REASON_BYTES].decode(errors="ignore").encode()
         try:
-            async with asyncio.timeout(self._send_s):
+            async with asyncio.timeout(self._send_s), self._writing:
                 await self._socket.close(code=code, message=message)
         except TimeoutError:  # it reads nothing, or does not hang up in turn
-            self._abort()
+            self._drop()
 
     async def _receive(self, timeout_s: float | None = None) -> Sequence[Event]:
         message = await self._socket.receive(timeout_s)
@@ -126,17 +128,29 @@ class WebSocketLeg:
             await self.send(Problem(event.message))
 
     async def _write(self, messages: Sequence[str | bytes]) -> None:
-        if self._socket.closed:
-            return
+        """Write; a caller that is cancelled leaves the rest to be written or dropped, within `send_s`.
+
+        aiohttp has one future for all who wait for room, and a waiter that is cancelled cancels it for the others.
+        So one waits at a time, and none is cancelled.
+        """
+        await asyncio.shield(self._write_in_turn(messages))
+
+    async def _write_in_turn(self, messages: Sequence[str | bytes]) -> None:
         try:
-            async with asyncio.timeout(self._send_s):
+            async with asyncio.timeout(self._send_s), self._writing:
                 for message in messages:
+                    if self._socket.closed or self._dropped:
+                        return
                     if isinstance(message, str):
                         await self._socket.send_str(message)
                     else:
                         await self._socket.send_bytes(message)
-        except ConnectionResetError:
+        except ConnectionError:
             pass  # the receiving side hears of it and ends the call with its reason
         except TimeoutError:
             self._lost = f"the peer has not read for {self._send_s:g} s"
-            self._abort()
+            self._drop()
+
+    def _drop(self) -> None:
+        self._dropped = True
+        self._abort()
