@@ -9,10 +9,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
-from telephony.signature import twilio_signature_ok
 
 from bridge.call import CallSession
 from bridge.settings import Settings
+from telephony.signature import twilio_signature_ok
 
 BEARER_PROTOCOL: Final = "bearer."
 """WebSocket subprotocol that carries the API token for browsers, which cannot set headers: bearer.<token>."""
@@ -73,7 +73,7 @@ def check_client(request: web.Request, settings: Settings) -> None:
         web.HTTPUnauthorized: no token, or a wrong one.
     """
     origin = request.headers.get(hdrs.ORIGIN)
-    if origin and urlsplit(origin).netloc != request.host and not {origin, "*"} & set(settings.allowed_origins):
+    if origin and not _is_ours(origin, request) and not {origin, "*"} & set(settings.allowed_origins):
         raise web.HTTPForbidden(text=f"origin {origin!r} is not allowed: add it to --allowed-origins\n")
     if settings.api_token:
         if not any(_same(token, settings.api_token.get_secret_value()) for token in _tokens(request)):
@@ -106,16 +106,25 @@ def public_url(request: web.Request, settings: Settings, *, socket: bool) -> str
 
     It comes from --public-url; from the proxy's headers only where told so; else from the request itself.
     """
+    own_host = request.headers.get(hdrs.HOST, "")  # without one, request.host would block on the resolver
     if settings.public_url:
         host = urlsplit(settings.public_url).netloc + urlsplit(settings.public_url).path.rstrip("/")
         secure = True
     elif settings.trust_proxy_headers:
-        host = request.headers.get("X-Forwarded-Host", request.host)
+        host = request.headers.get("X-Forwarded-Host", own_host)
         secure = request.headers.get("X-Forwarded-Proto", request.scheme) in {"https", "wss"}
     else:
-        host, secure = request.host, request.secure
+        host, secure = own_host, request.secure
     scheme = ("ws" if socket else "http") + ("s" if secure else "")
     return f"{scheme}://{host}"
+
+
+def _is_ours(origin: str, request: web.Request) -> bool:
+    """True for a page that came from this server. Without a Host header none can be told to."""
+    try:
+        return urlsplit(origin).netloc == request.headers[hdrs.HOST]
+    except (KeyError, ValueError):  # ValueError: no URL at all
+        return False
 
 
 def _tokens(request: web.Request) -> Iterator[str]:
@@ -130,4 +139,4 @@ def _tokens(request: web.Request) -> Iterator[str]:
 
 
 def _same(given: str, right: str) -> bool:
-    return hmac.compare_digest(given.encode(errors="surrogateescape"), right.encode())
+    return hmac.compare_digest(given.encode(errors="surrogateescape"), right.encode(errors="surrogateescape"))
