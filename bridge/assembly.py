@@ -3,7 +3,8 @@
 import time
 
 from bot.api import CallInfo
-from bridge.call import CallSession, Talk
+from bridge.call import CallSession
+from bridge.conversation import Conversation
 from bridge.engines import Engines
 from bridge.leg import Leg
 from bridge.metrics import CallMetrics
@@ -26,12 +27,10 @@ def make_call(
     denoising: Denoising | None,
 ) -> CallSession:
     """Return the session of a call that has started: with a bot where the wire takes audio, else transcripts only."""
-    info = CallInfo(started.call_id, started.caller, started.callee, started.parameters)
     talks = leg.capabilities.audio_out
     rules = turn_rules(settings, talks=talks)
     return CallSession(
         leg,
-        info,
         ear=Ear(started.format, vad=engines.open_vad(), cleaner=denoising, vad_raw=settings.vad_input == "raw"),
         turns=TurnTaker(rules),
         preroll=PreRoll(keep_ms=4 * rules.min_speech_ms),
@@ -39,7 +38,7 @@ def make_call(
         options=started.options or _options(settings),
         metrics=metrics,
         drain_s=settings.drain_timeout,
-        talk=_talk(leg, started, engines, settings, metrics) if talks else None,
+        conversation=_conversation(leg, started, engines, settings, metrics) if talks else None,
     )
 
 
@@ -62,14 +61,16 @@ def _options(settings: Settings) -> RecognitionOptions:
     )
 
 
-def _talk(leg: Leg, started: CallStarted, engines: Engines, settings: Settings, metrics: CallMetrics) -> Talk:
+def _conversation(
+    leg: Leg, started: CallStarted, engines: Engines, settings: Settings, metrics: CallMetrics
+) -> Conversation:
     began = time.monotonic()
-    mouth = Mouth(leg, engines.tts, started.format, clock_ms=lambda: int((time.monotonic() - began) * 1000))
-    mouth.on_audio = metrics.audio_sent
-    return Talk(
-        bot=engines.make_bot(),
-        mouth=mouth,
+    return Conversation(
+        engines.make_bot(),
+        Mouth(leg, engines.tts, started.format, clock_ms=lambda: int((time.monotonic() - began) * 1000)),
+        CallInfo(started.call_id, started.caller, started.callee, started.parameters),
+        metrics=metrics,
+        limit_s=settings.bot_timeout,
         greeting=settings.greeting,
         fallback=engines.fallback,
-        limit_s=settings.bot_timeout,
     )

@@ -10,7 +10,8 @@ import pytest
 from fakes import PHONE, TEXT_ONLY, FakeAsr, FakeLeg, FakeTts, LoudnessVad, ScriptBot
 
 from bot.api import Bot, CallInfo, Final, Line, Speaker, Turn
-from bridge.call import CallSession, Talk
+from bridge.call import CallSession
+from bridge.conversation import Conversation
 from bridge.metrics import Metrics
 from bridge.mouth import Mouth
 from bridge.preroll import PreRoll
@@ -58,23 +59,29 @@ class Call:
     ) -> None:
         self.leg, self.asr, self.now_ms = FakeLeg(capabilities), asr or FakeAsr(), 0
         tts = tts or FakeTts()
-        talk = None
-        if bot:
-            mouth = Mouth(self.leg, tts, MULAW, clock_ms=lambda: self.now_ms)
-            fallback = (np.full(2400, 0.2, np.float32), "Sorry.")
-            talk = Talk(bot=bot, mouth=mouth, fallback=fallback, limit_s=0.5, greeting=options.pop("greeting", ""))
         self.metrics = Metrics()
+        metrics = self.metrics.call("test", MULAW)
+        conversation = None
+        if bot:
+            conversation = Conversation(
+                bot,
+                Mouth(self.leg, tts, MULAW, clock_ms=lambda: self.now_ms),
+                INFO,
+                metrics=metrics,
+                limit_s=0.5,
+                greeting=options.pop("greeting", ""),
+                fallback=(np.full(2400, 0.2, np.float32), "Sorry."),
+            )
         self.session = CallSession(
             self.leg,
-            INFO,
             ear=Ear(MULAW, vad=options.pop("vad", LoudnessVad())),
             turns=TurnTaker(RULES),
             preroll=PreRoll(keep_ms=640),
             asr=self.asr,
             options=replace(RecognitionOptions(), **options),
-            metrics=self.metrics.call("test", MULAW),
+            metrics=metrics,
             drain_s=0.5,
-            talk=talk,
+            conversation=conversation,
         )
         self.running = asyncio.create_task(self.session.run())
 
@@ -429,7 +436,9 @@ async def test_a_peer_that_breaks_the_protocol_ends_its_call_with_the_reason() -
     call = Call(capabilities=TEXT_ONLY)
     call.session._leg = broken = Breaking(TEXT_ONLY)
     broken.feed(ENDED)
-    assert await call.running == "protocol error: 100 malformed messages"
+    with pytest.raises(RemoteProtocolError, match="100 malformed"):
+        await call.running
+    assert broken.of(Problem) == [Problem("100 malformed messages")]
 
 
 async def test_nothing_of_a_call_outlives_it() -> None:
