@@ -2,16 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, Self, cast
 
 import numpy as np
 
 from bot.api import Bot, Samples, Tts
 from bridge import plugins
+from bridge.plugins import PluginError
 from bridge.settings import Settings
-from bridge.speech.api import SAMPLE_RATE, Asr, EngineFailed, Vad
+from bridge.speech.api import SAMPLE_RATE, Asr, EngineFailed, ModelMissing, SpeechError, Vad
 from bridge.speech.backends.deepfilter import DeepFilterPool
 from bridge.speech.denoising import Denoising
 from bridge.speech.workers import Workers
@@ -59,18 +62,20 @@ class Engines:
         """Load and warm up all that `settings` name; blocks for about a second.
 
         Raises:
-            PluginError, ModelMissing: something named is not installed.
+            PluginError, ModelMissing: something named is not installed, or does not do what it is for.
         """
-        tts = cast(Tts, _load(plugins.load("bridge.tts", settings.tts)))
+        make_bot = _bot_factory(settings)
+        open_vad = _vad_factory(settings)
+        tts, fallback = _load_tts(settings)
         noisy = settings.enable_noise_suppression
         return cls(
             asr=_load_asr(settings),
-            open_vad=_vad_factory(plugins.load("bridge.vad", settings.vad), settings),
+            open_vad=open_vad,
             denoisers=_load_denoisers(settings) if noisy else None,
             workers=Workers(settings.denoiser_threads, name="denoiser") if noisy else None,
             tts=tts,
-            make_bot=cast(Callable[[], Bot], plugins.load("bridge.bot", settings.bot)),
-            fallback=_record(tts, settings.fallback_text),
+            make_bot=make_bot,
+            fallback=fallback,
         )
 
     async def open_denoising(self) -> Denoising | None:
@@ -93,38 +98,86 @@ class Engines:
             self.workers.close()
 
 
+@contextmanager
+def _trial(option: str, name: str) -> Iterator[None]:
+    """Turn whatever a plug-in raises into one line that names the option: it shows at start-up, not in a call."""
+    try:
+        yield
+    except (PluginError, ModelMissing):
+        raise
+    except Exception as error:  # its author's code may fail in any way
+        why = str(error) if isinstance(error, SpeechError | RuntimeError) else ""
+        raise PluginError(f"--{option} {name}: {why or repr(error)}") from error
+
+
 def _load(plugin: object) -> object:
     """Classes with a `load` are loaded by it, others made by calling them."""
     load = getattr(plugin, "load", plugin)
-    assert callable(load)
+    if not callable(load):
+        raise TypeError(f"{plugin!r} can be neither loaded nor called")
     return load()
 
 
 def _load_asr(settings: Settings) -> Asr:
     plugin = plugins.load("bridge.asr", settings.asr)
-    load = getattr(plugin, "load", None)
-    if load is None:
-        return cast(Asr, _load(plugin))
-    model = [settings.asr_model_path] if settings.asr_model_path else []  # else the engine's own default
-    return cast(Asr, load(*model, threads=settings.asr_threads))
+    with _trial("asr", settings.asr):
+        if hasattr(plugin, "load"):
+            model = [settings.asr_model_path] if settings.asr_model_path else []  # else the engine's own default
+            asr = cast(Asr, plugin.load(*model, threads=settings.asr_threads))
+        else:
+            asr = cast(Asr, _load(plugin))
+    with _trial("language", settings.language or "None"):
+        asr.check_language(settings.language)
+    return asr
 
 
-def _vad_factory(plugin: object, settings: Settings) -> Callable[[], Vad]:
+def _bot_factory(settings: Settings) -> Callable[[], Bot]:
+    plugin = plugins.load("bridge.bot", settings.bot)
+    with _trial("bot", settings.bot):
+        if not isinstance(bot := plugin(), Bot):
+            raise TypeError(f"it makes a {type(bot).__name__}, not a bot.api.Bot")
+    return cast(Callable[[], Bot], plugin)
+
+
+def _vad_factory(settings: Settings) -> Callable[[], Vad]:
     """A plug-in with `load` is shared by all calls and opened for each; one with `is_speech` is made for each."""
-    if hasattr(plugin, "is_speech"):
-        make = cast(Callable[..., IsSpeech], plugin)
-        make(threshold=settings.vad_threshold, sample_rate=SAMPLE_RATE)  # a broken one shows at start-up
-        return lambda: PlainVad(make(threshold=settings.vad_threshold, sample_rate=SAMPLE_RATE))
-    return cast(Callable[[], Vad], getattr(_load(plugin), "open"))  # noqa: B009 - a plug-in has no static type
+    plugin = plugins.load("bridge.vad", settings.vad)
+    with _trial("vad", settings.vad):
+        if hasattr(plugin, "is_speech"):
+            make = partial(plugin, threshold=settings.vad_threshold, sample_rate=SAMPLE_RATE)
+            open_vad: Callable[[], Vad] = partial(_open_plain, make)
+        else:
+            open_vad = getattr(_load(plugin), "open")  # noqa: B009 - a plug-in has no static type
+        vad = open_vad()
+        probability = asyncio.run(_score(vad, np.zeros(vad.window, np.float32)))
+        if not 0 <= probability <= 1:
+            raise ValueError(f"P(speech) of silence is {probability}, must be from 0 to 1")
+    return open_vad
+
+
+def _open_plain(make: Callable[[], IsSpeech]) -> Vad:
+    return PlainVad(make())
+
+
+async def _score(vad: Vad, samples: Samples) -> float:
+    return await vad(samples)
 
 
 def _load_denoisers(settings: Settings) -> DeepFilterPool:
     pool = cast(type[DeepFilterPool], plugins.load("bridge.denoiser", settings.denoiser))
-    return pool.load(
-        settings.dfn_model,
-        attenuation_limit_db=settings.dfn_attenuation_limit,
-        post_filter=settings.dfn_post_filter,
-    )
+    with _trial("denoiser", settings.denoiser):
+        return pool.load(
+            settings.dfn_model,
+            attenuation_limit_db=settings.dfn_attenuation_limit,
+            post_filter=settings.dfn_post_filter,
+        )
+
+
+def _load_tts(settings: Settings) -> tuple[Tts, tuple[Samples, str] | None]:
+    plugin = plugins.load("bridge.tts", settings.tts)
+    with _trial("tts", settings.tts):
+        tts = cast(Tts, _load(plugin))
+        return tts, _record(tts, settings.fallback_text)
 
 
 def _record(tts: Tts, text: str) -> tuple[Samples, str] | None:
