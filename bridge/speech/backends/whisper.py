@@ -159,7 +159,7 @@ class WhisperAsr:
         )[0]
         whole: list[int] = result.sequences_ids[0]
         new = len(whole) - len(prefix)
-        ended = Ended.LENGTH if len(whole) >= room - 1 else Ended.STOP
+        ended = Ended.LENGTH if len(whole) >= room else Ended.STOP
         kept = loop_end(whole, ran_out=ended is Ended.LENGTH)
         if kept is not None:
             whole, ended = whole[:kept], Ended.REPETITION

