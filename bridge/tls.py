@@ -61,7 +61,8 @@ def _names(host: str) -> "list[x509.GeneralName]":
         address = ipaddress.ip_address(host)
     except ValueError:
         return [*names, x509.DNSName(host)]
-    return names if address.is_unspecified or address.is_loopback else [*names, x509.IPAddress(address)]
+    mine = x509.IPAddress(address)
+    return names if address.is_unspecified or mine in names else [*names, mine]
 
 
 def _load(certificate: Path, key: Path | None) -> ssl.SSLContext:
