@@ -135,11 +135,12 @@ class Phone:
         return self._speaking
 
     async def say(self, mulaw: bytes) -> float:
-        """Speak a recording (mu-law, 8 kHz); return the call time at which its last frame left."""
+        """Speak a recording (mu-law, 8 kHz); return the call time at which its last frame left, or the call ended."""
         self._to_say += mulaw
         self._said_in_all = len(self._to_say)
         self._note("speech-begins")
-        self._said.clear()
+        if not self.closed.is_set():
+            self._said.clear()
         await self._said.wait()
         return self.now_ms
 
@@ -242,6 +243,7 @@ class Phone:
         self.record.close_code = self._socket.close_code
         self._note("closed", str(self._socket.close_code))
         self.closed.set()
+        self._said.set()  # nobody hears the rest
 
     async def _hear(self) -> None:
         frame, marks = self._far_end.tick()
