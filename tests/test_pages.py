@@ -43,14 +43,16 @@ async def test_everything_the_files_refer_to_is_served_from_here(site: str, http
         html = await response.text()
     wanted = set(re.findall(r'(?:src|href)="(web/[^"]+)"', html))
     assert wanted == {"web/page.css", "web/page.js"}
-    while wanted:
-        async with http.get(f"{site}/{wanted.pop()}") as response:
+    seen: set[str] = set()
+    while new := wanted - seen:
+        seen.add(name := new.pop())
+        async with http.get(f"{site}/{name}") as response:
             assert response.status == 200
             text = await response.text()
         assert not re.search(r"""["'(]\s*(https?:)?//\w""", text)
-        wanted |= {
-            f"web/{name}" for name in re.findall(r'"\./?([\w.]+)"|"(worklet\.js)"', text) for name in name if name
-        }
+        wanted |= {f"web/{file}" for file in re.findall(r'(?:from "\./|URL\(")([\w.]+\.js)"', text)}
+    assert "web/worklet.js" in seen
+    assert seen == {f"web/{file}" for file in Pages()._files if file != "index.html"}
 
 
 @pytest.mark.parametrize(
@@ -119,6 +121,6 @@ async def test_the_browser_runs_nothing_but_our_own_files(site: str, http: Clien
 
 def test_text_gets_into_the_page_as_text_only() -> None:
     scripts = [body.decode() for name, body in Pages()._files.items() if name.endswith(".js")]
-    assert len(scripts) == 3
+    assert len(scripts) == 5
     for script in scripts:
         assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|new Function", script)

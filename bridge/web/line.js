@@ -64,7 +64,11 @@ async function openContext(stream) {
     context = new AudioContext({ latencyHint: "interactive" });
     source = context.createMediaStreamSource(stream);
   }
-  await context.audioWorklet.addModule(new URL("worklet.js", import.meta.url));
+  try {
+    await context.audioWorklet.addModule(new URL("worklet.js", import.meta.url));
+  } catch {
+    throw new Trouble("unreachable");
+  }
   await context.resume();
   return { context, source };
 }
@@ -109,7 +113,7 @@ export class Loudness {
   }
 
   speechEnd(now) {
-    // When the last finished stretch of speech ended; who speaks right now has begun the next one.
+    // When the last finished stretch of speech ended, 0 before any; who speaks right now has begun the next one.
     return now - this.#spokeAt > PAUSE_MS ? this.#spokeAt : this.#pausedAt;
   }
 }
@@ -127,15 +131,17 @@ export function connect(path, token) {
   socket.binaryType = "arraybuffer";
   return new Promise((resolve, reject) => {
     socket.onopen = () => resolve(socket);
-    socket.onclose = () => whyRefused(ask, speakable ? { Authorization: `Bearer ${token}` } : {}).then(reject);
+    socket.onclose = () => whyRefused(ask, token, speakable).then(reject);
   });
 }
 
-async function whyRefused(url, headers) {
+async function whyRefused(url, token, speakable) {
   // Browsers keep secret why a socket was refused. The same request without the upgrade is refused for the same reason.
+  const headers = speakable ? { Authorization: `Bearer ${token}` } : {};
   try {
     const answer = await fetch(url, { headers, cache: "no-store" });
-    const kinds = { 401: "token", 403: "forbidden", 503: "busy" };
+    if (answer.status === 401) return new Trouble(token ? "wrongToken" : "token");
+    const kinds = { 403: "forbidden", 503: "busy" };
     return new Trouble(kinds[answer.status] ?? "socket", (await answer.text()).trim());
   } catch {
     return new Trouble("unreachable");
