@@ -117,6 +117,7 @@ class Phone:
         self._far_end = FarEnd()
         self._to_say = bytearray()
         self._said = asyncio.Event()
+        self._babble = b""
         self._said_in_all = 0  # bytes in `_to_say` when `say` was called
         self._held: list[str] = []  # frames that jitter keeps back
         self._sequence = 1
@@ -143,6 +144,10 @@ class Phone:
             self._said.clear()
         await self._said.wait()
         return self.now_ms
+
+    def babble(self, mulaw: bytes) -> None:
+        """Speak `mulaw` over and over, for as long as the call lasts."""
+        self._babble = mulaw
 
     async def until(self, happened: Callable[[], bool], *, timeout_s: float = 10.0) -> None:
         """Wait until something on the timeline makes `happened` true.
@@ -189,6 +194,8 @@ class Phone:
             await asyncio.sleep(max(0.0, due - loop.time()))
             self.record.late_ms.append((loop.time() - due) * 1000)
             chunk += 1
+            if not self._to_say:
+                self._to_say += self._babble
             frame = bytes(self._to_say[:FRAME_BYTES]).ljust(FRAME_BYTES, b"\xff") if self._to_say else SILENCE
             if self._to_say:
                 del self._to_say[:FRAME_BYTES]

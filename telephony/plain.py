@@ -66,7 +66,10 @@ class PlainProtocol:
         refuse_language: Callable[[str | None], str],
         max_bytes: int = MAX_BINARY_BYTES,
     ) -> None:
-        """`max_bytes`: audio in one message. `refuse_language` takes an English name or None for any; it returns "", or why the engine cannot do it."""
+        """`max_bytes`: audio in one message.
+
+        `refuse_language` takes an English name, or None for any; it returns "", or why the engine cannot do it.
+        """
         self._session_id, self._refuse_language = session_id, refuse_language
         self._started: CallStarted | None = None  # set by the first good config, audio or finalize
         self._max_bytes = max_bytes

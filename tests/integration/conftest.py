@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from bridge.speech.backends.whisper import WhisperAsr
 from integration.recordings import available
 from integration.server import Server, serve
+
+from bridge.speech.backends.whisper import WhisperAsr
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

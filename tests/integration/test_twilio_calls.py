@@ -10,12 +10,12 @@ import signal
 import aiohttp
 import numpy as np
 import pytest
-from bridge.speech.backends.whisper import WhisperAsr
 from integration.recordings import normal, prompt, prompts, word_error_rate
 from integration.server import Server, serve
 
 from bridge.phone import Phone, Record, dial
 from bridge.speech.api import Request, Samples
+from bridge.speech.backends.whisper import WhisperAsr
 from bridge.speech.resample import resample_whole
 from telephony.codec import decode
 from telephony.events import Encoding
@@ -189,7 +189,7 @@ async def test_a_peer_that_falls_silent_is_hung_up() -> None:
         await greeted(phone)
         phone._to_say = bytearray()
         mute = asyncio.Event()
-        phone.send = lambda *_: mute.wait()  # type: ignore[method-assign,assignment,return-value]
+        phone.send = lambda *_: mute.wait()  # type: ignore[method-assign,assignment]
         async with asyncio.timeout(5):
             await phone.closed.wait()
         mute.set()

@@ -1,0 +1,59 @@
+"""Instant models: with them a benchmark shows the bridge itself."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+
+import numpy as np
+
+from bot.api import Bot, Samples, Turn
+from bridge.speech.api import Hypothesis, Request
+
+
+class InstantAsr:
+    """Hears the same words in everything, at once."""
+
+    name = "instant"
+
+    def check_language(self, language: str | None) -> None:
+        """Know every language."""
+
+    async def decode(self, request: Request, /) -> Hypothesis:
+        return Hypothesis(["These are the words."], "English")
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+
+class InstantTts:
+    """Two seconds of a voice-like tone, ready made."""
+
+    sample_rate = 24_000
+
+    def __init__(self) -> None:
+        t = np.arange(48_000) / 24_000
+        voice = 0.2 * np.sin(2 * np.pi * 220 * t) * (1 + 0.5 * np.sin(2 * np.pi * 4 * t))
+        self._audio = voice.astype(np.float32)
+
+    async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
+        yield self._audio
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+
+class Silent(Bot):
+    """Listens and says nothing."""
+
+
+class Talker(Bot):
+    """Answers each turn with one sentence and does not greet."""
+
+    async def reply(self, turn: Turn) -> AsyncIterator[str]:
+        yield "This is the answer."
+
+
+class Lecturer(Bot):
+    """Answers with half a minute of speech, to be interrupted."""
+
+    async def reply(self, turn: Turn) -> AsyncIterator[str]:
+        for number in range(1, 13):
+            yield f"This is sentence number {number} of a long answer. "
