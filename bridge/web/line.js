@@ -109,7 +109,7 @@ export class Loudness {
       this.#spokeAt = at;
     }
     const decibel = 20 * Math.log10(rms + 1e-6);
-    this.level = Math.max(this.level - 0.04, Math.min(1, Math.max(0, (decibel + 60) / 55)));
+    this.level = Math.max(this.level - 0.04, Math.min(1, Math.max(0, (decibel + 60) / 60)));
   }
 
   speechEnd(now) {
