@@ -2,8 +2,8 @@
 
 It carries the same network as the ONNX file but keeps the recurrent state and the last 64 samples inside its model
 object, where two calls would mix. So the network within it is called directly: it takes the state and returns the
-next one. On a CPU a window costs 0.4 ms, twice what the ONNX file takes, hence the thread; whatever windows come while it
-is busy are scored together.
+next one. On a CPU a window costs 0.4 ms, twice what the ONNX file takes, hence the thread; windows that come while
+it is busy are scored together.
 
 Importing the package sets torch.set_num_threads(1) for the whole process, other users of torch included.
 Not tested by this project: a GPU.
