@@ -20,27 +20,27 @@ def ids(text: str) -> list[int]:
     ],
 )
 def test_what_loops_is_kept_once(said: str, kept: int) -> None:
-    assert loop_end(ids(said), ran_out=False) == kept
+    assert loop_end(ids(said), suspect=False) == kept
 
 
 @pytest.mark.parametrize("said", ["", "a", "aaaa", "no" * 5, "0" * 15, "abcdef" * 3, "abcdefgh" * 3 + "xabcdefgh"])
 def test_what_a_person_may_say_is_no_loop(said: str) -> None:
-    assert loop_end(ids(said), ran_out=False) is None
+    assert loop_end(ids(said), suspect=False) is None
 
 
-def test_three_rounds_are_enough_where_the_tokens_ran_out() -> None:
+def test_three_rounds_are_enough_where_the_tokens_suspect() -> None:
     tokens = ids("well" + " it is like" * 3)
-    assert loop_end(tokens, ran_out=False) is None
-    assert loop_end(tokens, ran_out=True) == len("well it is like")
+    assert loop_end(tokens, suspect=False) is None
+    assert loop_end(tokens, suspect=True) == len("well it is like")
 
 
 @given(st.lists(st.integers(0, 3), max_size=120), st.booleans())
-def test_what_is_kept_is_a_part_of_it_and_the_rest_begins_alike(tokens: list[int], ran_out: bool) -> None:
-    kept = loop_end(tokens, ran_out=ran_out)
+def test_what_is_kept_is_a_part_of_it_and_the_rest_begins_alike(tokens: list[int], suspect: bool) -> None:
+    kept = loop_end(tokens, suspect=suspect)
     assert kept is None or (0 < kept < len(tokens) and tokens[kept] in tokens[:kept])
 
 
 @given(st.lists(st.integers(0, 9), max_size=40, unique=True), st.lists(st.integers(10, 99), min_size=1, unique=True))
 def test_any_loop_behind_any_beginning_is_found(before: list[int], pattern: list[int]) -> None:
     pattern = pattern[:30]
-    assert loop_end(before + pattern * 16, ran_out=False) == len(before) + len(pattern)
+    assert loop_end(before + pattern * 16, suspect=False) == len(before) + len(pattern)

@@ -8,13 +8,13 @@ _SHORTEST_LOOP: Final = 16
 """Tokens. People do say "no no no no" and "zero zero zero"; nobody says one thing for this long."""
 
 
-def loop_end(tokens: Sequence[int], *, ran_out: bool) -> int | None:
+def loop_end(tokens: Sequence[int], *, suspect: bool) -> int | None:
     """Return how many of `tokens` to keep so that what loops is said once; None where nothing loops.
 
-    A loop is the same 1 to 64 tokens four times in a row, and 16 tokens at least; three times where the
-    engine `ran_out` of tokens, since a person would have come to an end.
+    A loop is the same 1 to 64 tokens four times in a row, and 16 tokens at least; three times where it is
+    `suspect` already, because the engine came to no end or doubts that anybody spoke.
     """
-    times = 3 if ran_out else 4
+    times = 3 if suspect else 4
     ends = [_once(tokens, period, times) for period in range(1, min(_LONGEST_PERIOD, len(tokens) // times) + 1)]
     return min((end for end in ends if end is not None), default=None)
 

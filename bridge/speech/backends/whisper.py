@@ -4,6 +4,7 @@ Whisper was trained on 30 s of audio. Encoding only the utterance and appending 
 have followed costs a quarter and transcribes the same; without that silence the decoder loops.
 """
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from bridge.speech.api import (
 from bridge.speech.backends.mel import log_mel
 from bridge.speech.backends.models import find_whisper
 from bridge.speech.backends.repetition import loop_end
+from bridge.speech.backends.whisper_gate import DOUBT, is_speech
 from bridge.speech.backends.whisper_text import WhisperText
 from bridge.speech.languages import ENGLISH_NAMES, code_of
 from bridge.speech.workers import Workers
@@ -43,16 +45,6 @@ _POSITIONS: Final = 448
 """Tokens the decoder has room for: context, start and hypothesis."""
 
 _CONTEXT_TOKENS: Final = 100
-
-_NO_SPEECH: Final = ((0.6, 0.0), (0.45, -2.0), (0.3, -2.8))
-"""Above this P(no speech) a hypothesis needs more than this mean log-probability a token.
-
-Measured on both packaged models: 740 telephone prompts, digits and letters, of 0.3 to 29 s; 184 sounds without
-speech, of 0.5 to 20 s (silence, white and pink noise, hum, chords, melodies, clicks, knocks, ring, busy and DTMF
-tones, FSK, sirens), and the prompts' own beeps and monkeys. P(no speech) of clean speech is at most 0.23 with
-tiny.en and 0.50 with base, of the sounds at least 0.34 and 0.53; what overlaps scores under -2.4 as a sound and
-over -1.6 as speech. Words with noise at 10 dB reach 0.40; all 189 sounds are refused, and no prompt is.
-"""
 
 _Features = npt.NDArray[np.float32]
 """Encoder output, shape (1, 1500, width)."""
@@ -129,7 +121,9 @@ class WhisperAsr:
             features = self._features(request.audio, max(_SHORTEST_WINDOW_S, seconds + 1))
             code = code or self._detect(features)
             attempt = self._generate(features, request, code)
-            if attempt.ended is Ended.REPETITION:  # what loops in a short window seldom does in the long one
+            if (
+                attempt.ended is Ended.REPETITION and attempt.heard
+            ):  # what loops in a short window seldom does in the long one
                 attempt = self._generate(self._features(request.audio, LONGEST_S), request, code)
         except (RuntimeError, ValueError, MemoryError) as error:
             raise EngineFailed(f"{self.name}: {error}") from error
@@ -160,10 +154,11 @@ class WhisperAsr:
         whole: list[int] = result.sequences_ids[0]
         new = len(whole) - len(prefix)
         ended = Ended.LENGTH if len(whole) >= room else Ended.STOP
-        kept = loop_end(whole, ran_out=ended is Ended.LENGTH)
-        if kept is not None:
-            whole, ended = whole[:kept], Ended.REPETITION
-        heard = _is_speech(result.no_speech_prob, result.scores[0] * len(whole) / max(1, new))
+        log_probability = result.scores[0] * len(whole) / max(1, new)
+        kept = loop_end(whole, suspect=ended is Ended.LENGTH or result.no_speech_prob > DOUBT)
+        if kept is not None:  # the surest of all, and no sign of speech
+            whole, ended, log_probability = whole[:kept], Ended.REPETITION, -math.inf
+        heard = is_speech(result.no_speech_prob, log_probability)
         return _Attempt(tuple(whole[len(prefix) :]), ended, heard=heard)
 
     def _detect(self, features: _Features) -> str:
@@ -201,7 +196,3 @@ def _check_audio(audio: Samples) -> None:
 def _most_tokens(seconds: float, code: str) -> int:
     """Return what nobody out-talks: English takes 4 tokens a second; other scripts one for a letter or a syllable."""
     return int(seconds * (8 if code == "en" else 25)) + 16
-
-
-def _is_speech(no_speech: float, log_probability: float) -> bool:
-    return not any(no_speech > limit and log_probability < needed for limit, needed in _NO_SPEECH)
