@@ -71,6 +71,8 @@ class Turn:
 class Bot:
     """Base of a bot; one instance a call, so attributes may hold the state of the call. Override what you need.
 
+    One more instance is made at start-up, without a call: a bot that cannot be made must show before the first call.
+
     An exception in a hook is logged and the caller hears the fallback sentence; the call goes on.
     """
 

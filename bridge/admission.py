@@ -2,7 +2,6 @@
 
 import asyncio
 import hmac
-import ipaddress
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit
 from aiohttp import hdrs, web
 
 from bridge.call import CallSession
-from bridge.settings import Settings
+from bridge.settings import Settings, is_loopback
 from telephony.signature import twilio_signature_ok
 
 BEARER_PROTOCOL: Final = "bearer."
@@ -57,14 +56,6 @@ class Lines:
                 self.empty.set()
 
 
-def is_loopback(host: str) -> bool:
-    """True for an address that only this machine reaches."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def check_client(request: web.Request, settings: Settings) -> None:
     """Admit a client of the plain protocol.
 
@@ -73,7 +64,7 @@ def check_client(request: web.Request, settings: Settings) -> None:
         web.HTTPUnauthorized: no token, or a wrong one.
     """
     origin = request.headers.get(hdrs.ORIGIN)
-    if origin and not _is_ours(origin, request) and not {origin, "*"} & set(settings.allowed_origins):
+    if origin and not _is_ours(origin, request, settings) and not {origin, "*"} & set(settings.allowed_origins):
         raise web.HTTPForbidden(text=f"origin {origin!r} is not allowed: add it to --allowed-origins\n")
     if settings.api_token:
         if not any(_same(token, settings.api_token.get_secret_value()) for token in _tokens(request)):
@@ -91,6 +82,8 @@ async def check_twilio(request: web.Request, settings: Settings) -> None:
     if not settings.twilio_auth_token:
         if not is_loopback(settings.host) and not settings.insecure:
             raise web.HTTPForbidden(text="closed: set BRIDGE_TWILIO_AUTH_TOKEN, or start with --insecure\n")
+        if hdrs.ORIGIN in request.headers:
+            raise web.HTTPForbidden(text="this door is for Twilio, which is no web page\n")
         return
     form = await request.post()  # empty for the upgrade of a socket
     params: Mapping[str, list[str]] = {key: [str(value) for value in form.getall(key)] for key in form}
@@ -111,20 +104,31 @@ def public_url(request: web.Request, settings: Settings, *, socket: bool) -> str
         host = urlsplit(settings.public_url).netloc + urlsplit(settings.public_url).path.rstrip("/")
         secure = True
     elif settings.trust_proxy_headers:
-        host = request.headers.get("X-Forwarded-Host", own_host)
-        secure = request.headers.get("X-Forwarded-Proto", request.scheme) in {"https", "wss"}
+        host = _first(request.headers.get("X-Forwarded-Host", own_host))
+        secure = _first(request.headers.get("X-Forwarded-Proto", request.scheme)) in {"https", "wss"}
     else:
         host, secure = own_host, request.secure
     scheme = ("ws" if socket else "http") + ("s" if secure else "")
     return f"{scheme}://{host}"
 
 
-def _is_ours(origin: str, request: web.Request) -> bool:
-    """True for a page that came from this server. Without a Host header none can be told to."""
+def _first(forwarded: str) -> str:
+    """Return what the outermost of several proxies said."""
+    return forwarded.partition(",")[0].strip()
+
+
+def _is_ours(origin: str, request: web.Request, settings: Settings) -> bool:
+    """True for a page that came from this server. Without a Host header none can be told to.
+
+    On a loopback address the name must be a loopback name or that of --public-url: any site can have a name of its
+    own resolve to 127.0.0.1, and its page would then pass for ours.
+    """
     try:
-        return urlsplit(origin).netloc == request.headers[hdrs.HOST]
+        page, host = urlsplit(origin), request.headers[hdrs.HOST]
     except (KeyError, ValueError):  # ValueError: no URL at all
         return False
+    named = is_loopback(page.hostname or "") or page.netloc == urlsplit(settings.public_url).netloc
+    return page.netloc == host and (named or not is_loopback(settings.host))
 
 
 def _tokens(request: web.Request) -> Iterator[str]:

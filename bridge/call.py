@@ -205,6 +205,8 @@ class CallSession:
             async with self._finals:
                 final = await self._transcribe(utterance)
                 utterance.told = True
+                if not final.text:
+                    self._metrics.nothing_said()
                 if final.text or utterance.owed:
                     await self._tell(final)
         finally:

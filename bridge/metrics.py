@@ -78,6 +78,10 @@ class CallMetrics:
         """The caller stopped `ago_ms` ago; the next bot audio answers that."""
         self._speech_end_s = time.monotonic() - ago_ms / 1000
 
+    def nothing_said(self) -> None:
+        """What ended was a noise: no audio answers it."""
+        self._speech_end_s = None
+
     def audio_sent(self) -> None:
         if self._speech_end_s is not None:
             self.first_audio.observe(time.monotonic() - self._speech_end_s)

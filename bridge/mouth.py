@@ -131,4 +131,5 @@ async def within(texts: AsyncIterator[str], limit_s: float) -> AsyncGenerator[st
             yield text
     finally:
         if isinstance(texts, AsyncGenerator):
-            await texts.aclose()
+            async with asyncio.timeout(limit_s):
+                await texts.aclose()

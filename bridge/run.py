@@ -31,7 +31,8 @@ async def serve(options: Settings, load: Callable[[Settings], Engines]) -> None:
         log.warning("%s", warning)
     secure = tls.context(options)
     engines = await asyncio.to_thread(load, options)  # before the port opens: who connects finds the models warm
-    runner = web.AppRunner(make_app(options, engines), access_log=None, shutdown_timeout=options.drain_timeout)
+    app = await asyncio.to_thread(make_app, options, engines)  # it reads the page's files
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.drain_timeout)
     try:
         await runner.setup()
         await web.TCPSite(runner, options.host, options.port, ssl_context=secure).start()
@@ -45,7 +46,7 @@ async def serve(options: Settings, load: Callable[[Settings], Engines]) -> None:
         log.info("shutting down: %d calls in progress", runner.app[LINES].taken)
     finally:
         await runner.cleanup()
-        engines.close()
+        await asyncio.to_thread(engines.close)  # it waits for the decode under way
 
 
 def banner(options: Settings, engines: Engines, port: int, *, secure: bool) -> str:
@@ -57,6 +58,7 @@ def banner(options: Settings, engines: Engines, port: int, *, secure: bool) -> s
     return "\n".join(
         [
             f"bridge {version('voice-bridge')} is ready",
+            f"  page          http{s}://{host}:{port}/",
             f"  transcripts   ws{s}://{host}:{port}/ws",
             f"  Twilio        POST {public}/twilio/voice",
             f"  health        http{s}://{host}:{port}/healthz   metrics /metrics",

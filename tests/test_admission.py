@@ -11,8 +11,8 @@ from multidict import MultiDict
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 from yarl import URL
 
-from bridge.admission import Lines, check_client, check_twilio, is_loopback, public_url
-from bridge.settings import Settings
+from bridge.admission import Lines, check_client, check_twilio, public_url
+from bridge.settings import Settings, is_loopback
 
 OPEN = "0.0.0.0"
 TOKEN = "s3cret"
@@ -212,6 +212,25 @@ async def test_our_own_page_may_connect() -> None:
 @pytest.mark.parametrize("origin", ["null", "http://[", "not a url", "//", "http://"])
 async def test_an_origin_that_is_none_is_refused(origin: str) -> None:
     assert await ws(settings(), {"Origin": origin}) == 403
+
+
+async def test_a_name_that_resolves_to_this_machine_does_not_make_a_page_ours() -> None:
+    rebound = {"Origin": "http://evil.example:8000", "Host": "evil.example:8000"}
+    assert await ws(settings(), rebound) == 403
+    assert await ws(settings(public_url="https://bot.example.com"), rebound) == 403
+    tunnel = {"Origin": "https://bot.example.com", "Host": "bot.example.com"}
+    assert await ws(settings(public_url="https://bot.example.com"), tunnel) == 200
+
+
+async def test_no_web_page_opens_the_door_for_twilio() -> None:
+    async with door(settings()) as visitor:
+        assert (await visitor.get("/twilio", headers={"Origin": "http://localhost"})).status == 403
+        assert (await visitor.get("/twilio")).status == 200
+
+
+async def test_of_several_proxies_the_outermost_is_believed() -> None:
+    headers = {"X-Forwarded-Host": "bot.example.com, inner", "X-Forwarded-Proto": "https,http"}
+    assert await url(settings(trust_proxy_headers=True), headers) == "https://bot.example.com"
 
 
 async def test_an_allowed_origin_without_the_token_stays_outside() -> None:
