@@ -1,0 +1,108 @@
+"""`bridge call`, `bridge listen` and the example client against the real server."""
+
+import asyncio
+import json
+import sys
+import wave
+from pathlib import Path
+
+import pytest
+from integration.recordings import FOLDER, normal, prompt
+from integration.server import Server, serve
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ROOT = Path(__file__).parents[2]
+
+
+async def run(*command: str, stdin: bytes | None = None) -> tuple[int, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(60):
+        out, errors = await process.communicate(stdin)
+    return process.returncode or 0, out.decode(), errors.decode()
+
+
+async def test_listen_prints_partials_and_finals(server: Server) -> None:
+    code, out, _ = await run("-m", "bridge", "listen", str(FOLDER / "conf-waitforleader.wav"), "--url", server.ws)
+    assert code == 0
+    assert any(line.startswith("partial") for line in out.splitlines())
+    finals = [line.removeprefix("final").strip() for line in out.splitlines() if line.startswith("final")]
+    assert normal(" ".join(finals)) == normal(prompt("conf-waitforleader").text)
+
+
+async def test_listen_reads_raw_audio_and_prints_json(server: Server) -> None:
+    raw = (prompt("conf-locked").wide * 32767).astype("<i2").tobytes()
+    code, out, _ = await run("-m", "bridge", "listen", "-", "--json", "--fast", "--url", server.ws, stdin=raw)
+    assert code == 0
+    bodies = [json.loads(line) for line in out.splitlines()]
+    finals = [body["text"] for body in bodies if body["type"] == "final"]
+    assert normal(" ".join(finals)) == "this conference is locked"
+
+
+async def test_listen_without_a_server_says_so() -> None:
+    recording = str(FOLDER / "conf-locked.wav")
+    code, _, errors = await run("-m", "bridge", "listen", recording, "--url", "ws://127.0.0.1:9/ws")
+    assert code == 1
+    assert "127.0.0.1:9" in errors
+    assert "Traceback" not in errors
+
+
+async def test_the_example_client_prints_the_transcript(server: Server, tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "wide.wav"), "wb") as recording:
+        recording.setparams((1, 2, 16_000, 0, "NONE", ""))
+        recording.writeframes((prompt("conf-locked").wide * 32767).astype("<i2").tobytes())
+    host, port = server.address.split(":")
+    client = ROOT / "examples" / "websocket_client.py"
+    code, out, errors = await run(
+        str(client), "--host", host, "--port", port, "--audio-file", str(tmp_path / "wide.wav")
+    )
+    assert code == 0, errors
+    assert "final   This conference is locked" in out
+
+
+async def test_call_reports_and_saves_the_call(server: Server, tmp_path: Path) -> None:
+    recording = str(FOLDER / "conf-waitforleader.wav")
+    files = ("--wav", str(tmp_path / "call.wav"), "--json", str(tmp_path / "call.json"))
+    code, out, errors = await run("-m", "bridge", "call", recording, "--url", server.twilio, *files)
+    assert code in {0, 3}, errors  # 3: this machine is too busy for figures, and the command says so
+    assert ("first audio heard" in out) == (code == 0)
+    assert "speech-ends" in out
+    figures = json.loads((tmp_path / "call.json").read_text())[0]
+    assert figures["turns"][0]["heard_ms"] > 0
+    assert figures["gaps"] == 0
+    assert (tmp_path / "call.wav").stat().st_size > 100_000
+
+
+@pytest.mark.parametrize("fault", ["jitter", "gaps", "malformed", "abrupt"])
+async def test_a_bad_line_is_survived(server: Server, tmp_path: Path, fault: str) -> None:
+    recording, figures = str(FOLDER / "conf-waitforleader.wav"), tmp_path / "call.json"
+    code, _, errors = await run(
+        "-m", "bridge", "call", recording, "--url", server.twilio, "--fault", fault, "--json", str(figures)
+    )
+    assert code in {0, 3}, errors
+    turn = json.loads(figures.read_text())[0]["turns"][0]
+    assert (turn["heard_ms"] is None) == (fault == "abrupt")
+
+
+async def test_a_caller_who_is_gone_without_a_word_is_noticed() -> None:
+    async with serve("--media-timeout", "2") as server:
+        recording = str(FOLDER / "conf-full.wav")
+        code, out, errors = await run("-m", "bridge", "call", recording, "--url", server.twilio, "--fault", "no-stop")
+    assert code in {0, 3}, errors
+    assert "closed" in out
+
+
+async def test_noise_suppression_leaves_a_clean_call_as_it_is() -> None:
+    async with serve("--enable-noise-suppression", "--log-level", "DEBUG") as server:
+        recording = str(FOLDER / "conf-waitforleader.wav")
+        code, out, _ = await run("-m", "bridge", "listen", recording, "--url", server.ws)
+        assert code == 0
+        finals = [line.removeprefix("final").strip() for line in out.splitlines() if line.startswith("final")]
+        assert normal(" ".join(finals)) == normal(prompt("conf-waitforleader").text)
+    assert "DeepFilterNet latency: " in server.log
