@@ -205,11 +205,13 @@ async def _run(app: web.Application, leg: WebSocketLeg, started: CallStarted, wi
         )
         too_long = f"the call reached {settings.max_call_duration:g} s"
         timer = asyncio.get_running_loop().call_later(settings.max_call_duration, call.stop, too_long)
+        unwatch = leg.watch(call.stop)
         app[LINES].calls.add(call)
         try:
             return await call.run()
         finally:
             app[LINES].calls.discard(call)
+            unwatch()
             timer.cancel()
     finally:
         if denoising:

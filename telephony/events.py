@@ -7,7 +7,7 @@ owns no clock, so it is tested on literals and replayed from recordings.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 
 class Encoding(StrEnum):
@@ -20,7 +20,10 @@ class Encoding(StrEnum):
 
     @property
     def sample_bytes(self) -> int:
-        return {"mulaw": 1, "alaw": 1, "l16": 2, "float32": 4}[self.value]
+        return _SAMPLE_BYTES[self]
+
+
+_SAMPLE_BYTES: Final = {Encoding.MULAW: 1, Encoding.ALAW: 1, Encoding.L16: 2, Encoding.FLOAT32: 4}
 
 
 @dataclass(frozen=True, slots=True)

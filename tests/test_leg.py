@@ -192,7 +192,24 @@ async def test_a_connection_that_breaks_ends_the_call() -> None:
 
 async def test_a_silent_peer_is_gone_after_idle_s() -> None:
     async with connected(idle_s=0.03) as call:
-        assert await call.events() == [CallEnded("no message from the peer for 0.03 s")]
+        gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        call.leg.watch(gone.set_result)
+        assert await asyncio.wait_for(gone, 5) == "no message from the peer for 0.03 s"
+
+
+async def test_a_watch_that_has_ended_says_nothing() -> None:
+    async with connected(idle_s=0.01) as call:
+        gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        call.leg.watch(gone.set_result)()
+        other: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        call.leg.watch(other.set_result)
+        await asyncio.wait_for(other, 5)
+        assert not gone.done()
+
+
+async def test_a_peer_that_pings_nobody_is_not_watched() -> None:
+    async with connected(idle_s=None) as call:
+        call.leg.watch(pytest.fail)()
 
 
 async def test_an_end_within_a_message_is_the_last_event() -> None:

@@ -52,7 +52,7 @@ async def test_windows_that_come_together_are_one_inference(model: SileroVad, mo
 
     monkeypatch.setattr(model, "run", counted)
     await asyncio.gather(*(scores(model, np.zeros(512, np.float32)) for _ in range(100)))
-    assert sizes == [64, 36]
+    assert sizes == [1, 64, 35], "the first finds nobody to wait for"
 
 
 async def test_two_calls_share_no_memory(model: SileroVad) -> None:
