@@ -1,5 +1,7 @@
 # make serve ARGS="--port 9000"   run the server        make test     all checks, as CI runs them
 # make format                     lay the code out      make lock     renew the locks (UPGRADE=--upgrade: newest versions)
+# make bench                      what a caller notices, what a call costs (quarter of an hour; ARGS=--quick: five minutes)
+# make bench-compare BEFORE=a.json AFTER=b.json
 # make clean                      remove what make made
 
 PYTHON ?= python3
@@ -7,7 +9,7 @@ VENV ?= .venv
 ARGS ?=
 UPGRADE ?=
 
-.PHONY: serve test format lock clean
+.PHONY: serve test bench bench-compare format lock clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
@@ -30,6 +32,13 @@ format: $(VENV)/.test
 
 lock: $(VENV)/.test
 	scripts/lock $(VENV) $(UPGRADE)
+
+bench: $(VENV)/.test
+	mkdir -p build
+	$(VENV)/bin/python bench/calls.py --json build/bench.json $(ARGS)
+
+bench-compare: $(VENV)/.test
+	@$(VENV)/bin/python bench/compare.py $(BEFORE) $(AFTER)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -12,6 +12,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import socket
 import statistics
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,10 +23,13 @@ from typing import Final
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from integration.recordings import Prompt, prompts
+from asr import hear, spelled
+from denoiser import measure as measure_denoiser
+from integration.recordings import Prompt, prompts, word_error_rate
 from integration.server import Server, serve
 
 from bridge.phone import dial
+from bridge.speech.backends.whisper import WhisperAsr
 from bridge.telephone import MAX_LATE_MS, CallFigures, Recording, call, load_test, speech_span
 
 HERE: Final = Path(__file__).resolve().parent
@@ -180,6 +184,45 @@ async def crowd(server: Server, said: Sequence[Recording], *, calls: int, name: 
     }
 
 
+async def words(*, quick: bool) -> Results:
+    """Word error rate on clean and noisy telephone audio, with and without the denoiser."""
+    asr = await asyncio.to_thread(WhisperAsr.load)
+    heard = await hear(asr, prompts(30 if quick else 120, shortest_s=1.0, longest_s=29.0))
+    await asyncio.to_thread(asr.close)
+    rate = word_error_rate([spelled(h.prompt.text) for h in heard], [spelled(h.text) for h in heard])
+    results: Results = {
+        "clean telephone audio": {
+            "word errors, %": round(100 * rate, 1),
+            "decode, CPU ms": round(statistics.median(h.cpu_ms for h in heard)),
+            "n": len(heard),
+        }
+    }
+    for row in await measure_denoiser(5 if quick else 30):
+        name = row.noise if row.noise == "clean" else f"{row.noise} {row.snr_db} dB"
+        limit = f"denoised, {row.limit_db} dB" if row.limit_db else "raw"
+        results[f"{name}, {limit}"] = {
+            "word errors, %": round(100 * row.word_error_rate, 1),
+            "VAD found, %": round(100 * row.vad_true_positive_rate, 1),
+            "VAD false, %": round(100 * row.vad_false_positive_rate, 1),
+        }
+    return results
+
+
+async def floor(server: Server, *, seconds: float) -> Results:
+    """A bare echo of every frame beside the same idle calls on the bridge."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = await asyncio.create_subprocess_exec(sys.executable, str(HERE / "floor.py"), str(port))
+    try:
+        await asyncio.sleep(2)
+        bare = await hold(Server(process, f"127.0.0.1:{port}"), calls=5, seconds=seconds)
+        bridge = await hold(server, calls=5, seconds=seconds)
+    finally:
+        process.terminate()
+        await process.wait()
+    return {"idle call beside a bare echo server": {"echo": round(bare, 2), "bridge": round(bridge, 2)}}
+
+
 def machine() -> dict[str, str]:
     info = Path("/proc/cpuinfo").read_text()
     model = next((line.split(":")[1].strip() for line in info.splitlines() if line.startswith("model name")), "?")
@@ -214,7 +257,9 @@ async def run(*, quick: bool) -> Results:
             note(await crowd(server, said, calls=calls, name="instant stubs"))
     stubs = ("--asr", "stubs:InstantAsr", "--tts", "stubs:InstantTts", "--bot", "stubs:Silent")
     async with serve("--log-level", "WARNING", *stubs, cwd=HERE) as server:
+        note(await floor(server, seconds=seconds))
         note(await costs(server, said, seconds=seconds))
+    note(await words(quick=quick))
     return results
 
 
