@@ -3,7 +3,7 @@
     python bench/calls.py [--quick] [--json FILE]
 
 The telephone runs in this process and the server in one of its own. A run in which the telephone's own frames were
-late (p99 above 5 ms) is repeated once and then marked "late": its latencies are upper bounds.
+late (p99 above 5 ms) says so: its latencies are upper bounds.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import platform
 import socket
 import statistics
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -68,25 +68,18 @@ def spread(values: Sequence[float | None]) -> dict[str, float | str]:
     }
 
 
-async def honest(measure: Callable[[], Awaitable[list[CallFigures]]]) -> tuple[list[CallFigures], str]:
-    """Measure; once more if this process was too late to tell the truth."""
-    figures, late_ms = [], 0.0
-    for _ in range(2):
-        figures = await measure()
-        late_ms = max(figure.late_p99_ms for figure in figures)
-        if late_ms <= MAX_LATE_MS:
-            return figures, ""
-    return figures, f"late {late_ms:.0f} ms"
+def late(figures: Sequence[CallFigures]) -> str:
+    """Return how late this process was, where it was too late to tell the whole truth."""
+    late_ms = max(figure.late_p99_ms for figure in figures)
+    return f"telephone late {late_ms:.0f} ms (p99)" if late_ms > MAX_LATE_MS else ""
 
 
 async def turns(server: Server, said: Sequence[Recording], name: str) -> Results:
     """End of speech to the answer, one call after the other."""
 
-    async def measure() -> list[CallFigures]:
-        groups = [said[i : i + 10] for i in range(0, len(said), 10)]
-        return [(await call(server.twilio, group, number=i))[0] for i, group in enumerate(groups)]
-
-    figures, note = await honest(measure)
+    groups = [said[i : i + 10] for i in range(0, len(said), 10)]
+    figures = [(await call(server.twilio, group, number=i))[0] for i, group in enumerate(groups)]
+    note = late(figures)
     done = [turn for figure in figures for turn in figure.turns]
     return {
         f"{name}: speech end -> first audio received, ms": {**spread([t.first_audio_ms for t in done]), "note": note},
@@ -102,12 +95,9 @@ async def turns(server: Server, said: Sequence[Recording], name: str) -> Results
 
 async def barge_ins(server: Server, said: Sequence[Recording], name: str) -> Results:
     """Onset of the caller's speech to clear and to silence, while the bot lectures."""
-
-    async def measure() -> list[CallFigures]:
-        groups = [said[i : i + 9] for i in range(0, len(said), 8)]
-        return [(await call(server.twilio, group, number=i, barge_in_ms=1200))[0] for i, group in enumerate(groups)]
-
-    figures, note = await honest(measure)
+    groups = [said[i : i + 9] for i in range(0, len(said), 8)]
+    figures = [(await call(server.twilio, group, number=i, barge_in_ms=1200))[0] for i, group in enumerate(groups)]
+    note = late(figures)
     done = [turn for figure in figures for turn in figure.turns[1:]]
     return {
         f"{name}: barge-in -> clear, ms": {**spread([t.clear_ms for t in done]), "note": note},
@@ -179,7 +169,7 @@ async def crowd(server: Server, said: Sequence[Recording], *, calls: int, name: 
             "never answered": sum(turn.heard_ms is None for turn in done),
             **{f"heard {key}": value for key, value in spread([turn.heard_ms for turn in done]).items() if key != "n"},
             "CPU-s a call-minute": round((usage(server).cpu_s - before.cpu_s) / minutes, 2),
-            "note": f"telephone late {max(figure.late_p99_ms for figure in figures):.0f} ms (p99)",
+            "note": late(figures),
         }
     }
 
@@ -197,7 +187,7 @@ async def words(*, quick: bool) -> Results:
             "n": len(heard),
         }
     }
-    for row in await measure_denoiser(5 if quick else 30):
+    for row in await measure_denoiser(5 if quick else 10):
         name = row.noise if row.noise == "clean" else f"{row.noise} {row.snr_db} dB"
         limit = f"denoised, {row.limit_db} dB" if row.limit_db else "raw"
         results[f"{name}, {limit}"] = {

@@ -24,6 +24,10 @@ _VOICED: Final = 0x68
 """A mu-law byte whose low seven bits are below this is louder than about -42 dBFS."""
 
 
+STUTTER_MS: Final = 1500
+"""A shorter pause in the bot's audio is a gap, a longer one the end of what it said."""
+
+
 class FarEnd:
     """The carrier's playout buffer. Pure: one tick is 20 ms of the caller's ear."""
 
@@ -123,6 +127,8 @@ class Phone:
         self._sequence = 1
         self._began = asyncio.get_running_loop().time()
         self._speaking = False  # the bot, at the caller's ear
+        self._playing = False  # the newest frame heard was whole
+        self._dry_ms: float | None = None  # when the buffer ran dry
         self._quiet_ms = 0.0  # since when the bot is not heard
         self._changed = asyncio.Event()
 
@@ -247,6 +253,7 @@ class Phone:
                 case "clear":
                     self._note("clear", str(self._far_end.buffered_ms))
                     await self._echo(self._far_end.clear())
+                    self._playing, self._dry_ms = False, None
         self.record.close_code = self._socket.close_code
         self._note("closed", str(self._socket.close_code))
         self.closed.set()
@@ -259,8 +266,7 @@ class Phone:
             self._note("audio-heard")
         elif self._speaking and not frame:
             self._note("silence")
-        if 0 < len(frame) < FRAME_BYTES or (voiced and self._speaking and len(frame) < FRAME_BYTES):
-            self._note("gap", f"{FRAME_BYTES - len(frame)} samples")
+        self._watch_buffer(frame)
         if voiced:
             self._speaking = True
         elif not frame:
@@ -270,6 +276,17 @@ class Phone:
         self.record.bot += frame.ljust(FRAME_BYTES, b"\xff")
         await self._echo(marks)
         self._changed.set()
+
+    def _watch_buffer(self, frame: bytes) -> None:
+        """Note a stutter: audio that ran dry and went on within STUTTER_MS, with no clear between."""
+        if frame and self._dry_ms is not None:
+            dry_ms = self.now_ms - self._dry_ms
+            if dry_ms < STUTTER_MS:
+                self._note("gap", f"{dry_ms:.0f} ms")
+            self._dry_ms = None
+        if self._playing and len(frame) < FRAME_BYTES:
+            self._dry_ms = self.now_ms
+        self._playing = len(frame) == FRAME_BYTES
 
     async def _echo(self, marks: list[str]) -> None:
         for name in marks:

@@ -217,11 +217,26 @@ async def test_a_clear_silences_the_bot_and_echoes_its_marks_at_once() -> None:
 
 async def test_a_stutter_of_the_bot_is_noted_as_a_gap() -> None:
     async with carrier() as peer:
-        peer.on_key["1"] = [media(LOUD + LOUD[:60])]
+        peer.on_key["1"] = [media(LOUD * 2)]
         async with dial(peer.url) as phone:
             await phone.press("1")
-            await phone.until(lambda: phone.record.count("gap") > 0)
-            assert next(m.detail for m in phone.record.timeline if m.what == "gap") == "100 samples"
+            await phone.until(lambda: phone.record.count("silence") == 1)
+            assert phone.record.count("gap") == 0
+            await phone.press("1")
+            await phone.until(lambda: phone.record.count("gap") == 1)
+
+
+async def test_what_a_clear_cut_off_is_no_stutter() -> None:
+    async with carrier() as peer:
+        peer.on_key["1"], peer.on_key["2"] = [media(LOUD * 50)], [{"event": "clear", "streamSid": "MZ"}]
+        async with dial(peer.url) as phone:
+            await phone.press("1")
+            await phone.until(lambda: phone.speaking)
+            await phone.press("2")
+            await phone.until(lambda: phone.record.count("silence") == 1)
+            await phone.press("1")
+            await phone.until(lambda: phone.record.count("audio-heard") == 2)
+            assert phone.record.count("gap") == 0
 
 
 async def test_the_server_hanging_up_ends_what_is_being_said() -> None:
