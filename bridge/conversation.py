@@ -45,7 +45,10 @@ class Conversation:
     def begin(self, tasks: asyncio.TaskGroup) -> None:
         """Greet the caller. `tasks`: the call's, in which all that follows runs."""
         self._tasks = tasks
-        self._say(once(self._greeting) if self._greeting else self._bot.on_call(self._info))
+        if self._greeting:
+            self._say(once, self._greeting)
+        else:
+            self._say(self._bot.on_call, self._info)
 
     def interrupt(self) -> None:
         """The caller speaks: what the bot was saying, or about to say, is over."""
@@ -67,9 +70,9 @@ class Conversation:
         """The caller is done: answer all of it, or go on where a noise cut the bot off."""
         if self._unanswered:
             text = " ".join(final.text for final in self._unanswered)
-            self._say(self._bot.reply(Turn(self._info, text, self._unanswered[-1].language, tuple(self._history))))
+            self._say(self._bot.reply, Turn(self._info, text, self._unanswered[-1].language, tuple(self._history)))
         elif self._cut_off:
-            self._say(once(self._cut_off))
+            self._say(once, self._cut_off)
         self._cut_off = ""
 
     def hush(self) -> None:
@@ -100,12 +103,12 @@ class Conversation:
     async def end(self, reason: str) -> None:
         await self._hook(self._bot.on_end, reason)
 
-    def _say(self, texts: AsyncIterator[str]) -> None:
-        self._reply = self._tasks.create_task(self._speak(texts))
+    def _say(self, make: Callable[[*Ts], AsyncIterator[str]], *args: *Ts) -> None:
+        self._reply = self._tasks.create_task(self._speak(make, *args))
 
-    async def _speak(self, texts: AsyncIterator[str]) -> None:
+    async def _speak(self, make: Callable[[*Ts], AsyncIterator[str]], *args: *Ts) -> None:
         try:
-            await self._mouth.say(within(texts, self._limit_s))
+            await self._mouth.say(within(make(*args), self._limit_s))
         except Exception:  # the bot and the voice are plug-ins: whatever they raise costs one reply, not the call
             log.exception("the bot failed")
             await self._fall_back()

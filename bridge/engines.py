@@ -26,7 +26,7 @@ class IsSpeech(Protocol):
     """The interface of the original server's custom VADs."""
 
     def is_speech(self, audio: Samples, /) -> float:
-        """Return the probability of speech in `audio`, 0.0 to 1.0."""
+        """Return the probability of speech in `audio`, 32 ms, 0.0 to 1.0. Called on the event loop: be quick."""
 
 
 class PlainVad:

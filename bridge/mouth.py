@@ -1,7 +1,7 @@
 """The bot's voice on one call: text in, marked audio out, and what of it the caller heard."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
 from typing import Final
 
@@ -115,12 +115,16 @@ async def once(text: str) -> AsyncIterator[str]:
     yield text
 
 
-async def within(texts: AsyncIterator[str], limit_s: float) -> AsyncGenerator[str, None]:
+async def within(texts: AsyncIterator[str] | Coroutine[None, None, str], limit_s: float) -> AsyncGenerator[str, None]:
     """Yield `texts`, and close them; each must come within `limit_s` of being asked for.
 
     Raises:
         TimeoutError: one did not.
+        TypeError: `texts` is no async generator: its author wrote `return` instead of `yield`.
     """
+    if not isinstance(texts, AsyncIterator):
+        texts.close()
+        raise TypeError(f"a bot yields what it says (`yield text` in an async def); got {type(texts).__name__}")
     try:
         while True:
             try:

@@ -210,6 +210,24 @@ async def test_a_bot_that_fails_is_heard_as_the_fallback_and_the_call_goes_on() 
     await call.end()
 
 
+async def test_a_bot_that_returns_instead_of_yielding_is_told_so(caplog: pytest.LogCaptureFixture) -> None:
+    class Returns(Bot):
+        async def on_call(self, call: CallInfo) -> str:  # type: ignore[override]
+            return "Hello."
+
+        def reply(self, turn: Turn) -> AsyncIterator[str]:
+            raise KeyError("at once")
+
+    call = Call(bot=Returns())
+    await call.settle()
+    assert "yield text" in caplog.text
+    assert call.audio_ms() == pytest.approx(100, abs=20)
+    await call.turn()
+    assert "at once" in caplog.text
+    assert call.audio_ms() == pytest.approx(200, abs=40)
+    await call.end()
+
+
 async def test_a_bot_that_stalls_is_heard_as_the_fallback() -> None:
     class Stalled(Bot):
         async def reply(self, turn: Turn) -> AsyncIterator[str]:
