@@ -1,6 +1,6 @@
 # make serve ARGS="--port 9000"   run the server        make test     all checks, as CI runs them
 # make format                     lay the code out      make lock     renew the locks (UPGRADE=--upgrade: newest versions)
-# make bench                      what a caller notices, what a call costs (quarter of an hour; ARGS=--quick: five minutes)
+# make bench                      what a caller notices, what a call costs (half an hour; ARGS=--quick: ten minutes)
 # make bench-compare BEFORE=a.json AFTER=b.json
 # make clean                      remove what make made
 
