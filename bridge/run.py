@@ -54,6 +54,7 @@ def banner(options: Settings, engines: Engines, port: int, *, secure: bool) -> s
     s = "s" if secure else ""
     host = "localhost" if options.host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else options.host
     public = options.public_url or f"http{s}://{host}:{port}"
+    device = getattr(engines.asr, "device", "")
     denoiser = f"{options.dfn_model}, {options.dfn_attenuation_limit:g} dB" if engines.denoisers else "off"
     return "\n".join(
         [
@@ -62,7 +63,7 @@ def banner(options: Settings, engines: Engines, port: int, *, secure: bool) -> s
             f"  transcripts   ws{s}://{host}:{port}/ws",
             f"  Twilio        POST {public}/twilio/voice",
             f"  health        http{s}://{host}:{port}/healthz   metrics /metrics",
-            f"  recogniser    {engines.asr.name}",
+            f"  recogniser    {engines.asr.name}{f' ({device})' if device else ''}",
             f"  VAD, denoiser {options.vad}, {denoiser}",
             f"  voice, bot    {options.tts}, {options.bot}",
         ]

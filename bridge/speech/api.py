@@ -110,7 +110,10 @@ class Hypothesis:
 
 
 class Asr(Protocol):
-    """A recogniser. Stateless and idempotent: any replica may serve any decode of any call."""
+    """A recogniser. Stateless and idempotent: any replica may serve any decode of any call.
+
+    One that has a `device` (e.g. "CPU, int8") is announced with it at start-up.
+    """
 
     name: str
     """For logs and metrics, e.g. "whisper-tiny.en"."""

@@ -56,6 +56,7 @@ class WhisperAsr:
     def __init__(self, model: Whisper, text: WhisperText, *, name: str, threads: int) -> None:
         """Take what `load` loads; `model` serves `threads` decodes at once."""
         self.name = f"whisper-{name}"
+        self.device = f"CPU, int8, {threads} decodes at once"
         self._model, self._text = model, text
         self._silence = self._encode(np.zeros(0, np.float32), LONGEST_S)
         self._warm_up()
