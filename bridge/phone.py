@@ -129,6 +129,7 @@ class Phone:
         self._speaking = False  # the bot, at the caller's ear
         self._playing = False  # the newest frame heard was whole
         self._dry_ms: float | None = None  # when the buffer ran dry
+        self._at_mark = False  # the newest frame was the last before a mark
         self._quiet_ms = 0.0  # since when the bot is not heard
         self._changed = asyncio.Event()
 
@@ -266,7 +267,7 @@ class Phone:
             self._note("audio-heard")
         elif self._speaking and not frame:
             self._note("silence")
-        self._watch_buffer(frame)
+        self._watch_buffer(frame, at_mark=bool(marks))
         if voiced:
             self._speaking = True
         elif not frame:
@@ -277,15 +278,19 @@ class Phone:
         await self._echo(marks)
         self._changed.set()
 
-    def _watch_buffer(self, frame: bytes) -> None:
-        """Note a stutter: audio that ran dry and went on within STUTTER_MS, with no clear between."""
+    def _watch_buffer(self, frame: bytes, *, at_mark: bool) -> None:
+        """Note a stutter: audio that ran dry and went on within STUTTER_MS, with no clear between.
+
+        Audio that ends at a mark has ended where the server says it may: that is a pause between sentences.
+        """
         if frame and self._dry_ms is not None:
             dry_ms = self.now_ms - self._dry_ms
             if dry_ms < STUTTER_MS:
                 self._note("gap", f"{dry_ms:.0f} ms")
             self._dry_ms = None
         if self._playing and len(frame) < FRAME_BYTES:
-            self._dry_ms = self.now_ms
+            self._dry_ms = None if at_mark or self._at_mark else self.now_ms
+        self._at_mark = at_mark
         self._playing = len(frame) == FRAME_BYTES
 
     async def _echo(self, marks: list[str]) -> None:

@@ -226,6 +226,16 @@ async def test_a_stutter_of_the_bot_is_noted_as_a_gap() -> None:
             await phone.until(lambda: phone.record.count("gap") == 1)
 
 
+async def test_a_pause_at_a_mark_is_no_stutter() -> None:
+    async with carrier() as peer:
+        peer.on_key["1"] = [media(LOUD * 2), {"event": "mark", "mark": {"name": "sentence"}}]
+        async with dial(peer.url) as phone:
+            for spoken in (1, 2):
+                await phone.press("1")
+                await phone.until(lambda spoken=spoken: phone.record.count("silence") == spoken)  # type: ignore[misc]
+            assert phone.record.count("gap") == 0
+
+
 async def test_what_a_clear_cut_off_is_no_stutter() -> None:
     async with carrier() as peer:
         peer.on_key["1"], peer.on_key["2"] = [media(LOUD * 50)], [{"event": "clear", "streamSid": "MZ"}]

@@ -4,7 +4,8 @@ import asyncio
 import json
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
@@ -47,22 +48,17 @@ class Client:
         return str((await self.receive("final"))["text"])
 
 
-class connect:  # noqa: N801 - reads as a function
-    def __init__(self, server: Server, path: str = "/ws", **options: Any) -> None:  # noqa: ANN401 - goes to ws_connect
-        self._url, self._options = f"{server.http}{path}", options
-        self._session = aiohttp.ClientSession()
-
-    async def __aenter__(self) -> Client:
-        self._socket = await self._session.ws_connect(self._url, **self._options)
-        client = Client(self._socket)
+@asynccontextmanager
+async def connect(server: Server, path: str = "/ws", **options: Any) -> AsyncIterator[Client]:  # noqa: ANN401 - ws_connect's
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{server.http}{path}", **options) as socket,
+    ):
+        client = Client(socket)
         created = await client.receive()
         assert created["type"] == "session_created"
         assert created["session_id"]
-        return client
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._socket.close()
-        await self._session.close()
+        yield client
 
 
 async def test_the_conversation_of_the_original_document(server: Server) -> None:
