@@ -4,7 +4,7 @@ import logging
 from collections.abc import AsyncIterator
 
 from bot.api import Final, Partial
-from bridge.speech.api import SAMPLE_RATE, Asr, Hypothesis, Request, SpeechError
+from bridge.speech.api import SAMPLE_RATE, Asr, Hypothesis, Overloaded, Request, SpeechError
 from bridge.speech.rollback import PrefixRollback
 from bridge.utterance import Snapshot, Utterance
 from telephony.events import RecognitionOptions
@@ -42,6 +42,9 @@ async def _decode(asr: Asr, snapshot: Snapshot, prefix: str, options: Recognitio
     request = Request(snapshot.audio, prefix, options.language, options.context, snapshot.complete)
     try:
         return await asr.decode(request)
+    except Overloaded as error:
+        log.debug("partial skipped: %s", error)
+        return None
     except SpeechError as error:
         log.warning("decode failed: %s", error)
         return await asr.decode(request) if snapshot.complete else None

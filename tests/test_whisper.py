@@ -13,6 +13,7 @@ from bridge.speech.api import (
     EngineFailed,
     Hypothesis,
     ModelMissing,
+    Overloaded,
     Request,
     Samples,
     UnsupportedLanguage,
@@ -221,6 +222,16 @@ async def test_finals_overtake_partials(single: WhisperAsr) -> None:
         tasks.create_task(hear("final", final=True))
     assert order.index("final") <= 1  # behind none but the one that had begun
     assert [name for name in order if name != "final"] == ["first", "second", "third"]
+
+
+async def test_under_load_partials_are_refused_and_finals_are_not(single: WhisperAsr) -> None:
+    audio = prompt("digits/7").wide
+    finals = [asyncio.create_task(single.decode(Request(audio, final=True))) for _ in range(6)]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await single.decode(Request(audio))
+    assert len({hypothesis.text for hypothesis in await asyncio.gather(*finals)}) == 1
+    assert (await single.decode(Request(audio))).text
 
 
 async def test_a_cancelled_decode_that_has_not_begun_is_dropped(single: WhisperAsr) -> None:

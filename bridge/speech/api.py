@@ -38,6 +38,10 @@ class EngineFailed(SpeechError):
     """The engine broke or is gone; the same request may succeed elsewhere or later."""
 
 
+class Overloaded(EngineFailed):
+    """Too much waits already: this partial is not worth its turn. Finals are never refused so."""
+
+
 class Denoiser(Protocol):
     """Removes noise from one call. Stateful: one a call; called from one thread at a time, never from the loop."""
 

@@ -22,6 +22,7 @@ from bridge.speech.api import (
     Ended,
     EngineFailed,
     Hypothesis,
+    Overloaded,
     Request,
     Samples,
     UnsupportedLanguage,
@@ -45,6 +46,8 @@ _POSITIONS: Final = 448
 """Tokens the decoder has room for: context, start and hypothesis."""
 
 _CONTEXT_TOKENS: Final = 100
+_BACKLOG: Final = 4
+"""Decodes waiting for each thread, half a second, from which on partials are refused: they would make finals late."""
 
 _Features = npt.NDArray[np.float32]
 """Encoder output, shape (1, 1500, width)."""
@@ -61,6 +64,7 @@ class WhisperAsr:
         self._silence = self._encode(np.zeros(0, np.float32), LONGEST_S)
         self._warm_up()
         self._workers = Workers(threads, name=self.name)
+        self._backlog = _BACKLOG * threads
 
     @classmethod
     def load(cls, model: str = "tiny.en", *, threads: int = 2) -> "WhisperAsr":
@@ -88,6 +92,8 @@ class WhisperAsr:
     async def decode(self, request: Request, /) -> Hypothesis:
         _check_audio(request.audio)
         code = self._code(request.language)
+        if not request.final and self._workers.waiting >= self._backlog:
+            raise Overloaded(f"{self.name}: {self._workers.waiting} decodes wait")
         return await self._workers.run(self._decode, request, code, priority=0 if request.final else 1)
 
     def close(self) -> None:
