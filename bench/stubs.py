@@ -5,13 +5,17 @@ from collections.abc import AsyncGenerator, AsyncIterator
 import numpy as np
 
 from bot.api import Bot, Samples, Turn
-from bridge.speech.api import Hypothesis, Request
+from bridge.speech.api import AsrCapabilities, Hypothesis, Request
 
 
 class InstantAsr:
     """Hears the same words in everything, at once."""
 
     name = "instant"
+    capabilities = AsrCapabilities()
+
+    async def recovered(self) -> None:
+        """It is never gone."""
 
     def check_language(self, language: str | None) -> None:
         """Know every language."""

@@ -14,7 +14,7 @@ from bot.api import Bot, Samples, Tts
 from bridge import plugins
 from bridge.plugins import PluginError
 from bridge.settings import Settings
-from bridge.speech.api import SAMPLE_RATE, Asr, EngineFailed, ModelMissing, SpeechError, Vad
+from bridge.speech.api import SAMPLE_RATE, EngineFailed, ModelMissing, Recogniser, SpeechError, Vad
 from bridge.speech.backends.deepfilter import DeepFilterPool
 from bridge.speech.denoising import Denoising
 from bridge.speech.workers import Workers
@@ -48,7 +48,7 @@ class PlainVad:
 class Engines:
     """Everything that is loaded once."""
 
-    asr: Asr
+    asr: Recogniser
     open_vad: Callable[[], Vad]
     denoisers: DeepFilterPool | None
     workers: Workers | None
@@ -118,14 +118,14 @@ def _load(plugin: object) -> object:
     return load()
 
 
-def _load_asr(settings: Settings) -> Asr:
+def _load_asr(settings: Settings) -> Recogniser:
     plugin = plugins.load("bridge.asr", settings.asr)
     with _trial("asr", settings.asr):
         if hasattr(plugin, "load"):
             model = [settings.asr_model_path] if settings.asr_model_path else []  # else the engine's own default
-            asr = cast(Asr, plugin.load(*model, threads=settings.asr_threads))
+            asr = cast(Recogniser, plugin.load(*model, threads=settings.asr_threads))
         else:
-            asr = cast(Asr, _load(plugin))
+            asr = cast(Recogniser, _load(plugin))
     with _trial("language", settings.language or "None"):
         asr.check_language(settings.language)
     return asr

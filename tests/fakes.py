@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from bot.api import Bot, CallInfo, Final, Partial, Turn
-from bridge.speech.api import EngineFailed, Hypothesis, Request, Samples, UnsupportedLanguage
+from bridge.speech.api import AsrCapabilities, EngineFailed, Hypothesis, Request, Samples, UnsupportedLanguage
 from telephony.events import Capabilities, Command, Event
 
 PHONE = Capabilities(audio_out=True, clear=True, mark=True, hangup=True, send_ahead_ms=60_000)
@@ -73,6 +73,10 @@ class FakeAsr:
     script: str | None = None
     """Heard instead, when set; "" is nothing."""
     requests: list[Request] = field(default_factory=list)
+    capabilities: AsrCapabilities = AsrCapabilities()
+
+    async def recovered(self) -> None:
+        """It never is gone for long."""
 
     def check_language(self, language: str | None) -> None:
         if language == "Klingon":

@@ -21,6 +21,9 @@ SAMPLE_RATE: Final = 16_000
 class SpeechError(Exception):
     """Base of what the speech core raises on purpose; never raised itself."""
 
+    retryable = False
+    """Whether the same request may succeed on another engine, or later."""
+
 
 class ModelMissing(SpeechError):
     """A model or its runtime is not installed; the text names the pip command that brings it."""
@@ -37,9 +40,24 @@ class UnsupportedLanguage(BadRequest):
 class EngineFailed(SpeechError):
     """The engine broke or is gone; the same request may succeed elsewhere or later."""
 
+    retryable = True
+
+
+class EngineLost(EngineFailed):
+    """The engine died or cannot be reached: whatever else it was doing is lost too."""
+
+
+class DeadlineExceeded(EngineFailed):
+    """No answer came in time."""
+
 
 class Overloaded(EngineFailed):
-    """Too much waits already: this partial is not worth its turn. Finals are never refused so."""
+    """Too much waits already; nothing is wrong with the engine."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        """`retry_after_s`: seconds until the engine wants to be asked again, where it said so."""
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class Denoiser(Protocol):
@@ -81,11 +99,31 @@ class Ended(StrEnum):
     REPETITION = "repetition"  # it began to loop; the loop is cut off
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsrCapabilities:
+    """What a recogniser can do, and how much of it at once."""
+
+    prefix: bool = True
+    """It can continue a text; one that cannot returns the whole text whatever the prefix was."""
+    context: bool = True
+    """Words that bias recognition are heeded, not only accepted."""
+    languages: frozenset[str] | None = None
+    """English names of what it knows; None: not known, any may be asked for."""
+    shortest_s: float = 0.0
+    """Shorter audio is padded with silence before it gets here."""
+    longest_s: float = 30.0
+    """Longer audio is refused before it gets here."""
+    word_times: bool = False
+    backlog: int = 8
+    """Decodes it may have in hand, running and waiting, before partials are kept from it: more would delay finals."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One decode: the utterance so far and what is already known of it."""
 
     audio: Samples
+    """Read only: a view of a buffer that grows behind it."""
     prefix: str = ""
     """Text the hypothesis must begin with; it is not repeated in the answer."""
     language: str | None = None
@@ -94,6 +132,17 @@ class Request:
     """Words that bias recognition."""
     final: bool = False
     """Finals are decoded before partials."""
+    max_new_tokens: int = 32
+    """Tokens the continuation may have, for engines that generate until told to stop."""
+    timeout_s: float = 30.0
+    """Seconds after which nobody wants the answer any more."""
+    key: str = ""
+    """Names the utterance: equal keys promise that the shorter audio is the beginning of the longer. A hint only."""
+
+    @property
+    def priority(self) -> int:
+        """Lower goes first."""
+        return 0 if self.final else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +154,13 @@ class Hypothesis:
     language: str
     """English name, e.g. "English"; "" when nothing was recognised."""
     ended: Ended = Ended.STOP
+    queue_ms: int = 0
+    """Milliseconds it waited for its turn; 0 where the engine does not tell."""
     run_ms: int = 0
+    cached_tokens: int = 0
+    """Tokens of the prompt, audio included, that the engine did not have to compute again."""
+    engine: str = ""
+    """Name of the engine that answered."""
 
     @property
     def text(self) -> str:
@@ -116,26 +171,37 @@ class Hypothesis:
 class Asr(Protocol):
     """A recogniser. Stateless and idempotent: any replica may serve any decode of any call.
 
+    What calls use is a `Pool` of these (bridge/speech/pool.py). It validates the audio and the language, so an
+    engine sees float32 of shape (n,), finite, in [-1, 1], within the lengths it declares, and languages it knows.
     One that has a `device` (e.g. "CPU, int8") is announced with it at start-up.
     """
 
     name: str
     """For logs and metrics, e.g. "whisper-tiny.en"."""
-
-    def check_language(self, language: str | None) -> None:
-        """Accept `language` (English name, None for any).
-
-        Raises:
-            UnsupportedLanguage: the model does not know it.
-        """
+    capabilities: AsrCapabilities
 
     async def decode(self, request: Request, /) -> Hypothesis:
-        """Return what is said in `request.audio`. Cancelling drops the decode where it has not begun.
+        """Return what is said in `request.audio`. Cancelling takes the decode out of the engine where it can.
 
         Raises:
-            BadRequest: audio of wrong shape or type, not finite, empty or longer than the engine takes.
+            BadRequest: it would fail on any engine of this kind.
+            Overloaded: it has too much to do. EngineLost: it is dead. DeadlineExceeded: it took too long.
             EngineFailed: this decode failed; another may succeed.
         """
 
     def close(self) -> None:
         """Free what was loaded; decodes under way fail with EngineFailed."""
+
+
+class Recogniser(Asr, Protocol):
+    """What calls hear with: an `Asr` that has checked and survives what its engines do not."""
+
+    def check_language(self, language: str | None) -> None:
+        """Accept `language` (English name or code, None for any).
+
+        Raises:
+            UnsupportedLanguage: no engine knows it; the text names those known.
+        """
+
+    async def recovered(self) -> None:
+        """Return when a decode may succeed: at once while an engine is healthy."""

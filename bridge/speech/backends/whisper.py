@@ -18,6 +18,7 @@ from tokenizers import Tokenizer
 
 from bridge.speech.api import (
     SAMPLE_RATE,
+    AsrCapabilities,
     BadRequest,
     Ended,
     EngineFailed,
@@ -65,6 +66,7 @@ class WhisperAsr:
         self._warm_up()
         self._workers = Workers(threads, name=self.name)
         self._backlog = _BACKLOG * threads
+        self.capabilities = AsrCapabilities(longest_s=LONGEST_S, backlog=self._backlog)
 
     @classmethod
     def load(cls, model: str = "tiny.en", *, threads: int = 2) -> "WhisperAsr":
@@ -88,6 +90,9 @@ class WhisperAsr:
 
     def check_language(self, language: str | None) -> None:
         self._code(language)
+
+    async def recovered(self) -> None:
+        """It runs in this process: it is never gone."""
 
     async def decode(self, request: Request, /) -> Hypothesis:
         _check_audio(request.audio)
