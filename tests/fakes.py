@@ -73,7 +73,7 @@ class FakeAsr:
     script: str | None = None
     """Heard instead, when set; "" is nothing."""
     requests: list[Request] = field(default_factory=list)
-    capabilities: AsrCapabilities = AsrCapabilities()
+    capabilities: AsrCapabilities = field(default_factory=AsrCapabilities)
 
     async def recovered(self) -> None:
         """It never is gone for long."""
