@@ -17,6 +17,9 @@ class InstantAsr:
     async def recovered(self) -> None:
         """It is never gone."""
 
+    async def healthy(self) -> bool:
+        return True
+
     def check_language(self, language: str | None) -> None:
         """Know every language."""
 

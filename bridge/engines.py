@@ -119,8 +119,9 @@ def _load(plugin: object) -> object:
 
 
 def _load_asr(settings: Settings) -> Recogniser:
-    plugin = plugins.load("bridge.asr", settings.asr)
-    with _trial("asr", settings.asr):
+    name = "whisper" if settings.asr == ("auto",) else settings.asr[0]
+    plugin = plugins.load("bridge.asr", name)
+    with _trial("asr", name):
         if hasattr(plugin, "load"):
             model = [settings.asr_model_path] if settings.asr_model_path else []  # else the engine's own default
             asr = cast(Recogniser, plugin.load(*model, threads=settings.asr_threads))

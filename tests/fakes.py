@@ -78,6 +78,9 @@ class FakeAsr:
     async def recovered(self) -> None:
         """It never is gone for long."""
 
+    async def healthy(self) -> bool:
+        return not self.failures
+
     def check_language(self, language: str | None) -> None:
         if language == "Klingon":
             raise UnsupportedLanguage("language: got 'Klingon'")

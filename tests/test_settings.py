@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from bridge.settings import Settings, SettingsError, add_flags, as_toml, load, refusals, warnings
+from bridge.settings.fields import SECRETS
 
 ROOT = Path(__file__).parents[1]
 SECRET = "s3cr3t-of-the-test"
@@ -69,9 +70,7 @@ def test_the_process_environment_is_read_unless_another_is_given(monkeypatch: py
     assert Settings().port == 8000
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in Settings.model_fields if name not in ("twilio_auth_token", "api_token")]
-)
+@pytest.mark.parametrize("name", [name for name in Settings.model_fields if name not in SECRETS])
 def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) -> None:
     default = getattr(Settings(), name)
     kebab = name.replace("_", "-")
@@ -79,11 +78,12 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         assert getattr(load(parse(f"--{kebab}"), {}), name) is True
         assert getattr(load(parse(f"--no-{kebab}"), {f"BRIDGE_{name.upper()}": "true"}), name) is False
         return
-    text = {"host": "example", "log_level": "DEBUG", "vad_input": "raw", "dfn_model": "DeepFilterNet2"}.get(name)
+    choices = {"log_level": "DEBUG", "vad_input": "raw", "dfn_model": "DeepFilterNet2", "vllm_dtype": "float16"}
+    text = {"host": "example", "asr_api": "chat", **choices}.get(name)
     if isinstance(default, int | float):
-        text = str(default / 2 if isinstance(default, float) else default // 2)
+        text = str(default / 2 if isinstance(default, float) else default // 2 or 32)
     text = text or "https://example.com"
-    if name.endswith("token_file"):
+    if name.removesuffix("_file") in SECRETS:
         toml.write_text(SECRET)
         text = str(toml)
     if name in {"asr", "vad", "denoiser", "tts", "bot"}:

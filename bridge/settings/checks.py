@@ -9,7 +9,7 @@ from bridge.settings.fields import Settings
 
 def refusals(settings: Settings) -> list[str]:
     """Return why `serve` must not start, one line a reason; empty when it may."""
-    return [*_exposure(settings), *_tls(settings), *_twilio(settings)]
+    return [*_exposure(settings), *_tls(settings), *_twilio(settings), *_recognition(settings)]
 
 
 def warnings(settings: Settings) -> list[str]:
@@ -66,6 +66,19 @@ def _twilio(settings: Settings) -> Iterator[str]:
         )
     if url and not _is_bare_https(url):
         yield f"--public-url is {url!r}; allowed: https://HOST or https://HOST:PORT, no path"
+
+
+def _recognition(settings: Settings) -> Iterator[str]:
+    names, urls = ", ".join(settings.asr), ", ".join(settings.asr_url)
+    if urls and "openai" not in settings.asr:
+        yield f"--asr-url {urls} is for the recogniser openai and --asr is {names}: say --asr openai, or drop --asr-url"
+    if "openai" in settings.asr and not urls:
+        yield f"--asr {names} needs the URL of a server: --asr-url http://HOST:PORT"
+    if settings.vllm_max_num_batched_tokens < settings.vllm_max_num_seqs:
+        yield (
+            f"--vllm-max-num-batched-tokens {settings.vllm_max_num_batched_tokens} must not be less than "
+            f"--vllm-max-num-seqs {settings.vllm_max_num_seqs}: each decode of a step computes at least one token"
+        )
 
 
 def _is_bare_https(url: str) -> bool:

@@ -46,7 +46,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_flag(arguments: "argparse._ArgumentGroup", name: str, field: FieldInfo) -> None:
-    default = "" if field.default in (None, "", ()) else f" (default: {field.default})"
+    default = "" if field.default in (None, "", ()) else f" (default: {_plain(field.default)})"
     help_text = f"{field.description}{default} [{variable(name)}]".replace("%", "%%")
     if field.annotation is bool:
         arguments.add_argument(
@@ -54,6 +54,10 @@ def _add_flag(arguments: "argparse._ArgumentGroup", name: str, field: FieldInfo)
         )
     else:
         arguments.add_argument(flag(name), metavar=_metavar(field), default=argparse.SUPPRESS, help=help_text)
+
+
+def _plain(default: object) -> object:
+    return ",".join(map(str, default)) if isinstance(default, tuple) else default
 
 
 def _metavar(field: FieldInfo) -> str:

@@ -6,7 +6,7 @@ from typing import Literal, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from bridge.settings.fields import Settings
+from bridge.settings.fields import Settings, Takes
 
 
 def flag(name: str) -> str:
@@ -33,8 +33,8 @@ def allowed(name: str) -> str:
         return "true or false"
     if field.annotation in (int, float):
         return ("a whole number" if field.annotation is int else "a number") + _range(field)
-    if get_origin(field.annotation) is tuple:
-        return "origins like https://example.com, or *"
+    if takes := [item.words for item in field.metadata if isinstance(item, Takes)]:
+        return takes[0]
     if field.annotation == Path | None:
         return "a path"
     return "text" if field.annotation == SecretStr | None else _text(field)
@@ -47,8 +47,6 @@ def _range(field: FieldInfo) -> str:
 
 
 def _text(field: FieldInfo) -> str:
-    if any(_limits(field, "pattern")):
-        return "the name of an installed plug-in, or module:attribute"
     least = "".join(f" of at least {limit} character" for limit in _limits(field, "min_length"))
     most = "".join(f" of at most {limit} characters" for limit in _limits(field, "max_length"))
     return f"text{' and'.join(part for part in (least, most) if part)}"

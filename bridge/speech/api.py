@@ -109,6 +109,8 @@ class AsrCapabilities:
     """Words that bias recognition are heeded, not only accepted."""
     languages: frozenset[str] | None = None
     """English names of what it knows; None: not known, any may be asked for."""
+    more_languages: str = ""
+    """What to do for more of them, for the error that refuses one."""
     shortest_s: float = 0.0
     """Shorter audio is padded with silence before it gets here."""
     longest_s: float = 30.0
@@ -189,8 +191,14 @@ class Asr(Protocol):
             EngineFailed: this decode failed; another may succeed.
         """
 
+    async def healthy(self) -> bool:
+        """Return whether a decode may succeed. Cheap: the child lives, the server answers.
+
+        It is asked only after the engine was lost or hung, again and again until it says yes.
+        """
+
     def close(self) -> None:
-        """Free what was loaded; decodes under way fail with EngineFailed."""
+        """Free what was loaded; decodes under way fail with EngineFailed. Called once, from any thread; may block."""
 
 
 class Recogniser(Asr, Protocol):

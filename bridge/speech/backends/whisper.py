@@ -94,6 +94,10 @@ class WhisperAsr:
     async def recovered(self) -> None:
         """It runs in this process: it is never gone."""
 
+    async def healthy(self) -> bool:
+        """It runs in this process: it lives as long as we do."""
+        return True
+
     async def decode(self, request: Request, /) -> Hypothesis:
         _check_audio(request.audio)
         code = self._code(request.language)
