@@ -14,14 +14,8 @@ class InstantAsr:
     name = "instant"
     capabilities = AsrCapabilities()
 
-    async def recovered(self) -> None:
-        """It is never gone."""
-
     async def healthy(self) -> bool:
         return True
-
-    def check_language(self, language: str | None) -> None:
-        """Know every language."""
 
     async def decode(self, request: Request, /) -> Hypothesis:
         return Hypothesis(["These are the words."], "English")

@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, Self, cast
@@ -12,11 +11,14 @@ import numpy as np
 
 from bot.api import Bot, Samples, Tts
 from bridge import plugins
-from bridge.plugins import PluginError
+from bridge.plugins import trial
+from bridge.recogniser import load_recogniser
 from bridge.settings import Settings
-from bridge.speech.api import SAMPLE_RATE, EngineFailed, ModelMissing, Recogniser, SpeechError, Vad
+from bridge.speech.api import SAMPLE_RATE, EngineFailed, Recogniser, Vad
 from bridge.speech.backends.deepfilter import DeepFilterPool
 from bridge.speech.denoising import Denoising
+from bridge.speech.observer import Observer
+from bridge.speech.pool import Pool
 from bridge.speech.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -68,10 +70,11 @@ class Engines:
         open_vad = _vad_factory(settings)
         tts, fallback = _load_tts(settings)
         noisy = settings.enable_noise_suppression
+        denoisers = _load_denoisers(settings) if noisy else None
         return cls(
-            asr=_load_asr(settings),
+            asr=load_recogniser(settings),  # last: it may be a process of its own, which no failure should leave behind
             open_vad=open_vad,
-            denoisers=_load_denoisers(settings) if noisy else None,
+            denoisers=denoisers,
             workers=Workers(settings.denoiser_threads, name="denoiser") if noisy else None,
             tts=tts,
             make_bot=make_bot,
@@ -88,6 +91,11 @@ class Engines:
             log.error("this call goes without denoiser: %s", error)
             return None
 
+    def observe(self, observer: Observer) -> None:
+        """Tell `observer` what the engines of the recogniser do, where it is made of such."""
+        if isinstance(self.asr, Pool):
+            self.asr.observe(observer)
+
     def close(self) -> None:
         """Free what was loaded."""
         self.asr.close()
@@ -98,18 +106,6 @@ class Engines:
             self.workers.close()
 
 
-@contextmanager
-def _trial(option: str, name: str) -> Iterator[None]:
-    """Turn whatever a plug-in raises into one line that names the option: it shows at start-up, not in a call."""
-    try:
-        yield
-    except (PluginError, ModelMissing):
-        raise
-    except Exception as error:  # its author's code may fail in any way
-        why = str(error) if isinstance(error, SpeechError | RuntimeError) else ""
-        raise PluginError(f"--{option} {name}: {why or repr(error)}") from error
-
-
 def _load(plugin: object) -> object:
     """Classes with a `load` are loaded by it, others made by calling them."""
     load = getattr(plugin, "load", plugin)
@@ -118,23 +114,9 @@ def _load(plugin: object) -> object:
     return load()
 
 
-def _load_asr(settings: Settings) -> Recogniser:
-    name = "whisper" if settings.asr == ("auto",) else settings.asr[0]
-    plugin = plugins.load("bridge.asr", name)
-    with _trial("asr", name):
-        if hasattr(plugin, "load"):
-            model = [settings.asr_model_path] if settings.asr_model_path else []  # else the engine's own default
-            asr = cast(Recogniser, plugin.load(*model, threads=settings.asr_threads))
-        else:
-            asr = cast(Recogniser, _load(plugin))
-    with _trial("language", settings.language or "None"):
-        asr.check_language(settings.language)
-    return asr
-
-
 def _bot_factory(settings: Settings) -> Callable[[], Bot]:
     plugin = plugins.load("bridge.bot", settings.bot)
-    with _trial("bot", settings.bot):
+    with trial("bot", settings.bot):
         if not isinstance(bot := plugin(), Bot):
             raise TypeError(f"it makes a {type(bot).__name__}, not a bot.api.Bot")
     return cast(Callable[[], Bot], plugin)
@@ -143,7 +125,7 @@ def _bot_factory(settings: Settings) -> Callable[[], Bot]:
 def _vad_factory(settings: Settings) -> Callable[[], Vad]:
     """A plug-in with `load` is shared by all calls and opened for each; one with `is_speech` is made for each."""
     plugin = plugins.load("bridge.vad", settings.vad)
-    with _trial("vad", settings.vad):
+    with trial("vad", settings.vad):
         if hasattr(plugin, "is_speech"):
             make = partial(plugin, threshold=settings.vad_threshold, sample_rate=SAMPLE_RATE)
             open_vad: Callable[[], Vad] = partial(_open_plain, make)
@@ -166,7 +148,7 @@ async def _score(vad: Vad, samples: Samples) -> float:
 
 def _load_denoisers(settings: Settings) -> DeepFilterPool:
     pool = cast(type[DeepFilterPool], plugins.load("bridge.denoiser", settings.denoiser))
-    with _trial("denoiser", settings.denoiser):
+    with trial("denoiser", settings.denoiser):
         return pool.load(
             settings.dfn_model,
             attenuation_limit_db=settings.dfn_attenuation_limit,
@@ -176,7 +158,7 @@ def _load_denoisers(settings: Settings) -> DeepFilterPool:
 
 def _load_tts(settings: Settings) -> tuple[Tts, tuple[Samples, str] | None]:
     plugin = plugins.load("bridge.tts", settings.tts)
-    with _trial("tts", settings.tts):
+    with trial("tts", settings.tts):
         tts = cast(Tts, _load(plugin))
         return tts, _record(tts, settings.fallback_text)
 

@@ -6,8 +6,10 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from bridge.speech.api import EngineFailed, Hypothesis, Request
 from telephony.events import AudioFormat, Media
 
+_DECODE_S: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0)
 _LATENCY_S: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0)
 
 
@@ -36,6 +38,8 @@ class Metrics:
             registry=registry,
             buckets=_LATENCY_S,
         )
+
+        self.decodes = DecodeMetrics(registry)
 
     def text(self) -> bytes:
         """Return all of it in Prometheus' text format."""
@@ -86,3 +90,51 @@ class CallMetrics:
         if self._speech_end_s is not None:
             self.first_audio.observe(time.monotonic() - self._speech_end_s)
             self._speech_end_s = None
+
+
+class DecodeMetrics:
+    """What the engines of the recogniser do: the `Observer` of its pool."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        by_kind = ["engine", "kind"]  # kind: partial or final
+        self._took = Histogram(
+            "bridge_decode_seconds",
+            "A decode, waiting included.",
+            by_kind,
+            registry=registry,
+            buckets=_DECODE_S,
+        )
+        self._queued = Histogram(
+            "bridge_decode_queue_seconds",
+            "What of it was waiting, where the engine tells.",
+            by_kind,
+            registry=registry,
+            buckets=_DECODE_S,
+        )
+        self._cached = Counter(
+            "bridge_decode_cached_tokens", "Prompt tokens not computed again.", ["engine"], registry=registry
+        )
+        self._failed = Counter("bridge_decodes_failed", "Decodes that failed.", ["engine", "reason"], registry=registry)
+        self._retried = Counter("bridge_decodes_retried", "Decodes tried again.", ["engine"], registry=registry)
+        self._in_hand = Gauge("bridge_decodes_in_hand", "Decodes not answered yet.", ["engine"], registry=registry)
+        self._up = Gauge("bridge_engine_up", "1 while the engine is thought to work.", ["engine"], registry=registry)
+
+    def began(self, engine: str, /) -> None:
+        self._in_hand.labels(engine).inc()
+
+    def ended(self, engine: str, request: Request, outcome: Hypothesis | BaseException, /, *, took_s: float) -> None:
+        self._in_hand.labels(engine).dec()
+        kind = "final" if request.final else "partial"
+        match outcome:
+            case Hypothesis():
+                self._took.labels(engine, kind).observe(took_s)
+                self._queued.labels(engine, kind).observe(outcome.queue_ms / 1000)
+                self._cached.labels(engine).inc(outcome.cached_tokens)
+            case EngineFailed():
+                self._failed.labels(engine, type(outcome).__name__).inc()
+
+    def retried(self, engine: str, /) -> None:
+        self._retried.labels(engine).inc()
+
+    def up(self, engine: str, up: bool, /) -> None:
+        self._up.labels(engine).set(up)

@@ -2,11 +2,16 @@
 
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Final
 
+from bridge.speech.api import ModelMissing, SpeechError
+
 EXTRAS: Final = {
+    ("bridge.asr", "vllm"): "vllm",
     ("bridge.asr", "whisper"): "embedded",
     ("bridge.vad", "silero"): "embedded",
     ("bridge.vad", "silero-torch"): "silero-torch",
@@ -37,6 +42,18 @@ def load(group: str, name: str) -> Any:
         raise PluginError(f"{_option(group)} {name}: {error}{_remedy(group, name)}") from error
     except Exception as error:  # its author's code runs on import, and may fail in any way
         raise PluginError(f"{_option(group)} {name}: {point.module} does not import: {error!r}") from error
+
+
+@contextmanager
+def trial(option: str, name: str) -> Iterator[None]:
+    """Turn whatever a plug-in raises into one line that names the option: it shows at start-up, not in a call."""
+    try:
+        yield
+    except (PluginError, ModelMissing):
+        raise
+    except Exception as error:  # its author's code may fail in any way
+        why = str(error) if isinstance(error, SpeechError | RuntimeError) else ""
+        raise PluginError(f"--{option} {name}: {why or repr(error)}") from error
 
 
 def _spelled_out(group: str, name: str) -> EntryPoint:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import ssl
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -11,7 +12,7 @@ from aiohttp import web
 
 from bridge import logs, settings, tls
 from bridge.engines import Engines
-from bridge.server import LINES, make_app
+from bridge.server import LINES, METRICS, make_app
 from bridge.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
@@ -31,22 +32,29 @@ async def serve(options: Settings, load: Callable[[Settings], Engines]) -> None:
         log.warning("%s", warning)
     secure = tls.context(options)
     engines = await asyncio.to_thread(load, options)  # before the port opens: who connects finds the models warm
-    app = await asyncio.to_thread(make_app, options, engines)  # it reads the page's files
+    try:
+        app = await asyncio.to_thread(make_app, options, engines)  # it reads the page's files
+        engines.observe(app[METRICS].decodes)
+        await _serve(app, options, engines, tls=secure)
+    finally:
+        await asyncio.to_thread(engines.close)  # it waits for the decode under way
+
+
+async def _serve(app: web.Application, options: Settings, engines: Engines, *, tls: ssl.SSLContext | None) -> None:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=options.drain_timeout)
     try:
         await runner.setup()
-        await web.TCPSite(runner, options.host, options.port, ssl_context=secure).start()
+        await web.TCPSite(runner, options.host, options.port, ssl_context=tls).start()
         stop = asyncio.Event()
         for signum in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(signum, stop.set)
         port = runner.addresses[0][1]
-        sys.stdout.write(banner(options, engines, port, secure=secure is not None) + "\n")
+        sys.stdout.write(banner(options, engines, port, secure=tls is not None) + "\n")
         sys.stdout.flush()
         await stop.wait()
-        log.info("shutting down: %d calls in progress", runner.app[LINES].taken)
+        log.info("shutting down: %d calls in progress", app[LINES].taken)
     finally:
         await runner.cleanup()
-        await asyncio.to_thread(engines.close)  # it waits for the decode under way
 
 
 def banner(options: Settings, engines: Engines, port: int, *, secure: bool) -> str:

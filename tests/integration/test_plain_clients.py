@@ -239,7 +239,7 @@ async def test_the_api_token_is_asked_for_when_there_is_one() -> None:
 
 STUBS = """
 import numpy as np
-from bridge.speech.api import Hypothesis
+from bridge.speech.api import AsrCapabilities, Hypothesis
 
 class CustomVAD:
     def __init__(self, threshold=0.5, sample_rate=16000):
@@ -249,7 +249,8 @@ class CustomVAD:
 
 class HindiAsr:
     name = "stub"
-    def check_language(self, language): pass
+    capabilities = AsrCapabilities()
+    async def healthy(self): return True
     async def decode(self, request):
         return Hypothesis(["नमस्ते, ", "Spinny car ", "कहाँ से ले सकता हूँ?"], request.language or "Hindi")
     def close(self): pass

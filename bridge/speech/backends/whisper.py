@@ -6,7 +6,8 @@ have followed costs a quarter and transcribes the same; without that silence the
 
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,17 +17,15 @@ from ctranslate2 import StorageView
 from ctranslate2.models import Whisper
 from tokenizers import Tokenizer
 
+from bridge.settings import Settings
 from bridge.speech.api import (
     SAMPLE_RATE,
     AsrCapabilities,
-    BadRequest,
     Ended,
     EngineFailed,
     Hypothesis,
-    Overloaded,
     Request,
     Samples,
-    UnsupportedLanguage,
 )
 from bridge.speech.backends.mel import log_mel
 from bridge.speech.backends.models import find_whisper
@@ -48,7 +47,9 @@ _POSITIONS: Final = 448
 
 _CONTEXT_TOKENS: Final = 100
 _BACKLOG: Final = 4
-"""Decodes waiting for each thread, half a second, from which on partials are refused: they would make finals late."""
+"""Decodes waiting for each thread, half a second, from which on partials would make finals late."""
+
+_MORE_LANGUAGES: Final = "pip install 'voice-bridge[multilingual]' and start with --asr-model-path base"
 
 _Features = npt.NDArray[np.float32]
 """Encoder output, shape (1, 1500, width)."""
@@ -65,8 +66,17 @@ class WhisperAsr:
         self._silence = self._encode(np.zeros(0, np.float32), LONGEST_S)
         self._warm_up()
         self._workers = Workers(threads, name=self.name)
-        self._backlog = _BACKLOG * threads
-        self.capabilities = AsrCapabilities(longest_s=LONGEST_S, backlog=self._backlog)
+        self.capabilities = AsrCapabilities(
+            languages=frozenset(ENGLISH_NAMES[code] for code in text.languages),
+            more_languages="" if len(text.languages) > 1 else _MORE_LANGUAGES,
+            longest_s=LONGEST_S,
+            backlog=(1 + _BACKLOG) * threads,
+        )
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Sequence["WhisperAsr"]:
+        """Load the model that `settings` name, on so many threads as they say; see `load`."""
+        return [cls.load(settings.asr_model_path or "tiny.en", threads=settings.asr_threads)]
 
     @classmethod
     def load(cls, model: str = "tiny.en", *, threads: int = 2) -> "WhisperAsr":
@@ -88,22 +98,13 @@ class WhisperAsr:
         except (RuntimeError, ValueError) as error:
             raise EngineFailed(f"model {model!r} does not load: {error}") from error
 
-    def check_language(self, language: str | None) -> None:
-        self._code(language)
-
-    async def recovered(self) -> None:
-        """It runs in this process: it is never gone."""
-
     async def healthy(self) -> bool:
         """It runs in this process: it lives as long as we do."""
         return True
 
     async def decode(self, request: Request, /) -> Hypothesis:
-        _check_audio(request.audio)
-        code = self._code(request.language)
-        if not request.final and self._workers.waiting >= self._backlog:
-            raise Overloaded(f"{self.name}: {self._workers.waiting} decodes wait")
-        return await self._workers.run(self._decode, request, code, priority=0 if request.final else 1)
+        called = time.monotonic()
+        return await self._workers.run(self._decode, request, called, priority=request.priority)
 
     def close(self) -> None:
         """Fail the decodes that wait, let those under way end (they take up to a second) and free the model."""
@@ -113,29 +114,19 @@ class WhisperAsr:
     def _warm_up(self) -> None:
         second = np.zeros(SAMPLE_RATE, np.float32)
         for request in Request(second), Request(second, prefix="Yes", context="Yes", final=True):
-            self._decode(request, self._code(None))
+            self._decode(request, time.monotonic())
 
-    def _code(self, language: str | None) -> str | None:
-        """Return the code of a language, None where the model is to find out which is spoken."""
-        if language is None:
-            return None if len(self._text.languages) > 1 else next(iter(self._text.languages))
-        code = code_of(language)
-        if code in self._text.languages:
-            return code
-        if code is None or len(self._text.languages) > 1:
-            known = ", ".join(sorted(ENGLISH_NAMES[code] for code in self._text.languages))
-            raise UnsupportedLanguage(f"language is {language!r}; {self.name} knows {known}")
-        raise UnsupportedLanguage(
-            f"language is {language!r}; {self.name} knows only English; "
-            "pip install 'voice-bridge[multilingual]' and start with --asr-model-path base"
-        )
-
-    def _decode(self, request: Request, code: str | None) -> Hypothesis:
+    def _decode(self, request: Request, called: float) -> Hypothesis:
         begun = time.monotonic()
+        hypothesis = self._hear(request)
+        queue_s, run_s = begun - called, time.monotonic() - begun
+        return replace(hypothesis, queue_ms=round(1000 * queue_s), run_ms=round(1000 * run_s), engine=self.name)
+
+    def _hear(self, request: Request) -> Hypothesis:
         seconds = len(request.audio) / SAMPLE_RATE
         try:
             features = self._features(request.audio, max(_SHORTEST_WINDOW_S, seconds + 1))
-            code = code or self._detect(features)
+            code = self._code(request.language) or self._detect(features)
             attempt = self._generate(features, request, code)
             if (
                 attempt.ended is Ended.REPETITION and attempt.heard
@@ -144,11 +135,15 @@ class WhisperAsr:
         except (RuntimeError, ValueError, MemoryError) as error:
             raise EngineFailed(f"{self.name}: {error}") from error
         pieces = self._text.pieces(attempt.tokens, begins=not request.prefix)
-        said = attempt.heard and any(map(str.isalnum, request.prefix + "".join(pieces)))
-        run_ms = round(1000 * (time.monotonic() - begun))
-        if not said:
-            return Hypothesis((), "", run_ms=run_ms)
-        return Hypothesis(tuple(pieces), ENGLISH_NAMES[code], attempt.ended, run_ms)
+        if not (attempt.heard and any(map(str.isalnum, request.prefix + "".join(pieces)))):
+            return Hypothesis((), "")
+        return Hypothesis(tuple(pieces), ENGLISH_NAMES[code], attempt.ended)
+
+    def _code(self, language: str | None) -> str | None:
+        """Return the code of a language, None where the model is to find out which is spoken."""
+        if language:
+            return code_of(language)
+        return None if len(self._text.languages) > 1 else next(iter(self._text.languages))
 
     def _generate(self, features: _Features, request: Request, code: str) -> "_Attempt":
         start = self._text.context(request.context, limit=_CONTEXT_TOKENS) + self._text.start(code)
@@ -196,17 +191,6 @@ class _Attempt:
     """After the prefix."""
     ended: Ended
     heard: bool
-
-
-def _check_audio(audio: Samples) -> None:
-    if audio.dtype != np.float32 or audio.ndim != 1:
-        raise BadRequest(f"audio is {audio.dtype} of shape {audio.shape}, must be float32 of shape (n,)")
-    if not len(audio):
-        raise BadRequest("audio is empty")
-    if len(audio) > LONGEST_S * SAMPLE_RATE:
-        raise BadRequest(f"audio is {len(audio) / SAMPLE_RATE:.1f} s long, at most {LONGEST_S} s fit one decode")
-    if not np.isfinite(audio).all():
-        raise BadRequest("audio holds NaN or infinity")
 
 
 def _most_tokens(seconds: float, code: str) -> int:
