@@ -102,6 +102,81 @@ class FakeAsr:
         pass
 
 
+class FakeClock:
+    """Seconds that pass when the test says so."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def advance(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+class FakePause:
+    """A pause that lasts until the test ends it."""
+
+    def __init__(self) -> None:
+        self.delays: list[float] = []
+        self._over, self._begun = asyncio.Semaphore(0), asyncio.Event()
+
+    async def __call__(self, seconds: float) -> None:
+        self.delays.append(seconds)
+        self._begun.set()
+        await self._over.acquire()
+
+    async def until(self, count: int) -> None:
+        """Wait for the `count`th pause to begin."""
+        async with asyncio.timeout(5):
+            while len(self.delays) < count:
+                self._begun.clear()
+                await self._begun.wait()
+
+    async def end(self) -> None:
+        """End it, and let what waited for it run up to its next wait."""
+        self._over.release()
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+
+@dataclass(eq=False)
+class FakeEngine:
+    """One engine of a pool: it does what its script says, decode by decode, and then answers its name."""
+
+    name: str = "a"
+    script: list[Exception | asyncio.Event] = field(default_factory=list)
+    """An exception is raised, an event is waited for."""
+    alive: bool | Exception = False
+    """What its health check says."""
+    capabilities: AsrCapabilities = field(default_factory=AsrCapabilities)
+    requests: list[Request] = field(default_factory=list)
+    cancelled: int = 0
+    closed: int = 0
+
+    async def decode(self, request: Request, /) -> Hypothesis:
+        self.requests.append(request)
+        match self.script.pop(0) if self.script else None:
+            case Exception() as error:
+                raise error
+            case asyncio.Event() as event:
+                try:
+                    await event.wait()
+                except asyncio.CancelledError:
+                    self.cancelled += 1
+                    raise
+        return Hypothesis((self.name,), "English")
+
+    async def healthy(self) -> bool:
+        if isinstance(self.alive, Exception):
+            raise self.alive
+        return self.alive
+
+    def close(self) -> None:
+        self.closed += 1
+
+
 class FakeTts:
     """50 ms of a tone for each word."""
 

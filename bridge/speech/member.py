@@ -1,6 +1,6 @@
 """One engine of a pool: what it takes, what it has in hand, whether it may be asked."""
 
-import zlib
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -50,7 +50,7 @@ class Member:
         room = 1 if self.breaker.state is State.TRIAL else self.engine.capabilities.backlog
         return request.final or self.in_hand < room
 
-    def rank(self, request: Request) -> tuple[bool, int, int]:
+    def rank(self, request: Request) -> tuple[bool, int, bytes]:
         """Return what is least for the engine to be preferred.
 
         Partials try an engine that says it is back, finals rather do not. Then the least loaded; among equals a key
@@ -58,5 +58,7 @@ class Member:
         """
         on_trial = self.breaker.state is State.TRIAL
         load = self.in_hand * _STEPS // max(1, self.engine.capabilities.backlog)
-        affinity = zlib.crc32(f"{request.key}/{self.name}".encode()) if request.key else 0
+        affinity = (
+            hashlib.blake2b(f"{request.key}/{self.name}".encode(), digest_size=8).digest() if request.key else b""
+        )
         return on_trial is request.final, load, affinity
