@@ -26,6 +26,7 @@ WINDOW_S: Final = 8
 """Seconds the audio encoder attends over (n_window_infer 800): a window that is full never changes again."""
 
 _TEXT_BEGINS: Final = "<asr_text>"
+_LANGUAGE: Final = re.compile(r"language\s+(\S.*)")
 _CONTROL: Final = re.compile(r"<\|[^|<>]*\|>|<asr_text>")
 
 
@@ -65,20 +66,24 @@ def plain(text: str) -> str:
 def parse(pieces: Sequence[str], language: str | None) -> tuple[tuple[str, ...], str]:
     """Return (pieces of text, language) of an answer; `language` is what `opening` was made with.
 
-    The language is "" where nothing was heard.
+    The language is "" where nothing was heard. An answer that never comes to its text has none.
     """
     if language:
-        return tuple(pieces), language if any(piece.strip() for piece in pieces) else ""
-    answer = "".join(pieces)
-    head, mark, text = answer.partition(_TEXT_BEGINS)
-    if not mark:
-        return (), ""  # it came to no text within its tokens
-    found = head.strip().removeprefix("language").strip()
-    if found.casefold() == "none" or not text.strip():
+        heard = any(piece.strip() for piece in pieces)
+        return (tuple(pieces), language) if heard else ((), "")
+    head, mark, text = "".join(pieces).partition(_TEXT_BEGINS)
+    found = _LANGUAGE.fullmatch(head.strip())
+    name = found.group(1) if found else ""
+    if not mark or not text.strip() or name.casefold() == "none":
         return (), ""
-    skip, kept = len(head) + len(mark), []
+    return without_head(pieces, len(head) + len(mark)), name
+
+
+def without_head(pieces: Sequence[str], characters: int) -> tuple[str, ...]:
+    """Return `pieces` without the first `characters` of their text."""
+    kept = []
     for piece in pieces:
-        if len(piece) > skip:
-            kept.append(piece[skip:])
-        skip = max(0, skip - len(piece))
-    return tuple(kept), found
+        if len(piece) > characters:
+            kept.append(piece[characters:])
+        characters = max(0, characters - len(piece))
+    return tuple(kept)
