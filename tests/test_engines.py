@@ -1,5 +1,6 @@
 """What is loaded once: plug-ins by name, and that a broken one shows at start-up."""
 
+import asyncio
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,9 +11,10 @@ import pytest
 from fakes import FakeAsr, FakeTts, ScriptBot
 
 from bridge.engines import Engines, PlainVad
+from bridge.metrics import Metrics
 from bridge.plugins import PluginError
 from bridge.settings import Settings
-from bridge.speech.api import EngineFailed, ModelMissing, Samples
+from bridge.speech.api import EngineFailed, ModelMissing, Request, Samples
 
 SILENCE = np.zeros(512, np.float32)
 NAMES = {"asr": "fakes:FakeAsr", "tts": "fakes:FakeTts", "bot": "fakes:ScriptBot", "vad": "custom:CustomVAD"}
@@ -69,7 +71,7 @@ def refused(**names: object) -> str:
 
 def test_engines_bots_and_voices_are_loaded_by_module_and_attribute(write: Write) -> None:
     engines = load()
-    assert isinstance(engines.asr, FakeAsr)
+    assert engines.asr.name == "fake"
     assert isinstance(engines.tts, FakeTts)
     assert isinstance(engines.make_bot(), ScriptBot)
     assert engines.make_bot() is not engines.make_bot(), "a bot belongs to one call"
@@ -126,28 +128,21 @@ def test_a_vad_with_load_is_loaded_once_and_opened_for_each_call(write: Write) -
     assert (shared.loaded, shared.opened - before) == (1, 2)
 
 
-def test_a_recogniser_with_load_gets_its_model_and_its_threads(write: Write) -> None:
-    write(
-        "recogniser",
-        """
-        from fakes import FakeAsr
-
-        class Mine(FakeAsr):
-            @classmethod
-            def load(cls, model="own default", *, threads):
-                return cls(name=f"{model} on {threads}")
-        """,
-    )
-    assert load(asr="recogniser:Mine", asr_threads=3).asr.name == "own default on 3"
-    assert load(asr="recogniser:Mine", asr_model_path="/models/x").asr.name == "/models/x on 2"
-
-
 def test_the_fallback_is_recorded_with_the_voice(write: Write) -> None:
     fallback = load(fallback_text="Sorry about that.").fallback
     assert fallback is not None
     samples, text = fallback
     assert text == "Sorry about that."
     assert len(samples) == 3 * 1200
+
+
+async def test_the_metrics_are_told_what_the_engines_do(write: Write) -> None:
+    engines, metrics = await asyncio.to_thread(load), Metrics()
+    engines.observe(metrics.decodes)
+    await engines.asr.decode(Request(np.full(16_000, 0.5, np.float32), final=True))
+    assert b'bridge_decode_seconds_count{engine="fake",kind="final"} 1.0' in metrics.text()
+    assert b'bridge_engine_up{engine="fake"} 1.0' in metrics.text()
+    engines.close()
 
 
 async def test_without_a_denoiser_a_call_gets_none() -> None:
@@ -254,32 +249,8 @@ def test_a_voice_that_cannot_speak_says_so_at_start_up(write: Write) -> None:
     assert "no attribute 'speak'" in refused(tts="voice:NoVoice")
 
 
-def test_a_recogniser_that_does_not_load_says_so(write: Write) -> None:
-    write(
-        "recogniser",
-        """
-        from bridge.speech.api import EngineFailed, ModelMissing
-
-        class Damaged:
-            @classmethod
-            def load(cls, *, threads):
-                raise EngineFailed("model 'x' does not load: bad magic")
-
-        class Absent:
-            @classmethod
-            def load(cls, *, threads):
-                raise ModelMissing("pip install 'voice-bridge[embedded]'")
-
-        NoRecogniser = 7
-        """,
-    )
-    assert refused(asr="recogniser:Damaged") == "--asr recogniser:Damaged: model 'x' does not load: bad magic"
-    assert refused(asr="recogniser:Absent") == "pip install 'voice-bridge[embedded]'"
-    assert "7 can be neither loaded nor called" in refused(asr="recogniser:NoRecogniser")
-
-
-def test_a_language_that_the_recogniser_does_not_know_is_refused_at_start_up(write: Write) -> None:
-    assert refused(language="Klingon") == "--language Klingon: language: got 'Klingon'"
+def test_a_recogniser_that_is_none_says_so(write: Write) -> None:
+    assert refused(asr="builtins:object").startswith("--asr builtins:object: object has no name")
 
 
 def test_a_plugin_that_is_not_there_is_named(write: Write) -> None:

@@ -1,11 +1,14 @@
 """What is counted, and what a scrape shows of it."""
 
+import asyncio
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.metrics import Metrics
+from bridge.speech.api import BadRequest, EngineLost, Hypothesis, Request
 from telephony.events import AudioFormat, Encoding, Media
 
 MULAW = AudioFormat(Encoding.MULAW, 8000)
@@ -98,3 +101,32 @@ def test_what_the_server_counts_is_shown() -> None:
     assert value(metrics, "bridge_calls_refused_total", {"reason": "busy"}) == 1
     assert value(metrics, "bridge_calls_ended_total", {"wire": "test", "fault": "ours"}) == 1
     assert value(metrics, "bridge_denoiser_bypassed_ms_total") == 120
+
+
+def test_what_engines_do_is_told_by_engine_and_by_kind() -> None:
+    metrics = Metrics()
+    partial, final = Request(np.zeros(16_000, np.float32)), Request(np.zeros(16_000, np.float32), final=True)
+    decodes = metrics.decodes
+    for request, outcome in (
+        (partial, Hypothesis(("a",), "English", queue_ms=250, cached_tokens=192)),
+        (final, Hypothesis(("a",), "English")),
+        (final, EngineLost("gone")),
+        (final, BadRequest("no")),
+        (partial, asyncio.CancelledError()),
+    ):
+        decodes.began("a")
+        assert value(metrics, "bridge_decodes_in_hand", {"engine": "a"}) == 1
+        decodes.ended("a", request, outcome, took_s=0.5)
+    decodes.retried("a")
+    decodes.up("a", False)
+    kind = {"engine": "a", "kind": "partial"}
+    assert value(metrics, "bridge_decode_seconds_sum", kind) == 0.5
+    assert value(metrics, "bridge_decode_queue_seconds_sum", kind) == 0.25
+    assert value(metrics, "bridge_decode_seconds_count", kind | {"kind": "final"}) == 1
+    assert value(metrics, "bridge_decode_cached_tokens_total", {"engine": "a"}) == 192
+    assert value(metrics, "bridge_decodes_failed_total", {"engine": "a", "reason": "EngineLost"}) == 1
+    assert value(metrics, "bridge_decodes_retried_total", {"engine": "a"}) == 1
+    assert value(metrics, "bridge_decodes_in_hand", {"engine": "a"}) == 0
+    assert value(metrics, "bridge_engine_up", {"engine": "a"}) == 0
+    decodes.up("a", True)
+    assert value(metrics, "bridge_engine_up", {"engine": "a"}) == 1

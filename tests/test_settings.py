@@ -337,6 +337,42 @@ def test_any_other_public_url_is_refused(url: str) -> None:
     assert f"--public-url is {url!r}" in reason
 
 
+def test_servers_of_the_recogniser_need_the_recogniser_that_asks_them_and_it_needs_them() -> None:
+    urls = {"asr_url": "http://a:8001, http://b:8001"}
+    [reason] = refusals(Settings.model_validate(urls))
+    assert reason == (
+        "--asr-url http://a:8001, http://b:8001 is for the recogniser openai and --asr is auto: "
+        "say --asr openai, or drop --asr-url"
+    )
+    [reason] = refusals(Settings.model_validate({"asr": "openai"}))
+    assert reason == "--asr openai needs the URL of a server: --asr-url http://HOST:PORT"
+    assert refusals(Settings.model_validate({"asr": "whisper,openai", **urls})) == []
+
+
+def test_a_step_of_vllm_holds_a_token_of_each_decode() -> None:
+    [reason] = refusals(Settings(vllm_max_num_batched_tokens=512, vllm_max_num_seqs=1024))
+    assert "--vllm-max-num-batched-tokens 512" in reason and "--vllm-max-num-seqs 1024" in reason
+
+
+@pytest.mark.parametrize("url", ["http://a", "https://gpu1.example:8001/v1", "http://[::1]:8000/"])
+def test_a_server_is_a_url_of_http(url: str) -> None:
+    assert Settings.model_validate({"asr_url": url}).asr_url == (url,)
+
+
+@pytest.mark.parametrize(
+    "url", ["gpu1:8001", "ftp://a", "ws://a", "http://", "http://a b", "http://user:pw@a", "http://a?x=1", "http://a#b"]
+)
+def test_any_other_url_of_a_server_is_refused(url: str) -> None:
+    text = problem({}, {"BRIDGE_ASR_URL": f"http://good,{url}"})
+    assert "--asr-url / BRIDGE_ASR_URL is" in text and "URLs like http://gpu1:8001" in text
+
+
+@pytest.mark.parametrize("names", ["", ",", "whisper,no such", "a:b:c"])
+def test_recognisers_are_names_with_commas_between(names: str) -> None:
+    assert "--asr / BRIDGE_ASR is" in problem({"asr": names})
+    assert load({"asr": " vllm, my.mod:Asr "}, {}).asr == ("vllm", "my.mod:Asr")
+
+
 def test_a_certificate_needs_its_key_and_both_must_be_files(tmp_path: Path) -> None:
     certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
     certificate.touch()
