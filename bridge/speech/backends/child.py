@@ -19,9 +19,6 @@ from bridge.speech.backends.frames import Frame
 
 _logger = logging.getLogger(__name__)
 
-_GRACE_S: Final = 8.0
-"""Seconds to end by itself once its socket is shut: it frees a GPU and shared memory."""
-
 _TERM_S: Final = 2.0
 """Seconds from SIGTERM to SIGKILL, for what is left of its group."""
 
@@ -35,23 +32,24 @@ class Child:
     Made and ended by one thread that outlives it: where the kernel can, the child dies when that thread does.
     """
 
-    def __init__(self, command: Sequence[str], *, name: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], *, name: str, environment: Mapping[str, str], grace_s: float = 8.0
+    ) -> None:
         """Start `command` with the number of its socket as last argument and `environment` beside ours.
+
+        `grace_s`: seconds to end by itself once its socket is shut; it frees a GPU and shared memory.
 
         Raises:
             OSError: it does not start.
         """
         self._socket, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
-                [*command, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                env={**os.environ, **environment},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            try:
+                self._process = _spawn([*command, str(theirs.fileno())], theirs.fileno(), environment)
+            except OSError:
+                self._socket.close()
+                raise
+        self._grace_s = grace_s
         self.pid = self._process.pid
         self._tail: deque[str] = deque(maxlen=_TAIL)
         self._outgoing: queue.SimpleQueue[Callable[[], Frame | None] | None] = queue.SimpleQueue()
@@ -97,7 +95,7 @@ class Child:
         self.hang_up()
         self._outgoing.put(None)
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_GRACE_S)
+            self._process.wait(self._grace_s)
         if self._signal(signal.SIGTERM) and not self._gone_within(_TERM_S):
             self._signal(signal.SIGKILL)
         self._process.wait()
@@ -135,3 +133,15 @@ class Child:
                 if text := line.decode(errors="replace").rstrip():
                     self._tail.append(text)
                     _logger.debug("process %d: %s", self.pid, text)
+
+
+def _spawn(command: Sequence[str], fd: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        pass_fds=[fd],
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )

@@ -48,13 +48,13 @@ class Core:
             ModelMissing: vLLM or the model is not there.
             EngineFailed: the model is of no kind we know. Whatever vLLM raises.
         """
+        self._family: Family = family_of(_config(options.model), options, transcription=self._transcription)
         try:
             from vllm.v1.engine.async_llm import AsyncLLM
         except ImportError as error:
             raise ModelMissing(
                 f"vLLM does not load ({refusal.one_line(error)}); get it with: pip install 'voice-bridge[vllm]'"
             ) from error
-        self._family: Family = family_of(_config(options.model), options, transcription=self._transcription)
         arguments = _arguments(options, self._family)
         try:
             self._engine = AsyncLLM.from_engine_args(arguments, stat_loggers=[_NoStatistics])
@@ -159,7 +159,7 @@ class Core:
         if not self._family.detection(np.zeros(1, np.float32)):
             return None
         vocabulary: Mapping[str, int] = self._tokenizer.get_vocab()
-        return [number for token, number in vocabulary.items() if self._family.detected(token) and "<|" in token]
+        return [number for token, number in vocabulary.items() if self._family.detected(token)]
 
     def _transcription(self, audio: Samples, code: str | None) -> tuple[Sequence[int], Sequence[Samples]]:
         from mistral_common.audio import Audio

@@ -102,7 +102,7 @@ class Whisper(Family):
         return _heard_by_whisper("<|startoftranscript|>", audio) if self.multilingual else None
 
     def detected(self, token: str) -> str:
-        return ENGLISH_NAMES.get(token.strip("<|>"), "")
+        return ENGLISH_NAMES.get(token[2:-2], "") if token.startswith("<|") else ""
 
     def prompt(self, ask: Ask, audio: Samples) -> Prompt:
         code = (code_of(ask.language) if ask.language else None) or "en"
