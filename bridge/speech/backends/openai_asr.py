@@ -1,0 +1,199 @@
+"""A recogniser on another machine: `vllm serve`, or whatever speaks the same API, over HTTP.
+
+docs/vllm.md says how to serve. Each server is one `Asr`; the pool above chooses among them.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from bridge.settings import Settings
+from bridge.speech import qwen3
+from bridge.speech.api import (
+    BadRequest,
+    DeadlineExceeded,
+    Ended,
+    EngineFailed,
+    EngineLost,
+    Hypothesis,
+    Overloaded,
+    Request,
+    SpeechError,
+)
+from bridge.speech.backends import openai_messages as messages
+from bridge.speech.backends.openai_dialect import Dialect
+from bridge.speech.backends.openai_http import Server
+from bridge.speech.backends.openai_messages import Answer
+from bridge.speech.backends.openai_profile import CHAT, TEMPLATE, TRANSCRIPTIONS, Profile, introduce
+
+log = logging.getLogger(__name__)
+
+_MARK: Final = "<asr_text>"
+_HEALTH_S: Final = 2.0
+_UNTOLD: Final = "English"
+"""The language of what was heard, where neither the settings nor the server say it: a text must have one."""
+
+
+class OpenAiAsr:
+    """An `Asr` on one server. It learns what the server takes while it uses it; see `Dialect`."""
+
+    def __init__(
+        self, server: Server, settings: Settings, profile: Profile | None, *, expected: Profile | None = None
+    ) -> None:
+        """Take what `introduce` found.
+
+        Where the server is not there yet, `profile` is None, `expected` is what it must turn out to be, and
+        `healthy` finds that out.
+        """
+        self.name = f"openai-{server.address}"
+        self._server, self._settings = server, settings
+        self._profile, self._dialect = profile, Dialect(profile) if profile else None
+        self._warned = False
+        self.capabilities = (profile or expected or Profile("", "chat")).capabilities
+        self.device = f"{server.url}, {f'{profile.model} by {profile.api}' if profile else 'not there yet'}"
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Sequence[OpenAiAsr]":
+        """Return one engine for each URL; blocks until each has answered or is known not to. Not on a loop.
+
+        Raises:
+            EngineFailed: none is there, or one is not what the settings say.
+        """
+        if not settings.asr_url:
+            raise EngineFailed("asr_url is empty; name the servers, e.g. --asr-url http://gpu1:8001,http://gpu2:8001")
+        key = settings.asr_api_key.get_secret_value() if settings.asr_api_key else None
+        servers = [Server(url, key) for url in settings.asr_url]
+        found = asyncio.run(_introduce_all(servers, settings))
+        expected = next(profile for profile in found if profile)
+        return [
+            cls(server, settings, profile, expected=expected) for server, profile in zip(servers, found, strict=True)
+        ]
+
+    async def decode(self, request: Request, /) -> Hypothesis:
+        begun_s = time.monotonic()
+        if self._dialect is None:
+            raise EngineLost(f"{self._server.url}: has not been there yet")
+        if request.prefix and not request.language:
+            raise BadRequest("prefix is given without language; Qwen3-ASR continues a text of a known language only")
+        try:
+            async with asyncio.timeout(request.timeout_s):
+                answer = await self._converse(request, self._dialect)
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"{self._server.url}: no answer within {request.timeout_s:.1f} s") from error
+        pieces, language = self._heard(answer, request)
+        return Hypothesis(
+            pieces,
+            language,
+            answer.ended,
+            run_ms=round(1000 * (time.monotonic() - begun_s)),
+            cached_tokens=answer.cached_tokens,
+            engine=self.name,
+        )
+
+    async def healthy(self) -> bool:
+        """Return whether the server is there and still what it was when the bridge started."""
+        try:
+            if not await self._is_up():
+                return False
+            profile = await introduce(self._server, model=self._settings.asr_model_path, api=self._settings.asr_api)
+        except SpeechError as error:
+            log.log(logging.DEBUG if _is_absence(error) else logging.ERROR, "%s", error)
+            return False
+        if profile.capabilities.prefix < self.capabilities.prefix:
+            log.error("%s: cannot continue a text, which calls count on; restart the bridge", self._server.url)
+            return False
+        if profile != self._profile:
+            self._profile, self._dialect = profile, Dialect(profile)
+        return True
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._server.close()
+
+    async def _is_up(self) -> bool:
+        """Ask for /health; servers that do not know it are asked for their models by `introduce`."""
+        try:
+            await self._server.get("/health", timeout_s=_HEALTH_S)
+        except (EngineLost, DeadlineExceeded, Overloaded):
+            return False
+        except SpeechError as error:
+            log.debug("%s has no /health: %s", self._server.url, error)
+        return True
+
+    async def _converse(self, request: Request, dialect: Dialect) -> Answer:
+        """Ask until the server understands, plainer each time."""
+        path, read = _WAYS[self._profile.api if self._profile else "chat"]
+        without: frozenset[str] = frozenset()
+        refused: SpeechError | None = None
+        while True:
+            saying = dialect.say(request, without=without, whole=refused is not None)
+            try:
+                content = await self._server.post(path, saying.body, saying.content_type, timeout_s=request.timeout_s)
+            except (BadRequest, EngineLost) as error:
+                if saying.omitted:
+                    dialect.forget(saying)
+                    refused = error
+                    continue
+                missing = dialect.doubtful(saying, error) if isinstance(error, BadRequest) else frozenset[str]()
+                if not missing:
+                    raise
+                without |= missing
+            else:
+                if without:
+                    log.info("%s: goes without %s", self._server.url, ", ".join(sorted(without)))
+                dialect.accepted(saying, without=without, refused=refused)
+                return read(content)
+
+    def _heard(self, answer: Answer, request: Request) -> tuple[tuple[str, ...], str]:
+        """Return (pieces, language) of `answer`."""
+        text = "".join(answer.pieces)
+        if not self.capabilities.prefix:
+            said = any(map(str.isalnum, text))
+            return (answer.pieces, self._language(answer, request)) if said else ((), "")
+        if not _fits(text, request, answer.ended):
+            raise EngineFailed(f"{self._server.url}: answers {text[:80]!r}, not as Qwen3-ASR does; {TEMPLATE}")
+        pieces, language = qwen3.parse(answer.pieces, request.language)
+        return pieces, language or (request.language or "" if request.prefix else "")
+
+    def _language(self, answer: Answer, request: Request) -> str:
+        """Return the language of what a transcription heard: a text must have one."""
+        if told := answer.language or request.language or self._settings.language:
+            return told
+        if not self._warned:
+            self._warned = True
+            log.warning("%s does not tell languages: all is taken for %s; set language", self._server.url, _UNTOLD)
+        return _UNTOLD
+
+
+_WAYS: Final = {"chat": (CHAT, messages.read_chat), "transcriptions": (TRANSCRIPTIONS, messages.read_transcription)}
+
+
+def _fits(text: str, request: Request, ended: Ended) -> bool:
+    """Return whether `text` continues what was opened, and begins with its language where nothing was."""
+    marked = _MARK in text
+    return not marked if request.language else marked or not text.strip() or ended is not Ended.STOP
+
+
+def _is_absence(error: SpeechError) -> bool:
+    return isinstance(error, EngineLost | DeadlineExceeded | Overloaded)
+
+
+async def _introduce_all(servers: Sequence[Server], settings: Settings) -> list[Profile | None]:
+    """Return what each server is, None where it is not there."""
+    asked = (introduce(server, model=settings.asr_model_path, api=settings.asr_api) for server in servers)
+    found = await asyncio.gather(*asked, return_exceptions=True)
+    absent = [error for error in found if isinstance(error, SpeechError) and _is_absence(error)]
+    profiles: list[Profile | None] = []
+    for each in found:
+        if isinstance(each, BaseException) and each not in absent:
+            raise each
+        profiles.append(None if isinstance(each, BaseException) else each)
+    if len(absent) == len(servers):
+        raise EngineFailed(
+            f"no recogniser answers at asr_url: {'; '.join(map(str, absent))}; docs/vllm.md says how to serve one"
+        )
+    for error in absent:
+        log.warning("%s; it is asked again once a call needs it", error)
+    return profiles
