@@ -38,6 +38,7 @@ def make_call(
         options=started.options or _options(settings),
         metrics=metrics,
         drain_s=settings.drain_timeout,
+        outage_s=settings.asr_outage,
         conversation=_conversation(leg, started, engines, settings, metrics) if talks else None,
     )
 
@@ -57,7 +58,12 @@ def turn_rules(settings: Settings, *, talks: bool) -> TurnRules:
 
 def _options(settings: Settings) -> RecognitionOptions:
     return RecognitionOptions(
-        context=settings.context, language=settings.language, chunk_size_sec=settings.chunk_size_sec
+        context=settings.context,
+        language=settings.language,
+        unfixed_chunk_num=settings.unfixed_chunk_num,
+        unfixed_token_num=settings.unfixed_token_num,
+        chunk_size_sec=settings.chunk_size_sec,
+        max_new_tokens=settings.max_new_tokens,
     )
 
 

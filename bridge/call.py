@@ -1,26 +1,30 @@
 """One call from start to end, on one page.
 
-    leg -Media-> ear -windows-> turns -Began/Paused/Over-> utterance -> transcripts -Final-> bot -text-> mouth -> leg
+    leg -Media-> ear -windows-> turns -Began/Cut/Over-> utterance -> transcripts -Final-> bot -text-> mouth -> leg
 
 `_listen` is the receive loop: it hears, decides who holds the floor, and waits for no model and no slow peer.
 Each utterance has one task (`_turn`) that transcribes it, hands its final on and gives the floor to the bot. The reply
-is a task of its own (conversation.py), so that no transcript is ever lost to a barge-in.
+is a task of its own (conversation.py), so that no transcript is ever lost to a barge-in. With every engine gone the
+turns wait, with their audio and in order (outage.py).
 """
 
 import asyncio
 import logging
-import time
+from collections.abc import Callable
 from typing import Final as Constant
+from uuid import uuid4
 
-from bot.api import Final, Partial
+from bot.api import Final
+from bridge.audience import Audience
 from bridge.conversation import Conversation
 from bridge.leg import Leg
 from bridge.metrics import CallMetrics
+from bridge.outage import Outage
 from bridge.preroll import PreRoll
-from bridge.speech.api import Asr, SpeechError
+from bridge.speech.api import Recogniser, SpeechError
 from bridge.speech.ear import Ear, Heard
-from bridge.transcribe import transcripts
-from bridge.turns import Began, Over, Paused, Resumed, TurnEvent, TurnTaker
+from bridge.transcribe import transcribe
+from bridge.turns import Began, Cut, Over, Paused, Resumed, TurnEvent, TurnTaker
 from bridge.utterance import Utterance
 from telephony.errors import RemoteProtocolError
 from telephony.events import (
@@ -33,12 +37,13 @@ from telephony.events import (
     Played,
     Problem,
     RecognitionOptions,
-    Transcript,
 )
 
 log = logging.getLogger(__name__)
 
-_MAX_TURNS: Constant = 8  # utterances without their final; past that the socket's back-pressure slows the peer
+_MAX_TURNS: Constant = 8
+"""Utterances without their final. Past that the socket's back-pressure slows the peer, or, where no engine is there to
+wait for, the oldest is given up."""
 
 
 class CallSession:
@@ -51,22 +56,27 @@ class CallSession:
         ear: Ear,
         turns: TurnTaker,
         preroll: PreRoll,
-        asr: Asr,
+        asr: Recogniser,
         options: RecognitionOptions,
         metrics: CallMetrics,
         drain_s: float,
+        outage_s: float,
+        new_key: Callable[[], str] = lambda: uuid4().hex,
         conversation: Conversation | None = None,
     ) -> None:
-        """`drain_s`: pending finals must be there so long after the call ended.
+        """`drain_s`: pending finals must be there so long after the call ended; `outage_s`: a final waits so long for
+        an engine to come back; `new_key` names an utterance to the engines.
 
         `conversation`: the bot, on calls that have one; the others are only transcribed.
         """
         self._leg, self._ear, self._turns, self._preroll = leg, ear, turns, preroll
         self._asr, self._options, self._metrics, self._drain_s = asr, options, metrics, drain_s
+        self._outage, self._new_key = Outage(asr, longest_s=outage_s), new_key
         self._conversation = conversation
+        self._audience = Audience(leg, conversation, metrics, partials=options.partials)
         self._utterance: Utterance | None = None  # the one being spoken
         self._newest: Utterance | None = None  # the one being spoken or spoken last
-        self._turns_open: set[asyncio.Task[None]] = set()  # utterances whose final is not told yet
+        self._turns_open: dict[asyncio.Task[None], Utterance] = {}
         self._finals = asyncio.Lock()  # transcripts leave in the order they were spoken
         self._listener: asyncio.Task[str] | None = None
         self._stopped = ""  # why we ended the call, when we did
@@ -149,37 +159,46 @@ class CallSession:
     # ------------------------------------------------------------ who holds the floor
 
     async def _hear(self, heard: Heard) -> None:
+        event = self._turns.hear(heard.probability, from_ms=heard.from_ms, to_ms=heard.to_ms)
         if self._utterance:
-            self._utterance.add(heard.samples)
+            self._utterance.add(heard.samples, speech_ms=self._turns.speech * (heard.to_ms - heard.from_ms))
         else:
             self._preroll.add(heard)
-        if event := self._turns.hear(heard.probability, from_ms=heard.from_ms, to_ms=heard.to_ms):
+        if event:
             self._follow(event)
-            if len(self._turns_open) > _MAX_TURNS:
+            while self._crowded:
+                self._outage.give_up()
                 await asyncio.wait(self._turns_open, return_when=asyncio.FIRST_COMPLETED)
 
     def _follow(self, event: TurnEvent) -> None:
         match event:
-            case Began(onset_ms):
-                self._utterance = Utterance(onset_ms)
-                self._utterance.add(self._preroll.take(onset_ms))
-                self._open_turn(self._utterance)
+            case Began(onset_ms, speech_ms):
+                self._open_turn(onset_ms).add(self._preroll.take(onset_ms), speech_ms=speech_ms)
                 if self._conversation:
                     self._conversation.interrupt()
             case Paused() if self._utterance:
                 self._utterance.pause()
             case Resumed() if self._utterance:
                 self._utterance.resume()
+            case Cut(at_ms) if self._utterance:
+                self._utterance.close(at_ms)
+                self._open_turn(at_ms)
             case Over(_, speech_end_ms) if self._utterance:
                 self._metrics.speech_ended(ago_ms=self._ear.now_ms - speech_end_ms)
                 self._utterance.close(speech_end_ms)
                 self._utterance = None
+                self._excuse()
 
-    def _open_turn(self, utterance: Utterance) -> None:
-        self._newest = utterance
+    def _open_turn(self, began_ms: int) -> Utterance:
+        self._utterance = self._newest = utterance = Utterance(began_ms, self._new_key())
         task = self._tasks.create_task(self._turn(utterance))
-        self._turns_open.add(task)
-        task.add_done_callback(self._turns_open.discard)
+        self._turns_open[task] = utterance
+        task.add_done_callback(self._turns_open.pop)
+        return utterance
+
+    @property
+    def _crowded(self) -> bool:
+        return sum(not utterance.told for utterance in self._turns_open.values()) > _MAX_TURNS
 
     def _close_floor(self) -> None:
         """The caller is done, whatever the VAD thinks of it."""
@@ -192,8 +211,8 @@ class CallSession:
         """Give the final of what is pending, an empty one when nothing is."""
         self._close_floor()
         if self._newest is None or self._newest.told:
-            self._open_turn(nothing := Utterance(self._ear.now_ms))
-            nothing.close(self._ear.now_ms)
+            self._open_turn(self._ear.now_ms).close(self._ear.now_ms)
+            self._utterance = None
         if self._newest:
             self._newest.owed = True
 
@@ -208,7 +227,7 @@ class CallSession:
                 if not final.text:
                     self._metrics.nothing_said()
                 if final.text or utterance.owed:
-                    await self._tell(final)
+                    await self._audience.tell(final)
         finally:
             if not utterance.told:
                 log.error("final lost: utterance at %d ms", utterance.began_ms)
@@ -218,31 +237,18 @@ class CallSession:
 
     async def _transcribe(self, utterance: Utterance) -> Final:
         try:
-            async for transcript in transcripts(utterance, self._asr, self._options):
-                if isinstance(transcript, Final):
-                    return transcript
-                await self._show(transcript)
+            return await self._outage.survive(
+                lambda: transcribe(utterance, self._asr, self._options, show=self._audience.show), on_wait=self._excuse
+            )
         except SpeechError as error:
-            log.error("final lost: %s", error)
-            self._metrics.finals_lost.inc()
-            await self._leg.send(Problem(f"the recogniser failed: {error}"))
-            if self._conversation:
+            if self._conversation and not error.retryable:
                 self._conversation.fall_back()
+            await self._audience.lose(str(error))
         return Final("", "", utterance.began_ms, utterance.ended_ms)
 
-    async def _show(self, partial: Partial) -> None:
-        self._metrics.partials.inc()
-        if self._options.partials and self._leg.capabilities.transcripts:
-            await self._leg.send(Transcript(partial.text, partial.language, False, time.time()))
-        if self._conversation:
-            self._conversation.show(partial)
-
-    async def _tell(self, final: Final) -> None:
-        """Hand a final to whoever wants it: the only place, so that each arrives once."""
-        self._metrics.finals.inc()
-        log.info("caller: %d characters of %s", len(final.text), final.language or "nothing")
-        log.debug("caller said: %r", final.text)
-        if self._leg.capabilities.transcripts:
-            await self._leg.send(Transcript(final.text, final.language, True, time.time()))
-        if self._conversation and final.text:
-            await self._conversation.tell(final)
+    def _excuse(self) -> None:
+        """A final waits for an engine: the caller is told once an outage, when not speaking; not too many may wait."""
+        if self._crowded:
+            self._outage.give_up()
+        elif self._conversation and self._utterance is None and self._outage.excuse():
+            self._conversation.fall_back()

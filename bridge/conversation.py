@@ -97,16 +97,20 @@ class Conversation:
         self._mouth.played(mark)
 
     def fall_back(self) -> None:
-        """Let the caller hear that something went wrong, instead of silence."""
+        """Let the caller hear that something went wrong, instead of silence; what is said next waits for its end."""
         self._reply = self._tasks.create_task(self._fall_back())
 
     async def end(self, reason: str) -> None:
         await self._hook(self._bot.on_end, reason)
 
     def _say(self, make: Callable[[*Ts], AsyncIterator[str]], *args: *Ts) -> None:
-        self._reply = self._tasks.create_task(self._speak(make, *args))
+        self._reply = self._tasks.create_task(self._speak(self._reply, make, *args))
 
-    async def _speak(self, make: Callable[[*Ts], AsyncIterator[str]], *args: *Ts) -> None:
+    async def _speak(
+        self, before: asyncio.Task[None] | None, make: Callable[[*Ts], AsyncIterator[str]], *args: *Ts
+    ) -> None:
+        if before:
+            await asyncio.wait({before})
         try:
             await self._mouth.say(within(make(*args), self._limit_s))
         except Exception:  # the bot and the voice are plug-ins: whatever they raise costs one reply, not the call

@@ -1,11 +1,20 @@
 """Who holds the floor: when a caller's utterance begins, pauses, goes on and is over. Pure: time is an argument.
 
 SILENT -speech-> CANDIDATE -`min_speech_ms` of it-> SPEAKING <-> PAUSED -`endpoint_ms` of silence-> SILENT
+
+An utterance that grows too long is cut, at a pause if there is one: the next begins where it ended, and the turn of
+its speaker goes on through both.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Final
+
+_CUT_AT_A_PAUSE: Final = 2 / 3
+"""Of the allowed length: from here on `pause_ms` of silence cut the utterance, between two phrases as a rule."""
+_CUT_AT_A_DIP: Final = 9 / 10
+"""From here on a single window without speech does: the gap between two words, or the closure of a stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +30,14 @@ class TurnRules:
     endpoint_ms: int = 800
     """Silence after which it is over."""
     max_utterance_ms: int = 28_000
-    """An utterance ends here even in the middle of a word: recognisers take 30 s at most."""
+    """An utterance ends here even in the middle of a word: recognisers take 30 s at most. See `Cut`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Began:
     onset_ms: int
+    speech_ms: int
+    """Speech since the onset, gaps not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +51,19 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """The utterance is too long: it ends and the next begins at `at_ms`, though its speaker may go on."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Over:
     at_ms: int
     speech_end_ms: int
 
 
-TurnEvent = Began | Paused | Resumed | Over
+TurnEvent = Began | Paused | Resumed | Cut | Over
 
 
 class State(Enum):
@@ -60,8 +78,9 @@ class TurnTaker:
 
     def __init__(self, rules: TurnRules) -> None:
         self.state = State.SILENT
+        self.speech = False
+        """Whether the newest window held speech, after hysteresis."""
         self._rules = rules
-        self._speech = False  # the newest window, after hysteresis
         self._onset_ms = 0  # of the utterance or candidate; meaningless while SILENT
         self._speech_ms = 0  # speech in the candidate
         self._speech_end_ms = 0  # end of the newest window that held speech
@@ -69,33 +88,23 @@ class TurnTaker:
     def hear(self, probability: float, *, from_ms: int, to_ms: int) -> TurnEvent | None:
         """Observe the VAD window `from_ms`..`to_ms` of media time; return what it changed."""
         rules = self._rules
-        self._speech = probability >= rules.threshold - (rules.hysteresis if self._speech else 0.0)
-        if self._speech:
+        self.speech = probability >= rules.threshold - (rules.hysteresis if self.speech else 0.0)
+        if self.speech:
             self._speech_end_ms = to_ms
         silence_ms = to_ms - self._speech_end_ms
         match self.state:
             case State.SILENT:
-                if not self._speech:
+                if not self.speech:
                     return None
                 self.state, self._onset_ms, self._speech_ms = State.CANDIDATE, from_ms, 0
                 return self._grow(from_ms, to_ms)
             case State.CANDIDATE:
-                if self._speech:
+                if self.speech:
                     return self._grow(from_ms, to_ms)
                 if silence_ms >= rules.pause_ms:
                     self.state = State.SILENT
-            case State.SPEAKING:
-                if self._too_long(to_ms) or silence_ms >= rules.endpoint_ms:
-                    return self._over(to_ms)
-                if silence_ms >= rules.pause_ms:
-                    self.state = State.PAUSED
-                    return Paused(to_ms)
-            case State.PAUSED:
-                if self._speech:
-                    self.state = State.SPEAKING
-                    return Resumed(from_ms)
-                if silence_ms >= rules.endpoint_ms:
-                    return self._over(to_ms)
+            case State.SPEAKING | State.PAUSED:
+                return self._follow(silence_ms, from_ms, to_ms)
         return None
 
     def flush(self, at_ms: int) -> Sequence[TurnEvent]:
@@ -104,7 +113,7 @@ class TurnTaker:
             case State.SILENT:
                 return ()
             case State.CANDIDATE:
-                return Began(self._onset_ms), self._over(at_ms)
+                return Began(self._onset_ms, self._speech_ms), self._over(at_ms)
             case _:
                 return (self._over(at_ms),)
 
@@ -113,13 +122,31 @@ class TurnTaker:
         if self._speech_ms < self._rules.min_speech_ms:
             return None
         self.state = State.SPEAKING
-        return Began(self._onset_ms)
+        return Began(self._onset_ms, self._speech_ms)
 
-    def _too_long(self, to_ms: int) -> bool:
-        """True at the first breath in the last fifth of the allowed length, at the latest at its end."""
+    def _follow(self, silence_ms: int, from_ms: int, to_ms: int) -> TurnEvent | None:
+        """Tell what became of the utterance in the window that ends `silence_ms` after the newest speech."""
+        if silence_ms >= self._rules.endpoint_ms:
+            return self._over(to_ms)
+        if self._too_long(silence_ms, to_ms):
+            self.state, self._onset_ms = State.SPEAKING if self.speech else State.PAUSED, to_ms
+            return Cut(to_ms)
+        if self.state is State.SPEAKING and silence_ms >= self._rules.pause_ms:
+            self.state = State.PAUSED
+            return Paused(to_ms)
+        if self.state is State.PAUSED and self.speech:
+            self.state = State.SPEAKING
+            return Resumed(from_ms)
+        return None
+
+    def _too_long(self, silence_ms: int, to_ms: int) -> bool:
         length_ms, limit_ms = to_ms - self._onset_ms, self._rules.max_utterance_ms
-        return length_ms >= limit_ms or (not self._speech and length_ms >= limit_ms * 4 // 5)
+        if self._speech_end_ms <= self._onset_ms:  # nothing was said since the last cut
+            return False
+        if silence_ms >= self._rules.pause_ms and length_ms >= limit_ms * _CUT_AT_A_PAUSE:
+            return True
+        return length_ms >= limit_ms * (1 if self.speech else _CUT_AT_A_DIP)
 
     def _over(self, at_ms: int) -> Over:
-        self.state, self._speech = State.SILENT, False
+        self.state, self.speech = State.SILENT, False
         return Over(at_ms, self._speech_end_ms)

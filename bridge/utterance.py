@@ -1,13 +1,15 @@
-"""The audio of one caller turn while it grows."""
+"""The audio of one caller turn while it grows, and how much of it is speech."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
 from bridge.speech.api import SAMPLE_RATE, Samples
+
+T = TypeVar("T")
 
 _FIRST_CAPACITY: Final = 4 * SAMPLE_RATE
 
@@ -16,30 +18,40 @@ _FIRST_CAPACITY: Final = 4 * SAMPLE_RATE
 class Snapshot:
     audio: Samples
     """All of the utterance so far. A view: do not write to it."""
+    spoken_ms: int
+    """Speech in it, as the VAD judged."""
     complete: bool
     """The caller paused or is done: unless speech goes on, its hypothesis is the final one."""
+
+    @property
+    def length_ms(self) -> int:
+        return len(self.audio) * 1000 // SAMPLE_RATE
 
 
 class Utterance:
     """Grows in the receive loop and is read by one transcribing task; both on the event loop."""
 
-    def __init__(self, began_ms: int) -> None:
-        self.began_ms = began_ms
+    def __init__(self, began_ms: int, key: str = "") -> None:
+        """`key` names it to the engines, e.g. a UUID."""
+        self.began_ms, self.key = began_ms, key
         self.ended_ms = began_ms
         self.closed = False
         self.told = False  # its final has been handed on
         self.owed = False  # the client waits for its final, also an empty one
         self._buffer = np.empty(_FIRST_CAPACITY, np.float32)
         self._length = 0
+        self._spoken_ms = 0
+        self._speech_end = 0  # samples up to the end of the newest speech
         self._paused_at: int | None = None  # length when the caller fell silent; None while speaking
         self._changed = asyncio.Event()
+        self._decoding: asyncio.Timeout | None = None
 
     @property
     def audio(self) -> Samples:
         return self._buffer[: self._length]
 
-    def add(self, samples: Samples) -> None:
-        """Append caller audio; a snapshot taken before keeps its own view."""
+    def add(self, samples: Samples, *, speech_ms: int = 0) -> None:
+        """Append caller audio of which `speech_ms` is speech; a snapshot taken before keeps its own view."""
         needed = self._length + len(samples)
         if needed > len(self._buffer):
             grown = np.empty(max(needed, 2 * len(self._buffer)), np.float32)
@@ -47,40 +59,67 @@ class Utterance:
             self._buffer = grown
         self._buffer[self._length : needed] = samples
         self._length = needed
+        if speech_ms:
+            self._spoken_ms += speech_ms
+            self._speech_end = needed
         self._changed.set()
 
     def pause(self) -> None:
         """The caller fell silent, for a breath or for good."""
         self._paused_at = self._length
-        self._changed.set()
+        self._move()
 
     def resume(self) -> None:
         self._paused_at = None
+        self._move()
 
     def close(self, ended_ms: int) -> None:
         """Nothing more will be added."""
         self.ended_ms, self.closed = ended_ms, True
+        if self._paused_at is None:
+            self._move()
         self._changed.set()
 
-    async def snapshots(self, step: int) -> AsyncIterator[Snapshot]:
-        """Yield the utterance at every pause and whenever `step` samples more are there; the last one is complete.
+    async def snapshots(self, due: Callable[[int, int], bool]) -> AsyncGenerator[Snapshot, None]:
+        """Yield the utterance at every pause and whenever a partial is `due`; the last one is complete.
 
+        `due` is asked with milliseconds: of speech so far, and from the beginning to the end of the newest speech.
         A slow reader misses snapshots instead of falling behind: what it gets is always the newest.
         Silence after a pause is not worth a snapshot.
         """
-        seen = 0  # samples in the newest snapshot
         settled: int | None = None  # the pause whose snapshot was taken
         while True:
             if self._paused_at is not None and self._paused_at != settled:
-                settled = seen = self._paused_at
-                yield Snapshot(self._buffer[:settled], complete=True)
+                settled = self._paused_at
+                yield Snapshot(self._buffer[:settled], self._spoken_ms, complete=True)
             elif self.closed:
                 if self._paused_at is None:
-                    yield Snapshot(self.audio, complete=True)
+                    yield Snapshot(self.audio, self._spoken_ms, complete=True)
                 return
-            elif self._paused_at is None and self._length - seen >= step:
-                seen = self._length
-                yield Snapshot(self.audio, complete=False)
+            elif self._paused_at is None and due(self._spoken_ms, self._speech_end * 1000 // SAMPLE_RATE):
+                yield Snapshot(self.audio, self._spoken_ms, complete=False)
             else:
                 self._changed.clear()
                 await self._changed.wait()
+
+    async def while_wanted(self, decode: Awaitable[T]) -> T | None:
+        """Return what `decode` returns; cancel it and return None once the caller falls silent or speaks on.
+
+        Then another decode is wanted: the final instead of a partial, or more than what looked like all of it.
+        """
+        scope = asyncio.timeout(None)
+        try:
+            async with scope as self._decoding:
+                return await decode
+        except TimeoutError:
+            if not scope.expired():
+                raise
+            return None
+        finally:
+            self._decoding = None
+
+    def _move(self) -> None:
+        scope, self._decoding = self._decoding, None
+        if scope:
+            scope.reschedule(asyncio.get_running_loop().time())
+        self._changed.set()

@@ -56,6 +56,8 @@ class RecognitionOptions:
     """Pieces taken back from the end of a hypothesis before it becomes the next prefix."""
     chunk_size_sec: float = 1.0
     """Seconds of new audio between partials."""
+    max_new_tokens: int = 32
+    """Tokens a partial may add; a final may have as many as its audio can hold."""
     partials: bool = True
 
 

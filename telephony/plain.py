@@ -34,6 +34,8 @@ UNFIXED: Final = (0, 100)
 """Allowed for unfixed_chunk_num and unfixed_token_num; beyond it every partial is decoded from scratch anyway."""
 CHUNK_SIZE_SEC: Final = (0.1, 30.0)
 """Ten partials a second at most; 30 s is the longest window of the recognisers."""
+MAX_NEW_TOKENS: Final = (1, 1024)
+"""1024 is more than anybody says in 30 s, in any script."""
 SAMPLE_RATE: Final = (8000, 48_000)
 """From telephone to studio."""
 MAX_CONTEXT_CHARS: Final = 10_000
@@ -182,12 +184,14 @@ def _options(config: Mapping[str, object]) -> RecognitionOptions:
         unfixed_chunk_num=_whole(config, "unfixed_chunk_num", default.unfixed_chunk_num, between=UNFIXED),
         unfixed_token_num=_whole(config, "unfixed_token_num", default.unfixed_token_num, between=UNFIXED),
         chunk_size_sec=_seconds(config, "chunk_size_sec", default.chunk_size_sec, between=CHUNK_SIZE_SEC),
+        max_new_tokens=_whole(config, "max_new_tokens", default.max_new_tokens, between=MAX_NEW_TOKENS),
         partials=partials,
     )
 
 
 _CONFIG_FIELDS: Final = frozenset(
-    "type context language unfixed_chunk_num unfixed_token_num chunk_size_sec partials sample_rate encoding".split()
+    "type context language unfixed_chunk_num unfixed_token_num chunk_size_sec max_new_tokens partials sample_rate "
+    "encoding".split()
 )
 
 

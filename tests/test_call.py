@@ -1,6 +1,7 @@
 """One call from start to end, with a fake caller and instant models; the real ones are in integration/."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -15,7 +16,7 @@ from bridge.conversation import Conversation
 from bridge.metrics import Metrics
 from bridge.mouth import Mouth
 from bridge.preroll import PreRoll
-from bridge.speech.api import Samples
+from bridge.speech.api import BadRequest, EngineLost, Hypothesis, Request, Samples
 from bridge.speech.ear import Ear
 from bridge.turns import TurnRules, TurnTaker
 from telephony.codec import encode
@@ -55,6 +56,7 @@ class Call:
         asr: FakeAsr | None = None,
         tts: FakeTts | None = None,
         capabilities: Capabilities = PHONE,
+        outage_s: float = 5.0,
         **options: Any,  # noqa: ANN401 - RecognitionOptions, checked by replace()
     ) -> None:
         self.leg, self.asr, self.now_ms = FakeLeg(capabilities), asr or FakeAsr(), 0
@@ -75,12 +77,14 @@ class Call:
         self.session = CallSession(
             self.leg,
             ear=Ear(MULAW, vad=options.pop("vad", LoudnessVad())),
-            turns=TurnTaker(RULES),
+            turns=TurnTaker(options.pop("rules", RULES)),
             preroll=PreRoll(keep_ms=640),
             asr=self.asr,
             options=replace(RecognitionOptions(), **options),
             metrics=metrics,
             drain_s=0.5,
+            outage_s=outage_s,
+            new_key=map("u{}".format, itertools.count()).__next__,
             conversation=conversation,
         )
         self.running = asyncio.create_task(self.session.run())
@@ -381,7 +385,7 @@ async def test_noise_alone_sends_nothing() -> None:
 async def test_partials_come_while_the_caller_speaks_unless_not_wanted() -> None:
     call = Call(capabilities=TEXT_ONLY)
     await call.say(2500)
-    assert [t.text for t in call.leg.of(Transcript) if not t.final] == ["one two", "one two three four"]
+    assert [t.text for t in call.leg.of(Transcript) if not t.final] == ["one", "one two three"]
     await call.end()
     call = Call(capabilities=TEXT_ONLY, partials=False)
     await call.turn(2500)
@@ -399,16 +403,197 @@ async def test_a_malformed_message_is_answered_and_the_call_goes_on() -> None:
 
 
 async def test_a_final_that_no_decode_gives_is_reported_and_the_call_goes_on() -> None:
-    asr = FakeAsr()
-    call = Call(asr=asr, capabilities=TEXT_ONLY)
-    await call.say(500)
-    asr.failures = 2
+    class Refusing(FakeAsr):
+        async def decode(self, request: Request, /) -> Hypothesis:
+            if request.final and len(self.requests) < 2:
+                self.requests.append(request)
+                raise BadRequest("audio holds NaN")
+            return await super().decode(request)
+
+    call = Call(asr=Refusing(), capabilities=TEXT_ONLY, partials=False)
+    await call.say(200)
     await call.say(600, loud=False)
     await call.settle()
-    assert [problem.message for problem in call.leg.of(Problem)] == ["the recogniser failed: out of order"]
+    assert [problem.message for problem in call.leg.of(Problem)] == ["the recogniser failed: audio holds NaN"]
     await call.turn()
     assert call.finals() == ["one two"]
+    assert b'bridge_finals_lost_total{wire="test"} 1.0' in call.metrics.text()
     await call.end()
+
+
+# ---------------------------------------------------------------- with every engine gone
+
+
+class MortalAsr(FakeAsr):
+    """Has engines only while `up` is set."""
+
+    def __init__(self, *, up: bool = False, hold: asyncio.Event | None = None) -> None:
+        super().__init__(hold=hold)
+        self.up = asyncio.Event()
+        if up:
+            self.up.set()
+
+    async def recovered(self) -> None:
+        await self.up.wait()
+
+    async def decode(self, request: Request, /) -> Hypothesis:
+        hypothesis = await super().decode(request)
+        if not self.up.is_set():
+            raise EngineLost("every engine is down")
+        return hypothesis
+
+
+async def test_a_caller_hears_of_an_outage_once_and_is_answered_when_it_is_over() -> None:
+    bot, asr = ScriptBot("Thank you."), MortalAsr()
+    call = Call(bot=bot, asr=asr)
+    await call.turn(1000)
+    assert call.audio_ms() == pytest.approx(100, abs=20)
+    await call.say(2000, loud=False)
+    assert call.audio_ms() == pytest.approx(100, abs=20)
+    asr.up.set()
+    await call.settle()
+    assert [final.text for final in bot.finals] == ["one two"]
+    assert [turn.text for turn in bot.turns] == ["one two"]
+    assert call.audio_ms() == pytest.approx(200, abs=40)
+    await call.end()
+
+
+async def test_what_was_said_in_an_outage_is_told_once_and_in_order() -> None:
+    bot, asr = ScriptBot("Thank you."), MortalAsr()
+    call = Call(bot=bot, asr=asr)
+    for ms in (500, 1000, 1500):
+        await call.turn(ms)
+    assert call.audio_ms() == pytest.approx(100, abs=20), "the fallback, once"
+    asr.up.set()
+    await call.settle(100)
+    assert [final.text for final in bot.finals] == ["one", "one two", "one two three"]
+    assert [turn.text for turn in bot.turns] == ["one one two one two three"]
+    await call.end()
+
+
+async def test_a_second_outage_is_told_of_too() -> None:
+    asr = MortalAsr()
+    call = Call(bot=ScriptBot("Yes."), asr=asr)
+    await call.turn()
+    asr.up.set()
+    await call.settle()
+    before_ms = call.audio_ms()
+    asr.up.clear()
+    await call.turn()
+    assert call.audio_ms() - before_ms == pytest.approx(100, abs=20)
+    asr.up.set()
+    await call.settle()
+    await call.end()
+
+
+async def test_a_caller_who_speaks_is_told_of_the_outage_afterwards() -> None:
+    asr = MortalAsr(hold=asyncio.Event())
+    call = Call(bot=ScriptBot("Yes."), asr=asr)
+    await call.turn(500)
+    await call.say(500)
+    assert asr.hold
+    asr.hold.set()
+    await call.say(500)
+    assert call.audio_ms() == 0
+    await call.say(600, loud=False)
+    assert call.audio_ms() == pytest.approx(100, abs=20)
+    asr.up.set()
+    await call.settle()
+    await call.end()
+
+
+@pytest.mark.parametrize("dies_late", [False, True])
+async def test_too_many_utterances_in_an_outage_cost_the_oldest_and_the_call_is_still_heard(dies_late: bool) -> None:
+    asr = MortalAsr(up=dies_late, hold=asyncio.Event())
+    call = Call(asr=asr, capabilities=TEXT_ONLY)
+    assert asr.hold
+    if not dies_late:
+        asr.hold.set()
+    for number in range(12):
+        await call.turn(500 if number < 4 else 1000)
+    if dies_late:
+        assert call.leg._events.qsize() > 0, "a slow engine is waited for"
+        asr.up.clear()
+        asr.hold.set()
+        await call.settle(4000)
+    assert call.leg._events.qsize() == 0
+    assert len(call.leg.of(Problem)) == 4
+    assert b'bridge_finals_lost_total{wire="test"} 4.0' in call.metrics.text()
+    asr.up.set()
+    await call.settle(200)
+    assert call.finals() == ["one two"] * 8
+    await call.end()
+
+
+async def test_an_outage_that_is_too_long_costs_the_final_and_says_so() -> None:
+    call = Call(asr=MortalAsr(), capabilities=TEXT_ONLY, outage_s=0.01)
+    await call.say(500)
+    call.leg.feed(Finalize())
+    await call.leg.until(call.finals)
+    assert [problem.message for problem in call.leg.of(Problem)] == ["the recogniser failed: every engine is down"]
+    assert call.finals() == [""]
+    await call.end()
+
+
+async def test_a_call_that_ends_in_an_outage_waits_no_longer_than_others() -> None:
+    asr = MortalAsr()
+    call = Call(asr=asr, capabilities=TEXT_ONLY, outage_s=60.0)
+    await call.turn()
+    assert await call.end() == "caller hung up"
+    assert b'bridge_finals_lost_total{wire="test"} 1.0' in call.metrics.text()
+
+
+async def test_an_engine_that_is_back_before_the_last_grace_is_over_gives_the_final() -> None:
+    asr = MortalAsr()
+    call = Call(asr=asr, capabilities=TEXT_ONLY)
+    await call.turn()
+    call.leg.feed(ENDED)
+    await call.settle()
+    asr.up.set()
+    await call.running
+    assert call.finals() == ["one two"]
+
+
+# ---------------------------------------------------------------- utterances that grow too long
+
+
+@pytest.mark.parametrize("pause_ms", [0, 160])
+async def test_a_long_speech_is_cut_and_answered_only_when_its_speaker_is_done(pause_ms: int) -> None:
+    bot = ScriptBot("I see.")
+    call = Call(bot=bot, rules=replace(RULES, max_utterance_ms=2000))
+    for _ in range(3):
+        await call.say(1480)
+        await call.say(pause_ms, loud=False)
+    assert len(bot.finals) >= 2
+    assert bot.turns == []
+    assert call.leg.of(Play) == []
+    await call.say(600, loud=False)
+    await call.settle()
+    said = " ".join(final.text for final in bot.finals)
+    assert [turn.text for turn in bot.turns] == [said]
+    assert len(said.split()) == pytest.approx(2 * 3 * 1.48, abs=1), "two words a second"
+    await call.end()
+
+
+async def test_a_speaker_who_was_done_at_the_cut_is_answered() -> None:
+    bot, asr = ScriptBot("I see."), FakeAsr()
+    call = Call(bot=bot, asr=asr, rules=replace(RULES, max_utterance_ms=2000))
+    await call.turn(1500)
+    assert [turn.text for turn in bot.turns] == ["one two three"]
+    assert [request.final for request in asr.requests].count(True) == 1, "nothing was said after it"
+    await call.end()
+
+
+async def test_no_sample_is_lost_or_heard_twice_at_a_cut() -> None:
+    asr = FakeAsr()
+    call = Call(asr=asr, capabilities=TEXT_ONLY, partials=False, rules=replace(RULES, max_utterance_ms=2000))
+    await call.say(6400)
+    await call.end()
+    longest: dict[str, int] = {}
+    for request in asr.requests:
+        longest[request.key] = max(len(request.audio), longest.get(request.key, 0))
+    assert list(longest) == ["u0", "u1", "u2", "u3"]
+    assert sum(longest.values()) == pytest.approx(6400 * 16, abs=32 * 16)
 
 
 async def test_stop_ends_the_call_with_its_pending_final() -> None:

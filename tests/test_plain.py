@@ -98,11 +98,12 @@ def test_config_sets_every_option() -> None:
         unfixed_chunk_num=0,
         unfixed_token_num=100,
         chunk_size_sec=2,
+        max_new_tokens=64,
         sample_rate=8000,
         encoding="mulaw",
         partials=False,
     )
-    options = RecognitionOptions("Amar, Kormangala", "Hindi", 0, 100, 2.0, partials=False)
+    options = RecognitionOptions("Amar, Kormangala", "Hindi", 0, 100, 2.0, 64, partials=False)
     assert protocol().receive(message) == [CallStarted("abc", AudioFormat(Encoding.MULAW, 8000), options=options)]
 
 
@@ -193,6 +194,11 @@ def test_samples_a_little_too_loud_are_clipped() -> None:
         ("chunk_size_sec", True, "got true"),
         ("chunk_size_sec", math.nan, "got NaN"),
         ("chunk_size_sec", math.inf, "got Infinity"),
+        ("max_new_tokens", 0, "got 0; allowed: a whole number from 1 to 1024"),
+        ("max_new_tokens", 1025, "got 1025"),
+        ("max_new_tokens", 32.0, "got 32.0"),
+        ("max_new_tokens", True, "got true"),
+        ("max_new_tokens", "32", 'got "32"'),
         ("sample_rate", 7999, "got 7999; allowed: a whole number from 8000 to 48000"),
         ("sample_rate", 48_001, "got 48001"),
         ("sample_rate", 16000.0, "got 16000.0"),
@@ -211,7 +217,16 @@ def test_a_bad_option_is_named_with_its_value_and_what_is_allowed(field: str, va
     assert session.receive(ORIGINAL_CONFIG) == [DEFAULTS]  # a refused config may be sent again
 
 
-@pytest.mark.parametrize(("field", "edge"), [("chunk_size_sec", 0.1), ("chunk_size_sec", 30), ("sample_rate", 48_000)])
+@pytest.mark.parametrize(
+    ("field", "edge"),
+    [
+        ("chunk_size_sec", 0.1),
+        ("chunk_size_sec", 30),
+        ("max_new_tokens", 1),
+        ("max_new_tokens", 1024),
+        ("sample_rate", 48_000),
+    ],
+)
 def test_the_edges_of_a_range_are_allowed(field: str, edge: float) -> None:
     begun(**{field: edge})
 
@@ -301,7 +316,8 @@ json_values = st.recursive(
     max_leaves=12,
 )
 options = st.sampled_from(
-    "context language unfixed_chunk_num unfixed_token_num chunk_size_sec partials sample_rate encoding other".split()
+    "context language unfixed_chunk_num unfixed_token_num chunk_size_sec max_new_tokens partials sample_rate encoding "
+    "other".split()
 )
 configs = st.builds(lambda fields: config(**fields), st.dictionaries(options, json_values, max_size=3))
 

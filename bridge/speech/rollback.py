@@ -1,4 +1,4 @@
-"""The streaming policy above every recogniser: what of the last hypothesis binds the next one.
+"""The streaming policy above every recogniser: when a growing utterance is decoded, and what of it binds the next time.
 
 An utterance is decoded again and again while it grows, each time from its beginning. The end of a hypothesis is
 unsure, since the audio stops mid-word there; its beginning has settled. So the beginning is handed to the engine
@@ -7,18 +7,74 @@ as a prefix and the last few pieces are taken back.
 
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from bridge.speech.api import Ended, Hypothesis
 
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-_ZERO_WIDTH_JOINER = "\N{ZERO WIDTH JOINER}"
+FIRST_SPEECH_MS: Final = 250
+"""Speech before the first decode: enough for most engines to hear a word."""
+EARLY_STEP_MS: Final = 250
+"""New audio between decodes until the first text is there."""
+UNBOUND_MS: Final = 2000
+"""No prefix in the first two seconds, however short the chunks: what is kept of a word or two misleads the engine."""
+LEAST_SPEECH_MS: Final = 96
+"""Three windows of the VAD: in less nothing is said, and engines made to write a language invent a word."""
+
+_REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+_ZERO_WIDTH_JOINER: Final = "\N{ZERO WIDTH JOINER}"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The text of an utterance so far, in the engine's own pieces."""
+
+    pieces: tuple[str, ...] = ()
+    language: str = ""
+    """English name, "" when nothing was recognised."""
+    ended: Ended = Ended.STOP
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+    def then(self, hypothesis: Hypothesis) -> "Draft":
+        """Return the whole of which `hypothesis` continues this."""
+        language = hypothesis.language or (self.language if self.pieces else "")
+        return Draft((*self.pieces, *hypothesis.pieces), language, hypothesis.ended)
+
+
+class Cadence:
+    """When a partial is due: soon after speech begins, often until there is text, then once a chunk."""
+
+    def __init__(self, chunk_ms: int) -> None:
+        """`chunk_ms`: new audio between partials."""
+        self._chunk_ms = chunk_ms
+        self._decoded_ms = 0  # length of what was decoded last
+        self._any_text = False
+
+    def due(self, spoken_ms: int, speech_end_ms: int) -> bool:
+        """Tell whether an utterance with `spoken_ms` of speech, the last of it at `speech_end_ms`, is to be decoded.
+
+        Silence after the newest speech does not count: it adds no word.
+        """
+        step_ms = self._chunk_ms if self._any_text else min(self._chunk_ms, EARLY_STEP_MS)
+        return spoken_ms >= FIRST_SPEECH_MS and speech_end_ms - self._decoded_ms >= step_ms
+
+    def begun(self, length_ms: int) -> None:
+        """A decode of so much audio is under way."""
+        self._decoded_ms = length_ms
+
+    def heard(self, text: str) -> None:
+        """It came to this."""
+        self._any_text = self._any_text or bool(text)
 
 
 class PrefixRollback:
-    """The hypotheses of one utterance: `prefix()`, decode, `add()`, and again with more audio."""
+    """The hypotheses of one utterance: `prefix`, decode, `add`, and again with more audio."""
 
-    def __init__(self, unfixed_chunk_num: int = 4, unfixed_token_num: int = 5) -> None:
-        """Take no prefix for the first `unfixed_chunk_num` decodes, later take `unfixed_token_num` pieces back.
+    def __init__(self, unfixed_chunk_num: int = 4, unfixed_token_num: int = 5, *, chunk_ms: int = 1000) -> None:
+        """Take no prefix for the first `unfixed_chunk_num` chunks, later take `unfixed_token_num` pieces back.
 
         Raises:
             ValueError: one of them is negative.
@@ -26,30 +82,31 @@ class PrefixRollback:
         for name, value in ("unfixed_chunk_num", unfixed_chunk_num), ("unfixed_token_num", unfixed_token_num):
             if value < 0:
                 raise ValueError(f"{name} is {value}, must be 0 or more")
-        self._unfixed_chunks, self._unfixed_pieces = unfixed_chunk_num, unfixed_token_num
-        self._pieces: tuple[str, ...] = ()
-        self._chunks = 0
-        self._looped = False
+        self._bound_ms = max(UNBOUND_MS, (unfixed_chunk_num + 1) * chunk_ms)
+        self._unfixed_pieces = unfixed_token_num
+        self._draft = Draft()
 
-    def prefix(self) -> str:
-        """Return the text the next hypothesis must begin with, "" for none; it changes with `add` alone."""
-        return "".join(self._kept())
+    def prefix(self, length_ms: int) -> Draft:
+        """Return what a decode of `length_ms` of audio must begin with; without text there is no prefix.
 
-    def add(self, hypothesis: Hypothesis) -> str:
-        """Take what was decoded with the present `prefix()`; return the full text of the utterance so far."""
-        self._pieces = (*self._kept(), *hypothesis.pieces)
-        self._chunks += 1
-        # A loop grows from the text before it: the next decode must be free to leave that text.
-        self._looped = hypothesis.ended is Ended.REPETITION
-        return "".join(self._pieces)
+        Nor without its language: a model that is to find the language itself writes that first.
+        """
+        looped = self._draft.ended is Ended.REPETITION  # a loop grows from the text before it
+        if length_ms < self._bound_ms or looped or not self._draft.language:
+            return Draft()
+        kept = _kept(self._draft.pieces, self._unfixed_pieces)
+        return Draft(kept, self._draft.language) if "".join(kept).strip() else Draft()
 
-    def _kept(self) -> Sequence[str]:
-        if self._chunks < self._unfixed_chunks or self._looped:
-            return ()
-        count = max(0, len(self._pieces) - self._unfixed_pieces)
-        while count and _splits_a_character(self._pieces[:count], self._pieces[count:]):
-            count -= 1
-        return self._pieces[:count]
+    def add(self, draft: Draft) -> None:
+        """Take what the newest decode came to, prefix included."""
+        self._draft = draft
+
+
+def _kept(pieces: tuple[str, ...], taken_back: int) -> tuple[str, ...]:
+    count = max(0, len(pieces) - taken_back)
+    while count and _splits_a_character(pieces[:count], pieces[count:]):
+        count -= 1
+    return pieces[:count]
 
 
 def _splits_a_character(before: Sequence[str], after: Sequence[str]) -> bool:

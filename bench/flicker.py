@@ -1,0 +1,321 @@
+"""How soon, how steady and how right partials are: python bench/flicker.py [--asr whisper] [--prompts 60] [--json FILE]
+
+Every recording (8 kHz mu-law, up-sampled) goes through the VAD, the turn rules and a streaming policy, window by
+window; audio stands still while a decode runs, so that the figures are those of a machine that keeps pace, whatever
+it does beside. `first text` is counted from the onset of speech: audio heard, and audio plus the decode that gave it.
+CPU time is that of the whole process: it says nothing of engines outside it.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from bot.api import Final as FinalText
+from bridge.preroll import PREROLL_MS, PreRoll
+from bridge.recogniser import load_recogniser
+from bridge.settings import Settings
+from bridge.speech.api import SAMPLE_RATE, Asr, AsrCapabilities, Hypothesis, Request, Samples, Vad
+from bridge.speech.backends.silero import SileroVad
+from bridge.speech.ear import Heard
+from bridge.speech.rollback import Draft, PrefixRollback
+from bridge.speech.stability import Flicker, flicker
+from bridge.transcribe import transcripts
+from bridge.turns import Began, Cut, Over, Paused, Resumed, TurnEvent, TurnRules, TurnTaker
+from bridge.utterance import Utterance
+from telephony.events import RecognitionOptions
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from asr import spelled
+from integration.recordings import Prompt, prompts, word_error_rate
+
+_RULES: Final = TurnRules(endpoint_ms=350)
+_SILENCE_S: Final = 0.6
+_OVERHEAD_S: Final = 10
+"""Seconds of the made-up utterance on which the policy's own cost is measured."""
+
+
+@dataclass
+class Metered:
+    """An engine that notes what is asked of it."""
+
+    inner: Asr
+    requests: list[Request] = field(default_factory=list)
+    run_s: list[float] = field(default_factory=list)
+    in_hand: int = 0
+
+    def __post_init__(self) -> None:
+        self.name, self.capabilities = self.inner.name, self.inner.capabilities
+
+    async def decode(self, request: Request, /) -> Hypothesis:
+        self.requests.append(request)
+        self.in_hand += 1
+        begun = time.perf_counter()
+        try:
+            return await self.inner.decode(request)
+        finally:
+            self.run_s.append(time.perf_counter() - begun)
+            self.in_hand -= 1
+
+    async def healthy(self) -> bool:
+        return await self.inner.healthy()
+
+    def close(self) -> None:
+        self.inner.close()
+
+    async def settled(self) -> None:
+        """Return when nothing is being decoded any more and what came of it has been dealt with."""
+        quiet = 0
+        while quiet < 12:
+            quiet = 0 if self.in_hand else quiet + 1
+            await asyncio.sleep(0.001 if self.in_hand else 0)
+
+
+@dataclass(slots=True)
+class Written:
+    """What was written of one utterance."""
+
+    shown: list[str] = field(default_factory=list)
+    final: str = ""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a policy made of one recording."""
+
+    said: str
+    utterances: list[Written] = field(default_factory=list)
+    first_audio_s: float | None = None
+    first_wall_s: float | None = None
+    decodes: int = 0
+    cpu_s: float = 0.0
+
+    @property
+    def final(self) -> str:
+        return " ".join(written.final for written in self.utterances)
+
+    def show(self, text: str, heard_ms: int, asr: Metered) -> None:
+        """Note a partial that was shown when `heard_ms` of speech had been heard."""
+        self.utterances[-1].shown.append(text)
+        if self.first_audio_s is None:
+            self.first_audio_s = heard_ms / 1000
+            self.first_wall_s = heard_ms / 1000 + asr.run_s[-1]
+
+
+Step = tuple[Heard, bool, TurnEvent | None]
+"""A window, whether it held speech, and what it changed."""
+Policy = Callable[[Sequence[Step], Metered, RecognitionOptions, Outcome], Awaitable[None]]
+
+
+async def windows(prompt: Prompt, vad: Vad) -> list[Step]:
+    """Return what the ear and the turn rules make of `prompt`."""
+    turns, steps = TurnTaker(_RULES), list[Step]()
+    audio = np.concatenate([prompt.wide, np.zeros(int(_SILENCE_S * SAMPLE_RATE), np.float32)])
+    for at in range(0, len(audio) - vad.window, vad.window):
+        from_ms, to_ms = at * 1000 // SAMPLE_RATE, (at + vad.window) * 1000 // SAMPLE_RATE
+        heard = Heard(audio[at : at + vad.window], await vad(audio[at : at + vad.window]), from_ms, to_ms)
+        event = turns.hear(heard.probability, from_ms=from_ms, to_ms=to_ms)
+        steps.append((heard, turns.speech, event))
+    return steps
+
+
+# ---------------------------------------------------------------- the policies
+
+
+async def ours(steps: Sequence[Step], asr: Metered, options: RecognitionOptions, outcome: Outcome) -> None:
+    """Play one recording through bridge/transcribe.py as a call does."""
+    preroll, utterance, reader = PreRoll(4 * _RULES.min_speech_ms), Utterance(0), list[asyncio.Task[None]]()
+    onset_ms, now_ms = 0, 0
+
+    async def read(said: Utterance) -> None:
+        async with aclosing(transcripts(said, asr, options)) as found:
+            async for transcript in found:
+                if isinstance(transcript, FinalText):
+                    outcome.utterances[-1].final = transcript.text
+                    return
+                outcome.show(transcript.text, now_ms - onset_ms, asr)
+
+    for heard, speech, event in steps:
+        now_ms = heard.to_ms
+        if reader:
+            utterance.add(heard.samples, speech_ms=speech * (heard.to_ms - heard.from_ms))
+        else:
+            preroll.add(heard)
+        match event:
+            case Began(at_ms, speech_ms):
+                onset_ms, utterance = at_ms, Utterance(at_ms, f"u{at_ms}")
+                utterance.add(preroll.take(at_ms), speech_ms=speech_ms)
+                outcome.utterances.append(Written())
+                reader.append(asyncio.create_task(read(utterance)))
+            case Paused():
+                utterance.pause()
+            case Resumed():
+                utterance.resume()
+            case Over(at_ms, _) | Cut(at_ms):
+                utterance.close(at_ms)
+                await reader.pop()
+        await asr.settled()
+    if reader:
+        utterance.close(now_ms)
+        await reader.pop()
+
+
+async def original(steps: Sequence[Step], asr: Metered, options: RecognitionOptions, outcome: Outcome) -> None:
+    """Decode each whole chunk with prefix rollback, the rest at the end, and nothing else."""
+    async with aclosing(_utterances(steps)) as found:
+        async for onset_ms, audio in found:
+            chunk_ms = round(options.chunk_size_sec * 1000)
+            rollback, draft, step = (
+                PrefixRollback(options.unfixed_chunk_num, options.unfixed_token_num, chunk_ms=chunk_ms),
+                Draft(),
+                chunk_ms * SAMPLE_RATE // 1000,
+            )
+            outcome.utterances.append(written := Written())
+            ends = [*range(step, len(audio), step), len(audio)]
+            for end in ends:
+                prefix = rollback.prefix(end * 1000 // SAMPLE_RATE)
+                language = options.language or prefix.language or None
+                request = Request(audio[:end], prefix.text, language, options.context, final=end == len(audio))
+                draft = prefix.then(await asr.decode(request))
+                rollback.add(draft)
+                if end < len(audio) and draft.text.strip() not in ("", *written.shown[-1:]):
+                    outcome.show(draft.text.strip(), end * 1000 // SAMPLE_RATE - min(PREROLL_MS, onset_ms), asr)
+            written.final = draft.text.strip()
+
+
+async def _utterances(steps: Sequence[Step]) -> AsyncGenerator[tuple[int, Samples], None]:
+    """Yield (onset, audio from the pre-roll to the end of speech and a pause) of each utterance."""
+    begun: int | None = None
+    for at, (_, _, event) in enumerate(steps):
+        if isinstance(event, Began):
+            begun = event.onset_ms
+        if begun is not None and (isinstance(event, Over | Cut) or at == len(steps) - 1):
+            end_ms = event.speech_end_ms + _RULES.pause_ms if isinstance(event, Over) else steps[at][0].to_ms
+            inside = [h.samples for h, _, _ in steps if h.to_ms > begun - PREROLL_MS and h.to_ms <= end_ms]
+            yield begun, np.concatenate(inside)
+            begun = None
+
+
+# ---------------------------------------------------------------- the figures
+
+
+async def play(
+    policy: Policy, said: Sequence[tuple[Prompt, list[Step]]], asr: Asr, options: RecognitionOptions
+) -> list[Outcome]:
+    outcomes = []
+    for prompt, steps in said:
+        metered, outcome, cpu_s = Metered(asr), Outcome(prompt.text), time.process_time()
+        await policy(steps, metered, options, outcome)
+        outcome.decodes, outcome.cpu_s = len(metered.requests), time.process_time() - cpu_s
+        outcomes.append(outcome)
+    return outcomes
+
+
+def figures(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    total = sum((flicker(w.shown, w.final) for o in outcomes for w in o.utterances), Flicker())
+    shown = [o for o in outcomes if o.first_audio_s is not None]
+    whole = [o for o in outcomes if len(o.utterances) == 1 and o.utterances[0].shown]
+    said, finals = [spelled(o.said) for o in outcomes], [spelled(o.final) for o in outcomes]
+    last = [spelled(o.utterances[0].shown[-1]) for o in whole]
+    return {
+        "utterances": len(outcomes),
+        "with partials": len(shown),
+        "flicker %": 100 * total.share,
+        "first text s of audio, median": statistics.median(o.first_audio_s or 0 for o in shown),
+        "first text s of audio, p90": float(np.percentile([o.first_audio_s or 0 for o in shown], 90)),
+        "first text s with decode, median": statistics.median(o.first_wall_s or 0 for o in shown),
+        "final WER %": 100 * word_error_rate(said, finals),
+        "last partial WER %": 100 * word_error_rate([spelled(o.said) for o in whole], last),
+        "last partial against final %": 100 * word_error_rate([spelled(o.final) or "(nothing)" for o in whole], last),
+        "decodes an utterance": statistics.mean(o.decodes for o in outcomes),
+        "CPU ms an utterance": 1000 * statistics.mean(o.cpu_s for o in outcomes),
+    }
+
+
+class Instant:
+    """Hears five words a second at once, to show what all but the engine costs."""
+
+    def __init__(self) -> None:
+        self.name, self.capabilities = "instant", AsrCapabilities()
+
+    async def healthy(self) -> bool:
+        return True
+
+    def close(self) -> None: ...
+
+    async def decode(self, request: Request, /) -> Hypothesis:
+        count = len(request.audio) * 5 // SAMPLE_RATE - len(request.prefix.split())
+        return Hypothesis([" word"] * count, "English")
+
+
+async def overhead_us() -> float:
+    """Return CPU microseconds a decode costs outside the engine, in an utterance of ten seconds."""
+    window, rounds = np.zeros(512, np.float32), 20
+    options = RecognitionOptions(chunk_size_sec=0.1)
+    decodes = spent_s = 0.0
+    for _ in range(rounds):
+        utterance, asr = Utterance(0, "u"), Metered(Instant())
+
+        async def read(said: Utterance = utterance, on: Metered = asr) -> None:
+            async for _ in transcripts(said, on, options):
+                pass
+
+        reader, cpu_s = asyncio.create_task(read()), time.process_time()
+        for _ in range(_OVERHEAD_S * SAMPLE_RATE // len(window)):
+            utterance.add(window, speech_ms=32)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        utterance.close(0)
+        await reader
+        spent_s += time.process_time() - cpu_s
+        decodes += len(asr.requests)
+    return 1e6 * spent_s / decodes
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--asr", default="whisper", help="engine, as in bridge serve (default whisper)")
+    parser.add_argument("--asr-model-path", default="", help="its model (default: its own)")
+    parser.add_argument("--language", default="English", help='"" lets the engine find out')
+    parser.add_argument("--prompts", type=int, default=60, metavar="N", help="sentences to play (default 60)")
+    parser.add_argument("--longest", type=float, default=12.0, metavar="S", help="seconds of the longest (default 12)")
+    parser.add_argument("--json", type=Path, help="write the figures, and what was shown, to this file")
+    parser.add_argument("--verbose", action="store_true", help="print every partial")
+    wanted = parser.parse_args()
+    settings = Settings.model_validate({"asr": wanted.asr, "asr_model_path": wanted.asr_model_path})
+    asr, vad = await asyncio.to_thread(load_recogniser, settings), SileroVad.load()
+    said = [
+        (p, await windows(p, vad.open())) for p in prompts(wanted.prompts, shortest_s=1.5, longest_s=wanted.longest)
+    ]
+    options = RecognitionOptions(language=wanted.language or None)
+    played = {policy.__name__: await play(policy, said, asr, options) for policy in (original, ours)}
+    results = {name: figures(outcomes) for name, outcomes in played.items()}
+    title = f"{asr.name}, {sum(p.seconds for p, _ in said):.0f} s of speech"
+    print(f"{title:<36}" + "".join(f"{name:>10}" for name in results))
+    for row in results["ours"]:
+        print(f"{row:<36}" + "".join(f"{result[row]:10.2f}" for result in results.values()))
+    print(f"policy overhead, CPU us a decode: {(cost := await overhead_us()):.0f}")
+    if wanted.verbose:
+        for outcome in played["ours"]:
+            print(repr(outcome.said))
+            for written in outcome.utterances:
+                print("", *map(repr, written.shown), f"-> {written.final!r}", sep="\n    ")
+    if wanted.json:
+        utterances = {name: [asdict(o) for o in outcomes] for name, outcomes in played.items()}
+        wanted.json.write_text(
+            json.dumps({"engine": asr.name, "overhead_us": cost, **results, "utterances": utterances}, indent=1)
+        )
+    await asyncio.to_thread(asr.close)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
