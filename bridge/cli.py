@@ -1,4 +1,4 @@
-"""The `bridge` command: serve, config, call, listen."""
+"""The `bridge` command: serve, config, models, call, listen."""
 
 import argparse
 import asyncio
@@ -7,16 +7,19 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 import aiohttp
 
-from bridge import listen, settings, telephone
+from bridge import listen, models, settings, telephone
 from bridge.engines import Engines
 from bridge.phone import Fault
 from bridge.plugins import PluginError
 from bridge.run import serve
 from bridge.settings import Settings, SettingsError
 from bridge.speech.api import ModelMissing
+
+_MODELS: Final = "list the recognisers and models that are usable here, or fetch one"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return _serve(settings.load(flags))
             case "config":
                 print(settings.as_toml(settings.load(flags)), end="")
+                return 0
+            case "models":
+                print(models.fetch(flags.model, folder=flags.to) if flags.model else models.listing(settings.load()))
                 return 0
             case "call":
                 return asyncio.run(_call(flags))
@@ -54,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, about in (("serve", "answer calls"), ("config", "print the options in force, secrets masked")):
         settings.add_flags(commands.add_parser(name, help=about, description=about))
+    _add_models(commands.add_parser("models", help=_MODELS, description=_MODELS))
     about = "call a server as Twilio would, say recordings to its bot and report what a caller would notice"
     call = commands.add_parser("call", help=about, description=about)
     call.add_argument("recording", nargs="+", type=Path, help="WAV files, each said when the bot has finished")
@@ -76,6 +83,17 @@ def _parser() -> argparse.ArgumentParser:
     hear.add_argument("--fast", action="store_true", help="as fast as the server takes it, not in real time")
     hear.add_argument("--json", action="store_true", help="print the server's messages, one a line")
     return parser
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(model=None)
+    fetch = parser.add_subparsers(metavar="fetch").add_parser(
+        "fetch",
+        help="download a model",
+        description="Download a model from the hub. The token for gated ones is read from HF_TOKEN.",
+    )
+    fetch.add_argument("model", metavar="ID", help="owner/name, e.g. Qwen/Qwen3-ASR-1.7B")
+    fetch.add_argument("--to", type=Path, metavar="DIR", help="put it there and not in the hub's cache")
 
 
 def _serve(options: Settings) -> int:

