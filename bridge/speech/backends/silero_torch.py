@@ -14,26 +14,25 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Final, NamedTuple, Self
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
-from bridge.speech.api import EngineFailed, ModelMissing, Samples
+from bridge.speech.api import ModelMissing, Samples
+from bridge.speech.backends.silero_stream import (
+    CONTEXT,
+    MAX_BATCH,
+    WINDOW,
+    Array,
+    Job,
+    SileroStream,
+    fail,
+    hand_back,
+    joined,
+)
 
-WINDOW: Final = 512
-_CONTEXT: Final = 64
-_MAX_BATCH: Final = 64
-
-Array = npt.NDArray[np.float32]
 Network = Callable[[Array, Array], tuple[Array, Array]]
 """Scores windows, shape (B, 576), with states, shape (2, B, 128); returns P(speech) (B,) and the next states."""
-
-
-class _Waiting(NamedTuple):
-    stream: "SileroTorchStream"
-    window: Array
-    probability: asyncio.Future[float]
 
 
 class SileroTorch:
@@ -42,7 +41,7 @@ class SileroTorch:
     def __init__(self, network: Network) -> None:
         self._network = network
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="silero-torch")
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[Job] = []
         self._busy = False
 
     @classmethod
@@ -54,62 +53,37 @@ class SileroTorch:
         """
         network = _load_network()
         for batch in (1, 1, 1, 2, 2):  # torch compiles during the first runs of a shape
-            network(np.zeros((batch, _CONTEXT + WINDOW), np.float32), np.zeros((2, batch, 128), np.float32))
+            network(np.zeros((batch, CONTEXT + WINDOW), np.float32), np.zeros((2, batch, 128), np.float32))
         return cls(network)
 
-    def open(self) -> "SileroTorchStream":
+    def open(self) -> SileroStream:
         """Return the VAD of one call."""
-        return SileroTorchStream(self)
+        return SileroStream(self)
 
-    async def score(self, stream: "SileroTorchStream", samples: Samples) -> float:
+    def score(self, stream: SileroStream, samples: Samples, /) -> asyncio.Future[float]:
         """Score one window together with all that other calls hand in while the thread is busy."""
         loop = asyncio.get_running_loop()
-        window = np.concatenate((stream.context, samples))
-        self._waiting.append(waiting := _Waiting(stream, window, loop.create_future()))
+        self._waiting.append(job := Job(stream, samples, loop.create_future()))
         if not self._busy:
             self._begin(loop)
-        return await waiting.probability
+        return job.probability
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        batch, self._waiting = self._waiting[:_MAX_BATCH], self._waiting[_MAX_BATCH:]
-        windows = np.stack([job.window for job in batch])
-        states = np.concatenate([job.stream.state for job in batch], axis=1)
+        batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
         self._busy = True
-        result = loop.run_in_executor(self._thread, self._network, windows, states)
+        result = loop.run_in_executor(self._thread, self._network, *joined(batch))
         result.add_done_callback(partial(self._deliver, loop, batch))
 
     def _deliver(
-        self, loop: asyncio.AbstractEventLoop, batch: list[_Waiting], result: "asyncio.Future[tuple[Array, Array]]"
+        self, loop: asyncio.AbstractEventLoop, batch: list[Job], result: "asyncio.Future[tuple[Array, Array]]"
     ) -> None:
         self._busy = False
         if self._waiting:
             self._begin(loop)
         if error := result.exception():
-            for job in batch:
-                if not job.probability.done():
-                    job.probability.set_exception(EngineFailed(f"VAD failed: {error}"))
-            return
-        scores, states = result.result()
-        for i, job in enumerate(batch):
-            job.stream.context, job.stream.state = job.window[-_CONTEXT:], states[:, i : i + 1]
-            if not job.probability.done():  # its call ended meanwhile
-                job.probability.set_result(float(scores[i]))
-
-
-class SileroTorchStream:
-    """One call's VAD: the model's memory of it."""
-
-    window = WINDOW
-
-    def __init__(self, model: SileroTorch) -> None:
-        self._model = model
-        self.context = np.zeros(_CONTEXT, np.float32)
-        self.state = np.zeros((2, 1, 128), np.float32)
-
-    async def __call__(self, samples: Samples, /) -> float:
-        if samples.shape != (WINDOW,):  # it would spoil the batch of the other calls
-            raise EngineFailed(f"a window is {WINDOW} samples, got shape {samples.shape}")
-        return await self._model.score(self, samples)
+            fail(batch, error)
+        else:
+            hand_back(batch, *result.result())
 
 
 def _load_network() -> Network:
