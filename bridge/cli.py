@@ -12,8 +12,8 @@ from typing import Final
 import aiohttp
 
 from bridge import listen, models, settings, telephone
+from bridge.badline import Fault
 from bridge.engines import Engines
-from bridge.phone import Fault
 from bridge.plugins import PluginError
 from bridge.run import serve
 from bridge.settings import Settings, SettingsError

@@ -8,106 +8,17 @@ import asyncio
 import base64
 import json
 import socket
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final
 
 import aiohttp
 
-FRAME_MS: Final = 20
-FRAME_BYTES: Final = 160
+from bridge.badline import BadLine, Fault
+from bridge.farend import FRAME_BYTES, FRAME_MS, FarEnd, GapWatch, is_voiced
+from bridge.record import Moment, Record
+
 SILENCE: Final = b"\xff" * FRAME_BYTES
-_VOICED: Final = 0x68
-"""A mu-law byte whose low seven bits are below this is louder than about -42 dBFS."""
-
-
-STUTTER_MS: Final = 1500
-"""A shorter pause in the bot's audio is a gap, a longer one the end of what it said."""
-
-
-class FarEnd:
-    """The carrier's playout buffer. Pure: one tick is 20 ms of the caller's ear."""
-
-    def __init__(self) -> None:
-        self._queue: deque[bytes | str] = deque()  # audio and, between it, names of marks
-
-    def play(self, payload: bytes) -> None:
-        self._queue.append(payload)
-
-    def mark(self, name: str) -> None:
-        self._queue.append(name)
-
-    def clear(self) -> list[str]:
-        """Drop all audio; return the marks that come back for it."""
-        marks = [item for item in self._queue if isinstance(item, str)]
-        self._queue.clear()
-        return marks
-
-    def tick(self) -> tuple[bytes, list[str]]:
-        """Return the next frame heard, empty or short when the buffer runs dry, and the marks that were reached."""
-        frame, marks = b"", []
-        while self._queue:
-            item = self._queue[0]
-            if isinstance(item, str):
-                marks.append(item)
-                self._queue.popleft()
-            elif len(frame) < FRAME_BYTES:
-                take = FRAME_BYTES - len(frame)
-                frame += item[:take]
-                self._queue.popleft()
-                if item[take:]:
-                    self._queue.appendleft(item[take:])
-            else:
-                break
-        return frame, marks
-
-    @property
-    def buffered_ms(self) -> int:
-        return sum(len(item) for item in self._queue if isinstance(item, bytes)) // 8
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """One line of the timeline."""
-
-    at_ms: float
-    """Since the call began."""
-    what: str
-    """speech-begins, speech-ends, audio-received, audio-heard, silence, clear, mark, gap, closed."""
-    detail: str = ""
-
-
-@dataclass(slots=True)
-class Record:
-    """What happened in a call, and what both sides heard: mu-law, 8 kHz, from the same instant."""
-
-    timeline: list[Moment] = field(default_factory=list)
-    caller: bytearray = field(default_factory=bytearray)
-    bot: bytearray = field(default_factory=bytearray)
-    late_ms: list[float] = field(default_factory=list)
-    """How late each frame left: the telephone's own honesty."""
-    close_code: int | None = None
-
-    def first(self, what: str, *, after_ms: float = 0.0) -> float | None:
-        """Return when `what` first happened at or after `after_ms`, None when it did not."""
-        return next((m.at_ms for m in self.timeline if m.what == what and m.at_ms >= after_ms), None)
-
-    def count(self, what: str) -> int:
-        return sum(moment.what == what for moment in self.timeline)
-
-
-class Fault(StrEnum):
-    """What can be wrong with a caller's line."""
-
-    NONE = "none"
-    JITTER = "jitter"  # ten frames arrive together, every 200 ms
-    GAPS = "gaps"  # every twentieth frame is lost
-    MALFORMED = "malformed"  # twice a second a message is garbage
-    ABRUPT = "abrupt"  # the connection breaks in the middle of the first utterance
-    NO_STOP = "no-stop"  # the caller is gone, yet nobody says stop and the socket stays open
 
 
 class Phone:
@@ -118,18 +29,15 @@ class Phone:
         self.fault = fault
         self.closed = asyncio.Event()
         self._socket, self._sid = socket, stream_sid
-        self._far_end = FarEnd()
+        self._line = BadLine(fault)
+        self._far_end, self._gaps = FarEnd(), GapWatch()
         self._to_say = bytearray()
         self._said = asyncio.Event()
         self._babble = b""
         self._said_in_all = 0  # bytes in `_to_say` when `say` was called
-        self._held: list[str] = []  # frames that jitter keeps back
         self._sequence = 1
         self._began = asyncio.get_running_loop().time()
         self._speaking = False  # the bot, at the caller's ear
-        self._playing = False  # the newest frame heard was whole
-        self._dry_ms: float | None = None  # when the buffer ran dry
-        self._at_mark = False  # the newest frame was the last before a mark
         self._quiet_ms = 0.0  # since when the bot is not heard
         self._changed = asyncio.Event()
 
@@ -214,26 +122,14 @@ class Phone:
             await self._hear()
 
     async def _send_frame(self, frame: bytes, chunk: int) -> None:
+        if self.fault is Fault.ABRUPT and self._to_say and len(self._to_say) < self._said_in_all // 2:
+            self.abort()
+            return
         media = {"track": "inbound", "chunk": str(chunk), "timestamp": str((chunk - 1) * FRAME_MS)}
-        body = {"media": {**media, "payload": base64.b64encode(frame).decode()}}
-        match self.fault:
-            case Fault.JITTER:
-                self._sequence += 1
-                self._held.append(self._message("media", body))
-                if chunk % 10 == 0:
-                    for message in self._held:
-                        await self._socket.send_str(message)
-                    self._held.clear()
-                return
-            case Fault.GAPS if chunk % 20 == 0:
-                self._sequence += 1
-                return
-            case Fault.MALFORMED if chunk % 25 == 0:
-                await self._socket.send_str('{"event": "media", "media": {"payload": "%%%"}}')
-            case Fault.ABRUPT if self._to_say and len(self._to_say) < self._said_in_all // 2:
-                self.abort()
-                return
-        await self.send("media", body)
+        self._sequence += 1
+        message = self._message("media", {"media": {**media, "payload": base64.b64encode(frame).decode()}})
+        for arrived in self._line.carry(message, chunk=chunk):
+            await self._socket.send_str(arrived)
 
     def abort(self) -> None:
         """Break the connection without a word."""
@@ -254,7 +150,7 @@ class Phone:
                 case "clear":
                     self._note("clear", str(self._far_end.buffered_ms))
                     await self._echo(self._far_end.clear())
-                    self._playing, self._dry_ms = False, None
+                    self._gaps.cleared()
         self.record.close_code = self._socket.close_code
         self._note("closed", str(self._socket.close_code))
         self.closed.set()
@@ -262,36 +158,23 @@ class Phone:
 
     async def _hear(self) -> None:
         frame, marks = self._far_end.tick()
-        voiced = sum(byte & 0x7F < _VOICED for byte in frame) > FRAME_BYTES // 8
+        voiced = is_voiced(frame)
         if voiced and not self._speaking:
             self._note("audio-heard")
         elif self._speaking and not frame:
             self._note("silence")
-        self._watch_buffer(frame, at_mark=bool(marks))
+        gap_ms = self._gaps.hear(frame, at_mark=bool(marks), now_ms=self.now_ms)
+        if gap_ms is not None:
+            self._note("gap", f"{gap_ms:.0f} ms")
         if voiced:
             self._speaking = True
         elif not frame:
             self._speaking = False
-        if voiced or frame:
+        if frame:
             self._quiet_ms = self.now_ms
         self.record.bot += frame.ljust(FRAME_BYTES, b"\xff")
         await self._echo(marks)
         self._changed.set()
-
-    def _watch_buffer(self, frame: bytes, *, at_mark: bool) -> None:
-        """Note a stutter: audio that ran dry and went on within STUTTER_MS, with no clear between.
-
-        Audio that ends at a mark has ended where the server says it may: that is a pause between sentences.
-        """
-        if frame and self._dry_ms is not None:
-            dry_ms = self.now_ms - self._dry_ms
-            if dry_ms < STUTTER_MS:
-                self._note("gap", f"{dry_ms:.0f} ms")
-            self._dry_ms = None
-        if self._playing and len(frame) < FRAME_BYTES:
-            self._dry_ms = None if at_mark or self._at_mark else self.now_ms
-        self._at_mark = at_mark
-        self._playing = len(frame) == FRAME_BYTES
 
     async def _echo(self, marks: list[str]) -> None:
         for name in marks:

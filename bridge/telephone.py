@@ -12,7 +12,10 @@ from typing import Final
 
 import numpy as np
 
-from bridge.phone import FRAME_MS, Fault, Phone, Record, dial
+from bridge.badline import Fault
+from bridge.farend import FRAME_MS
+from bridge.phone import Phone, dial
+from bridge.record import Record
 from bridge.speech.resample import resample_whole
 from telephony.codec import decode, encode
 from telephony.events import Encoding

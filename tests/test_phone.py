@@ -12,68 +12,12 @@ import pytest
 from aiohttp import WSMsgType, web
 from aiohttp.test_utils import TestServer
 
-from bridge.phone import FRAME_BYTES, SILENCE, FarEnd, Fault, Moment, Record, dial
+from bridge.badline import Fault
+from bridge.farend import FRAME_BYTES
+from bridge.phone import SILENCE, dial
+from bridge.record import Moment, Record
 
 LOUD = b"\x10" * FRAME_BYTES
-OTHER = b"\x90" * FRAME_BYTES
-
-
-# ---------------------------------------------------------------- the far end's buffer
-
-
-def test_audio_is_heard_in_frames_of_20_ms_however_it_came() -> None:
-    far_end = FarEnd()
-    far_end.play(LOUD + OTHER[:80])
-    far_end.play(OTHER[80:])
-    assert far_end.buffered_ms == 40
-    assert [far_end.tick()[0] for _ in range(3)] == [LOUD, OTHER, b""]
-    assert far_end.buffered_ms == 0
-
-
-def test_a_mark_comes_back_when_the_audio_before_it_was_played() -> None:
-    far_end = FarEnd()
-    far_end.play(LOUD * 2)
-    far_end.mark("two")
-    far_end.play(LOUD)
-    far_end.mark("three")
-    assert [far_end.tick()[1] for _ in range(4)] == [[], ["two"], ["three"], []]
-
-
-def test_a_mark_without_audio_before_it_comes_back_at_once() -> None:
-    far_end = FarEnd()
-    far_end.mark("one")
-    far_end.mark("two")
-    assert far_end.tick() == (b"", ["one", "two"])
-
-
-def test_a_clear_drops_all_audio_and_gives_all_marks_back() -> None:
-    far_end = FarEnd()
-    far_end.play(LOUD * 50)
-    far_end.mark("one")
-    far_end.play(LOUD)
-    far_end.mark("two")
-    far_end.tick()
-    assert far_end.clear() == ["one", "two"]
-    assert far_end.buffered_ms == 0
-    assert far_end.tick() == (b"", [])
-
-
-def test_a_buffer_that_runs_dry_gives_a_short_frame() -> None:
-    far_end = FarEnd()
-    far_end.play(LOUD + LOUD[:60])
-    assert [len(far_end.tick()[0]) for _ in range(3)] == [160, 60, 0]
-
-
-def test_a_record_finds_what_happened() -> None:
-    record = Record([Moment(10, "clear"), Moment(20, "mark", "a"), Moment(30, "clear")])
-    assert record.first("clear") == 10
-    assert record.first("clear", after_ms=10) == 10
-    assert record.first("clear", after_ms=11) == 30
-    assert record.first("gap") is None
-    assert record.count("clear") == 2
-
-
-# ---------------------------------------------------------------- a call
 
 
 @dataclass

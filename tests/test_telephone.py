@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bridge.phone import Moment, Record
+from bridge.record import Moment, Record
 from bridge.telephone import (
     CallFigures,
     DishonestRun,

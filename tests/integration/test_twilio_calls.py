@@ -13,7 +13,8 @@ import pytest
 from integration.recordings import normal, prompt, prompts, word_error_rate
 from integration.server import Server, serve
 
-from bridge.phone import Phone, Record, dial
+from bridge.phone import Phone, dial
+from bridge.record import Record
 from bridge.speech.api import Request, Samples
 from bridge.speech.backends.whisper import WhisperAsr
 from bridge.speech.resample import resample_whole
