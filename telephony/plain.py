@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from telephony.errors import LocalProtocolError, RemoteProtocolError
+from telephony.errors import LocalProtocolError
 from telephony.events import (
     AudioFormat,
     CallStarted,
@@ -16,12 +16,12 @@ from telephony.events import (
     Encoding,
     Event,
     Finalize,
-    Malformed,
     Media,
     Problem,
     RecognitionOptions,
     Transcript,
 )
+from telephony.malformed import Malformations, Refused
 
 ENCODINGS: Final = {
     "float32": Encoding.FLOAT32,
@@ -50,10 +50,6 @@ MAX_MALFORMED: Final = 1000
 """Malformed messages a session survives."""
 
 
-class Refused(Exception):
-    """This message is malformed; the text goes to the client."""
-
-
 class PlainProtocol:
     """One session: CREATED -config, audio or finalize-> STARTED. The peer ends it by closing the socket."""
 
@@ -76,7 +72,7 @@ class PlainProtocol:
         self._started: CallStarted | None = None  # set by the first good config, audio or finalize
         self._max_bytes = max_bytes
         self._samples = 0  # received so far
-        self._malformed = 0
+        self._malformations = Malformations(at_most=MAX_MALFORMED)
 
     def open(self) -> Sequence[str | bytes]:
         return [to_json(type="session_created", session_id=self._session_id)]
@@ -90,10 +86,7 @@ class PlainProtocol:
         try:
             return self._audio(message) if isinstance(message, bytes) else self._control(_parsed(message))
         except Refused as why:
-            self._malformed += 1
-            if self._malformed > MAX_MALFORMED:
-                raise RemoteProtocolError(f"more than {MAX_MALFORMED} malformed messages") from None
-            return [Malformed(str(why))]
+            return self._malformations.tell(why)
 
     def send(self, command: Command, /) -> Sequence[str | bytes]:
         """Return the messages that carry out `command`; none for a partial that the client did not want.

@@ -17,7 +17,8 @@ from typing import Final
 
 from telephony.errors import LocalProtocolError
 from telephony.events import Capabilities, Clear, Command, Event, Hangup, Mark, Play, Played, Reply
-from telephony.plain import PlainProtocol, Refused, refusal, to_json
+from telephony.malformed import Refused
+from telephony.plain import PlainProtocol, refusal, to_json
 
 MAX_MARK_CHARS: Final = 128
 

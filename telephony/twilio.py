@@ -22,7 +22,6 @@ from telephony.events import (
     Encoding,
     Event,
     Hangup,
-    Malformed,
     Mark,
     Media,
     Play,
@@ -33,6 +32,7 @@ from telephony.events import (
     Transcript,
     Transfer,
 )
+from telephony.malformed import Malformations, Refused
 from telephony.timeline import Timeline
 
 MULAW_8K: Final = AudioFormat(Encoding.MULAW, 8000)
@@ -50,10 +50,6 @@ _scan: Final = json.JSONDecoder().raw_decode  # json.loads without its search fo
 _Json = Mapping[str, object]
 
 
-class _Refused(Exception):
-    """This message is malformed."""
-
-
 class TwilioProtocol:
     """One stream of `<Connect><Stream>`: CREATED -start-> STARTED -stop-> ENDED. It answers nothing by itself."""
 
@@ -64,7 +60,7 @@ class TwilioProtocol:
         """Counts what was lost on the way."""
         self._stream_sid = ""  # set by `start`
         self._ended = False  # set by `stop`: what comes after is ignored
-        self._malformed = 0
+        self._malformations = Malformations(at_most=MAX_MALFORMED)
 
     def open(self) -> Sequence[str | bytes]:
         """Return nothing: Twilio speaks first."""
@@ -80,11 +76,8 @@ class TwilioProtocol:
             return ()
         try:
             return self._understand(_parsed(message))
-        except _Refused as why:
-            self._malformed += 1
-            if self._malformed > MAX_MALFORMED:
-                raise RemoteProtocolError(f"more than {MAX_MALFORMED} malformed messages") from None
-            return [Malformed(str(why))]
+        except Refused as why:
+            return self._malformations.tell(why)
 
     def send(self, command: Command, /) -> Sequence[str | bytes]:
         """Return the messages that carry out `command`. To hang up is to close the socket, and so brings none.
@@ -121,11 +114,11 @@ class TwilioProtocol:
             case str():
                 return ()
             case event:
-                raise _Refused(f"field event: got {shown(event)}; allowed: a string")
+                raise Refused(f"field event: got {shown(event)}; allowed: a string")
 
     def _start(self, message: _Json) -> CallStarted:
         if self._stream_sid:
-            raise _Refused("field event: got a second 'start'; allowed: one a stream")
+            raise Refused("field event: got a second 'start'; allowed: one a stream")
         start = message.get("start")
         if not isinstance(start, dict):
             raise RemoteProtocolError("unusable start: field start is no object")
@@ -147,30 +140,30 @@ class TwilioProtocol:
         if track != "inbound":
             if track == "outbound":  # our own audio, in streams that carry both
                 return ()
-            raise _Refused(f"field media.track: got {shown(track)}; allowed: 'inbound', 'outbound'")
+            raise Refused(f"field media.track: got {shown(track)}; allowed: 'inbound', 'outbound'")
         payload = _text(media, "media", "payload")
         if len(payload) > MAX_PAYLOAD_BYTES * 4 // 3:
-            raise _Refused(f"field media.payload: got {len(payload)} characters; allowed: {MAX_PAYLOAD_BYTES} bytes")
+            raise Refused(f"field media.payload: got {len(payload)} characters; allowed: {MAX_PAYLOAD_BYTES} bytes")
         try:
             audio = a2b_base64(payload, strict_mode=True)
         except ValueError as error:
-            raise _Refused(f"field media.payload: got {shown(payload)}; allowed: base64 ({error})") from None
+            raise Refused(f"field media.payload: got {shown(payload)}; allowed: base64 ({error})") from None
         number, timestamp_ms = _number(media, "chunk"), _number(media, "timestamp")
         return self.timeline.place(audio, number=number, timestamp_ms=timestamp_ms)
 
     def _fields(self, message: _Json, name: str) -> _Json:
         """Return what a message of the running stream is about."""
         if not self._stream_sid:
-            raise _Refused(f"field event: got {name!r} before 'start'")
+            raise Refused(f"field event: got {name!r} before 'start'")
         self._check_stream(message)
         fields = message.get(name)
         if not isinstance(fields, dict):
-            raise _Refused(f"field {name}: got {shown(fields)}; allowed: an object")
+            raise Refused(f"field {name}: got {shown(fields)}; allowed: an object")
         return fields
 
     def _check_stream(self, message: _Json) -> None:
         if (stream_sid := message.get("streamSid", self._stream_sid)) != self._stream_sid:
-            raise _Refused(f"field streamSid: got {shown(stream_sid)}; allowed: {self._stream_sid!r}")
+            raise Refused(f"field streamSid: got {shown(stream_sid)}; allowed: {self._stream_sid!r}")
 
     def _message(self, event: str, **fields: str) -> str:
         if not self._stream_sid:
@@ -183,9 +176,9 @@ class TwilioProtocol:
 
 def _parsed(message: str | bytes) -> _Json:
     if isinstance(message, bytes):
-        raise _Refused(f"message: got {len(message)} binary bytes; allowed: JSON text")
+        raise Refused(f"message: got {len(message)} binary bytes; allowed: JSON text")
     if len(message) > MAX_MESSAGE_CHARS:
-        raise _Refused(f"message: got {len(message)} characters; allowed: at most {MAX_MESSAGE_CHARS}")
+        raise Refused(f"message: got {len(message)} characters; allowed: at most {MAX_MESSAGE_CHARS}")
     try:
         parsed, end = _scan(text := message.strip())
         if end != len(text):
@@ -193,16 +186,16 @@ def _parsed(message: str | bytes) -> _Json:
         if "\\u" in message:  # half a surrogate pair is legal JSON but no text: logs and bots would choke on it
             json.dumps(parsed, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise _Refused(f"message: got {shown(message)}; allowed: JSON ({error})") from None
+        raise Refused(f"message: got {shown(message)}; allowed: JSON ({error})") from None
     if not isinstance(parsed, dict):
-        raise _Refused(f"message: got {shown(parsed)}; allowed: a JSON object")
+        raise Refused(f"message: got {shown(parsed)}; allowed: a JSON object")
     return parsed
 
 
 def _text(fields: _Json, where: str, name: str) -> str:
     value = fields.get(name)
     if not isinstance(value, str):
-        raise _Refused(f"field {where}.{name}: got {shown(value)}; allowed: a string")
+        raise Refused(f"field {where}.{name}: got {shown(value)}; allowed: a string")
     return value
 
 
@@ -215,13 +208,13 @@ def _number(fields: _Json, name: str) -> int | None:
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**15:
         return value
-    raise _Refused(f"field media.{name}: got {shown(value)}; allowed: a whole number below 10^15")
+    raise Refused(f"field media.{name}: got {shown(value)}; allowed: a whole number below 10^15")
 
 
 def _dtmf(dtmf: _Json) -> Dtmf:
     digit = _text(dtmf, "dtmf", "digit").upper()
     if digit not in _KEYS:
-        raise _Refused(f"field dtmf.digit: got {shown(digit)}; allowed: one of 0-9 * # A-D")
+        raise Refused(f"field dtmf.digit: got {shown(digit)}; allowed: one of 0-9 * # A-D")
     return Dtmf(digit)
 
 
@@ -229,7 +222,7 @@ def _parameters(custom: object) -> dict[str, str]:
     if custom is None:
         return {}
     if not isinstance(custom, dict):
-        raise _Refused(f"field start.customParameters: got {shown(custom)}; allowed: an object")
+        raise Refused(f"field start.customParameters: got {shown(custom)}; allowed: an object")
     return {name: _text(custom, "start.customParameters", name) for name in custom}
 
 
