@@ -354,6 +354,27 @@ async def test_nobody_waits_longer_than_the_request_allows(bench: Bench) -> None
     assert sum(engine.cancelled for engine in engines) >= 1
 
 
+async def test_a_partial_too_is_given_up_in_time_for_another_engine(bench: Bench) -> None:
+    pool = bench.pool(silent := FakeEngine("a", hung()), FakeEngine("b"))
+    for _ in range(2):
+        assert (await pool.decode(Request(SECOND, timeout_s=2 * SOON_S))).engine == "b"
+    assert silent.cancelled == 1
+
+
+async def test_partials_that_time_out_may_close_one_of_two_engines_but_never_the_last(bench: Bench) -> None:
+    class Slow(FakeEngine):
+        async def decode(self, request: Request, /) -> Hypothesis:
+            bench.clock.advance(1.0)
+            raise DeadlineExceeded("late")
+
+    pool = bench.pool(Slow("a"), Slow("b"))
+    for _ in range(20):
+        with pytest.raises(DeadlineExceeded):
+            await pool.decode(Request(SECOND, timeout_s=2.5))
+    assert bench.pause.delays == [0.25]
+    assert await pool.healthy()
+
+
 async def test_a_caller_in_haste_gives_no_engine_a_bad_name(bench: Bench) -> None:
     pool = bench.pool(FakeEngine("a", hung(5)))
     for _ in range(5):

@@ -265,7 +265,7 @@ async def test_the_shortest_and_the_longest_audio_are_taken(asr: WhisperAsr, cou
 
 @pytest.mark.parametrize("language", [None, "English"])
 async def test_the_english_model_hears_english(asr: WhisperAsr, language: str | None) -> None:
-    assert asr.capabilities.languages == {"English"}
+    assert asr.capabilities.languages == frozenset({"English"})
     assert (await asr.decode(Request(prompt("digits/7").wide, language=language))).language == "English"
 
 

@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 _RETRIES: Final = {True: 2, False: 1}
 """By whether it is a final: a partial that is lost is made up for by the next."""
 
+_SLOW_S: Final = 1.0
+"""Without an answer for so long, an engine that has others beside it is suspected of hanging."""
+
 
 class Pool:
     """A `Recogniser` made of engines: the least loaded healthy one takes the next decode."""
@@ -42,7 +45,8 @@ class Pool:
         clock_s: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`timeout_s`: what takes longer is asked of another engine; where there is none, it may take what it needs.
+        """`timeout_s`: what takes longer, or half of what its caller allows, is asked of another engine; where there is
+        none, it may take all of that.
 
         `pause` waits so many seconds between two looks at the health of an engine that is down.
         """
@@ -123,7 +127,8 @@ class Pool:
     # ------------------------------------------------------------ one try
 
     async def _attempt(self, member: Member, request: Request, failed: Failed, *, left_s: float) -> Hypothesis:
-        limit_s = min(left_s, self._timeout_s) if self._roster.elsewhere(member, request, failed) else left_s
+        elsewhere = self._roster.elsewhere(member, request, failed)
+        limit_s = min(left_s / 2, self._timeout_s) if elsewhere else left_s  # the other needs time too
         outcome: Hypothesis | BaseException = asyncio.CancelledError()
         began_s = self._clock_s()
         member.in_hand += 1
