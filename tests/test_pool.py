@@ -371,6 +371,7 @@ async def test_partials_that_time_out_may_close_one_of_two_engines_but_never_the
     for _ in range(20):
         with pytest.raises(DeadlineExceeded):
             await pool.decode(Request(SECOND, timeout_s=2.5))
+    await bench.pause.until(1)
     assert bench.pause.delays == [0.25]
     assert await pool.healthy()
 
