@@ -56,6 +56,11 @@ class Lines:
                 self.empty.set()
 
 
+def asks_for_socket(request: web.Request) -> bool:
+    """True for an upgrade; a page that was refused one repeats its request without it, to learn why."""
+    return request.headers.get(hdrs.UPGRADE, "").lower() == "websocket"
+
+
 def check_client(request: web.Request, settings: Settings) -> None:
     """Admit a client of the plain protocol.
 
@@ -87,7 +92,7 @@ async def check_twilio(request: web.Request, settings: Settings) -> None:
         return
     form = await request.post()  # empty for the upgrade of a socket
     params: Mapping[str, list[str]] = {key: [str(value) for value in form.getall(key)] for key in form}
-    url = public_url(request, settings, socket="upgrade" in request.headers.get(hdrs.CONNECTION, "").lower())
+    url = public_url(request, settings, socket=asks_for_socket(request))
     signature = request.headers.get("X-Twilio-Signature", "")
     token = settings.twilio_auth_token.get_secret_value()
     if not twilio_signature_ok(token=token, signature=signature, url=f"{url}{request.path_qs}", params=params):

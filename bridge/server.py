@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import WSCloseCode, web
 
 from bridge import logs
-from bridge.admission import BEARER_PROTOCOL, Lines, check_client, check_twilio, public_url
+from bridge.admission import BEARER_PROTOCOL, Lines, asks_for_socket, check_client, check_twilio, public_url
 from bridge.assembly import make_call
 from bridge.engines import Engines
 from bridge.leg import WebSocketLeg
@@ -84,7 +84,7 @@ async def _drain(app: web.Application) -> None:
 
 
 async def _front(request: web.Request) -> web.StreamResponse:
-    if request.headers.get("Upgrade", "").lower() == "websocket":
+    if asks_for_socket(request):
         return await _plain(request)
     return await request.app[PAGES].front(request)
 
@@ -147,7 +147,7 @@ async def _metrics(request: web.Request) -> web.Response:
 
 async def _carry(request: web.Request, protocol: PlainProtocol | TwilioProtocol, *, wire: str) -> web.StreamResponse:
     app, settings = request.app, request.app[SETTINGS]
-    if not app[LINES].free:
+    if not app[LINES].free and asks_for_socket(request):
         app[METRICS].refused.labels("busy").inc()
     with app[LINES].take():
         subprotocols = [p.strip() for p in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
