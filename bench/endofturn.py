@@ -50,7 +50,7 @@ class Policy:
         if endpointing.wait_ms <= self.judged_ms:
             return on_grid(endpointing.wait_ms)
         endpointing.read(read(silence.text, "English") if "text" in self.name else read("", ""))
-        endpointing.judged(self.signal(silence))
+        endpointing.judged(self.signal(silence), speech_end_ms=0)
         return on_grid(max(self.judged_ms, endpointing.wait_ms))
 
 
@@ -100,10 +100,10 @@ def percent(flags: Sequence[bool]) -> float:
 def policies(rows: Sequence[Silence]) -> list[Policy]:
     decode_ms, voice_ms = (round(float(np.median([getattr(s, f) for s in rows]))) for f in ("decode_ms", "voice_ms"))
     plain = EndpointRules()
-    line = {name: (plain, STOP_MS + max(decode_ms, voice_ms)) for name in SIGNALS}
+    line = dict.fromkeys(SIGNALS, (plain, STOP_MS + decode_ms + voice_ms))
     line["text"] = plain, STOP_MS + decode_ms
     line["smart-turn"] = plain, STOP_MS + voice_ms
-    line["text and smart-turn, mean"] = replace(plain, unsure=0.3), STOP_MS + max(decode_ms, voice_ms)
+    line["text and smart-turn, mean"] = replace(plain, unsure=0.3), STOP_MS + decode_ms + voice_ms
     flat = [Policy(f"flat {ms / 1000} s", EndpointRules(wait_ms=ms)) for ms in (350, 500, 800)]
     return [*flat, *(Policy(name, *line[name][:1], SIGNALS[name], line[name][1]) for name in SIGNALS)]
 
@@ -135,7 +135,7 @@ def numbers_row(numbers: Sequence[Sequence[Silence]], name: str, expected: Expec
         endpointing.expect(expected)
         endpointing.paused(0)
         endpointing.read(read(silence.text, "English"))
-        endpointing.judged(silence.written)
+        endpointing.judged(silence.written, speech_end_ms=0)
         return on_grid(endpointing.wait_ms)
 
     cut = [any(closes_ms(s) + REPLY_MS < s.lasts_ms for s in number[:-1]) for number in numbers]
@@ -187,7 +187,7 @@ def one_turn(endpointing: Endpointing, silence: Silence, pause_ms: int, at_ms: i
     """Return whether a pause of so long cut the caller short, and let the waits learn from it."""
     endpointing.paused(at_ms)
     endpointing.read(read(silence.text, "English"))
-    endpointing.judged(silence.written)
+    endpointing.judged(silence.written, speech_end_ms=at_ms)
     closes_ms = on_grid(endpointing.wait_ms)
     if closes_ms > pause_ms:
         endpointing.resumed(at_ms + pause_ms)
@@ -201,7 +201,7 @@ def one_turn(endpointing: Endpointing, silence: Silence, pause_ms: int, at_ms: i
 def last_wait(endpointing: Endpointing, silence: Silence, at_ms: int) -> int:
     endpointing.paused(at_ms)
     endpointing.read(read(silence.text, "English"))
-    endpointing.judged(silence.written)
+    endpointing.judged(silence.written, speech_end_ms=at_ms)
     waited_ms = on_grid(endpointing.wait_ms)
     endpointing.closed(at_ms)
     endpointing.began(at_ms + 5000, bot_heard=True)

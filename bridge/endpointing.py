@@ -100,7 +100,9 @@ class Endpointing:
         self._expected = Expected()
         self._reading = Reading(Kind.NOTHING)  # of the turn so far; it outlives pauses
         self._probability: float | None = None  # of this pause; None until it is judged
-        self._speech_end_ms = 0
+        self.paused_since_ms: int | None = None
+        """Where the last speech ended, in a pause of the turn; None while the caller speaks or nobody does."""
+        self._speech_end_ms = 0  # the last one, paused or closed
         self._closed = False  # no utterance began since the turn was closed
 
     def expect(self, expected: Expected) -> None:
@@ -109,24 +111,27 @@ class Endpointing:
 
     def paused(self, speech_end_ms: int) -> None:
         """The caller fell silent at `speech_end_ms`: nothing is known of it yet."""
-        self._speech_end_ms, self._probability = speech_end_ms, None
+        self._speech_end_ms = self.paused_since_ms = speech_end_ms
+        self._probability = None
 
     def read(self, reading: Reading) -> None:
         """Heed what the turn's text is by now: that of a partial, or of the final."""
         self._reading = reading
 
-    def judged(self, probability: float) -> None:
-        """Heed P(end of turn) of the pause under way, 0..1; `read` comes first."""
-        self._probability = probability
+    def judged(self, probability: float, *, speech_end_ms: int) -> None:
+        """Heed P(end of turn), 0..1, of the pause after `speech_end_ms`, unless that is over; `read` comes first."""
+        if self.paused_since_ms == speech_end_ms:
+            self._probability = probability
 
     def resumed(self, at_ms: int) -> None:
         """The caller speaks on in the same utterance."""
         self._patience.paused(at_ms - self._speech_end_ms)
-        self._probability = None
+        self.paused_since_ms = self._probability = None
 
     def closed(self, speech_end_ms: int) -> None:
         """The turn was closed; its last speech ended at `speech_end_ms`."""
-        self._speech_end_ms, self._probability, self._closed = speech_end_ms, None, True
+        self._speech_end_ms, self._closed = speech_end_ms, True
+        self.paused_since_ms = self._probability = None
 
     def began(self, onset_ms: int, *, bot_heard: bool) -> None:
         """The caller speaks again. `bot_heard`: something of the bot's was heard since the turn was closed.

@@ -36,6 +36,11 @@ def endpointing(*finals_ms: int, rules: EndpointRules = RULES) -> Endpointing:
     return Endpointing(rules, time_to_final=recent)
 
 
+def judge(one: Endpointing, probability: float) -> None:
+    """Judge the pause under way, if there is one."""
+    one.judged(probability, speech_end_ms=one.paused_since_ms if one.paused_since_ms is not None else -1)
+
+
 def wait_ms(kind: Kind, probability: float | None, expected: Expected | None = None, *, digits: int = 0) -> int:
     one = endpointing()
     if expected:
@@ -43,7 +48,7 @@ def wait_ms(kind: Kind, probability: float | None, expected: Expected | None = N
     one.paused(1000)
     one.read(Reading(kind, digits))
     if probability is not None:
-        one.judged(probability)
+        judge(one, probability)
     return one.wait_ms
 
 
@@ -59,7 +64,7 @@ def test_equal_limits_make_it_a_step() -> None:
     one.paused(0)
     waits = []
     for probability in (0.49, 0.5):
-        one.judged(probability)
+        judge(one, probability)
         waits.append(one.wait_ms)
     assert waits == [1000, 300]
 
@@ -84,12 +89,16 @@ def test_the_measured_time_to_final_counts_at_once() -> None:
 def test_a_judgement_is_of_one_pause_only() -> None:
     one = endpointing()
     one.paused(1000)
-    one.judged(1.0)
+    judge(one, 1.0)
     one.resumed(1150)
     assert one.wait_ms == 500
-    one.judged(1.0)
-    one.paused(2000)
+    judge(one, 1.0)
     assert one.wait_ms == 500
+    one.paused(2000)
+    one.judged(1.0, speech_end_ms=1000)
+    assert one.wait_ms == 500
+    one.judged(1.0, speech_end_ms=2000)
+    assert one.wait_ms == 300
 
 
 @pytest.mark.parametrize(
@@ -151,7 +160,7 @@ def test_expected_dictation_is_dictation_from_the_first_word(expected: Expect, r
     one.expect(Expected(expected))
     one.paused(1000)
     one.read(reading)
-    one.judged(1.0)
+    judge(one, 1.0)
     assert one.wait_ms == 1600
 
 
@@ -168,7 +177,7 @@ def test_who_does_not_dictate_is_not_waited_for(expected: Expect, reading: Readi
     one.expect(Expected(expected))
     one.paused(1000)
     one.read(reading)
-    one.judged(1.0)
+    judge(one, 1.0)
     assert one.wait_ms == expected_ms
 
 
@@ -200,19 +209,19 @@ def test_pauses_inside_turns_raise_the_waits() -> None:
         one.paused(start_ms)
         one.resumed(start_ms + 800)
     one.paused(200_000)
-    one.judged(1.0)
+    judge(one, 1.0)
     assert 780 <= one.wait_ms <= 900
 
 
 def test_a_turn_that_goes_on_after_it_was_closed_raises_the_next_wait_at_once() -> None:
     one = endpointing()
     one.paused(1000)
-    one.judged(1.0)
+    judge(one, 1.0)
     assert one.wait_ms == 300
     one.closed(1000)
     one.began(1000 + 600, bot_heard=False)
     one.paused(4000)
-    one.judged(1.0)
+    judge(one, 1.0)
     assert one.wait_ms == 600  # mean 300, deviation 300
     one.read(Reading(Kind.ANSWER))
     one.expect(Expected(asked=True))
@@ -226,7 +235,7 @@ def test_the_pause_of_a_turn_that_goes_on_counts_from_its_last_speech() -> None:
     one.closed(29_000)
     one.began(29_100, bot_heard=False)
     one.paused(31_000)
-    one.judged(1.0)
+    judge(one, 1.0)
     assert one.wait_ms == 300
 
 
@@ -235,7 +244,7 @@ def test_who_speaks_on_over_the_first_words_of_the_bot_was_cut_short() -> None:
     one.closed(1000)
     one.began(1700, bot_heard=True)
     one.paused(4000)
-    one.judged(1.0)
+    judge(one, 1.0)
     assert one.wait_ms == 700
 
 
@@ -244,7 +253,7 @@ def test_who_answers_the_bot_was_not() -> None:
     one.closed(1000)
     one.began(2900, bot_heard=True)
     one.paused(4000)
-    one.judged(1.0)
+    judge(one, 1.0)
     assert one.wait_ms == 300
 
 
@@ -253,7 +262,7 @@ def test_who_adds_something_to_a_slow_bot_was_not() -> None:
     one.closed(1000)
     one.began(6000, bot_heard=False)
     one.paused(8000)
-    one.judged(1.0)
+    judge(one, 1.0)
     assert one.wait_ms == 300
 
 
@@ -261,7 +270,7 @@ def test_the_first_words_of_a_call_are_no_mistake() -> None:
     one = endpointing()
     one.began(700, bot_heard=False)
     one.paused(4000)
-    one.judged(1.0)
+    judge(one, 1.0)
     assert one.wait_ms == 300
 
 
@@ -275,7 +284,7 @@ def test_answered_turns_forget_their_words_and_let_the_waits_drift_back() -> Non
         one.began(at_ms + 3000, bot_heard=True)
     one.paused(400_000)
     assert one.wait_ms == 500
-    one.judged(1.0)
+    judge(one, 1.0)
     assert one.wait_ms == 300
 
 
@@ -303,7 +312,7 @@ def test_no_wait_is_ever_longer_than_the_ceiling(happened: list[str], at_ms: int
             case "began":
                 one.began(at_ms + 300 * count, bot_heard=count % 2 == 0)
             case "judged":
-                one.judged(count % 5 / 4)
+                judge(one, count % 5 / 4)
             case "read":
                 one.read(Reading(kind, count))
             case _:
@@ -316,7 +325,7 @@ def test_the_ceiling_is_above_everything() -> None:
     one.paused(0)
     assert one.wait_ms == 150
     one.read(Reading(Kind.ANSWER))
-    one.judged(0.0)
+    judge(one, 0.0)
     one.expect(Expected(Expect.YES_NO))
     assert one.wait_ms == 150
 

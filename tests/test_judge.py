@@ -1,0 +1,143 @@
+"""What was heard at a pause becomes a wait."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from bridge.endpointing import Endpointing, EndpointRules
+from bridge.judge import Judge
+from bridge.recent import Recent
+from bridge.speech.api import EngineFailed, Samples
+
+AUDIO = np.zeros(16_000, np.float32)
+RULES = EndpointRules(wait_ms=500, sure_ms=300, unsure_ms=1500, dictation_ms=1600)
+
+
+@dataclass
+class FakeEnding:
+    """Says what the test wants, when the test wants it."""
+
+    answer: float = 1.0
+    fault: EngineFailed | None = None
+    hold: asyncio.Event | None = None
+    asked: list[str] = field(default_factory=list)
+    called: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def probability(self, audio: Samples, text: str, language: str, /) -> float:
+        self.asked.append(text)
+        self.called.set()
+        if self.hold:
+            await self.hold.wait()
+        if self.fault:
+            raise self.fault
+        return self.answer
+
+    def close(self) -> None:
+        """It holds nothing."""
+
+
+class Scene:
+    """One caller, judged by `ending`."""
+
+    def __init__(self, ending: FakeEnding, *, limit_s: float = 5.0) -> None:
+        self.now_ms = 0
+        self.finals = Recent(100)
+        self.endpointing = Endpointing(RULES, time_to_final=self.finals)
+        self.judge = Judge(
+            self.endpointing, ending, time_to_final=self.finals, limit_s=limit_s, clock_ms=lambda: self.now_ms
+        )
+
+
+@pytest.mark.parametrize(("answer", "expected_ms"), [(1.0, 300), (0.0, 1500)])
+async def test_the_model_decides_how_long_a_pause_may_last(answer: float, expected_ms: int) -> None:
+    scene = Scene(FakeEnding(answer))
+    scene.endpointing.paused(1000)
+    await scene.judge.weigh(AUDIO, "That is all.", "English")
+    assert scene.endpointing.wait_ms == expected_ms
+
+
+async def test_a_model_that_fails_leaves_the_plain_wait_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    scene = Scene(FakeEnding(fault=EngineFailed("out of order")))
+    scene.endpointing.paused(1000)
+    await scene.judge.weigh(AUDIO, "That is all.", "English")
+    assert scene.endpointing.wait_ms == 500
+    assert "out of order" in caplog.text
+
+
+async def test_a_model_that_hangs_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    scene = Scene(FakeEnding(hold=asyncio.Event()), limit_s=0.01)
+    scene.endpointing.paused(1000)
+    await scene.judge.weigh(AUDIO, "That is all.", "English")
+    assert scene.endpointing.wait_ms == 500
+    assert "no answer in 0.01 s" in caplog.text
+
+
+async def test_a_judgement_that_comes_after_the_caller_spoke_on_is_not_heeded() -> None:
+    ending = FakeEnding(hold=asyncio.Event())
+    scene = Scene(ending)
+    scene.endpointing.paused(1000)
+    late = asyncio.create_task(scene.judge.weigh(AUDIO, "That is all.", "English"))
+    await ending.called.wait()
+    scene.endpointing.resumed(1200)
+    scene.endpointing.paused(2000)
+    assert ending.hold
+    ending.hold.set()
+    await late
+    assert scene.endpointing.wait_ms == 500
+
+
+async def test_between_pauses_nobody_is_asked() -> None:
+    ending = FakeEnding()
+    scene = Scene(ending)
+    await scene.judge.weigh(AUDIO, "That is all.", "English")
+    assert ending.asked == []
+
+
+async def test_a_partial_shows_dictation_before_the_pause_is_judged() -> None:
+    scene = Scene(FakeEnding())
+    scene.judge.hear("my number is 555 01", "English")
+    scene.endpointing.paused(1000)
+    assert scene.endpointing.wait_ms == 1600
+
+
+async def test_a_turn_that_goes_on_is_read_as_one() -> None:
+    """ "five five" and "five": neither alone is a number."""
+    ending = FakeEnding()
+    scene = Scene(ending)
+    scene.judge.carried("five five")
+    scene.endpointing.paused(1000)
+    await scene.judge.weigh(AUDIO, "five", "English")
+    assert scene.endpointing.wait_ms == 1600
+    assert ending.asked == ["five five five"]
+
+
+async def test_what_finals_take_is_measured_and_bounds_the_wait() -> None:
+    scene = Scene(FakeEnding(fault=EngineFailed("out of order")))
+    scene.endpointing.paused(1000)
+    scene.judge.asked()
+    scene.now_ms = 650
+    await scene.judge.weigh(AUDIO, "", "")
+    assert scene.finals.quantile(0.99) == 650
+    scene.endpointing.paused(2000)
+    assert scene.endpointing.wait_ms == RULES.stop_ms + 650
+
+
+async def test_a_final_that_nobody_wanted_is_no_measurement() -> None:
+    scene = Scene(FakeEnding())
+    scene.judge.asked()
+    scene.judge.withdrawn()
+    scene.now_ms = 9000
+    await scene.judge.weigh(AUDIO, "", "")
+    assert len(scene.finals) == 0
+
+
+async def test_the_words_of_the_caller_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    scene = Scene(FakeEnding())
+    scene.endpointing.paused(1000)
+    with caplog.at_level(logging.DEBUG):
+        await scene.judge.weigh(AUDIO, "my secret is 4711", "English")
+    assert "4711" not in caplog.text
+    assert "0.00" in caplog.text or "1.00" in caplog.text
