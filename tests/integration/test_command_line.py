@@ -1,9 +1,13 @@
 """`bridge call`, `bridge listen` and the example client against the real server."""
 
 import asyncio
+import itertools
 import json
+import os
+import signal
 import sys
 import wave
+from ctypes.util import find_library
 from pathlib import Path
 
 import pytest
@@ -64,6 +68,47 @@ async def test_the_example_client_prints_the_transcript(server: Server, tmp_path
     )
     assert code == 0, errors
     assert "final   This conference is locked" in out
+
+
+ALSA = """
+pcm.recording {{ type file; slave.pcm "null"; file "/dev/null"; infile "{fifo}"; format "raw" }}
+pcm.!default {{ type plug; slave {{ pcm "recording"; format S16_LE; rate 16000; channels 1 }} }}
+"""
+
+
+async def speak(fifo: int, audio: bytes) -> None:
+    """Be a microphone: 100 ms of `audio` at a time, then silence for ever."""
+    step = 3200
+    for at in itertools.count(0, step):
+        os.write(fifo, audio[at : at + step].ljust(step, b"\0"))
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.skipif(not find_library("portaudio"), reason="PortAudio is absent: apt install libportaudio2")
+async def test_the_example_client_hears_the_microphone(server: Server, tmp_path: Path) -> None:
+    pytest.importorskip("sounddevice", reason="pip install sounddevice")
+    os.mkfifo(tmp_path / "microphone")
+    fifo = os.open(tmp_path / "microphone", os.O_RDWR)
+    (tmp_path / "asound.conf").write_text(ALSA.format(fifo=tmp_path / "microphone"))
+    host, port = server.address.split(":")
+    client = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-u", str(ROOT / "examples" / "websocket_client.py"), "--host", host, "--port", port),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "ALSA_CONFIG_PATH": f"/usr/share/alsa/alsa.conf:{tmp_path / 'asound.conf'}"},
+    )
+    assert client.stdout
+    lines = [(await client.stdout.readline()).decode()]
+    saying = asyncio.create_task(speak(fifo, (prompt("conf-locked").wide * 32767).astype("<i2").tobytes()))
+    async with asyncio.timeout(30):
+        while not lines[-1].startswith("final"):
+            lines.append((await client.stdout.readline()).decode())
+            assert lines[-1], f"the client ended: {lines}"
+        client.send_signal(signal.SIGINT)
+        assert await client.wait() == 0
+    saying.cancel()
+    os.close(fifo)
+    assert lines[0] == "speak; Ctrl-C ends\n"
+    assert normal(lines[-1].removeprefix("final")) == normal(prompt("conf-locked").text)
 
 
 async def test_call_reports_and_saves_the_call(server: Server, tmp_path: Path) -> None:
