@@ -2,14 +2,18 @@
 # make format                     lay the code out      make lock     renew the locks (UPGRADE=--upgrade: newest versions)
 # make bench                      what a caller notices, what a call costs (half an hour; ARGS=--quick: ten minutes)
 # make bench-compare BEFORE=a.json AFTER=b.json
+# make test-vllm                  the tests of vLLM, in an environment of their own; `make test` does it too
+# make tiny-qwen3-asr             train the checkpoint of these tests (ARGS="--minutes 45 --out build/tiny-qwen3-asr")
 # make clean                      remove what make made
 
 PYTHON ?= python3
 VENV ?= .venv
+VLLM_PYTHON ?= python3.11
+VLLM_VENV ?= .venv-vllm
 ARGS ?=
 UPGRADE ?=
 
-.PHONY: serve test bench bench-compare format lock clean
+.PHONY: serve test test-vllm tiny-qwen3-asr bench bench-compare format lock clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
@@ -23,8 +27,19 @@ test: $(VENV)/.test
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-logo
-	$(VENV)/bin/pytest -m "not integration"
-	$(VENV)/bin/pytest -m integration
+	$(VENV)/bin/pytest -m "not integration and not vllm"
+	$(VENV)/bin/pytest -m "integration and not vllm"
+	@$(MAKE) --no-print-directory test-vllm
+
+# 75 says that vLLM cannot be installed here, and the script has said why.
+test-vllm: $(VENV)/.test
+	@scripts/apt-install espeak-ng || echo "the vLLM tests that speak will be skipped"
+	@if scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV) $(VENV)/bin/uv; then $(VLLM_VENV)/bin/pytest -m vllm; else test $$? = 75; fi
+
+tiny-qwen3-asr: $(VENV)/.test
+	scripts/apt-install espeak-ng
+	scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV) $(VENV)/bin/uv
+	$(VLLM_VENV)/bin/python scripts/tiny_qwen3_asr $(ARGS)
 
 format: $(VENV)/.test
 	$(VENV)/bin/ruff check --fix
@@ -41,7 +56,7 @@ bench-compare: $(VENV)/.test
 	@$(VENV)/bin/python bench/compare.py $(BEFORE) $(AFTER)
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VLLM_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp says that what its lock lists is installed, so that a second `make` starts at once.
