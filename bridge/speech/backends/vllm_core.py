@@ -213,7 +213,7 @@ def _arguments(options: Options, family: Family) -> object:
         "max_model_len": options.max_model_len,
         "max_num_seqs": options.max_num_seqs,
         "max_num_batched_tokens": options.max_num_batched_tokens,
-        "max_num_queued_reqs": options.max_queued,
+        "max_num_queued_reqs": options.max_num_seqs + options.max_queued,  # vLLM counts those under way
         "gpu_memory_utilization": options.gpu_memory_utilization,
         "enable_prefix_caching": options.prefix_caching,
         "enforce_eager": not options.cuda_graphs,
