@@ -28,6 +28,8 @@ from bridge.speech.dictation import Kind, read
 
 REPLY_MS: Final = 90
 """From the close of a turn to the reply at the caller's ear: bench/calls.py, echo bot and embedded voice."""
+SLOW_REPLY_MS: Final = 700
+"""The same with a language model that takes its time."""
 
 Signal = Callable[[Silence], float]
 
@@ -40,6 +42,8 @@ class Policy:
     """P(end); None waits for nothing and closes after wait_ms."""
     judged_ms: int = 0
     """Silence at which the signal is there."""
+    reads: bool = True
+    """The rules for kinds of text are in force too."""
 
     def closes_ms(self, silence: Silence) -> int:
         """Return the silence after which the turn closes, on the grid of VAD windows."""
@@ -49,7 +53,7 @@ class Policy:
         endpointing.paused(0)
         if endpointing.wait_ms <= self.judged_ms:
             return on_grid(endpointing.wait_ms)
-        endpointing.read(read(silence.text, "English") if "text" in self.name else read("", ""))
+        endpointing.read(read(silence.text if self.reads else "", "English"))
         endpointing.judged(self.signal(silence), speech_end_ms=0)
         return on_grid(max(self.judged_ms, endpointing.wait_ms))
 
@@ -88,6 +92,7 @@ def row(policy: Policy, rows: Sequence[Silence]) -> dict[str, float | str]:
         "audio p95": round(float(np.percentile(audio, 95))),
         "closed, %": percent([policy.closes_ms(s) <= s.lasts_ms for s in inside]),
         "cut short, %": percent([cut for cuts in spoke.values() for cut in cuts]),
+        "by a slow bot, %": percent([policy.closes_ms(s) + SLOW_REPLY_MS < s.lasts_ms for s in inside]),
         **{f"{p / 1000} s": percent(cuts) for p, cuts in spoke.items()},
         "recordings cut": f"{len({s.name for s in own if policy.closes_ms(s) + REPLY_MS < s.lasts_ms})} of {len(ends)}",
     }
@@ -103,16 +108,28 @@ def policies(rows: Sequence[Silence]) -> list[Policy]:
     line = dict.fromkeys(SIGNALS, (plain, STOP_MS + decode_ms + voice_ms))
     line["text"] = plain, STOP_MS + decode_ms
     line["smart-turn"] = plain, STOP_MS + voice_ms
-    line["text and smart-turn, mean"] = replace(plain, unsure=0.3), STOP_MS + decode_ms + voice_ms
-    flat = [Policy(f"flat {ms / 1000} s", EndpointRules(wait_ms=ms)) for ms in (350, 500, 800)]
-    return [*flat, *(Policy(name, *line[name][:1], SIGNALS[name], line[name][1]) for name in SIGNALS)]
+    line["text and smart-turn, mean"] = replace(plain, sure=0.85), STOP_MS + decode_ms + voice_ms
+    flat = [Policy(f"flat {ms / 1000} s", EndpointRules(wait_ms=ms)) for ms in (350, 400, 500, 800)]
+    return [
+        *flat,
+        *(Policy(name, line[name][0], SIGNALS[name], line[name][1], reads=name != "smart-turn") for name in SIGNALS),
+    ]
+
+
+def steps(rows: Sequence[Silence], policy: Policy) -> list[dict[str, float | str]]:
+    """Return what a step does instead of the line between `unsure` and `sure`."""
+    lines = [row(replace(policy, name="line from 0.5 to 0.9"), rows)]
+    for at in (0.5, 0.7, 0.8, 0.9, 0.95):
+        rules = replace(policy.rules, sure=at, unsure=at)
+        lines.append(row(replace(policy, name=f"step at {at}", rules=rules), rows))
+    return lines
 
 
 def trade(rows: Sequence[Silence], chosen: Sequence[Policy]) -> list[dict[str, float | str]]:
     """Return what other waits would do: the same pauses against the same ends."""
     lines = []
     for policy in chosen:
-        for sure_ms, unsure_ms in ((350, 1500), (400, 1500), (500, 2000), (800, 2500)):
+        for sure_ms, unsure_ms in ((350, 800), (400, 800), (400, 1500), (500, 1000), (800, 1600)):
             rules = replace(policy.rules, sure_ms=sure_ms, unsure_ms=unsure_ms)
             lines.append(row(replace(policy, name=f"{policy.name}, {sure_ms} to {unsure_ms} ms", rules=rules), rows))
     return lines
@@ -226,6 +243,7 @@ def report(rows: Sequence[Silence], *, voice: bool) -> None:
     print(table([{"signal": name, "AUC": round(area, 3)} for name, area in areas.items()]))
     print(table([row(policy, held_out) for policy in chosen]))
     print(table(trade(held_out, [p for p in chosen if p.name in {"text", "text and smart-turn, product"}])))
+    print(table(steps(held_out, chosen[-1])))
     print(table(adapted(held_out)))
     costs = {name: [getattr(s, name) for s in rows] for name in ("decode_ms", "voice_ms")}
     print({name: [round(float(np.percentile(v, q))) for q in (50, 95)] for name, v in costs.items()}, "CPU ms p50, p95")

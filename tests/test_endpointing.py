@@ -18,6 +18,7 @@ RULES = EndpointRules(
     sure_ms=300,
     unsure=0.4,
     unsure_ms=1500,
+    unfinished_ms=1700,
     answer_ms=350,
     asked_answer_ms=200,
     dictation_ms=1600,
@@ -127,7 +128,12 @@ def test_a_digit_after_a_question_may_be_the_first_of_many() -> None:
 
 def test_a_long_answer_to_a_yes_no_question_is_judged_like_anything() -> None:
     assert wait_ms(Kind.FINISHED, 1.0, Expected(Expect.YES_NO)) == 300
-    assert wait_ms(Kind.UNFINISHED, 0.1, Expected(Expect.YES_NO)) == 1500
+    assert wait_ms(Kind.UNFINISHED, 0.1, Expected(Expect.YES_NO)) == 1700
+
+
+def test_a_text_that_breaks_off_is_waited_for_however_it_sounds() -> None:
+    assert wait_ms(Kind.UNFINISHED, 1.0) == 1700
+    assert wait_ms(Kind.UNFINISHED, None) == 500
 
 
 @pytest.mark.parametrize("kind", [Kind.DIGITS, Kind.SPELLING, Kind.EMAIL])

@@ -67,7 +67,7 @@ async def test_a_finished_text_leaves_the_probability_to_the_voice(smart_turn: S
 async def test_an_unfinished_text_lowers_it(smart_turn: SmartTurn) -> None:
     audio = speech(2)
     unfinished = await smart_turn.probability(audio, "Please give me the", "English")
-    assert unfinished == pytest.approx(expected(audio) * 0.1 / 0.75, abs=1e-4)
+    assert unfinished == pytest.approx(expected(audio) * 0.1 / 0.9, abs=1e-4)
 
 
 def test_only_the_last_eight_seconds_count(smart_turn: SmartTurn) -> None:

@@ -57,13 +57,13 @@ class SmartTurn:
         return model
 
     async def probability(self, audio: Samples, text: str, language: str, /) -> float:
-        """See EndOfTurn; the product of what the voice says and of the text's share of a finished sentence."""
+        """See EndOfTurn; what the voice says, times what the text says where that is less than a finished sentence."""
         heard = await self._workers.run(self.listen, audio)
         written = PROBABILITY[read(text, language).kind] if text else PROBABILITY[Kind.FINISHED]
         return heard * min(1.0, written / PROBABILITY[Kind.FINISHED])
 
     def listen(self, audio: Samples) -> float:
-        """Return P(end of turn) from the last 8 s of `audio` alone. Blocks for 30 to 40 ms of CPU.
+        """Return P(end of turn) from the last 8 s of `audio` alone. Blocks for about 60 ms of CPU.
 
         Raises:
             EngineFailed: the model failed.

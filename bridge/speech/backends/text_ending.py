@@ -8,18 +8,19 @@ from bridge.speech.dictation import Kind, read
 
 PROBABILITY: Final[Mapping[Kind, float]] = {
     Kind.NOTHING: 0.5,
-    Kind.ANSWER: 0.9,
+    Kind.ANSWER: 0.95,
     Kind.DIGITS: 0.2,
     Kind.SPELLING: 0.2,
     Kind.EMAIL: 0.1,
-    Kind.ADDRESS: 0.9,
+    Kind.ADDRESS: 0.95,
     Kind.UNFINISHED: 0.1,
-    Kind.FINISHED: 0.75,
-    Kind.QUESTION: 0.85,
+    Kind.FINISHED: 0.9,
+    Kind.QUESTION: 0.95,
     Kind.OPEN: 0.3,
 }
-"""Of 200 recorded sentences nearly all read as finished, and so did half of their beginnings (docs/turns.md): a full
-stop says less than a missing one. The kinds that the recordings lack (dictation, answers) are estimates."""
+"""How sure a kind of text makes us, on the scale of EndpointRules: no frequencies, which depend on how often callers
+pause. Of 146 recorded ends 143 read as finished or as a question, and so did 6 of 10 of the pauses (docs/turns.md): a
+full stop says less than a missing one."""
 
 
 class TextEnding:
