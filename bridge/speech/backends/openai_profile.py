@@ -1,6 +1,5 @@
 """Finds out what a server is: which model it has, by which of the two interfaces it is asked, what it makes of them."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -113,5 +112,5 @@ async def _probe(server: Server, model: str, *, seconds: Sequence[int]) -> Answe
     """Have silence decoded; also what warms the server up."""
     request = Request(np.zeros(0, np.float32), language="English", prefix="Yes", max_new_tokens=1)
     sounds = [Sound(np.zeros(n * SAMPLE_RATE, np.float32)) for n in seconds]
-    body = json.dumps(messages.chat(request, sounds, model=model)).encode()
+    body = messages.encoded(messages.chat(request, sounds, model=model))
     return messages.read_chat(await server.post(CHAT, body, "application/json", timeout_s=_FIRST_S))
