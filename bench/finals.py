@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Final
 
 import aiohttp
 from gauge import Results, late, spread
@@ -13,7 +14,7 @@ from bridge.farend import FRAME_BYTES, FRAME_MS
 from bridge.phone import SILENCE
 from bridge.telephone import Recording
 
-SILENCE_S = 2.0
+SILENCE_S: Final = 1.5
 """After each recording; its final must come within it."""
 
 
