@@ -144,7 +144,7 @@ class OpenAiAsr:
                 if without:
                     log.info("%s: goes without %s", self._server.url, ", ".join(sorted(without)))
                 dialect.accepted(saying, without=without, refused=refused)
-                return read(content)
+                return self._server.read(content, read)
 
     def _heard(self, answer: Answer, request: Request) -> tuple[tuple[str, ...], str]:
         """Return (pieces, language) of `answer`."""

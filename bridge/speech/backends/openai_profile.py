@@ -19,6 +19,7 @@ CHAT: Final = "/v1/chat/completions"
 TRANSCRIPTIONS: Final = "/v1/audio/transcriptions"
 TEMPLATE: Final = "serve it with --chat-template config/qwen3_asr_chat_template.jinja"
 
+_MODELS_S: Final = 5.0
 _FIRST_S: Final = 60.0
 """Seconds for the first decodes of a server: what it compiles, it compiles then."""
 _QWEN3_ASR: Final = re.compile(r"qwen3[-_. ]?asr", re.IGNORECASE)
@@ -79,9 +80,10 @@ async def introduce(server: Server, *, model: str, api: str) -> Profile:
 
 async def _models(server: Server) -> list[Model]:
     try:
-        return read(Models, await server.get("/v1/models", timeout_s=_FIRST_S)).data
+        content = await server.get("/v1/models", timeout_s=_MODELS_S)
     except BadRequest as error:
         raise EngineFailed(str(error)) from error
+    return server.read(content, lambda body: read(Models, body)).data
 
 
 def _chosen(models: Sequence[Model], wanted: str, url: str) -> Model:
@@ -113,4 +115,4 @@ async def _probe(server: Server, model: str, *, seconds: Sequence[int]) -> Answe
     request = Request(np.zeros(0, np.float32), language="English", prefix="Yes", max_new_tokens=1)
     sounds = [Sound(np.zeros(n * SAMPLE_RATE, np.float32)) for n in seconds]
     body = messages.encoded(messages.chat(request, sounds, model=model))
-    return messages.read_chat(await server.post(CHAT, body, "application/json", timeout_s=_FIRST_S))
+    return server.read(await server.post(CHAT, body, "application/json", timeout_s=_FIRST_S), messages.read_chat)
