@@ -3,7 +3,7 @@
 # make bench                      what a caller notices, what a call costs (half an hour; ARGS=--quick: ten minutes)
 # make bench-compare BEFORE=a.json AFTER=b.json
 # make test-vllm                  the tests of vLLM, in an environment of their own; `make test` does it too
-# make tiny-qwen3-asr             train the checkpoint of these tests (ARGS="--minutes 45 --out build/tiny-qwen3-asr")
+# make tiny-qwen3-asr             train the checkpoint of these tests (ARGS="--out build/tiny-qwen3-asr")
 # make clean                      remove what make made
 
 PYTHON ?= python3
@@ -39,7 +39,7 @@ test-vllm: $(VENV)/.test
 tiny-qwen3-asr: $(VENV)/.test
 	scripts/apt-install espeak-ng
 	scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV) $(VENV)/bin/uv
-	$(VLLM_VENV)/bin/python scripts/tiny_qwen3_asr $(ARGS)
+	PYTHONPATH=scripts:tests $(VLLM_VENV)/bin/python -m tiny_qwen3_asr $(ARGS)
 
 format: $(VENV)/.test
 	$(VENV)/bin/ruff check --fix
