@@ -71,7 +71,8 @@ async def transcripts(
             if decoded is None:  # it paused or went on meanwhile
                 continue
             draft, lost = decoded, None
-            rollback.add(draft)
+            if not snapshot.complete:  # each pause would change what the prefix has settled
+                rollback.add(draft)
             cadence.heard(draft.text)
             if not utterance.closed and (text := screen.show(draft.text, complete=snapshot.complete)):
                 yield Partial(text, draft.language)
