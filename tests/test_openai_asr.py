@@ -333,7 +333,7 @@ async def test_a_server_that_forgot_its_windows_is_told_again() -> None:
 async def test_a_server_that_hears_pieces_apart_gets_one() -> None:
     server = SpeakingServer(joins=False)
     async with engine(server) as asr:
-        await asr.decode(audio(20, key="call-1"))
+        await asr.decode(audio(30, key="call-1"))  # more than a megabyte
     assert [len(body["messages"][1]["content"]) for body in server.bodies] == [1]
 
 

@@ -1,6 +1,7 @@
 """One HTTP server as it is talked to: connections kept, waits bounded, and every fault one of the engine's errors."""
 
 import asyncio
+import io
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -100,9 +101,10 @@ class Server:
     async def _attempt(self, method: str, path: str, body: bytes, content_type: str) -> bytes:
         headers = {"Content-Type": content_type} if content_type else {}
         session = await self._open()
+        data = io.BytesIO(body) if body else None  # bytes would be written in one go, and a loop waits for a megabyte
         # A redirect would carry the key to wherever it points.
         async with session.request(
-            method, self.url + path, data=body or None, headers=headers, allow_redirects=False
+            method, self.url + path, data=data, headers=headers, allow_redirects=False
         ) as response:
             content = await _bounded(response)
             if response.status == HTTPStatus.OK:
