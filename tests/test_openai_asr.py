@@ -635,6 +635,17 @@ async def test_a_server_that_comes_late_is_found_when_it_is_there(caplog: pytest
         here.close()
 
 
+async def test_a_server_that_comes_late_may_be_more_than_was_expected() -> None:
+    port = free_port()
+    async with SpeakingServer(models=WHISPER).served() as server, asyncio.timeout(20):
+        here, late = await loaded(server, urls=(f"http://127.0.0.1:{port}",))
+        async with SpeakingServer().served(port):
+            assert await late.healthy()
+            assert (await late.decode(audio(2))).text == "one two"
+            late.close()
+        here.close()
+
+
 async def test_a_server_that_turns_out_to_be_less_stays_unhealthy(caplog: pytest.LogCaptureFixture) -> None:
     server = SpeakingServer()
     async with engine(server) as asr:

@@ -149,7 +149,7 @@ class OpenAiAsr:
     def _heard(self, answer: Answer, request: Request) -> tuple[tuple[str, ...], str]:
         """Return (pieces, language) of `answer`."""
         text = "".join(answer.pieces)
-        if not self.capabilities.prefix:
+        if self._profile and self._profile.api == "transcriptions":
             said = any(map(str.isalnum, text))
             return (answer.pieces, self._language(answer, request)) if said else ((), "")
         if not _fits(text, request, answer.ended):
