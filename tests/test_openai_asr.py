@@ -354,7 +354,7 @@ async def test_a_field_that_is_refused_is_not_sent_again(names: tuple[str, ...],
 async def test_what_is_wrong_with_a_request_is_not_blamed_on_the_fields() -> None:
     server = SpeakingServer()
     async with engine(server) as asr:
-        server.faults = [answering(400, "audio too long")] * 2
+        server.faults = [answering(400, "audio too long")]
         with pytest.raises(BadRequest, match="audio too long"):
             await asr.decode(audio(1))
         await asr.decode(audio(1))
@@ -608,6 +608,14 @@ async def test_what_is_no_such_server_is_said_at_start(models: str) -> None:
     with pytest.raises(EngineFailed, match=r"http://127.*answers b"):
         await loaded(urls=(f"http://127.0.0.1:{runner.addresses[0][1]}",))
     await runner.cleanup()
+
+
+async def test_what_calls_will_ask_for_is_tried_at_start() -> None:
+    server = SpeakingServer(refuses=("priority",))
+    async with server.served():
+        (asr,) = await loaded(server)
+        assert ["priority" in body for body in server.bodies[-2:]] == [True, False]
+        asr.close()
 
 
 async def test_no_url_and_no_server_are_refused_in_one_line() -> None:

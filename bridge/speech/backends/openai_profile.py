@@ -1,5 +1,7 @@
 """Finds out what a server is: which model it has, by which of the two interfaces it is asked, what it makes of them."""
 
+import asyncio
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,11 +10,23 @@ from typing import Final, Literal
 import numpy as np
 
 from bridge.speech import qwen3
-from bridge.speech.api import SAMPLE_RATE, AsrCapabilities, BadRequest, EngineFailed, Request
+from bridge.speech.api import (
+    SAMPLE_RATE,
+    AsrCapabilities,
+    BadRequest,
+    DeadlineExceeded,
+    EngineFailed,
+    EngineLost,
+    Overloaded,
+    Request,
+    SpeechError,
+)
 from bridge.speech.backends import openai_messages as messages
 from bridge.speech.backends.openai_http import Server
 from bridge.speech.backends.openai_messages import Answer, Sound
 from bridge.speech.backends.openai_shapes import Model, Models, read
+
+log = logging.getLogger(__name__)
 
 Api = Literal["chat", "transcriptions"]
 CHAT: Final = "/v1/chat/completions"
@@ -76,6 +90,34 @@ async def introduce(server: Server, *, model: str, api: str) -> Profile:
             f"{server.url} does not continue a text; {TEMPLATE}, or set asr_api to transcriptions"
             f" and do without partials that build on each other ({error})"
         ) from error
+
+
+async def introduce_all(servers: Sequence[Server], *, model: str, api: str) -> list[Profile | None]:
+    """Return what each server is, None where it is not there.
+
+    Raises:
+        EngineFailed: none is there, or one is not what the settings say.
+    """
+    asked = (introduce(server, model=model, api=api) for server in servers)
+    found = await asyncio.gather(*asked, return_exceptions=True)
+    absent = [error for error in found if isinstance(error, SpeechError) and is_absence(error)]
+    profiles: list[Profile | None] = []
+    for each in found:
+        if isinstance(each, BaseException) and each not in absent:
+            raise each
+        profiles.append(None if isinstance(each, BaseException) else each)
+    if len(absent) == len(servers):
+        raise EngineFailed(
+            f"no recogniser answers at asr_url: {'; '.join(map(str, absent))}; docs/vllm.md says how to serve one"
+        )
+    for error in absent:
+        log.warning("%s; it is asked again once a call needs it", error)
+    return profiles
+
+
+def is_absence(error: SpeechError) -> bool:
+    """Return whether `error` says that a server is not there yet, or not now."""
+    return isinstance(error, EngineLost | DeadlineExceeded | Overloaded)
 
 
 async def _models(server: Server) -> list[Model]:
