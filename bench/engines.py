@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import json
 import logging
+import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -150,6 +151,7 @@ async def run(plan: Plan, names: Sequence[str]) -> Results:
 def main() -> None:
     flags, settings = parse()
     logging.basicConfig(level=logging.ERROR)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else the engines outlive a run that is ended
     tiny = "tiny-qwen3-asr" in settings.asr_model_path
     sound: Kind = flags.sound or ("vocabulary" if tiny else "recordings")
     about = {**machine(), "engine": f"{', '.join(settings.asr)} {settings.asr_model_path}", "sound": sound}
