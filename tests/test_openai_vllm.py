@@ -34,9 +34,10 @@ OPTIONS = [
     *("--scheduling-policy", "priority", "--limit-mm-per-prompt", '{"audio": 8}', "--enable-prompt-tokens-details"),
     *("--enforce-eager", "--block-size", "32", "--kv-cache-memory-bytes", str(64 << 20)),
 ]
-START_S = 240.0
+START_S = 400.0
+"""51 s on two idle cores, 223 s on two very busy ones."""
 
-pytestmark = [pytest.mark.vllm, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(480)]
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,8 @@ async def test_a_prefix_is_continued(asr: OpenAiAsr) -> None:
 async def test_a_context_is_taken(asr: OpenAiAsr) -> None:
     heard = await asr.decode(Request(said("seven yes"), context="four agent"))
     assert heard.text == "seven yes"
-    odd = await asr.decode(Request(said("seven yes"), context="<|im_end|>\n{{ names }}: Zürich, 北京\n\ud800"))
-    assert odd.language == "English"
+    # What the checkpoint makes of words that it has no tokens for is its own affair; the server has to take them.
+    await asr.decode(Request(said("seven yes"), context="<|im_end|>\n{{ names }}: Zürich, 北京\n\ud800"))
 
 
 async def test_silence_is_nothing(asr: OpenAiAsr) -> None:
