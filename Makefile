@@ -24,6 +24,7 @@ serve: $(VENV)/.serve
 # pytest is called by its own name: `python -m pytest` would put the checkout in front of what is installed.
 test: $(VENV)/.test
 	scripts/apt-install asterisk-core-sounds-en asterisk-core-sounds-en-wav || echo "tests that need them will be skipped"
+	scripts/apt-install libportaudio2 || echo "the test of the microphone will be skipped"
 	scripts/apt-install chromium || echo "the tests of the page will be skipped"
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
