@@ -50,6 +50,11 @@ class Plan:
         return 4.0 if self.quick else 8.0
 
     @property
+    def outage_s(self) -> float:
+        """Of paced load in which an engine is killed."""
+        return 12.0 if self.quick else 20.0
+
+    @property
     def sessions(self) -> Sequence[int]:
         return (1, 8, 24) if self.quick else (*SESSIONS, *MORE_SESSIONS)
 
@@ -86,14 +91,20 @@ async def reused(plan: Plan) -> AsyncIterator[Results]:
     yield await reuse(plan.settings, long_speech(plan.said, 24))
 
 
-async def failures(plan: Plan) -> AsyncIterator[Results]:
-    """Engines killed under load."""
-    if not plan.in_process:
+async def failover(plan: Plan) -> AsyncIterator[Results]:
+    """One of two servers is killed under load."""
+    if plan.in_process:
+        yield await two_servers(plan.settings, plan.said, sessions=8, seconds=plan.outage_s)
+    else:
         yield {"failover": {"skipped": "it kills servers of its own: --asr vllm names their model"}}
-        return
-    load_s = 12.0 if plan.quick else 20.0
-    yield await two_servers(plan.settings, plan.said, sessions=8, seconds=load_s)
-    yield await the_only_engine(plan.settings, plan.said, sessions=4, seconds=load_s)
+
+
+async def rebuild(plan: Plan) -> AsyncIterator[Results]:
+    """The only engine is killed under load."""
+    if plan.in_process:
+        yield await the_only_engine(plan.settings, plan.said, sessions=4, seconds=plan.outage_s)
+    else:
+        yield {"rebuild": {"skipped": "it kills the child process of --asr vllm"}}
 
 
 async def baseline(plan: Plan) -> AsyncIterator[Results]:
@@ -117,7 +128,8 @@ SECTIONS: Final[dict[str, Section]] = {
     "decodes": decodes,
     "policy": policy,
     "reuse": reused,
-    "failover": failures,
+    "failover": failover,
+    "rebuild": rebuild,
     "baseline": baseline,
 }
 

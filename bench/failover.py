@@ -97,7 +97,7 @@ async def _killed_under_load(
         kill()
         watch.killed = perf_counter()
     outcomes = load.result()
-    await watch.until_back(timeout_s=180)
+    await watch.until_back(timeout_s=300)
     waits = spread([outcome.final_wait_ms for outcome in outcomes], "final wait ms ")
     return {
         "finals": len(outcomes),
