@@ -212,6 +212,7 @@ def one_turn(endpointing: Endpointing, silence: Silence, pause_ms: int, at_ms: i
     heard = closes_ms + REPLY_MS < pause_ms
     endpointing.closed(at_ms)
     endpointing.began(at_ms + pause_ms, bot_heard=heard)
+    endpointing.worded()
     return heard
 
 
@@ -222,6 +223,7 @@ def last_wait(endpointing: Endpointing, silence: Silence, at_ms: int) -> int:
     waited_ms = on_grid(endpointing.wait_ms)
     endpointing.closed(at_ms)
     endpointing.began(at_ms + 5000, bot_heard=True)
+    endpointing.worded()
     return waited_ms
 
 

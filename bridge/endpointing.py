@@ -11,8 +11,10 @@ The wait follows from what is known of the pause by now; it is asked for at ever
 Except after a question it is no shorter than this caller's own pauses (patience.py); never longer than ceiling_ms.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 
 from bridge.patience import Patience, PatienceRules
 from bridge.ranges import within
@@ -95,7 +97,7 @@ class EndpointRules:
 class Endpointing:
     """The waits of one call: feed it what happens, ask it at every window of a pause.
 
-    began -> (paused -> read, judged -> resumed)* -> closed -> began ...; `expect` and `read` at any time
+    began -> (paused -> read, judged -> resumed)* -> closed -> began ...; `expect`, `read`, `worded` at any time
     """
 
     def __init__(self, rules: EndpointRules, *, time_to_final: Recent) -> None:
@@ -109,6 +111,7 @@ class Endpointing:
         """Where the last speech ended, in a pause of the turn; None while the caller speaks or nobody does."""
         self._speech_end_ms = 0  # the last one, paused or closed
         self._closed = False  # no utterance began since the turn was closed
+        self._lesson: Callable[[], None] | None = None  # what the utterance teaches, should it have words
 
     def expect(self, expected: Expected) -> None:
         """Heed what the bot expects from now on; each reply says it anew."""
@@ -142,18 +145,22 @@ class Endpointing:
         """The caller speaks again. `bot_heard`: something of the bot's was heard since the turn was closed.
 
         If nothing was, it is the same turn and its words count on; it should not have been closed. Nor should it where
-        the caller speaks on over the bot's first words.
+        the caller speaks on over the bot's first words. Nothing is learnt of it before `worded`: it may be a cough.
         """
         if not self._closed:
             return
         pause_ms = onset_ms - self._speech_end_ms
-        if not bot_heard or pause_ms <= self._rules.patience.interrupted_ms:
-            self._patience.mistaken(pause_ms)
-        else:
-            self._patience.answered()
+        mistaken = not bot_heard or pause_ms <= self._rules.patience.interrupted_ms
+        self._lesson = partial(self._patience.mistaken, pause_ms) if mistaken else self._patience.answered
         if bot_heard:
             self._reading = Reading(Kind.NOTHING)
         self._closed = False
+
+    def worded(self) -> None:
+        """Learn from the utterance that began: it has words."""
+        if self._lesson:
+            self._lesson()
+            self._lesson = None
 
     @property
     def wait_ms(self) -> int:

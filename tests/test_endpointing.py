@@ -226,6 +226,7 @@ def test_a_turn_that_goes_on_after_it_was_closed_raises_the_next_wait_at_once() 
     assert one.wait_ms == 300
     one.closed(1000)
     one.began(1000 + 600, bot_heard=False)
+    one.worded()
     one.paused(4000)
     judge(one, 1.0)
     assert one.wait_ms == 600  # mean 300, deviation 300
@@ -240,15 +241,40 @@ def test_the_pause_of_a_turn_that_goes_on_counts_from_its_last_speech() -> None:
     one.paused(1000)
     one.closed(29_000)
     one.began(29_100, bot_heard=False)
+    one.worded()
     one.paused(31_000)
     judge(one, 1.0)
     assert one.wait_ms == 300
+
+
+def test_a_cough_after_a_turn_was_closed_teaches_nothing() -> None:
+    one = endpointing()
+    one.closed(1000)
+    one.began(1000 + 600, bot_heard=False)
+    one.closed(1900)
+    one.began(9000, bot_heard=True)
+    one.worded()
+    one.paused(10_000)
+    judge(one, 1.0)
+    assert one.wait_ms == 300
+
+
+def test_words_are_learnt_from_once() -> None:
+    one = endpointing()
+    one.closed(1000)
+    one.began(1000 + 600, bot_heard=False)
+    for _ in range(5):
+        one.worded()
+    one.paused(4000)
+    judge(one, 1.0)
+    assert one.wait_ms == 600
 
 
 def test_who_speaks_on_over_the_first_words_of_the_bot_was_cut_short() -> None:
     one = endpointing()
     one.closed(1000)
     one.began(1700, bot_heard=True)
+    one.worded()
     one.paused(4000)
     judge(one, 1.0)
     assert one.wait_ms == 700
@@ -258,6 +284,7 @@ def test_who_answers_the_bot_was_not() -> None:
     one = endpointing()
     one.closed(1000)
     one.began(2900, bot_heard=True)
+    one.worded()
     one.paused(4000)
     judge(one, 1.0)
     assert one.wait_ms == 300
@@ -267,6 +294,7 @@ def test_who_adds_something_to_a_slow_bot_was_not() -> None:
     one = endpointing()
     one.closed(1000)
     one.began(6000, bot_heard=False)
+    one.worded()
     one.paused(8000)
     judge(one, 1.0)
     assert one.wait_ms == 300
@@ -275,6 +303,7 @@ def test_who_adds_something_to_a_slow_bot_was_not() -> None:
 def test_the_first_words_of_a_call_are_no_mistake() -> None:
     one = endpointing()
     one.began(700, bot_heard=False)
+    one.worded()
     one.paused(4000)
     judge(one, 1.0)
     assert one.wait_ms == 300
@@ -284,10 +313,12 @@ def test_answered_turns_forget_their_words_and_let_the_waits_drift_back() -> Non
     one = endpointing()
     one.closed(1000)
     one.began(1900, bot_heard=False)
+    one.worded()
     one.read(Reading(Kind.DIGITS, 7))
     for at_ms in range(10_000, 310_000, 5000):
         one.closed(at_ms)
         one.began(at_ms + 3000, bot_heard=True)
+        one.worded()
     one.paused(400_000)
     assert one.wait_ms == 500
     judge(one, 1.0)
@@ -305,7 +336,7 @@ def test_a_turn_that_goes_on_keeps_its_words() -> None:
 
 
 @given(
-    st.lists(st.sampled_from(["paused", "resumed", "closed", "began", "judged", "read"]), max_size=30),
+    st.lists(st.sampled_from(["paused", "resumed", "closed", "began", "worded", "judged", "read"]), max_size=30),
     st.integers(-(10**9), 10**9),
     st.sampled_from(Expect),
     st.sampled_from(Kind),
@@ -321,6 +352,8 @@ def test_no_wait_is_ever_longer_than_the_ceiling(happened: list[str], at_ms: int
                 judge(one, count % 5 / 4)
             case "read":
                 one.read(Reading(kind, count))
+            case "worded":
+                one.worded()
             case _:
                 getattr(one, name)(at_ms + 300 * count)
         assert 200 <= one.wait_ms <= RULES.ceiling_ms
