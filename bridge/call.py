@@ -166,6 +166,9 @@ class CallSession:
             self._preroll.add(heard)
         if event:
             self._follow(event)
+        if self._conversation:
+            self._conversation.hear(heard, speech=self._turns.speech)
+        if event:
             while self._crowded:
                 self._outage.give_up()
                 await asyncio.wait(self._turns_open, return_when=asyncio.FIRST_COMPLETED)
@@ -174,8 +177,6 @@ class CallSession:
         match event:
             case Began(onset_ms, speech_ms):
                 self._open_turn(onset_ms).add(self._preroll.take(onset_ms), speech_ms=speech_ms)
-                if self._conversation:
-                    self._conversation.interrupt()
             case Paused() if self._utterance:
                 self._utterance.pause()
             case Resumed() if self._utterance:
