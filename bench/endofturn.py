@@ -18,7 +18,8 @@ from typing import Final
 import numpy as np
 from pauses import PAUSES_MS, STOP_MS, WINDOW_MS, Listener, Silence, collect, read_out
 
-from bridge.endpointing import Endpointing, EndpointRules, Expect, Expected
+from bot.api import Expect
+from bridge.endpointing import Endpointing, EndpointRules, Expected
 from bridge.recent import Recent
 from bridge.speech.backends.silero import SileroVad
 from bridge.speech.backends.smart_turn import SmartTurn

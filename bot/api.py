@@ -12,19 +12,41 @@ Samples = npt.NDArray[np.float32]
 """Mono float32 in [-1, 1], shape (n,)."""
 
 
+class Expect(StrEnum):
+    """What the bot says that the caller will say next; it decides how long a pause of the caller may last."""
+
+    ANYTHING = "anything"
+    YES_NO = "yes_no"
+    DIGITS = "digits"
+    NAME = "name"
+    EMAIL = "email"
+    SPELLING = "spelling"
+
 
 class Say(str):
     """A text to say, with more to know about it; a plain str says the same and leaves it all as it is.
 
-        yield Say("This call is recorded.", interruptible=False)
+    yield Say("This call is recorded.", interruptible=False)
+    yield Say("What is your customer number?", expect="digits", digits=8)
     """
 
     interruptible: bool
     """False: heard to its end whatever the caller says meanwhile, which is answered afterwards. For legal notices."""
+    expect: Expect
+    """What the caller is to say next. The last word on it in a reply counts; without one, anything."""
+    digits: int
+    """With digits: so many make the number whole, and the turn closes at once; 0 is not known."""
 
-    def __new__(cls, text: str, *, interruptible: bool = True) -> "Say":
+    def __new__(cls, text: str, *, interruptible: bool = True, expect: str = "anything", digits: int = 0) -> "Say":
+        """Raises:
+        ValueError: nobody can expect that.
+        """
+        if expect not in set(Expect):
+            raise ValueError(f"expect is {expect!r}, must be one of {', '.join(Expect)}")
+        if digits < 0:
+            raise ValueError(f"digits is {digits}, must be 0 or more")
         say = super().__new__(cls, text)
-        say.interruptible = interruptible
+        say.interruptible, say.expect, say.digits = interruptible, Expect(expect), digits
         return say
 
 

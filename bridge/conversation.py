@@ -8,6 +8,8 @@ from typing import TypeVarTuple
 
 from bot.api import Bot, CallInfo, Final, Heard, Partial, Samples, Turn
 from bridge.dialogue import Dialogue
+from bridge.endpointing import Expected
+from bridge.expectation import Expectation
 from bridge.interruption import Act, Interruption, InterruptionRules, State, Talk, Window
 from bridge.loudness import SILENT_DB, level_db
 from bridge.metrics import CallMetrics
@@ -52,6 +54,7 @@ class Conversation:
         self._interruption = Interruption(self._rules, phrases or shipped())
         self._speculation = Speculation(speculation or SpeculationRules())
         self._dialogue = Dialogue()
+        self._expectation = Expectation()
         self._owed = False  # the caller waits for a sentence that may not be interrupted
         self._cut_off = ""  # what the newest barge-in kept the caller from hearing
         self._cut_at = Talk()  # what the bot was saying then
@@ -77,6 +80,11 @@ class Conversation:
     def said(self) -> str:
         """What the caller has said in the turn so far: all that was not answered, as far as can be heard."""
         return self._dialogue.carried(bot_heard=self.bot_heard)
+
+    @property
+    def expected(self) -> Expected:
+        """What the newest reply makes the bot expect."""
+        return self._expectation.expected
 
     def begin(self, tasks: asyncio.TaskGroup) -> None:
         """Greet the caller. `tasks`: the call's, in which all that follows runs."""
@@ -268,7 +276,8 @@ class Conversation:
         if before:
             await asyncio.wait({before})
         try:
-            await self._mouth.say(within(make(*args), self._limit_s))
+            self._expectation = Expectation()
+            await self._mouth.say(self._expectation.follow(within(make(*args), self._limit_s)))
         except Exception:  # the bot and the voice are plug-ins: whatever they raise costs one reply, not the call
             log.exception("the bot failed")
             await self._fall_back()

@@ -13,24 +13,13 @@ Except after a question it is no shorter than this caller's own pauses (patience
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import partial
 
+from bot.api import Expect
 from bridge.patience import Patience, PatienceRules
 from bridge.ranges import within
 from bridge.recent import Recent
 from bridge.speech.dictation import DICTATED, Kind, Reading
-
-
-class Expect(StrEnum):
-    """What the bot says that the caller will say next."""
-
-    ANYTHING = "anything"
-    YES_NO = "yes_no"
-    DIGITS = "digits"
-    NAME = "name"
-    EMAIL = "email"
-    SPELLING = "spelling"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,18 @@ class Judge:
         time_to_final: Recent,
         limit_s: float,
         clock_ms: Callable[[], int],
+        likely: float = 0.5,
     ) -> None:
-        """`limit_s`: a judgement that takes longer is not waited for. `clock_ms`: monotonic, for what finals take."""
+        """`limit_s`: a judgement that takes longer is not waited for. `clock_ms`: monotonic, for what finals take.
+
+        `likely`: probability from which `on_likely` is told.
+        """
         self._endpointing, self._ending = endpointing, ending
         self._time_to_final, self._limit_s, self._clock_ms = time_to_final, limit_s, clock_ms
         self._asked_ms: dict[str, int] = {}  # when the final of an utterance's pause was asked for, by its key
+        self._likely = likely
+        self.on_likely: Callable[[str, str], None] = lambda text, language: None
+        """Called with the utterance under way, and its language, where the turn is likely to end with it."""
         self._before = ""  # said in this turn before the utterance under way
 
     def began(self, onset_ms: int, *, bot_heard: bool, before: str) -> None:
@@ -83,4 +90,8 @@ class Judge:
             )
             return
         log.debug("P(end of turn) %.2f for %d characters", probability, len(text))
+        if self._endpointing.paused_since_ms != since_ms:  # it is over
+            return
         self._endpointing.judged(probability, speech_end_ms=since_ms)
+        if probability >= self._likely:
+            self.on_likely(text, language)

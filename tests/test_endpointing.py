@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.endpointing import Endpointing, EndpointRules, Expect, Expected
+from bot.api import Expect
+from bridge.endpointing import Endpointing, EndpointRules, Expected
 from bridge.patience import PatienceRules
 from bridge.recent import Recent
 from bridge.speech.dictation import Kind, Reading

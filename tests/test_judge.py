@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from bridge.endpointing import Endpointing, EndpointRules, Expect, Expected
+from bot.api import Expect
+from bridge.endpointing import Endpointing, EndpointRules, Expected
 from bridge.judge import Judge
 from bridge.recent import Recent
 from bridge.speech.api import EngineFailed, Samples
@@ -74,6 +75,32 @@ async def test_a_model_that_hangs_is_not_waited_for(caplog: pytest.LogCaptureFix
     await scene.judge.weigh(AUDIO, "That is all.", "English")
     assert scene.endpointing.wait_ms == 500
     assert "no answer in 0.01 s" in caplog.text
+
+
+@pytest.mark.parametrize(("answer", "expected"), [(0.5, [("That is all.", "English")]), (0.49, [])])
+async def test_a_likely_end_is_told_with_the_words_of_the_utterance(
+    answer: float, expected: list[tuple[str, str]]
+) -> None:
+    scene, likely = Scene(FakeEnding(answer)), list[tuple[str, str]]()
+    scene.judge.on_likely = lambda text, language: likely.append((text, language))
+    scene.judge.carried("Well.")
+    scene.endpointing.paused(1000)
+    await scene.judge.weigh(AUDIO, "That is all.", "English")
+    assert likely == expected
+
+
+async def test_an_end_judged_too_late_is_not_told() -> None:
+    ending = FakeEnding(hold=asyncio.Event())
+    scene, likely = Scene(ending), list[str]()
+    scene.judge.on_likely = lambda text, language: likely.append(text)
+    scene.endpointing.paused(1000)
+    late = asyncio.create_task(scene.judge.weigh(AUDIO, "That is all.", "English"))
+    await ending.called.wait()
+    scene.endpointing.resumed(1200)
+    assert ending.hold
+    ending.hold.set()
+    await late
+    assert likely == []
 
 
 async def test_a_judgement_that_comes_after_the_caller_spoke_on_is_not_heeded() -> None:
