@@ -255,7 +255,7 @@ class Conversation:
         if self._interruption.state is State.CONFIRMED:
             return self._cut_at
         heard, more_ms = self._mouth.heard, _UNKNOWN_MS if self._replying else 0
-        return Talk(heard.text, heard.rest, self._mouth.left_ms + more_ms)
+        return Talk(heard.text, heard.rest, self._mouth.left_ms + more_ms, self._mouth.insists)
 
     def _against_echo(self, samples: Samples) -> tuple[bool, bool]:
         """Return whether the bot may be heard in what the caller sends, and whether `samples` are louder than that."""

@@ -97,6 +97,8 @@ class Talk:
     """And what not yet."""
     left_ms: int = 0
     """Of the rest."""
+    insists: bool = False
+    """It may not be interrupted right now."""
 
 
 class Act(Enum):
@@ -152,7 +154,7 @@ class Interruption:
 
     def words(self, text: str, language: str, talk: Talk) -> Act | None:
         """Heed a transcript, partial or final, of what the caller says; return what the bot has to do."""
-        if not self._over_bot or self.state is State.CONFIRMED:
+        if not self._over_bot or talk.insists or self.state is State.CONFIRMED:
             return None
         meaning = self.means(text, language, talk)
         self._listens = meaning is Meaning.BACKCHANNEL
