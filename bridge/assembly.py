@@ -10,6 +10,7 @@ from bridge.endpointing import Endpointing
 from bridge.engines import Engines
 from bridge.judge import Judge
 from bridge.leg import Leg
+from bridge.manners import interruption_rules, speculation_rules
 from bridge.metrics import CallMetrics
 from bridge.mouth import Mouth
 from bridge.preroll import PreRoll
@@ -100,4 +101,7 @@ def _conversation(
         limit_s=settings.bot_timeout,
         greeting=settings.greeting,
         fallback=engines.fallback,
+        rules=interruption_rules(settings),
+        phrases=engines.phrases,
+        speculation=speculation_rules(settings),
     )

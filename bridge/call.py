@@ -79,6 +79,8 @@ class CallSession:
         if judge and conversation:
             judge.on_likely = conversation.prepare
         self._audience = Audience(leg, conversation, metrics, partials=options.partials)
+        if judge and conversation:
+            judge.on_judged = conversation.prepare
         self._utterance: Utterance | None = None  # the one being spoken
         self._newest: Utterance | None = None  # the one being spoken or spoken last
         self._turns_open: dict[asyncio.Task[None], Utterance] = {}
@@ -195,7 +197,8 @@ class CallSession:
             case Cut(at_ms) if self._utterance:
                 self._utterance.close(at_ms)
                 self._open_turn(at_ms)
-            case Over(_, speech_end_ms) if self._utterance:
+            case Over(at_ms, speech_end_ms) if self._utterance:
+                log.debug("turn closed after %d ms of silence", at_ms - speech_end_ms)
                 self._metrics.speech_ended(ago_ms=self._ear.now_ms - speech_end_ms)
                 self._utterance.close(speech_end_ms)
                 self._utterance = None

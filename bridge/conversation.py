@@ -52,7 +52,8 @@ class Conversation:
         self._limit_s, self._greeting, self._fallback = limit_s, greeting, fallback
         self._rules = rules or InterruptionRules()
         self._interruption = Interruption(self._rules, phrases or shipped())
-        self._speculation = Speculation(speculation or SpeculationRules())
+        speculation = speculation or SpeculationRules()
+        self._speculation, self._least_probability = Speculation(speculation), speculation.probability
         self._dialogue = Dialogue()
         self._expectation = Expectation()
         self._owed = False  # the caller waits for a sentence that may not be interrupted
@@ -117,9 +118,10 @@ class Conversation:
         if self._on_partial is None or self._on_partial.done():
             self._on_partial = self._tasks.create_task(self._hook(self._bot.on_partial, partial))
 
-    def prepare(self, text: str, language: str) -> None:
-        """The caller's turn is likely to end with `text`, of the utterance under way: begin the reply, unheard."""
-        if not self._bot.speculates or self.talking or self._owed:
+    def prepare(self, text: str, language: str, probability: float = 1.0) -> None:
+        """The caller's turn may end with `text`, of the utterance under way: begin the reply, unheard, if likely."""
+        unlikely = probability < self._least_probability
+        if unlikely or not self._bot.speculates or self.talking or self._owed:
             return
         said, now_ms = f"{self._dialogue.text} {text}".strip(), self._mouth.now_ms
         before = self._speculation.running

@@ -12,6 +12,8 @@ import numpy as np
 from bot.api import Bot, Samples, Tts
 from bridge import plugins
 from bridge.endings import load_ending
+from bridge.manners import load_phrases
+from bridge.phrases import Phrases, shipped
 from bridge.plugins import trial
 from bridge.recent import Recent
 from bridge.recogniser import load_recogniser
@@ -69,6 +71,9 @@ class Engines:
     time_to_final: Recent = field(default_factory=lambda: Recent(_FIRST_FINAL_MS))
     """Milliseconds that finals took lately, on all calls."""
 
+    phrases: Phrases = field(default_factory=shipped)
+    """What is said over the bot that interrupts it always, or never."""
+
     @classmethod
     def load(cls, settings: Settings) -> Self:
         """Load and warm up all that `settings` name; blocks for about a second.
@@ -79,6 +84,7 @@ class Engines:
         make_bot = _bot_factory(settings)
         open_vad = _vad_factory(settings)
         tts, fallback = _load_tts(settings)
+        phrases = load_phrases(settings)
         ending = load_ending(settings)
         noisy = settings.enable_noise_suppression
         denoisers = _load_denoisers(settings) if noisy else None
@@ -91,6 +97,7 @@ class Engines:
             make_bot=make_bot,
             fallback=fallback,
             ending=ending,
+            phrases=phrases,
         )
 
     async def open_denoising(self) -> Denoising | None:

@@ -59,7 +59,7 @@ class InterruptionRules:
     counts from the onset, whatever noise goes on: a line that hums must not silence the bot for good. Words that come
     later still interrupt."""
     least_words: int = 1
-    """Words, other than commands, that interrupt, 1..20."""
+    """Words, other than commands, that interrupt, 1..100."""
     answer_ms: int = 1000
     """With so little of the reply left to hear, or after a question, "yes" is an answer and no backchannel, 0..10000.
     LiveKit's boundary."""
@@ -71,7 +71,7 @@ class InterruptionRules:
         within(self, 32, 5000, "onset_ms")
         within(self, 32, 30_000, "confirm_ms")
         within(self, 100, 30_000, "false_alarm_ms")
-        within(self, 1, 20, "least_words")
+        within(self, 1, 100, "least_words")
         within(self, 0, 10_000, "answer_ms")
         within(self, 0, 1, "echo_share")
 

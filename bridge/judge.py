@@ -36,6 +36,8 @@ class Judge:
         self._likely = likely
         self.on_likely: Callable[[str, str], None] = lambda text, language: None
         """Called with the utterance under way, and its language, where the turn is likely to end with it."""
+        self.on_judged: Callable[[str, str, float], None] = lambda *_: None
+        """Told of each judgement: what the utterance under way is, its language, P(end of turn)."""
         self._before = ""  # said in this turn before the utterance under way
 
     def began(self, onset_ms: int, *, bot_heard: bool, before: str) -> None:
@@ -93,5 +95,6 @@ class Judge:
         if self._endpointing.paused_since_ms != since_ms:  # it is over
             return
         self._endpointing.judged(probability, speech_end_ms=since_ms)
+        self.on_judged(text, language, probability)
         if probability >= self._likely:
             self.on_likely(text, language)

@@ -7,13 +7,15 @@ from bridge.speech.stability import words
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeculationRules:
+    probability: float = 0.5
+    """P(end of turn) from which a reply is begun, 0..1. A finished sentence has 0.9 by its text, an open one 0.3."""
     attempts: int = 3
     """Replies begun ahead in one turn, 0..20; 0 is none. LiveKit's cap: who pauses a fourth time does so a fifth."""
     longest_speech_ms: int = 10_000
     """None is begun once the caller has spoken so long, 0..600000. LiveKit's cap: long stories have many ends."""
 
     def __post_init__(self) -> None:
-        for name, most in (("attempts", 20), ("longest_speech_ms", 600_000)):
+        for name, most in (("probability", 1), ("attempts", 20), ("longest_speech_ms", 600_000)):
             if not 0 <= (value := getattr(self, name)) <= most:
                 raise ValueError(f"{name} is {value}, must be from 0 to {most}")
 

@@ -378,7 +378,8 @@ async def test_the_echo_of_the_bot_is_neither_a_barge_in_nor_an_utterance() -> N
         await call.silence(320)
         await call.final("is open from nine to fife")
         assert not call.leg.of(Clear)
-        assert bot.partials == bot.finals == []
+        assert not bot.partials
+        assert not bot.finals
         assert bot.turns == []
         assert call.count("echoes") == 1
 

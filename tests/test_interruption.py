@@ -1,7 +1,5 @@
 """Whether the caller interrupts the bot: told window by window and word by word."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from bridge.interruption import Act, EchoRules, Interruption, InterruptionRules, State, Talk, Window
@@ -35,7 +33,7 @@ class Line:
 
 
 @pytest.fixture
-def line() -> Iterator[Line]:
+def line() -> Line:
     return Line()
 
 
@@ -225,7 +223,7 @@ def test_an_echo_is_as_loud_as_the_line_may_return_it(caller_db: float, audible_
     [
         ({"onset_ms": 10}, "onset_ms is 10, must be 32 to 5000"),
         ({"echo_share": 1.5}, "echo_share is 1.5, must be 0 to 1"),
-        ({"least_words": 0}, "least_words is 0, must be 1 to 20"),
+        ({"least_words": 0}, "least_words is 0, must be 1 to 100"),
     ],
 )
 def test_rules_out_of_range_are_refused(wrong: dict[str, int], says: str) -> None:

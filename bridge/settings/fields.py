@@ -4,6 +4,7 @@ from typing import Final, Literal
 
 from pydantic import Field, SecretStr
 
+from bridge.settings.bargein import BargeIn, Echo, Speculation
 from bridge.settings.endofturn import EndOfTurn, Patience
 from bridge.settings.kinds import Group, Level, OptionalPath, Origins, Plugin, PluginNames
 from bridge.settings.recognition import Recognition, Vllm
@@ -124,12 +125,6 @@ class NoiseSuppression(Group):
 class Conversation(Group):
     """Calls with a bot."""
 
-    barge_in_duration: float = Field(
-        default=0.16,
-        ge=0.032,
-        le=5,
-        description="Seconds of speech that interrupt the bot or open a turn: five windows of the detector.",
-    )
     greeting: str = Field(default="", max_length=4000, description="First words of a call; empty, the bot's own.")
     fallback_text: str = Field(
         default="Sorry, something went wrong. Please say that again.",
@@ -199,6 +194,9 @@ GROUPS: Final[tuple[type[Group], ...]] = (
     Conversation,
     EndOfTurn,
     Patience,
+    BargeIn,
+    Echo,
+    Speculation,
     Limits,
     Logs,
 )
@@ -215,6 +213,9 @@ class Settings(
     Conversation,
     EndOfTurn,
     Patience,
+    BargeIn,
+    Echo,
+    Speculation,
     Limits,
     Logs,
 ):
