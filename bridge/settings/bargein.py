@@ -19,8 +19,8 @@ class BargeIn(Group):
         default=1.0,
         ge=0.032,
         le=30,
-        description="Seconds of speech that end the reply before any words of it are known. A listener's \"okay, right, "
-        'I see" takes 0.9 s, and a reply that is given up is lost for good.',
+        description="Seconds of speech that end the reply before any words of it are known. A listener's \"okay, "
+        'right, I see" takes 0.9 s, and a reply that is given up is lost for good.',
     )
     barge_in_words: int = Field(
         default=1,
@@ -33,8 +33,8 @@ class BargeIn(Group):
         default=2.0,
         ge=0.1,
         le=30,
-        description="Seconds after falling silent at which the bot goes on if there are no words, whatever noise goes on: a "
-        "line that hums must not silence it. Words that come later still interrupt.",
+        description="Seconds after falling silent at which the bot goes on if there are no words, whatever noise goes "
+        "on: a line that hums must not silence it. Words that come later still interrupt.",
     )
     backchannels: Phrases = Field(
         default=(),
