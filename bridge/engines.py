@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Protocol, Self, cast
+from typing import Protocol, Self, cast
 
 import numpy as np
 
@@ -27,9 +27,6 @@ from bridge.speech.pool import Pool
 from bridge.speech.workers import Workers
 
 log = logging.getLogger(__name__)
-
-_FIRST_FINAL_MS: Final = 150
-"""What finals take before one was measured: whisper tiny.en on one core."""
 
 
 class IsSpeech(Protocol):
@@ -68,7 +65,7 @@ class Engines:
     fallback: tuple[Samples, str] | None
     ending: EndOfTurn | None = None
     """What judges pauses; None where turns end after a flat wait."""
-    time_to_final: Recent = field(default_factory=lambda: Recent(_FIRST_FINAL_MS))
+    time_to_final: Recent = field(default_factory=lambda: Recent(0))
     """Milliseconds that finals took lately, on all calls."""
 
     phrases: Phrases = field(default_factory=shipped)
@@ -97,6 +94,8 @@ class Engines:
             make_bot=make_bot,
             fallback=fallback,
             ending=ending,
+            # The first is waited for as long as any: to wait is the smaller mistake on a machine that is just starting.
+            time_to_final=Recent(round(settings.turn_final_longest * 1000)),
             phrases=phrases,
         )
 
