@@ -1,5 +1,8 @@
 # docker build -t voice-bridge .                  the embedded models, on the CPU
 # docker build -t voice-bridge:gpu --target gpu . with torch (CUDA) as well, for --vad silero-torch
+# docker build -t voice-bridge:vllm --target vllm . with vLLM (CUDA, 10 GB), for --asr vllm; this target has not been
+#   built or run by us yet. Run it with --gpus all --ipc host -v voice-bridge:/var/lib/bridge: the volume keeps the
+#   model and what is compiled for the GPU. Where vLLM has a container of its own, --asr openai needs none of it here.
 #
 # To build from the very same base every time, pin it: take the digest that `docker buildx imagetools inspect
 # python:3.12-slim` prints and write python:3.12-slim@sha256:... in the first line below.
@@ -22,6 +25,10 @@ FROM install AS install-gpu
 # Not in the lock, which is the CPU's: torch alone brings several GB of CUDA libraries.
 RUN pip install --no-cache-dir ".[silero-torch]" --no-build-isolation
 
+FROM install AS install-vllm
+# Not in the lock either, and over it where vLLM needs another version of what is there (numpy).
+RUN pip install --no-cache-dir ".[vllm]" --no-build-isolation
+
 FROM base AS run
 RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent bridge
 # In a container the port is reached from outside or not at all. Without a token the server then refuses to start:
@@ -40,6 +47,19 @@ CMD ["serve"]
 
 FROM run AS gpu
 COPY --from=install-gpu /opt/bridge /opt/bridge
+
+FROM run AS vllm
+USER root
+# Triton compiles its launchers when the engine starts, with a C compiler and Python's headers (these the image has).
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/* && \
+    install -d -o 10001 /var/lib/bridge
+ENV HOME=/var/lib/bridge
+VOLUME /var/lib/bridge
+COPY --from=install-vllm /opt/bridge /opt/bridge
+USER 10001
+# The first start fetches the model and compiles.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=900s --retries=3 CMD ["python", "-c", \
+    "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ['BRIDGE_PORT']}/healthz\", timeout=2)"]
 
 FROM run AS cpu
 COPY --from=install /opt/bridge /opt/bridge

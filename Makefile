@@ -1,9 +1,10 @@
 # make serve ARGS="--port 9000"   run the server        make test     all checks, as CI runs them
 # make format                     lay the code out      make lock     renew the locks (UPGRADE=--upgrade: newest versions)
 # make bench                      what a caller notices, what a call costs (half an hour; ARGS=--quick: ten minutes)
+# make bench-engines              what recognition costs, holds and survives (ten minutes; ENGINE="--asr whisper", ARGS=--quick)
 # make bench-compare BEFORE=a.json AFTER=b.json
 # make test-vllm                  the tests of vLLM, in an environment of their own; `make test` does it too
-# make tiny-qwen3-asr             train the checkpoint of these tests (ARGS="--minutes 45 --out build/tiny-qwen3-asr")
+# make tiny-qwen3-asr             train the checkpoint of these tests (ARGS="--out build/tiny-qwen3-asr")
 # make clean                      remove what make made
 
 PYTHON ?= python3
@@ -11,9 +12,10 @@ VENV ?= .venv
 VLLM_PYTHON ?= python3.11
 VLLM_VENV ?= .venv-vllm
 ARGS ?=
+ENGINE ?= --asr vllm --asr-model-path tests/data/tiny-qwen3-asr --vllm-kv-cache-mb 64 --vllm-block-size 32 --no-vllm-cuda-graphs
 UPGRADE ?=
 
-.PHONY: serve test test-vllm tiny-qwen3-asr bench bench-compare format lock clean
+.PHONY: serve test test-vllm tiny-qwen3-asr bench bench-engines bench-compare format lock clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
@@ -22,6 +24,7 @@ serve: $(VENV)/.serve
 # pytest is called by its own name: `python -m pytest` would put the checkout in front of what is installed.
 test: $(VENV)/.test
 	scripts/apt-install asterisk-core-sounds-en asterisk-core-sounds-en-wav || echo "tests that need them will be skipped"
+	scripts/apt-install libportaudio2 || echo "the test of the microphone will be skipped"
 	scripts/apt-install chromium || echo "the tests of the page will be skipped"
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
@@ -39,7 +42,7 @@ test-vllm: $(VENV)/.test
 tiny-qwen3-asr: $(VENV)/.test
 	scripts/apt-install espeak-ng
 	scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV) $(VENV)/bin/uv
-	$(VLLM_VENV)/bin/python scripts/tiny_qwen3_asr $(ARGS)
+	PYTHONPATH=scripts:tests $(VLLM_VENV)/bin/python -m tiny_qwen3_asr $(ARGS)
 
 format: $(VENV)/.test
 	$(VENV)/bin/ruff check --fix
@@ -51,6 +54,12 @@ lock: $(VENV)/.test
 bench: $(VENV)/.test
 	mkdir -p build
 	$(VENV)/bin/python bench/calls.py --json build/bench.json $(ARGS)
+
+bench-engines:
+	scripts/apt-install espeak-ng asterisk-core-sounds-en asterisk-core-sounds-en-wav
+	scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV)
+	mkdir -p build
+	$(VLLM_VENV)/bin/python bench/engines.py $(ENGINE) --json build/engines.json $(ARGS)
 
 bench-compare: $(VENV)/.test
 	@$(VENV)/bin/python bench/compare.py $(BEFORE) $(AFTER)

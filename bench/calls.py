@@ -16,62 +16,26 @@ import socket
 import statistics
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from asr import hear, spelled
+from capacity import converse, ramp, stream
 from denoiser import measure as measure_denoiser
-from integration.recordings import Prompt, prompts, word_error_rate
+from finals import finals
+from gauge import Results, hold, late, recordings, spread, usage, without_pauses
+from integration.recordings import prompts, word_error_rate
 from integration.server import Server, serve
 
 from bridge.phone import dial
 from bridge.speech.backends.whisper import WhisperAsr
-from bridge.telephone import MAX_LATE_MS, CallFigures, Recording, call, load_test, speech_span
+from bridge.telephone import Recording, call
 
 HERE: Final = Path(__file__).resolve().parent
-STUBS: Final = ("--asr", "stubs:InstantAsr", "--tts", "stubs:InstantTts", "--bot", "stubs:Talker")
-TICKS: Final = os.sysconf("SC_CLK_TCK")
-
-Results = dict[str, dict[str, float | str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What a process has used so far."""
-
-    cpu_s: float
-    rss_mb: float
-
-
-def usage(server: Server) -> Usage:
-    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
-    return Usage((int(fields[11]) + int(fields[12])) / TICKS, int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 1e6)
-
-
-def recordings(said: Sequence[Prompt]) -> list[Recording]:
-    return [Recording(prompt.name, prompt.mulaw, *speech_span(prompt.audio)) for prompt in said]
-
-
-def spread(values: Sequence[float | None]) -> dict[str, float | str]:
-    known = [value for value in values if value is not None]
-    if not known:
-        return {"n": 0}
-    return {
-        "p50": round(statistics.median(known)),
-        "p95": round(float(np.percentile(known, 95))),
-        "max": round(max(known)),
-        "n": len(known),
-    }
-
-
-def late(figures: Sequence[CallFigures]) -> str:
-    """Return how late this process was, where it was too late to tell the whole truth."""
-    late_ms = max(figure.late_p99_ms for figure in figures)
-    return f"telephone late {late_ms:.0f} ms (p99)" if late_ms > MAX_LATE_MS else ""
+QUIET: Final = ("--log-level", "WARNING")
+STUBS: Final = ("--asr", "stubs:InstantAsr", "--tts", "stubs:InstantTts")
 
 
 async def turns(server: Server, said: Sequence[Recording], name: str) -> Results:
@@ -79,7 +43,7 @@ async def turns(server: Server, said: Sequence[Recording], name: str) -> Results
 
     groups = [said[i : i + 10] for i in range(0, len(said), 10)]
     figures = [(await call(server.twilio, group, number=i))[0] for i, group in enumerate(groups)]
-    note = late(figures)
+    note = late([figure.late_p99_ms for figure in figures])
     done = [turn for figure in figures for turn in figure.turns]
     return {
         f"{name}: speech end -> first audio received, ms": {**spread([t.first_audio_ms for t in done]), "note": note},
@@ -97,7 +61,7 @@ async def barge_ins(server: Server, said: Sequence[Recording], name: str) -> Res
     """Onset of the caller's speech to clear and to silence, while the bot lectures."""
     groups = [said[i : i + 9] for i in range(0, len(said), 8)]
     figures = [(await call(server.twilio, group, number=i, barge_in_ms=1200))[0] for i, group in enumerate(groups)]
-    note = late(figures)
+    note = late([figure.late_p99_ms for figure in figures])
     done = [turn for figure in figures for turn in figure.turns[1:]]
     return {
         f"{name}: barge-in -> clear, ms": {**spread([t.clear_ms for t in done]), "note": note},
@@ -106,27 +70,12 @@ async def barge_ins(server: Server, said: Sequence[Recording], name: str) -> Res
     }
 
 
-async def hold(server: Server, *, calls: int, seconds: float, speech: bytes = b"") -> float:
-    """Keep `calls` calls up, silent or talking without end; return CPU-seconds a call-minute."""
-
-    async def one(number: int) -> None:
-        async with dial(server.twilio, call_sid=f"CA{number:032d}") as phone:
-            if speech:
-                phone.babble(speech)
-            await phone.until(lambda: phone.now_ms > seconds * 1000, timeout_s=seconds + 10)
-
-    before = usage(server)
-    await asyncio.gather(*(one(number) for number in range(calls)))
-    return (usage(server).cpu_s - before.cpu_s) / (calls * seconds / 60)
-
-
 async def costs(server: Server, said: Sequence[Recording], *, seconds: float) -> Results:
-    """CPU and memory of calls that say nothing and of calls that never stop talking."""
-    speech = b"".join(recording.mulaw[recording.begins_ms * 8 : recording.ends_ms * 8] for recording in said)
+    """CPU and memory of calls that say nothing and of callers who never stop talking."""
     empty = usage(server).rss_mb
-    idle = await hold(server, calls=5, seconds=seconds)
+    idle, _ = await hold(server, calls=5, seconds=seconds)
     one = usage(server).rss_mb
-    talking = await hold(server, calls=4, seconds=seconds, speech=speech)
+    talking, _ = await hold(server, calls=4, seconds=seconds, speech=without_pauses(said))
     grown: list[float] = []
 
     async def watch() -> None:
@@ -134,9 +83,13 @@ async def costs(server: Server, said: Sequence[Recording], *, seconds: float) ->
         grown.append(usage(server).rss_mb)
 
     before = usage(server)
-    await asyncio.gather(hold(server, calls=40, seconds=seconds), watch())
+    (many, _), _ = await asyncio.gather(hold(server, calls=40, seconds=seconds), watch())
     return {
-        "CPU-s a call-minute": {"idle": round(idle, 2), "talking, no ASR": round(talking, 2)},
+        "CPU-s a call-minute": {
+            "idle": round(idle, 2),
+            "idle, 40 calls": round(many, 2),
+            "listening (caller talks), no ASR": round(talking, 2),
+        },
         "memory, MB": {
             "server": round(empty),
             "after 5 calls": round(one),
@@ -154,24 +107,6 @@ async def set_up(server: Server) -> Results:
             await phone.until(lambda phone=phone: phone.now_ms > 25)  # type: ignore[misc]
     mean_ms = (usage(server).cpu_s - before.cpu_s) * 1000 / count
     return {"set-up and tear-down of a call, CPU ms": {"mean": round(mean_ms, 1)}}
-
-
-async def crowd(server: Server, said: Sequence[Recording], *, calls: int, name: str) -> Results:
-    """Many calls at once: what each of them notices of the others."""
-    before = usage(server)
-    pairs = await load_test(server.twilio, said[:3], calls=calls, ramp_s=3.0)
-    figures = [figure for figure, _ in pairs]
-    done = [turn for figure in figures for turn in figure.turns]
-    minutes = sum(len(record.caller) for _, record in pairs) / 8000 / 60
-    return {
-        f"{calls} calls at once, {name}": {
-            "gaps": sum(figure.gaps for figure in figures),
-            "never answered": sum(turn.heard_ms is None for turn in done),
-            **{f"heard {key}": value for key, value in spread([turn.heard_ms for turn in done]).items() if key != "n"},
-            "CPU-s a call-minute": round((usage(server).cpu_s - before.cpu_s) / minutes, 2),
-            "note": late(figures),
-        }
-    }
 
 
 async def words(*, quick: bool) -> Results:
@@ -205,12 +140,13 @@ async def floor(server: Server, *, seconds: float) -> Results:
     process = await asyncio.create_subprocess_exec(sys.executable, str(HERE / "floor.py"), str(port))
     try:
         await asyncio.sleep(2)
-        bare = await hold(Server(process, f"127.0.0.1:{port}"), calls=5, seconds=seconds)
-        bridge = await hold(server, calls=5, seconds=seconds)
+        echo = Server(process, f"127.0.0.1:{port}")
+        (bare, _), (bridge, _) = await asyncio.gather(*(hold(s, calls=5, seconds=seconds) for s in (echo, server)))
     finally:
         process.terminate()
         await process.wait()
-    return {"idle call beside a bare echo server": {"echo": round(bare, 2), "bridge": round(bridge, 2)}}
+    ratio = round(bridge / bare, 2)
+    return {"idle call beside a bare echo server": {"echo": round(bare, 2), "bridge": round(bridge, 2), "ratio": ratio}}
 
 
 def machine() -> dict[str, str]:
@@ -235,18 +171,26 @@ async def run(*, quick: bool) -> Results:
         for name, values in more.items():
             print(f"{name:<58}", "  ".join(f"{k} {v}" for k, v in values.items() if v != ""), flush=True)
 
-    async with serve("--log-level", "WARNING") as server:
+    async with serve(*QUIET) as server:
         note(await turns(server, said, "real models"))
-        note(await crowd(server, said, calls=4, name="real models"))
-    async with serve("--log-level", "WARNING", "--bot", "stubs:Lecturer", cwd=HERE) as server:
+        note(await finals(server, said, "real models"))
+        few = (2, 4, 8) if quick else (2, 4, 8, 16, 30)
+        await ramp("embedded engine", few, partial(converse, server, said[:3]), budget_s=150, note=note)
+    async with serve(*QUIET, "--bot", "stubs:Lecturer", cwd=HERE) as server:
         note(await barge_ins(server, said, "real models"))
-    async with serve("--log-level", "WARNING", *STUBS, cwd=HERE) as server:
+    async with serve(*QUIET, *STUBS, "--bot", "stubs:Talker", cwd=HERE) as server:
         note(await turns(server, said, "instant stubs"))
+        note(await finals(server, said, "instant stubs"))
         note(await set_up(server))
-        for calls in (20,) if quick else (20, 60):
-            note(await crowd(server, said, calls=calls, name="instant stubs"))
-    stubs = ("--asr", "stubs:InstantAsr", "--tts", "stubs:InstantTts", "--bot", "stubs:Silent")
-    async with serve("--log-level", "WARNING", *stubs, cwd=HERE) as server:
+        many = (20, 60) if quick else (20, 40, 60, 80)
+        await ramp("VAD, instant stubs", many, partial(converse, server, said[:3]), budget_s=150, note=note)
+    async with serve(*QUIET, *STUBS, "--bot", "stubs:Orator", cwd=HERE) as server:
+        cpu_s, _ = await hold(server, calls=4, seconds=seconds)
+        note({"CPU-s a call-minute, talking (the bot, without end)": {"n": round(cpu_s, 2)}})
+    async with serve(*QUIET, *STUBS, "--bot", "stubs:Orator", "--vad", "stubs:NoVad", cwd=HERE) as server:
+        media = partial(stream, server, without_pauses(said), seconds=10.0)
+        await ramp("media plane, no VAD", (60,) if quick else (30, 60, 90, 120), media, budget_s=90, note=note)
+    async with serve(*QUIET, *STUBS, "--bot", "stubs:Silent", cwd=HERE) as server:
         note(await floor(server, seconds=seconds))
         note(await costs(server, said, seconds=seconds))
     note(await words(quick=quick))

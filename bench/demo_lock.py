@@ -6,13 +6,14 @@ final goes first. The first 4 hypotheses are thrown away; from then on the last 
 """
 
 import asyncio
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
-from figures import Results, Row
+from figures import Results
 from live import LATE_MS, Climb, Level
 from spoken_load import TURN_S, Outcome, Spoken, crowd, sleep_until
 
@@ -111,6 +112,7 @@ def _text(raw: str) -> str:
 
 
 def _load(settings: Settings) -> "LLM":
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     from vllm import LLM
 
     optional: dict[str, int] = {}
@@ -130,23 +132,28 @@ def _load(settings: Settings) -> "LLM":
     )
 
 
+_COMPARED: Final = {
+    "final wait ms ": ("p50", "p95"),
+    "final decode ms ": ("p50", "p95"),
+    "partial decode ms ": ("p50", "p95"),
+    "words wrong, % ": ("",),
+}
+
+
 def side_by_side(ours: Sequence[Level], theirs: Sequence[Level]) -> Results:
     """Return a row for each number of callers, and where each way first was late."""
     results: Results = {}
+    ways = (("batched", ours), ("one at a time", theirs))
     for count in sorted({level.sessions for level in (*ours, *theirs)}):
-        row: Row = {}
-        for name, levels in (("batched", ours), ("one at a time", theirs)):
-            for level in levels:
-                if level.sessions == count:
-                    kept = {
-                        key: value
-                        for key, value in level.row.items()
-                        if key.startswith(("final wait", "partial", "words", "note"))
-                    }
-                    row |= {f"{name}: {key}": value for key, value in kept.items() if not key.endswith(" n")}
-        results[f"{count} callers, batched and one at a time"] = row
+        each = [(way, level.row) for way, levels in ways for level in levels if level.sessions == count]
+        results[f"{count} callers, batched and one at a time"] = {
+            f"{what}{way} {number}".strip(): row[f"{what}{number}".strip()]
+            for what, numbers in _COMPARED.items()
+            for way, row in each
+            for number in numbers
+        }
     results[f"callers at which finals (p95) come later than {LATE_MS} ms"] = {
         name: next((level.sessions for level in levels if level.late), f"over {levels[-1].sessions}")
-        for name, levels in (("batched", ours), ("one at a time", theirs))
+        for name, levels in ways
     }
     return results

@@ -14,28 +14,23 @@ import argparse
 import asyncio
 import json
 import logging
-import time
+import signal
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 from demo_lock import OneAtATime, side_by_side
 from failover import the_only_engine, two_servers
 from figures import Results, machine, show
-from flicker import Instant, figures, original, overhead_us, play, windows
-from flicker import ours as ours_alone
-from live import MORE_SESSIONS, SESSIONS, alone, ladder, ours
+from live import MORE_SESSIONS, SESSIONS, Level, alone, ladder, ours
+from policies import policies
 from pools import options, pool
 from reuse import reuse
 from sounds import Kind, long_speech, sentences, speech
 from spoken_load import Spoken, listener
 
 from bridge.settings import Settings, SettingsError, add_flags, load
-from bridge.speech.api import SAMPLE_RATE, Request
-from bridge.speech.backends.silero import SileroVad
-from bridge.speech.pool import Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +41,8 @@ class Plan:
     kind: Kind
     said: Sequence[Spoken]
     quick: bool
+    levels: list[Level] = field(default_factory=list)
+    """Of callers through our policy, once they were measured."""
 
     @property
     def seconds(self) -> float:
@@ -54,7 +51,7 @@ class Plan:
 
     @property
     def sessions(self) -> Sequence[int]:
-        return (1, 4, 16) if self.quick else SESSIONS
+        return (1, 8, 24) if self.quick else (*SESSIONS, *MORE_SESSIONS)
 
     @property
     def in_process(self) -> bool:
@@ -71,29 +68,14 @@ async def decodes(plan: Plan) -> AsyncIterator[Results]:
         yield await alone(asr, long_speech(plan.said, 28), rounds=5 if plan.quick else 15)
         climb = ours(asr, lambda metered: listener(metered, options(settings)), plan.said)
         async for level in ladder(climb, plan.sessions, seconds=plan.seconds):
+            plan.levels.append(level)
             yield {f"{level.sessions} callers at once": level.row}
 
 
 async def policy(plan: Plan) -> AsyncIterator[Results]:
     """Against the original's policy: when the first words show, how steady they are, and what it costs."""
-    vad = await asyncio.to_thread(SileroVad.load)
-    said = [(prompt, await windows(prompt, vad.open())) for prompt in sentences(plan.kind, 8 if plan.quick else 24)]
-    async with pool(plan.settings) as asr:
-        for name, rule in ("the original policy", original), ("our policy", ours_alone):
-            played = await play(rule, said, asr, options(plan.settings))
-            yield {name: {title: float(f"{value:.3g}") for title, value in figures(played).items()}}
-    yield {"policy, CPU us a decode, no engine": {"mean": round(await overhead_us())}}
-    yield {"pool, CPU us a decode, no engine": {"mean": round(await pool_us())}}
-
-
-async def pool_us(*, decodes: int = 200) -> float:
-    """Return what checking 10 s of audio and choosing an engine cost."""
-    asr = Pool([Instant()], timeout_s=5)
-    request = Request(np.random.default_rng(1).uniform(-0.3, 0.3, 10 * SAMPLE_RATE).astype(np.float32), key="u")
-    begun = time.process_time()
-    for _ in range(decodes):
-        await asr.decode(request)
-    return 1e6 * (time.process_time() - begun) / decodes
+    async for rows in policies(plan.settings, sentences(plan.kind, 8 if plan.quick else 24)):
+        yield rows
 
 
 async def reused(plan: Plan) -> AsyncIterator[Results]:
@@ -119,17 +101,16 @@ async def baseline(plan: Plan) -> AsyncIterator[Results]:
     if not plan.in_process:
         yield {"baseline": {"skipped": "it is a way to use vLLM in process: give --asr vllm"}}
         return
-    counts = (1, 8, 24) if plan.quick else (*SESSIONS, *MORE_SESSIONS)
-    settings = plan.settings
-    async with pool(settings) as asr:
-        climb = ours(asr, lambda metered: listener(metered, options(settings)), plan.said)
-        mine = [level async for level in ladder(climb, counts, seconds=plan.seconds)]
-    demo = await asyncio.to_thread(OneAtATime.load, settings)
+    if not plan.levels:
+        async for rows in decodes(plan):
+            yield rows
+    demo = await asyncio.to_thread(OneAtATime.load, plan.settings)
     try:
-        theirs = [level async for level in ladder(demo.climb(plan.said), counts, seconds=plan.seconds)]
+        climb = demo.climb(plan.said)
+        theirs = [level async for level in ladder(climb, plan.sessions, seconds=plan.seconds)]
     finally:
         await asyncio.to_thread(demo.close)
-    yield side_by_side(mine, theirs)
+    yield side_by_side(plan.levels, theirs)
 
 
 SECTIONS: Final[dict[str, Section]] = {
@@ -170,6 +151,7 @@ async def run(plan: Plan, names: Sequence[str]) -> Results:
 def main() -> None:
     flags, settings = parse()
     logging.basicConfig(level=logging.ERROR)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else the engines outlive a run that is ended
     tiny = "tiny-qwen3-asr" in settings.asr_model_path
     sound: Kind = flags.sound or ("vocabulary" if tiny else "recordings")
     about = {**machine(), "engine": f"{', '.join(settings.asr)} {settings.asr_model_path}", "sound": sound}

@@ -3,7 +3,8 @@
 Every recording (8 kHz mu-law, up-sampled) goes through the VAD, the turn rules and a streaming policy, window by
 window; audio stands still while a decode runs, so that the figures are those of a machine that keeps pace, whatever
 it does beside. `first text` is counted from the onset of speech: audio heard, and audio plus the decode that gave it.
-CPU time is that of the whole process: it says nothing of engines outside it.
+CPU time is that of the whole process: it says nothing of engines outside it. The original policy decodes its finals
+with a prefix too, ours without: that is what their word error rates compare.
 """
 
 import argparse
@@ -12,24 +13,23 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from bot.api import Final as FinalText
+from bot.api import Partial
 from bridge.preroll import PREROLL_MS, PreRoll
 from bridge.recogniser import load_recogniser
 from bridge.settings import Settings
 from bridge.speech.api import SAMPLE_RATE, Asr, AsrCapabilities, Hypothesis, Request, Samples, Vad
 from bridge.speech.backends.silero import SileroVad
 from bridge.speech.ear import Heard
-from bridge.speech.rollback import Draft, PrefixRollback
+from bridge.speech.rollback import PrefixRollback
 from bridge.speech.stability import Flicker, flicker
-from bridge.transcribe import transcripts
+from bridge.transcribe import transcribe
 from bridge.turns import Began, Cut, Over, Paused, Resumed, TurnEvent, TurnRules, TurnTaker
 from bridge.utterance import Utterance
 from telephony.events import RecognitionOptions
@@ -131,78 +131,99 @@ async def windows(prompt: Prompt, vad: Vad) -> list[Step]:
 # ---------------------------------------------------------------- the policies
 
 
-async def ours(steps: Sequence[Step], asr: Metered, options: RecognitionOptions, outcome: Outcome) -> None:
-    """Play one recording through bridge/transcribe.py as a call does."""
-    preroll, utterance, reader = PreRoll(4 * _RULES.min_speech_ms), Utterance(0), list[asyncio.Task[None]]()
-    onset_ms, now_ms = 0, 0
+class Listener:
+    """Plays one recording through bridge/transcribe.py as a call does."""
 
-    async def read(said: Utterance) -> None:
-        async with aclosing(transcripts(said, asr, options)) as found:
-            async for transcript in found:
-                if isinstance(transcript, FinalText):
-                    outcome.utterances[-1].final = transcript.text
-                    return
-                outcome.show(transcript.text, now_ms - onset_ms, asr)
+    def __init__(self, asr: Metered, options: RecognitionOptions, outcome: Outcome) -> None:
+        self._asr, self._options, self._outcome = asr, options, outcome
+        self._preroll = PreRoll(4 * _RULES.min_speech_ms)
+        self._utterance: Utterance | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._onset_ms = self._now_ms = 0
 
-    for heard, speech, event in steps:
-        now_ms = heard.to_ms
-        if reader:
-            utterance.add(heard.samples, speech_ms=speech * (heard.to_ms - heard.from_ms))
+    async def hear(self, step: Step) -> None:
+        heard, speech, event = step
+        self._now_ms = heard.to_ms
+        if self._utterance:
+            self._utterance.add(heard.samples, speech_ms=speech * (heard.to_ms - heard.from_ms))
         else:
-            preroll.add(heard)
+            self._preroll.add(heard)
         match event:
             case Began(at_ms, speech_ms):
-                onset_ms, utterance = at_ms, Utterance(at_ms, f"u{at_ms}")
-                utterance.add(preroll.take(at_ms), speech_ms=speech_ms)
-                outcome.utterances.append(Written())
-                reader.append(asyncio.create_task(read(utterance)))
-            case Paused():
-                utterance.pause()
-            case Resumed():
-                utterance.resume()
-            case Over(at_ms, _) | Cut(at_ms):
-                utterance.close(at_ms)
-                await reader.pop()
-        await asr.settled()
-    if reader:
-        utterance.close(now_ms)
-        await reader.pop()
+                self._begin(at_ms).add(self._preroll.take(at_ms), speech_ms=speech_ms)
+            case Paused() if self._utterance:
+                self._utterance.pause()
+            case Resumed() if self._utterance:
+                self._utterance.resume()
+            case Over():
+                await self.end()
+            case Cut(at_ms):
+                await self.end()
+                self._begin(at_ms)
+        await self._asr.settled()
+
+    async def end(self) -> None:
+        if self._utterance and self._reader:
+            self._utterance.close(self._now_ms)
+            await self._reader
+        self._utterance = None
+
+    def _begin(self, at_ms: int) -> Utterance:
+        self._onset_ms, self._utterance = at_ms, Utterance(at_ms, f"u{at_ms}")
+        self._outcome.utterances.append(Written())
+        self._reader = asyncio.create_task(self._read(self._utterance))
+        return self._utterance
+
+    async def _read(self, said: Utterance) -> None:
+        final = await transcribe(said, self._asr, self._options, show=self._show)
+        self._outcome.utterances[-1].final = final.text
+
+    async def _show(self, partial: Partial) -> None:
+        self._outcome.show(partial.text, self._now_ms - self._onset_ms, self._asr)
+
+
+async def ours(steps: Sequence[Step], asr: Metered, options: RecognitionOptions, outcome: Outcome) -> None:
+    listener = Listener(asr, options, outcome)
+    for step in steps:
+        await listener.hear(step)
+    await listener.end()
 
 
 async def original(steps: Sequence[Step], asr: Metered, options: RecognitionOptions, outcome: Outcome) -> None:
     """Decode each whole chunk with prefix rollback, the rest at the end, and nothing else."""
-    async with aclosing(_utterances(steps)) as found:
-        async for onset_ms, audio in found:
-            chunk_ms = round(options.chunk_size_sec * 1000)
-            rollback, draft, step = (
-                PrefixRollback(options.unfixed_chunk_num, options.unfixed_token_num, chunk_ms=chunk_ms),
-                Draft(),
-                chunk_ms * SAMPLE_RATE // 1000,
-            )
-            outcome.utterances.append(written := Written())
-            ends = [*range(step, len(audio), step), len(audio)]
-            for end in ends:
-                prefix = rollback.prefix(end * 1000 // SAMPLE_RATE)
-                language = options.language or prefix.language or None
-                request = Request(audio[:end], prefix.text, language, options.context, final=end == len(audio))
-                draft = prefix.then(await asr.decode(request))
-                rollback.add(draft)
-                if end < len(audio) and draft.text.strip() not in ("", *written.shown[-1:]):
-                    outcome.show(draft.text.strip(), end * 1000 // SAMPLE_RATE - min(PREROLL_MS, onset_ms), asr)
+    chunk_ms = round(options.chunk_size_sec * 1000)
+    for early_ms, audio in spoken(steps):
+        rollback = PrefixRollback(options.unfixed_chunk_num, options.unfixed_token_num, chunk_ms=chunk_ms)
+        outcome.utterances.append(written := Written())
+        length_ms = len(audio) * 1000 // SAMPLE_RATE
+        for end_ms in [*range(chunk_ms, length_ms, chunk_ms), length_ms]:
+            prefix, whole = rollback.prefix(end_ms), end_ms == length_ms
+            language = options.language or prefix.language or None
+            request = Request(audio[: end_ms * SAMPLE_RATE // 1000], prefix.text, language, options.context, whole)
+            draft = prefix.then(await asr.decode(request))
+            rollback.add(draft)
             written.final = draft.text.strip()
+            if not whole and written.final not in ("", *written.shown[-1:]):
+                outcome.show(written.final, end_ms - early_ms, asr)
 
 
-async def _utterances(steps: Sequence[Step]) -> AsyncGenerator[tuple[int, Samples], None]:
-    """Yield (onset, audio from the pre-roll to the end of speech and a pause) of each utterance."""
-    begun: int | None = None
-    for at, (_, _, event) in enumerate(steps):
-        if isinstance(event, Began):
-            begun = event.onset_ms
-        if begun is not None and (isinstance(event, Over | Cut) or at == len(steps) - 1):
-            end_ms = event.speech_end_ms + _RULES.pause_ms if isinstance(event, Over) else steps[at][0].to_ms
-            inside = [h.samples for h, _, _ in steps if h.to_ms > begun - PREROLL_MS and h.to_ms <= end_ms]
-            yield begun, np.concatenate(inside)
-            begun = None
+def spoken(steps: Sequence[Step]) -> Iterator[tuple[int, Samples]]:
+    """Yield each utterance: milliseconds before its onset, and its audio from there to a pause after its end."""
+    begun: tuple[int, int] | None = None
+    for heard, _, event in steps:
+        end_ms = heard.to_ms if heard is steps[-1][0] else None
+        match event:
+            case Began(onset_ms):
+                begun = onset_ms, min(PREROLL_MS, onset_ms)
+            case Over(_, speech_end_ms):
+                end_ms = speech_end_ms + _RULES.pause_ms
+            case Cut(at_ms):
+                end_ms = at_ms
+        if begun and end_ms is not None:
+            inside = [h.samples for h, _, _ in steps if begun[0] - begun[1] < h.to_ms <= end_ms]
+            if inside:
+                yield begun[1], np.concatenate(inside)
+            begun = (end_ms, 0) if isinstance(event, Cut) else None
 
 
 # ---------------------------------------------------------------- the figures
@@ -223,9 +244,7 @@ async def play(
 def figures(outcomes: Sequence[Outcome]) -> dict[str, float]:
     total = sum((flicker(w.shown, w.final) for o in outcomes for w in o.utterances), Flicker())
     shown = [o for o in outcomes if o.first_audio_s is not None]
-    whole = [o for o in outcomes if len(o.utterances) == 1 and o.utterances[0].shown]
     said, finals = [spelled(o.said) for o in outcomes], [spelled(o.final) for o in outcomes]
-    last = [spelled(o.utterances[0].shown[-1]) for o in whole]
     return {
         "utterances": len(outcomes),
         "with partials": len(shown),
@@ -234,8 +253,6 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, float]:
         "first text s of audio, p90": float(np.percentile([o.first_audio_s or 0 for o in shown], 90)),
         "first text s with decode, median": statistics.median(o.first_wall_s or 0 for o in shown),
         "final WER %": 100 * word_error_rate(said, finals),
-        "last partial WER %": 100 * word_error_rate([spelled(o.said) for o in whole], last),
-        "last partial against final %": 100 * word_error_rate([spelled(o.final) or "(nothing)" for o in whole], last),
         "decodes an utterance": statistics.mean(o.decodes for o in outcomes),
         "CPU ms an utterance": 1000 * statistics.mean(o.cpu_s for o in outcomes),
     }
@@ -258,18 +275,15 @@ class Instant:
 
 
 async def overhead_us() -> float:
-    """Return CPU microseconds a decode costs outside the engine, in an utterance of ten seconds."""
-    window, rounds = np.zeros(512, np.float32), 20
-    options = RecognitionOptions(chunk_size_sec=0.1)
-    decodes = spent_s = 0.0
-    for _ in range(rounds):
+    """Return CPU microseconds a decode costs outside the engine, in utterances of ten seconds, ten decodes a second."""
+    window, options = np.zeros(512, np.float32), RecognitionOptions(chunk_size_sec=0.1)
+    decodes, spent_s = 0, 0.0
+
+    async def show(partial: Partial) -> None: ...
+
+    for _ in range(20):
         utterance, asr = Utterance(0, "u"), Metered(Instant())
-
-        async def read(said: Utterance = utterance, on: Metered = asr) -> None:
-            async for _ in transcripts(said, on, options):
-                pass
-
-        reader, cpu_s = asyncio.create_task(read()), time.process_time()
+        reader, cpu_s = asyncio.create_task(transcribe(utterance, asr, options, show=show)), time.process_time()
         for _ in range(_OVERHEAD_S * SAMPLE_RATE // len(window)):
             utterance.add(window, speech_ms=32)
             await asyncio.sleep(0)
@@ -287,6 +301,9 @@ async def main() -> None:
     parser.add_argument("--asr-model-path", default="", help="its model (default: its own)")
     parser.add_argument("--language", default="English", help='"" lets the engine find out')
     parser.add_argument("--prompts", type=int, default=60, metavar="N", help="sentences to play (default 60)")
+    parser.add_argument(
+        "--shortest", type=float, default=1.5, metavar="S", help="seconds of the shortest (default 1.5)"
+    )
     parser.add_argument("--longest", type=float, default=12.0, metavar="S", help="seconds of the longest (default 12)")
     parser.add_argument("--json", type=Path, help="write the figures, and what was shown, to this file")
     parser.add_argument("--verbose", action="store_true", help="print every partial")
@@ -294,7 +311,8 @@ async def main() -> None:
     settings = Settings.model_validate({"asr": wanted.asr, "asr_model_path": wanted.asr_model_path})
     asr, vad = await asyncio.to_thread(load_recogniser, settings), SileroVad.load()
     said = [
-        (p, await windows(p, vad.open())) for p in prompts(wanted.prompts, shortest_s=1.5, longest_s=wanted.longest)
+        (p, await windows(p, vad.open()))
+        for p in prompts(wanted.prompts, shortest_s=wanted.shortest, longest_s=wanted.longest)
     ]
     options = RecognitionOptions(language=wanted.language or None)
     played = {policy.__name__: await play(policy, said, asr, options) for policy in (original, ours)}
@@ -303,6 +321,8 @@ async def main() -> None:
     print(f"{title:<36}" + "".join(f"{name:>10}" for name in results))
     for row in results["ours"]:
         print(f"{row:<36}" + "".join(f"{result[row]:10.2f}" for result in results.values()))
+    with_prefix, without = ([spelled(o.final) for o in played[name]] for name in ("original", "ours"))
+    print(f"finals with prefix against those without, WER %: {100 * word_error_rate(without, with_prefix):.2f}")
     print(f"policy overhead, CPU us a decode: {(cost := await overhead_us()):.0f}")
     if wanted.verbose:
         for outcome in played["ours"]:

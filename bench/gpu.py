@@ -44,6 +44,8 @@ class Measured:
     """A recogniser whose answers have as many tokens as speech of that length has: for weights that mean nothing."""
 
     inner: Recogniser
+    stopped: int = 0
+    """Answers that ended before their tokens were there: then the weights are not what checkpoint.py makes."""
 
     def __post_init__(self) -> None:
         self.name, self.capabilities = self.inner.name, self.inner.capabilities
@@ -52,6 +54,7 @@ class Measured:
         known = len(request.prefix.split())
         tokens = max(1, round(TOKENS_A_SECOND * len(request.audio) / SAMPLE_RATE) - known)
         hypothesis = await self.inner.decode(replace(request, max_new_tokens=tokens))
+        self.stopped += hypothesis.ended is not Ended.LENGTH
         return replace(hypothesis, ended=Ended.STOP)  # else it would be continued
 
     async def healthy(self) -> bool:
@@ -112,6 +115,8 @@ async def run(settings: Settings, *, random: bool, quick: bool) -> Results:
     speakers: Results = {
         f"speakers with finals decoded in {SOON_MS} ms (p95)": {"n": carried, "of at most": counts[-1]}
     }
+    if isinstance(asr, Measured):
+        speakers["answers that ended too soon"] = {"n": asr.stopped}
     show(speakers)
     return results | speakers
 

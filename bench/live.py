@@ -13,7 +13,7 @@ from bridge.speech.api import SAMPLE_RATE, Recogniser, Request, Samples
 
 LENGTHS_S: Final = (1, 2, 4, 8, 16, 24)
 SESSIONS: Final = (1, 2, 4, 8, 16, 24)
-MORE_SESSIONS: Final = (32, 48, 64, 96, 128)
+MORE_SESSIONS: Final = (32, 48, 64, 96)
 LATE_MS: Final = 1000
 """A final that is later has lost the conversation."""
 _LATE_PACE_MS: Final = 100
@@ -69,11 +69,11 @@ async def alone(asr: Recogniser, speech: Samples, *, rounds: int) -> Results:
 
 
 async def ladder(climb: Climb, sessions: Sequence[int], *, seconds: float) -> AsyncIterator[Level]:
-    """Load it with more and more callers, until finals are late."""
+    """Load it with more and more callers; beyond `SESSIONS` only until finals are late."""
     for count in sessions:
         level = await climb(count, max(seconds, 16 / count))
         yield level
-        if level.late:
+        if level.late and count >= SESSIONS[-1]:
             return
 
 

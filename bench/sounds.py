@@ -1,23 +1,27 @@
 """What the callers of a benchmark say: people's recordings, or the words that the tiny checkpoint knows."""
 
-import io
 import random
-import subprocess
 import sys
-import wave
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from spoken_load import Outcome, Spoken
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from integration.recordings import Prompt, prompts, word_error_rate
+from spoken import spoken
 
 from bridge.speech.api import SAMPLE_RATE, Samples
 from bridge.speech.resample import resample_whole
 from bridge.telephone import speech_span
+
+WORDS: Final = (
+    "zero one two three four five six seven eight nine yes no hello goodbye help agent account balance payment cancel "
+    "order please billing"
+).split()
+VOICES: Final = ("en-us", "en-gb", "en-us+f2", "en-gb+m3")
 
 Kind = Literal["recordings", "vocabulary"]
 
@@ -26,20 +30,11 @@ def sentences(kind: Kind, count: int) -> list[Prompt]:
     """Return recordings of 2 to 6 s, or 3 to 6 words of the tiny checkpoint in synthetic voices."""
     if kind == "recordings":
         return prompts(count, shortest_s=2.0, longest_s=6.0)
-    words = "zero one two three four five six seven eight nine yes no hello goodbye help agent account balance payment cancel order please billing".split()
-    dice = random.Random(4)
-    said = []
-    for n in range(count):
-        text = " ".join(dice.choice(words) for _ in range(3 + n % 4))
-        wav = subprocess.run(
-            ["espeak-ng", "-v", ["en-us", "en-gb", "en-us+f2", "en-gb+m3"][n % 4], "-s", "150", "--stdout", text],
-            capture_output=True,
-            check=True,
-        ).stdout
-        with wave.open(io.BytesIO(wav)) as f:
-            pcm = np.frombuffer(wav[44:], "<i2") / 32768
-            audio = resample_whole(pcm.astype(np.float32), f.getframerate(), 8000)
-        said.append(Prompt(text, text, audio))
+    dice, said = random.Random(4), list[Prompt]()
+    for number in range(count):
+        text = " ".join(dice.choice(WORDS) for _ in range(3 + number % 4))
+        audio = spoken(text, voice=VOICES[number % len(VOICES)], words_per_minute=130)
+        said.append(Prompt(text, text, resample_whole(audio, SAMPLE_RATE, 8000)))
     return said
 
 
@@ -61,5 +56,9 @@ def long_speech(said: Sequence[Spoken], seconds: float) -> Samples:
 
 def words_wrong(outcomes: Sequence[Outcome]) -> float:
     """Return the word error rate of the finals, in per cent."""
-    said, heard = [o.said.text for o in outcomes], [o.final for o in outcomes]
-    return round(100 * word_error_rate(said, heard), 1)
+    return words_differing([o.said.text for o in outcomes], [o.final for o in outcomes])
+
+
+def words_differing(said: Sequence[str], heard: Sequence[str]) -> float:
+    """Return word errors in per cent of the words said."""
+    return round(100 * word_error_rate(list(said), list(heard)), 2)

@@ -1,10 +1,11 @@
 """Instant models: with them a benchmark shows the bridge itself."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from itertools import count
 
 import numpy as np
 
-from bot.api import Bot, Samples, Turn
+from bot.api import Bot, CallInfo, Samples, Turn
 from bridge.speech.api import AsrCapabilities, Hypothesis, Request
 
 
@@ -39,6 +40,24 @@ class InstantTts:
 
     def close(self) -> None:
         """Hold nothing."""
+
+
+class NoVad:
+    """Hears nobody, for free."""
+
+    def __init__(self, *, threshold: float, sample_rate: int) -> None:
+        """Need neither."""
+
+    def is_speech(self, audio: Samples, /) -> float:
+        return 0.0
+
+
+class Orator(Bot):
+    """Speaks from the first moment, and does not end."""
+
+    async def on_call(self, call: CallInfo) -> AsyncIterator[str]:
+        for number in count(1):
+            yield f"This is sentence number {number}."
 
 
 class Silent(Bot):

@@ -76,8 +76,6 @@ class CallSession:
         self._asr, self._options, self._metrics, self._drain_s = asr, options, metrics, drain_s
         self._outage, self._new_key = Outage(asr, longest_s=outage_s), new_key
         self._conversation, self._judge = conversation, judge
-        if judge and conversation:
-            judge.on_likely = conversation.prepare
         self._audience = Audience(leg, conversation, metrics, partials=options.partials)
         if judge and conversation:
             judge.on_judged = conversation.prepare

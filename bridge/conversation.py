@@ -112,7 +112,9 @@ class Conversation:
     def show(self, partial: Partial) -> None:
         """Tell the bot what the caller seems to be saying, unless it is still busy with the partial before."""
         talk = self._talk()
-        if self._interruption.means(partial.text, partial.language, talk) is Meaning.ECHO:
+        meaning = self._interruption.means(partial.text, partial.language, talk)
+        log.debug("%r over the bot: %s", partial.text, meaning)
+        if meaning is Meaning.ECHO:
             return
         self._do(self._interruption.words(partial.text, partial.language, talk))
         if self._on_partial is None or self._on_partial.done():
@@ -183,6 +185,8 @@ class Conversation:
         await self._hook(self._bot.on_end, reason)
 
     def _do(self, act: Act | None) -> None:
+        if act:
+            log.debug("barge-in: %s", act.name.lower())
         match act:
             case Act.HOLD:
                 self._held = self._mouth.hold()

@@ -24,18 +24,11 @@ class Judge:
         time_to_final: Recent,
         limit_s: float,
         clock_ms: Callable[[], int],
-        likely: float = 0.5,
     ) -> None:
-        """`limit_s`: a judgement that takes longer is not waited for. `clock_ms`: monotonic, for what finals take.
-
-        `likely`: probability from which `on_likely` is told.
-        """
+        """`limit_s`: a judgement that takes longer is not waited for. `clock_ms`: monotonic, for what finals take."""
         self._endpointing, self._ending = endpointing, ending
         self._time_to_final, self._limit_s, self._clock_ms = time_to_final, limit_s, clock_ms
         self._asked_ms: dict[str, int] = {}  # when the final of an utterance's pause was asked for, by its key
-        self._likely = likely
-        self.on_likely: Callable[[str, str], None] = lambda text, language: None
-        """Called with the utterance under way, and its language, where the turn is likely to end with it."""
         self.on_judged: Callable[[str, str, float], None] = lambda *_: None
         """Told of each judgement: what the utterance under way is, its language, P(end of turn)."""
         self._before = ""  # said in this turn before the utterance under way

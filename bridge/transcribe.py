@@ -78,7 +78,8 @@ async def transcripts(
             if decoded is None:  # it paused or went on meanwhile
                 continue
             draft, lost = decoded, None
-            rollback.add(draft)
+            if not snapshot.complete:  # each pause would change what the prefix has settled
+                rollback.add(draft)
             cadence.heard(draft.text)
             if judge:
                 await _tell(judge, utterance, snapshot, draft)

@@ -14,9 +14,21 @@ from bridge.call import CallSession
 from bridge.engines import Engines
 from bridge.metrics import Metrics
 from bridge.settings import Settings
-from bridge.speech.api import Vad
+from bridge.speech.api import EngineLost, Hypothesis, Request, Vad
 from bridge.speech.backends.text_ending import TextEnding
-from telephony.events import AudioFormat, CallEnded, CallStarted, Capabilities, Encoding, Mark, Play, RecognitionOptions
+from telephony.codec import encode
+from telephony.events import (
+    AudioFormat,
+    CallEnded,
+    CallStarted,
+    Capabilities,
+    Encoding,
+    Mark,
+    Media,
+    Play,
+    Problem,
+    RecognitionOptions,
+)
 
 MULAW = AudioFormat(Encoding.MULAW, 8000)
 STARTED = CallStarted("CA1", MULAW, caller="+4930123", callee="+4930456", parameters={"shop": "7"})
@@ -177,5 +189,26 @@ def test_a_client_that_configures_recognition_is_not_overruled_by_the_settings()
 
 
 def test_a_wire_without_such_options_takes_those_of_the_settings() -> None:
-    options = call(FakeLeg(), language="Hindi", context="Chai", chunk_size_sec=2.0)._options
-    assert options == RecognitionOptions(language="Hindi", context="Chai", chunk_size_sec=2.0)
+    wanted = {"language": "Hindi", "context": "Chai", "chunk_size_sec": 2.0, "max_new_tokens": 64}
+    unfixed = {"unfixed_chunk_num": 2, "unfixed_token_num": 3}
+    leg = FakeLeg()
+    assert call(leg, started=STARTED, shared=None, **wanted, **unfixed)._options == RecognitionOptions(
+        "Chai", "Hindi", 2, 3, chunk_size_sec=2.0, max_new_tokens=64
+    )
+
+
+async def test_finals_wait_for_an_engine_as_long_as_the_settings_say() -> None:
+    class Gone(FakeAsr):
+        async def decode(self, request: Request, /) -> Hypothesis:
+            raise EngineLost("every engine is down")
+
+        async def recovered(self) -> None:
+            await asyncio.Event().wait()
+
+    leg = FakeLeg(TEXT_ONLY)
+    loud = encode(np.full(8000, 0.5, np.float32), Encoding.MULAW)
+    shared = replace(engines(), asr=Gone())
+    running = asyncio.create_task(call(leg, shared=shared, asr_outage=0.0, drain_timeout=60.0).run())
+    leg.feed(Media(loud, 0), CallEnded("caller hung up"))
+    await running
+    assert [problem.message for problem in leg.of(Problem)] == ["the recogniser failed: every engine is down"]

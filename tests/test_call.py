@@ -475,6 +475,20 @@ async def test_a_caller_hears_of_an_outage_once_and_is_answered_when_it_is_over(
     await call.end()
 
 
+async def test_the_answer_waits_until_the_caller_was_told_of_the_outage() -> None:
+    asr = MortalAsr()
+    call = Call(bot=ScriptBot("Thank you."), asr=asr, capabilities=replace(PHONE, send_ahead_ms=20))
+    await call.turn(1000)
+    assert call.audio_ms() < 100, "the fallback is not all sent yet"
+    asr.up.set()
+    async with asyncio.timeout(5):
+        while len(call.leg.of(Mark)) < 2:  # audio leaves as the caller's time goes on
+            await call.say(20, loud=False)
+    told = call.leg.sent[: call.leg.sent.index(call.leg.of(Mark)[0])]
+    assert sum(MULAW.duration_ms(play.payload) for play in told if isinstance(play, Play)) == pytest.approx(100, abs=20)
+    await call.end()
+
+
 async def test_what_was_said_in_an_outage_is_told_once_and_in_order() -> None:
     bot, asr = ScriptBot("Thank you."), MortalAsr()
     call = Call(bot=bot, asr=asr)

@@ -146,7 +146,7 @@ def times(cadence: Cadence, *, until_ms: int, text_at_ms: int | None = None) -> 
     return decoded
 
 
-def test_the_first_decode_waits_for_a_quarter_of_a_second_of_speech() -> None:
+def test_the_first_decode_waits_for_a_third_of_a_second_of_speech() -> None:
     assert times(Cadence(1000), until_ms=1000)[0] - 300 == pytest.approx(FIRST_SPEECH_MS, abs=20)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bridge.speech.api import EngineFailed, Samples
+from bridge.speech.backends import silero
 from bridge.speech.backends.models import silero_vad_path
 from bridge.speech.backends.silero import SileroVad
 from bridge.speech.backends.silero_stream import SileroStream
@@ -65,6 +66,7 @@ def sizes(model: SileroVad, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return run(windows, state)
 
     monkeypatch.setattr(model, "run", counted)
+    monkeypatch.setattr(silero, "_REST_S", 0.5)  # a machine that stalls for 15 ms must not end the wait
     return sizes
 
 

@@ -28,6 +28,20 @@ def test_what_is_complete_is_shown_whole() -> None:
     assert Screen().show("Where can I buy a car?", complete=True) == "Where can I buy a car?"
 
 
+def test_what_only_takes_words_away_is_not_shown() -> None:
+    screen = Screen()
+    assert screen.show("Where can I buy", complete=False) == "Where can I"
+    assert screen.show("Where.", complete=False) == ""
+    assert screen.show("Where can we buy", complete=False) == "Where can we"
+
+
+def test_a_pause_shows_what_goes_on_from_there_and_leaves_corrections_to_the_final() -> None:
+    screen = Screen()
+    screen.show("Wear can I", complete=False)
+    assert screen.show("Where can I buy tea?", complete=True) == ""
+    assert screen.show("wear can I buy tea?", complete=True) == "wear can I buy tea?"
+
+
 def test_nothing_is_shown_twice_in_a_row() -> None:
     screen = Screen()
     assert screen.show(" one two ", complete=True) == "one two"

@@ -19,7 +19,7 @@ from telephony.events import RecognitionOptions
 
 OPTIONS = RecognitionOptions(unfixed_chunk_num=1, unfixed_token_num=1, context="Spinny", language="English")
 SECOND = np.full(16_000, 0.5, np.float32)
-QUARTER = SECOND[:4000]
+TENTH = SECOND[:1600]
 
 
 class ScriptedAsr(FakeAsr):
@@ -64,9 +64,9 @@ async def following(
 
 
 async def say(utterance: Utterance, seconds: float = 1.0) -> None:
-    """Speak for so long, a quarter of a second at a time."""
-    for _ in range(round(4 * seconds)):
-        utterance.add(QUARTER, speech_ms=250)
+    """Speak for so long, a tenth of a second at a time."""
+    for _ in range(round(10 * seconds)):
+        utterance.add(TENTH, speech_ms=100)
         await settle()
 
 
@@ -90,38 +90,39 @@ def seconds(request: Request) -> float:
 async def test_partials_grow_and_the_final_settles() -> None:
     utterance, asr = Utterance(40), FakeAsr()
     reader = asyncio.create_task(follow(utterance, asr))
-    await say(utterance, 2.25)
+    await say(utterance, 2.3)
     utterance.pause()
     await settle()
-    utterance.close(2250)
+    utterance.close(2300)
     assert await reader == [
         Partial("one", "English"),
-        Partial("one two three", "English"),
+        Partial("one two", "English"),
         Partial("one two three four", "English"),
-        Final("one two three four", "English", 40, 2250),
+        Partial("one two three four five", "English"),
+        Final("one two three four five", "English", 40, 2300),
     ]
 
 
 async def test_the_first_text_does_not_wait_for_a_whole_chunk() -> None:
     utterance, asr = Utterance(0), FakeAsr()
     async with following(utterance, asr):
-        await say(utterance, 0.25)
-        assert [seconds(request) for request in asr.requests] == [0.25]
+        await say(utterance, 0.3)
+        assert [seconds(request) for request in asr.requests] == [0.3]
         await say(utterance, 2)
-        assert [seconds(request) for request in asr.requests] == [0.25, 1.25, 2.25]
+        assert [seconds(request) for request in asr.requests] == [0.3, 1.3, 2.3]
 
 
-async def test_while_nothing_is_heard_every_quarter_of_a_second_is_tried() -> None:
+async def test_while_nothing_is_heard_it_is_tried_often() -> None:
     utterance, asr = Utterance(0), FakeAsr(script="")
     async with following(utterance, asr):
         await say(utterance, 1.5)
-        assert [seconds(request) for request in asr.requests] == [0.25, 0.5, 0.75, 1.0, 1.25, 1.5]
+        assert [seconds(request) for request in asr.requests] == [0.3, 0.6, 0.9, 1.2, 1.5]
 
 
 async def test_silence_alone_is_not_decoded_again() -> None:
     utterance, asr = Utterance(0), FakeAsr()
     async with following(utterance, asr):
-        await say(utterance, 1.25)
+        await say(utterance, 1.3)
         before = len(asr.requests)
         for _ in range(10):
             await silence(utterance, 1.0)
@@ -131,14 +132,14 @@ async def test_silence_alone_is_not_decoded_again() -> None:
 async def test_later_chunks_are_decoded_with_a_prefix_and_the_final_without() -> None:
     utterance, asr = Utterance(0, "u1"), FakeAsr()
     reader = asyncio.create_task(follow(utterance, asr))
-    await say(utterance, 3.25)
+    await say(utterance, 3.3)
     utterance.close(0)
     await reader
     assert [(request.prefix, request.final) for request in asr.requests] == [
         ("", False),
         ("", False),
-        ("one ", False),
-        ("one two three ", False),
+        ("one two ", False),
+        ("one two three four ", False),
         ("", True),
     ]
     assert {(request.context, request.language, request.key) for request in asr.requests} == {
@@ -149,7 +150,7 @@ async def test_later_chunks_are_decoded_with_a_prefix_and_the_final_without() ->
 async def test_a_prefix_comes_with_the_language_it_was_heard_in() -> None:
     utterance, asr = Utterance(0), ScriptedAsr(heard("ja nein eins zwei", language="German"))
     async with following(utterance, asr, RecognitionOptions(unfixed_chunk_num=0, unfixed_token_num=2)):
-        await say(utterance, 2.25)
+        await say(utterance, 2.3)
         assert [(request.prefix, request.language) for request in asr.requests] == [
             ("", None),
             ("", None),
@@ -188,7 +189,7 @@ async def test_a_partial_that_looped_is_decoded_once_more_without_the_prefix() -
     looped = heard("four four", Ended.REPETITION)
     utterance, asr = Utterance(0), ScriptedAsr(heard("one two"), heard("one two three"), looped, heard("one two four"))
     async with following(utterance, asr):
-        await say(utterance, 2.25)
+        await say(utterance, 2.3)
         assert [request.prefix for request in asr.requests] == ["", "", "one two ", ""]
 
 
@@ -215,10 +216,10 @@ async def test_newer_audio_waits_for_the_decode_under_way_and_is_decoded_at_once
     asr.may_answer.clear()
     async with following(utterance, asr):
         await say(utterance, 5)
-        assert [seconds(request) for request in asr.requests] == [0.25]
+        assert [seconds(request) for request in asr.requests] == [0.3]
         asr.may_answer.set()
         await settle()
-        assert [seconds(request) for request in asr.requests] == [0.25, 5.0]
+        assert [seconds(request) for request in asr.requests] == [0.3, 5.0]
 
 
 async def test_the_final_does_not_wait_for_a_partial_under_way() -> None:
@@ -239,21 +240,21 @@ async def test_a_final_under_way_is_cancelled_when_speech_goes_on() -> None:
         asr.may_answer.clear()
         utterance.pause()
         await settle()
-        utterance.add(QUARTER, speech_ms=250)
+        utterance.add(TENTH, speech_ms=100)
         utterance.resume()
         await settle()
         assert [request.final for request in asr.cancelled] == [True]
 
 
-async def test_a_final_thrown_away_leaves_its_text_for_the_next_prefix() -> None:
-    utterance, asr = Utterance(0), ScriptedAsr(heard("won"), heard("won to"), heard("one two three"), heard("four"))
+async def test_a_final_thrown_away_leaves_the_prefix_as_it_was() -> None:
+    utterance, asr = Utterance(0), ScriptedAsr(heard("one"), heard("one two"), heard("won to"), heard("three"))
     async with following(utterance, asr):
         await say(utterance, 2)
         utterance.pause()
         await settle()
         utterance.resume()
         await say(utterance, 1)
-        assert [(request.prefix, request.final) for request in asr.requests][2:] == [("", True), ("one two ", False)]
+        assert [(request.prefix, request.final) for request in asr.requests][2:] == [("", True), ("one ", False)]
 
 
 # ---------------------------------------------------------------- the final

@@ -378,6 +378,7 @@ LOG = (
     "(EngineCore pid=7) ERROR 11-22 core.py:1] torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB",
     "(EngineCore pid=7) Process EngineCore:",
     "(APIServer pid=3) RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}",
+    "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue. See stack trace for the root cause.",
     "bye",
 )
 

@@ -169,3 +169,9 @@ def test_voxtral_promises_neither_prefix_nor_context() -> None:
     assert voxtral.parse([" Bonjour"], Ask()) == (("Bonjour",), "")
     assert voxtral.parse([" Bonjour"], Ask(language="French")) == (("Bonjour",), "French")
     assert voxtral.parse([""], Ask(language="French")) == ((), "")
+
+
+def test_whisper_is_never_given_a_prefix_cache() -> None:
+    """vLLM's engine dies of the first decode with one."""
+    assert family("whisper", prefix_caching=True).engine["enable_prefix_caching"] is False
+    assert "enable_prefix_caching" not in family("qwen").engine

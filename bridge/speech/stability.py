@@ -12,28 +12,27 @@ _WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]|[^\s\u0e00-\u0eff
 
 
 class Screen:
-    """What one listener sees of a growing utterance."""
+    """What one listener sees of a growing utterance: words that seldom have to be taken back."""
 
     def __init__(self) -> None:
-        self._before: Sequence[str] = ()  # words of the hypothesis before
-        self._shown = ""
+        self._before: list[str] = []  # words of the hypothesis before
+        self._shown: list[str] = []
 
     def show(self, text: str, *, complete: bool) -> str:
-        """Return what to show of the newest hypothesis, "" when nothing is new.
+        """Return what to show of the newest hypothesis, "" to leave what is shown.
 
         The last word of an utterance that still grows is half heard as a rule. It is shown once the hypothesis
-        after agrees, unless it is all there is: the first text must not wait. A `complete` one is shown whole.
+        after agrees, unless it is all there is: the first text must not wait. What only takes words away is not
+        shown, and of a `complete` utterance only what goes on from there: if it is over, the final is as quick.
         """
-        shown = text = text.strip()
-        now = [spelling(word) for word in _WORD.findall(text)]
-        held = not complete and len(now) > 1 and now[-1] not in self._before[len(now) - 1 : len(now)]
-        if held:
-            shown = text[: [match.start() for match in _WORD.finditer(text)][-1]].rstrip()
-        self._before = now
-        if not shown or shown == self._shown:
+        visible, now = text.strip(), words(text)
+        if not complete and len(now) > 1 and now[-1:] != self._before[len(now) - 1 : len(now)]:
+            visible = visible[: [match.start() for match in _WORD.finditer(visible) if spelling(match[0])][-1]].rstrip()
+        self._before, shown = now, words(visible)
+        if shown == self._shown[: len(shown)] or (complete and shown[: len(self._shown)] != self._shown):
             return ""
         self._shown = shown
-        return shown
+        return visible
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,9 +49,16 @@ class Server:
 
 @asynccontextmanager
 async def serve(
-    *flags: str, env: Mapping[str, str] | None = None, cwd: Path | None = None, code: int | None = 0
+    *flags: str,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    code: int | None = 0,
+    start_s: float = 60,
 ) -> AsyncIterator[Server]:
-    """Start the server on a free port and stop it with SIGTERM at the end; it must exit with `code` (None: any)."""
+    """Start the server on a free port and stop it with SIGTERM at the end; it must exit with `code` (None: any).
+
+    `start_s`: seconds until it must have loaded its models.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -69,7 +76,7 @@ async def serve(
     ready = asyncio.Event()
     reader = asyncio.create_task(_read(server, ready))
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(start_s):
             await ready.wait()
         assert server.address, f"the server did not start:\n{server.log}"
         yield server

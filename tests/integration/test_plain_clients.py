@@ -90,8 +90,8 @@ async def test_partials_come_while_one_speaks(server: Server) -> None:
         for i in range(0, len(said.wide), 1600):
             await client.stream(said.wide[i : i + 1600])
             await asyncio.sleep(0.1)
-        partial = await client.receive("partial")
-        assert normal(partial["text"]).startswith("that agent")
+        while not normal((await client.receive("partial"))["text"]).startswith("that agent"):
+            pass  # of the first third of a second of speech anything may be heard
         await client.send(type="finalize")
         assert normal(await client.final()).endswith("pound key")
 

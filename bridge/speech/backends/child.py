@@ -19,8 +19,8 @@ from bridge.speech.backends.frames import Frame
 
 _logger = logging.getLogger(__name__)
 
-_TERM_S: Final = 2.0
-"""Seconds from SIGTERM to SIGKILL, for what is left of its group."""
+_TERM_S: Final = 5.0
+"""Seconds from SIGTERM to SIGKILL, for what is left of its group: an engine, and who frees its shared memory."""
 
 _TAIL: Final = 200
 """Lines of its output that are kept to tell why it died."""

@@ -9,16 +9,18 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+
 from bridge.settings import Settings
 from bridge.speech import qwen3
 from bridge.speech.api import (
+    SAMPLE_RATE,
     BadRequest,
     DeadlineExceeded,
     Ended,
     EngineFailed,
     EngineLost,
     Hypothesis,
-    Overloaded,
     Request,
     SpeechError,
 )
@@ -26,12 +28,20 @@ from bridge.speech.backends import openai_messages as messages
 from bridge.speech.backends.openai_dialect import Dialect
 from bridge.speech.backends.openai_http import Server
 from bridge.speech.backends.openai_messages import Answer
-from bridge.speech.backends.openai_profile import CHAT, TEMPLATE, TRANSCRIPTIONS, Profile, introduce
+from bridge.speech.backends.openai_profile import (
+    CHAT,
+    TEMPLATE,
+    TRANSCRIPTIONS,
+    Profile,
+    introduce,
+    introduce_all,
+    is_absence,
+)
 
 log = logging.getLogger(__name__)
 
 _MARK: Final = "<asr_text>"
-_HEALTH_S: Final = 2.0
+_HEALTH_S, _FIRST_S = 2.0, 60.0
 _UNTOLD: Final = "English"
 """The language of what was heard, where neither the settings nor the server say it: a text must have one."""
 
@@ -65,11 +75,12 @@ class OpenAiAsr:
             raise EngineFailed("asr_url is empty; name the servers, e.g. --asr-url http://gpu1:8001,http://gpu2:8001")
         key = settings.asr_api_key.get_secret_value() if settings.asr_api_key else None
         servers = [Server(url, key) for url in settings.asr_url]
-        found = asyncio.run(_introduce_all(servers, settings))
+        found = asyncio.run(introduce_all(servers, model=settings.asr_model_path, api=settings.asr_api))
         expected = next(profile for profile in found if profile)
-        return [
-            cls(server, settings, profile, expected=expected) for server, profile in zip(servers, found, strict=True)
-        ]
+        pairs = zip(servers, found, strict=True)
+        engines = [cls(server, settings, profile, expected=expected) for server, profile in pairs]
+        asyncio.run(_warm_up(engines))
+        return engines
 
     async def decode(self, request: Request, /) -> Hypothesis:
         begun_s = time.monotonic()
@@ -93,20 +104,29 @@ class OpenAiAsr:
         )
 
     async def healthy(self) -> bool:
-        """Return whether the server is there and still what it was when the bridge started."""
+        """Return whether the server decodes, and is still what it was when the bridge started."""
         try:
             if not await self._is_up():
                 return False
             profile = await introduce(self._server, model=self._settings.asr_model_path, api=self._settings.asr_api)
+            if profile.capabilities.prefix < self.capabilities.prefix:
+                raise EngineFailed(
+                    f"{self._server.url}: cannot continue a text, which calls count on; restart the bridge"
+                )
+            if profile != self._profile:
+                self._profile, self._dialect = profile, Dialect(profile)
+            await self._decode_silence()
         except SpeechError as error:
-            log.log(logging.DEBUG if _is_absence(error) else logging.ERROR, "%s", error)
+            log.log(logging.DEBUG if is_absence(error) else logging.ERROR, "%s", error)
             return False
-        if profile.capabilities.prefix < self.capabilities.prefix:
-            log.error("%s: cannot continue a text, which calls count on; restart the bridge", self._server.url)
-            return False
-        if profile != self._profile:
-            self._profile, self._dialect = profile, Dialect(profile)
         return True
+
+    async def warm_up(self) -> None:
+        """Have the server do now what it does only once: compile, and refuse what it does not know."""
+        try:
+            await self._decode_silence()
+        except SpeechError as error:  # calls will find out; it is no reason not to start
+            log.warning("%s", error)
 
     def close(self) -> None:
         """Close the connections."""
@@ -116,11 +136,13 @@ class OpenAiAsr:
         """Ask for /health; servers that do not know it are asked for their models by `introduce`."""
         try:
             await self._server.get("/health", timeout_s=_HEALTH_S)
-        except (EngineLost, DeadlineExceeded, Overloaded):
-            return False
         except SpeechError as error:
-            log.debug("%s has no /health: %s", self._server.url, error)
+            return not is_absence(error)
         return True
+
+    async def _decode_silence(self) -> None:
+        if self._dialect:
+            await self._converse(Request(np.zeros(SAMPLE_RATE, np.float32), timeout_s=_FIRST_S), self._dialect)
 
     async def _converse(self, request: Request, dialect: Dialect) -> Answer:
         """Ask until the server understands, plainer each time."""
@@ -144,12 +166,12 @@ class OpenAiAsr:
                 if without:
                     log.info("%s: goes without %s", self._server.url, ", ".join(sorted(without)))
                 dialect.accepted(saying, without=without, refused=refused)
-                return read(content)
+                return self._server.read(content, read)
 
     def _heard(self, answer: Answer, request: Request) -> tuple[tuple[str, ...], str]:
         """Return (pieces, language) of `answer`."""
         text = "".join(answer.pieces)
-        if not self.capabilities.prefix:
+        if self._profile and self._profile.api == "transcriptions":
             said = any(map(str.isalnum, text))
             return (answer.pieces, self._language(answer, request)) if said else ((), "")
         if not _fits(text, request, answer.ended):
@@ -176,24 +198,5 @@ def _fits(text: str, request: Request, ended: Ended) -> bool:
     return not marked if request.language else marked or not text.strip() or ended is not Ended.STOP
 
 
-def _is_absence(error: SpeechError) -> bool:
-    return isinstance(error, EngineLost | DeadlineExceeded | Overloaded)
-
-
-async def _introduce_all(servers: Sequence[Server], settings: Settings) -> list[Profile | None]:
-    """Return what each server is, None where it is not there."""
-    asked = (introduce(server, model=settings.asr_model_path, api=settings.asr_api) for server in servers)
-    found = await asyncio.gather(*asked, return_exceptions=True)
-    absent = [error for error in found if isinstance(error, SpeechError) and _is_absence(error)]
-    profiles: list[Profile | None] = []
-    for each in found:
-        if isinstance(each, BaseException) and each not in absent:
-            raise each
-        profiles.append(None if isinstance(each, BaseException) else each)
-    if len(absent) == len(servers):
-        raise EngineFailed(
-            f"no recogniser answers at asr_url: {'; '.join(map(str, absent))}; docs/vllm.md says how to serve one"
-        )
-    for error in absent:
-        log.warning("%s; it is asked again once a call needs it", error)
-    return profiles
+async def _warm_up(engines: Sequence[OpenAiAsr]) -> None:
+    await asyncio.gather(*(engine.warm_up() for engine in engines))

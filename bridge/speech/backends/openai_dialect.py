@@ -1,6 +1,5 @@
 """What one server understands beyond the common API, as far as has been found out, and what audio it keeps. Pure."""
 
-import json
 import secrets
 from collections import OrderedDict
 from collections.abc import Set
@@ -91,7 +90,7 @@ class Dialect:
         body = messages.chat(request, sounds, model=self._profile.model) | fields
         named = [sound for sound in sounds if sound.name]
         return Saying(
-            json.dumps(body).encode(),
+            messages.encoded(body),
             "application/json",
             fields.keys() | ({"uuid"} if named else set()),
             told=tuple(str(sound.name) for sound in named if sound.audio is not None),

@@ -1,13 +1,13 @@
 """One HTTP server as it is talked to: connections kept, waits bounded, and every fault one of the engine's errors."""
 
 import asyncio
-import logging
-from collections.abc import AsyncGenerator, Mapping
+import io
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -15,7 +15,7 @@ import aiohttp
 from bridge.speech.api import BadRequest, DeadlineExceeded, EngineFailed, EngineLost, Overloaded, SpeechError
 from bridge.speech.backends.openai_messages import complaint
 
-log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _CONNECT_S: Final = 2.0
 """Seconds until a machine that does not answer at all counts as gone."""
@@ -53,6 +53,13 @@ class Server:
             DeadlineExceeded: no answer within `timeout_s`. EngineFailed: it answers what no such server should.
         """
         return await self._ask("POST", path, body, content_type, timeout_s=timeout_s)
+
+    def read(self, content: bytes, reader: Callable[[bytes], T]) -> T:
+        """Return what `reader` makes of an answer; an EngineFailed of its names the server."""
+        try:
+            return reader(content)
+        except EngineFailed as error:
+            raise EngineFailed(f"{self.url} {error}") from error
 
     def close(self) -> None:
         """Close the connections, which fails what waits for an answer; from any thread."""
@@ -94,9 +101,10 @@ class Server:
     async def _attempt(self, method: str, path: str, body: bytes, content_type: str) -> bytes:
         headers = {"Content-Type": content_type} if content_type else {}
         session = await self._open()
+        data = io.BytesIO(body) if body else None  # bytes would be written in one go, and a loop waits for a megabyte
         # A redirect would carry the key to wherever it points.
         async with session.request(
-            method, self.url + path, data=body or None, headers=headers, allow_redirects=False
+            method, self.url + path, data=data, headers=headers, allow_redirects=False
         ) as response:
             content = await _bounded(response)
             if response.status == HTTPStatus.OK:

@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from bridge.speech import qwen3
 from bridge.speech.api import SAMPLE_RATE, Ended, Request, Samples
@@ -65,11 +66,11 @@ def chat(request: Request, sounds: Sequence[Sound], *, model: str) -> dict[str, 
     """Return the body of a chat completion that continues `request.prefix`, without anything optional."""
     opening = qwen3.opening(request.language, request.prefix)
     messages: list[dict[str, object]] = [
-        {"role": "system", "content": qwen3.plain(request.context)},
+        {"role": "system", "content": _writable(qwen3.plain(request.context))},
         {"role": "user", "content": [_part(sound) for sound in sounds]},
     ]
     if opening:
-        messages.append({"role": "assistant", "content": opening})
+        messages.append({"role": "assistant", "content": _writable(opening)})
     return {
         "model": model,
         "messages": messages,
@@ -80,9 +81,14 @@ def chat(request: Request, sounds: Sequence[Sound], *, model: str) -> dict[str, 
     }
 
 
+def encoded(body: Mapping[str, object]) -> bytes:
+    """Return `body` as JSON. The standard library takes three times as long over audio."""
+    return to_json(body)
+
+
 def transcription(request: Request, *, model: str) -> dict[str, str]:
     """Return the fields of a transcription beside the file, without anything optional."""
-    fields = {"model": model, "temperature": "0", "response_format": "json", "prompt": request.context}
+    fields = {"model": model, "temperature": "0", "response_format": "json", "prompt": _writable(request.context)}
     if request.language:  # servers take codes only; a language without one goes by its name
         fields["language"] = code_of(request.language) or request.language
     return {name: value for name, value in fields.items() if value}
@@ -153,6 +159,11 @@ def complaint(content: bytes) -> str:
     except ValidationError:
         text = content.decode(errors="replace")
     return " ".join(text.split())[:300]
+
+
+def _writable(text: str) -> str:
+    """Replace halves of surrogate pairs, which JSON from clients may hold and UTF-8 may not."""
+    return text.encode(errors="replace").decode()
 
 
 def _part(sound: Sound) -> dict[str, object]:

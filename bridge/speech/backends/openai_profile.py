@@ -1,6 +1,7 @@
 """Finds out what a server is: which model it has, by which of the two interfaces it is asked, what it makes of them."""
 
-import json
+import asyncio
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,17 +10,30 @@ from typing import Final, Literal
 import numpy as np
 
 from bridge.speech import qwen3
-from bridge.speech.api import SAMPLE_RATE, AsrCapabilities, BadRequest, EngineFailed, Request
+from bridge.speech.api import (
+    SAMPLE_RATE,
+    AsrCapabilities,
+    BadRequest,
+    DeadlineExceeded,
+    EngineFailed,
+    EngineLost,
+    Overloaded,
+    Request,
+    SpeechError,
+)
 from bridge.speech.backends import openai_messages as messages
 from bridge.speech.backends.openai_http import Server
 from bridge.speech.backends.openai_messages import Answer, Sound
 from bridge.speech.backends.openai_shapes import Model, Models, read
+
+log = logging.getLogger(__name__)
 
 Api = Literal["chat", "transcriptions"]
 CHAT: Final = "/v1/chat/completions"
 TRANSCRIPTIONS: Final = "/v1/audio/transcriptions"
 TEMPLATE: Final = "serve it with --chat-template config/qwen3_asr_chat_template.jinja"
 
+_MODELS_S: Final = 5.0
 _FIRST_S: Final = 60.0
 """Seconds for the first decodes of a server: what it compiles, it compiles then."""
 _QWEN3_ASR: Final = re.compile(r"qwen3[-_. ]?asr", re.IGNORECASE)
@@ -78,11 +92,40 @@ async def introduce(server: Server, *, model: str, api: str) -> Profile:
         ) from error
 
 
+async def introduce_all(servers: Sequence[Server], *, model: str, api: str) -> list[Profile | None]:
+    """Return what each server is, None where it is not there.
+
+    Raises:
+        EngineFailed: none is there, or one is not what the settings say.
+    """
+    asked = (introduce(server, model=model, api=api) for server in servers)
+    found = await asyncio.gather(*asked, return_exceptions=True)
+    absent = [error for error in found if isinstance(error, SpeechError) and is_absence(error)]
+    profiles: list[Profile | None] = []
+    for each in found:
+        if isinstance(each, BaseException) and each not in absent:
+            raise each
+        profiles.append(None if isinstance(each, BaseException) else each)
+    if len(absent) == len(servers):
+        raise EngineFailed(
+            f"no recogniser answers at asr_url: {'; '.join(map(str, absent))}; docs/vllm.md says how to serve one"
+        )
+    for error in absent:
+        log.warning("%s; it is asked again once a call needs it", error)
+    return profiles
+
+
+def is_absence(error: SpeechError) -> bool:
+    """Return whether `error` says that a server is not there yet, or not now."""
+    return isinstance(error, EngineLost | DeadlineExceeded | Overloaded)
+
+
 async def _models(server: Server) -> list[Model]:
     try:
-        return read(Models, await server.get("/v1/models", timeout_s=_FIRST_S)).data
+        content = await server.get("/v1/models", timeout_s=_MODELS_S)
     except BadRequest as error:
         raise EngineFailed(str(error)) from error
+    return server.read(content, lambda body: read(Models, body)).data
 
 
 def _chosen(models: Sequence[Model], wanted: str, url: str) -> Model:
@@ -113,5 +156,5 @@ async def _probe(server: Server, model: str, *, seconds: Sequence[int]) -> Answe
     """Have silence decoded; also what warms the server up."""
     request = Request(np.zeros(0, np.float32), language="English", prefix="Yes", max_new_tokens=1)
     sounds = [Sound(np.zeros(n * SAMPLE_RATE, np.float32)) for n in seconds]
-    body = json.dumps(messages.chat(request, sounds, model=model)).encode()
-    return messages.read_chat(await server.post(CHAT, body, "application/json", timeout_s=_FIRST_S))
+    body = messages.encoded(messages.chat(request, sounds, model=model))
+    return server.read(await server.post(CHAT, body, "application/json", timeout_s=_FIRST_S), messages.read_chat)

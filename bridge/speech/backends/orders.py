@@ -16,9 +16,13 @@ from bridge.speech.backends import frames, refusal
 from bridge.speech.backends.frames import Frame, FrameError, Kind
 
 _LEAVE_S: Final = 5.0
-"""Seconds to end in order after the bridge hung up or died; then the whole group is killed."""
+"""Seconds to end in order after the bridge hung up or died; then it is killed."""
+
+_TERM_S: Final = 2.0
+"""Seconds from SIGTERM to SIGKILL: multiprocessing's tracker needs a moment to free shared memory."""
 
 _PR_SET_PDEATHSIG: Final = 1
+_BRIDGE: Final = os.getppid()
 
 
 class Orders:
@@ -84,8 +88,12 @@ class Orders:
 
 
 def leave() -> None:
-    """Kill this process with all that it started, where it leads its group."""
-    if os.getpgrp() == os.getpid():
+    """End this process. The bridge ends what it leaves behind; where that is gone too, it does so itself."""
+    if os.getppid() != _BRIDGE and os.getpgrp() == os.getpid():
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.killpg(0, signal.SIGTERM)
+        time.sleep(_TERM_S)
         os.killpg(0, signal.SIGKILL)
     os._exit(1)
 

@@ -2,12 +2,10 @@
 
 import asyncio
 import itertools
-import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -25,6 +23,7 @@ from bridge.speech.api import (
 from bridge.speech.backends import refusal
 from bridge.speech.backends.repetition import loop_end
 from bridge.speech.backends.token_text import pieces_of
+from bridge.speech.backends.vllm_build import NoStatistics, arguments, config_of
 from bridge.speech.backends.vllm_messages import About, Ask, Heard, Options
 from bridge.speech.backends.vllm_prompts import Family, Prompt, family_of
 
@@ -48,16 +47,15 @@ class Core:
             ModelMissing: vLLM or the model is not there.
             EngineFailed: the model is of no kind we know. Whatever vLLM raises.
         """
-        self._family: Family = family_of(_config(options.model), options, transcription=self._transcription)
+        self._family: Family = family_of(config_of(options.model), options, transcription=self._transcription)
         try:
             from vllm.v1.engine.async_llm import AsyncLLM
-        except ImportError as error:
+        except (ImportError, OSError) as error:  # the latter where a library of it does not load
             raise ModelMissing(
                 f"vLLM does not load ({refusal.one_line(error)}); get it with: pip install 'voice-bridge[vllm]'"
             ) from error
-        arguments = _arguments(options, self._family)
         try:
-            self._engine = AsyncLLM.from_engine_args(arguments, stat_loggers=[_NoStatistics])
+            self._engine = AsyncLLM.from_engine_args(arguments(options, self._family), stat_loggers=[NoStatistics])
         except OSError as error:  # files of the model are missing, at the hub too
             raise ModelMissing(f"model {options.model!r} does not load: {refusal.one_line(error)}") from error
         self._tokenizer = self._engine.renderer.tokenizer
@@ -169,63 +167,6 @@ class Core:
         request = TranscriptionRequest(model="", audio=sound.to_base64("wav"), language=code)
         encoded = self._tokenizer.instruct.encode_transcription(request)
         return encoded.tokens, [one.audio_array for one in encoded.audios]
-
-
-class _NoStatistics:
-    """A logger of vLLM's statistics that logs none: with one, answers say how long they waited."""
-
-    def __init__(self, vllm_config: object, engine_index: int = 0) -> None: ...
-    def record(self, *_: object, **__: object) -> None: ...
-    def log(self) -> None: ...
-    def log_engine_initialized(self) -> None: ...
-    def record_sleep_state(self, *_: object) -> None: ...
-
-
-def _config(model: str) -> Mapping[str, object]:
-    """Return config.json of `model`.
-
-    Raises:
-        ModelMissing: it is not there.
-    """
-    try:
-        folder = Path(model).expanduser()
-        if folder.is_dir():
-            file = folder / "config.json"
-        else:
-            from huggingface_hub import hf_hub_download
-
-            file = Path(hf_hub_download(model, "config.json"))
-        content = json.loads(file.read_bytes())
-    except Exception as error:  # offline, not found, denied, no JSON: the hub's client raises many unrelated types
-        raise ModelMissing(
-            f"asr_model_path is {model!r}: no folder with a model, and not to be had from the hub "
-            f"({refusal.one_line(error)}); for a model that needs permission set HF_TOKEN"
-        ) from error
-    return content if isinstance(content, dict) else {}
-
-
-def _arguments(options: Options, family: Family) -> object:
-    from vllm.engine.arg_utils import AsyncEngineArgs
-
-    given: dict[str, object] = {
-        "model": options.model,
-        "dtype": options.dtype,
-        "max_model_len": options.max_model_len,
-        "max_num_seqs": options.max_num_seqs,
-        "max_num_batched_tokens": options.max_num_batched_tokens,
-        "max_num_queued_reqs": options.max_num_seqs + options.max_queued,  # vLLM counts those under way
-        "gpu_memory_utilization": options.gpu_memory_utilization,
-        "enable_prefix_caching": options.prefix_caching,
-        "enforce_eager": not options.cuda_graphs,
-        "limit_mm_per_prompt": {"audio": family.items},
-        "scheduling_policy": "priority",
-        "disable_log_stats": True,
-    }
-    if options.kv_cache_mb:
-        given["kv_cache_memory_bytes"] = options.kv_cache_mb << 20
-    if options.block_size:
-        given["block_size"] = options.block_size
-    return AsyncEngineArgs(**{**given, **family.engine})
 
 
 def _ending(reason: str | None, tokens: Sequence[int]) -> tuple[Ended, Sequence[int]]:

@@ -42,7 +42,9 @@ _ENVIRONMENT: Final = {
     "VLLM_NO_USAGE_STATS": "1",
     "PYTHONUNBUFFERED": "1",
 }
-_VAGUE: Final = "root cause above"
+_VAGUE: Final = re.compile("root cause|EngineDeadError")
+"""Stands in errors that only say that another process has one."""
+
 _ERROR: Final = re.compile(r"(?:^|[\s)])((?:[\w.]*\.)?\w*(?:Error|Exception|Interrupt)\b: \S.*)")
 _MEMORY: Final = re.compile(r"out of memory|OutOfMemory|gpu_memory_utilization|No available memory|KV cache", re.I)
 
@@ -123,11 +125,14 @@ class VllmAsr:
 
 def explain(error: SpeechError, output: Sequence[str]) -> SpeechError:
     """Return `error` with the reason that vLLM only wrote to its log, and what to do about it."""
-    if isinstance(error, EngineLost) or _VAGUE in str(error):
-        reasons = [found.group(1) for line in output if (found := _ERROR.search(line)) and _VAGUE not in line]
-        reason = reasons[-1][:300] if reasons else (output[-1][:300] if output else "")
-        error = type(error)(f"{error}: {reason}" if isinstance(error, EngineLost) else reason) if reason else error
+    if isinstance(error, EngineLost) or _VAGUE.search(str(error)):
+        error = type(error)(": ".join(filter(None, (str(error), _reason(output)))))
     if isinstance(error, EngineFailed) and _MEMORY.search(str(error)):
         advice = "lower gpu_memory_utilization or take a smaller asr_model_path; on a CPU set vllm_kv_cache_mb"
         return type(error)(f"{error} ({advice})")
     return error
+
+
+def _reason(output: Sequence[str]) -> str:
+    found = [error.group(1) for line in output if (error := _ERROR.search(line)) and not _VAGUE.search(line)]
+    return (found or list(output) or [""])[-1][:300]

@@ -1,6 +1,7 @@
 """What the bridge and its vLLM process say to each other, as JSON; audio travels beside it as raw float32."""
 
 import math
+import os
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,7 +40,7 @@ class Options:
     def of(cls, settings: Settings) -> "Options":
         """Return what `settings` ask for."""
         return cls(
-            model=settings.asr_model_path or DEFAULT_MODEL,
+            model=os.path.expanduser(settings.asr_model_path) or DEFAULT_MODEL,
             gpu_memory_utilization=settings.gpu_memory_utilization,
             max_model_len=settings.vllm_max_model_len,
             max_num_batched_tokens=settings.vllm_max_num_batched_tokens,

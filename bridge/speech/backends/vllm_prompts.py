@@ -173,7 +173,8 @@ def _whisper(*, multilingual: bool) -> Whisper:
         multilingual=multilingual,
         languages=frozenset(ENGLISH_NAMES.values() if multilingual else ["English"]),
         longest_s=30,
-        engine={"max_model_len": _WHISPER_POSITIONS},
+        # A decode with prefix caching ends the whole engine: its cross-attention knows none (vLLM 0.32).
+        engine={"max_model_len": _WHISPER_POSITIONS, "enable_prefix_caching": False},
     )
 
 

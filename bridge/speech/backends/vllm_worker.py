@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from bridge.speech.api import SAMPLE_RATE, EngineFailed, EngineLost, Samples, SpeechError
+from bridge.speech.api import SAMPLE_RATE, EngineFailed, EngineLost, Samples
 from bridge.speech.backends import refusal
 from bridge.speech.backends.frames import Frame, Kind
 from bridge.speech.backends.orders import Orders, leave
@@ -102,8 +102,8 @@ class Worker:
         except TimeoutError:
             self._orders.fail(EngineLost(f"the engine hangs: a second of silence took over {self._hangs_s:g} s"))
             self._ended.set()
-        except SpeechError:  # it lives enough to refuse; what it died of is told where it was asked
-            pass
+        except Exception:  # it lives enough to fail: what of is told where it was asked
+            traceback.print_exc()
         finally:
             self._answered_at = asyncio.get_running_loop().time()
             self._check = None
