@@ -89,5 +89,3 @@ class Judge:
             return
         self._endpointing.judged(probability, speech_end_ms=since_ms)
         self.on_judged(text, language, probability)
-        if probability >= self._likely:
-            self.on_likely(text, language)

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -766,6 +766,36 @@ async def test_a_turn_that_goes_on_before_the_bot_is_heard_is_judged_and_answere
     assert ending.asked == ["one", "one one two"]
     assert call.audio_ms() == pytest.approx(2 * 50, abs=45), "it was answered once"
     assert waited_ms > 500, "one such mistake makes the next wait longer"
+    await call.end()
+
+
+async def test_a_turn_that_goes_on_while_its_final_is_late_is_judged_as_one_too() -> None:
+    bot, ending, hold = ScriptBot("Thank you."), FixedEnding(1.0), asyncio.Event()
+    call = Call(bot=bot, asr=FakeAsr(hold=hold), judging=judging(ending))
+    await call.say(500)
+    await call.silence_until(lambda: call.session._turns.state is State.SILENT)
+    await call.say(1000)
+    hold.set()
+    await call.silence_until(lambda: bot.turns)
+    assert ending.asked == ["one one two"]
+    assert [turn.text for turn in bot.turns] == ["one one two"]
+    await call.end()
+
+
+async def test_a_question_that_was_not_heard_makes_no_answer_quick() -> None:
+    class SlowVoice(FakeTts):
+        async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
+            await asyncio.sleep(60)
+            yield np.zeros(0, np.float32)
+
+    bot = ScriptBot("Is that right?")
+    call = Call(bot=bot, asr=FakeAsr(script="no"), tts=SlowVoice(), judging=judging(FixedEnding(0.95)))
+    await call.say(500)
+    await call.silence_until(lambda: bot.turns)
+    await call.say(1000, loud=False)
+    await call.say(500)
+    assert await call.silence_until(lambda: len(bot.turns) == 2) > 350
+    assert bot.turns[1].text == "no no"
     await call.end()
 
 

@@ -77,22 +77,19 @@ async def test_a_model_that_hangs_is_not_waited_for(caplog: pytest.LogCaptureFix
     assert "no answer in 0.01 s" in caplog.text
 
 
-@pytest.mark.parametrize(("answer", "expected"), [(0.5, [("That is all.", "English")]), (0.49, [])])
-async def test_a_likely_end_is_told_with_the_words_of_the_utterance(
-    answer: float, expected: list[tuple[str, str]]
-) -> None:
-    scene, likely = Scene(FakeEnding(answer)), list[tuple[str, str]]()
-    scene.judge.on_likely = lambda text, language: likely.append((text, language))
+async def test_a_judgement_is_told_with_the_words_of_the_utterance() -> None:
+    scene, told = Scene(FakeEnding(0.7)), list[tuple[str, str, float]]()
+    scene.judge.on_judged = lambda *judged: told.append(judged)
     scene.judge.carried("Well.")
     scene.endpointing.paused(1000)
     await scene.judge.weigh(AUDIO, "That is all.", "English")
-    assert likely == expected
+    assert told == [("That is all.", "English", 0.7)]
 
 
 async def test_an_end_judged_too_late_is_not_told() -> None:
     ending = FakeEnding(hold=asyncio.Event())
-    scene, likely = Scene(ending), list[str]()
-    scene.judge.on_likely = lambda text, language: likely.append(text)
+    scene, told = Scene(ending), list[str]()
+    scene.judge.on_judged = lambda text, language, probability: told.append(text)
     scene.endpointing.paused(1000)
     late = asyncio.create_task(scene.judge.weigh(AUDIO, "That is all.", "English"))
     await ending.called.wait()
@@ -100,7 +97,7 @@ async def test_an_end_judged_too_late_is_not_told() -> None:
     assert ending.hold
     ending.hold.set()
     await late
-    assert likely == []
+    assert told == []
 
 
 async def test_a_judgement_that_comes_after_the_caller_spoke_on_is_not_heeded() -> None:
