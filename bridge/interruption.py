@@ -65,6 +65,9 @@ class InterruptionRules:
     LiveKit's boundary."""
     echo_share: float = 0.6
     """Of the words in quiet speech, so many in the bot's own make it an echo, 0..1."""
+    quiet_words: int = 3
+    """Fewer words in quiet speech, commands aside, are an echo whatever they are, 1..20: recognisers hear "I" in the
+    begin of an echoed "Our"."""
     echo: EchoRules = field(default_factory=EchoRules)
 
     def __post_init__(self) -> None:
@@ -72,6 +75,7 @@ class InterruptionRules:
         within(self, 32, 30_000, "confirm_ms")
         within(self, 100, 30_000, "false_alarm_ms")
         within(self, 1, 100, "least_words")
+        within(self, 1, 20, "quiet_words")
         within(self, 0, 10_000, "answer_ms")
         within(self, 0, 1, "echo_share")
 
@@ -147,7 +151,7 @@ class Interruption:
         meaning = self._phrases.meaning(text, language)
         if not self._over_bot:
             return meaning if meaning is Meaning.NOTHING else Meaning.WORDS
-        if not self._loud and self._is_echo(text, talk):
+        if not self._loud and meaning is not Meaning.NOTHING and self._is_echo(text, meaning, talk):
             return Meaning.ECHO
         answers = talk.left_ms <= self._rules.answer_ms or is_question(talk.said)
         return Meaning.WORDS if meaning is Meaning.BACKCHANNEL and answers else meaning
@@ -203,7 +207,8 @@ class Interruption:
         self._alarms = min(self._alarms + 1, _MOST_ALARMS)
         return Act.RESUME
 
-    def _is_echo(self, text: str, talk: Talk) -> bool:
-        """Tell whether most of the words in `text` are the bot's."""
+    def _is_echo(self, text: str, meaning: Meaning, talk: Talk) -> bool:
+        """Tell whether most of the words in `text` are the bot's, or too few to tell."""
         heard, said = normal(text), set(normal(f"{talk.said} {talk.rest}"))
-        return bool(heard) and sum(word in said for word in heard) >= self._rules.echo_share * len(heard)
+        few = len(heard) < self._rules.quiet_words and meaning is not Meaning.COMMAND
+        return few or sum(word in said for word in heard) >= self._rules.echo_share * len(heard)

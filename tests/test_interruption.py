@@ -197,6 +197,13 @@ def test_other_words_interrupt_however_quiet(line: Line) -> None:
     assert line.words("can I speak to somebody else") is Act.CANCEL
 
 
+def test_a_word_or_two_misheard_in_an_echo_interrupt_nothing_unless_they_command(line: Line) -> None:
+    line.hear(1000, loud=False)
+    assert line.words("I") is None
+    assert line.judge.means("I shop", "English", MIDDLE) is Meaning.ECHO
+    assert line.words("Stop!") is Act.CANCEL
+
+
 def test_a_caller_who_says_the_bots_words_aloud_is_no_echo(line: Line) -> None:
     line.hear(160)
     assert line.words("Nine to five?") is Act.CANCEL
