@@ -231,7 +231,8 @@ def babble() -> Samples:
     said = [one.audio for one in prompts(90, shortest_s=1.5, longest_s=6.0)]
     voices = [np.concatenate(said[first::3])[: RATE * 60] for first in range(3)]
     shortest = min(map(len, voices))
-    return np.sum([np.roll(voice[:shortest], 7000 * n) for n, voice in enumerate(voices)], axis=0).astype(np.float32)
+    mixed = sum((np.roll(voice[:shortest], 7000 * n) for n, voice in enumerate(voices)), np.zeros(shortest, np.float32))
+    return mixed.astype(np.float32)
 
 
 def pink(n: int, rng: np.random.Generator) -> Samples:

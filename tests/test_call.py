@@ -840,3 +840,44 @@ async def test_a_likely_end_begins_the_reply_before_the_turn_closes_and_nothing_
     assert await call.silence_until(call.audio_ms) > 300
     assert [turn.text for turn in bot.turns] == ["that is all"]
     await call.end()
+
+
+# ---------------------------------------------------------------- replies begun ahead
+
+
+class EagerBot(ScriptBot):
+    speculates = True
+
+
+async def test_a_pause_that_is_likely_the_end_begins_the_reply_which_is_heard_when_the_turn_closes() -> None:
+    bot = EagerBot("Thank you very much indeed.")
+    call = Call(bot=bot, asr=FakeAsr(script="that is all"), judging=judging(FixedEnding(0.9)))
+    await call.say(1000)
+    assert await call.silence_until(lambda: bot.turns) < 250
+    assert call.leg.of(Play) == []
+    assert 120 < await call.silence_until(lambda: call.leg.of(Play)) < 400
+    assert len(bot.turns) == 1
+    assert b'bridge_speculation_hits_total{wire="test"} 1.0' in call.metrics.text()
+    await call.end()
+
+
+async def test_a_caller_who_goes_on_after_such_a_pause_never_hears_that_reply() -> None:
+    bot = EagerBot("First thing.", "Second thing.")
+    call = Call(bot=bot, judging=judging(FixedEnding(0.6)))
+    await call.say(1000)
+    await call.silence_until(lambda: bot.turns)
+    await call.say(1000)
+    await call.silence_until(lambda: call.leg.of(Play))
+    first, second = (turn.text for turn in bot.turns)
+    assert first == "one two"
+    assert second.startswith("one two three")
+    assert b'bridge_speculation_misses_total{wire="test"} 1.0' in call.metrics.text()
+    await call.end()
+
+
+async def test_a_pause_that_is_not_likely_the_end_begins_nothing() -> None:
+    bot = EagerBot("Thank you.")
+    call = Call(bot=bot, asr=FakeAsr(script="that is all"), judging=judging(FixedEnding(0.4)))
+    await call.say(1000)
+    assert await call.silence_until(lambda: bot.turns) > 700
+    await call.end()
