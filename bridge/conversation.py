@@ -141,8 +141,10 @@ class Conversation:
         meaning = self._interruption.means(final.text, final.language, talk)
         if meaning is Meaning.ECHO:
             self._metrics.echoes.inc()
+            self._metrics.nothing_said()
             return
         if meaning is Meaning.BACKCHANNEL:
+            self._metrics.nothing_said()
             self._dialogue.listen(final)
         else:
             self._dialogue.say(final)
