@@ -25,7 +25,7 @@ from bridge.speech.backends.silero import SileroVad
 from bridge.speech.backends.smart_turn import SmartTurn
 from bridge.speech.backends.text_ending import PROBABILITY
 from bridge.speech.backends.whisper import WhisperAsr
-from bridge.speech.dictation import Kind, read
+from bridge.speech.dictation import Kind, Reading, read
 
 REPLY_MS: Final = 90
 """From the close of a turn to the reply at the caller's ear: bench/calls.py, echo bot and embedded voice."""
@@ -54,7 +54,7 @@ class Policy:
         endpointing.paused(0)
         if endpointing.wait_ms <= self.judged_ms:
             return on_grid(endpointing.wait_ms)
-        endpointing.read(read(silence.text if self.reads else "", "English"))
+        endpointing.read(read(silence.text, "English") if self.reads else Reading(Kind.OPEN))
         endpointing.judged(self.signal(silence), speech_end_ms=0)
         return on_grid(max(self.judged_ms, endpointing.wait_ms))
 

@@ -3,6 +3,7 @@
 The wait follows from what is known of the pause by now; it is asked for at every VAD window and may change:
 
     nothing yet          wait_ms, and as long as finals take in this process
+    not a word           sure_ms
     an answer            answer_ms; asked_answer_ms after a question
     dictation            dictation_ms, sure_ms once the number is whole
     a text that breaks   unfinished_ms
@@ -167,6 +168,8 @@ class Endpointing:
             return rules.dictation_ms
         if self._probability is None:
             return self._unjudged_ms()
+        if self._reading.kind is Kind.NOTHING:  # a noise: there is nothing to answer, and a bot it silenced may go on
+            return rules.sure_ms
         if self._reading.kind is Kind.ANSWER:
             return rules.answer_ms
         if self._reading.kind is Kind.UNFINISHED:

@@ -61,9 +61,16 @@ def test_the_surer_the_end_the_shorter_the_wait(probability: float, expected_ms:
     assert wait_ms(Kind.FINISHED, probability) == expected_ms
 
 
+@pytest.mark.parametrize("probability", [0.0, 0.5, 1.0])
+def test_a_noise_without_words_is_soon_over_whatever_it_sounds_like(probability: float) -> None:
+    assert wait_ms(Kind.NOTHING, probability) == 300
+    assert wait_ms(Kind.NOTHING, None) == 500, "its words may still come"
+
+
 def test_equal_limits_make_it_a_step() -> None:
     one = endpointing(rules=EndpointRules(sure=0.5, unsure=0.5, sure_ms=300, unsure_ms=1000))
     one.paused(0)
+    one.read(Reading(Kind.OPEN))
     waits = []
     for probability in (0.49, 0.5):
         judge(one, probability)

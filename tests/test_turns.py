@@ -7,6 +7,7 @@ import pytest
 from bridge.endpointing import Endpointing, EndpointRules
 from bridge.patience import PatienceRules
 from bridge.recent import Recent
+from bridge.speech.dictation import Kind, Reading
 from bridge.turns import Began, Cut, Over, Paused, Resumed, State, TurnEvent, TurnRules, TurnTaker
 
 RULES = TurnRules(min_speech_ms=96, pause_ms=128, endpoint_ms=320, max_utterance_ms=3200)
@@ -188,6 +189,7 @@ def test_a_judgement_changes_the_wait_of_the_pause_under_way(probability: float,
     turns, endpointing = listener()
     play(turns, "###" + "-" * 4)
     assert endpointing.paused_since_ms == 96
+    endpointing.read(Reading(Kind.OPEN))
     endpointing.judged(probability, speech_end_ms=96)
     assert play(turns, "-" * (windows - 5), start_ms=7 * 32) == []
     (over,) = play(turns, "-", start_ms=(2 + windows) * 32)
@@ -233,6 +235,7 @@ def test_a_cut_in_a_pause_leaves_it_a_pause(speech: int) -> None:
     events = play(turns, "#" * speech + "-" * 5)
     assert isinstance(events[-1], Cut)
     assert endpointing.paused_since_ms == 32 * speech
+    endpointing.read(Reading(Kind.OPEN))
     endpointing.judged(0.0, speech_end_ms=32 * speech)
     assert play(turns, "-" * 20 + "#", start_ms=32 * (speech + 5)) == [Resumed(32 * (speech + 25))]
     assert endpointing.paused_since_ms is None
