@@ -258,7 +258,7 @@ class Trial:
             asr=asr,
             options=RecognitionOptions(language="English"),
             metrics=metrics,
-            drain_s=5,
+            drain_s=60,
             outage_s=5,
             conversation=Conversation(bot, mouth, CallInfo("bench"), metrics=metrics, limit_s=600),
         )
