@@ -18,13 +18,14 @@ from typing import Final
 import numpy as np
 from pauses import PAUSES_MS, STOP_MS, WINDOW_MS, Listener, Silence, collect, read_out
 
-from bridge.endpointing import Endpointing, EndpointRules, Expect, Expected
+from bot.api import Expect
+from bridge.endpointing import Endpointing, EndpointRules, Expected
 from bridge.recent import Recent
 from bridge.speech.backends.silero import SileroVad
 from bridge.speech.backends.smart_turn import SmartTurn
 from bridge.speech.backends.text_ending import PROBABILITY
 from bridge.speech.backends.whisper import WhisperAsr
-from bridge.speech.dictation import Kind, read
+from bridge.speech.dictation import Kind, Reading, read
 
 REPLY_MS: Final = 90
 """From the close of a turn to the reply at the caller's ear: bench/calls.py, echo bot and embedded voice."""
@@ -53,7 +54,7 @@ class Policy:
         endpointing.paused(0)
         if endpointing.wait_ms <= self.judged_ms:
             return on_grid(endpointing.wait_ms)
-        endpointing.read(read(silence.text if self.reads else "", "English"))
+        endpointing.read(read(silence.text, "English") if self.reads else Reading(Kind.OPEN))
         endpointing.judged(self.signal(silence), speech_end_ms=0)
         return on_grid(max(self.judged_ms, endpointing.wait_ms))
 
@@ -212,6 +213,7 @@ def one_turn(endpointing: Endpointing, silence: Silence, pause_ms: int, at_ms: i
     heard = closes_ms + REPLY_MS < pause_ms
     endpointing.closed(at_ms)
     endpointing.began(at_ms + pause_ms, bot_heard=heard)
+    endpointing.worded()
     return heard
 
 
@@ -222,6 +224,7 @@ def last_wait(endpointing: Endpointing, silence: Silence, at_ms: int) -> int:
     waited_ms = on_grid(endpointing.wait_ms)
     endpointing.closed(at_ms)
     endpointing.began(at_ms + 5000, bot_heard=True)
+    endpointing.worded()
     return waited_ms
 
 

@@ -22,7 +22,7 @@ WINDOW_MS: Final = 32
 PAUSE_S: Final = 0.128
 """Silence after which the final is begun, as in bridge/turns.py."""
 TURN_S: Final = 0.35
-"""Silence that ends a turn, the default of turn_silence."""
+"""Silence that ends a turn; turn_sure_silence is a little more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
 """What a bot author sees."""
 
-from bot.api import Bot, CallInfo, Final, Line, Partial, Speaker, Tts, Turn
+from bot.api import Bot, CallInfo, Expect, Final, Heard, Line, Partial, Say, Speaker, Tts, Turn
 
-__all__ = ["Bot", "CallInfo", "Final", "Line", "Partial", "Speaker", "Tts", "Turn"]
+__all__ = ["Bot", "CallInfo", "Expect", "Final", "Heard", "Line", "Partial", "Say", "Speaker", "Tts", "Turn"]

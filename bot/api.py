@@ -3,13 +3,65 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 Samples = npt.NDArray[np.float32]
 """Mono float32 in [-1, 1], shape (n,)."""
+
+
+class Expect(StrEnum):
+    """What the bot says that the caller will say next; it decides how long a pause of the caller may last."""
+
+    ANYTHING = "anything"
+    YES_NO = "yes_no"
+    DIGITS = "digits"
+    NAME = "name"
+    EMAIL = "email"
+    SPELLING = "spelling"
+
+
+class Say(str):
+    """A text to say, with more to know about it; a plain str says the same and leaves it all as it is.
+
+    yield Say("This call is recorded.", interruptible=False)
+    yield Say("What is your customer number?", expect="digits", digits=8)
+    """
+
+    interruptible: bool
+    """False: heard to its end whatever the caller says meanwhile, which is answered afterwards. For legal notices."""
+    expect: Expect
+    """What the caller is to say next. The last word on it in a reply counts; without one, anything."""
+    digits: int
+    """With digits: so many make the number whole, and the turn closes at once; 0 is not known."""
+
+    def __new__(cls, text: str, *, interruptible: bool = True, expect: str = "anything", digits: int = 0) -> "Say":
+        """Raises:
+        ValueError: nobody can expect that.
+        """
+        if expect not in set(Expect):
+            raise ValueError(f"expect is {expect!r}, must be one of {', '.join(Expect)}")
+        if digits < 0:
+            raise ValueError(f"digits is {digits}, must be 0 or more")
+        say = super().__new__(cls, text)
+        say.interruptible, say.expect, say.digits = interruptible, Expect(expect), digits
+        return say
+
+
+class Heard(str):
+    """What the caller heard of a reply before speaking over it, in whole words; the point of it beside the text."""
+
+    rest: str
+    """What was made and not heard."""
+    played_ms: int
+    """Audio of the reply that the caller has heard."""
+
+    def __new__(cls, text: str, *, rest: str = "", played_ms: int = 0) -> "Heard":
+        heard = super().__new__(cls, text)
+        heard.rest, heard.played_ms = rest, played_ms
+        return heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +128,12 @@ class Bot:
     An exception in a hook is logged and the caller hears the fallback sentence; the call goes on.
     """
 
+    speculates: ClassVar[bool] = False
+    """True: `reply` may be begun at a pause that is likely to end the caller's turn, before it has. It runs up to its
+    first sentence, which nobody hears yet; if the caller says more it is cancelled, and begun anew for all of it. Say
+    so only where `reply` does nothing but make text: what it books, sends or counts it may do for words that were
+    never the whole question, and twice."""
+
     async def on_call(self, call: CallInfo) -> AsyncIterator[str]:
         """The call has begun: yield a greeting, or nothing."""
         nothing: tuple[str, ...] = ()
@@ -86,12 +144,16 @@ class Bot:
         """The caller is speaking. Partials that come while this one is handled are skipped, newest wins."""
 
     async def on_final(self, final: Final) -> None:
-        """An utterance is settled; `reply` follows unless the caller goes on speaking."""
+        """An utterance is settled; `reply` follows unless the caller goes on speaking.
+
+        Nor does it follow an "mm-hm" while the bot speaks. The bot's own voice, echoed, is no utterance.
+        """
 
     async def reply(self, turn: Turn) -> AsyncIterator[str]:
-        """Yield the answer as it is made; each sentence is spoken as soon as it is whole.
+        """Yield the answer as it is made; each sentence is spoken as soon as it is whole. `Say` says more than a str.
 
-        Cancelled (asyncio.CancelledError at the current await) when the caller barges in.
+        Not asked for more while it is not clear whether the caller interrupts; cancelled (asyncio.CancelledError at
+        the current await) once it is.
         """
         nothing: tuple[str, ...] = ()
         for text in nothing:
@@ -100,8 +162,8 @@ class Bot:
     async def on_dtmf(self, digit: str) -> None:
         """The caller pressed a key: one of 0-9 * # A-D."""
 
-    async def on_interrupted(self, heard: str) -> None:
-        """The caller barged in; `heard` is what reached the caller of the reply."""
+    async def on_interrupted(self, heard: Heard) -> None:
+        """The caller barged in; `heard`, a str, is what reached the caller of the reply. Not called for a cough."""
 
     async def on_end(self, reason: str) -> None:
         """The call is over."""

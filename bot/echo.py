@@ -8,6 +8,8 @@ from bot.api import Bot, CallInfo, Turn
 class EchoBot(Bot):
     """Lets a caller hear what was recognised."""
 
+    speculates = True
+
     async def on_call(self, call: CallInfo) -> AsyncIterator[str]:
         """Greet the caller."""
         yield "Hello. Say something, and I will repeat it."

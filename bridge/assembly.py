@@ -5,8 +5,12 @@ import time
 from bot.api import CallInfo
 from bridge.call import CallSession
 from bridge.conversation import Conversation
+from bridge.endings import endpoint_rules
+from bridge.endpointing import Endpointing
 from bridge.engines import Engines
+from bridge.judge import Judge
 from bridge.leg import Leg
+from bridge.manners import interruption_rules, speculation_rules
 from bridge.metrics import CallMetrics
 from bridge.mouth import Mouth
 from bridge.preroll import PreRoll
@@ -29,10 +33,11 @@ def make_call(
     """Return the session of a call that has started: with a bot where the wire takes audio, else transcripts only."""
     talks = leg.capabilities.audio_out
     rules = turn_rules(settings, talks=talks)
+    endpointing, judge = _judging(engines, settings) if talks else (None, None)
     return CallSession(
         leg,
         ear=Ear(started.format, vad=engines.open_vad(), cleaner=denoising, vad_raw=settings.vad_input == "raw"),
-        turns=TurnTaker(rules),
+        turns=TurnTaker(rules, endpointing),
         preroll=PreRoll(keep_ms=4 * rules.min_speech_ms),
         asr=engines.asr,
         options=started.options or _options(settings),
@@ -40,20 +45,37 @@ def make_call(
         drain_s=settings.drain_timeout,
         outage_s=settings.asr_outage,
         conversation=_conversation(leg, started, engines, settings, metrics) if talks else None,
+        judge=judge,
     )
 
 
 def turn_rules(settings: Settings, *, talks: bool) -> TurnRules:
     """A caller who waits for an answer is given less silence than a dictation, and interrupts sooner."""
     endpoint_s = settings.turn_silence if talks else settings.silence_threshold
+    stop_ms = round(settings.turn_stop * 1000) if talks else TurnRules().pause_ms
     min_speech_s = settings.barge_in_duration if talks else settings.min_speech_duration
     return TurnRules(
         threshold=settings.vad_threshold,
         min_speech_ms=round(min_speech_s * 1000),
         endpoint_ms=round(endpoint_s * 1000),
-        pause_ms=min(TurnRules().pause_ms, round(endpoint_s * 1000)),
+        pause_ms=min(stop_ms, round(endpoint_s * 1000)),
         max_utterance_ms=round(settings.max_utterance * 1000),
     )
+
+
+def _judging(engines: Engines, settings: Settings) -> tuple[Endpointing, Judge] | tuple[None, None]:
+    if engines.ending is None:
+        return None, None
+    finals = engines.time_to_final
+    endpointing = Endpointing(endpoint_rules(settings), time_to_final=finals)
+    judge = Judge(
+        endpointing,
+        engines.ending,
+        time_to_final=finals,
+        limit_s=settings.ending_timeout,
+        clock_ms=lambda: int(time.monotonic() * 1000),
+    )
+    return endpointing, judge
 
 
 def _options(settings: Settings) -> RecognitionOptions:
@@ -79,4 +101,7 @@ def _conversation(
         limit_s=settings.bot_timeout,
         greeting=settings.greeting,
         fallback=engines.fallback,
+        rules=interruption_rules(settings),
+        phrases=engines.phrases,
+        speculation=speculation_rules(settings),
     )

@@ -17,6 +17,7 @@ from uuid import uuid4
 from bot.api import Final
 from bridge.audience import Audience
 from bridge.conversation import Conversation
+from bridge.judge import Judge
 from bridge.leg import Leg
 from bridge.metrics import CallMetrics
 from bridge.outage import Outage
@@ -63,17 +64,21 @@ class CallSession:
         outage_s: float,
         new_key: Callable[[], str] = lambda: uuid4().hex,
         conversation: Conversation | None = None,
+        judge: Judge | None = None,
     ) -> None:
         """`drain_s`: pending finals must be there so long after the call ended; `outage_s`: a final waits so long for
         an engine to come back; `new_key` names an utterance to the engines.
 
-        `conversation`: the bot, on calls that have one; the others are only transcribed.
+        `conversation`: the bot, on calls that have one; the others are only transcribed. `judge`: of the ends of the
+        caller's turns, where they do not close after a flat wait.
         """
         self._leg, self._ear, self._turns, self._preroll = leg, ear, turns, preroll
         self._asr, self._options, self._metrics, self._drain_s = asr, options, metrics, drain_s
         self._outage, self._new_key = Outage(asr, longest_s=outage_s), new_key
-        self._conversation = conversation
+        self._conversation, self._judge = conversation, judge
         self._audience = Audience(leg, conversation, metrics, partials=options.partials)
+        if judge and conversation:
+            judge.on_judged = conversation.prepare
         self._utterance: Utterance | None = None  # the one being spoken
         self._newest: Utterance | None = None  # the one being spoken or spoken last
         self._turns_open: dict[asyncio.Task[None], Utterance] = {}
@@ -166,6 +171,9 @@ class CallSession:
             self._preroll.add(heard)
         if event:
             self._follow(event)
+        if self._conversation:
+            self._conversation.hear(heard, speech=self._turns.speech)
+        if event:
             while self._crowded:
                 self._outage.give_up()
                 await asyncio.wait(self._turns_open, return_when=asyncio.FIRST_COMPLETED)
@@ -173,21 +181,38 @@ class CallSession:
     def _follow(self, event: TurnEvent) -> None:
         match event:
             case Began(onset_ms, speech_ms):
+                before = self._newest
                 self._open_turn(onset_ms).add(self._preroll.take(onset_ms), speech_ms=speech_ms)
-                if self._conversation:
-                    self._conversation.interrupt()
+                self._attend(onset_ms, settled=before is None or before.told)
             case Paused() if self._utterance:
                 self._utterance.pause()
+                if self._judge:
+                    self._judge.asked(self._utterance.key)
             case Resumed() if self._utterance:
                 self._utterance.resume()
+                if self._judge:
+                    self._judge.withdrawn(self._utterance.key)
             case Cut(at_ms) if self._utterance:
                 self._utterance.close(at_ms)
                 self._open_turn(at_ms)
-            case Over(_, speech_end_ms) if self._utterance:
+            case Over(at_ms, speech_end_ms) if self._utterance:
+                log.debug("turn closed after %d ms of silence", at_ms - speech_end_ms)
                 self._metrics.speech_ended(ago_ms=self._ear.now_ms - speech_end_ms)
                 self._utterance.close(speech_end_ms)
                 self._utterance = None
                 self._excuse()
+
+    def _attend(self, onset_ms: int, *, settled: bool) -> None:
+        """Prepare to judge the end of a turn: one that begins, or one that goes on after it was closed.
+
+        `settled`: what was said before has its final.
+        """
+        if not (self._judge and self._conversation):
+            return
+        bot_heard = settled and self._conversation.bot_heard
+        if bot_heard:
+            self._judge.expect(self._conversation.expected)
+        self._judge.began(onset_ms, bot_heard=bot_heard, before=self._conversation.said)
 
     def _open_turn(self, began_ms: int) -> Utterance:
         self._utterance = self._newest = utterance = Utterance(began_ms, self._new_key())
@@ -228,6 +253,8 @@ class CallSession:
                     self._metrics.nothing_said()
                 if final.text or utterance.owed:
                     await self._audience.tell(final)
+                if self._judge and self._conversation:
+                    self._judge.carried(self._conversation.said)
         finally:
             if not utterance.told:
                 log.error("final lost: utterance at %d ms", utterance.began_ms)
@@ -238,7 +265,8 @@ class CallSession:
     async def _transcribe(self, utterance: Utterance) -> Final:
         try:
             return await self._outage.survive(
-                lambda: transcribe(utterance, self._asr, self._options, show=self._audience.show), on_wait=self._excuse
+                lambda: transcribe(utterance, self._asr, self._options, show=self._audience.show, judge=self._judge),
+                on_wait=self._excuse,
             )
         except SpeechError as error:
             if self._conversation and not error.retryable:

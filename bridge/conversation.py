@@ -3,15 +3,28 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final as Constant
 from typing import TypeVarTuple
 
-from bot.api import Bot, CallInfo, Final, Line, Partial, Samples, Speaker, Turn
+from bot.api import Bot, CallInfo, Final, Heard, Partial, Samples, Turn
+from bridge.dialogue import Dialogue
+from bridge.endpointing import Expected
+from bridge.expectation import Expectation
+from bridge.interruption import Act, Interruption, InterruptionRules, State, Talk, Window
+from bridge.loudness import SILENT_DB, level_db
 from bridge.metrics import CallMetrics
 from bridge.mouth import Mouth, once, within
+from bridge.phrases import Meaning, Phrases, shipped
+from bridge.speculation import Speculation, SpeculationRules
+from bridge.speech.ear import Heard as Listened
 
 log = logging.getLogger(__name__)
 
 Ts = TypeVarTuple("Ts")
+
+
+_UNKNOWN_MS: Constant = 60_000
+"""What a reply that is still being made is taken to have left."""
 
 
 class Conversation:
@@ -27,6 +40,9 @@ class Conversation:
         limit_s: float,
         greeting: str = "",
         fallback: tuple[Samples, str] | None = None,
+        rules: InterruptionRules | None = None,
+        phrases: Phrases | None = None,
+        speculation: SpeculationRules | None = None,
     ) -> None:
         """`limit_s`: the bot must say the next thing within so long. `greeting`: spoken instead of the bot's own.
 
@@ -34,13 +50,42 @@ class Conversation:
         """
         self._bot, self._mouth, self._info, self._metrics = bot, mouth, info, metrics
         self._limit_s, self._greeting, self._fallback = limit_s, greeting, fallback
-        self._history: list[Line] = []
-        self._unanswered: list[Final] = []  # said by the caller since the bot was last heard
+        self._rules = rules or InterruptionRules()
+        self._interruption = Interruption(self._rules, phrases or shipped())
+        speculation = speculation or SpeculationRules()
+        self._speculation, self._least_probability = Speculation(speculation), speculation.probability
+        self._dialogue = Dialogue()
+        self._expectation = Expectation()
+        self._owed = False  # the caller waits for a sentence that may not be interrupted
         self._cut_off = ""  # what the newest barge-in kept the caller from hearing
-        self._reply: asyncio.Task[None] | None = None
+        self._cut_at = Talk()  # what the bot was saying then
+        self._held = False  # the bot fell silent in the middle of what it says
+        self._spoken_ms = 0  # by the caller, in this turn
+        self._reply: asyncio.Task[None] | None = None  # the newest; cancelled ones too, for the next to wait for
+        self._resuming: asyncio.Task[None] | None = None
         self._on_partial: asyncio.Task[None] | None = None
         self._keys = asyncio.Lock()  # keys reach the bot one by one, in order
         mouth.on_audio = metrics.audio_sent
+
+    @property
+    def talking(self) -> bool:
+        """True while the bot speaks or is about to; not while a reply is only begun ahead."""
+        return not self._speculation.running and (self._replying or self._mouth.speaking)
+
+    @property
+    def bot_heard(self) -> bool:
+        """True if the caller has heard something of the reply under way, or of the last one."""
+        return self._mouth.heard.played_ms > 0
+
+    @property
+    def said(self) -> str:
+        """What the caller has said in the turn so far: all that was not answered, as far as can be heard."""
+        return self._dialogue.carried(bot_heard=self.bot_heard)
+
+    @property
+    def expected(self) -> Expected:
+        """What the newest reply makes the bot expect."""
+        return self._expectation.expected
 
     def begin(self, tasks: asyncio.TaskGroup) -> None:
         """Greet the caller. `tasks`: the call's, in which all that follows runs."""
@@ -50,45 +95,74 @@ class Conversation:
         else:
             self._say(self._bot.on_call, self._info)
 
-    def interrupt(self) -> None:
-        """The caller speaks: what the bot was saying, or about to say, is over."""
-        silent = self._reply is not None and self._reply.done()
-        self.hush()
-        heard, unheard = self._mouth.hush()
-        if unheard:
-            self._metrics.barge_ins.inc()
-            self._tasks.create_task(self._mouth.clear())
-            self._tasks.create_task(self._hook(self._bot.on_interrupted, heard.text))
-        self._cut_off = heard.rest or self._cut_off
-        if heard.text or (silent and not heard.rest):
-            self._history += [Line(Speaker.CALLER, final.text) for final in self._unanswered]
-            self._unanswered.clear()
-        if heard.text:
-            self._history.append(Line(Speaker.BOT, heard.text))
+    # ------------------------------------------------------------ what the caller does
 
-    def take_the_floor(self) -> None:
-        """The caller is done: answer all of it, or go on where a noise cut the bot off."""
-        if self._unanswered:
-            text = " ".join(final.text for final in self._unanswered)
-            self._say(self._bot.reply, Turn(self._info, text, self._unanswered[-1].language, tuple(self._history)))
-        elif self._cut_off:
-            self._say(once, self._cut_off)
-        self._cut_off = ""
-
-    def hush(self) -> None:
-        """Say no more of the reply under way."""
-        if self._reply:
-            self._reply.cancel()
+    def hear(self, listened: Listened, *, speech: bool) -> None:
+        """Note a window of the caller's audio; `speech`: as who holds the floor is judged by."""
+        talking = self.talking
+        insists = talking and self._mouth.insists
+        audible, loud = self._against_echo(listened.samples) if speech else (False, True)
+        window = Window(speech, listened.from_ms, listened.to_ms, loud)
+        self._spoken_ms += (window.to_ms - window.from_ms) * speech
+        self._do(self._interruption.hear(window, audible=audible, interruptible=talking and not insists))
+        if self._owed and not insists and self._interruption.state is State.QUIET:
+            self._cut()
+            self._answer()
 
     def show(self, partial: Partial) -> None:
         """Tell the bot what the caller seems to be saying, unless it is still busy with the partial before."""
+        talk = self._talk()
+        meaning = self._interruption.means(partial.text, partial.language, talk)
+        log.debug("%r over the bot: %s", partial.text, meaning)
+        if meaning is Meaning.ECHO:
+            return
+        self._do(self._interruption.words(partial.text, partial.language, talk))
         if self._on_partial is None or self._on_partial.done():
             self._on_partial = self._tasks.create_task(self._hook(self._bot.on_partial, partial))
 
+    def prepare(self, text: str, language: str, probability: float = 1.0) -> None:
+        """The caller's turn may end with `text`, of the utterance under way: begin the reply, unheard, if likely."""
+        unlikely = probability < self._least_probability
+        if unlikely or not self._bot.speculates or self.talking or self._owed:
+            return
+        said, now_ms = f"{self._dialogue.text} {text}".strip(), self._mouth.now_ms
+        before = self._speculation.running
+        if self._speculation.propose(said, spoken_ms=self._spoken_ms, now_ms=now_ms):
+            if before:
+                self._throw_away()
+            else:
+                self._settle()
+            self._mouth.hold()
+            self._say(self._bot.reply, Turn(self._info, said, language, self._dialogue.lines))
+
     async def tell(self, final: Final) -> None:
         """Tell the bot what the caller said."""
-        self._unanswered.append(final)
+        talk = self._talk()
+        meaning = self._interruption.means(final.text, final.language, talk)
+        if meaning is Meaning.ECHO:
+            self._metrics.echoes.inc()
+            self._metrics.nothing_said()
+            return
+        if meaning is Meaning.BACKCHANNEL:
+            self._metrics.nothing_said()
+            self._dialogue.listen(final)
+        else:
+            self._dialogue.say(final)
+        self._do(self._interruption.words(final.text, final.language, talk))
         await self._hook(self._bot.on_final, final)
+
+    def take_the_floor(self) -> None:
+        """The caller is done: answer all of it, or go on where a noise cut the bot off."""
+        self._do(self._interruption.over())
+        if self._dialogue.text and self.talking and self._mouth.insists:
+            self._owed = True
+        elif self._dialogue.text:
+            self._answer()
+        else:
+            self._drop()
+            if self._cut_off:
+                self._say(once, self._cut_off)
+        self._cut_off, self._spoken_ms = "", 0
 
     def press(self, digit: str) -> None:
         self._tasks.create_task(self._press(digit))
@@ -96,14 +170,112 @@ class Conversation:
     def played(self, mark: str) -> None:
         self._mouth.played(mark)
 
+    # ------------------------------------------------------------ what becomes of the reply
+
+    def hush(self) -> None:
+        """Say no more of the reply under way."""
+        for task in (self._reply, self._resuming):
+            if task:
+                task.cancel()
+
     def fall_back(self) -> None:
         """Let the caller hear that something went wrong, instead of silence; what is said next waits for its end."""
+        self._drop()
         self._reply = self._tasks.create_task(self._fall_back())
 
     async def end(self, reason: str) -> None:
         await self._hook(self._bot.on_end, reason)
 
+    def _do(self, act: Act | None) -> None:
+        if act:
+            log.debug("barge-in: %s", act.name.lower())
+        match act:
+            case Act.HOLD:
+                self._held = self._mouth.hold()
+                if self._held:
+                    self._tasks.create_task(self._mouth.clear())
+            case Act.RESUME:
+                self._metrics.false_alarms.inc()
+                self._resume()
+            case Act.CANCEL:
+                self._cut()
+
+    def _resume(self) -> None:
+        self._held = False
+        self._resuming = self._tasks.create_task(self._mouth.resume())
+
+    def _cut(self) -> None:
+        """The caller interrupts: what the bot was saying, or about to say, is over."""
+        self._cut_at, silent = self._talk(), not self._replying
+        self.hush()
+        heard, unheard = self._mouth.hush()
+        if unheard:
+            self._tasks.create_task(self._mouth.clear())
+        if unheard or self._held:
+            self._metrics.barge_ins.inc()
+            point = Heard(heard.text, rest=heard.rest, played_ms=heard.played_ms)
+            self._tasks.create_task(self._hook(self._bot.on_interrupted, point))
+        self._dialogue.settle(heard.text, silent=silent and not heard.rest)
+        self._cut_off, self._held, self._owed = heard.rest, False, False
+
+    def _answer(self) -> None:
+        """Reply to all that waits: with what was begun ahead, if it was begun for the same words."""
+        now_ms, ready_ms, begun = self._mouth.now_ms, self._mouth.made_ms, self._speculation.running
+        saved_ms = self._speculation.settle(self._dialogue.text, now_ms=now_ms, ready_ms=ready_ms)
+        if begun and saved_ms is not None:
+            self._metrics.speculation_hits.inc()
+            self._metrics.speculation_saved_ms.inc(saved_ms)
+            self._dialogue.answer()
+            self._resume()
+            return
+        if begun:
+            self._throw_away()
+        elif not self.talking:
+            self._settle()
+        dialogue = self._dialogue
+        turn = Turn(self._info, dialogue.text, dialogue.language, dialogue.lines)
+        dialogue.answer()
+        self._say(self._bot.reply, turn)
+
+    def _settle(self) -> None:
+        """The last reply was heard out, or there was none."""
+        heard, _ = self._mouth.hush()
+        self._dialogue.settle(heard.text, silent=not heard.rest)
+
+    def _drop(self) -> None:
+        if self._speculation.drop():
+            self._throw_away()
+
+    def _throw_away(self) -> None:
+        """What was begun ahead answers something that was not said."""
+        self.hush()
+        wasted, _ = self._mouth.hush()
+        self._metrics.speculation_misses.inc()
+        self._metrics.speculation_wasted.inc(len(wasted.rest))
+
+    # ------------------------------------------------------------ what the bot does
+
+    @property
+    def _replying(self) -> bool:
+        return self._reply is not None and not self._reply.done() and not self._reply.cancelling()
+
+    def _talk(self) -> Talk:
+        if self._interruption.state is State.CONFIRMED:
+            return self._cut_at
+        heard, more_ms = self._mouth.heard, _UNKNOWN_MS if self._replying else 0
+        return Talk(heard.text, heard.rest, self._mouth.left_ms + more_ms, self._mouth.insists)
+
+    def _against_echo(self, samples: Samples) -> tuple[bool, bool]:
+        """Return whether the bot may be heard in what the caller sends, and whether `samples` are louder than that."""
+        echo = self._rules.echo
+        bot_db = self._mouth.loudest_db(echo.tail_ms)
+        if bot_db <= SILENT_DB:
+            return False, True
+        covered = echo.covers(level_db(samples), bot_db=bot_db, audible_ms=self._mouth.audible_ms)
+        return True, not covered
+
     def _say(self, make: Callable[[*Ts], AsyncIterator[str]], *args: *Ts) -> None:
+        self._interruption.begun()
         self._reply = self._tasks.create_task(self._speak(self._reply, make, *args))
 
     async def _speak(
@@ -112,7 +284,8 @@ class Conversation:
         if before:
             await asyncio.wait({before})
         try:
-            await self._mouth.say(within(make(*args), self._limit_s))
+            self._expectation = Expectation()
+            await self._mouth.say(self._expectation.follow(within(make(*args), self._limit_s)))
         except Exception:  # the bot and the voice are plug-ins: whatever they raise costs one reply, not the call
             log.exception("the bot failed")
             await self._fall_back()

@@ -3,6 +3,7 @@
 The wait follows from what is known of the pause by now; it is asked for at every VAD window and may change:
 
     nothing yet          wait_ms, and as long as finals take in this process
+    not a word           sure_ms
     an answer            answer_ms; asked_answer_ms after a question
     dictation            dictation_ms, sure_ms once the number is whole
     a text that breaks   unfinished_ms
@@ -11,24 +12,15 @@ The wait follows from what is known of the pause by now; it is asked for at ever
 Except after a question it is no shorter than this caller's own pauses (patience.py); never longer than ceiling_ms.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
+from functools import partial
 
+from bot.api import Expect
 from bridge.patience import Patience, PatienceRules
 from bridge.ranges import within
 from bridge.recent import Recent
 from bridge.speech.dictation import DICTATED, Kind, Reading
-
-
-class Expect(StrEnum):
-    """What the bot says that the caller will say next."""
-
-    ANYTHING = "anything"
-    YES_NO = "yes_no"
-    DIGITS = "digits"
-    NAME = "name"
-    EMAIL = "email"
-    SPELLING = "spelling"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +87,7 @@ class EndpointRules:
 class Endpointing:
     """The waits of one call: feed it what happens, ask it at every window of a pause.
 
-    began -> (paused -> read, judged -> resumed)* -> closed -> began ...; `expect` and `read` at any time
+    began -> (paused -> read, judged -> resumed)* -> closed -> began ...; `expect`, `read`, `worded` at any time
     """
 
     def __init__(self, rules: EndpointRules, *, time_to_final: Recent) -> None:
@@ -109,6 +101,7 @@ class Endpointing:
         """Where the last speech ended, in a pause of the turn; None while the caller speaks or nobody does."""
         self._speech_end_ms = 0  # the last one, paused or closed
         self._closed = False  # no utterance began since the turn was closed
+        self._lesson: Callable[[], None] | None = None  # what the utterance teaches, should it have words
 
     def expect(self, expected: Expected) -> None:
         """Heed what the bot expects from now on; each reply says it anew."""
@@ -142,18 +135,22 @@ class Endpointing:
         """The caller speaks again. `bot_heard`: something of the bot's was heard since the turn was closed.
 
         If nothing was, it is the same turn and its words count on; it should not have been closed. Nor should it where
-        the caller speaks on over the bot's first words.
+        the caller speaks on over the bot's first words. Nothing is learnt of it before `worded`: it may be a cough.
         """
         if not self._closed:
             return
         pause_ms = onset_ms - self._speech_end_ms
-        if not bot_heard or pause_ms <= self._rules.patience.interrupted_ms:
-            self._patience.mistaken(pause_ms)
-        else:
-            self._patience.answered()
+        mistaken = not bot_heard or pause_ms <= self._rules.patience.interrupted_ms
+        self._lesson = partial(self._patience.mistaken, pause_ms) if mistaken else self._patience.answered
         if bot_heard:
             self._reading = Reading(Kind.NOTHING)
         self._closed = False
+
+    def worded(self) -> None:
+        """Learn from the utterance that began: it has words."""
+        if self._lesson:
+            self._lesson()
+            self._lesson = None
 
     @property
     def wait_ms(self) -> int:
@@ -171,6 +168,8 @@ class Endpointing:
             return rules.dictation_ms
         if self._probability is None:
             return self._unjudged_ms()
+        if self._reading.kind is Kind.NOTHING:  # a noise: there is nothing to answer, and a bot it silenced may go on
+            return rules.sure_ms
         if self._reading.kind is Kind.ANSWER:
             return rules.answer_ms
         if self._reading.kind is Kind.UNFINISHED:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, Self, cast
 
@@ -11,12 +11,17 @@ import numpy as np
 
 from bot.api import Bot, Samples, Tts
 from bridge import plugins
+from bridge.endings import load_ending
+from bridge.manners import load_phrases
+from bridge.phrases import Phrases, shipped
 from bridge.plugins import trial
+from bridge.recent import Recent
 from bridge.recogniser import load_recogniser
 from bridge.settings import Settings
 from bridge.speech.api import SAMPLE_RATE, EngineFailed, Recogniser, Vad
 from bridge.speech.backends.deepfilter import DeepFilterPool
 from bridge.speech.denoising import Denoising
+from bridge.speech.ending import EndOfTurn
 from bridge.speech.observer import Observer
 from bridge.speech.pool import Pool
 from bridge.speech.workers import Workers
@@ -58,6 +63,13 @@ class Engines:
     tts: Tts
     make_bot: Callable[[], Bot]
     fallback: tuple[Samples, str] | None
+    ending: EndOfTurn | None = None
+    """What judges pauses; None where turns end after a flat wait."""
+    time_to_final: Recent = field(default_factory=lambda: Recent(0))
+    """Milliseconds that finals took lately, on all calls."""
+
+    phrases: Phrases = field(default_factory=shipped)
+    """What is said over the bot that interrupts it always, or never."""
 
     @classmethod
     def load(cls, settings: Settings) -> Self:
@@ -69,6 +81,8 @@ class Engines:
         make_bot = _bot_factory(settings)
         open_vad = _vad_factory(settings)
         tts, fallback = _load_tts(settings)
+        phrases = load_phrases(settings)
+        ending = load_ending(settings)
         noisy = settings.enable_noise_suppression
         denoisers = _load_denoisers(settings) if noisy else None
         return cls(
@@ -79,6 +93,10 @@ class Engines:
             tts=tts,
             make_bot=make_bot,
             fallback=fallback,
+            ending=ending,
+            # The first is waited for as long as any: to wait is the smaller mistake on a machine that is just starting.
+            time_to_final=Recent(round(settings.turn_final_longest * 1000)),
+            phrases=phrases,
         )
 
     async def open_denoising(self) -> Denoising | None:
@@ -100,18 +118,12 @@ class Engines:
         """Free what was loaded."""
         self.asr.close()
         self.tts.close()
+        if self.ending:
+            self.ending.close()
         if self.denoisers:
             self.denoisers.close()
         if self.workers:
             self.workers.close()
-
-
-def _load(plugin: object) -> object:
-    """Classes with a `load` are loaded by it, others made by calling them."""
-    load = getattr(plugin, "load", plugin)
-    if not callable(load):
-        raise TypeError(f"{plugin!r} can be neither loaded nor called")
-    return load()
 
 
 def _bot_factory(settings: Settings) -> Callable[[], Bot]:
@@ -130,7 +142,7 @@ def _vad_factory(settings: Settings) -> Callable[[], Vad]:
             make = partial(plugin, threshold=settings.vad_threshold, sample_rate=SAMPLE_RATE)
             open_vad: Callable[[], Vad] = partial(_open_plain, make)
         else:
-            open_vad = getattr(_load(plugin), "open")  # noqa: B009 - a plug-in has no static type
+            open_vad = getattr(plugins.make(plugin), "open")  # noqa: B009 - a plug-in has no static type
         vad = open_vad()
         probability = asyncio.run(_score(vad, np.zeros(vad.window, np.float32)))
         if not 0 <= probability <= 1:
@@ -159,7 +171,7 @@ def _load_denoisers(settings: Settings) -> DeepFilterPool:
 def _load_tts(settings: Settings) -> tuple[Tts, tuple[Samples, str] | None]:
     plugin = plugins.load("bridge.tts", settings.tts)
     with trial("tts", settings.tts):
-        tts = cast(Tts, _load(plugin))
+        tts = cast(Tts, plugins.make(plugin))
         return tts, _record(tts, settings.fallback_text)
 
 

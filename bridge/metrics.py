@@ -27,6 +27,34 @@ class Metrics:
         self.finals = Counter("bridge_finals", "Final transcripts.", ["wire"], registry=registry)
         self.finals_lost = Counter("bridge_finals_lost", "Finals that no decode gave.", ["wire"], registry=registry)
         self.barge_ins = Counter("bridge_barge_ins", "Times the caller cut the bot off.", ["wire"], registry=registry)
+        self.false_alarms = Counter(
+            "bridge_false_alarms",
+            "Times the bot fell silent for what was no barge-in, and went on.",
+            ["wire"],
+            registry=registry,
+        )
+        self.echoes = Counter("bridge_echoes", "Utterances that were the bot's own words.", ["wire"], registry=registry)
+        self.speculation_hits = Counter(
+            "bridge_speculation_hits",
+            "Replies begun before the turn was over that were given.",
+            ["wire"],
+            registry=registry,
+        )
+        self.speculation_misses = Counter(
+            "bridge_speculation_misses",
+            "Replies begun before the turn was over and thrown away.",
+            ["wire"],
+            registry=registry,
+        )
+        self.speculation_saved_ms = Counter(
+            "bridge_speculation_saved_ms",
+            "Waiting that replies begun early saved callers.",
+            ["wire"],
+            registry=registry,
+        )
+        self.speculation_wasted = Counter(
+            "bridge_speculation_wasted_characters", "Spoken text of replies thrown away.", ["wire"], registry=registry
+        )
         self.replies_failed = Counter("bridge_replies_failed", "Fallbacks spoken.", ["wire"], registry=registry)
         self.denoiser_bypassed_ms = Counter(
             "bridge_denoiser_bypassed_ms", "Audio that skipped a denoiser too slow for it.", ["wire"], registry=registry
@@ -54,6 +82,12 @@ class Metrics:
             finals=self.finals.labels(wire),
             finals_lost=self.finals_lost.labels(wire),
             barge_ins=self.barge_ins.labels(wire),
+            false_alarms=self.false_alarms.labels(wire),
+            echoes=self.echoes.labels(wire),
+            speculation_hits=self.speculation_hits.labels(wire),
+            speculation_misses=self.speculation_misses.labels(wire),
+            speculation_saved_ms=self.speculation_saved_ms.labels(wire),
+            speculation_wasted=self.speculation_wasted.labels(wire),
             replies_failed=self.replies_failed.labels(wire),
             first_audio=self.first_audio.labels(wire),
         )
@@ -70,6 +104,12 @@ class CallMetrics:
     finals: Counter
     finals_lost: Counter
     barge_ins: Counter
+    false_alarms: Counter
+    echoes: Counter
+    speculation_hits: Counter
+    speculation_misses: Counter
+    speculation_saved_ms: Counter
+    speculation_wasted: Counter
     replies_failed: Counter
     first_audio: Histogram
     _speech_end_s: float | None = None

@@ -17,6 +17,7 @@ EXTRAS: Final = {
     ("bridge.vad", "silero-torch"): "silero-torch",
     ("bridge.denoiser", "deepfilter"): "embedded",
     ("bridge.tts", "hibari"): "embedded",
+    ("bridge.ending", "smart-turn"): "embedded",
 }
 """What our own plug-ins need beyond the base install."""
 
@@ -42,6 +43,18 @@ def load(group: str, name: str) -> Any:
         raise PluginError(f"{_option(group)} {name}: {error}{_remedy(group, name)}") from error
     except Exception as error:  # its author's code runs on import, and may fail in any way
         raise PluginError(f"{_option(group)} {name}: {point.module} does not import: {error!r}") from error
+
+
+def make(plugin: Any) -> Any:
+    """Return what `plugin` stands for: classes with a `load` are loaded by it, others made by calling them.
+
+    Raises:
+        TypeError: it can be neither.
+    """
+    load = getattr(plugin, "load", plugin)
+    if not callable(load):
+        raise TypeError(f"{plugin!r} can be neither loaded nor called")
+    return load()
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from typing import Final as Constant
 
 from bot.api import Final, Partial
+from bridge.judge import Judge
 from bridge.speech.api import Asr, Ended, Overloaded, Request, SpeechError
 from bridge.speech.rollback import LEAST_SPEECH_MS, Cadence, Draft, PrefixRollback
 from bridge.speech.stability import Screen
@@ -28,14 +29,19 @@ _CONTINUATIONS: Constant = 8
 
 
 async def transcribe(
-    utterance: Utterance, asr: Asr, options: RecognitionOptions, *, show: Callable[[Partial], Awaitable[None]]
+    utterance: Utterance,
+    asr: Asr,
+    options: RecognitionOptions,
+    *,
+    show: Callable[[Partial], Awaitable[None]],
+    judge: Judge | None = None,
 ) -> Final:
     """Show the partials of `transcripts` and return the final.
 
     Raises:
         SpeechError: the final could not be had at the second try either.
     """
-    async with aclosing(transcripts(utterance, asr, options)) as found:
+    async with aclosing(transcripts(utterance, asr, options, judge)) as found:
         async for transcript in found:
             if isinstance(transcript, Final):
                 return transcript
@@ -44,12 +50,13 @@ async def transcribe(
 
 
 async def transcripts(
-    utterance: Utterance, asr: Asr, options: RecognitionOptions
+    utterance: Utterance, asr: Asr, options: RecognitionOptions, judge: Judge | None = None
 ) -> AsyncGenerator[Partial | Final, None]:
     """Yield partials as the caller speaks, then the one final; its text is empty when nothing was said.
 
     At most one decode is under way. The final's begins at the first pause and is thrown away if speech goes on.
-    May be called again for an utterance whose final could not be had.
+    `judge` is told of each text before it is yielded. May be called again for an utterance whose final could not be
+    had.
 
     Raises:
         SpeechError: the final could not be had at the second try either.
@@ -74,11 +81,28 @@ async def transcripts(
             if not snapshot.complete:  # each pause would change what the prefix has settled
                 rollback.add(draft)
             cadence.heard(draft.text)
+            if judge:
+                await _tell(judge, utterance, snapshot, draft)
             if not utterance.closed and (text := screen.show(draft.text, complete=snapshot.complete)):
                 yield Partial(text, draft.language)
+    if judge:
+        judge.withdrawn(utterance.key)
     if lost:
         draft = await decoder.decode(lost, Draft())
     yield Final(draft.text.strip(), draft.language, utterance.began_ms, utterance.ended_ms)
+
+
+async def _tell(judge: Judge, utterance: Utterance, snapshot: Snapshot, draft: Draft) -> None:
+    """Let the end of the turn be judged, while it may still be open."""
+    if snapshot.complete:
+        judge.served(utterance.key)
+    if utterance.closed:
+        return
+    if not snapshot.complete:
+        judge.hear(draft.text, draft.language)
+        return
+    weighing = judge.weigh(snapshot.audio, draft.text, draft.language)
+    await utterance.while_wanted(weighing, until_closed=True)
 
 
 class _Decoder:

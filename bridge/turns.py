@@ -1,6 +1,8 @@
 """Who holds the floor: when a caller's utterance begins, pauses, goes on and is over. Pure: time is an argument.
 
-SILENT -speech-> CANDIDATE -`min_speech_ms` of it-> SPEAKING <-> PAUSED -`endpoint_ms` of silence-> SILENT
+SILENT -speech-> CANDIDATE -`min_speech_ms` of it-> SPEAKING <-> PAUSED -silence that is long enough-> SILENT
+
+How long is long enough is a flat `endpoint_ms`, or for a conversation what endpointing.py makes of the pause.
 
 An utterance that grows too long is cut, at a pause if there is one: the next begins where it ended, and the turn of
 its speaker goes on through both.
@@ -10,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
+
+from bridge.endpointing import Endpointing
 
 _CUT_AT_A_PAUSE: Final = 2 / 3
 """Of the allowed length: from here on `pause_ms` of silence cut the utterance, between two phrases as a rule."""
@@ -28,7 +32,7 @@ class TurnRules:
     pause_ms: int = 128
     """Silence after which the utterance may be over and its final is worth decoding."""
     endpoint_ms: int = 800
-    """Silence after which it is over."""
+    """Silence after which it is over, where no `Endpointing` knows better."""
     max_utterance_ms: int = 28_000
     """An utterance ends here even in the middle of a word: recognisers take 30 s at most. See `Cut`."""
 
@@ -74,13 +78,14 @@ class State(Enum):
 
 
 class TurnTaker:
-    """The endpointing of one call, one VAD window at a time."""
+    """Who holds the floor in one call, one VAD window at a time."""
 
-    def __init__(self, rules: TurnRules) -> None:
+    def __init__(self, rules: TurnRules, endpointing: Endpointing | None = None) -> None:
+        """`endpointing` is told of each pause and asked how long it may last; its `began` is for others to call."""
         self.state = State.SILENT
         self.speech = False
         """Whether the newest window held speech, after hysteresis."""
-        self._rules = rules
+        self._rules, self._endpointing = rules, endpointing
         self._onset_ms = 0  # of the utterance or candidate; meaningless while SILENT
         self._speech_ms = 0  # speech in the candidate
         self._speech_end_ms = 0  # end of the newest window that held speech
@@ -126,18 +131,35 @@ class TurnTaker:
 
     def _follow(self, silence_ms: int, from_ms: int, to_ms: int) -> TurnEvent | None:
         """Tell what became of the utterance in the window that ends `silence_ms` after the newest speech."""
-        if silence_ms >= self._rules.endpoint_ms:
+        if silence_ms >= (self._endpointing.wait_ms if self._endpointing else self._rules.endpoint_ms):
             return self._over(to_ms)
         if self._too_long(silence_ms, to_ms):
-            self.state, self._onset_ms = State.SPEAKING if self.speech else State.PAUSED, to_ms
-            return Cut(to_ms)
+            return self._cut(to_ms)
         if self.state is State.SPEAKING and silence_ms >= self._rules.pause_ms:
-            self.state = State.PAUSED
-            return Paused(to_ms)
+            return self._pause(to_ms)
         if self.state is State.PAUSED and self.speech:
-            self.state = State.SPEAKING
-            return Resumed(from_ms)
+            return self._resume(from_ms)
         return None
+
+    def _pause(self, at_ms: int) -> Paused:
+        self.state = State.PAUSED
+        if self._endpointing:
+            self._endpointing.paused(self._speech_end_ms)
+        return Paused(at_ms)
+
+    def _resume(self, at_ms: int) -> Resumed:
+        self.state = State.SPEAKING
+        if self._endpointing:
+            self._endpointing.resumed(at_ms)
+        return Resumed(at_ms)
+
+    def _cut(self, at_ms: int) -> Cut:
+        if self.state is State.SPEAKING and not self.speech:
+            self._pause(at_ms)
+        elif self.state is State.PAUSED and self.speech:
+            self._resume(at_ms)
+        self._onset_ms = at_ms
+        return Cut(at_ms)
 
     def _too_long(self, silence_ms: int, to_ms: int) -> bool:
         length_ms, limit_ms = to_ms - self._onset_ms, self._rules.max_utterance_ms
@@ -149,4 +171,6 @@ class TurnTaker:
 
     def _over(self, at_ms: int) -> Over:
         self.state, self.speech = State.SILENT, False
+        if self._endpointing:
+            self._endpointing.closed(self._speech_end_ms)
         return Over(at_ms, self._speech_end_ms)

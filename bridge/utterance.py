@@ -45,6 +45,7 @@ class Utterance:
         self._paused_at: int | None = None  # length when the caller fell silent; None while speaking
         self._changed = asyncio.Event()
         self._decoding: asyncio.Timeout | None = None
+        self._until_closed = False  # what is under way is not wanted past the end either
 
     @property
     def audio(self) -> Samples:
@@ -76,7 +77,7 @@ class Utterance:
     def close(self, ended_ms: int) -> None:
         """Nothing more will be added."""
         self.ended_ms, self.closed = ended_ms, True
-        if self._paused_at is None:
+        if self._paused_at is None or self._until_closed:
             self._move()
         self._changed.set()
 
@@ -102,21 +103,23 @@ class Utterance:
                 self._changed.clear()
                 await self._changed.wait()
 
-    async def while_wanted(self, decode: Awaitable[T]) -> T | None:
+    async def while_wanted(self, decode: Awaitable[T], *, until_closed: bool = False) -> T | None:
         """Return what `decode` returns; cancel it and return None once the caller falls silent or speaks on.
 
         Then another decode is wanted: the final instead of a partial, or more than what looked like all of it.
+        `until_closed`: it is of no use either once the utterance is over.
         """
         scope = asyncio.timeout(None)
         try:
             async with scope as self._decoding:
+                self._until_closed = until_closed
                 return await decode
         except TimeoutError:
             if not scope.expired():
                 raise
             return None
         finally:
-            self._decoding = None
+            self._decoding, self._until_closed = None, False
 
     def _move(self) -> None:
         scope, self._decoding = self._decoding, None

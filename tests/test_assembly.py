@@ -15,6 +15,7 @@ from bridge.engines import Engines
 from bridge.metrics import Metrics
 from bridge.settings import Settings
 from bridge.speech.api import EngineLost, Hypothesis, Request, Vad
+from bridge.speech.backends.text_ending import TextEnding
 from telephony.codec import encode
 from telephony.events import (
     AudioFormat,
@@ -92,6 +93,11 @@ def test_a_pause_is_never_longer_than_the_silence_that_ends_a_turn(talks: bool) 
     assert rules.pause_ms <= rules.endpoint_ms == 100
 
 
+def test_work_on_a_pause_starts_after_turn_stop_where_a_bot_answers() -> None:
+    rules = [turn_rules(Settings(turn_stop=0.2), talks=talks) for talks in (True, False)]
+    assert [rule.pause_ms for rule in rules] == [200, 128]
+
+
 # ---------------------------------------------------------------- the parts of a call
 
 
@@ -146,6 +152,25 @@ async def test_each_call_has_a_bot_and_a_vad_of_its_own() -> None:
         leg = FakeLeg()
         await run(call(leg, shared=shared), leg)
     assert len(bots) == len(vads) == 2
+
+
+async def test_the_end_of_a_turn_is_judged_where_a_bot_answers_and_nowhere_else() -> None:
+    judging = replace(engines(), ending=TextEnding())
+    assert call(FakeLeg(PHONE), shared=judging)._judge
+    assert call(FakeLeg(PHONE), shared=engines())._judge is None, "nothing is there that could judge"
+    text_only = call(FakeLeg(TEXT_ONLY), shared=judging)
+    assert text_only._judge is None
+    assert text_only._turns._endpointing is None
+
+
+def test_each_call_has_its_own_waits_and_all_measure_the_same_recogniser() -> None:
+    judging = replace(engines(), ending=TextEnding())
+    first, second = (call(FakeLeg(PHONE), shared=judging, turn_silence=0.3)._turns._endpointing for _ in range(2))
+    assert first is not second
+    judging.time_to_final.add(700)
+    assert first
+    assert second
+    assert (first.wait_ms, second.wait_ms) == (828, 828)
 
 
 async def test_the_greeting_of_the_settings_is_spoken_first() -> None:

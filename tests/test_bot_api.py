@@ -1,4 +1,8 @@
-from bot.api import Bot, CallInfo, Final, Partial, Turn
+from typing import Any
+
+import pytest
+
+from bot.api import Bot, CallInfo, Expect, Final, Heard, Partial, Say, Turn
 
 CALL = CallInfo("call-1")
 
@@ -14,7 +18,7 @@ async def test_a_bot_without_hooks_takes_all_that_happens_in_a_call() -> None:
     await bot.on_partial(Partial("Hel", "English"))
     await bot.on_final(Final("Hello?", "English", began_ms=100, ended_ms=900))
     await bot.on_dtmf("#")
-    await bot.on_interrupted("Thank you for")
+    await bot.on_interrupted(Heard("Thank you for"))
     await bot.on_end("caller hung up")
 
 
@@ -34,3 +38,18 @@ async def test_a_bot_overrides_only_what_it_needs() -> None:
 
 def test_a_call_says_no_more_than_is_known() -> None:
     assert (CALL.caller, CALL.callee, dict(CALL.parameters)) == ("", "", {})
+
+
+def test_what_is_said_may_say_what_is_expected_next() -> None:
+    said = Say("What is your number?", expect="digits", digits=8)
+    assert said == "What is your number?"
+    assert (said.expect, said.digits, said.interruptible) == (Expect.DIGITS, 8, True)
+    assert Say("Hello.").expect is Expect.ANYTHING
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"), [({"expect": "dgits"}, "dgits.*must be one of anything"), ({"digits": -1}, "-1")]
+)
+def test_nobody_expects_what_does_not_exist(wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        Say("Well?", **wrong)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.endpointing import Endpointing, EndpointRules, Expect, Expected
+from bot.api import Expect
+from bridge.endpointing import Endpointing, EndpointRules, Expected
 from bridge.patience import PatienceRules
 from bridge.recent import Recent
 from bridge.speech.dictation import Kind, Reading
@@ -60,9 +61,16 @@ def test_the_surer_the_end_the_shorter_the_wait(probability: float, expected_ms:
     assert wait_ms(Kind.FINISHED, probability) == expected_ms
 
 
+@pytest.mark.parametrize("probability", [0.0, 0.5, 1.0])
+def test_a_noise_without_words_is_soon_over_whatever_it_sounds_like(probability: float) -> None:
+    assert wait_ms(Kind.NOTHING, probability) == 300
+    assert wait_ms(Kind.NOTHING, None) == 500, "its words may still come"
+
+
 def test_equal_limits_make_it_a_step() -> None:
     one = endpointing(rules=EndpointRules(sure=0.5, unsure=0.5, sure_ms=300, unsure_ms=1000))
     one.paused(0)
+    one.read(Reading(Kind.OPEN))
     waits = []
     for probability in (0.49, 0.5):
         judge(one, probability)
@@ -226,6 +234,7 @@ def test_a_turn_that_goes_on_after_it_was_closed_raises_the_next_wait_at_once() 
     assert one.wait_ms == 300
     one.closed(1000)
     one.began(1000 + 600, bot_heard=False)
+    one.worded()
     one.paused(4000)
     judge(one, 1.0)
     assert one.wait_ms == 600  # mean 300, deviation 300
@@ -240,15 +249,40 @@ def test_the_pause_of_a_turn_that_goes_on_counts_from_its_last_speech() -> None:
     one.paused(1000)
     one.closed(29_000)
     one.began(29_100, bot_heard=False)
+    one.worded()
     one.paused(31_000)
     judge(one, 1.0)
     assert one.wait_ms == 300
+
+
+def test_a_cough_after_a_turn_was_closed_teaches_nothing() -> None:
+    one = endpointing()
+    one.closed(1000)
+    one.began(1000 + 600, bot_heard=False)
+    one.closed(1900)
+    one.began(9000, bot_heard=True)
+    one.worded()
+    one.paused(10_000)
+    judge(one, 1.0)
+    assert one.wait_ms == 300
+
+
+def test_words_are_learnt_from_once() -> None:
+    one = endpointing()
+    one.closed(1000)
+    one.began(1000 + 600, bot_heard=False)
+    for _ in range(5):
+        one.worded()
+    one.paused(4000)
+    judge(one, 1.0)
+    assert one.wait_ms == 600
 
 
 def test_who_speaks_on_over_the_first_words_of_the_bot_was_cut_short() -> None:
     one = endpointing()
     one.closed(1000)
     one.began(1700, bot_heard=True)
+    one.worded()
     one.paused(4000)
     judge(one, 1.0)
     assert one.wait_ms == 700
@@ -258,6 +292,7 @@ def test_who_answers_the_bot_was_not() -> None:
     one = endpointing()
     one.closed(1000)
     one.began(2900, bot_heard=True)
+    one.worded()
     one.paused(4000)
     judge(one, 1.0)
     assert one.wait_ms == 300
@@ -267,6 +302,7 @@ def test_who_adds_something_to_a_slow_bot_was_not() -> None:
     one = endpointing()
     one.closed(1000)
     one.began(6000, bot_heard=False)
+    one.worded()
     one.paused(8000)
     judge(one, 1.0)
     assert one.wait_ms == 300
@@ -275,6 +311,7 @@ def test_who_adds_something_to_a_slow_bot_was_not() -> None:
 def test_the_first_words_of_a_call_are_no_mistake() -> None:
     one = endpointing()
     one.began(700, bot_heard=False)
+    one.worded()
     one.paused(4000)
     judge(one, 1.0)
     assert one.wait_ms == 300
@@ -284,10 +321,12 @@ def test_answered_turns_forget_their_words_and_let_the_waits_drift_back() -> Non
     one = endpointing()
     one.closed(1000)
     one.began(1900, bot_heard=False)
+    one.worded()
     one.read(Reading(Kind.DIGITS, 7))
     for at_ms in range(10_000, 310_000, 5000):
         one.closed(at_ms)
         one.began(at_ms + 3000, bot_heard=True)
+        one.worded()
     one.paused(400_000)
     assert one.wait_ms == 500
     judge(one, 1.0)
@@ -305,7 +344,7 @@ def test_a_turn_that_goes_on_keeps_its_words() -> None:
 
 
 @given(
-    st.lists(st.sampled_from(["paused", "resumed", "closed", "began", "judged", "read"]), max_size=30),
+    st.lists(st.sampled_from(["paused", "resumed", "closed", "began", "worded", "judged", "read"]), max_size=30),
     st.integers(-(10**9), 10**9),
     st.sampled_from(Expect),
     st.sampled_from(Kind),
@@ -321,6 +360,8 @@ def test_no_wait_is_ever_longer_than_the_ceiling(happened: list[str], at_ms: int
                 judge(one, count % 5 / 4)
             case "read":
                 one.read(Reading(kind, count))
+            case "worded":
+                one.worded()
             case _:
                 getattr(one, name)(at_ms + 300 * count)
         assert 200 <= one.wait_ms <= RULES.ceiling_ms

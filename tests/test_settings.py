@@ -78,15 +78,21 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         assert getattr(load(parse(f"--{kebab}"), {}), name) is True
         assert getattr(load(parse(f"--no-{kebab}"), {f"BRIDGE_{name.upper()}": "true"}), name) is False
         return
-    choices = {"log_level": "DEBUG", "vad_input": "raw", "dfn_model": "DeepFilterNet2", "vllm_dtype": "float16"}
+    choices = {
+        "log_level": "DEBUG",
+        "vad_input": "raw",
+        "dfn_model": "DeepFilterNet2",
+        "vllm_dtype": "float16",
+        "turn_final_share": "0.9",
+    }
     text = {"host": "example", "asr_api": "chat", **choices}.get(name)
-    if isinstance(default, int | float):
+    if isinstance(default, int | float) and not text:
         text = str(default / 2 if isinstance(default, float) else default // 2 or 32)
     text = text or "https://example.com"
     if name.removesuffix("_file") in SECRETS:
         toml.write_text(SECRET)
         text = str(toml)
-    if name in {"asr", "vad", "denoiser", "tts", "bot"}:
+    if name in {"asr", "vad", "denoiser", "tts", "bot", "ending"}:
         text = "mybot:Bot"
     by_flag = getattr(load(parse(f"--{kebab}", text), {}), name)
     assert by_flag != default
@@ -389,3 +395,21 @@ def test_one_certificate_is_enough(tmp_path: Path) -> None:
     key.touch()
     [reason] = refusals(Settings(ssl_certfile=certificate, ssl_keyfile=key, generate_self_signed_cert=True))
     assert "exclude each other" in reason
+
+
+# ---------------------------------------------------------------- the end of the turn
+
+
+def test_the_ending_and_its_model_belong_together(tmp_path: Path) -> None:
+    [reason] = refusals(Settings(ending="smart-turn"))
+    assert "--ending-model-path" in reason
+    [reason] = refusals(Settings(ending_model_path=tmp_path / "model.onnx"))
+    assert "say --ending smart-turn" in reason
+    assert refusals(Settings(ending="smart-turn", ending_model_path=tmp_path / "model.onnx")) == []
+    assert refusals(Settings(ending="mine:Ending", ending_model_path=tmp_path / "model.onnx")) == []
+
+
+def test_what_counts_as_unsure_is_not_above_what_counts_as_sure() -> None:
+    [reason] = refusals(Settings(turn_unsure=0.95))
+    assert "--turn-unsure 0.95 must not be above --turn-sure 0.9" in reason
+    assert refusals(Settings(turn_unsure=0.9)) == []

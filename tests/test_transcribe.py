@@ -9,7 +9,10 @@ import pytest
 from fakes import FakeAsr
 
 from bot.api import Final, Partial
-from bridge.speech.api import Asr, AsrCapabilities, Ended, EngineLost, Hypothesis, Request, SpeechError
+from bridge.endpointing import Endpointing, EndpointRules
+from bridge.judge import Judge
+from bridge.recent import Recent
+from bridge.speech.api import Asr, AsrCapabilities, Ended, EngineLost, Hypothesis, Request, Samples, SpeechError
 from bridge.transcribe import transcribe, transcripts
 from bridge.utterance import Utterance
 from telephony.events import RecognitionOptions
@@ -417,3 +420,123 @@ async def test_a_failure_leaves_nothing_behind() -> None:
     with pytest.raises(EngineLost):
         await transcribe(utterance, Lost(), OPTIONS, show=show)
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+# ---------------------------------------------------------------- the end of the turn is judged on the way
+
+
+class Ending:
+    """Is asked, and answers when let."""
+
+    def __init__(self) -> None:
+        self.asked, self.cancelled = list[str](), 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
+    async def probability(self, audio: Samples, text: str, language: str, /) -> float:
+        self.asked.append(f"{len(audio) / 16_000:g} s: {text}")
+        try:
+            await self.may_answer.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        return 1.0
+
+    def close(self) -> None:
+        """It holds nothing."""
+
+
+class Court:
+    """An utterance of a conversation, transcribed beside the test."""
+
+    def __init__(self, asr: Asr, ending: Ending | None = None) -> None:
+        self.ending, self.finals, self.now_ms = ending or Ending(), Recent(150), 0
+        self.endpointing = Endpointing(EndpointRules(), time_to_final=self.finals)
+        self.judge = Judge(
+            self.endpointing, self.ending, time_to_final=self.finals, limit_s=5.0, clock_ms=lambda: self.now_ms
+        )
+        self.utterance = Utterance(0, "u1")
+        self.reader = asyncio.create_task(self._read(asr))
+
+    async def _read(self, asr: Asr) -> list[Partial | Final]:
+        return [transcript async for transcript in transcripts(self.utterance, asr, OPTIONS, self.judge)]
+
+    async def pause(self) -> None:
+        self.endpointing.paused(1000)
+        self.judge.asked("u1")
+        self.utterance.pause()
+        await settle()
+
+    async def close(self) -> list[Partial | Final]:
+        self.endpointing.closed(1000)
+        self.utterance.close(1000)
+        return await self.reader
+
+
+async def test_a_pause_is_judged_by_its_final_and_the_final_kept() -> None:
+    court = Court(FakeAsr())
+    await say(court.utterance, 1)
+    await court.pause()
+    assert court.ending.asked == ["1 s: one two"]
+    assert court.endpointing.wait_ms == EndpointRules().sure_ms
+    assert (await court.close())[-1] == Final("one two", "English", 0, 1000)
+
+
+async def test_partials_are_read_and_not_judged() -> None:
+    court = Court(FakeAsr(script="my number is 5 5 5 0 1"))
+    await say(court.utterance, 1)
+    assert court.ending.asked == []
+    court.endpointing.paused(1000)
+    assert court.endpointing.wait_ms == EndpointRules().dictation_ms
+    await court.close()
+
+
+async def test_a_judgement_under_way_is_given_up_when_the_caller_speaks_on_and_made_anew() -> None:
+    court = Court(FakeAsr())
+    court.ending.may_answer.clear()
+    await say(court.utterance, 1)
+    await court.pause()
+    court.utterance.resume()
+    court.endpointing.resumed(1100)
+    court.judge.withdrawn("u1")
+    await say(court.utterance, 1)
+    assert court.ending.cancelled == 1
+    court.ending.may_answer.set()
+    await court.pause()
+    assert court.ending.asked == ["1 s: one two", "2 s: one two three four"]
+    await court.close()
+
+
+async def test_the_final_does_not_wait_for_a_judgement_that_is_late() -> None:
+    court = Court(FakeAsr())
+    court.ending.may_answer.clear()
+    await say(court.utterance, 1)
+    await court.pause()
+    assert (await court.close())[-1] == Final("one two", "English", 0, 1000)
+    assert court.ending.cancelled == 1
+
+
+async def test_a_final_that_is_later_than_the_end_is_measured_and_not_judged() -> None:
+    hold = asyncio.Event()
+    court = Court(FakeAsr(hold=hold))
+    await say(court.utterance, 1)
+    await court.pause()
+    court.endpointing.closed(1000)
+    court.utterance.close(1000)
+    court.now_ms = 1234
+    hold.set()
+    await court.reader
+    assert court.ending.asked == []
+    assert court.finals.quantile(1.0) == 1234
+
+
+async def test_a_final_that_could_not_be_had_is_no_measurement() -> None:
+    asr = FakeAsr()
+    court = Court(asr)
+    await say(court.utterance, 1)
+    asr.failures = 1
+    await court.pause()
+    court.now_ms = 1234
+    assert (await court.close())[-1] == Final("one two", "English", 0, 1000)
+    court.judge.served("u1")
+    assert len(court.finals) == 0

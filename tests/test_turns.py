@@ -4,6 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from bridge.endpointing import Endpointing, EndpointRules
+from bridge.patience import PatienceRules
+from bridge.recent import Recent
+from bridge.speech.dictation import Kind, Reading
 from bridge.turns import Began, Cut, Over, Paused, Resumed, State, TurnEvent, TurnRules, TurnTaker
 
 RULES = TurnRules(min_speech_ms=96, pause_ms=128, endpoint_ms=320, max_utterance_ms=3200)
@@ -161,3 +165,84 @@ def test_every_began_is_followed_by_one_over_whatever_is_heard() -> None:
     assert floor[::2] == [Began] * (len(floor) // 2)
     assert floor[1::2] == [Over] * (len(floor) // 2)
     assert len(floor) > 10
+
+
+# ---------------------------------------------------------------- waits that follow what is known
+
+
+WAITS = EndpointRules(stop_ms=128, wait_ms=512, sure_ms=256, unsure_ms=1024, patience=PatienceRules(usual_ms=0))
+
+
+def listener() -> tuple[TurnTaker, Endpointing]:
+    endpointing = Endpointing(WAITS, time_to_final=Recent(100))
+    return TurnTaker(RULES, endpointing), endpointing
+
+
+def test_nothing_known_the_turn_is_over_after_the_plain_wait() -> None:
+    turns, _ = listener()
+    assert play(turns, "###" + "-" * 15) == [Began(0, 96), Paused(7 * 32)]
+    assert play(turns, "-", start_ms=18 * 32) == [Over(19 * 32, speech_end_ms=3 * 32)]
+
+
+@pytest.mark.parametrize(("probability", "windows"), [(1.0, 8), (0.0, 32)])
+def test_a_judgement_changes_the_wait_of_the_pause_under_way(probability: float, windows: int) -> None:
+    turns, endpointing = listener()
+    play(turns, "###" + "-" * 4)
+    assert endpointing.paused_since_ms == 96
+    endpointing.read(Reading(Kind.OPEN))
+    endpointing.judged(probability, speech_end_ms=96)
+    assert play(turns, "-" * (windows - 5), start_ms=7 * 32) == []
+    (over,) = play(turns, "-", start_ms=(2 + windows) * 32)
+    assert over == Over((3 + windows) * 32, speech_end_ms=96)
+
+
+def test_a_judgement_that_comes_after_its_wait_closes_the_turn_at_the_next_window() -> None:
+    turns, endpointing = listener()
+    play(turns, "###" + "-" * 12)
+    endpointing.judged(1.0, speech_end_ms=96)
+    assert play(turns, "-", start_ms=15 * 32) == [Over(16 * 32, speech_end_ms=96)]
+
+
+def test_who_speaks_on_is_waited_for_anew() -> None:
+    turns, endpointing = listener()
+    play(turns, "###" + "-" * 4)
+    endpointing.judged(1.0, speech_end_ms=96)
+    assert play(turns, "##" + "-" * 15, start_ms=7 * 32) == [Resumed(7 * 32), Paused(13 * 32)]
+    assert endpointing.paused_since_ms == 9 * 32
+
+
+def test_the_pauses_of_the_caller_are_learnt_from() -> None:
+    turns, endpointing = listener()
+    for start in range(0, 40 * 18, 18):
+        play(turns, "#####" + "-" * 13, start_ms=32 * start)
+    play(turns, "###----", start_ms=32 * 720)
+    assert endpointing.paused_since_ms is not None
+    endpointing.judged(1.0, speech_end_ms=endpointing.paused_since_ms)
+    assert endpointing.wait_ms == pytest.approx(13 * 32, abs=40)
+
+
+@pytest.mark.parametrize("script", ["###" + "-" * 20, "#" * 70 + "-" * 20, "#" * 91 + "-" * 20])
+def test_a_turn_that_is_over_pauses_no_more_whether_it_was_cut_or_not(script: str) -> None:
+    turns, endpointing = listener()
+    events = play(turns, script)
+    assert isinstance(events[-1], Over)
+    assert endpointing.paused_since_ms is None
+
+
+@pytest.mark.parametrize("speech", [70, 91])
+def test_a_cut_in_a_pause_leaves_it_a_pause(speech: int) -> None:
+    turns, endpointing = listener()
+    events = play(turns, "#" * speech + "-" * 5)
+    assert isinstance(events[-1], Cut)
+    assert endpointing.paused_since_ms == 32 * speech
+    endpointing.read(Reading(Kind.OPEN))
+    endpointing.judged(0.0, speech_end_ms=32 * speech)
+    assert play(turns, "-" * 20 + "#", start_ms=32 * (speech + 5)) == [Resumed(32 * (speech + 25))]
+    assert endpointing.paused_since_ms is None
+
+
+def test_flush_closes_the_turn_for_the_waits_too() -> None:
+    turns, endpointing = listener()
+    play(turns, "###----")
+    turns.flush(1000)
+    assert endpointing.paused_since_ms is None

@@ -199,6 +199,16 @@ async def test_the_final_is_cancelled_when_speech_goes_on_and_kept_when_it_is_ov
     assert await result == "heard"
 
 
+async def test_what_is_wanted_until_the_end_is_cancelled_by_it() -> None:
+    utterance, judging = Utterance(0), Decode()
+    utterance.pause()
+    result = asyncio.create_task(utterance.while_wanted(judging(), until_closed=True))
+    await settle()
+    utterance.close(0)
+    assert await result is None
+    assert judging.cancelled
+
+
 async def test_what_the_decode_raises_is_raised_a_timeout_of_its_own_too() -> None:
     async def late() -> str:
         raise TimeoutError("the engine's own")

@@ -9,7 +9,7 @@ from bridge.settings.fields import Settings
 
 def refusals(settings: Settings) -> list[str]:
     """Return why `serve` must not start, one line a reason; empty when it may."""
-    return [*_exposure(settings), *_tls(settings), *_twilio(settings), *_recognition(settings)]
+    return [*_exposure(settings), *_tls(settings), *_twilio(settings), *_recognition(settings), *_ending(settings)]
 
 
 def warnings(settings: Settings) -> list[str]:
@@ -78,6 +78,18 @@ def _recognition(settings: Settings) -> Iterator[str]:
         yield (
             f"--vllm-max-num-batched-tokens {settings.vllm_max_num_batched_tokens} must not be less than "
             f"--vllm-max-num-seqs {settings.vllm_max_num_seqs}: each decode of a step computes at least one token"
+        )
+
+
+def _ending(settings: Settings) -> Iterator[str]:
+    if settings.turn_unsure > settings.turn_sure:
+        yield f"--turn-unsure {settings.turn_unsure} must not be above --turn-sure {settings.turn_sure}"
+    if settings.ending == "smart-turn" and settings.ending_model_path is None:
+        yield "--ending smart-turn needs its model: --ending-model-path FILE.onnx"
+    if settings.ending != "smart-turn" and settings.ending_model_path and ":" not in settings.ending:
+        yield (
+            f"--ending-model-path {settings.ending_model_path} is for the ending smart-turn and --ending is "
+            f"{settings.ending}: say --ending smart-turn, or drop it"
         )
 
 

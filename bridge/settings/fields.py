@@ -4,6 +4,8 @@ from typing import Final, Literal
 
 from pydantic import Field, SecretStr
 
+from bridge.settings.bargein import BargeIn, Echo, Speculation
+from bridge.settings.endofturn import EndOfTurn, Patience
 from bridge.settings.kinds import Group, Level, OptionalPath, Origins, Plugin, PluginNames
 from bridge.settings.recognition import Recognition, Vllm
 
@@ -123,20 +125,6 @@ class NoiseSuppression(Group):
 class Conversation(Group):
     """Calls with a bot."""
 
-    turn_silence: float = Field(
-        default=0.35,
-        ge=0.1,
-        le=10,
-        description="Seconds of silence that end the caller's turn. Less cuts people off, more makes the bot slow: at "
-        "0.35 one of 146 recorded prompts was taken for two turns, at 0.25 five, and half a second after the last word "
-        "the bot is heard.",
-    )
-    barge_in_duration: float = Field(
-        default=0.16,
-        ge=0.032,
-        le=5,
-        description="Seconds of speech that interrupt the bot or open a turn: five windows of the detector.",
-    )
     greeting: str = Field(default="", max_length=4000, description="First words of a call; empty, the bot's own.")
     fallback_text: str = Field(
         default="Sorry, something went wrong. Please say that again.",
@@ -204,12 +192,33 @@ GROUPS: Final[tuple[type[Group], ...]] = (
     Hearing,
     NoiseSuppression,
     Conversation,
+    EndOfTurn,
+    Patience,
+    BargeIn,
+    Echo,
+    Speculation,
     Limits,
     Logs,
 )
 
 
-class Settings(Listening, Access, Plugins, Recognition, Vllm, Hearing, NoiseSuppression, Conversation, Limits, Logs):
+class Settings(
+    Listening,
+    Access,
+    Plugins,
+    Recognition,
+    Vllm,
+    Hearing,
+    NoiseSuppression,
+    Conversation,
+    EndOfTurn,
+    Patience,
+    BargeIn,
+    Echo,
+    Speculation,
+    Limits,
+    Logs,
+):
     """What is in force. Immutable; `Settings()` is the defaults and reads neither environment nor files."""
 
 

@@ -35,6 +35,11 @@ Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^/\s]+)$")]
 Origins = Annotated[tuple[Origin, ...], BeforeValidator(_words), Takes("origins like https://example.com, or *")]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s@?#]+(/[^\s@?#]*)?$")]
 Urls = Annotated[tuple[Url, ...], BeforeValidator(_words), Takes("URLs like http://gpu1:8001, with commas between")]
+Phrases = Annotated[
+    tuple[Annotated[str, StringConstraints(min_length=1, max_length=100)], ...],
+    BeforeValidator(_words),
+    Takes("words and phrases, with commas between"),
+]
 _PluginName = Annotated[str, StringConstraints(pattern=r"^[\w.-]+(:[\w.]+)?$")]
 Plugin = Annotated[_PluginName, Takes("the name of an installed plug-in, or module:attribute")]
 PluginNames = Annotated[

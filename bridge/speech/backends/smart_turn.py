@@ -9,6 +9,7 @@ from typing import Final, Self
 
 import numpy as np
 
+from bridge.settings import Settings
 from bridge.speech.api import SAMPLE_RATE, EngineFailed, ModelMissing, Samples
 from bridge.speech.backends.mel import FRAME, log_mel
 from bridge.speech.backends.text_ending import PROBABILITY
@@ -55,6 +56,18 @@ class SmartTurn:
         model = cls(Path(path).expanduser(), threads=threads)
         model.listen(np.zeros(SAMPLE_RATE, np.float32))
         return model
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Load the model that `settings` name.
+
+        Raises:
+            ModelMissing: they name none, or `load` cannot have it.
+            EngineFailed: the file is no smart-turn v3 model.
+        """
+        if settings.ending_model_path is None:
+            raise ModelMissing("smart-turn needs its model: --ending-model-path FILE.onnx")
+        return cls.load(str(settings.ending_model_path), threads=settings.ending_threads)
 
     async def probability(self, audio: Samples, text: str, language: str, /) -> float:
         """See EndOfTurn; what the voice says, times what the text says where that is less than a finished sentence."""
