@@ -97,7 +97,8 @@ def test_no_lock_names_an_index_and_every_line_has_a_hash() -> None:
 
 def test_the_test_lock_holds_all_of_the_serve_lock() -> None:
     serve, test = ((ROOT / "requirements" / f"{name}.lock").read_text().splitlines() for name in ("serve", "test"))
-    assert {line for line in serve if "==" in line} <= set(test)
+    # What stands behind the version may differ: where a package is needed depends on who else needs it.
+    assert {line.split()[0] for line in serve if "==" in line} <= {line.split()[0] for line in test if line}
 
 
 def test_the_locks_hold_what_the_project_asks_for() -> None:
