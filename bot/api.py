@@ -170,7 +170,11 @@ class Bot:
 
 
 class Tts(Protocol):
-    """A voice, shared by all calls."""
+    """A voice, shared by all calls.
+
+    One that has a `language` (English name, e.g. "German") is given figures, money and dates in the words of that
+    language; others are given them as written.
+    """
 
     sample_rate: int
     """Hertz of what `speak` yields."""

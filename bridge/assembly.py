@@ -95,7 +95,13 @@ def _conversation(
     began = time.monotonic()
     return Conversation(
         engines.make_bot(),
-        Mouth(leg, engines.tts, started.format, clock_ms=lambda: int((time.monotonic() - began) * 1000)),
+        Mouth(
+            leg,
+            engines.tts,
+            started.format,
+            clock_ms=lambda: int((time.monotonic() - began) * 1000),
+            language=getattr(engines.tts, "language", ""),
+        ),
         CallInfo(started.call_id, started.caller, started.callee, started.parameters),
         metrics=metrics,
         limit_s=settings.bot_timeout,

@@ -7,6 +7,7 @@ from typing import Final
 
 from bot.api import Samples, Say, Tts
 from bot.sentences import SentenceCutter
+from bot.spoken import CodeBlocks, Spoken, spoken, weights
 from bridge.leg import Leg
 from bridge.playout import Heard, Playout
 from bridge.voice import Voice
@@ -20,8 +21,24 @@ class Mouth:
     """Speaks one reply at a time. A hushed reply can send nothing more, however late its task notices; a held one
     makes no more than the sentence it is at, and sends it when it goes on."""
 
-    def __init__(self, leg: Leg, tts: Tts, audio: AudioFormat, *, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        leg: Leg,
+        tts: Tts,
+        audio: AudioFormat,
+        *,
+        clock_ms: Callable[[], int],
+        language: str = "English",
+        reading: Spoken = spoken,
+    ) -> None:
+        """`language`: what the bot speaks, as an English name or a tag; "" leaves figures to the voice.
+
+        `reading`: makes of a written sentence what the voice is to read.
+        """
         self._leg, self._tts, self._audio, self._clock_ms = leg, tts, audio, clock_ms
+        self._reading = reading
+        self.language = language
+        """Of what is said from the next sentence on."""
         self._playout = Playout(audio)
         self._generation = 0
         self._way_out = asyncio.Lock()  # what leaves, leaves in order
@@ -74,17 +91,19 @@ class Mouth:
     async def say(self, texts: AsyncIterator[str]) -> int:
         """Speak `texts` as they come, sentence by sentence; return how many were spoken.
 
+        The voice gets what a person would read aloud; the caller's screen and the history get what was written.
         Returns when all has been sent, which is before all has been heard.
 
         Raises:
             whatever `texts` or the voice raises; what was sent before stays sent.
         """
-        count, generation = 0, self._generation
+        count, generation, code = 0, self._generation, CodeBlocks()
         async with aclosing(script(texts)) as cut:
             async for sentence in cut:
                 if generation != self._generation:
                     break
-                count += await self._speak(sentence, self._tts.speak(str(sentence)), generation)
+                if aloud := self._reading(code.outside(str(sentence)), self.language):
+                    count += await self._speak(sentence, self._tts.speak(aloud), generation)
         return count
 
     async def play(self, samples: Samples, text: str) -> None:
@@ -146,7 +165,8 @@ class Mouth:
 
     def _begin(self, text: Say) -> None:
         now_ms = self._clock_ms()
-        self._playout.begin(str(text), now_ms, interruptible=text.interruptible)
+        letters = weights(str(text), self.language, self._reading)
+        self._playout.begin(str(text), now_ms, interruptible=text.interruptible, letters=letters)
         self._made_ms = now_ms if self._made_ms is None else self._made_ms
 
     async def _send(self, payload: bytes) -> None:

@@ -27,6 +27,7 @@ _PAST: Final = 8
 class _Sentence:
     text: str
     interruptible: bool
+    letters: Sequence[int]  # of each word, as it is spoken
     audio: bytearray = field(default_factory=bytearray)
     levels: list[float] = field(default_factory=list)  # of `audio`, frame by frame
     sent: int = 0  # bytes of it
@@ -64,12 +65,14 @@ class Playout:
 
     # ------------------------------------------------------------ making and sending
 
-    def begin(self, text: str, now_ms: int, *, interruptible: bool = True) -> None:
-        """Audio of `text` follows."""
+    def begin(
+        self, text: str, now_ms: int, *, interruptible: bool = True, letters: Sequence[int] | None = None
+    ) -> None:
+        """Audio of `text` follows. `letters`: how many are spoken for each of its words, where that differs."""
         for sentence in self._sentences:
             if sentence.whole and sentence.mark and now_ms >= self._ends_ms(sentence) + _MARK_GRACE_MS:
                 self._forget_audio(sentence)
-        self._sentences.append(_Sentence(text, interruptible))
+        self._sentences.append(_Sentence(text, interruptible, letters or _lengths(text)))
 
     def made(self, payload: bytes) -> None:
         """Take more audio of the newest sentence: whole frames of 20 ms."""
@@ -202,7 +205,8 @@ class Playout:
         heard = self._heard_ms(sentence, now_ms) // FRAME_MS
         begin = word_begin(sentence.levels, near=self._word_frame(sentence, count), latest=heard)
         self._heard.append((" ".join(words[:count]), begin * FRAME_MS))
-        rest = _Sentence(" ".join(words[count:]), sentence.interruptible, whole=sentence.whole, announced=True)
+        left, letters = " ".join(words[count:]), sentence.letters[count:]
+        rest = _Sentence(left, sentence.interruptible, letters, whole=sentence.whole, announced=True)
         rest.audio, rest.levels = sentence.audio[begin * self._frame_bytes :], sentence.levels[begin:]
         return rest
 
@@ -220,7 +224,7 @@ class Playout:
 
     def _total_ms(self, sentence: _Sentence) -> int:
         made_ms = len(sentence.levels) * FRAME_MS
-        return made_ms if sentence.whole else max(made_ms, _LETTER_MS * len(sentence.text))
+        return made_ms if sentence.whole else max(made_ms, _LETTER_MS * (sum(sentence.letters) + len(sentence.letters)))
 
     def _words(self, sentence: _Sentence, now_ms: int) -> int:
         """Return how many whole words were heard by `now_ms`, taking every letter for equally long."""
@@ -230,23 +234,26 @@ class Playout:
             return len(words)
         if not sentence.sent:
             return 0
-        letters = sum(map(len, words)) * heard_ms / total_ms
-        for count, word in enumerate(words):
-            letters -= len(word)
-            if letters < 0:
+        heard = sum(sentence.letters) * heard_ms / total_ms
+        for count, letters in enumerate(sentence.letters):
+            heard -= letters
+            if heard < 0:
                 return count
         return len(words)
 
     def _word_frame(self, sentence: _Sentence, count: int) -> int:
         """Return the frame at which word number `count` should begin."""
-        words = sentence.text.split()
-        share = sum(map(len, words[:count])) / max(1, sum(map(len, words)))
+        share = sum(sentence.letters[:count]) / max(1, sum(sentence.letters))
         return round(share * self._total_ms(sentence) / FRAME_MS)
 
     def _forget_audio(self, sentence: _Sentence) -> None:
         """Nobody asks for it again; its levels stay a while."""
         sentence.audio, sentence.sent = bytearray(), 0
         sentence.played = True
+
+
+def _lengths(text: str) -> Sequence[int]:
+    return [len(word) for word in text.split()]
 
 
 def _joined(texts: Sequence[str]) -> str:

@@ -174,7 +174,7 @@ async def test_barge_in_clears_the_line_and_tells_the_bot_what_was_heard() -> No
 
 
 async def test_a_noise_that_cut_the_bot_off_lets_it_go_on_where_it_was() -> None:
-    words = [f"word{n}" for n in range(60)]
+    words = [f"word{a}{b}" for a in "abcdef" for b in "ghijklmnop"]
     bot = ScriptBot(" ".join(words))
     call = Call(bot=bot)
     await call.turn()

@@ -20,7 +20,7 @@ from telephony.events import AudioFormat, Capabilities, Clear, Encoding, Mark, P
 
 MULAW = AudioFormat(Encoding.MULAW, 8000)
 INFO = CallInfo("CA1")
-LONG = " ".join(f"word{n}" for n in range(60))  # 3 s
+LONG = " ".join(f"word{a}{b}" for a in "abcdef" for b in "ghijklmnop")  # 60 words, 3 s
 LOUD, QUIET = 0.3, 0.02  # the bot's voice, and its echo at -23 dB
 
 

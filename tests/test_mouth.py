@@ -329,3 +329,91 @@ async def test_a_plain_iterator_has_nothing_to_close() -> None:
             return "x"
 
     assert [text async for text in within(Plain(), 5)] == ["x", "x"]
+
+
+# ---------------------------------------------------------------- reading aloud
+
+
+class Listening(FakeTts):
+    """Keeps what it was given to read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+
+    def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
+        self.read.append(text)
+        return super().speak(text)
+
+
+async def test_the_voice_reads_words_while_the_screen_and_the_history_keep_what_was_written() -> None:
+    leg, tts = FakeLeg(Capabilities(audio_out=True, transcripts=True, send_ahead_ms=60_000)), Listening()
+    clock = Clock()
+    speaker = mouth(leg, tts, clock)
+    await speaker.say(once("**Pay** $12.50 \N{PARTY POPPER}. Bye."))
+    assert tts.read == ["Pay twelve dollars and fifty cents.", "Bye."]
+    assert leg.of(Reply) == [Reply("**Pay** $12.50 \N{PARTY POPPER}."), Reply("Bye.")]
+    clock.now_ms += 10_000
+    assert speaker.heard.text == "**Pay** $12.50 \N{PARTY POPPER}. Bye."
+
+
+async def test_what_has_no_sound_never_reaches_the_voice() -> None:
+    leg, tts = FakeLeg(), Listening()
+    assert await mouth(leg, tts).say(once("\N{THUMBS UP SIGN}\n---\nSee:\n```\nx = 1\n\ny = 2\n```\nGood?")) == 3
+    assert tts.read == ["See:", "a piece of code", "Good?"]
+
+
+async def test_a_block_of_code_that_never_ended_does_not_silence_the_next_reply() -> None:
+    leg, tts = FakeLeg(), Listening()
+    speaker = mouth(leg, tts)
+    await speaker.say(once("```\nx = 1"))
+    await speaker.say(once("Good?"))
+    assert tts.read == ["a piece of code", "Good?"]
+
+
+async def test_the_language_of_a_call_and_how_it_is_read_can_be_chosen() -> None:
+    tts = Listening()
+    german = Mouth(FakeLeg(), tts, MULAW, clock_ms=Clock(), language="German")
+    await german.say(once("Das macht 5 \N{EURO SIGN}."))
+    german.language = ""
+    await german.say(once("5 \N{EURO SIGN}."))
+    shouting = Mouth(
+        FakeLeg(), tts, MULAW, clock_ms=Clock(), reading=lambda text, language: f"{text.upper()} {language}"
+    )
+    await shouting.say(once("Hm 5."))
+    assert tts.read == ["Das macht fünf Euro.", "5 \N{EURO SIGN}.", "HM 5. English"]
+
+
+async def test_a_barge_in_after_an_amount_knows_that_it_took_long_to_say() -> None:
+    class Steady(FakeTts):
+        async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
+            yield np.full(1200 * len(text.replace(" ", "")), 0.3, np.float32)
+
+    clock = Clock()
+    leg = FakeLeg()
+    speaker = mouth(leg, Steady(), clock)
+    await speaker.say(once("Pay $1,234.50 by noon today please."))
+    clock.now_ms += 50 * len("payonethousandtwohundredthirtyfour")  # half of the amount
+    assert speaker.heard.text == "Pay"
+    clock.now_ms += 50 * len("dollarsandfiftycentsbynoon") + 200
+    heard, _ = speaker.hush()
+    assert (heard.text, heard.rest) == ("Pay $1,234.50 by noon", "today please.")
+
+
+async def test_hindi_in_either_script_reaches_the_voice_the_screen_and_the_history_as_it_was_written() -> None:
+    text = "जी हाँ, आपका order ready है। Kya aap kal aa sakte hain? क्‍षमा कीजिए, हम बंद हैं!"
+    leg, tts, clock = (
+        FakeLeg(Capabilities(audio_out=True, transcripts=True, send_ahead_ms=60_000)),
+        Listening(),
+        Clock(),
+    )
+
+    async def letters() -> AsyncIterator[str]:
+        for letter in text:
+            yield letter
+
+    speaker = Mouth(leg, tts, MULAW, clock_ms=clock, language="Hindi")
+    await speaker.say(letters())
+    assert " ".join(tts.read) == " ".join(reply.text for reply in leg.of(Reply)) == text
+    clock.now_ms += 60_000
+    assert speaker.hush()[0].text == text

@@ -45,6 +45,7 @@ class HibariTts:
     """A voice for all calls. Sentences are made one after the other, in the order they were asked for."""
 
     sample_rate = SAMPLE_RATE
+    language = "English"
 
     def __init__(self, engine: Engine) -> None:
         """Warm `engine` up and measure how loud it is; blocks for about 0.2 s."""
