@@ -18,6 +18,7 @@ EXTRAS: Final = {
     ("bridge.denoiser", "deepfilter"): "embedded",
     ("bridge.tts", "hibari"): "embedded",
     ("bridge.ending", "smart-turn"): "embedded",
+    ("bridge.bot", "openai"): "openai",
 }
 """What our own plug-ins need beyond the base install."""
 
