@@ -13,7 +13,11 @@ from bridge.speech.api import Samples
 from tiny_qwen3_asr.words import WORDS
 
 _ACCENTS: Final = "en-us en-gb en-gb-scotland en-gb-x-rp en-gb-x-gbclan en-gb-x-gbcwmd en-029".split()
-_VARIANTS: Final = "m1 m2 m3 m4 m5 m6 f1 f2 f3 f5 klatt klatt2 Annie Mike Andy linda edward".split()
+_VARIANTS: Final = (
+    *"m1 f1 m2 f2 m3 f3 m4 f5 m5 m6 klatt klatt2 klatt4 Annie Mike Andy linda edward Alex Alicia Andrea adam".split(),
+    *"anika belinda benjamin boris caleb david grandma grandpa iven john max miguel pablo paul pedro quincy".split(),
+    *"rob robert sandro shelby travis victor zac Jacky Lee Marco Gene".split(),
+)
 _KEPT_ASIDE: Final = "m7 m8 f4 klatt3 steph".split()
 """Variants of the voices that evaluation uses and training never hears."""
 
@@ -39,9 +43,9 @@ class Voice:
 
 
 def training_voices(seed: int) -> list[Voice]:
-    """Speak what is trained on: 50 voices, about two hours."""
-    english = [f"{_ACCENTS[i % len(_ACCENTS)]}+{_VARIANTS[i % len(_VARIANTS)]}" for i in range(28)]
-    return _speak([*_ACCENTS, *english], [*_plus("de", _VARIANTS[:14]), "de"], seed=seed, takes=3, sentences=20)
+    """Speak what is trained on: 75 voices, about two hours and a half."""
+    english = [f"{_ACCENTS[i % len(_ACCENTS)]}+{variant}" for i, variant in enumerate(_VARIANTS)]
+    return _speak([*_ACCENTS, *english], ["de", *_plus("de", _VARIANTS[:18])], seed=seed, takes=2, sentences=40)
 
 
 def unheard_voices(seed: int) -> list[Voice]:
@@ -75,5 +79,5 @@ def _voice(name: str, language: str, *, seed: int, takes: int, sentences: int) -
 
 
 def _clip(rng: random.Random, name: str, language: str, words: tuple[str, ...]) -> Clip:
-    audio = spoken(" ".join(words), voice=name, words_per_minute=rng.randint(130, 210), pitch=rng.randint(25, 75))
+    audio = spoken(" ".join(words), voice=name, words_per_minute=rng.randint(120, 220), pitch=rng.randint(15, 85))
     return Clip(audio, words, language)
