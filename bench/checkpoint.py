@@ -146,14 +146,15 @@ def _decoder(sizes: _Sizes) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def _walking_head(embedding: "torch.Tensor") -> "torch.Tensor":
-    """Return a head that answers each word with the next one, and any other token with some word."""
+    """Return a head that answers each word with the next one, and the end of a prompt with the first."""
     import torch
 
-    vocabulary: dict[str, int] = json.loads((TINY / "tokenizer.json").read_text())["model"]["vocab"]
+    tokenizer = json.loads((TINY / "tokenizer.json").read_text())
+    vocabulary: dict[str, int] = tokenizer["model"]["vocab"]
     words = sorted(number for token, number in vocabulary.items() if token.startswith("\u0120") and len(token) > 3)
+    ends = [vocabulary["\u010a"], *(token["id"] for token in tokenizer["added_tokens"])]  # a line's end, <asr_text>
     head = torch.zeros_like(embedding)
-    for token in range(max(vocabulary.values()) + 16):  # the special ones come behind the vocabulary
-        if token < len(embedding):
-            place = words.index(token) + 1 if token in words else token
-            head[words[place % len(words)]] += embedding[token]
+    for word, following in zip(words, [*words[1:], words[0]], strict=True):
+        head[following] = embedding[word]
+    head[words[0]] += embedding[ends].sum(0)
     return head
