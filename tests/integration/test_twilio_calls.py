@@ -190,10 +190,9 @@ async def test_a_peer_that_falls_silent_is_hung_up() -> None:
         await greeted(phone)
         phone._to_say = bytearray()
         mute = asyncio.Event()
-        phone.send = lambda *_: mute.wait()  # type: ignore[method-assign,assignment]
+        phone._send_frame = lambda *_: mute.wait()  # type: ignore[method-assign,assignment]
         async with asyncio.timeout(5):
             await phone.closed.wait()
-        mute.set()
 
 
 async def test_a_lost_stretch_of_audio_is_silence_on_the_time_line_and_counted(server: Server) -> None:
