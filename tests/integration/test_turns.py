@@ -48,7 +48,7 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
     folder = tmp_path_factory.mktemp("taker")
     (folder / "taker.py").write_text(BOT)
     # However busy the machine is: its finals are waited for, and which wait it was can be told from its length.
-    patient = ("--turn-final-longest", "5", "--turn-answer-silence", "1.5", "--turn-ceiling", "6")
+    patient = ("--turn-silence", "5", "--turn-answer-silence", "1.5", "--turn-ceiling", "6")
     async with serve("--log-level", "DEBUG", "--bot", "taker:Taker", *patient, cwd=folder) as server:
         yield server
 
