@@ -96,13 +96,17 @@ async def listen(servers: Mapping[str, Server], said: Sequence[Prompt]) -> dict[
             for ms, turn in zip(pauses_ms, figures.turns[BATCH:], strict=True):
                 tally.broken[ms].append(turn)
             tally.late_ms = max(tally.late_ms, figures.late_p99_ms)
-        print(".", end="", file=sys.stderr, flush=True)
+        print(f"{number + BATCH} sentences\n{table(rows(tallies))}\n", flush=True)
     return tallies
 
 
-def table(rows: Sequence[Row]) -> str:
-    heads = list(rows[0])
-    lines = [heads, ["---"] * len(heads), *([str(row[head]) for head in heads] for row in rows)]
+def rows(tallies: Mapping[str, Tally]) -> list[Row]:
+    return [tally.row(name) for name, tally in tallies.items()]
+
+
+def table(lines_of: Sequence[Row]) -> str:
+    heads = list(lines_of[0])
+    lines = [heads, ["---"] * len(heads), *([str(row[head]) for head in heads] for row in lines_of)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -121,10 +125,8 @@ async def main() -> None:
             for name, flags in ways.items()
         }
         tallies = await listen(servers, prompts(options.sentences, shortest_s=1.5, longest_s=3.5))
-    rows = [tally.row(name) for name, tally in tallies.items()]
-    print(table(rows))
     if options.json:
-        options.json.write_text(json.dumps(rows, indent=1))
+        options.json.write_text(json.dumps(rows(tallies), indent=1))
 
 
 if __name__ == "__main__":
