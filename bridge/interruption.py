@@ -61,8 +61,8 @@ class InterruptionRules:
     least_words: int = 1
     """Words, other than commands, that interrupt, 1..100."""
     answer_ms: int = 1000
-    """With so little of the reply left to hear, or after a question, "yes" is an answer and no backchannel, 0..10000.
-    LiveKit's boundary."""
+    """With so little of the reply left to hear, after a question, or before a word of the reply was heard, "yes" is an
+    answer and no backchannel, 0..10000. LiveKit's boundary."""
     echo_share: float = 0.6
     """Of the words in quiet speech, so many in the bot's own make it an echo, 0..1."""
     quiet_words: int = 3
@@ -153,7 +153,7 @@ class Interruption:
             return meaning if meaning is Meaning.NOTHING else Meaning.WORDS
         if not self._loud and meaning is not Meaning.NOTHING and self._is_echo(text, meaning, talk):
             return Meaning.ECHO
-        answers = talk.left_ms <= self._rules.answer_ms or is_question(talk.said)
+        answers = not talk.said or talk.left_ms <= self._rules.answer_ms or is_question(talk.said)
         return Meaning.WORDS if meaning is Meaning.BACKCHANNEL and answers else meaning
 
     def words(self, text: str, language: str, talk: Talk) -> Act | None:
