@@ -86,6 +86,11 @@ def test_a_backchannel_never_ends_it(line: Line, text: str) -> None:
     assert Act.CANCEL not in [act for _, act in line.acts], "however long it is"
 
 
+def test_yes_is_an_answer_while_nothing_of_the_reply_was_heard(line: Line) -> None:
+    line.hear(320)
+    assert line.words("Yes.", Talk("", "Our office is open from nine.", left_ms=60_000)) is Act.CANCEL
+
+
 @pytest.mark.parametrize("text", ["Stop!", "wait", "Okay, wait.", "Yeah, hold on a second", "No."])
 def test_a_command_always_does(text: str) -> None:
     line = Line(InterruptionRules(least_words=5))
