@@ -3,7 +3,7 @@
 # make bench                      what a caller notices, what a call costs (half an hour; ARGS=--quick: ten minutes)
 # make bench-engines              what recognition costs, holds and survives (ten minutes; ENGINE="--asr whisper", ARGS=--quick)
 # make bench-compare BEFORE=a.json AFTER=b.json
-# make test-vllm                  the tests of vLLM, in an environment of their own; `make test` does it too
+# make test-vllm                  all tests of vLLM, in an environment of their own; `make test` runs the quick ones
 # make tiny-qwen3-asr             train the checkpoint of these tests (ARGS="--out build/tiny-qwen3-asr")
 # make clean                      remove what make made
 
@@ -11,6 +11,7 @@ PYTHON ?= python3
 VENV ?= .venv
 VLLM_PYTHON ?= python3.11
 VLLM_VENV ?= .venv-vllm
+VLLM_TESTS ?= vllm
 ARGS ?=
 ENGINE ?= --asr vllm --asr-model-path tests/data/tiny-qwen3-asr --vllm-kv-cache-mb 64 --vllm-block-size 32 --no-vllm-cuda-graphs
 UPGRADE ?=
@@ -32,12 +33,12 @@ test: $(VENV)/.test
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/pytest -m "not integration and not vllm"
 	$(VENV)/bin/pytest -m "integration and not vllm"
-	@$(MAKE) --no-print-directory test-vllm
+	@$(MAKE) --no-print-directory test-vllm VLLM_TESTS="vllm and not slow"
 
 # 75 says that vLLM cannot be installed here, and the script has said why.
 test-vllm: $(VENV)/.test
 	@scripts/apt-install espeak-ng || echo "the vLLM tests that speak will be skipped"
-	@if scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV) $(VENV)/bin/uv; then $(VLLM_VENV)/bin/pytest -m vllm; else test $$? = 75; fi
+	@if scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV) $(VENV)/bin/uv; then $(VLLM_VENV)/bin/pytest -m "$(VLLM_TESTS)"; else test $$? = 75; fi
 
 tiny-qwen3-asr: $(VENV)/.test
 	scripts/apt-install espeak-ng

@@ -37,7 +37,7 @@ OPTIONS = [
 START_S = 400.0
 """51 s on two idle cores, 223 s on two very busy ones."""
 
-pytestmark = [pytest.mark.vllm, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.vllm, pytest.mark.slow, pytest.mark.timeout(480)]
 
 
 @dataclass(frozen=True)

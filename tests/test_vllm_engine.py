@@ -52,7 +52,7 @@ SETTINGS = {
 }
 
 with_vllm = pytest.mark.vllm
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def load(**settings: object) -> VllmAsr:

@@ -283,6 +283,7 @@ async def mid_utterance(phone: Phone, text: str) -> "asyncio.Task[float]":
     return speaking
 
 
+@pytest.mark.slow
 async def test_an_engine_that_is_killed_in_mid_word_costs_no_word(in_process: Rig, ears: WhisperAsr) -> None:
     [engine] = engines_of(in_process.bridge.process.pid)
     async with in_process.call() as (phone, call_id), connect(in_process.bridge) as client:
@@ -321,6 +322,7 @@ async def test_when_one_of_two_servers_dies_nobody_loses_a_word(over_http: Rig) 
     assert "final lost" not in over_http.bridge.log
 
 
+@pytest.mark.slow
 async def test_when_all_servers_are_gone_finals_wait_for_one(over_http: Rig, ears: WhisperAsr) -> None:
     over_http.servers[0].kill()
     async with over_http.call() as (phone, call_id), connect(over_http.bridge) as client:
