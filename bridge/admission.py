@@ -17,6 +17,10 @@ BEARER_PROTOCOL: Final = "bearer."
 """WebSocket subprotocol that carries the API token for browsers, which cannot set headers: bearer.<token>."""
 
 
+class Busy(Exception):
+    """There is no line for another call; the text says why."""
+
+
 class Lines:
     """The calls in progress, and how many more there may be."""
 
@@ -41,11 +45,10 @@ class Lines:
         """Hold a line; to be entered before the first await of a call.
 
         Raises:
-            web.HTTPServiceUnavailable: all are taken, or the server is going down.
+            Busy: all are taken, or the server is going down.
         """
         if not self.free:
-            why = "the server is shutting down" if self.draining else f"all {self._limit} lines are busy"
-            raise web.HTTPServiceUnavailable(text=f"{why}, try again later\n", headers={"Retry-After": "5"})
+            raise Busy("the server is shutting down" if self.draining else f"all {self._limit} lines are busy")
         self._taken += 1
         self.empty.clear()
         try:

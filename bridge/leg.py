@@ -41,6 +41,20 @@ class Leg(Protocol):
         """Hang up, telling why where the wire can."""
 
 
+class OpeningLeg(Leg, Protocol):
+    """A leg whose call has yet to begin, and that may go silent."""
+
+    async def start(self, timeout_s: float) -> CallStarted:
+        """Wait until the peer is ready.
+
+        Raises:
+            RemoteProtocolError: it did not get ready in time, or hung up.
+        """
+
+    def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
+        """Call `gone` with the reason once the peer has said nothing for too long; return what ends the watch."""
+
+
 class WebSocketLeg:
     """A wire over a WebSocket that we accepted."""
 

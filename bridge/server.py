@@ -3,22 +3,21 @@
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
-from aiohttp import WSCloseCode, web
+from aiohttp import web
 
-from bridge import logs
-from bridge.admission import BEARER_PROTOCOL, Lines, asks_for_socket, check_client, check_twilio, public_url
-from bridge.assembly import make_call
+from bridge.admission import BEARER_PROTOCOL, Busy, Lines, asks_for_socket, check_client, check_twilio, public_url
 from bridge.engines import Engines
 from bridge.leg import WebSocketLeg
 from bridge.metrics import Metrics
 from bridge.pages import Pages
 from bridge.settings import Settings
 from bridge.speech.api import UnsupportedLanguage
-from telephony.errors import RemoteProtocolError
-from telephony.events import CallStarted
+from bridge.switchboard import Switchboard
+from telephony.events import WireProtocol
 from telephony.plain import PlainProtocol
 from telephony.talk import TalkProtocol
 from telephony.twilio import TwilioProtocol
@@ -30,6 +29,7 @@ SETTINGS: Final = web.AppKey("settings", Settings)
 ENGINES: Final = web.AppKey("engines", Engines)
 METRICS: Final = web.AppKey("metrics", Metrics)
 LINES: Final = web.AppKey("lines", Lines)
+SWITCHBOARD: Final = web.AppKey("switchboard", Switchboard)
 PAGES: Final = web.AppKey("pages", Pages)
 
 _PING_S: Final = 15.0  # a plain client may be silent for hours: pings tell whether it is there
@@ -44,6 +44,7 @@ def make_app(settings: Settings, engines: Engines | None = None) -> web.Applicat
         app[ENGINES] = engines
     else:
         app.cleanup_ctx.append(_engines)
+    app.cleanup_ctx.append(_switchboard)
     app.on_shutdown.append(_drain)
     twiml_busy()  # imports 7 ms of twilio now, not while calls are on the line
     app.add_routes(
@@ -65,6 +66,11 @@ async def _engines(app: web.Application) -> AsyncIterator[None]:
     app[ENGINES] = await asyncio.to_thread(Engines.load, app[SETTINGS])  # models load off the loop
     yield  # the server runs here
     app[ENGINES].close()
+
+
+async def _switchboard(app: web.Application) -> AsyncIterator[None]:
+    app[SWITCHBOARD] = Switchboard(app[SETTINGS], app[ENGINES], app[METRICS], app[LINES])
+    yield
 
 
 async def _drain(app: web.Application) -> None:
@@ -145,16 +151,16 @@ async def _metrics(request: web.Request) -> web.Response:
 # ---------------------------------------------------------------- one call
 
 
-async def _carry(request: web.Request, protocol: PlainProtocol | TwilioProtocol, *, wire: str) -> web.StreamResponse:
+async def _carry(request: web.Request, protocol: WireProtocol, *, wire: str) -> web.StreamResponse:
     app, settings = request.app, request.app[SETTINGS]
     if not app[LINES].free and asks_for_socket(request):
         app[METRICS].refused.labels("busy").inc()
-    with app[LINES].take():
+    with _line(app[LINES]):
         subprotocols = [p.strip() for p in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
         socket = web.WebSocketResponse(
             compress=False,
             max_msg_size=4 * settings.max_message_bytes,  # the protocol refuses in words what is over the limit
-            heartbeat=None if wire == "twilio" else _PING_S,
+            heartbeat=None if protocol.capabilities.steady else _PING_S,
             protocols=[p for p in subprotocols if p.startswith(BEARER_PROTOCOL)],
         )
         await socket.prepare(request)
@@ -163,57 +169,19 @@ async def _carry(request: web.Request, protocol: PlainProtocol | TwilioProtocol,
             socket,
             protocol,
             abort=transport.abort if transport else lambda: None,
-            idle_s=settings.media_timeout if wire == "twilio" else None,
+            idle_s=settings.media_timeout if protocol.capabilities.steady else None,
             send_s=settings.send_timeout,
         )
-        with app[METRICS].calls.labels(wire).track_inprogress():
-            await _answer(app, leg, wire)
+        await app[SWITCHBOARD].carry(leg, wire=wire)
     return socket
 
 
-async def _answer(app: web.Application, leg: WebSocketLeg, wire: str) -> None:
-    """Carry one call; whatever goes wrong in it ends it and nothing else."""
-    settings, fault, code = app[SETTINGS], "", WSCloseCode.OK
-    try:
-        started = await leg.start(settings.start_timeout)
-        logs.call_id.set(started.call_id)
-        log.info("call from %s to %s over %s", started.caller or "?", started.callee or "?", wire)
-        reason = await _run(app, leg, started, wire)
-        if app[LINES].draining:
-            code = WSCloseCode.GOING_AWAY
-    except RemoteProtocolError as error:
-        reason, fault, code = str(error), "remote", WSCloseCode.PROTOCOL_ERROR
-    except Exception:  # our fault or a plug-in's: it must not take the server with it
-        log.exception("call failed")
-        reason, fault, code = "internal error", "ours", WSCloseCode.INTERNAL_ERROR
-    app[METRICS].ended.labels(wire, fault).inc()
-    log.info("call ended: %s", reason)
-    await leg.close(reason, code=code)
-
-
-async def _run(app: web.Application, leg: WebSocketLeg, started: CallStarted, wire: str) -> str:
-    settings, metrics = app[SETTINGS], app[METRICS]
-    denoising = await app[ENGINES].open_denoising()
-    try:
-        call = make_call(
-            leg,
-            started,
-            engines=app[ENGINES],
-            settings=settings,
-            metrics=metrics.call(wire, started.format),
-            denoising=denoising,
-        )
-        too_long = f"the call reached {settings.max_call_duration:g} s"
-        timer = asyncio.get_running_loop().call_later(settings.max_call_duration, call.stop, too_long)
-        unwatch = leg.watch(call.stop)
-        app[LINES].calls.add(call)
+@contextmanager
+def _line(lines: Lines) -> Iterator[None]:
+    with ExitStack() as stack:
         try:
-            return await call.run()
-        finally:
-            app[LINES].calls.discard(call)
-            unwatch()
-            timer.cancel()
-    finally:
-        if denoising:
-            metrics.denoiser_bypassed_ms.labels(wire).inc(denoising.bypassed_ms)
-            denoising.close()
+            stack.enter_context(lines.take())
+        except Busy as busy:
+            text = f"{busy}, try again later\n"
+            raise web.HTTPServiceUnavailable(text=text, headers={"Retry-After": "5"}) from busy
+        yield

@@ -196,6 +196,8 @@ class Capabilities:
     transfer: bool = False
     dtmf_out: bool = False
     transcripts: bool = False
+    steady: bool = False
+    """Caller audio never stops while the call lasts, silence included: a peer that sends nothing is gone."""
     send_ahead_ms: int = 0
     """Bot audio that may lie at the far side unplayed."""
 

@@ -53,7 +53,7 @@ _Json = Mapping[str, object]
 class TwilioProtocol:
     """One stream of `<Connect><Stream>`: CREATED -start-> STARTED -stop-> ENDED. It answers nothing by itself."""
 
-    capabilities = Capabilities(audio_out=True, clear=True, mark=True, hangup=True, send_ahead_ms=20_000)
+    capabilities = Capabilities(audio_out=True, clear=True, mark=True, hangup=True, steady=True, send_ahead_ms=20_000)
 
     def __init__(self) -> None:
         self.timeline = Timeline(MULAW_8K)

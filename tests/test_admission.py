@@ -11,7 +11,7 @@ from multidict import MultiDict
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 from yarl import URL
 
-from bridge.admission import Lines, check_client, check_twilio, public_url
+from bridge.admission import Busy, Lines, check_client, check_twilio, public_url
 from bridge.settings import Settings, is_loopback
 
 OPEN = "0.0.0.0"
@@ -82,10 +82,8 @@ def test_lines_are_taken_and_given_back() -> None:
 def test_a_caller_too_many_is_told_to_come_back() -> None:
     lines = Lines(1)
     with lines.take():
-        with pytest.raises(web.HTTPServiceUnavailable) as refused, lines.take():
+        with pytest.raises(Busy, match="all 1 lines are busy"), lines.take():
             pass
-        assert "all 1 lines are busy" in (refused.value.text or "")
-        assert refused.value.headers["Retry-After"] == "5"
         assert lines.taken == 1, "a refused call holds no line"
     with lines.take():
         assert lines.taken == 1
@@ -102,9 +100,8 @@ def test_nobody_new_comes_in_while_the_server_goes_down() -> None:
     lines = Lines(5)
     lines.draining = True
     assert not lines.free
-    with pytest.raises(web.HTTPServiceUnavailable) as refused, lines.take():
+    with pytest.raises(Busy, match="shutting down"), lines.take():
         pass
-    assert "shutting down" in (refused.value.text or "")
 
 
 async def test_empty_waits_for_the_last_call() -> None:

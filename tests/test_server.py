@@ -49,6 +49,7 @@ async def test_a_call_that_finds_no_line_is_counted_once_though_it_asks_why(path
         assert error.value.status == 503
         async with client.get(path) as response:
             assert (response.status, await response.text()) == (503, "all 1 lines are busy, try again later\n")
+            assert response.headers["Retry-After"] == "5"
         assert await refused(client) == 'bridge_calls_refused_total{reason="busy"} 1.0'
 
 

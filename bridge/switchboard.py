@@ -1,0 +1,81 @@
+"""Calls of every wire, from their first message to their end: whatever goes wrong in one ends it and no other."""
+
+import asyncio
+import logging
+from typing import Final
+
+from aiohttp import WSCloseCode
+
+from bridge import logs
+from bridge.admission import Lines
+from bridge.assembly import make_call
+from bridge.engines import Engines
+from bridge.leg import OpeningLeg
+from bridge.metrics import Metrics
+from bridge.settings import Settings
+from telephony.errors import RemoteProtocolError
+from telephony.events import CallStarted
+
+log = logging.getLogger(__name__)
+
+OURS: Final = "internal error"
+
+
+class Switchboard:
+    """What all calls share. A wire makes a leg of what reached it, takes a line, and has it carried here."""
+
+    def __init__(self, settings: Settings, engines: Engines, metrics: Metrics, lines: Lines) -> None:
+        self.settings, self.engines, self.metrics, self.lines = settings, engines, metrics, lines
+
+    async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
+        """Carry one call over `leg` and close it. The caller of this holds a line of `lines`.
+
+        `wire`: what the metrics and the log call it.
+        """
+        with self.metrics.calls.labels(wire).track_inprogress():
+            await self._answer(leg, wire)
+
+    async def _answer(self, leg: OpeningLeg, wire: str) -> None:
+        fault, code = "", WSCloseCode.OK
+        try:
+            started = await leg.start(self.settings.start_timeout)
+            logs.call_id.set(started.call_id)
+            log.info("call from %s to %s over %s", started.caller or "?", started.callee or "?", wire)
+            reason = await self._run(leg, started, wire)
+            if self.lines.draining:
+                code = WSCloseCode.GOING_AWAY
+        except RemoteProtocolError as error:
+            reason, fault, code = str(error), "remote", WSCloseCode.PROTOCOL_ERROR
+        except Exception:  # our fault or a plug-in's: it must not take the server with it
+            log.exception("call failed")
+            reason, fault, code = OURS, "ours", WSCloseCode.INTERNAL_ERROR
+        self.metrics.ended.labels(wire, fault).inc()
+        log.info("call ended: %s", reason)
+        await leg.close(reason, code=code)
+
+    async def _run(self, leg: OpeningLeg, started: CallStarted, wire: str) -> str:
+        denoising = await self.engines.open_denoising()
+        try:
+            call = make_call(
+                leg,
+                started,
+                engines=self.engines,
+                settings=self.settings,
+                metrics=self.metrics.call(wire, started.format),
+                denoising=denoising,
+            )
+            longest_s = self.settings.max_call_duration
+            too_long = f"the call reached {longest_s:g} s"
+            timer = asyncio.get_running_loop().call_later(longest_s, call.stop, too_long)
+            unwatch = leg.watch(call.stop)
+            self.lines.calls.add(call)
+            try:
+                return await call.run()
+            finally:
+                self.lines.calls.discard(call)
+                unwatch()
+                timer.cancel()
+        finally:
+            if denoising:
+                self.metrics.denoiser_bypassed_ms.labels(wire).inc(denoising.bypassed_ms)
+                denoising.close()
