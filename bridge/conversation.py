@@ -197,7 +197,9 @@ class Conversation:
             case Act.RESUME:
                 self._metrics.false_alarms.inc()
                 self._resume()
-            case Act.CANCEL:
+            case Act.CANCEL if (
+                not self._speculation.running
+            ):  # else nothing is heard, and what was begun may answer this
                 self._cut()
 
     def _resume(self) -> None:

@@ -433,6 +433,20 @@ async def test_a_reply_begun_ahead_is_unheard_until_the_turn_is_over() -> None:
     )
 
 
+async def test_words_spoken_into_the_end_of_the_greeting_do_not_cancel_the_reply_begun_for_them() -> None:
+    bot = Eager(greeting=["hello hello"])
+    async with stage(bot) as call:
+        await call.silence(call.sent_ms())
+        since = len(call.leg.sent)
+        await call.speech(960)  # the greeting is over, but its echo might still be on the line
+        await call.silence(128)
+        call.talk.prepare("call me", "English")
+        await call.silence(256)
+        await call.final("call me")
+        assert call.sent_ms(since) > 0, "the caller is answered"
+        assert [turn.text for turn in bot.turns] == ["call me"]
+
+
 async def test_a_reply_to_words_that_were_not_all_is_thrown_away() -> None:
     bot = Eager()
     async with stage(bot) as call:
