@@ -57,7 +57,7 @@ class Mouth:
     @property
     def insists(self) -> bool:
         """True while what is heard may not be interrupted."""
-        return self._playout.insists(self._clock_ms())
+        return self._playout.insists(self._clock_ms(), marks=self._leg.capabilities.mark)
 
     @property
     def left_ms(self) -> int:

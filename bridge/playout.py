@@ -149,10 +149,18 @@ class Playout:
             return False
         return now_ms < self._dry_ms + (_MARK_GRACE_MS if marks else 0)
 
-    def insists(self, now_ms: int) -> bool:
-        """True while a sentence that may not be interrupted is being heard, or is made and leads to be heard."""
-        due = (s for s in self._sentences if not s.played and self._heard_ms(s, now_ms) < self._ms(len(s.audio)))
-        return not next((s.interruptible for s in due), True)
+    def insists(self, now_ms: int, *, marks: bool) -> bool:
+        """True while a sentence that may not be interrupted is being heard, or is made and leads to be heard.
+
+        Its end is told by `marks` where there are: the far side may lag behind our clock, and must not be cleared yet.
+        """
+
+        def due(sentence: _Sentence) -> bool:
+            lags = marks and sentence.mark and now_ms < self._ends_ms(sentence) + _MARK_GRACE_MS
+            unheard = self._heard_ms(sentence, now_ms) < self._ms(len(sentence.audio))
+            return not sentence.played and bool(unheard or (lags and not sentence.interruptible))
+
+        return not next((s.interruptible for s in self._sentences if due(s)), True)
 
     def heard(self, now_ms: int) -> Heard:
         """Return what was heard of the reply by now."""

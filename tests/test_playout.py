@@ -217,9 +217,22 @@ def test_a_sentence_that_may_not_be_interrupted_insists_until_it_was_heard() -> 
         playout.made(audio(1000))
         playout.finish()
     send(playout, 0)
-    assert [playout.insists(now_ms) for now_ms in (0, 990, 1010, 1990, 2010, 3500)] == [
+    assert [playout.insists(now_ms, marks=False) for now_ms in (0, 990, 1010, 1990, 2010, 3500)] == [
         False, False, True, True, False, False,
     ]  # fmt: skip
+
+
+def test_a_sentence_insists_until_its_mark_is_back_or_long_overdue() -> None:
+    playout = Playout(MULAW)
+    playout.begin("legal", 0, interruptible=False)
+    playout.made(audio(1000))
+    playout.finish()
+    send(playout, 0)
+    assert playout.insists(1200, marks=True)
+    assert playout.insists(2990, marks=True)
+    assert not playout.insists(3010, marks=True), "the mark is lost"
+    playout.played("0:1", 1300)
+    assert not playout.insists(1300, marks=True)
 
 
 def test_the_loudness_of_what_is_heard_is_known_by_the_clock_and_remembered_after_a_cut() -> None:
