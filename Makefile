@@ -32,7 +32,7 @@ test: $(VENV)/.test
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/pytest -m "not integration and not vllm"
-	$(VENV)/bin/pytest -m "integration and not vllm"
+	$(VENV)/bin/pytest -m "integration and not vllm" --numprocesses 2 --dist loadfile
 	@$(MAKE) --no-print-directory test-vllm VLLM_TESTS="vllm and not slow"
 
 # 75 says that vLLM cannot be installed here, and the script has said why.
