@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol, Self, cast
 
@@ -11,8 +11,8 @@ import numpy as np
 
 from bot.api import Bot, Samples, Tts
 from bridge import plugins
+from bridge.casting import Part, close_voices, load_cast
 from bridge.endings import load_ending
-from bridge.manners import load_phrases
 from bridge.phrases import Phrases, shipped
 from bridge.plugins import trial
 from bridge.recent import Recent
@@ -71,6 +71,9 @@ class Engines:
     phrases: Phrases = field(default_factory=shipped)
     """What is said over the bot that interrupts it always, or never."""
 
+    parts: tuple[Part, ...] = ()
+    """What of the above the calls of each route have otherwise, with their settings."""
+
     @classmethod
     def load(cls, settings: Settings) -> Self:
         """Load and warm up all that `settings` name; blocks for about a second.
@@ -78,10 +81,8 @@ class Engines:
         Raises:
             PluginError, ModelMissing: something named is not installed, or does not do what it is for.
         """
-        make_bot = _bot_factory(settings)
         open_vad = _vad_factory(settings)
-        tts, fallback = _load_tts(settings)
-        phrases = load_phrases(settings)
+        roles = load_cast(settings)
         ending = load_ending(settings)
         noisy = settings.enable_noise_suppression
         denoisers = _load_denoisers(settings) if noisy else None
@@ -90,14 +91,19 @@ class Engines:
             open_vad=open_vad,
             denoisers=denoisers,
             workers=Workers(settings.denoiser_threads, name="denoiser") if noisy else None,
-            tts=tts,
-            make_bot=make_bot,
-            fallback=fallback,
+            tts=roles.plain.tts,
+            make_bot=roles.plain.make_bot,
+            fallback=roles.plain.fallback,
             ending=ending,
             # The first is waited for as long as any: to wait is the smaller mistake on a machine that is just starting.
             time_to_final=Recent(round(settings.turn_final_longest * 1000)),
-            phrases=phrases,
+            phrases=roles.plain.phrases,
+            parts=roles.routes,
         )
+
+    def playing(self, part: Part) -> Self:
+        """Return the same, with what `part` has otherwise. It is not to be closed."""
+        return replace(self, tts=part.tts, make_bot=part.make_bot, fallback=part.fallback, phrases=part.phrases)
 
     async def open_denoising(self) -> Denoising | None:
         """Return one call's denoiser, or None where none is wanted. Close it with the call."""
@@ -117,21 +123,13 @@ class Engines:
     def close(self) -> None:
         """Free what was loaded."""
         self.asr.close()
-        self.tts.close()
+        close_voices([self.tts, *(part.tts for part in self.parts)])
         if self.ending:
             self.ending.close()
         if self.denoisers:
             self.denoisers.close()
         if self.workers:
             self.workers.close()
-
-
-def _bot_factory(settings: Settings) -> Callable[[], Bot]:
-    plugin = plugins.load("bridge.bot", settings.bot)
-    with trial("bot", settings.bot):
-        if not isinstance(bot := plugin(), Bot):
-            raise TypeError(f"it makes a {type(bot).__name__}, not a bot.api.Bot")
-    return cast(Callable[[], Bot], plugin)
 
 
 def _vad_factory(settings: Settings) -> Callable[[], Vad]:
@@ -166,20 +164,3 @@ def _load_denoisers(settings: Settings) -> DeepFilterPool:
             attenuation_limit_db=settings.dfn_attenuation_limit,
             post_filter=settings.dfn_post_filter,
         )
-
-
-def _load_tts(settings: Settings) -> tuple[Tts, tuple[Samples, str] | None]:
-    plugin = plugins.load("bridge.tts", settings.tts)
-    with trial("tts", settings.tts):
-        tts = cast(Tts, plugins.make(plugin))
-        return tts, _record(tts, settings.fallback_text)
-
-
-def _record(tts: Tts, text: str) -> tuple[Samples, str] | None:
-    """Speak `text` now, so that it can be heard when nothing else can be spoken."""
-
-    async def speak() -> list[Samples]:
-        return [samples async for samples in tts.speak(text)]
-
-    chunks = asyncio.run(speak())
-    return (np.concatenate(chunks), text) if chunks else None

@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from aiohttp import web
 
-from bridge import logs, settings, tls
+from bridge import logs, routing, settings, tls
 from bridge.engines import Engines
 from bridge.server import LINES, METRICS, make_app
 from bridge.settings import Settings, SettingsError
@@ -26,7 +26,7 @@ async def serve(options: Settings, load: Callable[[Settings], Engines]) -> None:
         PluginError, ModelMissing: something named is not installed. OSError: the port or a file is not to be had.
     """
     logs.setup(options.log_level, json=options.log_json)
-    if refusals := settings.refusals(options):
+    if refusals := [*settings.refusals(options), *routing.unreachable(options.route)]:
         raise SettingsError("\n".join(refusals))
     for warning in settings.warnings(options):
         log.warning("%s", warning)

@@ -12,7 +12,9 @@ from bridge.assembly import make_call
 from bridge.engines import Engines
 from bridge.leg import OpeningLeg
 from bridge.metrics import Metrics
+from bridge.routing import Ringing, choose
 from bridge.settings import Settings
+from bridge.settings.route import Route
 from telephony.errors import RemoteProtocolError
 from telephony.events import CallStarted
 
@@ -40,8 +42,10 @@ class Switchboard:
         try:
             started = await leg.start(self.settings.start_timeout)
             logs.call_id.set(started.call_id)
-            log.info("call from %s to %s over %s", started.caller or "?", started.callee or "?", wire)
-            reason = await self._run(leg, started, wire)
+            engines, settings, route = self._casting(started, wire)
+            way = (started.caller or "?", started.callee or "?", wire, f", {route}" if route else "")
+            log.info("call from %s to %s over %s%s", *way)
+            reason = await self._run(leg, started, wire, engines, settings)
             if self.lines.draining:
                 code = WSCloseCode.GOING_AWAY
         except RemoteProtocolError as error:
@@ -53,18 +57,27 @@ class Switchboard:
         log.info("call ended: %s", reason)
         await leg.close(reason, code=code)
 
-    async def _run(self, leg: OpeningLeg, started: CallStarted, wire: str) -> str:
+    def _casting(self, started: CallStarted, wire: str) -> tuple[Engines, Settings, Route | None]:
+        """Return what this call is answered with, and the route that says so."""
+        ringing = Ringing(wire=wire, callee=started.callee, caller=started.caller, parameters=started.parameters)
+        route = choose(self.settings.route, ringing)
+        if route is None:
+            return self.engines, self.settings, None
+        part = self.engines.parts[route.number - 1]
+        return self.engines.playing(part), part.settings, route
+
+    async def _run(self, leg: OpeningLeg, started: CallStarted, wire: str, engines: Engines, settings: Settings) -> str:
         denoising = await self.engines.open_denoising()
         try:
             call = make_call(
                 leg,
                 started,
-                engines=self.engines,
-                settings=self.settings,
+                engines=engines,
+                settings=settings,
                 metrics=self.metrics.call(wire, started.format),
                 denoising=denoising,
             )
-            longest_s = self.settings.max_call_duration
+            longest_s = settings.max_call_duration
             too_long = f"the call reached {longest_s:g} s"
             timer = asyncio.get_running_loop().call_later(longest_s, call.stop, too_long)
             unwatch = leg.watch(call.stop)

@@ -4,12 +4,14 @@ import ipaddress
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from bridge.settings import routes
 from bridge.settings.fields import Settings
 
 
 def refusals(settings: Settings) -> list[str]:
     """Return why `serve` must not start, one line a reason; empty when it may."""
-    return [*_exposure(settings), *_tls(settings), *_twilio(settings), *_recognition(settings), *_ending(settings)]
+    plain = [*_exposure(settings), *_tls(settings), *_twilio(settings), *_recognition(settings), *_ending(settings)]
+    return [*plain, *_routes(settings, set(plain))]
 
 
 def warnings(settings: Settings) -> list[str]:
@@ -91,6 +93,11 @@ def _ending(settings: Settings) -> Iterator[str]:
             f"--ending-model-path {settings.ending_model_path} is for the ending smart-turn and --ending is "
             f"{settings.ending}: say --ending smart-turn, or drop it"
         )
+
+
+def _routes(settings: Settings, plain: set[str]) -> Iterator[str]:
+    for route in settings.route:
+        yield from (f"{route}: {line}" for line in refusals(routes.of_route(settings, route)) if line not in plain)
 
 
 def _is_bare_https(url: str) -> bool:

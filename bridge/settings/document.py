@@ -5,7 +5,9 @@ import textwrap
 from pathlib import Path
 from typing import Final
 
+from bridge.settings import routes
 from bridge.settings.fields import GROUPS, SECRETS, Settings
+from bridge.settings.route import Route
 from bridge.settings.words import allowed, flag, variable
 
 MASK: Final = "********"
@@ -24,7 +26,15 @@ def as_toml(settings: Settings) -> str:
     for group in GROUPS:
         parts.append(f"\n# {f' {group.title()} ':-^100}\n")
         parts += [_entry(settings, name) for name in group.model_fields]
+    parts.append(f"\n# {' Routes ':-^100}\n\n{routes.HELP}")
+    parts.append(_comment(f"{', '.join(routes.CALL_OPTIONS)}."))
+    parts += [_table(route) for route in settings.route]
     return "".join(parts)
+
+
+def _table(route: Route) -> str:
+    entries = (*routes.conditions(route), *route.options.items())
+    return "\n[[route]]\n" + "".join(f"{key} = {_value(value)}\n" for key, value in entries)
 
 
 def _entry(settings: Settings, name: str) -> str:

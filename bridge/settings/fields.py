@@ -8,6 +8,7 @@ from bridge.settings.bargein import BargeIn, Echo, Speculation
 from bridge.settings.endofturn import EndOfTurn, Patience
 from bridge.settings.kinds import Group, Level, OptionalPath, Origins, Plugin, PluginNames
 from bridge.settings.recognition import Recognition, Vllm
+from bridge.settings.route import Route
 
 
 class Listening(Group):
@@ -202,6 +203,10 @@ GROUPS: Final[tuple[type[Group], ...]] = (
 )
 
 
+CALL_GROUPS: Final[tuple[type[Group], ...]] = (Conversation, EndOfTurn, Patience, BargeIn, Echo, Speculation)
+"""Groups whose options one call may have otherwise than another: settings/routes.py."""
+
+
 class Settings(
     Listening,
     Access,
@@ -221,6 +226,12 @@ class Settings(
 ):
     """What is in force. Immutable; `Settings()` is the defaults and reads neither environment nor files."""
 
+    route: tuple[Route, ...] = ()
+    """Calls that are answered otherwise, from [[route]] tables. No option: it is neither a flag nor a variable."""
+
+
+OPTIONS: Final = tuple(name for group in GROUPS for name in group.model_fields)
+"""All that is a flag, a variable and a key."""
 
 SECRETS: Final = tuple(name for name, field in Settings.model_fields.items() if field.annotation == SecretStr | None)
 """Never flags, never in TOML; each has a NAME_file beside it."""

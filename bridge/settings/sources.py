@@ -13,9 +13,11 @@ from typing import Final
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from bridge.settings.fields import GROUPS, SECRETS, Settings
+from bridge.settings import routes
+from bridge.settings.fields import GROUPS, OPTIONS, SECRETS, Settings
 from bridge.settings.words import allowed, choices, flag, variable
 
+ROUTE: Final = "route"
 NO_FLAGS: Final[Mapping[str, object]] = MappingProxyType({})
 
 
@@ -94,13 +96,13 @@ def load(
 
 
 def _from_flags(flags: Mapping[str, object]) -> dict[str, _Given]:
-    names = [name for name in Settings.model_fields if name in flags and name not in SECRETS]
+    names = [name for name in OPTIONS if name in flags and name not in SECRETS]
     return {name: _Given(flags[name], flag(name)) for name in names}
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, _Given]:
     """Other BRIDGE_ variables are let be: the environment is not ours alone."""
-    names = [name for name in Settings.model_fields if environ.get(variable(name))]
+    names = [name for name in OPTIONS if environ.get(variable(name))]
     return {name: _Given(environ[variable(name)], variable(name)) for name in names}
 
 
@@ -110,18 +112,18 @@ def _from_toml(path: Path, problems: list[str]) -> dict[str, _Given]:
     except (OSError, ValueError) as error:  # ValueError: neither TOML nor UTF-8
         problems.append(f"--config / BRIDGE_CONFIG: cannot read {str(path)!r}: {error}")
         return {}
-    problems += [_unknown(key, path) for key in table if key not in Settings.model_fields]
+    problems += [_unknown(key, path) for key in table if key not in OPTIONS and key != ROUTE]
     problems += [
         f"{name} does not belong in {path}: set {variable(name)}, or {name}_file to the file that holds it"
         for name in SECRETS
         if name in table
     ]
-    names = [name for name in Settings.model_fields if name in table and name not in SECRETS]
+    names = [name for name in (*OPTIONS, ROUTE) if name in table and name not in SECRETS]
     return {name: _Given(table[name], str(path)) for name in names}
 
 
 def _unknown(key: str, path: Path) -> str:
-    close = difflib.get_close_matches(key.replace("-", "_"), Settings.model_fields, n=1)
+    close = difflib.get_close_matches(key.replace("-", "_"), (*OPTIONS, ROUTE), n=1)
     return f"{key!r} in {path} is no option" + (f"; did you mean {close[0]!r}?" if close else "")
 
 
@@ -152,12 +154,16 @@ def _read_secret(path: Path) -> SecretStr:
 
 
 def _validate(given: Mapping[str, _Given], problems: list[str]) -> Settings | None:
+    values = {name: item.value for name, item in given.items() if name != ROUTE}
     try:
-        settings = Settings.model_validate({name: item.value for name, item in given.items()})
+        settings = Settings.model_validate(values)
     except ValidationError as error:
         names = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors(include_input=False))
         problems += [_refused(name, given[name]) for name in names]
         return None
+    if ROUTE in given:
+        found = routes.read(given[ROUTE].value, values, given[ROUTE].source, problems)
+        settings = settings.model_copy(update={ROUTE: found})
     return None if problems else settings
 
 

@@ -1,0 +1,88 @@
+"""One server, two numbers: each has its bot and its greeting, over Twilio's wire and over the page's."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from integration.recordings import prompt
+from integration.server import Server, serve
+
+from bridge.phone import dial
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+BOTS = """
+import logging
+
+from bot import Bot
+
+log = logging.getLogger("desk")
+
+
+class Desk(Bot):
+    desk = "plain"
+
+    async def on_call(self, call):
+        log.warning("%s desk: own greeting for %s", self.desk, call.call_id)
+        yield f"This is the {self.desk} desk."
+
+    async def reply(self, turn):
+        log.warning("%s desk: answers %s", self.desk, turn.call.call_id)
+        yield "Yes."
+
+
+class Sales(Desk):
+    desk = "sales"
+"""
+TABLES = """
+[[route]]
+name = "sales"
+callee = "+49 30 *"
+bot = "desks:Sales"
+
+[[route]]
+name = "page"
+wire = "talk"
+greeting = "Welcome to the page."
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    folder = tmp_path_factory.mktemp("desks")
+    (folder / "desks.py").write_text(BOTS)
+    (folder / "bridge.toml").write_text(f'bot = "desks:Desk"\n{TABLES}')
+    async with serve("--config", "bridge.toml", "--log-level", "DEBUG", cwd=folder) as server:
+        yield server
+
+
+async def test_two_numbers_reach_two_bots_at_the_same_time(server: Server) -> None:
+    async def ring(number: str, desk: str, sid: str) -> None:
+        async with dial(server.twilio, call_sid=sid, parameters={"To": number}) as phone:
+            await phone.until_heard(after_ms=0)
+            await phone.until_silent()
+            await phone.say(prompt("vm-intro").mulaw[:24000])
+            await server.logged(f"{desk} desk: answers {sid}")
+
+    one, other = "CA" + "1" * 32, "CA" + "2" * 32
+    async with asyncio.timeout(30):
+        await asyncio.gather(ring("+4930555", "sales", one), ring("+4989555", "plain", other))
+    await server.logged("to +4930555 over twilio, route 1 (sales)")
+    await server.logged(f"sales desk: own greeting for {one}")
+    await server.logged(f"plain desk: own greeting for {other}")
+
+
+async def test_the_page_has_a_route_of_its_own(server: Server) -> None:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{server.http}/talk") as socket,
+        asyncio.timeout(15),
+    ):
+        await socket.send_json({"type": "config"})
+        async for message in socket:
+            if message.type is aiohttp.WSMsgType.TEXT and "Welcome to the page." in json.loads(message.data).values():
+                break
+    await server.logged("over talk, route 2 (page)")
