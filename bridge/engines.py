@@ -129,6 +129,8 @@ class Engines:
 def _bot_factory(settings: Settings) -> Callable[[], Bot]:
     plugin = plugins.load("bridge.bot", settings.bot)
     with trial("bot", settings.bot):
+        if from_settings := getattr(plugin, "from_settings", None):
+            plugin = from_settings(settings)
         if not isinstance(bot := plugin(), Bot):
             raise TypeError(f"it makes a {type(bot).__name__}, not a bot.api.Bot")
     return cast(Callable[[], Bot], plugin)

@@ -9,7 +9,14 @@ from bridge.settings.fields import Settings
 
 def refusals(settings: Settings) -> list[str]:
     """Return why `serve` must not start, one line a reason; empty when it may."""
-    return [*_exposure(settings), *_tls(settings), *_twilio(settings), *_recognition(settings), *_ending(settings)]
+    return [
+        *_exposure(settings),
+        *_tls(settings),
+        *_twilio(settings),
+        *_recognition(settings),
+        *_ending(settings),
+        *_webhook(settings),
+    ]
 
 
 def warnings(settings: Settings) -> list[str]:
@@ -22,6 +29,10 @@ def warnings(settings: Settings) -> list[str]:
         lines.append(
             f"/twilio is open to {reach}, nothing is verified: set BRIDGE_TWILIO_AUTH_TOKEN or --twilio-auth-token-file"
         )
+    if settings.webhook_url and not settings.webhook_url.startswith(("https:", "wss:")):
+        lines.append(f"--webhook-url {settings.webhook_url}: what callers say goes there unencrypted")
+    if settings.webhook_url.startswith("http") and settings.webhook_secret is None:
+        lines.append("the webhook cannot tell our requests from others': set BRIDGE_WEBHOOK_SECRET")
     if settings.trust_proxy_headers:
         lines.append("--trust-proxy-headers: whoever reaches the port without the proxy can forge where a request went")
     return lines
@@ -91,6 +102,11 @@ def _ending(settings: Settings) -> Iterator[str]:
             f"--ending-model-path {settings.ending_model_path} is for the ending smart-turn and --ending is "
             f"{settings.ending}: say --ending smart-turn, or drop it"
         )
+
+
+def _webhook(settings: Settings) -> Iterator[str]:
+    if settings.bot == "webhook" and not settings.webhook_url:
+        yield "--bot webhook needs to know where: --webhook-url https://HOST/PATH, or wss://HOST/PATH"
 
 
 def _is_bare_https(url: str) -> bool:

@@ -8,6 +8,7 @@ from bridge.settings.bargein import BargeIn, Echo, Speculation
 from bridge.settings.endofturn import EndOfTurn, Patience
 from bridge.settings.kinds import Group, Level, OptionalPath, Origins, Plugin, PluginNames
 from bridge.settings.recognition import Recognition, Vllm
+from bridge.settings.webhook import Webhook
 
 
 class Listening(Group):
@@ -192,6 +193,7 @@ GROUPS: Final[tuple[type[Group], ...]] = (
     Hearing,
     NoiseSuppression,
     Conversation,
+    Webhook,
     EndOfTurn,
     Patience,
     BargeIn,
@@ -211,6 +213,7 @@ class Settings(
     Hearing,
     NoiseSuppression,
     Conversation,
+    Webhook,
     EndOfTurn,
     Patience,
     BargeIn,
