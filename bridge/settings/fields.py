@@ -8,6 +8,7 @@ from bridge.settings.bargein import BargeIn, Echo, Speculation
 from bridge.settings.endofturn import EndOfTurn, Patience
 from bridge.settings.kinds import Group, Level, OptionalPath, Origins, Plugin, PluginNames
 from bridge.settings.recognition import Recognition, Vllm
+from bridge.settings.sip import Sip
 
 
 class Listening(Group):
@@ -197,6 +198,7 @@ GROUPS: Final[tuple[type[Group], ...]] = (
     BargeIn,
     Echo,
     Speculation,
+    Sip,
     Limits,
     Logs,
 )
@@ -216,6 +218,7 @@ class Settings(
     BargeIn,
     Echo,
     Speculation,
+    Sip,
     Limits,
     Logs,
 ):
