@@ -27,11 +27,12 @@ test: $(VENV)/.test
 	scripts/apt-install asterisk-core-sounds-en asterisk-core-sounds-en-wav || echo "tests that need them will be skipped"
 	scripts/apt-install libportaudio2 || echo "the test of the microphone will be skipped"
 	scripts/apt-install chromium || echo "the tests of the page will be skipped"
+	scripts/install-llm $(VENV) || test $$? = 75
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-logo
-	$(VENV)/bin/pytest -m "not integration and not vllm"
+	$(VENV)/bin/pytest -m "not integration and not vllm" --numprocesses 2
 	$(VENV)/bin/pytest -m "integration and not vllm" --numprocesses 2 --dist loadfile
 	@$(MAKE) --no-print-directory test-vllm VLLM_TESTS="vllm and not slow"
 

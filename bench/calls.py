@@ -84,11 +84,13 @@ async def costs(server: Server, said: Sequence[Recording], *, seconds: float) ->
 
     before = usage(server)
     (many, _), _ = await asyncio.gather(hold(server, calls=40, seconds=seconds), watch())
+    talking_many, _ = await hold(server, calls=40, seconds=seconds, speech=without_pauses(said))
     return {
         "CPU-s a call-minute": {
             "idle": round(idle, 2),
             "idle, 40 calls": round(many, 2),
             "listening (caller talks), no ASR": round(talking, 2),
+            "listening, 40 calls": round(talking_many, 2),
         },
         "memory, MB": {
             "server": round(empty),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony.codec import decode, encode, silence
@@ -115,7 +115,6 @@ def test_a_payload_that_ends_inside_a_sample_names_both_lengths(encoding: Encodi
         decode(payload, encoding)
 
 
-@settings(deadline=None)  # other work on the machine is no failure
 @given(payload=st.binary(max_size=400), encoding=st.sampled_from([Encoding.MULAW, Encoding.ALAW, Encoding.L16]))
 def test_any_integer_payload_decodes_inside_full_scale(payload: bytes, encoding: Encoding) -> None:
     whole = payload[: len(payload) // encoding.sample_bytes * encoding.sample_bytes]

@@ -274,7 +274,7 @@ def test_a_broken_configuration_is_refused(tmp_path: Path, text: bytes | None) -
         DeepFilterPool.load(str(archive(tmp_path / "x.tar.gz", config=text)))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(cut=st.integers(0, 100_000))
 def test_a_truncated_archive_is_refused(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
     _, bundled = find_model("DeepFilterNet3")
@@ -294,7 +294,6 @@ async def test_a_deepfilternet3_of_ones_own_is_accepted(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- blocks for the original package
 
 
-@settings(deadline=None)
 @given(cuts=st.lists(st.integers(0, 16_000), max_size=20))
 def test_blocks_join_without_a_gap_and_lag_by_the_declared_delay(cuts: list[int]) -> None:
     denoiser = BlockDenoiser(lambda samples: samples)

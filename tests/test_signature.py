@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony.signature import twilio_signature_ok
@@ -153,7 +153,6 @@ def test_what_is_no_address_opens_nothing(url: str) -> None:
 anything = st.text(st.characters(exclude_categories=[]))
 
 
-@settings(deadline=None)  # other work on the machine is no failure
 @given(signature=anything, params=st.dictionaries(anything, anything | st.lists(anything)))
 def test_no_request_without_the_token_is_let_in_or_raises(
     signature: str, params: dict[str, str | Sequence[str]]
@@ -162,7 +161,6 @@ def test_no_request_without_the_token_is_let_in_or_raises(
     assert not ok(WEBHOOK, (signature + "A" * 28)[:28], params)
 
 
-@settings(deadline=None)
 @given(params=st.dictionaries(st.text(min_size=1), st.text() | st.lists(st.text(), min_size=1)))
 def test_whatever_twilio_signs_is_let_in(params: dict[str, str | Sequence[str]]) -> None:
     assert ok(WEBHOOK, signed(WEBHOOK, params), params)

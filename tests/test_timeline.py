@@ -4,7 +4,7 @@ import tracemalloc
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony.codec import silence
@@ -173,7 +173,6 @@ def test_lost_l16_audio_is_filled_with_whole_samples() -> None:
 numbers = st.none() | st.integers(-(10**20), 10**20) | st.integers(-600, 600)
 
 
-@settings(deadline=None)  # other work on the machine is no failure
 @given(packets=st.lists(st.tuples(numbers, numbers), max_size=30))
 def test_whatever_the_numbers_are_media_is_contiguous_and_bounded(
     packets: list[tuple[int | None, int | None]],

@@ -10,7 +10,7 @@ from typing import Final
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony.codec import silence
@@ -307,7 +307,6 @@ messages = st.builds(
 )
 
 
-@settings(deadline=None)  # other work on the machine is no failure
 @given(
     hostile=st.lists(st.binary() | st.text() | json_values.map(json.dumps) | messages, max_size=8), begun=st.booleans()
 )
@@ -406,7 +405,6 @@ def test_twiml_connects_the_stream_with_its_parameters() -> None:
     assert [p.attrib for p in stream] == [{"name": "From", "value": "+1555"}, {"name": "name", "value": 'अ & "<b>"'}]
 
 
-@settings(deadline=None)  # other work on the machine is no failure
 @given(
     parameters=st.dictionaries(
         st.text(st.characters(exclude_categories=[])), st.text(st.characters(exclude_categories=[]))
