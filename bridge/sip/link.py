@@ -59,7 +59,7 @@ class SipLink:
         """`idle_s`: silence of the process after which a call is lost; `send_s`: it may leave frames unread so long."""
         self._options, self._switchboard, self._metrics = options, switchboard, switchboard.metrics.sip
         self._idle_s, self._send_s, self._command = idle_s, send_s, command
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._legs: dict[int, SipLeg] = {}
         self._even = itertools.count(2, 2)  # the process numbers inbound calls oddly
@@ -86,7 +86,10 @@ class SipLink:
         """
         self._outcome = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run())
-        await asyncio.shield(self._outcome)
+        await asyncio.wait((self._outcome, self._task), return_when=asyncio.FIRST_COMPLETED)
+        if not self._outcome.done():
+            self._task.result()  # a fault of ours: let it surface
+        self._outcome.result()
 
     async def close(self) -> None:
         """End the process and what calls it has left."""
@@ -128,9 +131,9 @@ class SipLink:
         """Serve with one process from its start to its end; return why it ended."""
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = process = await asyncio.create_subprocess_exec(
-                *self._command,
-                str(theirs.fileno()),
+            self._process = process = await asyncio.to_thread(
+                subprocess.Popen,
+                [*self._command, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
@@ -245,15 +248,14 @@ class SipLink:
             pass  # its reader hears of it and ends the calls
         except TimeoutError:
             log.error("the SIP process has not read for %g s and is ended", self._send_s)
-            if self._process and self._process.returncode is None:
+            if self._process and self._process.poll() is None:
                 self._process.kill()
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _end(process: subprocess.Popen[bytes]) -> None:
     """Return when it is gone: it ends by itself once its socket is closed."""
     try:
-        async with asyncio.timeout(_END_S):
-            await process.wait()
-    except TimeoutError:
+        await asyncio.to_thread(process.wait, _END_S)
+    except subprocess.TimeoutExpired:
         process.kill()
-        await process.wait()
+        await asyncio.to_thread(process.wait)

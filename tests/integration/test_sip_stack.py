@@ -55,8 +55,9 @@ async def test_a_call_is_heard_sample_by_sample_in_both_directions(tmp_path: Pat
         expected = through(said, Encoding.MULAW)
         at, fit = place(expected, heard)
         assert fit > 0.999
-        same = np.mean(np.abs(heard[at : at + len(expected)].astype(int) - expected) <= 8)
-        assert same > 0.99, "what differs is more than rounding"
+        step = 8 + np.abs(expected.astype(int)) // 16  # of mu-law: at the border of two, encoders differ
+        same = np.mean(np.abs(heard[at : at + len(expected)].astype(int) - expected) <= step)
+        assert same > 0.999, "what differs is more than a step of the codec"
 
 
 @needs_sipp
