@@ -26,6 +26,7 @@ serve: $(VENV)/.serve
 test: $(VENV)/.test
 	scripts/apt-install asterisk-core-sounds-en asterisk-core-sounds-en-wav || echo "tests that need them will be skipped"
 	scripts/apt-install libportaudio2 || echo "the test of the microphone will be skipped"
+	scripts/apt-install sip-tester baresip || echo "the tests of SIP will be skipped"
 	scripts/apt-install chromium || echo "the tests of the page will be skipped"
 	scripts/install-llm $(VENV) || test $$? = 75
 	$(VENV)/bin/ruff check

@@ -15,6 +15,8 @@ from bridge.leg import WebSocketLeg
 from bridge.metrics import Metrics
 from bridge.pages import Pages
 from bridge.settings import Settings
+from bridge.sip.link import SipLink
+from bridge.sip.service import make_link
 from bridge.speech.api import UnsupportedLanguage
 from bridge.switchboard import Switchboard
 from telephony.events import WireProtocol
@@ -30,6 +32,7 @@ ENGINES: Final = web.AppKey("engines", Engines)
 METRICS: Final = web.AppKey("metrics", Metrics)
 LINES: Final = web.AppKey("lines", Lines)
 SWITCHBOARD: Final = web.AppKey("switchboard", Switchboard)
+SIP: Final = web.AppKey("sip", SipLink)
 PAGES: Final = web.AppKey("pages", Pages)
 
 _PING_S: Final = 15.0  # a plain client may be silent for hours: pings tell whether it is there
@@ -45,6 +48,8 @@ def make_app(settings: Settings, engines: Engines | None = None) -> web.Applicat
     else:
         app.cleanup_ctx.append(_engines)
     app.cleanup_ctx.append(_switchboard)
+    if settings.sip:
+        app.cleanup_ctx.append(_sip)
     app.on_shutdown.append(_drain)
     twiml_busy()  # imports 7 ms of twilio now, not while calls are on the line
     app.add_routes(
@@ -71,6 +76,13 @@ async def _engines(app: web.Application) -> AsyncIterator[None]:
 async def _switchboard(app: web.Application) -> AsyncIterator[None]:
     app[SWITCHBOARD] = Switchboard(app[SETTINGS], app[ENGINES], app[METRICS], app[LINES])
     yield
+
+
+async def _sip(app: web.Application) -> AsyncIterator[None]:
+    app[SIP] = make_link(app[SETTINGS], app[SWITCHBOARD])
+    await app[SIP].start()
+    yield
+    await app[SIP].close()
 
 
 async def _drain(app: web.Application) -> None:

@@ -8,7 +8,11 @@ from bridge.settings.bargein import BargeIn, Echo, Speculation
 from bridge.settings.endofturn import EndOfTurn, Patience
 from bridge.settings.kinds import Group, Level, OptionalPath, Origins, Plugin, PluginNames
 from bridge.settings.recognition import Recognition, Vllm
+<<<<<<< HEAD
 from bridge.settings.webhook import Webhook
+=======
+from bridge.settings.sip import Sip
+>>>>>>> main
 
 
 class Listening(Group):
@@ -199,6 +203,7 @@ GROUPS: Final[tuple[type[Group], ...]] = (
     BargeIn,
     Echo,
     Speculation,
+    Sip,
     Limits,
     Logs,
 )
@@ -219,6 +224,7 @@ class Settings(
     BargeIn,
     Echo,
     Speculation,
+    Sip,
     Limits,
     Logs,
 ):

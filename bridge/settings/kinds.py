@@ -40,6 +40,33 @@ Phrases = Annotated[
     BeforeValidator(_words),
     Takes("words and phrases, with commas between"),
 ]
+Address = Annotated[
+    str, StringConstraints(pattern=r"^[0-9A-Fa-f.:]+$"), Takes("an IP address of this machine, or 0.0.0.0")
+]
+PortRange = Annotated[str, StringConstraints(pattern=r"^\d{4,5}-\d{4,5}$"), Takes("ports like 10000-20000")]
+SipName = Annotated[str, StringConstraints(pattern=r"^[\w.+@-]*$"), Takes("letters, digits and . + @ - _")]
+Network = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f.:]+(/\d{1,3})?$")]
+Networks = Annotated[
+    tuple[Network, ...], BeforeValidator(_words), Takes("networks like 192.0.2.0/24, with commas between")
+]
+SipTransports = Annotated[
+    tuple[Literal["udp", "tcp", "tls"], ...], BeforeValidator(_words), Takes("udp, tcp, tls, with commas between")
+]
+SipCodecs = Annotated[
+    tuple[Literal["opus", "g722", "pcmu", "pcma"], ...],
+    BeforeValidator(_words),
+    Takes("opus, g722, pcmu, pcma, with commas between"),
+]
+HeaderNames = Annotated[
+    tuple[Annotated[str, StringConstraints(pattern=r"^[\w.!%*+`'~-]{1,63}$")], ...],
+    BeforeValidator(_words),
+    Takes("names of headers, with commas between"),
+]
+SipUri = Annotated[
+    str,
+    StringConstraints(pattern=r"^$|^sips?:[^@\s;<>\"]+@[^@\s;<>\"]+(;transport=(udp|tcp|tls))?$"),
+    Takes("an address like sip:bot@pbx.example.com;transport=tls"),
+]
 _PluginName = Annotated[str, StringConstraints(pattern=r"^[\w.-]+(:[\w.]+)?$")]
 Plugin = Annotated[_PluginName, Takes("the name of an installed plug-in, or module:attribute")]
 PluginNames = Annotated[
