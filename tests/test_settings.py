@@ -87,7 +87,6 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "sip_host": "0.0.0.0",
         "sip_transports": "tls",
         "sip_allow": "192.0.2.0/24, 2001:db8::/32",
-        "sip_user": "bot@example.com",
         "sip_codecs": "pcma",
         "sip_media_encryption": "required",
         "sip_headers": "X-Campaign",
