@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr
 from bridge.settings.bargein import BargeIn, Echo, Speculation
 from bridge.settings.endofturn import EndOfTurn, Patience
 from bridge.settings.kinds import Group, Level, OptionalPath, Origins, Plugin, PluginNames
+from bridge.settings.pbx import Pbx
 from bridge.settings.recognition import Recognition, Vllm
 from bridge.settings.sip import Sip
 
@@ -199,6 +200,7 @@ GROUPS: Final[tuple[type[Group], ...]] = (
     Echo,
     Speculation,
     Sip,
+    Pbx,
     Limits,
     Logs,
 )
@@ -219,6 +221,7 @@ class Settings(
     Echo,
     Speculation,
     Sip,
+    Pbx,
     Limits,
     Logs,
 ):
