@@ -248,3 +248,29 @@ async def test_who_is_not_on_the_list_gets_no_answer_at_all(wire: socket.socket)
             await answer(wire, 200)
             with pytest.raises(BlockingIOError):
                 stranger.recv(1000)
+
+
+async def test_a_call_on_hold_goes_on_and_its_caller_is_silent_meanwhile(wire: socket.socket) -> None:
+    desk = Desk()
+    async with sip(desk) as (_, port):
+        to = ("127.0.0.1", port)
+        wire.sendto(request("INVITE", wire, port), to)
+        tag = headers(await answer(wire, 200))["to"]
+        wire.sendto(request("ACK", wire, port, to=tag), to)
+        taken = await desk.call()
+        held = request("INVITE", wire, port, cseq=2, to=tag).replace(b"PCMU/8000\r\n", b"PCMU/8000\r\na=sendonly\r\n")
+        wire.sendto(held.replace(b"Content-Length: ", b"X-Was: "), to)
+        assert b"a=recvonly" in await answer(wire, 200, cseq="2 INVITE")
+        wire.sendto(request("ACK", wire, port, cseq=2, to=tag), to)
+        before = len(taken.heard)
+        async with asyncio.timeout(3):
+            while len(taken.heard) < before + 16_000:  # a second
+                taken.more.clear()
+                await taken.more.wait()
+        assert not any(taken.heard[before:])
+        wire.sendto(request("INVITE", wire, port, cseq=3, to=tag), to)
+        assert b"a=sendrecv" in await answer(wire, 200, cseq="3 INVITE")
+        wire.sendto(request("ACK", wire, port, cseq=3, to=tag), to)
+        wire.sendto(request("BYE", wire, port, cseq=4, to=tag), to)
+        await taken.over.wait()
+        assert taken.ended == "the other side hung up"
