@@ -29,6 +29,7 @@ test: $(VENV)/.test
 	scripts/apt-install sip-tester baresip || echo "the tests of SIP will be skipped"
 	scripts/apt-install chromium || echo "the tests of the page will be skipped"
 	scripts/install-llm $(VENV) || test $$? = 75
+	scripts/install-asterisk build/asterisk || echo "the calls from a real Asterisk will be skipped"
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy

@@ -72,6 +72,7 @@ def banner(options: Settings, engines: Engines, port: int, *, secure: bool) -> s
             f"  transcripts   ws{s}://{host}:{port}/ws",
             f"  Twilio        POST {public}/twilio/voice",
             *([f"  SIP           sip:{options.sip_host}:{options.sip_port} ({sip})"] if options.sip else []),
+            *([f"  AudioSocket   {host}:{options.audiosocket_port}"] if options.audiosocket_port else []),
             f"  health        http{s}://{host}:{port}/healthz   metrics /metrics",
             f"  recogniser    {engines.asr.name}{f' ({device})' if device else ''}",
             f"  VAD, denoiser {options.vad}, {denoiser}",

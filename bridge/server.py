@@ -9,6 +9,7 @@ from typing import Final
 
 from aiohttp import web
 
+from bridge import audiosocket
 from bridge.admission import BEARER_PROTOCOL, Busy, Lines, asks_for_socket, check_client, check_twilio, public_url
 from bridge.engines import Engines
 from bridge.leg import WebSocketLeg
@@ -50,6 +51,8 @@ def make_app(settings: Settings, engines: Engines | None = None) -> web.Applicat
     app.cleanup_ctx.append(_switchboard)
     if settings.sip:
         app.cleanup_ctx.append(_sip)
+    if settings.audiosocket_port:
+        app.cleanup_ctx.append(_audiosocket)
     app.on_shutdown.append(_drain)
     twiml_busy()  # imports 7 ms of twilio now, not while calls are on the line
     app.add_routes(
@@ -83,6 +86,14 @@ async def _sip(app: web.Application) -> AsyncIterator[None]:
     await app[SIP].start()
     yield
     await app[SIP].close()
+
+
+async def _audiosocket(app: web.Application) -> AsyncIterator[None]:
+    options = app[SETTINGS]
+    port, allow = options.audiosocket_port, options.audiosocket_allow
+    listener = await audiosocket.listen(app[SWITCHBOARD], host=options.host, port=port, allow=allow)
+    yield
+    listener.close()
 
 
 async def _drain(app: web.Application) -> None:

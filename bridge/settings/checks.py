@@ -40,8 +40,8 @@ def warnings(settings: Settings) -> list[str]:
         lines.append("the webhook cannot tell our requests from others': set BRIDGE_WEBHOOK_SECRET")
     if settings.trust_proxy_headers:
         lines.append("--trust-proxy-headers: whoever reaches the port without the proxy can forge where a request went")
-    if settings.sip and {"0.0.0.0/0", "::/0"} & set(settings.sip_allow) and not settings.sip_user:
-        lines.append("--sip-allow lets every machine call the bot: name the networks of your trunk, or set --sip-user")
+    if settings.sip and {"0.0.0.0/0", "::/0"} & set(settings.sip_allow):
+        lines.append("--sip-allow lets every machine call the bot: name the networks of your trunk")
     if settings.sip and settings.sip_media_encryption == "required" and settings.sip_transports != ("tls",):
         lines.append("--sip-media-encryption required without TLS alone: whoever reads the signalling reads the keys")
     return lines
@@ -137,8 +137,6 @@ def _sip(settings: Settings) -> Iterator[str]:
     ):
         if path and not path.is_file():
             yield f"{flag} {path} is no file"
-    if settings.sip_user and not settings.sip_password:
-        yield f"--sip-user {settings.sip_user} needs its password: BRIDGE_SIP_PASSWORD or --sip-password-file"
     if settings.sip_jitter_min > settings.sip_jitter_max:
         yield f"--sip-jitter-min {settings.sip_jitter_min} must not be above --sip-jitter-max {settings.sip_jitter_max}"
 >>>>>>> main

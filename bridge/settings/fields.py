@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr
 from bridge.settings.bargein import BargeIn, Echo, Speculation
 from bridge.settings.endofturn import EndOfTurn, Patience
 from bridge.settings.kinds import Group, Level, OptionalPath, Origins, Plugin, PluginNames
+from bridge.settings.pbx import Pbx
 from bridge.settings.recognition import Recognition, Vllm
 <<<<<<< HEAD
 from bridge.settings.webhook import Webhook
@@ -204,6 +205,7 @@ GROUPS: Final[tuple[type[Group], ...]] = (
     Echo,
     Speculation,
     Sip,
+    Pbx,
     Limits,
     Logs,
 )
@@ -225,6 +227,7 @@ class Settings(
     Echo,
     Speculation,
     Sip,
+    Pbx,
     Limits,
     Logs,
 ):

@@ -37,12 +37,6 @@ class Sip(Group):
         description="Networks that may reach the SIP ports, besides the trunk; the kernel drops what comes from "
         "elsewhere. 0.0.0.0/0 lets everybody in, and a public port is found by fraudsters within minutes.",
     )
-    sip_user: SipName = Field(
-        default="",
-        description="User name that callers must give (digest authentication); empty, sip_allow alone decides.",
-    )
-    sip_password: SecretStr | None = Field(default=None, description="Password of sip_user.")
-    sip_password_file: OptionalPath = Field(default=None, description="File that holds sip_password.")
     sip_max_calls_per_second: float = Field(
         default=20.0, gt=0, le=1000, description="Calls that may come in a second; more are answered 486 unheard."
     )

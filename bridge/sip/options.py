@@ -31,8 +31,6 @@ class StackOptions:
     trunk_user: str
     trunk_password: str
     register_s: int
-    inbound_user: str
-    inbound_password: str
     rtp_ports: str
 
     def __repr__(self) -> str:

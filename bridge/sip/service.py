@@ -17,7 +17,7 @@ def make_link(settings: Settings, switchboard: Switchboard) -> SipLink:
 
 def stack_options(settings: Settings) -> StackOptions:
     """Return what the SIP process is told."""
-    secret, trunk = settings.sip_password, settings.sip_trunk_password
+    trunk = settings.sip_trunk_password
     cafile = settings.sip_cafile or ssl.get_default_verify_paths().cafile
     transports = settings.sip_transports
     if parameter(settings.sip_trunk, "transport") == "tls" and "tls" not in transports:
@@ -42,8 +42,6 @@ def stack_options(settings: Settings) -> StackOptions:
         trunk_user=settings.sip_trunk_user,
         trunk_password=trunk.get_secret_value() if trunk else "",
         register_s=settings.sip_register,
-        inbound_user=settings.sip_user,
-        inbound_password=secret.get_secret_value() if secret else "",
         rtp_ports=settings.sip_rtp_ports,
     )
 

@@ -132,7 +132,8 @@ class Stack:
             case Event.CALL_CLOSED:
                 number = self._numbers.pop(event.call, 0)
                 if call := self._calls.pop(number, None):
-                    call.closed(event.text or "")
+                    # The stack's own listener, which keeps the statistics, may come after us.
+                    asyncio.get_running_loop().call_soon(call.closed, event.text or "")
 
     def _incoming(self, event: StackEvent) -> None:
         call = baresip.Call._from_incoming(self._runtime, event)  # noqa: SLF001  # on_incoming asks each agent anew
@@ -217,7 +218,6 @@ class Stack:
 
     def _account(self) -> baresip.Account:
         options = self._options
-        challenge = (f"uas_user={options.inbound_user}", f"uas_pass={options.inbound_password}")
         return baresip.Account(
             "bridge",
             options.host,
@@ -226,7 +226,7 @@ class Stack:
             transport=options.transports[0],
             audio_codecs=self._codecs(),
             dtmf_mode=_dtmf(options.dtmf),
-            extra_params=(*self._common(), "catchall=yes", *(challenge if options.inbound_user else ())),
+            extra_params=(*self._common(), "catchall=yes"),
         )
 
     def _trunk_account(self) -> baresip.Account:
