@@ -5,15 +5,13 @@ from typing import Final, Literal
 from pydantic import Field, SecretStr
 
 from bridge.settings.bargein import BargeIn, Echo, Speculation
+from bridge.settings.course import Course
 from bridge.settings.endofturn import EndOfTurn, Patience
 from bridge.settings.kinds import Group, Level, OptionalPath, Origins, Plugin, PluginNames
 from bridge.settings.pbx import Pbx
 from bridge.settings.recognition import Recognition, Vllm
-<<<<<<< HEAD
-from bridge.settings.webhook import Webhook
-=======
 from bridge.settings.sip import Sip
->>>>>>> main
+from bridge.settings.webhook import Webhook
 
 
 class Listening(Group):
@@ -198,6 +196,7 @@ GROUPS: Final[tuple[type[Group], ...]] = (
     Hearing,
     NoiseSuppression,
     Conversation,
+    Course,
     Webhook,
     EndOfTurn,
     Patience,
@@ -220,6 +219,7 @@ class Settings(
     Hearing,
     NoiseSuppression,
     Conversation,
+    Course,
     Webhook,
     EndOfTurn,
     Patience,
