@@ -16,11 +16,8 @@ def refusals(settings: Settings) -> list[str]:
         *_twilio(settings),
         *_recognition(settings),
         *_ending(settings),
-<<<<<<< HEAD
         *_webhook(settings),
-=======
         *_sip(settings),
->>>>>>> main
     ]
 
 
@@ -113,11 +110,11 @@ def _ending(settings: Settings) -> Iterator[str]:
         )
 
 
-<<<<<<< HEAD
 def _webhook(settings: Settings) -> Iterator[str]:
     if settings.bot == "webhook" and not settings.webhook_url:
         yield "--bot webhook needs to know where: --webhook-url https://HOST/PATH, or wss://HOST/PATH"
-=======
+
+
 def _sip(settings: Settings) -> Iterator[str]:
     if not settings.sip:
         return
@@ -139,7 +136,6 @@ def _sip(settings: Settings) -> Iterator[str]:
             yield f"{flag} {path} is no file"
     if settings.sip_jitter_min > settings.sip_jitter_max:
         yield f"--sip-jitter-min {settings.sip_jitter_min} must not be above --sip-jitter-max {settings.sip_jitter_max}"
->>>>>>> main
 
 
 def _is_bare_https(url: str) -> bool:
