@@ -27,8 +27,10 @@ serve: $(VENV)/.serve
 test: $(VENV)/.test
 	scripts/apt-install asterisk-core-sounds-en asterisk-core-sounds-en-wav || echo "tests that need them will be skipped"
 	scripts/apt-install libportaudio2 || echo "the test of the microphone will be skipped"
+	scripts/apt-install sip-tester baresip || echo "the tests of SIP will be skipped"
 	scripts/apt-install chromium || echo "the tests of the page will be skipped"
 	scripts/install-llm $(VENV) || test $$? = 75
+	scripts/install-asterisk build/asterisk || echo "the calls from a real Asterisk will be skipped"
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy

@@ -18,7 +18,7 @@ from bot.api import Final
 from bridge.audience import Audience
 from bridge.conversation import Conversation
 from bridge.judge import Judge
-from bridge.leg import Leg
+from bridge.leg import Leg, LegLost
 from bridge.metrics import CallMetrics
 from bridge.outage import Outage
 from bridge.preroll import PreRoll
@@ -93,6 +93,7 @@ class CallSession:
 
         Raises:
             RemoteProtocolError: the peer broke its protocol beyond repair.
+            LegLost: what carries it broke on our side.
             Exception: a fault of ours or of the VAD; it ends this call and no other.
         """
         reason = "internal error"
@@ -100,6 +101,9 @@ class CallSession:
             reason = await self._carry()
         except RemoteProtocolError as error:
             reason = f"protocol error: {error}"
+            raise
+        except LegLost as error:
+            reason = str(error)
             raise
         finally:
             if self._conversation:

@@ -10,12 +10,15 @@ from typing import Final
 
 from aiohttp import web
 
+from bridge import audiosocket
 from bridge.admission import BEARER_PROTOCOL, Busy, Lines, asks_for_socket, check_client, check_twilio, public_url
 from bridge.engines import Engines
 from bridge.leg import WebSocketLeg
 from bridge.metrics import Metrics
 from bridge.pages import Pages
 from bridge.settings import Settings
+from bridge.sip.link import SipLink
+from bridge.sip.service import make_link
 from bridge.speech.api import UnsupportedLanguage
 from bridge.switchboard import Switchboard
 from telephony.events import WireProtocol
@@ -31,6 +34,7 @@ ENGINES: Final = web.AppKey("engines", Engines)
 METRICS: Final = web.AppKey("metrics", Metrics)
 LINES: Final = web.AppKey("lines", Lines)
 SWITCHBOARD: Final = web.AppKey("switchboard", Switchboard)
+SIP: Final = web.AppKey("sip", SipLink)
 PAGES: Final = web.AppKey("pages", Pages)
 
 _PING_S: Final = 15.0  # a plain client may be silent for hours: pings tell whether it is there
@@ -46,6 +50,10 @@ def make_app(settings: Settings, engines: Engines | None = None) -> web.Applicat
     else:
         app.cleanup_ctx.append(_engines)
     app.cleanup_ctx.append(_switchboard)
+    if settings.sip:
+        app.cleanup_ctx.append(_sip)
+    if settings.audiosocket_port:
+        app.cleanup_ctx.append(_audiosocket)
     app.on_shutdown.append(_drain)
     twiml_busy()  # imports 7 ms of twilio now, not while calls are on the line
     app.add_routes(
@@ -70,6 +78,21 @@ async def _engines(app: web.Application) -> AsyncIterator[None]:
 async def _switchboard(app: web.Application) -> AsyncIterator[None]:
     app[SWITCHBOARD] = Switchboard(app[SETTINGS], app[ENGINES], app[METRICS], app[LINES])
     yield
+
+
+async def _sip(app: web.Application) -> AsyncIterator[None]:
+    app[SIP] = make_link(app[SETTINGS], app[SWITCHBOARD])
+    await app[SIP].start()
+    yield
+    await app[SIP].close()
+
+
+async def _audiosocket(app: web.Application) -> AsyncIterator[None]:
+    options = app[SETTINGS]
+    port, allow = options.audiosocket_port, options.audiosocket_allow
+    listener = await audiosocket.listen(app[SWITCHBOARD], host=options.host, port=port, allow=allow)
+    yield
+    listener.close()
 
 
 async def _drain(app: web.Application) -> None:

@@ -10,7 +10,7 @@ from bridge import logs
 from bridge.admission import Lines
 from bridge.assembly import make_call
 from bridge.engines import Engines
-from bridge.leg import OpeningLeg
+from bridge.leg import LegLost, OpeningLeg
 from bridge.metrics import Metrics
 from bridge.settings import Settings
 from telephony.errors import RemoteProtocolError
@@ -46,6 +46,8 @@ class Switchboard:
                 code = WSCloseCode.GOING_AWAY
         except RemoteProtocolError as error:
             reason, fault, code = str(error), "remote", WSCloseCode.PROTOCOL_ERROR
+        except LegLost as error:
+            reason, fault, code = str(error), "ours", WSCloseCode.INTERNAL_ERROR
         except Exception:  # our fault or a plug-in's: it must not take the server with it
             log.exception("call failed")
             reason, fault, code = OURS, "ours", WSCloseCode.INTERNAL_ERROR

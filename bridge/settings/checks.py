@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterator
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from bridge.settings.fields import Settings
@@ -9,7 +10,14 @@ from bridge.settings.fields import Settings
 
 def refusals(settings: Settings) -> list[str]:
     """Return why `serve` must not start, one line a reason; empty when it may."""
-    return [*_exposure(settings), *_tls(settings), *_twilio(settings), *_recognition(settings), *_ending(settings)]
+    return [
+        *_exposure(settings),
+        *_tls(settings),
+        *_twilio(settings),
+        *_recognition(settings),
+        *_ending(settings),
+        *_sip(settings),
+    ]
 
 
 def warnings(settings: Settings) -> list[str]:
@@ -24,6 +32,10 @@ def warnings(settings: Settings) -> list[str]:
         )
     if settings.trust_proxy_headers:
         lines.append("--trust-proxy-headers: whoever reaches the port without the proxy can forge where a request went")
+    if settings.sip and {"0.0.0.0/0", "::/0"} & set(settings.sip_allow):
+        lines.append("--sip-allow lets every machine call the bot: name the networks of your trunk")
+    if settings.sip and settings.sip_media_encryption == "required" and settings.sip_transports != ("tls",):
+        lines.append("--sip-media-encryption required without TLS alone: whoever reads the signalling reads the keys")
     return lines
 
 
@@ -91,6 +103,29 @@ def _ending(settings: Settings) -> Iterator[str]:
             f"--ending-model-path {settings.ending_model_path} is for the ending smart-turn and --ending is "
             f"{settings.ending}: say --ending smart-turn, or drop it"
         )
+
+
+def _sip(settings: Settings) -> Iterator[str]:
+    if not settings.sip:
+        return
+    if find_spec("baresip") is None:
+        yield "--sip needs the extra sip: pip install 'voice-bridge[sip]'"
+    for text in settings.sip_allow:
+        try:
+            ipaddress.ip_network(text, strict=False)
+        except ValueError as error:
+            yield f"--sip-allow {text}: {error}"
+    if "tls" in settings.sip_transports and not settings.sip_certfile:
+        yield "--sip-transports tls needs a certificate: --sip-certfile"
+    for flag, path in (
+        ("--sip-certfile", settings.sip_certfile),
+        ("--sip-keyfile", settings.sip_keyfile),
+        ("--sip-cafile", settings.sip_cafile),
+    ):
+        if path and not path.is_file():
+            yield f"{flag} {path} is no file"
+    if settings.sip_jitter_min > settings.sip_jitter_max:
+        yield f"--sip-jitter-min {settings.sip_jitter_min} must not be above --sip-jitter-max {settings.sip_jitter_max}"
 
 
 def _is_bare_https(url: str) -> bool:

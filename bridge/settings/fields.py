@@ -7,7 +7,9 @@ from pydantic import Field, SecretStr
 from bridge.settings.bargein import BargeIn, Echo, Speculation
 from bridge.settings.endofturn import EndOfTurn, Patience
 from bridge.settings.kinds import Group, Level, OptionalPath, Origins, Plugin, PluginNames
+from bridge.settings.pbx import Pbx
 from bridge.settings.recognition import Recognition, Vllm
+from bridge.settings.sip import Sip
 
 
 class Listening(Group):
@@ -197,6 +199,8 @@ GROUPS: Final[tuple[type[Group], ...]] = (
     BargeIn,
     Echo,
     Speculation,
+    Sip,
+    Pbx,
     Limits,
     Logs,
 )
@@ -216,6 +220,8 @@ class Settings(
     BargeIn,
     Echo,
     Speculation,
+    Sip,
+    Pbx,
     Limits,
     Logs,
 ):
