@@ -1,6 +1,8 @@
 """Codecs, transports, encryption, digits, transfers, calls out, and packets that nobody should send."""
 
 import asyncio
+import hashlib
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -274,3 +276,36 @@ async def test_a_call_on_hold_goes_on_and_its_caller_is_silent_meanwhile(wire: s
         wire.sendto(request("BYE", wire, port, cseq=4, to=tag), to)
         await taken.over.wait()
         assert taken.ended == "the other side hung up"
+
+
+async def test_a_trunk_is_registered_at_with_its_password(wire: socket.socket) -> None:
+    desk, loop = Desk(), asyncio.get_running_loop()
+    trunk = f"sip:bot@127.0.0.1:{wire.getsockname()[1]}"
+
+    async def registrar() -> str:
+        while True:
+            data, source = await loop.sock_recvfrom(wire, 65536)
+            told = headers(data)
+            if not data.startswith(b"REGISTER "):
+                continue
+            given = told.get("authorization", "")
+            status = "200 OK" if given else "401 Unauthorized"
+            challenge = "" if given else 'WWW-Authenticate: Digest realm="pbx", nonce="n1", algorithm=MD5\r\n'
+            lines = "".join(f"{name}: {told[name]}\r\n" for name in ("via", "from", "to", "call-id", "cseq", "contact"))
+            wire.sendto(f"SIP/2.0 {status}\r\n{lines}{challenge}Content-Length: 0\r\n\r\n".encode(), source)
+            if given:
+                return f"{given} {told['to']}"
+
+    answering = asyncio.create_task(registrar())
+    async with sip(desk, sip_trunk=trunk, sip_trunk_password="s3cret"):
+        async with asyncio.timeout(5):
+            given = await answering
+            while "bridge_sip_registered 1.0" not in desk.metrics.text().decode():  # noqa: ASYNC110  # a metric calls nobody
+                await asyncio.sleep(0.02)
+    fields = dict(re.findall(r'(\w+)="?([^",]+)"?', given))
+    assert fields["username"] == "bot"
+
+    def md5(text: str) -> str:
+        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+    assert fields["response"] == md5(f"{md5('bot:pbx:s3cret')}:n1:{md5('REGISTER:' + fields['uri'])}")
