@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from telephony.audiosocket import AudioSocketProtocol
 from telephony.events import Capabilities, WireProtocol
 from telephony.plain import PlainProtocol
+from telephony.sip import SipProtocol
 from telephony.talk import TalkProtocol
 from telephony.twilio import TwilioProtocol
 
@@ -89,5 +91,23 @@ WIRES: Final[tuple[Wire, ...]] = (
         family=Family.JSON,
         audio="mu-law 8 kHz",
         make=TwilioProtocol,
+    ),
+    Wire(
+        name="audiosocket",
+        title="Asterisk AudioSocket",
+        address="--audiosocket",
+        protocol=AudioSocketProtocol,
+        door=Door.OTHER,
+        family=Family.TCP,
+        audio="16 bit, 8 to 48 kHz",
+    ),
+    Wire(
+        name="sip",
+        title="SIP",
+        address="--sip",
+        protocol=SipProtocol,
+        door=Door.OTHER,
+        family=Family.RTP,
+        audio="PCMU, PCMA, G.722, Opus",
     ),
 )
