@@ -11,6 +11,7 @@ turns wait, with their audio and in order (outage.py).
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final as Constant
 from uuid import uuid4
 
@@ -77,6 +78,9 @@ class CallSession:
         self._outage, self._new_key = Outage(asr, longest_s=outage_s), new_key
         self._conversation, self._judge = conversation, judge
         self._audience = Audience(leg, conversation, metrics, partials=options.partials)
+        if conversation:
+            conversation.course.end_call = self.stop
+            conversation.course.set_language = self._expect_language
         if judge and conversation:
             judge.on_judged = conversation.prepare
         self._utterance: Utterance | None = None  # the one being spoken
@@ -115,6 +119,16 @@ class CallSession:
         self._stopped = self._stopped or reason
         if self._listener:
             self._listener.cancel()
+
+    def finish(self, reason: str) -> None:
+        """End the call from our side with the bot's goodbye, where there is a bot."""
+        if self._conversation and self._listener and not self._listener.done():
+            self._conversation.part(reason)
+        else:
+            self.stop(reason)
+
+    def _expect_language(self, language: str) -> None:
+        self._options = replace(self._options, language=language or None)
 
     async def _carry(self) -> str:
         self._listener = listener = asyncio.create_task(self._listen())

@@ -19,6 +19,8 @@ from telephony.events import CallStarted
 log = logging.getLogger(__name__)
 
 OURS: Final = "internal error"
+_GOODBYE_S: Final = 15.0
+"""So long a call may last beyond its longest for its last words to be heard."""
 
 
 class Switchboard:
@@ -68,7 +70,9 @@ class Switchboard:
             )
             longest_s = self.settings.max_call_duration
             too_long = f"the call reached {longest_s:g} s"
-            timer = asyncio.get_running_loop().call_later(longest_s, call.stop, too_long)
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(longest_s, call.finish, too_long)
+            last = loop.call_later(longest_s + _GOODBYE_S, call.stop, too_long)  # whoever cannot be told goodbye
             unwatch = leg.watch(call.stop)
             self.lines.calls.add(call)
             try:
@@ -77,6 +81,7 @@ class Switchboard:
                 self.lines.calls.discard(call)
                 unwatch()
                 timer.cancel()
+                last.cancel()
         finally:
             if denoising:
                 self.metrics.denoiser_bypassed_ms.labels(wire).inc(denoising.bypassed_ms)

@@ -5,6 +5,7 @@ from typing import Final, Literal
 from pydantic import Field, SecretStr
 
 from bridge.settings.bargein import BargeIn, Echo, Speculation
+from bridge.settings.course import Course
 from bridge.settings.endofturn import EndOfTurn, Patience
 from bridge.settings.kinds import Group, Level, OptionalPath, Origins, Plugin, PluginNames
 from bridge.settings.pbx import Pbx
@@ -194,6 +195,7 @@ GROUPS: Final[tuple[type[Group], ...]] = (
     Hearing,
     NoiseSuppression,
     Conversation,
+    Course,
     EndOfTurn,
     Patience,
     BargeIn,
@@ -215,6 +217,7 @@ class Settings(
     Hearing,
     NoiseSuppression,
     Conversation,
+    Course,
     EndOfTurn,
     Patience,
     BargeIn,
