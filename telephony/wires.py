@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, Protocol
 
 from telephony.audiosocket import AudioSocketProtocol
 from telephony.events import Capabilities, WireProtocol
@@ -31,6 +31,12 @@ class Family(Enum):
     RTP = "RTP"
 
 
+class Declares(Protocol):
+    """A protocol that says what its wire can do."""
+
+    capabilities: Capabilities
+
+
 @dataclass(frozen=True, slots=True)
 class Wire:
     """One wire: its name in metrics, its place, its rules."""
@@ -39,7 +45,7 @@ class Wire:
     title: str
     address: str
     """Path of the WebSocket that the server opens; for other wires the flag that opens them, e.g. --sip."""
-    protocol: type[WireProtocol]
+    protocol: type[Declares]
     door: Door
     family: Family
     audio: str

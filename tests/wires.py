@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from telephony.events import WireProtocol
 from telephony.plain import PlainProtocol
@@ -85,7 +85,7 @@ def protocol(wire: Wire) -> WireProtocol:
         return wire.make()
     if issubclass(wire.protocol, PlainProtocol):
         return wire.protocol("session", refuse_language=lambda language: "")
-    return wire.protocol()
+    return cast(WireProtocol, wire.protocol())
 
 
 def begun(wire: Wire) -> WireProtocol:
