@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -23,8 +24,8 @@ from bridge.switchboard import Switchboard
 from telephony.events import WireProtocol
 from telephony.plain import PlainProtocol
 from telephony.talk import TalkProtocol
-from telephony.twilio import TwilioProtocol
 from telephony.twiml import twiml_busy, twiml_stream
+from telephony.wires import WIRES, Door, Wire
 
 log = logging.getLogger(__name__)
 
@@ -59,10 +60,8 @@ def make_app(settings: Settings, engines: Engines | None = None) -> web.Applicat
         [
             web.get("/", _front),
             web.get("/web/{name}", app[PAGES].file),
-            web.get("/ws", _plain),
-            web.get("/talk", _talk),
             web.post("/twilio/voice", _twilio_voice),
-            web.get("/twilio/stream", _twilio_stream),
+            *(web.get(wire.address, _door_of(wire)) for wire in WIRES if wire.is_socket),
             web.get("/healthz", _health),
             web.get("/metrics", _metrics),
         ]
@@ -118,6 +117,21 @@ async def _front(request: web.Request) -> web.StreamResponse:
     return await request.app[PAGES].front(request)
 
 
+def _door_of(wire: Wire) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return the handler of `wire`: its own where it needs more than the request, else what its line says."""
+    return _OWN.get(wire.name) or partial(_stream, wire=wire)
+
+
+async def _stream(request: web.Request, *, wire: Wire) -> web.StreamResponse:
+    if wire.door is Door.TWILIO_SIGNATURE:
+        await check_twilio(request, request.app[SETTINGS])
+    else:
+        check_client(request, request.app[SETTINGS])
+    if wire.make is None:
+        raise TypeError(f"the wire {wire.name} has neither a handler nor what makes its protocol")
+    return await _carry(request, wire.make(), wire=wire.name, subprotocols=wire.subprotocols)
+
+
 async def _plain(request: web.Request) -> web.StreamResponse:
     return await _serve_client(request, PlainProtocol, wire="plain")
 
@@ -154,11 +168,6 @@ async def _twilio_voice(request: web.Request) -> web.Response:
     return web.Response(text=twiml_stream(url, parameters), content_type="text/xml")
 
 
-async def _twilio_stream(request: web.Request) -> web.StreamResponse:
-    await check_twilio(request, request.app[SETTINGS])
-    return await _carry(request, TwilioProtocol(), wire="twilio")
-
-
 async def _health(request: web.Request) -> web.Response:
     """Answer load balancers: the port opens when the models are warm, so an answer means ready."""
     lines = request.app[LINES]
@@ -171,20 +180,24 @@ async def _metrics(request: web.Request) -> web.Response:
     return web.Response(body=request.app[METRICS].text(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
 
+_OWN: Final = {"plain": _plain, "talk": _talk}
+
 # ---------------------------------------------------------------- one call
 
 
-async def _carry(request: web.Request, protocol: WireProtocol, *, wire: str) -> web.StreamResponse:
+async def _carry(
+    request: web.Request, protocol: WireProtocol, *, wire: str, subprotocols: Sequence[str] = ()
+) -> web.StreamResponse:
     app, settings = request.app, request.app[SETTINGS]
     if not app[LINES].free and asks_for_socket(request):
         app[METRICS].refused.labels("busy").inc()
     with _line(app[LINES]):
-        subprotocols = [p.strip() for p in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+        offered = [p.strip() for p in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
         socket = web.WebSocketResponse(
             compress=False,
             max_msg_size=4 * settings.max_message_bytes,  # the protocol refuses in words what is over the limit
             heartbeat=None if protocol.capabilities.steady else _PING_S,
-            protocols=[p for p in subprotocols if p.startswith(BEARER_PROTOCOL)],
+            protocols=[*subprotocols, *(p for p in offered if p.startswith(BEARER_PROTOCOL))],
         )
         await socket.prepare(request)
         transport = request.transport

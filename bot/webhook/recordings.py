@@ -65,8 +65,9 @@ class Recordings:
         return bytes(data)
 
     async def _save(self, data: bytes) -> str:
-        folder = self._folder or await asyncio.to_thread(_make_folder)
-        self._folder = folder
+        folder = self._folder
+        if folder is None:
+            folder = self._folder = await asyncio.to_thread(_make_folder)
         path = Path(folder.name) / f"{len(self._paths)}.wav"
         await asyncio.to_thread(path.write_bytes, data)
         return str(path)
