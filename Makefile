@@ -2,6 +2,7 @@
 # make format                     lay the code out      make lock     renew the locks (UPGRADE=--upgrade: newest versions)
 # make bench                      what a caller notices, what a call costs (half an hour; ARGS=--quick: ten minutes)
 # make bench-engines              what recognition costs, holds and survives (ten minutes; ENGINE="--asr whisper", ARGS=--quick)
+# make wires                      write the table of wires into README.md and docs/wires.md
 # make bench-compare BEFORE=a.json AFTER=b.json
 # make test-vllm                  all tests of vLLM, in an environment of their own; `make test` runs the quick ones
 # make tiny-qwen3-asr             train the checkpoint of these tests (ARGS="--out build/tiny-qwen3-asr")
@@ -16,7 +17,7 @@ ARGS ?=
 ENGINE ?= --asr vllm --asr-model-path tests/data/tiny-qwen3-asr --vllm-kv-cache-mb 64 --vllm-block-size 32 --no-vllm-cuda-graphs
 UPGRADE ?=
 
-.PHONY: serve test test-vllm tiny-qwen3-asr bench bench-engines bench-compare format lock clean
+.PHONY: serve test test-vllm tiny-qwen3-asr bench bench-engines bench-compare format lock wires clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
@@ -26,8 +27,10 @@ serve: $(VENV)/.serve
 test: $(VENV)/.test
 	scripts/apt-install asterisk-core-sounds-en asterisk-core-sounds-en-wav || echo "tests that need them will be skipped"
 	scripts/apt-install libportaudio2 || echo "the test of the microphone will be skipped"
+	scripts/apt-install sip-tester baresip || echo "the tests of SIP will be skipped"
 	scripts/apt-install chromium || echo "the tests of the page will be skipped"
 	scripts/install-llm $(VENV) || test $$? = 75
+	scripts/install-asterisk build/asterisk || echo "the calls from a real Asterisk will be skipped"
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
@@ -52,6 +55,9 @@ format: $(VENV)/.test
 
 lock: $(VENV)/.test
 	scripts/lock $(VENV) $(UPGRADE)
+
+wires: $(VENV)/.test
+	$(VENV)/bin/python scripts/wires_table.py
 
 bench: $(VENV)/.test
 	mkdir -p build

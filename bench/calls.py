@@ -34,7 +34,7 @@ from bridge.speech.backends.whisper import WhisperAsr
 from bridge.telephone import Recording, call
 
 HERE: Final = Path(__file__).resolve().parent
-QUIET: Final = ("--log-level", "WARNING")
+QUIET: Final = ("--log-level", "WARNING", "--no-input-timeout", "0")  # idle callers are measured, not asked
 STUBS: Final = ("--asr", "stubs:InstantAsr", "--tts", "stubs:InstantTts")
 
 

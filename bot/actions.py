@@ -71,7 +71,7 @@ class SetVoice:
 class Collect:
     """Gather keys instead of handing each to `on_dtmf`; when they are complete, `reply` is asked with them as its text.
 
-    `Turn.keys` holds them, too; it is empty where the time ran out without one.
+    `Turn.keys` holds them, too; it is "" where the time ran out without one. Words of the caller end it.
     """
 
     digits: int = 0

@@ -8,6 +8,8 @@ from typing import ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from bot.actions import Action
+
 Samples = npt.NDArray[np.float32]
 """Mono float32 in [-1, 1], shape (n,)."""
 
@@ -118,6 +120,8 @@ class Turn:
     language: str
     history: Sequence[Line] = ()
     """The conversation before this turn."""
+    keys: str | None = None
+    """What was pressed, "" nothing in time, where the turn answers a `Collect`; None: the caller spoke."""
 
 
 class Bot:
@@ -134,7 +138,7 @@ class Bot:
     so only where `reply` does nothing but make text: what it books, sends or counts it may do for words that were
     never the whole question, and twice."""
 
-    async def on_call(self, call: CallInfo) -> AsyncIterator[str]:
+    async def on_call(self, call: CallInfo) -> AsyncIterator[str | Action]:
         """The call has begun: yield a greeting, or nothing."""
         nothing: tuple[str, ...] = ()
         for text in nothing:
@@ -149,12 +153,21 @@ class Bot:
         Nor does it follow an "mm-hm" while the bot speaks. The bot's own voice, echoed, is no utterance.
         """
 
-    async def reply(self, turn: Turn) -> AsyncIterator[str]:
+    async def reply(self, turn: Turn) -> AsyncIterator[str | Action]:
         """Yield the answer as it is made; each sentence is spoken as soon as it is whole. `Say` says more than a str.
+
+        Actions (bot/actions.py) are done in their place: `yield Transfer("+4930123456")`, once all before it was heard.
 
         Not asked for more while it is not clear whether the caller interrupts; cancelled (asyncio.CancelledError at
         the current await) once it is.
         """
+        nothing: tuple[str, ...] = ()
+        for text in nothing:
+            yield text
+
+    async def on_silence(self, count: int) -> AsyncIterator[str | Action]:
+        """The caller has said nothing for --no-input-timeout, for the `count`th time in a row: yield what to ask, or
+        nothing to have --no-input-text asked. After --no-input-prompts of them the bridge says goodbye and hangs up."""
         nothing: tuple[str, ...] = ()
         for text in nothing:
             yield text

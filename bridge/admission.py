@@ -2,8 +2,9 @@
 
 import asyncio
 import hmac
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -65,7 +66,7 @@ def asks_for_socket(request: web.Request) -> bool:
 
 
 def check_client(request: web.Request, settings: Settings) -> None:
-    """Admit a client of the plain protocol.
+    """Admit a client that has the API token: as a bearer, in the URL, or as the password of Basic authentication.
 
     Raises:
         web.HTTPForbidden: a page of another site opened the socket, or the server is closed to clients without token.
@@ -143,6 +144,9 @@ def _tokens(request: web.Request) -> Iterator[str]:
     scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     if scheme.lower() == "bearer":
         yield token.strip()
+    elif scheme.lower() == "basic":  # switches that have no other: any user, and the token is the password
+        with suppress(ValueError):
+            yield b64decode(token.strip(), validate=True).decode().partition(":")[2]
     if "token" in request.query:
         yield request.query["token"]
     for protocol in request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "").split(","):

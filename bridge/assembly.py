@@ -4,7 +4,7 @@ import time
 
 from bot.api import CallInfo
 from bridge.call import CallSession
-from bridge.conversation import Conversation
+from bridge.conversation import Conversation, Manners
 from bridge.endings import endpoint_rules
 from bridge.endpointing import Endpointing
 from bridge.engines import Engines
@@ -18,6 +18,7 @@ from bridge.settings import Settings
 from bridge.speech.denoising import Denoising
 from bridge.speech.ear import Ear
 from bridge.turns import TurnRules, TurnTaker
+from bridge.vigil import VigilRules
 from telephony.events import CallStarted, RecognitionOptions
 
 
@@ -78,6 +79,17 @@ def _judging(engines: Engines, settings: Settings) -> tuple[Endpointing, Judge] 
     return endpointing, judge
 
 
+def manners(settings: Settings) -> Manners:
+    """What a caller hears who says nothing or waits."""
+    return Manners(
+        VigilRules(round(settings.no_input_timeout * 1000), settings.no_input_prompts),
+        asking=settings.no_input_text,
+        goodbye=settings.goodbye_text,
+        filler=settings.filler_text,
+        filler_after_s=settings.filler_after,
+    )
+
+
 def _options(settings: Settings) -> RecognitionOptions:
     return RecognitionOptions(
         context=settings.context,
@@ -110,4 +122,5 @@ def _conversation(
         rules=interruption_rules(settings),
         phrases=engines.phrases,
         speculation=speculation_rules(settings),
+        manners=manners(settings),
     )

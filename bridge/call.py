@@ -11,6 +11,7 @@ turns wait, with their audio and in order (outage.py).
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final as Constant
 from uuid import uuid4
 
@@ -18,7 +19,7 @@ from bot.api import Final
 from bridge.audience import Audience
 from bridge.conversation import Conversation
 from bridge.judge import Judge
-from bridge.leg import Leg
+from bridge.leg import Leg, LegLost
 from bridge.metrics import CallMetrics
 from bridge.outage import Outage
 from bridge.preroll import PreRoll
@@ -77,6 +78,9 @@ class CallSession:
         self._outage, self._new_key = Outage(asr, longest_s=outage_s), new_key
         self._conversation, self._judge = conversation, judge
         self._audience = Audience(leg, conversation, metrics, partials=options.partials)
+        if conversation:
+            conversation.course.end_call = self.stop
+            conversation.course.set_language = self._expect_language
         if judge and conversation:
             judge.on_judged = conversation.prepare
         self._utterance: Utterance | None = None  # the one being spoken
@@ -93,6 +97,7 @@ class CallSession:
 
         Raises:
             RemoteProtocolError: the peer broke its protocol beyond repair.
+            LegLost: what carries it broke on our side.
             Exception: a fault of ours or of the VAD; it ends this call and no other.
         """
         reason = "internal error"
@@ -100,6 +105,9 @@ class CallSession:
             reason = await self._carry()
         except RemoteProtocolError as error:
             reason = f"protocol error: {error}"
+            raise
+        except LegLost as error:
+            reason = str(error)
             raise
         finally:
             if self._conversation:
@@ -111,6 +119,16 @@ class CallSession:
         self._stopped = self._stopped or reason
         if self._listener:
             self._listener.cancel()
+
+    def finish(self, reason: str) -> None:
+        """End the call from our side with the bot's goodbye, where there is a bot."""
+        if self._conversation and self._listener and not self._listener.done():
+            self._conversation.part(reason)
+        else:
+            self.stop(reason)
+
+    def _expect_language(self, language: str) -> None:
+        self._options = replace(self._options, language=language or None)
 
     async def _carry(self) -> str:
         self._listener = listener = asyncio.create_task(self._listen())

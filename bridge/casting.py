@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TypeVar, cast
 
 import numpy as np
@@ -111,11 +110,11 @@ def _seen(plugin: object, name: str, settings: Settings) -> tuple[object, ...]:
 def _bot_factory(settings: Settings) -> Callable[[], Bot]:
     plugin = plugins.load("bridge.bot", settings.bot)
     with trial("bot", settings.bot):
-        make = getattr(plugin, "from_settings", None)
-        factory = partial(make, settings) if make else plugin
-        if not isinstance(bot := factory(), Bot):
+        if from_settings := getattr(plugin, "from_settings", None):
+            plugin = from_settings(settings)
+        if not isinstance(bot := plugin(), Bot):
             raise TypeError(f"it makes a {type(bot).__name__}, not a bot.api.Bot")
-    return cast(Callable[[], Bot], factory)
+    return cast(Callable[[], Bot], plugin)
 
 
 def _load_voice(settings: Settings) -> Tts:

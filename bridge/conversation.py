@@ -3,10 +3,13 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Final as Constant
 from typing import TypeVarTuple
 
-from bot.api import Bot, CallInfo, Final, Heard, Partial, Samples, Turn
+from bot.actions import Action, Collect, Hangup
+from bot.api import Bot, CallInfo, Final, Heard, Partial, Samples, Say, Turn
+from bridge.course import Course, patient
 from bridge.dialogue import Dialogue
 from bridge.endpointing import Expected
 from bridge.expectation import Expectation
@@ -17,6 +20,7 @@ from bridge.mouth import Mouth, once, within
 from bridge.phrases import Meaning, Phrases, shipped
 from bridge.speculation import Speculation, SpeculationRules
 from bridge.speech.ear import Heard as Listened
+from bridge.vigil import Vigil, VigilRules
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +29,18 @@ Ts = TypeVarTuple("Ts")
 
 _UNKNOWN_MS: Constant = 60_000
 """What a reply that is still being made is taken to have left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """What a caller hears who says nothing or waits, and at the end."""
+
+    vigil: VigilRules = field(default_factory=VigilRules)
+    asking: str = "Are you still there?"
+    goodbye: str = "Goodbye."
+    filler: str = "One moment, please."
+    filler_after_s: float = 0.0
+    """0: no filler."""
 
 
 class Conversation:
@@ -43,6 +59,8 @@ class Conversation:
         rules: InterruptionRules | None = None,
         phrases: Phrases | None = None,
         speculation: SpeculationRules | None = None,
+        course: Course | None = None,
+        manners: Manners | None = None,
     ) -> None:
         """`limit_s`: the bot must say the next thing within so long. `greeting`: spoken instead of the bot's own.
 
@@ -65,6 +83,13 @@ class Conversation:
         self._resuming: asyncio.Task[None] | None = None
         self._on_partial: asyncio.Task[None] | None = None
         self._keys = asyncio.Lock()  # keys reach the bot one by one, in order
+        self._gathering: asyncio.Task[None] | None = None  # keys that a `Collect` asked for
+        self._pressed: asyncio.Queue[str] = asyncio.Queue()
+        self._manners = manners or Manners()
+        self._vigil = Vigil(self._manners.vigil)
+        self._parting = False  # we end the call: nothing is answered any more
+        self.course = course or Course(mouth.leg, mouth)
+        self.course.collect = self._collect
         mouth.on_audio = metrics.audio_sent
 
     @property
@@ -105,6 +130,9 @@ class Conversation:
         window = Window(speech, listened.from_ms, listened.to_ms, loud)
         self._spoken_ms += (window.to_ms - window.from_ms) * speech
         self._do(self._interruption.hear(window, audible=audible, interruptible=talking and not insists))
+        busy = speech or talking or self._thinking or self._interruption.state is not State.QUIET
+        if self._vigil.look(self._mouth.now_ms, busy=busy):
+            self._ask()
         if self._owed and not insists and self._interruption.state is State.QUIET:
             self._cut()
             self._answer()
@@ -116,6 +144,7 @@ class Conversation:
         log.debug("%r over the bot: %s", partial.text, meaning)
         if meaning is Meaning.ECHO:
             return
+        self._vigil.answered()
         self._do(self._interruption.words(partial.text, partial.language, talk))
         if self._on_partial is None or self._on_partial.done():
             self._on_partial = self._tasks.create_task(self._hook(self._bot.on_partial, partial))
@@ -143,6 +172,7 @@ class Conversation:
             self._metrics.echoes.inc()
             self._metrics.nothing_said()
             return
+        self._vigil.answered()
         if meaning is Meaning.BACKCHANNEL:
             self._metrics.nothing_said()
             self._dialogue.listen(final)
@@ -165,7 +195,21 @@ class Conversation:
         self._cut_off, self._spoken_ms = "", 0
 
     def press(self, digit: str) -> None:
-        self._tasks.create_task(self._press(digit))
+        """The caller pressed a key: for what was asked to be collected, else for the bot."""
+        self._vigil.answered()
+        if self._gathering and not self._gathering.done():
+            self._pressed.put_nowait(digit)
+            if self.talking and not self._mouth.insists:
+                self._cut()
+        else:
+            self._tasks.create_task(self._press(digit))
+
+    def part(self, reason: str) -> None:
+        """End the call: goodbye, whatever the caller says meanwhile, and hang up once it was heard."""
+        self._cut()
+        self._cut_off = ""
+        self._parting = True
+        self._say(self._farewell, reason)
 
     def played(self, mark: str) -> None:
         self._mouth.played(mark)
@@ -174,7 +218,7 @@ class Conversation:
 
     def hush(self) -> None:
         """Say no more of the reply under way."""
-        for task in (self._reply, self._resuming):
+        for task in (self._reply, self._resuming, self._gathering if self._parting else None):
             if task:
                 task.cancel()
 
@@ -208,6 +252,8 @@ class Conversation:
 
     def _cut(self) -> None:
         """The caller interrupts: what the bot was saying, or about to say, is over."""
+        if self._parting:
+            return
         self._cut_at, silent = self._talk(), not self._replying
         self.hush()
         heard, unheard = self._mouth.hush()
@@ -217,11 +263,13 @@ class Conversation:
             self._metrics.barge_ins.inc()
             point = Heard(heard.text, rest=heard.rest, played_ms=heard.played_ms)
             self._tasks.create_task(self._hook(self._bot.on_interrupted, point))
-        self._dialogue.settle(heard.text, silent=silent and not heard.rest)
+        self._dialogue.settle(heard.text, silent=(silent and not heard.rest) or self.course.acted)
         self._cut_off, self._held, self._owed = heard.rest, False, False
 
-    def _answer(self) -> None:
+    def _answer(self, *, keys: str | None = None) -> None:
         """Reply to all that waits: with what was begun ahead, if it was begun for the same words."""
+        if self._parting:
+            return
         now_ms, ready_ms, begun = self._mouth.now_ms, self._mouth.made_ms, self._speculation.running
         saved_ms = self._speculation.settle(self._dialogue.text, now_ms=now_ms, ready_ms=ready_ms)
         if begun and saved_ms is not None:
@@ -235,14 +283,14 @@ class Conversation:
         elif not self.talking:
             self._settle()
         dialogue = self._dialogue
-        turn = Turn(self._info, dialogue.text, dialogue.language, dialogue.lines)
+        turn = Turn(self._info, dialogue.text, dialogue.language, dialogue.lines, keys)
         dialogue.answer()
         self._say(self._bot.reply, turn)
 
     def _settle(self) -> None:
         """The last reply was heard out, or there was none."""
         heard, _ = self._mouth.hush()
-        self._dialogue.settle(heard.text, silent=not heard.rest)
+        self._dialogue.settle(heard.text, silent=not heard.rest or self.course.acted)
 
     def _drop(self) -> None:
         if self._speculation.drop():
@@ -254,6 +302,58 @@ class Conversation:
         wasted, _ = self._mouth.hush()
         self._metrics.speculation_misses.inc()
         self._metrics.speculation_wasted.inc(len(wasted.rest))
+
+    # ------------------------------------------------------------ a caller who says nothing, and keys
+
+    @property
+    def _thinking(self) -> bool:
+        """True while something is on its way: a reply, begun ahead or not, keys, an answer that is owed."""
+        gathering = self._gathering is not None and not self._gathering.done()
+        return self._parting or self._replying or self._speculation.running or self._owed or gathering
+
+    def _ask(self) -> None:
+        log.info("the caller has said nothing, %d", self._vigil.count)
+        self._settle()
+        if self._vigil.given_up:
+            self._say(self._farewell, "the caller said nothing")
+        else:
+            self._say(self._reprompt, self._vigil.count)
+
+    async def _reprompt(self, count: int) -> AsyncIterator[str | Action]:
+        said = False
+        async for piece in within(self._bot.on_silence(count), self._limit_s):
+            said = True
+            yield piece
+        if not said:
+            yield Say(self._manners.asking)
+
+    async def _farewell(self, reason: str) -> AsyncIterator[str | Action]:
+        yield Say(self._manners.goodbye, interruptible=not self._parting)
+        yield Hangup(reason)
+
+    def _collect(self, wanted: Collect) -> None:
+        if self._gathering:
+            self._gathering.cancel()
+        self._pressed = asyncio.Queue()
+        self._gathering = self._tasks.create_task(self._gather(wanted, self._pressed))
+
+    async def _gather(self, wanted: Collect, pressed: asyncio.Queue[str]) -> None:
+        keys = ""
+        while not (wanted.digits and len(keys) >= wanted.digits):
+            try:
+                async with asyncio.timeout(wanted.timeout_s + self._mouth.left_ms / 1000):
+                    key = await pressed.get()
+            except TimeoutError:
+                break
+            if key == wanted.terminator:
+                break
+            keys += key
+        self._gathering = None
+        log.info("keys: %d", len(keys))
+        if keys:
+            now_ms = self._mouth.now_ms
+            self._dialogue.say(Final(keys, self._dialogue.language, now_ms, now_ms))
+        self._answer(keys=keys)
 
     # ------------------------------------------------------------ what the bot does
 
@@ -276,18 +376,24 @@ class Conversation:
         covered = echo.covers(level_db(samples), bot_db=bot_db, audible_ms=self._mouth.audible_ms)
         return True, not covered
 
-    def _say(self, make: Callable[[*Ts], AsyncIterator[str]], *args: *Ts) -> None:
+    def _say(self, make: Callable[[*Ts], AsyncIterator[str | Action]], *args: *Ts) -> None:
+        if self._gathering:
+            self._gathering.cancel()  # the caller spoke instead
+            self._gathering = None
         self._interruption.begun()
         self._reply = self._tasks.create_task(self._speak(self._reply, make, *args))
 
     async def _speak(
-        self, before: asyncio.Task[None] | None, make: Callable[[*Ts], AsyncIterator[str]], *args: *Ts
+        self, before: asyncio.Task[None] | None, make: Callable[[*Ts], AsyncIterator[str | Action]], *args: *Ts
     ) -> None:
         if before:
             await asyncio.wait({before})
         try:
             self._expectation = Expectation()
-            await self._mouth.say(self._expectation.follow(within(make(*args), self._limit_s)))
+            reply, manners = within(make(*args), self._limit_s), self._manners
+            if manners.filler_after_s:
+                reply = patient(reply, filler=manners.filler, after_s=manners.filler_after_s)
+            await self.course.perform(reply, heed=self._expectation.follow)
         except Exception:  # the bot and the voice are plug-ins: whatever they raise costs one reply, not the call
             log.exception("the bot failed")
             await self._fall_back()

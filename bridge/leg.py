@@ -22,6 +22,10 @@ _REASON_BYTES: Final = 123  # RFC 6455: a close frame holds 125, two of them the
 _HUNG_UP: Final = {0, WSCloseCode.OK, WSCloseCode.GOING_AWAY}  # 0: without a code
 
 
+class LegLost(Exception):
+    """What carried the call broke on our side, not the caller's; the text says what."""
+
+
 class Leg(Protocol):
     """The caller's side of one call."""
 
@@ -32,6 +36,7 @@ class Leg(Protocol):
 
         Raises:
             RemoteProtocolError: the peer broke its protocol beyond repair.
+            LegLost: what carries the call broke on our side.
         """
 
     async def send(self, command: Command, /) -> None:

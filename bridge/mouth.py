@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Final
 
+from bot.actions import Action
 from bot.api import Samples, Say, Tts
 from bot.sentences import SentenceCutter
 from bot.spoken import CodeBlocks, Spoken, spoken, weights
@@ -35,7 +36,8 @@ class Mouth:
 
         `reading`: makes of a written sentence what the voice is to read.
         """
-        self._leg, self._tts, self._audio, self._clock_ms = leg, tts, audio, clock_ms
+        self.leg = self._leg = leg
+        self._tts, self._audio, self._clock_ms = tts, audio, clock_ms
         self._reading = reading
         self.language = language
         """Of what is said from the next sentence on."""
@@ -44,6 +46,7 @@ class Mouth:
         self._way_out = asyncio.Lock()  # what leaves, leaves in order
         self._open = asyncio.Event()  # not held
         self._open.set()
+        self._news = asyncio.Event()  # a mark came back
         self._made_ms: int | None = None  # when the first audio of the reply was there
         self._audible_ms: int | None = None  # when the first audio of the reply left
         self.on_audio: Callable[[], None] = lambda: None
@@ -106,13 +109,44 @@ class Mouth:
                     count += await self._speak(sentence, self._tts.speak(aloud), generation)
         return count
 
+    @property
+    def sample_rate(self) -> int:
+        """Hertz of what `play` takes."""
+        return self._tts.sample_rate
+
+    def set_voice(self, name: str) -> None:
+        """Speak with another voice from the next sentence on.
+
+        Raises:
+            RuntimeError: the voice knows of no other, or not of this one.
+        """
+        other = getattr(self._tts, "voice", None)
+        if not callable(other):
+            raise RuntimeError(f"there is no voice {name!r}: {type(self._tts).__name__} has one only")
+        self._tts = other(name)
+
+    async def until_open(self) -> None:
+        """Wait until the mouth is not held."""
+        await self._open.wait()
+
+    async def until_heard(self) -> None:
+        """Wait until the caller has heard all that was said: its mark came back, or is overdue; and not held."""
+        while True:
+            await self._open.wait()
+            if not self.speaking:
+                return
+            self._news.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(self.left_ms, _FRAME_MS) / 1000):
+                    await self._news.wait()
+
     async def play(self, samples: Samples, text: str) -> None:
         """Speak a recording made at the voice's rate that says `text`."""
 
         async def recording() -> AsyncGenerator[Samples, None]:
             yield samples
 
-        await self._speak(Say(text), recording(), self._generation)
+        await self._speak(text if isinstance(text, Say) else Say(text), recording(), self._generation)
 
     def hold(self) -> bool:
         """Fall silent for now; return whether there was something to be heard, which the wire must `clear`."""
@@ -143,6 +177,7 @@ class Mouth:
 
     def played(self, mark: str) -> None:
         self._playout.played(mark, self._clock_ms())
+        self._news.set()
 
     async def _speak(self, text: Say, audio: AsyncGenerator[Samples, None], generation: int) -> int:
         voice, spoken = Voice(self._tts.sample_rate, self._audio), False
@@ -204,7 +239,7 @@ class Mouth:
                 self.on_audio()
             case Mark() if wire.mark:
                 await self._leg.send(command)
-            case Reply() if wire.transcripts:
+            case Reply() if wire.transcripts and command.text:
                 await self._leg.send(command)
 
     def _excess_ms(self, play: Play) -> int:
@@ -241,7 +276,9 @@ async def once(text: str) -> AsyncIterator[str]:
     yield text
 
 
-async def within(texts: AsyncIterator[str] | Coroutine[None, None, str], limit_s: float) -> AsyncGenerator[str, None]:
+async def within(
+    texts: AsyncIterator[str | Action] | Coroutine[None, None, object], limit_s: float
+) -> AsyncGenerator[str | Action, None]:
     """Yield `texts`, and close them; each must come within `limit_s` of being asked for.
 
     Raises:

@@ -64,12 +64,15 @@ def banner(options: Settings, engines: Engines, port: int, *, secure: bool) -> s
     public = options.public_url or f"http{s}://{host}:{port}"
     device = getattr(engines.asr, "device", "")
     denoiser = f"{options.dfn_model}, {options.dfn_attenuation_limit:g} dB" if engines.denoisers else "off"
+    sip = ", ".join(options.sip_transports)
     return "\n".join(
         [
             f"bridge {version('voice-bridge')} is ready",
             f"  page          http{s}://{host}:{port}/",
             f"  transcripts   ws{s}://{host}:{port}/ws",
             f"  Twilio        POST {public}/twilio/voice",
+            *([f"  SIP           sip:{options.sip_host}:{options.sip_port} ({sip})"] if options.sip else []),
+            *([f"  AudioSocket   {host}:{options.audiosocket_port}"] if options.audiosocket_port else []),
             f"  health        http{s}://{host}:{port}/healthz   metrics /metrics",
             f"  recogniser    {engines.asr.name}{f' ({device})' if device else ''}",
             f"  VAD, denoiser {options.vad}, {denoiser}",

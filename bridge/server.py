@@ -3,25 +3,29 @@
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Final
 
 from aiohttp import web
 
+from bridge import audiosocket
 from bridge.admission import BEARER_PROTOCOL, Busy, Lines, asks_for_socket, check_client, check_twilio, public_url
 from bridge.engines import Engines
 from bridge.leg import WebSocketLeg
 from bridge.metrics import Metrics
 from bridge.pages import Pages
 from bridge.settings import Settings
+from bridge.sip.link import SipLink
+from bridge.sip.service import make_link
 from bridge.speech.api import UnsupportedLanguage
 from bridge.switchboard import Switchboard
 from telephony.events import WireProtocol
 from telephony.plain import PlainProtocol
 from telephony.talk import TalkProtocol
-from telephony.twilio import TwilioProtocol
 from telephony.twiml import twiml_busy, twiml_stream
+from telephony.wires import WIRES, Door, Wire
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +34,7 @@ ENGINES: Final = web.AppKey("engines", Engines)
 METRICS: Final = web.AppKey("metrics", Metrics)
 LINES: Final = web.AppKey("lines", Lines)
 SWITCHBOARD: Final = web.AppKey("switchboard", Switchboard)
+SIP: Final = web.AppKey("sip", SipLink)
 PAGES: Final = web.AppKey("pages", Pages)
 
 _PING_S: Final = 15.0  # a plain client may be silent for hours: pings tell whether it is there
@@ -45,16 +50,18 @@ def make_app(settings: Settings, engines: Engines | None = None) -> web.Applicat
     else:
         app.cleanup_ctx.append(_engines)
     app.cleanup_ctx.append(_switchboard)
+    if settings.sip:
+        app.cleanup_ctx.append(_sip)
+    if settings.audiosocket_port:
+        app.cleanup_ctx.append(_audiosocket)
     app.on_shutdown.append(_drain)
     twiml_busy()  # imports 7 ms of twilio now, not while calls are on the line
     app.add_routes(
         [
             web.get("/", _front),
             web.get("/web/{name}", app[PAGES].file),
-            web.get("/ws", _plain),
-            web.get("/talk", _talk),
             web.post("/twilio/voice", _twilio_voice),
-            web.get("/twilio/stream", _twilio_stream),
+            *(web.get(wire.address, _door_of(wire)) for wire in WIRES if wire.is_socket),
             web.get("/healthz", _health),
             web.get("/metrics", _metrics),
         ]
@@ -71,6 +78,21 @@ async def _engines(app: web.Application) -> AsyncIterator[None]:
 async def _switchboard(app: web.Application) -> AsyncIterator[None]:
     app[SWITCHBOARD] = Switchboard(app[SETTINGS], app[ENGINES], app[METRICS], app[LINES])
     yield
+
+
+async def _sip(app: web.Application) -> AsyncIterator[None]:
+    app[SIP] = make_link(app[SETTINGS], app[SWITCHBOARD])
+    await app[SIP].start()
+    yield
+    await app[SIP].close()
+
+
+async def _audiosocket(app: web.Application) -> AsyncIterator[None]:
+    options = app[SETTINGS]
+    port, allow = options.audiosocket_port, options.audiosocket_allow
+    listener = await audiosocket.listen(app[SWITCHBOARD], host=options.host, port=port, allow=allow)
+    yield
+    listener.close()
 
 
 async def _drain(app: web.Application) -> None:
@@ -93,6 +115,21 @@ async def _front(request: web.Request) -> web.StreamResponse:
     if asks_for_socket(request):
         return await _plain(request)
     return await request.app[PAGES].front(request)
+
+
+def _door_of(wire: Wire) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return the handler of `wire`: its own where it needs more than the request, else what its line says."""
+    return _OWN.get(wire.name) or partial(_stream, wire=wire)
+
+
+async def _stream(request: web.Request, *, wire: Wire) -> web.StreamResponse:
+    if wire.door is Door.TWILIO_SIGNATURE:
+        await check_twilio(request, request.app[SETTINGS])
+    else:
+        check_client(request, request.app[SETTINGS])
+    if wire.make is None:
+        raise TypeError(f"the wire {wire.name} has neither a handler nor what makes its protocol")
+    return await _carry(request, wire.make(), wire=wire.name, subprotocols=wire.subprotocols)
 
 
 async def _plain(request: web.Request) -> web.StreamResponse:
@@ -131,11 +168,6 @@ async def _twilio_voice(request: web.Request) -> web.Response:
     return web.Response(text=twiml_stream(url, parameters), content_type="text/xml")
 
 
-async def _twilio_stream(request: web.Request) -> web.StreamResponse:
-    await check_twilio(request, request.app[SETTINGS])
-    return await _carry(request, TwilioProtocol(), wire="twilio")
-
-
 async def _health(request: web.Request) -> web.Response:
     """Answer load balancers: the port opens when the models are warm, so an answer means ready."""
     lines = request.app[LINES]
@@ -148,20 +180,24 @@ async def _metrics(request: web.Request) -> web.Response:
     return web.Response(body=request.app[METRICS].text(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
 
+_OWN: Final = {"plain": _plain, "talk": _talk}
+
 # ---------------------------------------------------------------- one call
 
 
-async def _carry(request: web.Request, protocol: WireProtocol, *, wire: str) -> web.StreamResponse:
+async def _carry(
+    request: web.Request, protocol: WireProtocol, *, wire: str, subprotocols: Sequence[str] = ()
+) -> web.StreamResponse:
     app, settings = request.app, request.app[SETTINGS]
     if not app[LINES].free and asks_for_socket(request):
         app[METRICS].refused.labels("busy").inc()
     with _line(app[LINES]):
-        subprotocols = [p.strip() for p in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+        offered = [p.strip() for p in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
         socket = web.WebSocketResponse(
             compress=False,
             max_msg_size=4 * settings.max_message_bytes,  # the protocol refuses in words what is over the limit
             heartbeat=None if protocol.capabilities.steady else _PING_S,
-            protocols=[p for p in subprotocols if p.startswith(BEARER_PROTOCOL)],
+            protocols=[*subprotocols, *(p for p in offered if p.startswith(BEARER_PROTOCOL))],
         )
         await socket.prepare(request)
         transport = request.transport

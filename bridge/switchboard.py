@@ -10,7 +10,7 @@ from bridge import logs
 from bridge.admission import Lines
 from bridge.assembly import make_call
 from bridge.engines import Engines
-from bridge.leg import OpeningLeg
+from bridge.leg import LegLost, OpeningLeg
 from bridge.metrics import Metrics
 from bridge.routing import Ringing, choose
 from bridge.settings import Settings
@@ -21,6 +21,8 @@ from telephony.events import CallStarted
 log = logging.getLogger(__name__)
 
 OURS: Final = "internal error"
+_GOODBYE_S: Final = 15.0
+"""So long a call may last beyond its longest for its last words to be heard."""
 
 
 class Switchboard:
@@ -50,6 +52,8 @@ class Switchboard:
                 code = WSCloseCode.GOING_AWAY
         except RemoteProtocolError as error:
             reason, fault, code = str(error), "remote", WSCloseCode.PROTOCOL_ERROR
+        except LegLost as error:
+            reason, fault, code = str(error), "ours", WSCloseCode.INTERNAL_ERROR
         except Exception:  # our fault or a plug-in's: it must not take the server with it
             log.exception("call failed")
             reason, fault, code = OURS, "ours", WSCloseCode.INTERNAL_ERROR
@@ -79,7 +83,9 @@ class Switchboard:
             )
             longest_s = settings.max_call_duration
             too_long = f"the call reached {longest_s:g} s"
-            timer = asyncio.get_running_loop().call_later(longest_s, call.stop, too_long)
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(longest_s, call.finish, too_long)
+            last = loop.call_later(longest_s + _GOODBYE_S, call.stop, too_long)  # whoever cannot be told goodbye
             unwatch = leg.watch(call.stop)
             self.lines.calls.add(call)
             try:
@@ -88,6 +94,7 @@ class Switchboard:
                 self.lines.calls.discard(call)
                 unwatch()
                 timer.cancel()
+                last.cancel()
         finally:
             if denoising:
                 self.metrics.denoiser_bypassed_ms.labels(wire).inc(denoising.bypassed_ms)

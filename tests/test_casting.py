@@ -1,6 +1,7 @@
 """Bots, voices and words by route: equal ones are loaded once and closed once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import pytest
 from fakes import FakeTts, ScriptBot
@@ -38,8 +39,8 @@ class Configured(Bot):
         self.greeting = settings.greeting
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "Configured":
-        return cls(settings)
+    def from_settings(cls, settings: Settings) -> Callable[[], "Configured"]:
+        return partial(cls, settings)
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import pytest
 from fakes import PHONE, FakeLeg, FakeTts, ScriptBot
 
 from bot.api import Bot, CallInfo, Final, Heard, Line, Partial, Say, Speaker, Turn
-from bridge.conversation import Conversation
+from bridge.conversation import Conversation, Manners
 from bridge.interruption import InterruptionRules
 from bridge.metrics import Metrics
 from bridge.mouth import Mouth
@@ -98,6 +98,7 @@ async def stage(
     tts: FakeTts | None = None,
     rules: InterruptionRules | None = None,
     speculation: SpeculationRules | None = None,
+    manners: Manners | None = None,
 ) -> AsyncIterator[Stage]:
     leg, metrics = FakeLeg(capabilities), Metrics()
     talk = Conversation(
@@ -108,6 +109,7 @@ async def stage(
         limit_s=5,
         rules=rules,
         speculation=speculation,
+        manners=manners,
     )
     here = Stage(talk, leg, metrics)
     async with asyncio.TaskGroup() as tasks:

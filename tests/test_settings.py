@@ -84,6 +84,17 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "dfn_model": "DeepFilterNet2",
         "vllm_dtype": "float16",
         "turn_final_share": "0.9",
+        "sip_host": "0.0.0.0",
+        "sip_transports": "tls",
+        "sip_allow": "192.0.2.0/24, 2001:db8::/32",
+        "sip_codecs": "pcma",
+        "sip_media_encryption": "required",
+        "sip_headers": "X-Campaign",
+        "sip_dtmf": "info",
+        "sip_rtp_ports": "4000-5000",
+        "sip_trunk": "sip:bot@example.com:5061;transport=tls",
+        "sip_trunk_user": "bot",
+        "audiosocket_allow": "10.0.0.0/8",
     }
     text = {"host": "example", "asr_api": "chat", **choices}.get(name)
     if isinstance(default, int | float) and not text:

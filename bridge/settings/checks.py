@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterator
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from bridge.settings import routes
@@ -10,7 +11,15 @@ from bridge.settings.fields import Settings
 
 def refusals(settings: Settings) -> list[str]:
     """Return why `serve` must not start, one line a reason; empty when it may."""
-    plain = [*_exposure(settings), *_tls(settings), *_twilio(settings), *_recognition(settings), *_ending(settings)]
+    plain = [
+        *_exposure(settings),
+        *_tls(settings),
+        *_twilio(settings),
+        *_recognition(settings),
+        *_ending(settings),
+        *_webhook(settings),
+        *_sip(settings),
+    ]
     return [*plain, *_routes(settings, set(plain))]
 
 
@@ -24,8 +33,16 @@ def warnings(settings: Settings) -> list[str]:
         lines.append(
             f"/twilio is open to {reach}, nothing is verified: set BRIDGE_TWILIO_AUTH_TOKEN or --twilio-auth-token-file"
         )
+    if settings.webhook_url and not settings.webhook_url.startswith(("https:", "wss:")):
+        lines.append(f"--webhook-url {settings.webhook_url}: what callers say goes there unencrypted")
+    if settings.webhook_url.startswith("http") and settings.webhook_secret is None:
+        lines.append("the webhook cannot tell our requests from others': set BRIDGE_WEBHOOK_SECRET")
     if settings.trust_proxy_headers:
         lines.append("--trust-proxy-headers: whoever reaches the port without the proxy can forge where a request went")
+    if settings.sip and {"0.0.0.0/0", "::/0"} & set(settings.sip_allow):
+        lines.append("--sip-allow lets every machine call the bot: name the networks of your trunk")
+    if settings.sip and settings.sip_media_encryption == "required" and settings.sip_transports != ("tls",):
+        lines.append("--sip-media-encryption required without TLS alone: whoever reads the signalling reads the keys")
     return lines
 
 
@@ -98,6 +115,34 @@ def _ending(settings: Settings) -> Iterator[str]:
 def _routes(settings: Settings, plain: set[str]) -> Iterator[str]:
     for route in settings.route:
         yield from (f"{route}: {line}" for line in refusals(routes.of_route(settings, route)) if line not in plain)
+
+
+def _webhook(settings: Settings) -> Iterator[str]:
+    if settings.bot == "webhook" and not settings.webhook_url:
+        yield "--bot webhook needs to know where: --webhook-url https://HOST/PATH, or wss://HOST/PATH"
+
+
+def _sip(settings: Settings) -> Iterator[str]:
+    if not settings.sip:
+        return
+    if find_spec("baresip") is None:
+        yield "--sip needs the extra sip: pip install 'voice-bridge[sip]'"
+    for text in settings.sip_allow:
+        try:
+            ipaddress.ip_network(text, strict=False)
+        except ValueError as error:
+            yield f"--sip-allow {text}: {error}"
+    if "tls" in settings.sip_transports and not settings.sip_certfile:
+        yield "--sip-transports tls needs a certificate: --sip-certfile"
+    for flag, path in (
+        ("--sip-certfile", settings.sip_certfile),
+        ("--sip-keyfile", settings.sip_keyfile),
+        ("--sip-cafile", settings.sip_cafile),
+    ):
+        if path and not path.is_file():
+            yield f"{flag} {path} is no file"
+    if settings.sip_jitter_min > settings.sip_jitter_max:
+        yield f"--sip-jitter-min {settings.sip_jitter_min} must not be above --sip-jitter-max {settings.sip_jitter_max}"
 
 
 def _is_bare_https(url: str) -> bool:

@@ -5,10 +5,14 @@ from typing import Final, Literal
 from pydantic import Field, SecretStr
 
 from bridge.settings.bargein import BargeIn, Echo, Speculation
+from bridge.settings.course import Course
 from bridge.settings.endofturn import EndOfTurn, Patience
 from bridge.settings.kinds import Group, Level, OptionalPath, Origins, Plugin, PluginNames
+from bridge.settings.pbx import Pbx
 from bridge.settings.recognition import Recognition, Vllm
 from bridge.settings.route import Route
+from bridge.settings.sip import Sip
+from bridge.settings.webhook import Webhook
 
 
 class Listening(Group):
@@ -193,17 +197,30 @@ GROUPS: Final[tuple[type[Group], ...]] = (
     Hearing,
     NoiseSuppression,
     Conversation,
+    Course,
+    Webhook,
     EndOfTurn,
     Patience,
     BargeIn,
     Echo,
     Speculation,
+    Sip,
+    Pbx,
     Limits,
     Logs,
 )
 
 
-CALL_GROUPS: Final[tuple[type[Group], ...]] = (Conversation, EndOfTurn, Patience, BargeIn, Echo, Speculation)
+CALL_GROUPS: Final[tuple[type[Group], ...]] = (
+    Conversation,
+    Course,
+    Webhook,
+    EndOfTurn,
+    Patience,
+    BargeIn,
+    Echo,
+    Speculation,
+)
 """Groups whose options one call may have otherwise than another: settings/routes.py."""
 
 
@@ -216,11 +233,15 @@ class Settings(
     Hearing,
     NoiseSuppression,
     Conversation,
+    Course,
+    Webhook,
     EndOfTurn,
     Patience,
     BargeIn,
     Echo,
     Speculation,
+    Sip,
+    Pbx,
     Limits,
     Logs,
 ):

@@ -19,7 +19,7 @@ def _nothing(value: object) -> object:
     return None if value == "" else value
 
 
-def _words(value: object) -> object:
+def split_words(value: object) -> object:
     """Split "a, b": flags and the environment know no lists."""
     return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
 
@@ -32,19 +32,48 @@ OptionalPath = Annotated[Path | None, BeforeValidator(_nothing)]
 OptionalText = Annotated[str | None, BeforeValidator(_nothing)]
 Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
 Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^/\s]+)$")]
-Origins = Annotated[tuple[Origin, ...], BeforeValidator(_words), Takes("origins like https://example.com, or *")]
+Origins = Annotated[tuple[Origin, ...], BeforeValidator(split_words), Takes("origins like https://example.com, or *")]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s@?#]+(/[^\s@?#]*)?$")]
-Urls = Annotated[tuple[Url, ...], BeforeValidator(_words), Takes("URLs like http://gpu1:8001, with commas between")]
+Urls = Annotated[
+    tuple[Url, ...], BeforeValidator(split_words), Takes("URLs like http://gpu1:8001, with commas between")
+]
 Phrases = Annotated[
     tuple[Annotated[str, StringConstraints(min_length=1, max_length=100)], ...],
-    BeforeValidator(_words),
+    BeforeValidator(split_words),
     Takes("words and phrases, with commas between"),
+]
+Address = Annotated[
+    str, StringConstraints(pattern=r"^[0-9A-Fa-f.:]+$"), Takes("an IP address of this machine, or 0.0.0.0")
+]
+PortRange = Annotated[str, StringConstraints(pattern=r"^\d{4,5}-\d{4,5}$"), Takes("ports like 10000-20000")]
+SipName = Annotated[str, StringConstraints(pattern=r"^[\w.+@-]*$"), Takes("letters, digits and . + @ - _")]
+Network = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f.:]+(/\d{1,3})?$")]
+Networks = Annotated[
+    tuple[Network, ...], BeforeValidator(split_words), Takes("networks like 192.0.2.0/24, with commas between")
+]
+SipTransports = Annotated[
+    tuple[Literal["udp", "tcp", "tls"], ...], BeforeValidator(split_words), Takes("udp, tcp, tls, with commas between")
+]
+SipCodecs = Annotated[
+    tuple[Literal["opus", "g722", "pcmu", "pcma"], ...],
+    BeforeValidator(split_words),
+    Takes("opus, g722, pcmu, pcma, with commas between"),
+]
+HeaderNames = Annotated[
+    tuple[Annotated[str, StringConstraints(pattern=r"^[\w.!%*+`'~-]{1,63}$")], ...],
+    BeforeValidator(split_words),
+    Takes("names of headers, with commas between"),
+]
+SipUri = Annotated[
+    str,
+    StringConstraints(pattern=r"^$|^sips?:[^@\s;<>\"]+@[^@\s;<>\"]+(;transport=(udp|tcp|tls))?$"),
+    Takes("an address like sip:bot@pbx.example.com;transport=tls"),
 ]
 _PluginName = Annotated[str, StringConstraints(pattern=r"^[\w.-]+(:[\w.]+)?$")]
 Plugin = Annotated[_PluginName, Takes("the name of an installed plug-in, or module:attribute")]
 PluginNames = Annotated[
     tuple[_PluginName, ...],
-    BeforeValidator(_words),
+    BeforeValidator(split_words),
     Takes("auto, or names of installed plug-ins or module:attribute, with commas between"),
 ]
 

@@ -1,0 +1,98 @@
+"""A bot that runs elsewhere: each turn is one HTTP request, its answer is spoken as it comes."""
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from functools import partial
+from typing import cast
+
+from bot.api import Bot, CallInfo, Heard, Turn
+from bot.webhook import requests
+from bot.webhook.client import Client
+from bot.webhook.configuration import Configuration, HookSettings
+from bot.webhook.fault import HookFailed
+from bot.webhook.recordings import Recordings
+from bot.webhook.replies import Fetch
+
+__all__ = ["HookFailed", "WebhookBot"]
+
+log = logging.getLogger(__name__)
+
+
+class WebhookBot(Bot):
+    """One call's side of a hook. Requests of a call are numbered: a number that comes twice is the same request."""
+
+    def __init__(self, configuration: Configuration, client: Client) -> None:
+        self._configuration, self._client = configuration, client
+        self._recordings = Recordings(configuration)
+        self._call = CallInfo("")
+        self._count = 0
+
+    @classmethod
+    def from_settings(cls, settings: HookSettings) -> Callable[[], Bot]:
+        """Return what makes the bot of each call.
+
+        Raises:
+            RuntimeError: the settings do not say where the hook is.
+        """
+        configuration = Configuration.of(settings)
+        client = Client(configuration)
+
+        return partial(cls, configuration, client)
+
+    async def on_call(self, call: CallInfo) -> AsyncIterator[str]:
+        """Greet the caller with what the hook answers to the call."""
+        self._call = call
+        async with aclosing(self._ask("call", {})) as texts:
+            async for text in texts:
+                yield text
+
+    async def reply(self, turn: Turn) -> AsyncIterator[str]:
+        """Say and do what the hook answers.
+
+        Raises:
+            HookFailed: it answers nothing, in time, that is understood.
+        """
+        self._call, silent = turn.call, True
+        async with aclosing(self._ask("turn", requests.turn_of(turn))) as texts:
+            async for text in texts:
+                silent = silent and text == ""
+                yield text
+        if silent:
+            raise HookFailed("the hook has nothing to say")
+
+    async def on_dtmf(self, digit: str) -> None:
+        """Tell the hook of a key."""
+        await self._tell("dtmf", {"digit": digit})
+
+    async def on_interrupted(self, heard: Heard) -> None:
+        """Tell the hook what was heard."""
+        await self._tell("interrupted", requests.interruption_of(heard))
+
+    async def on_end(self, reason: str) -> None:
+        """Tell the hook that the call is over."""
+        try:
+            await self._tell("end", {"reason": reason})
+        finally:
+            await self._recordings.close()
+
+    async def _ask(self, event: str, more: Mapping[str, object]) -> AsyncGenerator[str, None]:
+        """Yield text and actions. The base class's hooks say that they yield text only."""
+        self._count += 1
+        request_id = f"{self._call.call_id}-{self._count}"
+        body = requests.encode(event, request_id, self._call, more)
+        async with aclosing(self._client.ask(request_id, body)) as answer:
+            async for item in answer:
+                if isinstance(item, Fetch):
+                    yield cast(str, await self._recordings.fetch(item))
+                else:
+                    yield cast(str, item)
+
+    async def _tell(self, event: str, more: Mapping[str, object]) -> None:
+        """Tell the hook what needs no answer."""
+        try:
+            async with aclosing(self._ask(event, more)) as answer:
+                async for _ in answer:
+                    break
+        except HookFailed as error:
+            log.warning("%s: the hook was not told of %r: %s", self._call.call_id, event, error)

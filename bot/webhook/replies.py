@@ -1,0 +1,205 @@
+"""What a hook answers, as it comes in: text, JSON lines, server-sent events, or one JSON document. Pure.
+
+{"say": "One moment."}   {"say": "This is recorded.", "interruptible": false}   {"transfer": "+4930123456"}
+{"hangup": true}   {"collect": {"digits": 8}}   {"play": "/hold.wav"}   {"dtmf": "12#"}   {"language": "German"}
+"""
+
+import codecs
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bot.actions import Action, Collect, Hangup, SendDtmf, SetLanguage, SetVoice, Transfer
+from bot.api import Say
+from bot.webhook.fault import HookFailed
+from bot.webhook.languages import named
+
+_LONGEST_LINE: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """A recording that must be fetched before it can be played."""
+
+    url: str
+    """As the hook wrote it; it may be relative to the hook's own."""
+    interruptible: bool = True
+
+
+Item = str | Action | Fetch
+
+
+class Reader:
+    """Bytes of one response in, what to say and do out, each as soon as it is whole."""
+
+    def __init__(self, content_type: str) -> None:
+        """Raises:
+        HookFailed: no form that is read here.
+        """
+        kind = content_type.partition(";")[0].strip().lower()
+        forms: Mapping[str, Callable[[str, bool], Iterator[Item]]] = {
+            "text/plain": self._plain,
+            "application/x-ndjson": self._lines,
+            "application/jsonl": self._lines,
+            "application/json": self._document,
+            "text/event-stream": self._events,
+        }
+        if kind not in forms:
+            raise HookFailed(f"the hook answers with {kind or 'no content type'!r}: one of {', '.join(forms)} is read")
+        self._form = forms[kind]
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._text = ""
+        self._data: list[str] = []
+
+    def feed(self, data: bytes) -> Iterator[Item]:
+        """Yield what has become whole.
+
+        Raises:
+            HookFailed: it cannot be understood.
+        """
+        return self._read(data, end=False)
+
+    def end(self) -> Iterator[Item]:
+        """Yield what was left. Raises as `feed`."""
+        return self._read(b"", end=True)
+
+    def _read(self, data: bytes, *, end: bool) -> Iterator[Item]:
+        try:
+            self._text += self._decoder.decode(data, end)
+        except UnicodeDecodeError:
+            raise HookFailed("the hook's answer is not UTF-8") from None
+        return self._form(self._text, end)
+
+    def _plain(self, text: str, end: bool) -> Iterator[Item]:
+        self._text = ""
+        if text:
+            yield text
+
+    def _lines(self, text: str, end: bool) -> Iterator[Item]:
+        for line in self._split(end=end):
+            if line.strip():
+                yield from items(_json(line))
+
+    def _document(self, text: str, end: bool) -> Iterator[Item]:
+        if end and text.strip():
+            yield from items(_json(text))
+
+    def _events(self, text: str, end: bool) -> Iterator[Item]:
+        for line in [*self._split(end=end), *([""] if end else [])]:
+            field, _, value = line.partition(":")
+            if field == "data":
+                self._data.append(value.removeprefix(" "))
+            elif not line and self._data:
+                data, self._data = "\n".join(self._data), []
+                if data.strip() != "[DONE]":
+                    yield from items(_json(data))
+
+    def _split(self, *, end: bool) -> list[str]:
+        *whole, rest = self._text.replace("\r\n", "\n").split("\n")
+        self._text = "" if end else rest
+        if len(self._text) > _LONGEST_LINE:
+            raise HookFailed("a line of the hook's answer is too long")
+        return [*whole, rest] if end and rest else whole
+
+
+def items(value: object) -> Iterator[Item]:
+    """Yield what a piece of JSON asks for: an object, a list of them, or a text to say.
+
+    Raises:
+        HookFailed: it asks for nothing that is known here.
+    """
+    match value:
+        case str():
+            yield value
+        case list():
+            for each in value:
+                yield from items(each)
+        case dict():
+            yield _item(value)
+        case _:
+            raise HookFailed(f"the hook says {_short(value)}: an object, a list or a text is understood")
+
+
+def _item(value: Mapping[str, object]) -> Item:
+    verbs = [name for name in _VERBS if name in value]
+    if len(verbs) != 1:
+        raise HookFailed(f"the hook says {_short(value)}: it must name one of {', '.join(_VERBS)}")
+    try:
+        return _VERBS[verbs[0]](value)
+    except (ValueError, TypeError) as error:
+        raise HookFailed(f"the hook says {_short(value)}: {error}") from None
+
+
+def _say(value: Mapping[str, object]) -> Item:
+    text = _text(value, "say")
+    if value.keys() == {"say"}:
+        return text  # as a piece of a sentence that may go on
+    return Say(
+        text,
+        interruptible=_truth(value, "interruptible"),
+        expect=_text(value, "expect", "anything"),
+        digits=_whole(value, "digits", 0),
+    )
+
+
+def _collect(value: Mapping[str, object]) -> Item:
+    how = value["collect"]
+    if not isinstance(how, dict):
+        raise TypeError("collect is an object, e.g. {digits: 8}")
+    seconds = how.get("timeout_s", 5.0)
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise TypeError("timeout_s is a number")
+    return Collect(_whole(how, "digits", 0), _text(how, "terminator", "#"), float(seconds))
+
+
+def _hangup(value: Mapping[str, object]) -> Item:
+    if value["hangup"] is True:
+        return Hangup()
+    return Hangup(_text(value, "hangup"))
+
+
+_VERBS: Final[Mapping[str, Callable[[Mapping[str, object]], Item]]] = {
+    "say": _say,
+    "transfer": lambda value: Transfer(_text(value, "transfer")),
+    "hangup": _hangup,
+    "collect": _collect,
+    "play": lambda value: Fetch(_text(value, "play"), _truth(value, "interruptible")),
+    "dtmf": lambda value: SendDtmf(_text(value, "dtmf")),
+    "language": lambda value: SetLanguage(named(_text(value, "language"))),
+    "voice": lambda value: SetVoice(_text(value, "voice")),
+}
+
+
+def _text(value: Mapping[str, object], name: str, default: str | None = None) -> str:
+    text = value.get(name, default)
+    if not isinstance(text, str):
+        raise TypeError(f"{name} is a text")
+    return text
+
+
+def _whole(value: Mapping[str, object], name: str, default: int) -> int:
+    number = value.get(name, default)
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise TypeError(f"{name} is a whole number")
+    return number
+
+
+def _truth(value: Mapping[str, object], name: str) -> bool:
+    truth = value.get(name, True)
+    if not isinstance(truth, bool):
+        raise TypeError(f"{name} is true or false")
+    return truth
+
+
+def _json(text: str) -> object:
+    try:
+        value: object = json.loads(text)
+    except (ValueError, RecursionError):
+        raise HookFailed(f"the hook says {_short(text)}, which is no JSON") from None
+    return value
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,56 @@
+"""The TCP port to which an Asterisk connects its calls."""
+
+import asyncio
+import ipaddress
+import logging
+import socket
+from collections.abc import Sequence
+from typing import Final
+
+from bridge.admission import Busy
+from bridge.streamleg import StreamLeg
+from bridge.switchboard import Switchboard
+from telephony.audiosocket import AudioSocketProtocol
+
+log = logging.getLogger(__name__)
+
+_SEND_BUFFER_BYTES: Final = 16 * 1024
+"""What the kernel may hold of our audio: a peer that stops reading is to be noticed in seconds, not minutes."""
+
+
+async def listen(switchboard: Switchboard, *, host: str, port: int, allow: Sequence[str]) -> asyncio.Server:
+    """Return the open port. `allow`: networks whose connections are taken; the protocol itself has no password.
+
+    Raises:
+        OSError: the port is not to be had.
+    """
+    networks = [ipaddress.ip_network(network, strict=False) for network in allow]
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = ipaddress.ip_address(writer.get_extra_info("peername")[0].partition("%")[0])
+        if not any(peer in network for network in networks):
+            log.warning("AudioSocket from %s refused: not in --audiosocket-allow", peer)
+            switchboard.metrics.refused.labels("address").inc()
+            writer.close()
+            return
+        try:
+            with switchboard.lines.take():
+                await _carry(switchboard, reader, writer)
+        except Busy as busy:
+            log.warning("AudioSocket call refused: %s", busy)
+            switchboard.metrics.refused.labels("busy").inc()
+            writer.close()
+
+    return await asyncio.start_server(connected, host, port)
+
+
+async def _carry(switchboard: Switchboard, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    settings = switchboard.settings
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+    leg = StreamLeg(reader, writer, AudioSocketProtocol(), idle_s=settings.media_timeout, send_s=settings.send_timeout)
+    async with asyncio.TaskGroup() as tasks:
+        pump = tasks.create_task(leg.pump())
+        try:
+            await switchboard.carry(leg, wire="audiosocket")
+        finally:
+            pump.cancel()

@@ -1,0 +1,154 @@
+"""What a reply does between its words: each action in its place, once, and not before the caller heard what came first.
+
+    Bot.reply -str | Action-> Course -str-> Mouth
+
+A barge-in cancels the reply's task, and with it what was not reached. Nothing is done while the mouth is held: a reply
+that was only begun ahead transfers nobody.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Final, NoReturn
+
+from bot.actions import Action, Collect, Hangup, PlayFile, SendDtmf, SetLanguage, SetVoice, Transfer
+from bot.api import Say
+from bridge.leg import Leg
+from bridge.mouth import Mouth
+from bridge.recording import read_wav
+from bridge.tones import tones
+from telephony import events
+
+log = logging.getLogger(__name__)
+
+_TRANSFER_S: Final = 20.0
+"""A transfer that has not ended the call by then did not happen."""
+_PAUSE_S: Final = 0.5  # of a "w" among keys
+_FOR_EVER_S: Final = 60.0  # what ends a call ends it within the time that its tasks get; this is a bound on mistakes
+
+
+class Course:
+    """Carries out the replies of one call."""
+
+    def __init__(self, leg: Leg, mouth: Mouth) -> None:
+        self._leg, self._mouth = leg, mouth
+        self.acted = False
+        """True once the reply under way did what must not happen twice."""
+        self.end_call: Callable[[str], None] = lambda _: None
+        self.collect: Callable[[Collect], None] = lambda _: None
+        self.set_language: Callable[[str], None] = lambda _: None
+
+    async def perform(
+        self,
+        reply: AsyncGenerator[str | Action, None],
+        *,
+        heed: Callable[[AsyncGenerator[str, None]], AsyncGenerator[str, None]],
+    ) -> None:
+        """Say and do `reply`, and close it; `heed` sees the text on its way.
+
+        Raises:
+            RuntimeError: the wire or the voice cannot do it, or it did not happen.
+            whatever `reply` or the voice raises.
+        """
+        self.acted = False
+        async with aclosing(reply):
+            while True:
+                stretch = _Stretch(reply)
+                await self._mouth.say(heed(stretch.texts()))
+                if stretch.action is None:
+                    return
+                await self._do(stretch.action)
+
+    async def _do(self, action: Action) -> None:
+        log.info("the bot: %s", action)
+        match action:
+            case PlayFile(path, interruptible):
+                audio = await asyncio.to_thread(read_wav, path, self._mouth.sample_rate)
+                await self._mouth.play(audio, Say("", interruptible=interruptible))
+            case SendDtmf(digits):
+                await self._send_keys(digits)
+            case Transfer(target):
+                await self._transfer(target)
+            case Hangup(reason):
+                await self._mouth.until_heard()
+                self.acted = True
+                self.end_call(reason)
+                await asyncio.sleep(_FOR_EVER_S)  # the end of the call cancels it: nothing is said after this
+            case Collect():
+                await self._mouth.until_open()
+                self.acted = True  # the question is asked, however much of it is heard before the first key
+                self.collect(action)
+            case SetLanguage(language):
+                await self._mouth.until_open()
+                self.set_language(language)
+                self._mouth.language = language or self._mouth.language
+            case SetVoice(voice):
+                await self._mouth.until_open()
+                self._mouth.set_voice(voice)
+            case _:
+                _unknown(action)
+
+    async def _send_keys(self, digits: str) -> None:
+        await self._mouth.until_open()
+        if not self._leg.capabilities.dtmf_out:
+            self.acted = True
+            await self._mouth.play(tones(digits, self._mouth.sample_rate), Say("", interruptible=False))
+            return
+        await self._mouth.until_heard()
+        self.acted = True
+        for index, keys in enumerate(digits.upper().split("W")):
+            if index:
+                await asyncio.sleep(_PAUSE_S)
+            if keys:
+                await self._leg.send(events.SendDtmf(keys))
+
+    async def _transfer(self, target: str) -> None:
+        if not self._leg.capabilities.transfer:
+            raise RuntimeError(f"this wire cannot transfer a call (to {target}); docs/wires.md says which can")
+        await self._mouth.until_heard()
+        self.acted = True
+        await self._leg.send(events.Transfer(target))
+        await asyncio.sleep(_TRANSFER_S)  # the wire ends the call when it is done, and that cancels this
+        raise RuntimeError(f"the transfer to {target} did not happen within {_TRANSFER_S:g} s")
+
+
+class _Stretch:
+    """The text of a reply up to its next action."""
+
+    def __init__(self, reply: AsyncIterator[str | Action]) -> None:
+        self._reply = reply
+        self.action: Action | None = None
+
+    async def texts(self) -> AsyncGenerator[str, None]:
+        async for piece in self._reply:
+            if not isinstance(piece, str):
+                self.action = piece
+                return
+            yield piece
+
+
+def _unknown(action: object) -> NoReturn:
+    raise TypeError(f"a bot yields text and actions; got {type(action).__name__}")
+
+
+async def patient(
+    reply: AsyncGenerator[str | Action, None], *, filler: str, after_s: float
+) -> AsyncGenerator[str | Action, None]:
+    """Yield `reply`, and `filler` before it where its first piece takes longer than `after_s`; closes `reply`."""
+    first = asyncio.ensure_future(anext(reply))
+    try:
+        done, _ = await asyncio.wait({first}, timeout=after_s)
+        if not done:
+            yield Say(filler)
+        try:
+            yield await first
+        except StopAsyncIteration:
+            return
+        async for piece in reply:
+            yield piece
+    finally:
+        if not first.done():
+            first.cancel()
+            await asyncio.wait({first})
+        await reply.aclose()

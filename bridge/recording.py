@@ -1,0 +1,32 @@
+"""A recording that the bot plays: a WAV file, read whole and bounded."""
+
+import wave
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from bot.api import Samples
+from bridge.speech.resample import resample_whole
+
+MAX_S: Final = 600
+
+
+def read_wav(path: str, sample_rate: int) -> Samples:
+    """Return the audio of a WAV file of 16-bit samples, its channels mixed, at `sample_rate`. Blocks: it reads a file.
+
+    Raises:
+        OSError: it cannot be read. ValueError: it is no such file, or longer than MAX_S.
+    """
+    try:
+        with wave.open(str(Path(path)), "rb") as file:
+            if file.getsampwidth() != 2:
+                raise ValueError(f"{path}: samples of {8 * file.getsampwidth()} bits; allowed: 16")
+            rate, channels, frames = file.getframerate(), file.getnchannels(), file.getnframes()
+            if frames > MAX_S * rate:
+                raise ValueError(f"{path}: {frames / rate:.0f} s; allowed: at most {MAX_S}")
+            pcm = np.frombuffer(file.readframes(frames), "<i2")
+    except (wave.Error, EOFError) as error:
+        raise ValueError(f"{path}: no WAV file that can be played ({error})") from error
+    mono = pcm[: len(pcm) // channels * channels].reshape(-1, channels).mean(axis=1) / 32768
+    return resample_whole(mono.astype(np.float32), rate, sample_rate)

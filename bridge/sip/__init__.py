@@ -1,0 +1,1 @@
+"""Native SIP calls: the stack lives in a process of its own (`process`), the bridge keeps it at work (`link`)."""

@@ -1,0 +1,48 @@
+"""What the SIP process is told when it starts: the same on both sides of the socket."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackOptions:
+    """All it needs; it reads neither settings nor environment. The repr leaves the passwords out."""
+
+    host: str
+    port: int
+    """Of UDP and TCP; TLS is on the next one."""
+    transports: tuple[Literal["udp", "tcp", "tls"], ...]
+    allow: tuple[str, ...]
+    """Networks whose packets the kernel lets through to the SIP ports; the trunk's addresses are added."""
+    codecs: tuple[str, ...]
+    media_encryption: str
+    certfile: str
+    keyfile: str
+    cafile: str
+    headers: tuple[str, ...]
+    """Of an INVITE, told to the bot."""
+    dtmf: Literal["auto", "rtp", "info"]
+    max_calls: int
+    calls_per_second: float
+    media_timeout_s: int
+    jitter_ms: tuple[int, int]
+    trunk: str
+    trunk_user: str
+    trunk_password: str
+    register_s: int
+    rtp_ports: str
+
+    def __repr__(self) -> str:
+        return f"StackOptions(host={self.host!r}, port={self.port}, trunk={self.trunk!r})"
+
+    def to_json(self) -> bytes:
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "StackOptions":
+        told = json.loads(data)
+        for name, value in told.items():
+            if isinstance(value, list):
+                told[name] = tuple(value)
+        return cls(**told)

@@ -1,0 +1,275 @@
+"""The SIP stack behind the frames of telephony/sip.py: the only home of baresip, in a process of its own.
+
+Its thread does SIP, RTP and codecs; here are the 20 ms clock, what the bot has said that nobody heard yet, and who may
+call. One stack a process: when its thread dies the process is spoilt, and ends.
+"""
+
+import asyncio
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Final, Literal
+
+import baresip
+from baresip.events import Event, StackEvent
+
+from bridge.sip import bpf, sockets
+from bridge.sip.line import Bucket
+from bridge.sip.options import StackOptions
+from bridge.sip.stack_call import StackCall
+from bridge.sip.uri import host_of, parameter, user_of
+from telephony.sip import FrameError, Kind, fields, json_frame
+
+log = logging.getLogger(__name__)
+
+_WHO: Final = ("From", "To")
+_CODECS: Final = {
+    "pcmu": "pcmu/8000/1",
+    "pcma": "pcma/8000/1",
+    "g722": "g722/16000/1",
+    "opus": "opus/48000/1",
+}
+_TRANSPORTS: Final[Mapping[str, Literal["udp", "tcp", "tls"]]] = {"udp": "udp", "tcp": "tcp", "tls": "tls"}
+_ENCRYPTION: Final = {"optional": "mediaenc=srtp", "required": "mediaenc=srtp-mand"}
+
+
+class StackError(Exception):
+    """The stack does not start; the text says why, for an operator."""
+
+
+class Stack:
+    """One SIP stack. All methods are called on the loop it was started on."""
+
+    def __init__(self, options: StackOptions, post: Callable[[bytes], None], dead: Callable[[], None]) -> None:
+        """`post` takes frames for the bridge; `dead` is called when the stack is gone for good."""
+        self._options, self._post = options, post
+        self._runtime = baresip.Runtime()
+        self._runtime.on_dead = dead
+        self._bucket = Bucket(options.calls_per_second)
+        self._agent: baresip.UserAgent
+        self._trunk: baresip.UserAgent | None = None
+        self._calls: dict[int, StackCall] = {}
+        self._numbers: dict[int, int] = {}  # the stack's handle -> ours
+        self._newest = 1  # inbound calls are odd, the bridge gives outbound ones even numbers
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._folder = tempfile.TemporaryDirectory(prefix="bridge-sip-")
+
+    async def start(self) -> dict[str, object]:
+        """Listen; return what the bridge is told.
+
+        Raises:
+            StackError: it cannot.
+        """
+        options = self._options
+        try:
+            await self._runtime.start(self._config())
+            allowed = await asyncio.to_thread(self._allowed)
+            sockets.guard({options.port, options.port + 1}, allowed)
+            self._runtime.subscribe(self._on_event)
+            self._agent = await baresip.UserAgent.create(self._runtime, self._account(), transfer_policy="reject")
+            if options.trunk:
+                self._trunk = await baresip.UserAgent.create(
+                    self._runtime, self._trunk_account(), transfer_policy="reject"
+                )
+                if options.register_s:
+                    self._spawn(self._register(self._trunk))
+        except (baresip.BaresipError, sockets.Unguarded, ValueError, OSError) as error:
+            raise StackError(f"SIP on {options.host}:{options.port}: {error}") from error
+        return {"allowed": [str(network) for network in allowed], "pid": os.getpid()}
+
+    async def close(self) -> None:
+        """End all calls and the stack."""
+        for task in self._tasks:
+            task.cancel()
+        try:
+            await self._runtime.close()
+        except baresip.BaresipError as error:
+            log.warning("the stack did not end well: %s", error)
+        self._folder.cleanup()
+
+    def tick(self, now_ms: float) -> None:
+        """Pass on what 20 ms brought, in both directions of all calls."""
+        for call in list(self._calls.values()):
+            call.tick(now_ms)
+
+    def obey(self, kind: Kind, number: int, body: bytes) -> None:
+        """Carry out a frame of the bridge; of a call that is gone, nothing is left to do."""
+        if kind is Kind.DIAL:
+            self._spawn(self._dial(number, fields(body)))
+        elif call := self._calls.get(number):
+            self._command(call, kind, body)
+
+    def _command(self, call: StackCall, kind: Kind, body: bytes) -> None:
+        match kind:
+            case Kind.PLAY:
+                call.play(body)
+            case Kind.MARK:
+                call.mark(body.decode())
+            case Kind.CLEAR:
+                call.clear()
+            case Kind.ANSWER:
+                self._spawn(call.answer())
+            case Kind.HANGUP:
+                self._spawn(call.hang_up(str(fields(body).get("reason", ""))))
+            case Kind.TRANSFER:
+                self._spawn(call.transfer(str(fields(body).get("target", ""))))
+            case Kind.SEND_DIGITS:
+                self._spawn(call.send_digits(str(fields(body).get("digits", ""))))
+            case _:
+                raise FrameError(f"the bridge sent {kind.name}")
+
+    # ------------------------------------------------------------ calls
+
+    def _on_event(self, event: StackEvent) -> None:
+        match event.event:
+            case Event.CALL_INCOMING:
+                self._incoming(event)
+            case Event.REGISTER_OK | Event.REGISTER_FAIL if self._trunk and event.ua == self._trunk.handle:
+                ok = event.event is Event.REGISTER_OK
+                self._post(json_frame(Kind.REGISTERED, ok=ok, text=event.text or ""))
+            case Event.CALL_CLOSED:
+                number = self._numbers.pop(event.call, 0)
+                if call := self._calls.pop(number, None):
+                    # The stack's own listener, which keeps the statistics, may come after us.
+                    asyncio.get_running_loop().call_soon(call.closed, event.text or "")
+
+    def _incoming(self, event: StackEvent) -> None:
+        call = baresip.Call._from_incoming(self._runtime, event)  # noqa: SLF001  # on_incoming asks each agent anew
+        if not self._bucket.take(asyncio.get_running_loop().time()):
+            self._post(json_frame(Kind.REFUSED, reason="rate"))
+            self._spawn(_refuse(call))
+            return
+        self._newest += 2
+        ours = self._newest
+        caller, callee = (event.headers.get(name, "") for name in _WHO)
+        self._add(ours, StackCall(ours, call, self._post, caller=caller or event.peer or "", callee=callee))
+        self._post(json_frame(Kind.INCOMING, ours, caller=caller, callee=callee))
+
+    def _add(self, number: int, call: StackCall) -> None:
+        self._calls[number] = call
+        self._numbers[call.handle] = number
+
+    async def _dial(self, number: int, told: Mapping[str, object]) -> None:
+        target, headers = str(told.get("target", "")), told.get("headers")
+        try:
+            given = {str(name): str(value) for name, value in headers.items()} if isinstance(headers, dict) else {}
+            dialled = await (self._trunk or self._agent).dial(self._complete(target), given)
+        except (baresip.BaresipError, ValueError) as error:
+            self._post(json_frame(Kind.ENDED, number, reason=f"cannot call {target}: {error}", statistics={}))
+            return
+        ours = self._trunk_aor() if self._trunk else ""
+        self._add(number, StackCall(number, dialled, self._post, caller=ours, callee=target))
+
+    def _complete(self, target: str) -> str:
+        """Return `target` as a URI; a bare number is called through the trunk."""
+        if ":" in target:
+            return target
+        if not self._options.trunk:
+            raise ValueError("without a trunk a call needs a whole address, sip:number@host")
+        transport = parameter(self._options.trunk, "transport")
+        return f"sip:{target}@{host_of(self._options.trunk)}" + (f";transport={transport}" if transport else "")
+
+    # ------------------------------------------------------------ the stack's settings
+
+    def _config(self) -> baresip.Config:
+        options = self._options
+        lines = {
+            "sip_listen": f"{options.host}:{options.port}",
+            "sip_transports": ",".join(options.transports),
+            "sip_verify_server": "yes",
+            "rtp_ports": options.rtp_ports,
+            "call_hold_other_calls": "no",
+            "audio_jitter_buffer_type": "adaptive",
+            "audio_jitter_buffer_ms": "{}-{}".format(*options.jitter_ms),
+            "opus_stereo": "no",
+            "opus_sprop_stereo": "no",
+            "opus_inbandfec": "yes",
+        }
+        if options.certfile:
+            lines["sip_certificate"] = self._certificate()
+        if options.cafile:
+            lines["sip_cafile"] = options.cafile
+        anywhere = options.host in {"0.0.0.0", "::"}
+        return baresip.Config(
+            net_interface=None if anywhere else options.host,
+            expose_headers=(*options.headers, *_WHO),
+            max_concurrent_calls=None,
+            rtp_timeout=options.media_timeout_s,
+            extra_config_text="".join(f"{name} {value}\n" for name, value in lines.items()),
+        )
+
+    def _certificate(self) -> str:
+        """Return the path of one file with certificate and key, as the stack wants them; others cannot read it."""
+        path = Path(self._folder.name) / "certificate.pem"
+        path.touch(mode=0o600)
+        parts = [Path(name).read_text() for name in (self._options.keyfile, self._options.certfile) if name]
+        path.write_text("\n".join(parts))
+        return str(path)
+
+    def _common(self) -> tuple[str, ...]:
+        encryption = _ENCRYPTION.get(self._options.media_encryption)
+        # Without the first, a call answered without video is re-negotiated at once, which simple peers do not survive.
+        return ("video_codecs=none", *([encryption] if encryption else []))
+
+    def _codecs(self) -> tuple[str, ...]:
+        return tuple(_CODECS[name] for name in self._options.codecs)
+
+    def _account(self) -> baresip.Account:
+        options = self._options
+        return baresip.Account(
+            "bridge",
+            options.host,
+            "",
+            reg_interval=0,
+            transport=options.transports[0],
+            audio_codecs=self._codecs(),
+            dtmf_mode=_dtmf(options.dtmf),
+            extra_params=(*self._common(), "catchall=yes"),
+        )
+
+    def _trunk_account(self) -> baresip.Account:
+        options = self._options
+        return baresip.Account(
+            user_of(options.trunk),
+            host_of(options.trunk),
+            options.trunk_password,
+            reg_interval=options.register_s,
+            transport=_TRANSPORTS.get(parameter(options.trunk, "transport"), options.transports[0]),
+            audio_codecs=self._codecs(),
+            dtmf_mode=_dtmf(options.dtmf),
+            auth_user=options.trunk_user or None,
+            extra_params=self._common(),
+        )
+
+    def _trunk_aor(self) -> str:
+        return f"sip:{user_of(self._options.trunk)}@{host_of(self._options.trunk)}"
+
+    def _allowed(self) -> list[bpf.Network]:
+        trunk = sockets.addresses(host_of(self._options.trunk, port=False)) if self._options.trunk else []
+        if self._options.trunk and not trunk:
+            log.warning("the trunk %s does not resolve: nothing it sends gets in", self._options.trunk)
+        return bpf.networks([*self._options.allow, *trunk])
+
+    async def _register(self, trunk: baresip.UserAgent) -> None:
+        try:
+            await trunk.register()
+        except baresip.BaresipError as error:  # the stack tries again by itself
+            log.warning("the trunk does not register us: %s", error)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _refuse(call: baresip.Call) -> None:
+    try:
+        await call.reject()
+    except baresip.BaresipError as error:
+        log.debug("a refused call was gone: %s", error)
+
+
+def _dtmf(mode: Literal["auto", "rtp", "info"]) -> Literal["auto", "rtpevent", "info"]:
+    return "rtpevent" if mode == "rtp" else mode

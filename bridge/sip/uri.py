@@ -1,0 +1,37 @@
+"""The parts of a SIP address that an option or a log line needs (RFC 3261, section 19.1)."""
+
+import re
+from typing import Final
+from urllib.parse import unquote
+
+_URI: Final = re.compile(r"^(?:sips?:)?(?:(?P<user>[^@;?<>\s]+)@)?(?P<host>\[[^\]]+\]|[^:;?<>\s\[\]]+)(?P<port>:\d+)?")
+
+
+def user_of(uri: str) -> str:
+    """Return what is before the @, "" where nothing is."""
+    found = _URI.match(_bare(uri))
+    return unquote((found["user"] or "").partition(":")[0]) if found else ""
+
+
+def host_of(uri: str, *, port: bool = True) -> str:
+    """Return the host, with its port where it has one and it is wanted."""
+    found = _URI.match(_bare(uri))
+    if not found:
+        return ""
+    return found["host"] + (found["port"] or "") if port else found["host"].strip("[]")
+
+
+def parameter(uri: str, name: str) -> str:
+    """Return the value of a parameter such as transport, "" where there is none."""
+    found = re.search(rf";{re.escape(name)}=([^;?>\s]+)", uri, re.IGNORECASE)
+    return found[1].lower() if found else ""
+
+
+def name_of(address: str) -> str:
+    """Return who an address of a message means: the user, else the whole."""
+    return user_of(address) or _bare(address)
+
+
+def _bare(address: str) -> str:
+    found = re.search(r"<([^>]+)>", address)
+    return found[1] if found else address.strip()

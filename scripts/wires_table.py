@@ -1,0 +1,80 @@
+"""Writes the table of wires and what each can do, out of what the code declares, into docs/wires.md and README.md.
+
+python scripts/wires_table.py [--check]
+"""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+from telephony.events import Capabilities
+from telephony.wires import WIRES
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+ABILITIES: Final = {
+    "clear": "take back at barge-in what it has not played",
+    "mark": "tell what the caller has heard",
+    "hangup": "be hung up by the bot",
+    "transfer": "transfer the call",
+    "dtmf_out": "send digits",
+    "transcripts": "show transcripts",
+}
+
+
+def full() -> str:
+    """Return every wire with all it declares."""
+    names = " | ".join(name.replace("_", " ") for name in ABILITIES)
+    lines = [
+        f"| wire | `wire` in the metrics | address | audio | door | {names} | plays ahead | note |",
+        "|---" * (len(ABILITIES) + 7) + "|",
+    ]
+    for wire in WIRES:
+        can = wire.capabilities
+        has = " | ".join("yes" if getattr(can, name) else "-" for name in ABILITIES)
+        cells = f"{wire.title} | {wire.name} | `{wire.address}` | {wire.audio} | {wire.door.value}"
+        lines.append(f"| {cells} | {has} | {_ahead(can)} | {wire.note} |")
+    return "\n".join(lines)
+
+
+def summary() -> str:
+    """Return what wires can do, and which of them."""
+    lines = ["| a wire can | these do |", "|---|---|"]
+    for name, what in ABILITIES.items():
+        who = [wire.name for wire in WIRES if getattr(wire.capabilities, name)]
+        lines.append(f"| {what} | {', '.join(who) or 'none by itself'} |")
+    return "\n".join(lines)
+
+
+def _ahead(can: Capabilities) -> str:
+    return f"{can.send_ahead_ms / 1000:g} s" if can.send_ahead_ms else "-"
+
+
+def placed(text: str, name: str, table: str) -> str:
+    """Return `text` with `table` between the two comments of this name.
+
+    Raises:
+        ValueError: they are not there.
+    """
+    begin, end = f"<!-- wires: {name} -->\n", "<!-- /wires -->"
+    before, found, rest = text.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise ValueError(f"there is no {begin.strip()} ... {end}")
+    return f"{before}{begin}{table}\n{end}{after}"
+
+
+def main(check: bool) -> int:
+    stale = 0
+    for path, name, table in ((ROOT / "docs/wires.md", "table", full()), (ROOT / "README.md", "summary", summary())):
+        text = path.read_text()
+        if (fresh := placed(text, name, table)) != text:
+            stale += 1
+            if check:
+                print(f"{path.name} is stale: make wires")
+            else:
+                path.write_text(fresh)
+    return stale if check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv[1:]))

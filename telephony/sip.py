@@ -1,0 +1,253 @@
+"""A SIP call between the bridge and the process that holds the SIP stack: frames over a stream of bytes.
+
+A frame is its length (4 bytes, big-endian), then what this module takes and gives: a kind (1 byte), the number of the
+call (4 bytes; 0 is the process itself) and a body, JSON, text or bytes. An inbound call:
+
+    stack   INCOMING {caller, callee, ...}      answered with ANSWER, or with HANGUP to refuse it
+            STARTED {call_id, rate, ...}        it is answered and has audio
+            AUDIO, SILENCE, DIGIT, PLAYED, TROUBLE
+            ENDED {reason, statistics}          the last of each call
+    bridge  PLAY, MARK, CLEAR, HANGUP, TRANSFER, SEND_DIGITS
+
+An outbound one begins with DIAL {target, headers} instead. Audio is L16 at the rate of the codec in both directions.
+"""
+
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+from typing import Final
+
+from telephony.codec import silence
+from telephony.errors import LocalProtocolError, RemoteProtocolError
+from telephony.events import (
+    AudioFormat,
+    CallEnded,
+    CallStarted,
+    Capabilities,
+    Clear,
+    Command,
+    Dtmf,
+    Encoding,
+    Event,
+    Hangup,
+    Malformed,
+    Mark,
+    Media,
+    Play,
+    Played,
+    SendDtmf,
+    Transfer,
+)
+
+LONGEST_FRAME: Final = 1 << 24
+"""Bytes; minutes of audio. More is a broken stream."""
+
+_LENGTH: Final = struct.Struct("!I")
+_HEAD: Final = struct.Struct("!BI")
+_COUNT: Final = struct.Struct("!I")
+
+
+class Kind(IntEnum):
+    """What a frame is for."""
+
+    # to the stack
+    OPTIONS = 1  # first and once
+    ANSWER = 2
+    DIAL = 3
+    PLAY = 4
+    MARK = 5
+    CLEAR = 6
+    HANGUP = 7
+    TRANSFER = 8
+    SEND_DIGITS = 9
+    # from the stack
+    READY = 32  # first and once
+    FAILED = 33  # the process ends, and why
+    REGISTERED = 34
+    LOG = 35
+    INCOMING = 36
+    STARTED = 37
+    AUDIO = 38
+    SILENCE = 39
+    DIGIT = 40
+    PLAYED = 41
+    TROUBLE = 42
+    ENDED = 43
+    REFUSED = 44  # too many calls a second
+
+
+class FrameError(Exception):
+    """What came over the socket is no frame: the other side broke."""
+
+
+def frame(kind: Kind, call: int = 0, body: bytes = b"") -> bytes:
+    """Return a frame without its length, as `SipProtocol` takes and gives them."""
+    return _HEAD.pack(kind, call) + body
+
+
+def json_frame(kind: Kind, call: int = 0, /, **fields: object) -> bytes:
+    """Return a frame with a JSON body."""
+    return frame(kind, call, json.dumps(fields).encode())
+
+
+def split(data: bytes) -> tuple[Kind, int, bytes]:
+    """Return kind, call and body of a frame.
+
+    Raises:
+        FrameError: it is none.
+    """
+    try:
+        kind, call = _HEAD.unpack_from(data)
+        return Kind(kind), call, data[_HEAD.size :]
+    except (struct.error, ValueError) as error:
+        raise FrameError(f"no frame: {data[:16]!r}: {error}") from None
+
+
+def fields(body: bytes) -> Mapping[str, object]:
+    """Return what a JSON body holds.
+
+    Raises:
+        FrameError: it is no object.
+    """
+    try:
+        value = json.loads(body)
+    except ValueError as error:
+        raise FrameError(f"no JSON: {body[:80]!r}: {error}") from None
+    if not isinstance(value, dict):
+        raise FrameError(f"no object: {body[:80]!r}")
+    return value
+
+
+def on_the_wire(frames: Sequence[str | bytes]) -> bytes:
+    """Return `frames` with their lengths, as they go over the socket."""
+    parts: list[bytes] = []
+    for data in frames:
+        raw = data.encode() if isinstance(data, str) else data
+        parts += (_LENGTH.pack(len(raw)), raw)
+    return b"".join(parts)
+
+
+class Frames:
+    """Cuts a stream of bytes into frames."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the frames that `data` completes.
+
+        Raises:
+            FrameError: one is longer than any we send.
+        """
+        self._buffer += data
+        found: list[bytes] = []
+        begin = 0
+        while len(self._buffer) - begin >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(self._buffer, begin)
+            if not _HEAD.size <= length <= LONGEST_FRAME:
+                raise FrameError(f"a frame of {length} bytes")
+            end = begin + _LENGTH.size + length
+            if len(self._buffer) < end:
+                break
+            found.append(bytes(self._buffer[begin + _LENGTH.size : end]))
+            begin = end
+        del self._buffer[:begin]
+        return found
+
+
+class SipProtocol:
+    """One SIP call, as the bridge sees it: ANSWER or DIAL -> STARTED -> ENDED. Media time is counted from the audio."""
+
+    capabilities = Capabilities(
+        audio_out=True,
+        clear=True,
+        mark=True,
+        hangup=True,
+        transfer=True,
+        dtmf_out=True,
+        steady=True,
+        send_ahead_ms=10_000,
+    )
+
+    def __init__(self, call: int, *, dial: str = "", headers: Mapping[str, str] | None = None) -> None:
+        """`call`: its number. `dial`: whom to call; "" answers a call that came in."""
+        self._call, self._dial, self._headers = call, dial, dict(headers or {})
+        self._format: AudioFormat | None = None
+        self._samples = 0
+
+    def open(self) -> Sequence[str | bytes]:
+        if self._dial:
+            return [json_frame(Kind.DIAL, self._call, target=self._dial, headers=self._headers)]
+        return [frame(Kind.ANSWER, self._call)]
+
+    def receive(self, message: str | bytes, /) -> Sequence[Event]:
+        """Return what `message`, a frame without its length, means.
+
+        Raises:
+            RemoteProtocolError: it is no frame of a call.
+        """
+        try:
+            kind, _, body = split(message.encode() if isinstance(message, str) else message)
+            match kind:
+                case Kind.STARTED:
+                    return [self._started(fields(body))]
+                case Kind.AUDIO:
+                    return [self._media(body, concealed=False)]
+                case Kind.SILENCE:
+                    (count,) = _COUNT.unpack(body)
+                    return [self._media(silence(Encoding.L16, count), concealed=True)]
+                case Kind.DIGIT:
+                    return [Dtmf(body.decode())]
+                case Kind.PLAYED:
+                    return [Played(body.decode())]
+                case Kind.TROUBLE:
+                    return [Malformed(body.decode(errors="replace"))]
+                case Kind.ENDED:
+                    return [CallEnded(str(fields(body).get("reason", "")) or "the call ended")]
+        except (FrameError, UnicodeDecodeError, struct.error) as error:
+            raise RemoteProtocolError(f"the SIP stack sent no frame: {error}") from error
+        raise RemoteProtocolError(f"the SIP stack sent {kind.name} to a call")
+
+    def send(self, command: Command, /) -> Sequence[str | bytes]:
+        """Return the frames that carry out `command`.
+
+        Raises:
+            LocalProtocolError: audio before the call started.
+        """
+        if self._format is None and isinstance(command, Play | Mark | Clear):
+            raise LocalProtocolError(f"{type(command).__name__} before the call started")
+        match command:
+            case Play(payload):
+                return [frame(Kind.PLAY, self._call, payload)]
+            case Mark(name):
+                return [frame(Kind.MARK, self._call, name.encode())]
+            case Clear():
+                return [frame(Kind.CLEAR, self._call)]
+            case Hangup(reason):
+                return [json_frame(Kind.HANGUP, self._call, reason=reason)]
+            case Transfer(target):
+                return [json_frame(Kind.TRANSFER, self._call, target=target)]
+            case SendDtmf(digits):
+                return [json_frame(Kind.SEND_DIGITS, self._call, digits=digits)]
+        return ()
+
+    def _started(self, told: Mapping[str, object]) -> CallStarted:
+        rate, parameters = told.get("rate"), told.get("parameters")
+        if not isinstance(rate, int) or rate <= 0 or not isinstance(parameters, dict):
+            raise FrameError(f"STARTED without rate or parameters: {dict(told)}")
+        self._format = AudioFormat(Encoding.L16, rate)
+        return CallStarted(
+            str(told.get("call_id", "")),
+            self._format,
+            caller=str(told.get("caller", "")),
+            callee=str(told.get("callee", "")),
+            parameters={str(name): str(value) for name, value in parameters.items()},
+        )
+
+    def _media(self, payload: bytes, *, concealed: bool) -> Media:
+        if self._format is None:
+            raise FrameError("audio before STARTED")
+        at_ms = self._samples * 1000 // self._format.sample_rate
+        self._samples += len(payload) // Encoding.L16.sample_bytes
+        return Media(payload, at_ms, concealed=concealed)

@@ -1,0 +1,119 @@
+"""Every wire that calls come in over: one line each. The server opens its sockets from this table."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Protocol
+
+from telephony.audiosocket import AudioSocketProtocol
+from telephony.events import Capabilities, WireProtocol
+from telephony.plain import PlainProtocol
+from telephony.sip import SipProtocol
+from telephony.talk import TalkProtocol
+from telephony.twilio import TwilioProtocol
+
+
+class Door(Enum):
+    """What a peer must show to come in."""
+
+    API_TOKEN = "API token"
+    TWILIO_SIGNATURE = "Twilio signature"
+    BASIC_PASSWORD = "Basic password, which is the API token"
+    OTHER = "see its page"
+
+
+class Family(Enum):
+    """How audio travels; what a call costs depends on it most."""
+
+    JSON = "JSON and base64"
+    BINARY = "binary WebSocket"
+    TCP = "TCP frames"
+    RTP = "RTP"
+
+
+class Declares(Protocol):
+    """A protocol that says what its wire can do."""
+
+    capabilities: Capabilities
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """One wire: its name in metrics, its place, its rules."""
+
+    name: str
+    title: str
+    address: str
+    """Path of the WebSocket that the server opens; for other wires the flag that opens them, e.g. --sip."""
+    protocol: type[Declares]
+    door: Door
+    family: Family
+    audio: str
+    """Formats of the audio, for people."""
+    make: Callable[[], WireProtocol] | None = None
+    """Returns the protocol of one call; None where the server has to know more of it, or where it is no WebSocket."""
+    subprotocols: tuple[str, ...] = ()
+    """What the WebSocket agrees to speak, in the words of Sec-WebSocket-Protocol."""
+    note: str = ""
+    """What its capabilities depend on, for people."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the wire can do by itself; a configured instance may declare more."""
+        return self.protocol.capabilities
+
+    @property
+    def is_socket(self) -> bool:
+        """True where the server opens it as a WebSocket at `address`."""
+        return self.address.startswith("/")
+
+
+WIRES: Final[tuple[Wire, ...]] = (
+    Wire(
+        name="plain",
+        title="Plain WebSocket",
+        address="/ws",
+        protocol=PlainProtocol,
+        door=Door.API_TOKEN,
+        family=Family.BINARY,
+        audio="float32, int16, mu-law, A-law; 8 to 48 kHz",
+        note="Transcripts only; the client configures recognition.",
+    ),
+    Wire(
+        name="talk",
+        title="Plain WebSocket with a bot",
+        address="/talk",
+        protocol=TalkProtocol,
+        door=Door.API_TOKEN,
+        family=Family.BINARY,
+        audio="float32, int16, mu-law, A-law; 8 to 48 kHz",
+    ),
+    Wire(
+        name="twilio",
+        title="Twilio Media Streams",
+        address="/twilio/stream",
+        protocol=TwilioProtocol,
+        door=Door.TWILIO_SIGNATURE,
+        family=Family.JSON,
+        audio="mu-law 8 kHz",
+        make=TwilioProtocol,
+    ),
+    Wire(
+        name="audiosocket",
+        title="Asterisk AudioSocket",
+        address="--audiosocket",
+        protocol=AudioSocketProtocol,
+        door=Door.OTHER,
+        family=Family.TCP,
+        audio="16 bit, 8 to 48 kHz",
+    ),
+    Wire(
+        name="sip",
+        title="SIP",
+        address="--sip",
+        protocol=SipProtocol,
+        door=Door.OTHER,
+        family=Family.RTP,
+        audio="PCMU, PCMA, G.722, Opus",
+    ),
+)

@@ -1,0 +1,393 @@
+"""Telephones that call over SIP, baresip and sipp from Debian, and the bridge's SIP side without its models."""
+
+import asyncio
+import shutil
+import socket
+import struct
+import wave
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from bridge.admission import Lines
+from bridge.leg import LegLost, OpeningLeg
+from bridge.metrics import Metrics
+from bridge.settings import Settings
+from bridge.sip.link import SipLink
+from bridge.sip.service import stack_options
+from telephony.errors import RemoteProtocolError
+from telephony.events import CallEnded, CallStarted, Dtmf, Malformed, Media, Play, Played
+
+Pcm = npt.NDArray[np.int16]
+MODULES: Final = Path("/usr/lib/baresip/modules")
+
+needs_stack = pytest.mark.skipif(find_spec("baresip") is None, reason="the extra sip is not installed")
+needs_baresip = pytest.mark.skipif(shutil.which("baresip") is None, reason="baresip is not installed: apt install it")
+needs_sipp = pytest.mark.skipif(shutil.which("sipp") is None, reason="sipp is not installed: apt install sip-tester")
+
+
+def free_port() -> int:
+    """Return a port that is free for UDP and TCP, as is the next one."""
+    for _ in range(100):
+        with socket.socket() as tcp, socket.socket() as after, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            port = int(tcp.getsockname()[1])
+            try:
+                udp.bind(("127.0.0.1", port))
+                after.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+    raise OSError("no free port")
+
+
+# ---------------------------------------------------------------- the bridge's side
+
+
+@dataclass
+class Taken:
+    """A call as the bridge saw it."""
+
+    leg: OpeningLeg
+    started: CallStarted
+    heard: bytearray = field(default_factory=bytearray)
+    concealed_ms: int = 0
+    digits: str = ""
+    played: list[str] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)
+    ended: str = ""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    more: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Desk:
+    """Takes every call and keeps what it brings; with `echo` it says back what it hears."""
+
+    def __init__(self, *, echo: bool = False, say: bytes = b"", lines: int = 1000) -> None:
+        self.lines, self.metrics = Lines(lines), Metrics()
+        self.calls: list[Taken] = []
+        self.failed: list[str] = []
+        self.arrived = asyncio.Event()
+        self._echo, self._say = echo, say
+
+    async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
+        assert wire == "sip"
+        try:
+            started = await leg.start(10)
+        except (RemoteProtocolError, LegLost) as error:
+            self.failed.append(str(error))
+            self.arrived.set()
+            return
+        taken = Taken(leg, started)
+        self.calls.append(taken)
+        self.arrived.set()
+        try:
+            if self._say:
+                await leg.send(Play(self._say))
+            await self._follow(taken)
+        except LegLost as lost:
+            taken.ended = f"lost: {lost}"
+        finally:
+            taken.over.set()
+            taken.more.set()
+            await leg.close(taken.ended)
+
+    async def _follow(self, taken: Taken) -> None:
+        async for event in taken.leg:
+            match event:
+                case Media(payload, _, concealed):
+                    taken.heard += payload
+                    taken.concealed_ms += concealed * taken.started.format.duration_ms(payload)
+                    if self._echo:
+                        await taken.leg.send(Play(payload))
+                case Dtmf(digit):
+                    taken.digits += digit
+                case Played(mark):
+                    taken.played.append(mark)
+                case Malformed(message):
+                    taken.trouble.append(message)
+                case CallEnded(reason):
+                    taken.ended = reason
+            taken.more.set()
+
+    async def call(self, number: int = 0) -> Taken:
+        """Return a call once it is there."""
+        async with asyncio.timeout(15):
+            while len(self.calls) <= number:
+                self.arrived.clear()
+                await self.arrived.wait()
+        return self.calls[number]
+
+
+@asynccontextmanager
+async def sip(desk: Desk, **options: object) -> AsyncIterator[tuple[SipLink, int]]:
+    """Run the SIP side of a bridge whose calls go to `desk`; yield it and its port. `options` are settings."""
+    port = int(str(options.pop("sip_port", 0))) or free_port()
+    settings = Settings.model_validate({"sip": True, "sip_port": port, **options})
+    link = SipLink(stack_options(settings), desk, idle_s=settings.media_timeout, send_s=settings.send_timeout)
+    await link.start()
+    try:
+        yield link, port
+    finally:
+        await link.close()
+
+
+# ---------------------------------------------------------------- baresip
+
+
+class Baresip:
+    """A telephone that says a WAV file and keeps what it hears."""
+
+    def __init__(self, folder: Path, process: asyncio.subprocess.Process, control: int) -> None:
+        self._folder, self._process, self._control = folder, process, control
+        self.output = ""
+
+    def heard(self) -> Pcm:
+        """Return what it heard, once it has ended."""
+        return read_wav(next(self._folder.glob("dump-*-dec.wav")))
+
+    def said(self) -> Pcm:
+        """Return what it said, once it has ended."""
+        return read_wav(next(self._folder.glob("dump-*-enc.wav")))
+
+    async def command(self, name: str, params: str = "") -> None:
+        """Have it do something, e.g. "hangup"."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._control)
+        text = f'{{"command":"{name}","params":"{params}"}}'
+        writer.write(f"{len(text)}:{text},".encode())
+        await writer.drain()
+        async with asyncio.timeout(5):
+            await reader.readuntil(b",")
+        writer.close()
+        await writer.wait_closed()
+
+    async def press(self, digits: str) -> None:
+        """Press keys, one after the other."""
+        for digit in digits:
+            await self.command("sndcode", digit)
+            await asyncio.sleep(0.15)
+            await self.command("sndcode", "\\u0004")
+            await asyncio.sleep(0.1)
+
+    async def end(self) -> None:
+        """Switch it off: its recordings are complete."""
+        self._process.terminate()
+        async with asyncio.timeout(10):
+            await self._process.wait()
+
+
+@asynccontextmanager
+async def baresip(
+    folder: Path,
+    audio: Pcm,
+    rate: int = 8000,
+    *,
+    dial: str = "",
+    listen: int = 0,
+    codec: str = "PCMU/8000/1",
+    account: str = "",
+    user: str = "caller",
+    extra: str = "",
+) -> AsyncIterator[Baresip]:
+    """Run one that dials, or waits on port `listen`, says `audio` and hangs up when it is said."""
+    control = free_port()
+    write_wav(folder / "say.wav", audio, rate)
+    modules = "".join(f"module {name}.so\n" for name in ("g711", "g722", "opus", "aufile", "sndfile", "srtp"))
+    modules += "".join(f"module_app {name}.so\n" for name in ("account", "menu", "ctrl_tcp"))
+    (folder / "config").write_text(
+        f"net_interface 127.0.0.1\nsip_listen 127.0.0.1:{listen or free_port()}\n"
+        f"audio_source aufile,{folder}/say.wav\naudio_alert aufile,/nonexistent.wav\n"
+        f"module_path {MODULES}\nsnd_path {folder}\nctrl_tcp_listen 127.0.0.1:{control}\n{modules}{extra}"
+    )
+    answer = "auto" if listen else "manual"
+    (folder / "accounts").write_text(
+        f"<sip:{user}@127.0.0.1>;regint=0;answermode={answer};audio_codecs={codec}{account}\n"
+    )
+    (folder / "contacts").write_text("\n")
+    orders = ("-e", f"/dial {dial}") if dial else ()
+    process = await asyncio.create_subprocess_exec(
+        *("baresip", "-f", str(folder), *orders), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    phone = Baresip(folder, process, control)
+    reader = asyncio.create_task(_keep(phone, process))
+    try:
+        yield phone
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            try:
+                async with asyncio.timeout(5):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+        await reader
+
+
+async def _keep(phone: Baresip, process: asyncio.subprocess.Process) -> None:
+    assert process.stdout
+    while text := await process.stdout.read(4096):
+        phone.output += text.decode(errors="replace")
+
+
+def read_wav(path: Path) -> Pcm:
+    with wave.open(str(path)) as recording:
+        return np.frombuffer(recording.readframes(recording.getnframes()), "<i2")
+
+
+def write_wav(path: Path, audio: Pcm, rate: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(path), "wb") as recording:
+        recording.setparams((1, 2, rate, 0, "NONE", ""))
+        recording.writeframes(audio.astype("<i2").tobytes())
+
+
+def place(part: Pcm, whole: Pcm) -> tuple[int, float]:
+    """Return where `part` begins in `whole`, and how well it fits there: the correlation, 1.0 where they are equal."""
+    size = 1 << (len(part) + len(whole)).bit_length()
+    found = np.fft.irfft(np.fft.rfft(whole, size) * np.conj(np.fft.rfft(part, size)), size)[: len(whole)]
+    at = int(np.argmax(found))
+    there = whole[at : at + len(part)].astype(float)
+    ours = part[: len(there)].astype(float)
+    return at, float(np.dot(ours, there) / max(1e-9, np.linalg.norm(ours) * np.linalg.norm(there)))
+
+
+# ---------------------------------------------------------------- sipp
+
+_INVITE = """INVITE sip:[service]@[remote_ip]:[remote_port] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+From: sipp <sip:sipp@[local_ip]:[local_port]>;tag=[pid]SIPpTag[call_number]
+To: <sip:[service]@[remote_ip]:[remote_port]>
+Call-ID: [call_id]
+CSeq: 1 INVITE
+Contact: sip:sipp@[local_ip]:[local_port]
+Max-Forwards: 70
+X-Call-ID: campaign-7
+Content-Type: application/sdp
+Content-Length: [len]
+
+v=0
+o=user1 53655765 2353687637 IN IP[local_ip_type] [local_ip]
+s=-
+c=IN IP[media_ip_type] [media_ip]
+t=0 0
+m=audio [auto_media_port] RTP/AVP 0 101
+a=rtpmap:0 PCMU/8000
+a=rtpmap:101 telephone-event/8000
+a=fmtp:101 0-16
+a=ptime:20
+"""
+_ACK = """ACK sip:[service]@[remote_ip]:[remote_port] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+From: sipp <sip:sipp@[local_ip]:[local_port]>;tag=[pid]SIPpTag[call_number]
+To: <sip:[service]@[remote_ip]:[remote_port]>[peer_tag_param]
+Call-ID: [call_id]
+CSeq: 1 ACK
+Contact: sip:sipp@[local_ip]:[local_port]
+Max-Forwards: 70
+Content-Length: 0
+
+"""
+_BYE = _ACK.replace("ACK sip", "BYE sip").replace("1 ACK", "2 BYE")
+_CANCEL = """CANCEL sip:[service]@[remote_ip]:[remote_port] SIP/2.0
+[last_Via:]
+From: sipp <sip:sipp@[local_ip]:[local_port]>;tag=[pid]SIPpTag[call_number]
+To: <sip:[service]@[remote_ip]:[remote_port]>
+Call-ID: [call_id]
+CSeq: 1 CANCEL
+Max-Forwards: 70
+Content-Length: 0
+
+"""
+
+
+def _send(message: str, *, again: bool = True) -> str:
+    retrans = ' retrans="500"' if again else ""
+    return f"<send{retrans}><![CDATA[\n{message}\n]]></send>\n"
+
+
+_ANSWERED = (
+    '<recv response="100" optional="true"/><recv response="180" optional="true"/><recv response="200" rtd="true"/>\n'
+)
+_HANGS_UP = _send(_BYE) + '<recv response="200"/>\n'
+
+
+def talk(speech: Path, *, talk_ms: int, digits: str = "") -> str:
+    """Return the scenario of a call that says `speech`, presses `digits` after it and hangs up."""
+    keys = "".join(
+        f'<nop><action><exec play_pcap_audio="/usr/share/sip-tester/dtmf_2833_{digit}.pcap"/></action></nop>'
+        '<pause milliseconds="500"/>\n'
+        for digit in digits
+    )
+    speak = f'<nop><action><exec play_pcap_audio="{speech}"/></action></nop><pause milliseconds="{talk_ms}"/>\n'
+    return scenario(_send(_INVITE) + _ANSWERED + _send(_ACK, again=False) + speak + keys + _HANGS_UP)
+
+
+def hang_up_at_once() -> str:
+    """Return the scenario of a caller who hangs up as soon as the call is answered."""
+    return scenario(_send(_INVITE) + _ANSWERED + _send(_ACK, again=False) + _HANGS_UP)
+
+
+def cancel() -> str:
+    """Return the scenario of a caller who gives up while it rings."""
+    return scenario(
+        _send(_INVITE)
+        + '<recv response="100" optional="true"/><recv response="180"/>\n'
+        + _send(_CANCEL)
+        + '<recv response="200"/><recv response="487"/>\n'
+        + _send(_ACK, again=False)
+    )
+
+
+def scenario(steps: str) -> str:
+    return f'<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="test">\n{steps}</scenario>\n'
+
+
+async def sipp(
+    folder: Path, steps: str, port: int, *, calls: int = 1, rate: int = 25, timeout_s: float = 60, tcp: bool = False
+) -> str:
+    """Make `calls` calls, all of which must go as the scenario says; return what sipp printed."""
+    path = folder / "scenario.xml"
+    path.write_text(steps)
+    process = await asyncio.create_subprocess_exec(
+        *("sipp", f"127.0.0.1:{port}", "-sf", str(path), "-s", "bot", "-i", "127.0.0.1", "-mi", "127.0.0.1"),
+        *("-p", str(free_port()), "-mp", "30000", "-m", str(calls), "-l", str(calls), "-r", str(rate)),
+        *("-nostdin", "-timeout", str(int(timeout_s)), "-trace_err", "-t", "t1" if tcp else "u1"),
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    errors = _errors(folder)
+    assert process.returncode == 0, f"{output.decode(errors='replace')[-1500:]}\n{errors[-2000:]}"
+    return output.decode(errors="replace")
+
+
+def _errors(folder: Path) -> str:
+    return "".join(path.read_text(errors="replace") for path in folder.glob("*errors.log"))
+
+
+def pcap(path: Path, mulaw: bytes, *, port: int = 30000) -> None:
+    """Write `mulaw` as the RTP packets that sipp plays, 20 ms each."""
+    packets: list[bytes] = []
+    for number in range(len(mulaw) // 160):
+        payload = mulaw[number * 160 : number * 160 + 160]
+        rtp = struct.pack("!BBHII", 0x80, 0, number & 0xFFFF, number * 160, 0x1234) + payload
+        udp = struct.pack("!HHHH", port, port, 8 + len(rtp), 0) + rtp
+        ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), number & 0xFFFF, 0, 64, 17, 0, *2 * [b"\x7f\0\0\1"])
+        packet = bytes(12) + b"\x08\x00" + ip + udp
+        at_us = number * 20_000
+        packets.append(struct.pack("<IIII", at_us // 1_000_000, at_us % 1_000_000, len(packet), len(packet)) + packet)
+    path.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) + b"".join(packets))
+
+
+def headers(message: bytes) -> Mapping[str, str]:
+    """Return the header lines of a SIP message."""
+    lines = message.decode(errors="replace").partition("\r\n\r\n")[0].split("\r\n")[1:]
+    return {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}

@@ -1,0 +1,261 @@
+"""All wires, asked the same questions: what is in the table, and whether each does what it declares."""
+
+import importlib
+import inspect
+import json
+import pkgutil
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_server import ENGINES
+from wires import KNOWN, TRAFFIC, Message, b64, begun, protocol
+
+import telephony
+from bridge.server import make_app
+from bridge.settings import Settings
+from telephony.errors import LocalProtocolError, RemoteProtocolError
+from telephony.events import (
+    CallEnded,
+    CallStarted,
+    Clear,
+    Command,
+    Dtmf,
+    Event,
+    Hangup,
+    Mark,
+    Media,
+    Play,
+    Played,
+    Problem,
+    Reply,
+    SendDtmf,
+    Transcript,
+    Transfer,
+    WireProtocol,
+)
+from telephony.wires import WIRES, Wire
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+every = pytest.mark.parametrize("wire", KNOWN, ids=lambda wire: wire.name)
+sockets = pytest.mark.parametrize("wire", [wire for wire in WIRES if wire.is_socket], ids=lambda wire: wire.name)
+
+
+def asks(wire: Wire) -> list[Command]:
+    """Return one command for each thing that this wire declares it can do."""
+    can = begun(wire).capabilities
+    commands: list[tuple[bool, Command]] = [
+        (can.audio_out, Play(bytes(320))),
+        (can.clear, Clear()),
+        (can.mark, Mark("m1")),
+        (can.transfer, Transfer("+491")),
+        (can.dtmf_out, SendDtmf("12")),
+        (can.transcripts, Transcript("hello", "English", final=True, timestamp=1.0)),
+    ]
+    return [command for does, command in commands if does]
+
+
+def denied(wire: Wire) -> list[Command]:
+    can = begun(wire).capabilities
+    commands: list[tuple[bool, Command]] = [
+        (can.audio_out, Play(bytes(320))),
+        (can.clear, Clear()),
+        (can.mark, Mark("m1")),
+        (can.transfer, Transfer("+491")),
+        (can.dtmf_out, SendDtmf("12")),
+    ]
+    return [command for does, command in commands if not does]
+
+
+# ---------------------------------------------------------------- the table
+
+
+def test_names_and_addresses_are_unique() -> None:
+    assert len({wire.name for wire in WIRES}) == len(WIRES) == len({wire.address for wire in WIRES})
+
+
+@sockets
+def test_every_socket_has_example_traffic_in_these_tests(wire: Wire) -> None:
+    assert wire.name in TRAFFIC
+
+
+def test_every_protocol_that_is_written_is_in_the_table() -> None:
+    modules = [
+        importlib.import_module(f"telephony.{module.name}") for module in pkgutil.iter_modules(telephony.__path__)
+    ]
+    written = {
+        kind
+        for module in modules
+        for _, kind in inspect.getmembers(module, inspect.isclass)
+        if kind.__name__.endswith("Protocol") and kind is not WireProtocol and not kind.__name__.startswith("_")
+        if all(hasattr(kind, name) for name in ("receive", "send", "open"))
+    }
+    used = {wire.protocol for wire in WIRES}
+    assert {kind for kind in written if not any(issubclass(one, kind) for one in used)} == set()
+
+
+def test_the_tables_for_people_are_fresh() -> None:
+    script = [sys.executable, str(ROOT / "scripts" / "wires_table.py"), "--check"]
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# ---------------------------------------------------------------- what a wire declares, it does
+
+
+@every
+def test_a_call_starts_once(wire: Wire) -> None:
+    made = protocol(wire)
+    events = [event for message in TRAFFIC[wire.name].begin for event in made.receive(message)]
+    [started] = [event for event in events if isinstance(event, CallStarted)]
+    assert started.call_id and started.format.sample_rate >= 8000
+
+
+@every
+def test_caller_audio_is_contiguous(wire: Wire) -> None:
+    made, at_ms = begun(wire), 0.0
+    for number in range(1, 51):
+        for event in made.receive(TRAFFIC[wire.name].media(number)):
+            assert isinstance(event, Media)
+            assert event.at_ms == int(at_ms)
+            at_ms += 20
+    assert at_ms == 1000
+
+
+@every
+def test_it_has_a_message_for_all_it_declares(wire: Wire) -> None:
+    made = begun(wire)
+    for command in asks(wire):
+        assert made.send(command), command
+
+
+@every
+def test_what_it_denies_is_refused_or_means_nothing(wire: Wire) -> None:
+    made = begun(wire)
+    for command in denied(wire):
+        try:
+            assert not made.send(command), command
+        except LocalProtocolError:
+            continue
+
+
+@every
+def test_what_people_read_never_stops_a_call(wire: Wire) -> None:
+    made = begun(wire)
+    if made.capabilities.audio_out:
+        made.send(Hangup("done"))
+        made.send(Reply("a sentence"))
+    made.send(Problem("a problem"))
+
+
+@every
+def test_marks_come_back_by_name(wire: Wire) -> None:
+    made, played = begun(wire), TRAFFIC[wire.name].played
+    if not made.capabilities.mark:
+        pytest.skip("no marks")
+    made.send(Play(bytes(320)))
+    made.send(Mark("reply-3.7"))
+    assert played
+    assert list(made.receive(played("reply-3.7"))) == [Played("reply-3.7")]
+
+
+@every
+def test_keys_are_heard_where_there_are_keys(wire: Wire) -> None:
+    if (message := TRAFFIC[wire.name].dtmf) is None:
+        pytest.skip("no keys")
+    assert list(begun(wire).receive(message)) == [Dtmf("5")]
+
+
+@every
+def test_stop_ends_the_call_and_nothing_comes_after(wire: Wire) -> None:
+    if (stop := TRAFFIC[wire.name].stop) is None:
+        pytest.skip("the socket's end is the call's")
+    made = begun(wire)
+    assert [type(event) for event in made.receive(stop)] == [CallEnded]
+    assert list(made.receive(TRAFFIC[wire.name].media(1))) == []
+
+
+# ---------------------------------------------------------------- what a wire survives
+
+
+def words(wire: Wire) -> list[str]:
+    """Return every name and text of this wire's own traffic, to make likely garbage of."""
+    found: set[str] = set()
+
+    def collect(value: object) -> None:
+        if isinstance(value, str):
+            found.add(value)
+        elif isinstance(value, dict):
+            found.update(value)
+            for inner in value.values():
+                collect(inner)
+
+    traffic = TRAFFIC[wire.name]
+    for message in [*traffic.begin, traffic.media(1), traffic.dtmf, traffic.stop]:
+        if isinstance(message, str):
+            try:
+                collect(json.loads(message))
+            except ValueError:
+                found.add(message)
+    return sorted(found) or ["x"]
+
+
+def garbage(wire: Wire) -> st.SearchStrategy[Message]:
+    word = st.sampled_from(words(wire))
+    value = st.recursive(
+        word | st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(word, inner, max_size=5),
+        max_leaves=8,
+    )
+    own = [*TRAFFIC[wire.name].begin, TRAFFIC[wire.name].media(3)]
+    return (
+        st.dictionaries(word, value, max_size=6).map(json.dumps)
+        | value.map(json.dumps)
+        | st.text(max_size=60)
+        | st.binary(max_size=700)
+        | st.sampled_from(own)
+    )
+
+
+@every
+def test_garbage_breaks_the_rules_of_its_wire_and_nothing_else(wire: Wire) -> None:
+    @settings(max_examples=150, database=None)
+    @given(messages=st.lists(garbage(wire), max_size=6), begin=st.booleans())
+    def survives(messages: list[Message], begin: bool) -> None:
+        made = begun(wire) if begin else protocol(wire)
+        heard: list[Event] = []
+        with suppress(RemoteProtocolError):
+            for message in messages:
+                heard += made.receive(message)
+        assert sum(isinstance(event, CallStarted) for event in heard) <= 1
+
+    survives()
+
+
+# ---------------------------------------------------------------- the doors
+
+
+@sockets
+async def test_a_server_with_secrets_lets_no_stranger_in(wire: Wire) -> None:
+    rules = {"api_token": "s3cret", "twilio_auth_token": "s3cret", "public_url": "https://bot.example.com"}
+    async with TestClient(TestServer(make_app(Settings.model_validate(rules), ENGINES))) as client:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as error:
+            await client.ws_connect(wire.address)
+        assert error.value.status in {401, 403}
+
+
+async def test_a_switch_shows_the_token_as_its_password() -> None:
+    async with TestClient(TestServer(make_app(Settings.model_validate({"api_token": "s3cret"}), ENGINES))) as client:
+        for password, status in (("s3cret", 200), ("wrong", 401)):
+            basic = f"Basic {b64(f'any:{password}'.encode())}"
+            async with client.get("/metrics", headers={"Authorization": basic}) as response:
+                assert response.status == status
+        async with client.get("/metrics", headers={"Authorization": "Basic %%%"}) as response:
+            assert response.status == 401

@@ -1,0 +1,97 @@
+"""Example traffic of every wire, so that one test can ask them all."""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, cast
+
+from telephony.events import WireProtocol
+from telephony.plain import PlainProtocol
+from telephony.wires import WIRES, Wire
+
+Message = str | bytes
+PACKET: Final = bytes(range(160)) * 2
+"""160 samples of 16 bits, or 320 of 8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What a peer of one wire says."""
+
+    begin: Sequence[Message]
+    """Up to and with what starts the call."""
+    media: Callable[[int], Message]
+    """The packet of this number, from 1, with 20 ms of audio or more."""
+    stop: Message | None = None
+    """None where the end of the socket is the end of the call."""
+    dtmf: Message | None = None
+    """The key 5."""
+    played: Callable[[str], Message] | None = None
+    """The answer to the mark of this name."""
+    ordered: bool = True
+    """False where the wire itself puts packets back into order."""
+
+
+def text(**fields: object) -> str:
+    return json.dumps(fields)
+
+
+def b64(payload: bytes) -> str:
+    return base64.b64encode(payload).decode()
+
+
+def _plain(played: Callable[[str], Message] | None = None) -> Traffic:
+    config = text(type="config", sample_rate=8000, encoding="int16")
+    return Traffic([config], lambda number: PACKET, played=played)
+
+
+_TWILIO: Final = Traffic(
+    begin=[
+        text(event="connected", protocol="Call", version="1.0.0"),
+        text(
+            event="start",
+            streamSid="MZ1",
+            start={
+                "streamSid": "MZ1",
+                "callSid": "CA1",
+                "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
+            },
+        ),
+    ],
+    media=lambda number: text(
+        event="media",
+        streamSid="MZ1",
+        media={"track": "inbound", "chunk": str(number), "timestamp": str(number * 20), "payload": b64(PACKET[:160])},
+    ),
+    stop=text(event="stop", streamSid="MZ1", stop={}),
+    dtmf=text(event="dtmf", streamSid="MZ1", dtmf={"digit": "5"}),
+    played=lambda name: text(event="mark", streamSid="MZ1", mark={"name": name}),
+)
+
+TRAFFIC: Final[dict[str, Traffic]] = {
+    "plain": _plain(),
+    "talk": _plain(played=lambda name: text(type="mark", name=name)),
+    "twilio": _TWILIO,
+}
+
+KNOWN: Final = [wire for wire in WIRES if wire.name in TRAFFIC]
+"""The wires that can be asked here."""
+
+
+def protocol(wire: Wire) -> WireProtocol:
+    """Return the protocol of one call over `wire`, as the server makes it."""
+    if wire.make:
+        return wire.make()
+    if issubclass(wire.protocol, PlainProtocol):
+        return wire.protocol("session", refuse_language=lambda language: "")
+    return cast(WireProtocol, wire.protocol())
+
+
+def begun(wire: Wire) -> WireProtocol:
+    """Return the protocol of a call that has started."""
+    made = protocol(wire)
+    made.open()
+    for message in TRAFFIC[wire.name].begin:
+        made.receive(message)
+    return made
