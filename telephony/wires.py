@@ -101,7 +101,7 @@ WIRES: Final[tuple[Wire, ...]] = (
     Wire(
         name="audiosocket",
         title="Asterisk AudioSocket",
-        address="--audiosocket",
+        address="--audiosocket-port",
         protocol=AudioSocketProtocol,
         door=Door.OTHER,
         family=Family.TCP,
