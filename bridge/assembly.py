@@ -4,13 +4,13 @@ import time
 
 from bot.api import CallInfo
 from bridge.call import CallSession
-from bridge.conversation import Conversation, Manners
+from bridge.conversation import Conversation
 from bridge.endings import endpoint_rules
 from bridge.endpointing import Endpointing
 from bridge.engines import Engines
 from bridge.judge import Judge
 from bridge.leg import Leg
-from bridge.manners import interruption_rules, speculation_rules
+from bridge.manners import call_manners, interruption_rules, speculation_rules
 from bridge.metrics import CallMetrics
 from bridge.mouth import Mouth
 from bridge.preroll import PreRoll
@@ -18,7 +18,6 @@ from bridge.settings import Settings
 from bridge.speech.denoising import Denoising
 from bridge.speech.ear import Ear
 from bridge.turns import TurnRules, TurnTaker
-from bridge.vigil import VigilRules
 from telephony.events import CallStarted, RecognitionOptions
 
 
@@ -79,17 +78,6 @@ def _judging(engines: Engines, settings: Settings) -> tuple[Endpointing, Judge] 
     return endpointing, judge
 
 
-def manners(settings: Settings) -> Manners:
-    """What a caller hears who says nothing or waits."""
-    return Manners(
-        VigilRules(round(settings.no_input_timeout * 1000), settings.no_input_prompts),
-        asking=settings.no_input_text,
-        goodbye=settings.goodbye_text,
-        filler=settings.filler_text,
-        filler_after_s=settings.filler_after,
-    )
-
-
 def _options(settings: Settings) -> RecognitionOptions:
     return RecognitionOptions(
         context=settings.context,
@@ -122,5 +110,5 @@ def _conversation(
         rules=interruption_rules(settings),
         phrases=engines.phrases,
         speculation=speculation_rules(settings),
-        manners=manners(settings),
+        manners=call_manners(settings),
     )

@@ -143,7 +143,7 @@ class CallSession:
                     listener.cancel()
                 self._close_floor()
                 if self._conversation:
-                    self._conversation.hush()
+                    self._conversation.close()
                 deadline.reschedule(asyncio.get_running_loop().time() + self._drain_s)
         except TimeoutError:
             log.error("the call's last tasks were not done %g s after its end", self._drain_s)

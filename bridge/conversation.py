@@ -3,24 +3,24 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Final as Constant
 from typing import TypeVarTuple
 
-from bot.actions import Action, Collect, Hangup
+from bot.actions import Action, Hangup
 from bot.api import Bot, CallInfo, Final, Heard, Partial, Samples, Say, Turn
 from bridge.course import Course, patient
 from bridge.dialogue import Dialogue
 from bridge.endpointing import Expected
 from bridge.expectation import Expectation
 from bridge.interruption import Act, Interruption, InterruptionRules, State, Talk, Window
+from bridge.keypad import Keypad
 from bridge.loudness import SILENT_DB, level_db
 from bridge.metrics import CallMetrics
 from bridge.mouth import Mouth, once, within
 from bridge.phrases import Meaning, Phrases, shipped
 from bridge.speculation import Speculation, SpeculationRules
 from bridge.speech.ear import Heard as Listened
-from bridge.vigil import Vigil, VigilRules
+from bridge.vigil import Manners, Vigil
 
 log = logging.getLogger(__name__)
 
@@ -29,18 +29,6 @@ Ts = TypeVarTuple("Ts")
 
 _UNKNOWN_MS: Constant = 60_000
 """What a reply that is still being made is taken to have left."""
-
-
-@dataclass(frozen=True, slots=True)
-class Manners:
-    """What a caller hears who says nothing or waits, and at the end."""
-
-    vigil: VigilRules = field(default_factory=VigilRules)
-    asking: str = "Are you still there?"
-    goodbye: str = "Goodbye."
-    filler: str = "One moment, please."
-    filler_after_s: float = 0.0
-    """0: no filler."""
 
 
 class Conversation:
@@ -59,7 +47,6 @@ class Conversation:
         rules: InterruptionRules | None = None,
         phrases: Phrases | None = None,
         speculation: SpeculationRules | None = None,
-        course: Course | None = None,
         manners: Manners | None = None,
     ) -> None:
         """`limit_s`: the bot must say the next thing within so long. `greeting`: spoken instead of the bot's own.
@@ -83,13 +70,12 @@ class Conversation:
         self._resuming: asyncio.Task[None] | None = None
         self._on_partial: asyncio.Task[None] | None = None
         self._keys = asyncio.Lock()  # keys reach the bot one by one, in order
-        self._gathering: asyncio.Task[None] | None = None  # keys that a `Collect` asked for
-        self._pressed: asyncio.Queue[str] = asyncio.Queue()
+        self._keypad = Keypad(self._dialled, left_ms=lambda: mouth.left_ms)
         self._manners = manners or Manners()
         self._vigil = Vigil(self._manners.vigil)
         self._parting = False  # we end the call: nothing is answered any more
-        self.course = course or Course(mouth.leg, mouth)
-        self.course.collect = self._collect
+        self.course = Course(mouth.leg, mouth)
+        self.course.collect = lambda wanted: self._keypad.collect(wanted, self._tasks)
         mouth.on_audio = metrics.audio_sent
 
     @property
@@ -197,8 +183,8 @@ class Conversation:
     def press(self, digit: str) -> None:
         """The caller pressed a key: for what was asked to be collected, else for the bot."""
         self._vigil.answered()
-        if self._gathering and not self._gathering.done():
-            self._pressed.put_nowait(digit)
+        if self._keypad.gathering:
+            self._keypad.press(digit)
             if self.talking and not self._mouth.insists:
                 self._cut()
         else:
@@ -216,11 +202,10 @@ class Conversation:
 
     # ------------------------------------------------------------ what becomes of the reply
 
-    def hush(self) -> None:
-        """Say no more of the reply under way."""
-        for task in (self._reply, self._resuming, self._gathering if self._parting else None):
-            if task:
-                task.cancel()
+    def close(self) -> None:
+        """The call is over: say no more, and wait for no more keys."""
+        self._hush()
+        self._keypad.stop()
 
     def fall_back(self) -> None:
         """Let the caller hear that something went wrong, instead of silence; what is said next waits for its end."""
@@ -229,6 +214,12 @@ class Conversation:
 
     async def end(self, reason: str) -> None:
         await self._hook(self._bot.on_end, reason)
+
+    def _hush(self) -> None:
+        """Say no more of the reply under way. Keys are still waited for: one of them may be what cut it off."""
+        for task in (self._reply, self._resuming):
+            if task:
+                task.cancel()
 
     def _do(self, act: Act | None) -> None:
         if act:
@@ -255,7 +246,7 @@ class Conversation:
         if self._parting:
             return
         self._cut_at, silent = self._talk(), not self._replying
-        self.hush()
+        self._hush()
         heard, unheard = self._mouth.hush()
         if unheard:
             self._tasks.create_task(self._mouth.clear())
@@ -298,7 +289,7 @@ class Conversation:
 
     def _throw_away(self) -> None:
         """What was begun ahead answers something that was not said."""
-        self.hush()
+        self._hush()
         wasted, _ = self._mouth.hush()
         self._metrics.speculation_misses.inc()
         self._metrics.speculation_wasted.inc(len(wasted.rest))
@@ -308,8 +299,8 @@ class Conversation:
     @property
     def _thinking(self) -> bool:
         """True while something is on its way: a reply, begun ahead or not, keys, an answer that is owed."""
-        gathering = self._gathering is not None and not self._gathering.done()
-        return self._parting or self._replying or self._speculation.running or self._owed or gathering
+        awaited = self._owed or self._keypad.gathering
+        return self._parting or self._replying or self._speculation.running or awaited
 
     def _ask(self) -> None:
         log.info("the caller has said nothing, %d", self._vigil.count)
@@ -331,25 +322,7 @@ class Conversation:
         yield Say(self._manners.goodbye, interruptible=not self._parting)
         yield Hangup(reason)
 
-    def _collect(self, wanted: Collect) -> None:
-        if self._gathering:
-            self._gathering.cancel()
-        self._pressed = asyncio.Queue()
-        self._gathering = self._tasks.create_task(self._gather(wanted, self._pressed))
-
-    async def _gather(self, wanted: Collect, pressed: asyncio.Queue[str]) -> None:
-        keys = ""
-        while not (wanted.digits and len(keys) >= wanted.digits):
-            try:
-                async with asyncio.timeout(wanted.timeout_s + self._mouth.left_ms / 1000):
-                    key = await pressed.get()
-            except TimeoutError:
-                break
-            if key == wanted.terminator:
-                break
-            keys += key
-        self._gathering = None
-        log.info("keys: %d", len(keys))
+    def _dialled(self, keys: str) -> None:
         if keys:
             now_ms = self._mouth.now_ms
             self._dialogue.say(Final(keys, self._dialogue.language, now_ms, now_ms))
@@ -377,9 +350,7 @@ class Conversation:
         return True, not covered
 
     def _say(self, make: Callable[[*Ts], AsyncIterator[str | Action]], *args: *Ts) -> None:
-        if self._gathering:
-            self._gathering.cancel()  # the caller spoke instead
-            self._gathering = None
+        self._keypad.stop()  # the caller spoke instead
         self._interruption.begun()
         self._reply = self._tasks.create_task(self._speak(self._reply, make, *args))
 
@@ -392,11 +363,14 @@ class Conversation:
             self._expectation = Expectation()
             reply, manners = within(make(*args), self._limit_s), self._manners
             if manners.filler_after_s:
-                reply = patient(reply, filler=manners.filler, after_s=manners.filler_after_s)
+                reply = patient(reply, after_s=manners.filler_after_s, fill=self._fill)
             await self.course.perform(reply, heed=self._expectation.follow)
         except Exception:  # the bot and the voice are plug-ins: whatever they raise costs one reply, not the call
             log.exception("the bot failed")
             await self._fall_back()
+
+    async def _fill(self) -> None:
+        await self._mouth.say(once(self._manners.filler))
 
     async def _fall_back(self) -> None:
         self._metrics.replies_failed.inc()

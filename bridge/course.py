@@ -8,7 +8,7 @@ that was only begun ahead transfers nobody.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Final, NoReturn
 
@@ -133,22 +133,28 @@ def _unknown(action: object) -> NoReturn:
 
 
 async def patient(
-    reply: AsyncGenerator[str | Action, None], *, filler: str, after_s: float
+    reply: AsyncGenerator[str | Action, None], *, after_s: float, fill: Callable[[], Awaitable[None]]
 ) -> AsyncGenerator[str | Action, None]:
-    """Yield `reply`, and `filler` before it where its first piece takes longer than `after_s`; closes `reply`."""
-    first = asyncio.ensure_future(anext(reply))
+    """Yield `reply` and close it; where its first piece takes longer than `after_s`, `fill` is heard before it.
+
+    The reply stays in the task of whoever reads it: a bot may hold a timeout or a task group open over a `yield`.
+    """
+    filling = asyncio.Event()
+
+    async def wait_and_fill() -> None:
+        await asyncio.sleep(after_s)
+        filling.set()
+        await fill()
+
+    filler = asyncio.create_task(wait_and_fill())
     try:
-        done, _ = await asyncio.wait({first}, timeout=after_s)
-        if not done:
-            yield Say(filler)
-        try:
-            yield await first
-        except StopAsyncIteration:
-            return
-        async for piece in reply:
-            yield piece
+        async with aclosing(reply):
+            async for piece in reply:
+                if filling.is_set():
+                    await filler
+                else:
+                    filler.cancel()
+                yield piece
     finally:
-        if not first.done():
-            first.cancel()
-            await asyncio.wait({first})
-        await reply.aclose()
+        filler.cancel()
+        await asyncio.wait({filler})

@@ -1,7 +1,7 @@
 """The caller's side as I/O: an async iterator of events and `send(command)`. The wire's rules are in telephony/."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -60,6 +60,84 @@ class OpeningLeg(Leg, Protocol):
         """Call `gone` with the reason once the peer has said nothing for too long; return what ends the watch."""
 
 
+async def first(
+    receive: Callable[[], Awaitable[Sequence[Event]]],
+    *,
+    timeout_s: float,
+    missing: str,
+    refuse: Callable[[Malformed], Awaitable[None]] | None = None,
+) -> tuple[CallStarted, Sequence[Event]]:
+    """Return the start of a call, and what came in one message with it. `refuse` answers what is malformed before.
+
+    Raises:
+        RemoteProtocolError: it is not there within `timeout_s`, when there is only `missing` to tell; or the peer left.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            while True:
+                events = await receive()
+                for index, event in enumerate(events):
+                    if isinstance(event, CallStarted):
+                        return event, events[index + 1 :]
+                    if isinstance(event, CallEnded):
+                        raise RemoteProtocolError(f"{event.reason} before the call started")
+                    if isinstance(event, Malformed) and refuse:
+                        await refuse(event)
+    except TimeoutError:
+        raise RemoteProtocolError(f"{missing} within {timeout_s:g} s") from None
+
+
+async def until_end(early: Sequence[Event], receive: Callable[[], Awaitable[Sequence[Event]]]) -> AsyncIterator[Event]:
+    """Yield `early` and what is received after it, up to and with CallEnded."""
+    events = early
+    while True:
+        for event in events:
+            yield event
+            if isinstance(event, CallEnded):
+                return
+        events = await receive()
+
+
+class Silence:
+    """How long a peer has said nothing.
+
+    One timer a call that looks at the clock now and then: a timeout around each of 50 messages a second costs 20 times
+    as much.
+    """
+
+    def __init__(self, idle_s: float | None, what: str = "no message from the peer") -> None:
+        """`idle_s`: so much is too long; None: nothing is."""
+        self._idle_s, self._what = idle_s, what
+        self._clock = asyncio.get_running_loop().time
+        self._heard_s = self._clock()
+
+    def broken(self) -> None:
+        """The peer has said something."""
+        self._heard_s = self._clock()
+
+    def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
+        """Call `gone` with the reason once it was too long; return what ends the watch."""
+        if (idle_s := self._idle_s) is None:
+            return lambda: None
+        timer: asyncio.TimerHandle
+        loop = asyncio.get_running_loop()
+
+        def look() -> None:
+            nonlocal timer
+            left_s = self._heard_s + idle_s - self._clock()
+            if left_s <= 0:
+                gone(f"{self._what} for {idle_s:g} s")
+            else:
+                timer = loop.call_later(left_s, look)
+
+        def end() -> None:
+            timer.cancel()
+
+        self._heard_s = self._clock()
+        timer = loop.call_later(idle_s, look)
+        return end
+
+
 class WebSocketLeg:
     """A wire over a WebSocket that we accepted."""
 
@@ -78,13 +156,11 @@ class WebSocketLeg:
         """
         self.capabilities = protocol.capabilities
         self._socket, self._protocol = socket, protocol
-        self._idle_s, self._send_s = idle_s, send_s
-        self._abort, self._clock = abort, asyncio.get_running_loop().time
+        self._silence, self._send_s, self._abort = Silence(idle_s), send_s, abort
         self._lost = "connection lost"  # why, when it is
         self._dropped = False  # by us
         self._writing = asyncio.Lock()
-        self._heard_s = 0.0  # when the newest message came, on the loop's clock
-        self._early: list[Event] = []  # came in one message with CallStarted
+        self._early: Sequence[Event] = ()  # came in one message with CallStarted
 
     async def start(self, timeout_s: float) -> CallStarted:
         """Wait until the peer is ready.
@@ -93,54 +169,16 @@ class WebSocketLeg:
             RemoteProtocolError: it did not get ready in time, or hung up.
         """
         await self._write(self._protocol.open())
-        try:
-            async with asyncio.timeout(timeout_s):
-                while True:
-                    events = list(await self._receive())
-                    for index, event in enumerate(events):
-                        if isinstance(event, CallStarted):
-                            self._early = events[index + 1 :]
-                            return event
-                        if isinstance(event, CallEnded):
-                            raise RemoteProtocolError(f"{event.reason} before the call started")
-                        await self._refuse(event)
-        except TimeoutError:
-            raise RemoteProtocolError(f"no start message within {timeout_s:g} s") from None
+        missing = "no start message"
+        started, self._early = await first(self._receive, timeout_s=timeout_s, missing=missing, refuse=self._refuse)
+        return started
 
-    async def __aiter__(self) -> AsyncIterator[Event]:
-        for event in self._early:
-            yield event
-        while True:
-            for event in await self._receive():
-                yield event
-                if isinstance(event, CallEnded):
-                    return
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return until_end(self._early, self._receive)
 
     def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
-        """Call `gone` with the reason once the peer has said nothing for `idle_s`; return what ends the watch.
-
-        One timer a call that looks at the clock now and then: a timeout around each of 50 messages a second costs
-        20 times as much.
-        """
-        loop, idle_s = asyncio.get_running_loop(), self._idle_s
-        if idle_s is None:
-            return lambda: None
-        timer: asyncio.TimerHandle
-
-        def look() -> None:
-            nonlocal timer
-            left_s = self._heard_s + idle_s - loop.time()
-            if left_s <= 0:
-                gone(f"no message from the peer for {idle_s:g} s")
-            else:
-                timer = loop.call_later(left_s, look)
-
-        def end() -> None:
-            timer.cancel()
-
-        self._heard_s = loop.time()
-        timer = loop.call_later(idle_s, look)
-        return end
+        """Call `gone` with the reason once the peer has said nothing for `idle_s`; return what ends the watch."""
+        return self._silence.watch(gone)
 
     async def send(self, command: Command, /) -> None:
         await self._write(self._protocol.send(command))
@@ -155,7 +193,7 @@ class WebSocketLeg:
 
     async def _receive(self) -> Sequence[Event]:
         message = await self._socket.receive()
-        self._heard_s = self._clock()
+        self._silence.broken()
         match message.type:
             case WSMsgType.TEXT | WSMsgType.BINARY:
                 return self._protocol.receive(message.data)
@@ -166,9 +204,8 @@ class WebSocketLeg:
             case _:
                 return [CallEnded(self._lost)]
 
-    async def _refuse(self, event: Event) -> None:
-        if isinstance(event, Malformed):
-            await self.send(Problem(event.message))
+    async def _refuse(self, event: Malformed) -> None:
+        await self.send(Problem(event.message))
 
     async def _write(self, messages: Sequence[str | bytes]) -> None:
         """Write; a caller that is cancelled leaves the rest to be written or dropped, within `send_s`.

@@ -5,6 +5,7 @@ from bridge.phrases import Phrases, parse, shipped
 from bridge.plugins import PluginError
 from bridge.settings import Settings
 from bridge.speculation import SpeculationRules
+from bridge.vigil import Manners, VigilRules
 
 
 def interruption_rules(settings: Settings) -> InterruptionRules:
@@ -32,6 +33,17 @@ def speculation_rules(settings: Settings) -> SpeculationRules:
         probability=settings.speculation_probability,
         attempts=settings.speculation_attempts,
         longest_speech_ms=_ms(settings.speculation_longest_speech),
+    )
+
+
+def call_manners(settings: Settings) -> Manners:
+    """Return what a caller hears who says nothing or waits."""
+    return Manners(
+        VigilRules(_ms(settings.no_input_timeout), settings.no_input_prompts),
+        asking=settings.no_input_text,
+        goodbye=settings.goodbye_text,
+        filler=settings.filler_text,
+        filler_after_s=settings.filler_after,
     )
 
 

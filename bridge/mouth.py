@@ -36,7 +36,7 @@ class Mouth:
 
         `reading`: makes of a written sentence what the voice is to read.
         """
-        self.leg = self._leg = leg
+        self.leg = leg
         self._tts, self._audio, self._clock_ms = tts, audio, clock_ms
         self._reading = reading
         self.language = language
@@ -55,12 +55,12 @@ class Mouth:
     @property
     def speaking(self) -> bool:
         """True while the caller may still have audio to hear."""
-        return self._playout.pending(self._clock_ms(), marks=self._leg.capabilities.mark)
+        return self._playout.pending(self._clock_ms(), marks=self.leg.capabilities.mark)
 
     @property
     def insists(self) -> bool:
         """True while what is heard may not be interrupted."""
-        return self._playout.insists(self._clock_ms(), marks=self._leg.capabilities.mark)
+        return self._playout.insists(self._clock_ms(), marks=self.leg.capabilities.mark)
 
     @property
     def left_ms(self) -> int:
@@ -153,7 +153,7 @@ class Mouth:
         unheard = self.speaking and self._open.is_set()
         self._open.clear()
         if unheard:
-            self._playout.hold(self._clock_ms(), cleared=self._leg.capabilities.clear)
+            self._playout.hold(self._clock_ms(), cleared=self.leg.capabilities.clear)
         return unheard
 
     async def resume(self) -> None:
@@ -171,9 +171,9 @@ class Mouth:
 
     async def clear(self) -> None:
         """Throw away what lies unheard at the far side."""
-        if self._leg.capabilities.clear:
+        if self.leg.capabilities.clear:
             async with self._way_out:
-                await self._leg.send(Clear())
+                await self.leg.send(Clear())
 
     def played(self, mark: str) -> None:
         self._playout.played(mark, self._clock_ms())
@@ -211,7 +211,7 @@ class Mouth:
 
     async def _drain(self) -> None:
         """Send what waits, as soon as the far side may take it and while the mouth is not held."""
-        step_ms = min(_MESSAGE_MS, max(_FRAME_MS, self._leg.capabilities.send_ahead_ms // 2))
+        step_ms = min(_MESSAGE_MS, max(_FRAME_MS, self.leg.capabilities.send_ahead_ms // 2))
         while self._playout.next(step_ms) is not None:
             await self._open.wait()
             async with self._way_out:
@@ -231,20 +231,20 @@ class Mouth:
         return 0
 
     async def _pass(self, command: Play | Mark | Reply) -> None:
-        wire = self._leg.capabilities
+        wire = self.leg.capabilities
         match command:
             case Play():
                 self._audible_ms = self._clock_ms() if self._audible_ms is None else self._audible_ms
-                await self._leg.send(command)
+                await self.leg.send(command)
                 self.on_audio()
             case Mark() if wire.mark:
-                await self._leg.send(command)
+                await self.leg.send(command)
             case Reply() if wire.transcripts and command.text:
-                await self._leg.send(command)
+                await self.leg.send(command)
 
     def _excess_ms(self, play: Play) -> int:
         """Return how long the far side may not take `play` yet; one frame it takes whenever it has nothing."""
-        limit_ms = max(self._leg.capabilities.send_ahead_ms, _FRAME_MS)
+        limit_ms = max(self.leg.capabilities.send_ahead_ms, _FRAME_MS)
         return self._playout.ahead_ms(self._clock_ms()) + self._audio.duration_ms(play.payload) - limit_ms
 
 

@@ -12,19 +12,19 @@ from bridge.speech.resample import resample_whole
 MAX_S: Final = 600
 
 
-def read_wav(path: str, sample_rate: int) -> Samples:
+def read_wav(path: str, sample_rate: int, *, longest_s: float = MAX_S) -> Samples:
     """Return the audio of a WAV file of 16-bit samples, its channels mixed, at `sample_rate`. Blocks: it reads a file.
 
     Raises:
-        OSError: it cannot be read. ValueError: it is no such file, or longer than MAX_S.
+        OSError: it cannot be read. ValueError: it is no such file, or longer than `longest_s`.
     """
     try:
         with wave.open(str(Path(path)), "rb") as file:
             if file.getsampwidth() != 2:
                 raise ValueError(f"{path}: samples of {8 * file.getsampwidth()} bits; allowed: 16")
             rate, channels, frames = file.getframerate(), file.getnchannels(), file.getnframes()
-            if frames > MAX_S * rate:
-                raise ValueError(f"{path}: {frames / rate:.0f} s; allowed: at most {MAX_S}")
+            if frames > longest_s * rate:
+                raise ValueError(f"{path}: {frames / rate:.0f} s; allowed: at most {longest_s:g}")
             pcm = np.frombuffer(file.readframes(frames), "<i2")
     except (wave.Error, EOFError) as error:
         raise ValueError(f"{path}: no WAV file that can be played ({error})") from error

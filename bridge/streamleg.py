@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from aiohttp import WSCloseCode
 
+from bridge.leg import Silence
 from bridge.pace import Pace
 from telephony.errors import RemoteProtocolError
 from telephony.events import (
@@ -52,13 +53,13 @@ class StreamLeg:
         """`idle_s`: the peer is gone when it says nothing for so long, `send_s`: when it reads nothing for so long."""
         self.capabilities = protocol.capabilities
         self._reader, self._writer, self._protocol = reader, writer, protocol
-        self._idle_s, self._send_s = idle_s, send_s
+        self._silence, self._send_s = Silence(idle_s), send_s
         self._clock = asyncio.get_running_loop().time
         self._events: asyncio.Queue[Event | RemoteProtocolError] = asyncio.Queue(_MAX_EVENTS)
         self._started = asyncio.Event()
         self._pace: Pace | None = None  # from the first audio on, which tells the rate
         self._lost = ""  # why, when it is
-        self._heard_s = self._read_s = self._clock()  # when the peer last sent, and last had read all
+        self._read_s = self._clock()  # when the peer last had read all
 
     async def start(self, timeout_s: float) -> CallStarted:
         """Wait until the peer has said which call it is, and at what rate it talks.
@@ -93,22 +94,7 @@ class StreamLeg:
 
     def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
         """Call `gone` with the reason once the peer has said nothing for `idle_s`; return what ends the watch."""
-        loop = asyncio.get_running_loop()
-        timer: asyncio.TimerHandle
-
-        def look() -> None:
-            nonlocal timer
-            left_s = self._heard_s + self._idle_s - loop.time()
-            if left_s <= 0:
-                gone(f"no message from the peer for {self._idle_s:g} s")
-            else:
-                timer = loop.call_later(left_s, look)
-
-        def end() -> None:
-            timer.cancel()
-
-        timer = loop.call_later(self._idle_s, look)
-        return end
+        return self._silence.watch(gone)
 
     async def send(self, command: Command, /) -> None:
         match command:
@@ -142,7 +128,7 @@ class StreamLeg:
     async def _read(self) -> None:
         try:
             while data := await self._reader.read(_READ_BYTES):
-                self._heard_s = self._clock()
+                self._silence.broken()
                 for event in self._protocol.receive(data):
                     await self._events.put(event)
         except RemoteProtocolError as error:

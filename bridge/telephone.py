@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import statistics
 import wave
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from bridge.badline import Fault
 from bridge.farend import FRAME_MS
 from bridge.phone import Phone, dial
 from bridge.record import Record
-from bridge.speech.resample import resample_whole
+from bridge.recording import read_wav
 from telephony.codec import decode, encode
 from telephony.events import Encoding
 
@@ -74,15 +75,7 @@ def load(path: Path) -> Recording:
     Raises:
         ValueError: it is something else, or silent.
     """
-    try:
-        with wave.open(str(path)) as recording:
-            if recording.getsampwidth() != 2:
-                raise ValueError(f"{path}: {recording.getsampwidth() * 8} bit samples, must be 16")
-            pcm = np.frombuffer(recording.readframes(recording.getnframes()), "<i2")
-            mono = (pcm.reshape(-1, recording.getnchannels()).mean(axis=1) / 32768).astype(np.float32)
-            audio = resample_whole(mono, recording.getframerate(), RATE)
-    except (wave.Error, EOFError) as error:
-        raise ValueError(f"{path} is no WAV file: {error}") from error
+    audio = read_wav(str(path), RATE, longest_s=math.inf)
     begins_ms, ends_ms = speech_span(audio)
     return Recording(path.name, encode(audio, Encoding.MULAW), begins_ms, ends_ms)
 

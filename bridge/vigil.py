@@ -1,6 +1,6 @@
 """How long a caller has said nothing. Pure: time is an argument. Noise without words ends no silence."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +11,18 @@ class VigilRules:
     """Silence of both sides after which the caller is asked; 0: never."""
     prompts: int = 2
     """So often; after as much silence again the call ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """What a caller hears who says nothing or waits, and at the end."""
+
+    vigil: VigilRules = field(default_factory=VigilRules)
+    asking: str = "Are you still there?"
+    goodbye: str = "Goodbye."
+    filler: str = "One moment, please."
+    filler_after_s: float = 0.0
+    """0: no filler."""
 
 
 class Vigil:

@@ -10,12 +10,13 @@ import pytest
 from fakes import PHONE, FakeLeg, FakeTts, ScriptBot
 
 from bot.api import Bot, CallInfo, Final, Heard, Line, Partial, Say, Speaker, Turn
-from bridge.conversation import Conversation, Manners
+from bridge.conversation import Conversation
 from bridge.interruption import InterruptionRules
 from bridge.metrics import Metrics
 from bridge.mouth import Mouth
 from bridge.speculation import SpeculationRules
 from bridge.speech.ear import Heard as Listened
+from bridge.vigil import Manners
 from telephony.events import AudioFormat, Capabilities, Clear, Encoding, Mark, Play
 
 MULAW = AudioFormat(Encoding.MULAW, 8000)
@@ -116,7 +117,7 @@ async def stage(
         talk.begin(tasks)
         await settle()
         yield here
-        talk.hush()
+        talk.close()
 
 
 class Noise(FakeTts):

@@ -1,7 +1,8 @@
 """What a reply does between its words, a caller who says nothing, keys, and the end of a call."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +12,8 @@ from test_recording import write
 
 from bot.actions import Action, Collect, Hangup, PlayFile, SendDtmf, SetLanguage, SetVoice, Transfer
 from bot.api import Partial, Turn
-from bridge.conversation import Manners
 from bridge.course import patient
-from bridge.vigil import VigilRules
+from bridge.vigil import Manners, VigilRules
 from telephony import events
 from telephony.events import Clear, Mark, Reply
 
@@ -198,6 +198,14 @@ async def test_who_speaks_instead_of_pressing_is_answered() -> None:
         assert bot.digits == "1"
 
 
+async def test_a_call_that_ends_while_keys_are_awaited_waits_for_none_and_asks_nothing() -> None:
+    bot = ActingBot(["Number?", Collect(digits=4, timeout_s=300)], ["Never asked."])
+    async with asyncio.timeout(5), stage(bot) as call:
+        await call.says("My order.")
+        await play_out(call)
+    assert len(bot.turns) == 1
+
+
 # ---------------------------------------------------------------- silence, waiting, the end
 
 
@@ -271,18 +279,45 @@ async def answer(*pieces: str | asyncio.Event) -> AsyncIterator[str | Action]:
             yield piece
 
 
+class Waits:
+    """What is heard of a reply that is read with patience, and of its filler."""
+
+    def __init__(self, *, after_s: float = 0.01) -> None:
+        self.said: list[str | Action] = []
+        self.filled = asyncio.Event()
+        self._after_s = after_s
+
+    async def read(self, reply: AsyncIterator[str | Action]) -> list[str | Action]:
+        assert isinstance(reply, AsyncGenerator)
+        async with aclosing(patient(reply, after_s=self._after_s, fill=self._fill)) as pieces:
+            async for piece in pieces:
+                self.said.append(piece)
+        return self.said
+
+    async def _fill(self) -> None:
+        self.filled.set()
+        await settle()  # a filler takes a while to be said
+        self.said.append("One moment.")
+
+
 async def test_who_thinks_long_says_so_first() -> None:
-    ready = asyncio.Event()
-    said = []
-    async for piece in patient(answer(ready, "Here it is."), filler="One moment.", after_s=0.01):  # type: ignore[arg-type]
-        said.append(piece)
-        ready.set()
-    assert said == ["One moment.", "Here it is."]
+    waits = Waits()
+    assert await waits.read(answer(waits.filled, "Here it is.")) == ["One moment.", "Here it is."]
 
 
 async def test_who_answers_at_once_says_no_filler() -> None:
-    assert [p async for p in patient(answer("Yes."), filler="One moment.", after_s=5)] == ["Yes."]  # type: ignore[arg-type]
-    assert [p async for p in patient(answer(), filler="One moment.", after_s=5)] == []  # type: ignore[arg-type]
+    assert await Waits(after_s=5).read(answer("Yes.")) == ["Yes."]
+    assert await Waits(after_s=5).read(answer()) == []
+
+
+async def test_a_bot_may_hold_a_timeout_open_over_what_it_yields() -> None:
+    async def careful() -> AsyncIterator[str | Action]:
+        async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(asyncio.sleep(0, "found"))
+            yield "Let me see."
+            yield f"I {await task} it."
+
+    assert await Waits(after_s=5).read(careful()) == ["Let me see.", "I found it."]
 
 
 async def test_a_bot_that_yields_what_is_neither_text_nor_action_falls_back() -> None:

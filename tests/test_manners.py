@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from bridge.interruption import InterruptionRules
-from bridge.manners import interruption_rules, load_phrases, speculation_rules
+from bridge.manners import call_manners, interruption_rules, load_phrases, speculation_rules
 from bridge.phrases import Meaning
 from bridge.plugins import PluginError
 from bridge.settings import Settings
 from bridge.speculation import SpeculationRules
+from bridge.vigil import VigilRules
 
 
 def test_the_defaults_of_the_settings_are_those_of_the_rules() -> None:
@@ -22,6 +23,11 @@ def test_settings_become_rules_in_milliseconds() -> None:
     rules = interruption_rules(settings)
     assert (rules.onset_ms, rules.confirm_ms, rules.echo.return_db) == (200, 500, -30.0)
     assert speculation_rules(settings).attempts == 0
+
+
+def test_who_says_nothing_is_asked_after_the_seconds_of_the_settings() -> None:
+    manners = call_manners(Settings(no_input_timeout=7.5, no_input_prompts=1, goodbye_text="Bye."))
+    assert manners.vigil == VigilRules(7500, 1) and manners.goodbye == "Bye."
 
 
 def test_phrases_of_the_settings_are_added_to_the_shipped_ones() -> None:

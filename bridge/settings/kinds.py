@@ -1,10 +1,11 @@
 """What an option may be: the types, and how text becomes one."""
 
+import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,10 @@ def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
 
+def _network(text: str) -> str:
+    return str(ipaddress.ip_network(text, strict=False))  # a ValueError says what is wrong with it
+
+
 OptionalPath = Annotated[Path | None, BeforeValidator(_nothing)]
 OptionalText = Annotated[str | None, BeforeValidator(_nothing)]
 Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
@@ -47,9 +52,10 @@ Address = Annotated[
 ]
 PortRange = Annotated[str, StringConstraints(pattern=r"^\d{4,5}-\d{4,5}$"), Takes("ports like 10000-20000")]
 SipName = Annotated[str, StringConstraints(pattern=r"^[\w.+@-]*$"), Takes("letters, digits and . + @ - _")]
-Network = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f.:]+(/\d{1,3})?$")]
 Networks = Annotated[
-    tuple[Network, ...], BeforeValidator(split_words), Takes("networks like 192.0.2.0/24, with commas between")
+    tuple[Annotated[str, AfterValidator(_network)], ...],
+    BeforeValidator(split_words),
+    Takes("networks or addresses like 10.0.0.0/8, with commas between"),
 ]
 SipTransports = Annotated[
     tuple[Literal["udp", "tcp", "tls"], ...], BeforeValidator(split_words), Takes("udp, tcp, tls, with commas between")

@@ -1,22 +1,8 @@
 """The options of the sockets that a PBX connects its calls with: docs/pbx.md."""
 
-import ipaddress
-from typing import Annotated
+from pydantic import Field
 
-from pydantic import AfterValidator, BeforeValidator, Field
-
-from bridge.settings.kinds import Group, Takes, split_words
-
-
-def _network(text: str) -> str:
-    return str(ipaddress.ip_network(text, strict=False))  # a ValueError says what is wrong with it
-
-
-Networks = Annotated[
-    tuple[Annotated[str, AfterValidator(_network)], ...],
-    BeforeValidator(split_words),
-    Takes("networks or addresses like 10.0.0.0/8, with commas between"),
-]
+from bridge.settings.kinds import Group, Networks
 
 
 class Pbx(Group):

@@ -6,9 +6,8 @@ from typing import Final
 
 from aiohttp import WSCloseCode
 
-from bridge.leg import LegLost
-from telephony.errors import RemoteProtocolError
-from telephony.events import CallEnded, CallStarted, Command, Event, Hangup
+from bridge.leg import LegLost, Silence, first, until_end
+from telephony.events import CallStarted, Command, Event, Hangup
 from telephony.sip import SipProtocol
 
 _MOST: Final = 3000
@@ -29,10 +28,10 @@ class SipLeg:
     ) -> None:
         """`idle_s`: the process is taken for stuck when the call has had nothing from it for so long."""
         self.capabilities = protocol.capabilities
-        self._protocol, self._post, self._room, self._idle_s = protocol, post, room, idle_s
+        self._protocol, self._post, self._room = protocol, post, room
+        self._silence = Silence(idle_s, "no audio from the SIP process")
         self._events: asyncio.Queue[bytes | LegLost] = asyncio.Queue()
-        self._heard_s = 0.0
-        self._early: list[Event] = []
+        self._early: Sequence[Event] = ()
         self._over = asyncio.Event()
         """Set once the call is no more: it needs no hanging up."""
 
@@ -40,7 +39,7 @@ class SipLeg:
 
     def feed(self, frame: bytes) -> None:
         """Take a frame of this call."""
-        self._heard_s = asyncio.get_running_loop().time()
+        self._silence.broken()
         if self._events.qsize() == _MOST:
             self._events.put_nowait(LegLost("the bridge did not keep up with the call's audio"))
         elif self._events.qsize() < _MOST:
@@ -66,48 +65,15 @@ class SipLeg:
             LegLost: the SIP process died.
         """
         self._send(self._protocol.open())
-        try:
-            async with asyncio.timeout(timeout_s):
-                while True:
-                    events = await self._receive()
-                    for index, event in enumerate(events):
-                        if isinstance(event, CallStarted):
-                            self._early = events[index + 1 :]
-                            return event
-                        if isinstance(event, CallEnded):
-                            raise RemoteProtocolError(f"{event.reason} before the call started")
-        except TimeoutError:
-            raise RemoteProtocolError(f"no audio within {timeout_s:g} s") from None
+        started, self._early = await first(self._receive, timeout_s=timeout_s, missing="no audio")
+        return started
 
-    async def __aiter__(self) -> AsyncIterator[Event]:
-        for event in self._early:
-            yield event
-        while True:
-            for event in await self._receive():
-                yield event
-                if isinstance(event, CallEnded):
-                    return
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return until_end(self._early, self._receive)
 
     def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
         """Call `gone` with the reason once the process has said nothing for `idle_s`; return what ends the watch."""
-        loop = asyncio.get_running_loop()
-        timer: asyncio.TimerHandle
-
-        def look() -> None:
-            nonlocal timer
-            left_s = self._heard_s + self._idle_s - loop.time()
-            if left_s <= 0:
-                gone(f"no audio from the SIP process for {self._idle_s:g} s")
-            else:
-                timer = loop.call_later(left_s, look)
-
-        self._heard_s = loop.time()
-        timer = loop.call_later(self._idle_s, look)
-
-        def end() -> None:
-            timer.cancel()
-
-        return end
+        return self._silence.watch(gone)
 
     async def send(self, command: Command, /) -> None:
         if self._over.is_set():
@@ -130,8 +96,8 @@ class SipLeg:
         for frame in frames:
             self._post(frame if isinstance(frame, bytes) else frame.encode())
 
-    async def _receive(self) -> list[Event]:
+    async def _receive(self) -> Sequence[Event]:
         found = await self._events.get()
         if isinstance(found, LegLost):
             raise found
-        return list(self._protocol.receive(found))
+        return self._protocol.receive(found)
