@@ -1,10 +1,11 @@
 """What a bot author sees."""
 
-from bot.actions import Action, Collect, Hangup, PlayFile, SendDtmf, SetLanguage, SetVoice, Transfer
+from bot.actions import Action, ActionFailed, Collect, Hangup, PlayFile, SendDtmf, SetLanguage, SetVoice, Transfer
 from bot.api import Bot, CallInfo, Expect, Final, Heard, Line, Partial, Say, Speaker, Tts, Turn
 
 __all__ = [
     "Action",
+    "ActionFailed",
     "Bot",
     "CallInfo",
     "Collect",

@@ -13,6 +13,18 @@ from typing import Final
 _KEYS: Final = re.compile(r"[0-9*#A-Da-dwW]+")
 
 
+class ActionFailed(RuntimeError):
+    """An action did not happen; the text says why. Raised in a reply at the `yield` of the action.
+
+    try:
+        yield Transfer("+4930123456")
+    except ActionFailed:
+        yield "Nobody is free right now. Shall we call you back?"
+
+    A reply that does not catch it is over, and the caller hears the fallback sentence.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class PlayFile:
     """Play a recording: a WAV file of 16-bit samples, any rate; several channels are mixed."""

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final as Constant
 from typing import TypeVarTuple
 
 from bot.actions import Action, Hangup
 from bot.api import Bot, CallInfo, Final, Heard, Partial, Samples, Say, Turn
-from bridge.course import Course, patient
+from bridge.course import Course, filler, within
 from bridge.dialogue import Dialogue
 from bridge.endpointing import Expected
 from bridge.expectation import Expectation
@@ -16,7 +17,7 @@ from bridge.interruption import Act, Interruption, InterruptionRules, State, Tal
 from bridge.keypad import Keypad
 from bridge.loudness import SILENT_DB, level_db
 from bridge.metrics import CallMetrics
-from bridge.mouth import Mouth, once, within
+from bridge.mouth import Mouth, once
 from bridge.phrases import Meaning, Phrases, shipped
 from bridge.speculation import Speculation, SpeculationRules
 from bridge.speech.ear import Heard as Listened
@@ -361,10 +362,9 @@ class Conversation:
             await asyncio.wait({before})
         try:
             self._expectation = Expectation()
-            reply, manners = within(make(*args), self._limit_s), self._manners
-            if manners.filler_after_s:
-                reply = patient(reply, after_s=manners.filler_after_s, fill=self._fill)
-            await self.course.perform(reply, heed=self._expectation.follow)
+            async with filler(self._manners.filler_after_s or math.inf, self._fill) as begun:
+                reply = within(make(*args), self._limit_s, begun=begun)
+                await self.course.perform(reply, heed=self._expectation.follow)
         except Exception:  # the bot and the voice are plug-ins: whatever they raise costs one reply, not the call
             log.exception("the bot failed")
             await self._fall_back()

@@ -8,11 +8,11 @@ that was only begun ahead transfers nobody.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import aclosing, asynccontextmanager
 from typing import Final, NoReturn
 
-from bot.actions import Action, Collect, Hangup, PlayFile, SendDtmf, SetLanguage, SetVoice, Transfer
+from bot.actions import Action, ActionFailed, Collect, Hangup, PlayFile, SendDtmf, SetLanguage, SetVoice, Transfer
 from bot.api import Say
 from bridge.leg import Leg
 from bridge.mouth import Mouth
@@ -48,20 +48,34 @@ class Course:
         """Say and do `reply`, and close it; `heed` sees the text on its way.
 
         Raises:
-            RuntimeError: the wire or the voice cannot do it, or it did not happen.
+            ActionFailed: something did not happen, and `reply` was not prepared for it.
             whatever `reply` or the voice raises.
         """
         self.acted = False
         async with aclosing(reply):
+            stretch = _Stretch(reply)
             while True:
-                stretch = _Stretch(reply)
                 await self._mouth.say(heed(stretch.texts()))
                 if stretch.action is None:
                     return
-                await self._do(stretch.action)
+                try:
+                    await self._do(stretch.action)
+                    stretch = _Stretch(reply)
+                except ActionFailed as failed:
+                    log.warning("%s", failed)
+                    try:
+                        stretch = _Stretch(reply, await reply.athrow(failed))
+                    except StopAsyncIteration:
+                        return
 
     async def _do(self, action: Action) -> None:
         log.info("the bot: %s", action)
+        try:
+            await self._act(action)
+        except (OSError, ValueError, RuntimeError) as error:  # what a file, a wire or a voice refuses
+            raise error if isinstance(error, ActionFailed) else ActionFailed(str(error)) from error
+
+    async def _act(self, action: Action) -> None:
         match action:
             case PlayFile(path, interruptible):
                 audio = await asyncio.to_thread(read_wav, path, self._mouth.sample_rate)
@@ -105,37 +119,79 @@ class Course:
 
     async def _transfer(self, target: str) -> None:
         if not self._leg.capabilities.transfer:
-            raise RuntimeError(f"this wire cannot transfer a call (to {target}); docs/wires.md says which can")
+            raise ActionFailed(f"this wire cannot transfer a call (to {target}); docs/wires.md says which can")
         await self._mouth.until_heard()
         self.acted = True
         await self._leg.send(events.Transfer(target))
         await asyncio.sleep(_TRANSFER_S)  # the wire ends the call when it is done, and that cancels this
-        raise RuntimeError(f"the transfer to {target} did not happen within {_TRANSFER_S:g} s")
+        self.acted = False
+        raise ActionFailed(f"the transfer to {target} did not happen within {_TRANSFER_S:g} s")
 
 
 class _Stretch:
     """The text of a reply up to its next action."""
 
-    def __init__(self, reply: AsyncIterator[str | Action]) -> None:
-        self._reply = reply
+    def __init__(self, reply: AsyncIterator[str | Action], first: str | Action | None = None) -> None:
+        """`first`: a piece of it that is there already."""
+        self._reply, self._first = reply, first
         self.action: Action | None = None
 
     async def texts(self) -> AsyncGenerator[str, None]:
-        async for piece in self._reply:
-            if not isinstance(piece, str):
-                self.action = piece
-                return
+        piece = self._first if self._first is not None else await anext(self._reply, None)
+        while isinstance(piece, str):
             yield piece
+            piece = await anext(self._reply, None)
+        self.action = piece
 
 
 def _unknown(action: object) -> NoReturn:
     raise TypeError(f"a bot yields text and actions; got {type(action).__name__}")
 
 
-async def patient(
-    reply: AsyncGenerator[str | Action, None], *, after_s: float, fill: Callable[[], Awaitable[None]]
+async def within(
+    texts: AsyncIterator[str | Action] | Coroutine[None, None, object],
+    limit_s: float,
+    *,
+    begun: Callable[[], Awaitable[None]] | None = None,
 ) -> AsyncGenerator[str | Action, None]:
-    """Yield `reply` and close it; where its first piece takes longer than `after_s`, `fill` is heard before it.
+    """Yield `texts`, and close them; each must come within `limit_s` of being asked for.
+
+    `begun` is awaited at the first. An ActionFailed thrown in reaches `texts`, whose author may know what to do.
+
+    Raises:
+        TimeoutError: one did not.
+        TypeError: `texts` is no async generator: its author wrote `return` instead of `yield`.
+    """
+    if not isinstance(texts, AsyncIterator):
+        texts.close()
+        raise TypeError(f"a bot yields what it says (`yield text` in an async def); got {type(texts).__name__}")
+    try:
+        ask = anext(texts)
+        while True:
+            try:
+                async with asyncio.timeout(limit_s):
+                    text = await ask
+            except StopAsyncIteration:
+                return
+            if begun:
+                await begun()
+                begun = None
+            try:
+                yield text
+                ask = anext(texts)
+            except ActionFailed as failed:
+                if not isinstance(texts, AsyncGenerator):
+                    raise
+                ask = texts.athrow(failed)
+    finally:
+        if isinstance(texts, AsyncGenerator):
+            async with asyncio.timeout(limit_s):
+                await texts.aclose()
+
+
+@asynccontextmanager
+async def filler(after_s: float, fill: Callable[[], Awaitable[None]]) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Have `fill` say something where a reply takes longer than `after_s`; yields what to await then.
 
     The reply stays in the task of whoever reads it: a bot may hold a timeout or a task group open over a `yield`.
     """
@@ -146,15 +202,16 @@ async def patient(
         filling.set()
         await fill()
 
-    filler = asyncio.create_task(wait_and_fill())
+    task = asyncio.create_task(wait_and_fill())
+
+    async def over() -> None:
+        if filling.is_set():
+            await task
+        else:
+            task.cancel()
+
     try:
-        async with aclosing(reply):
-            async for piece in reply:
-                if filling.is_set():
-                    await filler
-                else:
-                    filler.cancel()
-                yield piece
+        yield over
     finally:
-        filler.cancel()
-        await asyncio.wait({filler})
+        task.cancel()
+        await asyncio.wait({task})

@@ -1,11 +1,10 @@
 """The bot's voice on one call: text in, marked audio out, and what of it the caller heard."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, suppress
 from typing import Final
 
-from bot.actions import Action
 from bot.api import Samples, Say, Tts
 from bot.sentences import SentenceCutter
 from bot.spoken import CodeBlocks, Spoken, spoken, weights
@@ -274,29 +273,3 @@ def _cut(text: Say) -> list[Say]:
 async def once(text: str) -> AsyncIterator[str]:
     """Yield `text`."""
     yield text
-
-
-async def within(
-    texts: AsyncIterator[str | Action] | Coroutine[None, None, object], limit_s: float
-) -> AsyncGenerator[str | Action, None]:
-    """Yield `texts`, and close them; each must come within `limit_s` of being asked for.
-
-    Raises:
-        TimeoutError: one did not.
-        TypeError: `texts` is no async generator: its author wrote `return` instead of `yield`.
-    """
-    if not isinstance(texts, AsyncIterator):
-        texts.close()
-        raise TypeError(f"a bot yields what it says (`yield text` in an async def); got {type(texts).__name__}")
-    try:
-        while True:
-            try:
-                async with asyncio.timeout(limit_s):
-                    text = await anext(texts)
-            except StopAsyncIteration:
-                return
-            yield text
-    finally:
-        if isinstance(texts, AsyncGenerator):
-            async with asyncio.timeout(limit_s):
-                await texts.aclose()

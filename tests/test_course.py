@@ -1,7 +1,7 @@
 """What a reply does between its words, a caller who says nothing, keys, and the end of a call."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +10,9 @@ from fakes import PHONE, ScriptBot
 from test_conversation import LONG, Stage, settle, stage
 from test_recording import write
 
-from bot.actions import Action, Collect, Hangup, PlayFile, SendDtmf, SetLanguage, SetVoice, Transfer
+from bot.actions import Action, ActionFailed, Collect, Hangup, PlayFile, SendDtmf, SetLanguage, SetVoice, Transfer
 from bot.api import Partial, Turn
-from bridge.course import patient
+from bridge.course import filler, within
 from bridge.vigil import Manners, VigilRules
 from telephony import events
 from telephony.events import Clear, Mark, Reply
@@ -103,6 +103,36 @@ async def test_what_a_wire_cannot_do_is_heard_as_the_fallback() -> None:
         await call.says("A human, please.")
         assert not call.leg.of(events.Transfer)
         assert call.count("replies_failed") == 1
+
+
+class PreparedBot(ActingBot):
+    """Knows what to say where an action fails."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failures: list[str] = []
+
+    async def reply(self, turn: Turn) -> AsyncIterator[str | Action]:  # type: ignore[override]
+        self.turns.append(turn)
+        yield "One moment."
+        for attempt in (Transfer("+49301"), PlayFile("no such file.wav")):
+            try:
+                yield attempt
+            except ActionFailed as failed:
+                self.failures.append(str(failed))
+                yield "That failed. "
+        yield "Anything else?"
+
+
+async def test_a_bot_hears_of_an_action_that_failed_where_it_asked_for_it() -> None:
+    bot = PreparedBot()
+    async with stage(bot, capabilities=replace(PHONE, transcripts=True)) as call:
+        await call.says("A human, please.")
+        await call.leg.until(lambda: len(call.leg.of(Reply)) == 4)  # the file is looked for in a thread
+        said = [reply.text for reply in call.leg.of(Reply)]
+        assert said == ["One moment.", "That failed.", "That failed.", "Anything else?"]
+        assert "cannot transfer" in bot.failures[0] and "no such file" in bot.failures[1]
+        assert call.count("replies_failed") == 0
 
 
 async def test_keys_go_over_the_wire_that_can_and_as_tones_over_others() -> None:
@@ -288,8 +318,7 @@ class Waits:
         self._after_s = after_s
 
     async def read(self, reply: AsyncIterator[str | Action]) -> list[str | Action]:
-        assert isinstance(reply, AsyncGenerator)
-        async with aclosing(patient(reply, after_s=self._after_s, fill=self._fill)) as pieces:
+        async with filler(self._after_s, self._fill) as begun, aclosing(within(reply, 5, begun=begun)) as pieces:
             async for piece in pieces:
                 self.said.append(piece)
         return self.said

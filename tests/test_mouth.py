@@ -10,7 +10,8 @@ import pytest
 from fakes import PHONE, FakeLeg, FakeTts
 
 from bot.api import Samples, Tts
-from bridge.mouth import Mouth, once, within
+from bridge.course import within
+from bridge.mouth import Mouth, once
 from telephony.events import AudioFormat, Capabilities, Clear, Command, Encoding, Mark, Play, Reply
 
 MULAW = AudioFormat(Encoding.MULAW, 8000)
