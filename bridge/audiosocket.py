@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bridge.admission import Busy
+from bridge.lullleg import LullLeg
 from bridge.streamleg import StreamLeg
 from bridge.switchboard import Switchboard
 from telephony.audiosocket import AudioSocketProtocol
@@ -47,10 +48,11 @@ async def listen(switchboard: Switchboard, *, host: str, port: int, allow: Seque
 async def _carry(switchboard: Switchboard, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     settings = switchboard.settings
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
-    leg = StreamLeg(reader, writer, AudioSocketProtocol(), idle_s=settings.media_timeout, send_s=settings.send_timeout)
+    protocol = AudioSocketProtocol(quiet_rate=settings.audiosocket_rate)
+    leg = StreamLeg(reader, writer, protocol, send_s=settings.send_timeout)
     async with asyncio.TaskGroup() as tasks:
         pump = tasks.create_task(leg.pump())
         try:
-            await switchboard.carry(leg, wire="audiosocket")
+            await switchboard.carry(LullLeg(leg), wire="audiosocket")
         finally:
             pump.cancel()

@@ -7,7 +7,6 @@ from typing import Final, Protocol
 
 from aiohttp import WSCloseCode
 
-from bridge.leg import Silence
 from bridge.pace import Pace
 from telephony.errors import RemoteProtocolError
 from telephony.events import (
@@ -24,6 +23,8 @@ from telephony.events import (
 )
 
 _READ_BYTES: Final = 16 * 1024
+_QUIET_S: Final = 0.3
+"""A channel that has something to play sends it 20 ms after it connected; one that has not begins its call so late."""
 _MAX_EVENTS: Final = 100
 """Events that wait to be heard: two seconds of audio. Past that the peer is slowed by its socket."""
 
@@ -34,6 +35,9 @@ class StreamProtocol(Protocol):
     capabilities: Capabilities
 
     def receive(self, data: bytes, /) -> Sequence[Event]: ...
+
+    def quiet(self) -> Sequence[Event]:
+        """Return what it means that a peer which has connected sends nothing."""
 
     def send(self, command: Command, /) -> Sequence[bytes]: ...
 
@@ -47,13 +51,12 @@ class StreamLeg:
         writer: asyncio.StreamWriter,
         protocol: StreamProtocol,
         *,
-        idle_s: float,
         send_s: float,
     ) -> None:
-        """`idle_s`: the peer is gone when it says nothing for so long, `send_s`: when it reads nothing for so long."""
+        """`send_s`: the peer is gone when it reads nothing for so long; it may have nothing to say for ever."""
         self.capabilities = protocol.capabilities
         self._reader, self._writer, self._protocol = reader, writer, protocol
-        self._silence, self._send_s = Silence(idle_s), send_s
+        self._send_s = send_s
         self._clock = asyncio.get_running_loop().time
         self._events: asyncio.Queue[Event | RemoteProtocolError] = asyncio.Queue(_MAX_EVENTS)
         self._started = asyncio.Event()
@@ -70,7 +73,7 @@ class StreamLeg:
         try:
             async with asyncio.timeout(timeout_s):
                 while True:
-                    match await self._events.get():
+                    match await self._first():
                         case CallStarted() as started:
                             self._pace = Pace(started.format, self._clock() * 1000)
                             self._read_s = self._clock()
@@ -83,6 +86,14 @@ class StreamLeg:
         except TimeoutError:
             raise RemoteProtocolError(f"no call within {timeout_s:g} s") from None
 
+    async def _first(self) -> Event | RemoteProtocolError | None:
+        """Return the next of what comes before the call; None where it is too quiet for any."""
+        try:
+            async with asyncio.timeout(_QUIET_S):
+                return await self._events.get()
+        except TimeoutError:
+            return next(iter(self._protocol.quiet()), None)
+
     async def __aiter__(self) -> AsyncIterator[Event]:
         while True:
             event = await self._events.get()
@@ -93,8 +104,8 @@ class StreamLeg:
                 return
 
     def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
-        """Call `gone` with the reason once the peer has said nothing for `idle_s`; return what ends the watch."""
-        return self._silence.watch(gone)
+        """Do nothing: a peer that is gone is noticed by what it does not read."""
+        return lambda: None
 
     async def send(self, command: Command, /) -> None:
         match command:
@@ -128,7 +139,6 @@ class StreamLeg:
     async def _read(self) -> None:
         try:
             while data := await self._reader.read(_READ_BYTES):
-                self._silence.broken()
                 for event in self._protocol.receive(data):
                     await self._events.put(event)
         except RemoteProtocolError as error:

@@ -1,9 +1,9 @@
 """Asterisk AudioSocket: frames of kind, length and payload over TCP, signed 16 bit samples, one connection a call.
 
 Source: https://docs.asterisk.org/Configuration/Channel-Drivers/AudioSocket/ and Asterisk's res_audiosocket.c. Asterisk
-connects to us, names the call by a UUID in its first frame and sends audio from then on; the caller's hang-up is the
-end of the stream. What we send is played as it comes: Asterisk has no buffer worth the name, no clear and no mark, so
-the leg paces it (bridge/pace.py).
+connects to us, names the call by a UUID in its first frame and sends audio from then on, but none while the channel has
+nothing to play; the caller's hang-up is the end of the stream. What we send is played as it comes: Asterisk has no
+buffer worth the name, no clear and no mark, so the leg paces it (bridge/pace.py).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -77,14 +77,19 @@ class Frames:
 
 
 class AudioSocketProtocol:
-    """One connection: CREATED -UUID-> NAMED -first audio, which tells the rate-> STARTED -hangup-> ENDED."""
+    """One connection: CREATED -UUID-> NAMED -first audio, which tells the rate, or quiet-> STARTED -hangup-> ENDED."""
 
-    capabilities = Capabilities(audio_out=True, clear=True, mark=True, hangup=True, steady=True, send_ahead_ms=2000)
+    capabilities = Capabilities(audio_out=True, clear=True, mark=True, hangup=True, send_ahead_ms=2000)
     """Clear, mark and what is sent ahead are the leg's: it keeps the buffer that Asterisk has not."""
 
-    def __init__(self, expect: Callable[[UUID], Mapping[str, str] | None] = lambda _: {}) -> None:
-        """`expect` returns what is known of the call of that name: "From", "To" and more; None refuses it."""
-        self._expect = expect
+    def __init__(
+        self, expect: Callable[[UUID], Mapping[str, str] | None] = lambda _: {}, *, quiet_rate: int = 8000
+    ) -> None:
+        """`expect` returns what is known of the call of that name: "From", "To" and more; None refuses it.
+
+        `quiet_rate`: hertz of a call that begins before its first audio.
+        """
+        self._expect, self._quiet_rate = expect, quiet_rate
         self._frames = Frames()
         self._parameters: Mapping[str, str] = {}
         self._identity: UUID | None = None  # set by the first frame
@@ -113,6 +118,10 @@ class AudioSocketProtocol:
             except Refused as why:
                 events += self._malformations.tell(why)
         return events
+
+    def quiet(self) -> Sequence[Event]:
+        """No audio comes: return the start of a call that has a name and no rate yet."""
+        return [self._start(self._quiet_rate)] if self._identity and not self._rate and not self._ended else []
 
     def send(self, command: Command, /) -> Sequence[bytes]:
         """Return the bytes that carry out `command`; nothing clears what was sent.
@@ -160,22 +169,25 @@ class AudioSocketProtocol:
         if not payload or len(payload) % 2:
             raise Refused(f"audio: got {len(payload)} bytes; allowed: whole samples of two bytes")
         if self._rate and rate != self._rate:
-            raise Refused(f"audio: got {rate} Hz; allowed: {self._rate} Hz, as before")
-        started: list[Event] = []
-        if not self._rate:
-            self._rate = rate
-            started.append(
-                CallStarted(
-                    call_id=str(self._identity),
-                    format=AudioFormat(Encoding.L16, rate),
-                    caller=self._parameters.get("From", ""),
-                    callee=self._parameters.get("To", ""),
-                    parameters=self._parameters,
+            if not self._samples:
+                raise RemoteProtocolError(
+                    f"the call began quietly, at {self._rate} Hz, and is of {rate} Hz: say --audiosocket-rate {rate}"
                 )
-            )
+            raise Refused(f"audio: got {rate} Hz; allowed: {self._rate} Hz, as before")
+        started = [] if self._rate else [self._start(rate)]
         at_ms = self._samples * 1000 // rate
         self._samples += len(payload) // 2
         return [*started, Media(payload, at_ms)]
+
+    def _start(self, rate: int) -> CallStarted:
+        self._rate = rate
+        return CallStarted(
+            call_id=str(self._identity),
+            format=AudioFormat(Encoding.L16, rate),
+            caller=self._parameters.get("From", ""),
+            callee=self._parameters.get("To", ""),
+            parameters=self._parameters,
+        )
 
     def _audio_frames(self, payload: bytes) -> Iterator[bytes]:
         if not self._rate:

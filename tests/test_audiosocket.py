@@ -48,6 +48,24 @@ def test_the_call_starts_with_the_first_audio_which_tells_its_rate() -> None:
     assert protocol.receive(frame(0x12, bytes(640))) == [Media(bytes(640), 20)]
 
 
+def test_a_call_whose_channel_plays_nothing_begins_all_the_same_at_the_rate_it_is_said_to_have() -> None:
+    protocol = AudioSocketProtocol(quiet_rate=16_000)
+    assert not protocol.quiet(), "nobody has said which call it is"
+    protocol.receive(IDENTITY)
+    assert protocol.quiet() == [CallStarted(str(NAME), AudioFormat(Encoding.L16, 16_000))]
+    assert not protocol.quiet()
+    assert protocol.send(Play(bytes(4))) == [frame(0x12, bytes(4))]
+    assert protocol.receive(frame(0x12, bytes(640))) == [Media(bytes(640), 0)]
+
+
+def test_a_call_that_begins_quietly_at_the_wrong_rate_says_what_to_set() -> None:
+    protocol = AudioSocketProtocol(quiet_rate=16_000)
+    protocol.receive(IDENTITY)
+    protocol.quiet()
+    with pytest.raises(RemoteProtocolError, match="say --audiosocket-rate 8000"):
+        protocol.receive(AUDIO)
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 def test_frames_may_come_in_any_pieces(size: int) -> None:
     stream, protocol = IDENTITY + AUDIO + frame(0x03, b"5") + frame(0x00), AudioSocketProtocol()
@@ -125,11 +143,28 @@ def test_after_a_long_stall_no_burst_is_sent() -> None:
 # ---------------------------------------------------------------- over TCP
 
 
+async def test_a_peer_that_only_says_its_name_is_a_call_without_waiting_for_audio() -> None:
+    legs: asyncio.Queue[StreamLeg] = asyncio.Queue()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        legs.put_nowait(leg := StreamLeg(reader, writer, AudioSocketProtocol(), send_s=1))
+        await leg.pump()
+
+    async with asyncio.timeout(5), await asyncio.start_server(connected, "127.0.0.1", 0) as server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        leg = await legs.get()
+        writer.write(IDENTITY)
+        assert (await leg.start(3)).format == L16_8K
+        assert await reader.readexactly(323) == frame(0x10, bytes(320)), "silence is sent at once"
+        writer.close()
+        await leg.close("done")
+
+
 async def test_a_call_over_tcp_from_uuid_to_hang_up() -> None:
     legs: asyncio.Queue[StreamLeg] = asyncio.Queue()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        leg = StreamLeg(reader, writer, AudioSocketProtocol(), idle_s=5, send_s=1)
+        leg = StreamLeg(reader, writer, AudioSocketProtocol(), send_s=1)
         legs.put_nowait(leg)
         await leg.pump()
 

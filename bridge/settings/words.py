@@ -32,10 +32,10 @@ def allowed(name: str) -> str:
         return " or ".join(words)
     if field.annotation is bool:
         return "true or false"
-    if field.annotation in (int, float):
-        return ("a whole number" if field.annotation is int else "a number") + _range(field)
     if takes := [item.words for item in field.metadata if isinstance(item, Takes)]:
         return takes[0]
+    if field.annotation in (int, float):
+        return ("a whole number" if field.annotation is int else "a number") + _range(field)
     if field.annotation == Path | None:
         return "a path"
     return "text" if field.annotation == SecretStr | None else _text(field)

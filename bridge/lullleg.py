@@ -1,0 +1,55 @@
+"""A leg over a wire that sends nothing while there is nothing to hear: silence of our own clock keeps its time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+from aiohttp import WSCloseCode
+
+from bridge.leg import OpeningLeg
+from bridge.lull import Lull
+from telephony.events import CallEnded, CallStarted, Command, Event, Media
+
+
+class LullLeg:
+    """`leg`, whose audio never stops."""
+
+    def __init__(self, leg: OpeningLeg) -> None:
+        self.capabilities = leg.capabilities
+        self._leg, self._clock = leg, asyncio.get_running_loop().time
+        self._lull: Lull | None = None  # from the start on
+
+    async def start(self, timeout_s: float) -> CallStarted:
+        """See OpeningLeg."""
+        started = await self._leg.start(timeout_s)
+        self._lull = Lull(started.format, self._clock() * 1000)
+        return started
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        assert self._lull, "start comes first"
+        events = aiter(self._leg)
+        coming = asyncio.ensure_future(anext(events))
+        try:
+            while True:
+                await asyncio.wait({coming}, timeout=max(0.0, self._lull.next_ms / 1000 - self._clock()))
+                if not coming.done():
+                    if silence := self._lull.due(self._clock() * 1000):
+                        yield silence
+                    continue
+                event = coming.result()
+                if isinstance(event, CallEnded):
+                    yield event
+                    return
+                coming = asyncio.ensure_future(anext(events))
+                yield self._lull.place(event.payload) if isinstance(event, Media) else event
+        finally:
+            coming.cancel()
+
+    def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
+        """See OpeningLeg: there may be other signs of life than audio."""
+        return self._leg.watch(gone)
+
+    async def send(self, command: Command, /) -> None:
+        await self._leg.send(command)
+
+    async def close(self, reason: str, *, code: int = WSCloseCode.OK) -> None:
+        await self._leg.close(reason, code=code)

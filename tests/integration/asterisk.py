@@ -1,0 +1,186 @@
+"""The real Asterisk: `scripts/install-asterisk` puts it into build/asterisk, each test file runs one of its own there.
+
+Configuration is written for each run, into a folder of its own below the installed one, with ports of its own; `extra`
+adds files or lines. Its dialplan has the context `test`; what a file needs, it adds:
+
+    async with asterisk({"extensions.conf": "exten => 200,1,AudioSocket(${UUID()},127.0.0.1:9092)"}) as pbx:
+        heard = await pbx.originate("Local/200@test", "vm-intro")
+"""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from integration.sip_peers import free_port
+
+from bridge.recording import read_wav
+
+ROOT: Final = Path(__file__).parents[2] / "build" / "asterisk"
+PROMPTS: Final = Path("/usr/share/asterisk/sounds/en")
+"""Where the chroot has the English prompts."""
+
+needs_asterisk = pytest.mark.skipif(
+    not (ROOT / ".installed").exists() or os.getuid() != 0,
+    reason="no Asterisk: scripts/install-asterisk build/asterisk, as root",
+)
+
+_CALLER: Final = """
+[caller]
+; what the far half of an originated call does
+exten => s,1,Answer()
+ same => n,MixMonitor({folder}/mixed-${HEARD},r({folder}/${HEARD}))
+ same => n,Wait(${PAUSE})
+ same => n,ExecIf($["${KEYS}" != "none"]?SendDTMF(${KEYS},200,150))
+ same => n,ExecIf($["${SAY}" != "none"]?Playback(${SAY}))
+ same => n,Wait(60)
+ same => n,Hangup()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Asterisk:
+    """A running one."""
+
+    folder: Path
+    """Its files, as this machine sees them."""
+    inside: str
+    """The same folder, as it sees it itself."""
+    sip_port: int
+    http_port: int
+    process: asyncio.subprocess.Process
+
+    async def cli(self, command: str) -> str:
+        """Return what its console answers to `command`."""
+        asked = await asyncio.create_subprocess_exec(
+            *_chroot("asterisk", "-C", f"{self.inside}/asterisk.conf", "-rx", command),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        async with asyncio.timeout(10):
+            output, _ = await asked.communicate()
+        return output.decode(errors="replace")
+
+    async def originate(self, channel: str, say: str = "", *, keys: str = "", pause_s: float = 0.5) -> Path:
+        """Call `channel`, e.g. Local/200@test, from a caller who presses `keys` and says the prompt `say`.
+
+        Returns the file of what it heard. `pause_s`: silence before all that, in which the channel makes no frames.
+        """
+        heard = f"heard-{uuid4().hex}.wav"
+        for name, value in (("SAY", say), ("KEYS", keys), ("PAUSE", f"{pause_s:g}"), ("HEARD", heard)):
+            await self.cli(f"dialplan set global {name} {value or 'none'}")
+        answer = await self.cli(f"channel originate {channel} extension s@caller")
+        assert "ERROR" not in answer and "No such" not in answer, answer
+        return self.folder / heard
+
+    async def until(self, command: str, text: str, *, timeout_s: float = 15) -> str:
+        """Return what `command` answers once `text` is in it."""
+        async with asyncio.timeout(timeout_s):
+            while text not in (answer := await self.cli(command)):  # noqa: ASYNC110 - nothing tells us of it
+                await asyncio.sleep(0.2)
+        return answer
+
+    async def idle(self, timeout_s: float = 15) -> None:
+        """Wait until there is no call any more."""
+        await self.until("core show channels count", "0 active channels", timeout_s=timeout_s)
+
+    def heard(self, path: Path, sample_rate: int = 16_000) -> npt.NDArray[np.float32]:
+        """Return a recording that a call has made."""
+        return read_wav(str(path), sample_rate)
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log" / "messages").read_text(errors="replace")
+
+
+def _chroot(*command: str) -> list[str]:
+    return ["chroot", str(ROOT.resolve()), *command]
+
+
+@asynccontextmanager
+async def asterisk(extra: Mapping[str, str] | None = None) -> AsyncIterator[Asterisk]:
+    """Run an Asterisk; `extra`: text that is added to its configuration, by the name of the file.
+
+    In it {folder}, {sip} and {http} stand for its folder and ports.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=ROOT.resolve() / "var" / "tmp"))
+    inside = f"/var/tmp/{folder.name}"
+    ports = {"sip": free_port(), "http": free_port()}
+    for name in ("run", "db", "log", "spool/monitor", "lib", "keys"):
+        (folder / name).mkdir(parents=True)
+    for name, text in _configuration(inside, extra or {}, ports).items():
+        (folder / name).write_text(text)
+    _device_nodes()
+    process = await asyncio.create_subprocess_exec(
+        *_chroot("asterisk", "-f", "-C", f"{inside}/asterisk.conf"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    pbx = Asterisk(folder, inside, ports["sip"], ports["http"], process)
+    try:
+        await pbx.until("core waitfullybooted", "fully booted", timeout_s=30)
+        yield pbx
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        try:
+            async with asyncio.timeout(10):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _configuration(inside: str, extra: Mapping[str, str], ports: Mapping[str, int]) -> dict[str, str]:
+    directories = {
+        "astetcdir": inside,
+        "astmoddir": _modules(),
+        "astvarlibdir": "/var/lib/asterisk",
+        "astdbdir": f"{inside}/db",
+        "astkeydir": f"{inside}/keys",
+        "astdatadir": "/usr/share/asterisk",
+        "astagidir": "/usr/share/asterisk/agi-bin",
+        "astspooldir": f"{inside}/spool",
+        "astrundir": f"{inside}/run",
+        "astlogdir": f"{inside}/log",
+    }
+    files = {
+        "asterisk.conf": "[directories]\n" + "".join(f"{name} => {path}\n" for name, path in directories.items()),
+        "modules.conf": "[modules]\nautoload = yes\n",
+        "logger.conf": "[general]\n[logfiles]\nmessages = notice,warning,error,verbose\n",
+        "extensions.conf": f"[general]\nstatic = yes\n[globals]\n{_CALLER}\n[test]\n",
+        "http.conf": "[general]\nenabled = yes\nbindaddr = 127.0.0.1\nbindport = {http}\n",
+        "pjsip.conf": "[udp]\ntype = transport\nprotocol = udp\nbind = 127.0.0.1:{sip}\n",
+        "rtp.conf": "[general]\nrtpstart = 21000\nrtpend = 29000\n",
+    }
+    for name, text in extra.items():
+        files[name] = f"{files.get(name, '')}\n{text}\n"
+    places = {"{folder}": inside, **{f"{{{name}}}": str(port) for name, port in ports.items()}}
+    for mark, value in places.items():
+        files = {name: text.replace(mark, value) for name, text in files.items()}
+    return files
+
+
+def _modules() -> str:
+    [path] = (ROOT / "usr" / "lib").glob("*/asterisk/modules")
+    return f"/{path.relative_to(ROOT)}"
+
+
+def _device_nodes() -> None:
+    """A small Debian comes without those that Asterisk opens."""
+    for name, minor in (("null", 3), ("zero", 5), ("random", 8), ("urandom", 9)):
+        path = ROOT.resolve() / "dev" / name
+        if not path.exists():
+            os.mknod(path, 0o020666, os.makedev(1, minor))
