@@ -82,6 +82,13 @@ class Script(Bot):
         async for piece in _play(self._turns.pop(0) if self._turns else ["Yes."]):
             yield piece
 
+    async def on_partial(self, partial: Partial) -> None:
+        self.cue()
+
+    async def on_cue(self) -> AsyncIterator[str | Action]:
+        async for piece in _play(self._turns.pop(0) if self._turns else []):
+            yield piece
+
     async def on_interrupted(self, heard: Heard) -> None:
         await asyncio.sleep(0.5)
 
