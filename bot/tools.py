@@ -8,6 +8,12 @@ The name, the docstring and the types of a function are all there is to write:
         Args:
             number: Printed on the receipt, e.g. 4711.
         \"\"\"
+
+What it returns the model is told. An action (bot/actions.py), alone or in a tuple with text, happens on the call:
+
+    def connect() -> tuple[str, Transfer]:
+        \"\"\"Put the caller through to a human.\"\"\"
+        return "Say that you are putting the caller through.", Transfer("+4930123456")
 """
 
 import asyncio
@@ -15,7 +21,7 @@ import inspect
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, Final, get_type_hints
 
@@ -24,6 +30,7 @@ from pydantic.errors import PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema, PydanticSerializationError, to_json
 
+from bot.actions import Action
 from bot.threads import in_thread
 
 log = logging.getLogger(__name__)
@@ -34,6 +41,20 @@ LONGEST: Final = 8000
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what the chat completions protocol allows
 _SECTION: Final = re.compile(r"\s*(Args|Arguments|Returns|Yields|Raises):\s*")
 _ARGUMENT: Final = re.compile(r"\s*\*{0,2}(?P<name>\w+)(\s*\([^)]*\))?:\s+(?P<text>.*)")
+
+
+@dataclass(slots=True, eq=False)
+class Outcome:
+    """What came of one call of a tool; str() of it is what the model is told."""
+
+    text: str = ""
+    actions: list[Action] = field(default_factory=list)
+    """What it asked for and what was not done yet, in order."""
+    trouble: str = ""
+    """Why one of them was not done."""
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.text, self.trouble))) or "done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +71,8 @@ class Tool:
     method: bool
     """True: the function's first parameter is `self`, the bot."""
 
-    async def call(self, arguments: str, owner: object, *, limit_s: float) -> str:
-        """Return what the model is to be told: the result, or what went wrong. Raises nothing.
+    async def call(self, arguments: str, owner: object, *, limit_s: float) -> Outcome:
+        """Return the result, or as text for the model what went wrong. Raises nothing.
 
         `arguments`: JSON, as the model wrote it. `owner`: the bot, for functions that take `self`. `limit_s`: for a
         function that blocks, after which its thread goes on and nobody listens.
@@ -59,7 +80,7 @@ class Tool:
         try:
             given = self.check(arguments)
         except ValueError as error:
-            return f"Error: wrong arguments: {error}"
+            return Outcome(f"Error: wrong arguments: {error}")
         limit = asyncio.timeout(limit_s)
         try:
             async with limit:
@@ -67,7 +88,7 @@ class Tool:
         except (Exception, SystemExit) as error:  # its author's code may fail in any way, and costs no call
             if isinstance(error, TimeoutError) and limit.expired():
                 log.error("the tool %s took more than %g s", self.name, limit_s)
-                return f"Error: no result within {limit_s:g} s; whether it was done is not known"
+                return Outcome(f"Error: no result within {limit_s:g} s; whether it was done is not known")
             return self._failed(error)
 
     def check(self, arguments: str) -> dict[str, Any]:
@@ -83,20 +104,20 @@ class Tool:
         fields = self.arguments.model_fields
         return {str(fields[key].alias): getattr(checked, key) for key in fields if key in checked.model_fields_set}
 
-    async def _run(self, owner: list[object], given: dict[str, Any]) -> str:
+    async def _run(self, owner: list[object], given: dict[str, Any]) -> Outcome:
         if inspect.iscoroutinefunction(self.function):
-            return _text(await self.function(*owner, **given))
+            return _outcome(await self.function(*owner, **given))
         return await in_thread(lambda: self._block(owner, given))
 
-    def _block(self, owner: list[object], given: dict[str, Any]) -> str:
+    def _block(self, owner: list[object], given: dict[str, Any]) -> Outcome:
         try:
-            return _text(self.function(*owner, **given))
+            return _outcome(self.function(*owner, **given))
         except (Exception, SystemExit) as error:  # as in `call`
             return self._failed(error)
 
-    def _failed(self, error: BaseException) -> str:
+    def _failed(self, error: BaseException) -> Outcome:
         log.error("the tool %s failed", self.name, exc_info=error)
-        return f"Error: {type(error).__name__}: {error}"[:LONGEST]
+        return Outcome(f"Error: {type(error).__name__}: {error}"[:LONGEST])
 
 
 @cache  # a bot is made for each call, its tools once
@@ -170,10 +191,20 @@ def _read(doc: str) -> tuple[str, dict[str, str]]:
     return "\n".join(about).strip(), explained
 
 
+def _outcome(result: object) -> Outcome:
+    """Return what a tool returned, its actions apart from the rest; a sequence without any is a result like others."""
+    pieces = result if isinstance(result, tuple | list) else [result]
+    actions = [piece for piece in pieces if isinstance(piece, Action)]
+    if not actions:
+        return Outcome(_text(result))
+    told = " ".join(_text(piece) for piece in pieces if piece is not None and not isinstance(piece, Action))
+    return Outcome(told[:LONGEST], actions)
+
+
 def _text(result: object) -> str:
-    """Return `result` as the model reads it: text as it is, nothing as "done", all else as JSON."""
+    """Return `result` as the model reads it: text as it is, nothing as "", all else as JSON."""
     if result is None:
-        return "done"
+        return ""
     if isinstance(result, str):
         return result[:LONGEST]
     try:

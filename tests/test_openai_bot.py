@@ -68,8 +68,13 @@ def make(server: ChatServer, rules: Rules = (), **says: object) -> OpenAiBot:
     return cast(OpenAiBot, kind())
 
 
+def texts_of(bot: OpenAiBot, text: str) -> AsyncIterator[str]:
+    """The answer of a bot whose tools return no actions."""
+    return cast(AsyncIterator[str], bot.reply(Turn(CALL, text, "English")))
+
+
 async def reply(bot: OpenAiBot, text: str, *history: Line) -> str:
-    return "".join([piece async for piece in bot.reply(Turn(CALL, text, "English", history))])
+    return "".join([str(piece) async for piece in bot.reply(Turn(CALL, text, "English", history))])
 
 
 def asked(server: ChatServer, number: int = -1) -> Sequence[tuple[str, str | None]]:
@@ -83,7 +88,7 @@ def asked(server: ChatServer, number: int = -1) -> Sequence[tuple[str, str | Non
 
 async def test_an_answer_is_spoken_as_it_is_written(server: ChatServer) -> None:
     bot = make(server, [("^user: ", Answer("We open at nine. We close at six.", fault=Fault.STALL))])
-    async with aclosing(sentences(bot.reply(Turn(CALL, "When?", "English")))) as cut:
+    async with aclosing(sentences(texts_of(bot, "When?"))) as cut:
         assert await anext(cut) == "We open at nine."
 
 
@@ -224,7 +229,7 @@ async def test_a_model_that_only_calls_tools_must_answer_in_the_end(server: Chat
     with pytest.raises(ModelFailed, match="without a word"):
         await reply(bot, "Where?")
     assert [request["tool_choice"] for request in server.requests] == ["auto", "auto", "none"]
-    assert bot.done == ["find 1", "find 1"]
+    assert bot.done == ["find 1"], "the same call is made once a turn"
 
 
 async def test_a_slow_tool_is_bridged_with_words(server: ChatServer) -> None:
@@ -241,7 +246,7 @@ async def test_words_before_a_tool_are_spoken_at_once_and_not_forgotten(server: 
     look = Answer("Let me look.", calls=[("book", '{"hour": 10}')])
     bot = orders(server, ("^user: ", look), ("^tool: ", Answer("Done.")), filler_after_s=60)
     bot.go_on.clear()
-    async with aclosing(sentences(bot.reply(Turn(CALL, "At ten.", "English")))) as cut:
+    async with aclosing(sentences(texts_of(bot, "At ten."))) as cut:
         assert await anext(cut) == "Let me look."
         await bot.begun.wait()
         bot.go_on.set()
@@ -357,7 +362,7 @@ async def test_after_a_word_was_said_no_other_is_asked(server: ChatServer, secon
     between_s = 0.1 if fault is Fault.STALL else 5
     says = {"fallback_url": second.url, "apology": "Sorry, once more?", "between_tokens_s": between_s}
     bot = make(server, [("", answer)], **says)
-    pieces = [text async for text in bot.reply(Turn(CALL, "Hello?", "English"))]
+    pieces = [text async for text in texts_of(bot, "Hello?")]
     assert "".join(pieces) == "We are openSorry, once more?"
     assert isinstance(pieces[-1], Say)  # a sentence of its own
     assert not second.requests
@@ -650,7 +655,7 @@ async def test_a_real_model_answers_four_times_as_many_callers_as_it_has_slots(l
     turns = [Turn(CALL, f"Tell me about the number {number}.", "English") for number in range(4 * SLOTS)]
 
     async def answer(turn: Turn) -> str:
-        return "".join([text async for text in teller(llama, max_tokens=16).reply(turn)])
+        return "".join([str(text) async for text in teller(llama, max_tokens=16).reply(turn)])
 
     answers = await asyncio.gather(*map(answer, turns))
     assert all(text.strip() for text in answers)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from bot import threads
+from bot.actions import Hangup, SetVoice
 from bot.tools import LONGEST, describe
 
 CALL_ID: contextvars.ContextVar[str] = contextvars.ContextVar("call_id", default="")
@@ -51,7 +52,7 @@ def shadowing(json: str, schema: list[int], model_dump: bool = False) -> list[ob
 
 
 async def call(function: Callable[..., object], arguments: str, *, owner: object = None, limit_s: float = 5) -> str:
-    return await describe(function).call(arguments, owner, limit_s=limit_s)
+    return str(await describe(function).call(arguments, owner, limit_s=limit_s))
 
 
 def test_a_model_is_told_what_name_docstring_and_types_say() -> None:
@@ -219,6 +220,24 @@ async def test_methods_get_the_bot() -> None:
 
     assert "self" not in str(describe(Shop.who).parameters)
     assert await call(Shop.who, '{"greeting": "Hello"}', owner=Shop()) == "Hello, Corner Shop"
+
+
+async def test_actions_are_told_apart_from_what_the_model_is_told() -> None:
+    results: list[object] = [Hangup(), ("Bye", Hangup()), [SetVoice("b"), 1, "two", None, Hangup()], ["no", "action"]]
+
+    def take() -> object:
+        """Take the next."""
+        return results.pop(0)
+
+    outcomes = [await describe(take).call("", None, limit_s=5) for _ in range(4)]
+    assert [(str(outcome), outcome.actions) for outcome in outcomes] == [
+        ("done", [Hangup()]),
+        ("Bye", [Hangup()]),
+        ("1 two", [SetVoice("b"), Hangup()]),
+        ('["no","action"]', []),
+    ]
+    outcomes[0].trouble = outcomes[1].trouble = "Error: no."
+    assert [str(outcome) for outcome in outcomes[:2]] == ["Error: no.", "Bye Error: no."]
 
 
 async def test_results_are_text_or_json_of_bounded_length() -> None:

@@ -1,18 +1,19 @@
 """A bot that thinks with a language model: any server that speaks the chat completions protocol."""
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import cache
 from typing import ClassVar
 
+from bot.actions import Action
 from bot.api import Bot, CallInfo, Say, Turn
-from bot.openai.chunks import ToolCall
 from bot.openai.clients import clients, warm
 from bot.openai.configuration import Configuration
 from bot.openai.errands import Errands, Fillers
 from bot.openai.failover import Way
-from bot.openai.messages import Exchange, conversation
+from bot.openai.messages import Exchange, conversation, words
+from bot.openai.rounds import Rounds
 from bot.openai.stream import ModelFailed, Patience, Question
 from bot.tools import Tool, describe
 
@@ -48,7 +49,8 @@ class OpenAiBot(Bot):
     greeting: ClassVar[str] = "Hello! How can I help you?"
     """First words; empty, none. Say them in the caller's language."""
     tools: ClassVar[Sequence[Callable[..., object]]] = ()
-    """Functions the model may call: typed, with a docstring, plain or async; with `self` first they get the bot."""
+    """Functions the model may call: typed, with a docstring, plain or async; with `self` first they get the bot.
+    Actions that they return (bot/actions.py) happen on the call."""
     tool_rounds: ClassVar[int] = 4
     """Times in one reply that the model may call tools; then it must answer."""
     tool_timeout_s: ClassVar[float] = 8.0
@@ -90,46 +92,44 @@ class OpenAiBot(Bot):
         if self.greeting:
             yield self.greeting
 
-    async def reply(self, turn: Turn) -> AsyncIterator[str]:
-        """Answer with the model's words as they come.
+    async def reply(self, turn: Turn) -> AsyncIterator[str | Action]:
+        """Answer with the model's words as they come, and what its tools ask to be done.
 
         Raises:
             ModelFailed: none came, and there is no apology.
         """
         self.call = turn.call
+        fillers = Fillers(self.fillers, after_s=self.filler_after_s, again_s=self.filler_again_s)
+        async with aclosing(self._errands.settle(fillers)) as texts:
+            async for text in texts:
+                yield text
+        rounds = self._rounds(turn, fillers)
         try:
-            async with aclosing(self._answer(turn)) as texts:
-                async for text in texts:
-                    yield text
+            while not rounds.over:
+                async with aclosing(rounds.take()) as texts:
+                    async for text in texts:
+                        yield text
+                while action := rounds.action():
+                    with rounds.carrying_out():
+                        yield action
         except ModelFailed as error:
             if not self.apology:
                 raise
             log.error("%s", error)
             yield Say(self.apology)
 
-    async def _answer(self, turn: Turn) -> AsyncGenerator[str, None]:
-        fillers = Fillers(self.fillers, after_s=self.filler_after_s, again_s=self.filler_again_s)
-        async with aclosing(self._errands.wait(fillers)) as texts:
-            async for text in texts:
-                yield text
+    def _rounds(self, turn: Turn, fillers: Fillers) -> Rounds:
+        exchange = Exchange(len(turn.history), words(turn))
         patience = Patience(self.first_token_s, self.between_tokens_s, self.total_s)
-        way, exchange = Way(self._configuration.endpoints, clients(), patience), Exchange(len(turn.history), turn.text)
-        for calls_left in range(self.tool_rounds if self._tools else 0, -1, -1):
-            calls: Sequence[ToolCall] = ()
-            said = ""
-            async with aclosing(way.ask(self._question(turn, exchange, may_call=calls_left > 0))) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, str):
-                        said += piece
-                        yield piece
-                    else:
-                        calls = piece
-            if not calls:
-                return
-            self._errands.begin(calls, exchange, said=said)
-            async with aclosing(self._errands.wait(fillers, said=bool(said))) as texts:
-                async for text in texts:
-                    yield text
+        way = Way(self._configuration.endpoints, clients(), patience)
+        most = self.tool_rounds if self._tools else 0
+        return Rounds(
+            lambda may_call: way.ask(self._question(turn, exchange, may_call=may_call)),
+            self._errands,
+            exchange,
+            fillers,
+            most=most,
+        )
 
     def _question(self, turn: Turn, exchange: Exchange, *, may_call: bool) -> Question:
         prompt, done = self.prompt_for(turn), self._errands.exchanges

@@ -4,12 +4,15 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from bot.api import Line, Speaker, Turn
 from bot.openai.chunks import ToolCall
 
 Message = Mapping[str, object]
 """In the form of the chat completions protocol."""
+
+NO_KEYS: Final = "(The caller pressed no key.)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,8 @@ class Round:
     said: str
     """The model's words before them."""
     calls: Sequence[ToolCall]
-    results: Sequence[str]
+    results: Sequence[object]
+    """str() of each is what the model is told when it is asked: what became of an action shows later."""
 
     def messages(self, *, aloud: bool) -> list[Message]:
         """Return what was asked for and what came of it; `aloud`: with the words."""
@@ -28,7 +32,7 @@ class Round:
             for call in self.calls
         ]
         told = [
-            {"role": "tool", "tool_call_id": call.id, "content": result}
+            {"role": "tool", "tool_call_id": call.id, "content": str(result)}
             for call, result in zip(self.calls, self.results, strict=True)
         ]
         return [{"role": "assistant", "content": self.said if aloud else None, "tool_calls": asked}, *told]
@@ -53,6 +57,11 @@ class Exchange:
         return [message for round_ in self.rounds for message in round_.messages(aloud=aloud)]
 
 
+def words(turn: Turn) -> str:
+    """Return what the caller said, or that keys were waited for in vain: no model answers to nothing."""
+    return turn.text or ("" if turn.keys is None else NO_KEYS)
+
+
 def conversation(
     prompt: str, turn: Turn, exchanges: Sequence[Exchange], *, memory: int, now: Exchange | None = None
 ) -> list[Message]:
@@ -60,7 +69,7 @@ def conversation(
 
     `now`: which of `exchanges` belongs to this turn, if any.
     """
-    lines = [*turn.history, Line(Speaker.CALLER, turn.text)]
+    lines = [*turn.history, Line(Speaker.CALLER, words(turn))]
     first = max(0, len(lines) - 1 - memory)
     # Many models take no words of theirs before the first of the other side.
     opening = first == 0
