@@ -133,6 +133,7 @@ class TwilioProtocol:
             caller=parameters.get("From", ""),
             callee=parameters.get("To", ""),
             parameters=parameters,
+            direction="outbound" if parameters.get("Direction", "").startswith("outbound") else "inbound",
         )
 
     def _media(self, media: _Json) -> Sequence[Media]:

@@ -24,6 +24,7 @@ from bridge.sip.link import SipLink
 from bridge.sip.service import stack_options
 from telephony.errors import RemoteProtocolError
 from telephony.events import CallEnded, CallStarted, Dtmf, Malformed, Media, Play, Played
+from telephony.outcome import NotAnswered
 
 Pcm = npt.NDArray[np.int16]
 MODULES: Final = Path("/usr/lib/baresip/modules")
@@ -81,9 +82,10 @@ class Desk:
         assert wire == "sip"
         try:
             started = await leg.start(10)
-        except (RemoteProtocolError, LegLost) as error:
+        except (RemoteProtocolError, NotAnswered, LegLost) as error:
             self.failed.append(str(error))
             self.arrived.set()
+            await leg.close(str(error))
             return
         taken = Taken(leg, started)
         self.calls.append(taken)
