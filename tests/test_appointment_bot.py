@@ -13,7 +13,7 @@ EXAMPLE = Path(__file__).parent.parent / "examples" / "appointment_bot.py"
 
 @pytest.fixture
 def example(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
     spec = importlib.util.spec_from_file_location("appointment_bot", EXAMPLE)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
