@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Final as Constant
 from typing import TypeVarTuple
 
@@ -30,6 +31,10 @@ Ts = TypeVarTuple("Ts")
 
 _UNKNOWN_MS: Constant = 60_000
 """What a reply that is still being made is taken to have left."""
+
+
+_NOISE_MS: Constant = 2500
+"""The longest wait of the end of a turn: who has been silent for so long has had their turn, if it was one."""
 
 
 class Conversation:
@@ -77,6 +82,9 @@ class Conversation:
         self._parting = False  # we end the call: nothing is answered any more
         self.course = Course(mouth.leg, mouth)
         self.course.collect = lambda wanted: self._keypad.collect(wanted, self._tasks)
+        self._cued = False  # the bot has something to say unasked
+        self._spoke_ms = 0  # media time of the caller's newest speech
+        bot.cue = self._cue  # type: ignore[method-assign]  # of this one, which has a call now
         mouth.on_audio = metrics.audio_sent
 
     @property
@@ -102,10 +110,7 @@ class Conversation:
     def begin(self, tasks: asyncio.TaskGroup) -> None:
         """Greet the caller. `tasks`: the call's, in which all that follows runs."""
         self._tasks = tasks
-        if self._greeting:
-            self._say(once, self._greeting)
-        else:
-            self._say(self._bot.on_call, self._info)
+        self._say(self._greet)
 
     # ------------------------------------------------------------ what the caller does
 
@@ -118,7 +123,13 @@ class Conversation:
         self._spoken_ms += (window.to_ms - window.from_ms) * speech
         self._do(self._interruption.hear(window, audible=audible, interruptible=talking and not insists))
         busy = speech or talking or self._thinking or self._interruption.state is not State.QUIET
-        if self._vigil.look(self._mouth.now_ms, busy=busy):
+        if speech:
+            self._spoke_ms = window.to_ms
+        if self._cued and not (busy or self._amid_turn(window.to_ms)):
+            self._cued = False
+            self._settle()
+            self._say(self._bot.on_cue)
+        elif self._vigil.look(self._mouth.now_ms, busy=busy):
             self._ask()
         if self._owed and not insists and self._interruption.state is State.QUIET:
             self._cut()
@@ -303,6 +314,13 @@ class Conversation:
         awaited = self._owed or self._keypad.gathering
         return self._parting or self._replying or self._speculation.running or awaited
 
+    def _cue(self) -> None:
+        self._cued = True
+
+    def _amid_turn(self, at_ms: int) -> bool:
+        """True while the caller may go on, or is to be answered; a noise that opened no turn is over soon."""
+        return bool(self._dialogue.text) or (self._spoken_ms > 0 and at_ms - self._spoke_ms < _NOISE_MS)
+
     def _ask(self) -> None:
         log.info("the caller has said nothing, %d", self._vigil.count)
         self._settle()
@@ -310,6 +328,15 @@ class Conversation:
             self._say(self._farewell, "the caller said nothing")
         else:
             self._say(self._reprompt, self._vigil.count)
+
+    async def _greet(self) -> AsyncIterator[str | Action]:
+        """Say the greeting: that of the settings instead of the bot's, which gets to know of the call all the same."""
+        if self._greeting:
+            yield self._greeting
+        async with aclosing(within(self._bot.on_call(self._info), self._limit_s)) as pieces:
+            async for piece in pieces:
+                if not (self._greeting and isinstance(piece, str)):
+                    yield piece
 
     async def _reprompt(self, count: int) -> AsyncIterator[str | Action]:
         said = False

@@ -13,7 +13,7 @@ from aiohttp import web
 from bridge import audiosocket
 from bridge.admission import BEARER_PROTOCOL, Busy, Lines, asks_for_socket, check_client, check_twilio, public_url
 from bridge.engines import Engines
-from bridge.leg import WebSocketLeg
+from bridge.leg import OpeningLeg, WebSocketLeg
 from bridge.metrics import Metrics
 from bridge.pages import Pages
 from bridge.settings import Settings
@@ -21,6 +21,8 @@ from bridge.sip.link import SipLink
 from bridge.sip.service import make_link
 from bridge.speech.api import UnsupportedLanguage
 from bridge.switchboard import Switchboard
+from bridge.twilio_rest import TwilioRest, twilio_rest
+from bridge.twilioleg import TwilioLeg
 from telephony.events import WireProtocol
 from telephony.plain import PlainProtocol
 from telephony.talk import TalkProtocol
@@ -35,8 +37,11 @@ METRICS: Final = web.AppKey("metrics", Metrics)
 LINES: Final = web.AppKey("lines", Lines)
 SWITCHBOARD: Final = web.AppKey("switchboard", Switchboard)
 SIP: Final = web.AppKey("sip", SipLink)
+TWILIO: Final = web.AppKey("twilio", TwilioRest)
 PAGES: Final = web.AppKey("pages", Pages)
 
+_Equip = Callable[[OpeningLeg], OpeningLeg]
+"""Adds to a leg what its wire alone cannot do."""
 _PING_S: Final = 15.0  # a plain client may be silent for hours: pings tell whether it is there
 
 
@@ -50,6 +55,7 @@ def make_app(settings: Settings, engines: Engines | None = None) -> web.Applicat
     else:
         app.cleanup_ctx.append(_engines)
     app.cleanup_ctx.append(_switchboard)
+    app.cleanup_ctx.append(_twilio)
     if settings.sip:
         app.cleanup_ctx.append(_sip)
     if settings.audiosocket_port:
@@ -78,6 +84,13 @@ async def _engines(app: web.Application) -> AsyncIterator[None]:
 async def _switchboard(app: web.Application) -> AsyncIterator[None]:
     app[SWITCHBOARD] = Switchboard(app[SETTINGS], app[ENGINES], app[METRICS], app[LINES])
     yield
+
+
+async def _twilio(app: web.Application) -> AsyncIterator[None]:
+    async with twilio_rest(app[SETTINGS]) as rest:
+        if rest:
+            app[TWILIO] = rest
+        yield
 
 
 async def _sip(app: web.Application) -> AsyncIterator[None]:
@@ -129,7 +142,9 @@ async def _stream(request: web.Request, *, wire: Wire) -> web.StreamResponse:
         check_client(request, request.app[SETTINGS])
     if wire.make is None:
         raise TypeError(f"the wire {wire.name} has neither a handler nor what makes its protocol")
-    return await _carry(request, wire.make(), wire=wire.name, subprotocols=wire.subprotocols)
+    rest = request.app.get(TWILIO) if wire.door is Door.TWILIO_SIGNATURE else None
+    equip: _Equip = (lambda leg: TwilioLeg(leg, rest)) if rest else lambda leg: leg
+    return await _carry(request, wire.make(), wire=wire.name, subprotocols=wire.subprotocols, equip=equip)
 
 
 async def _plain(request: web.Request) -> web.StreamResponse:
@@ -186,7 +201,12 @@ _OWN: Final = {"plain": _plain, "talk": _talk}
 
 
 async def _carry(
-    request: web.Request, protocol: WireProtocol, *, wire: str, subprotocols: Sequence[str] = ()
+    request: web.Request,
+    protocol: WireProtocol,
+    *,
+    wire: str,
+    subprotocols: Sequence[str] = (),
+    equip: _Equip = lambda leg: leg,
 ) -> web.StreamResponse:
     app, settings = request.app, request.app[SETTINGS]
     if not app[LINES].free and asks_for_socket(request):
@@ -208,7 +228,7 @@ async def _carry(
             idle_s=settings.media_timeout if protocol.capabilities.steady else None,
             send_s=settings.send_timeout,
         )
-        await app[SWITCHBOARD].carry(leg, wire=wire)
+        await app[SWITCHBOARD].carry(equip(leg), wire=wire)
     return socket
 
 
