@@ -117,7 +117,14 @@ class CallEnded:
     reason: str
 
 
-Event = CallStarted | Media | Dtmf | Played | Finalize | Malformed | CallEnded
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What the rules of a wire have us say now. The leg sends it, and the call does not hear of it."""
+
+    messages: Sequence[str | bytes]
+
+
+Event = CallStarted | Media | Dtmf | Played | Finalize | Malformed | CallEnded | Owed
 
 # ---------------------------------------------------------------- commands: what we ask of the peer
 
@@ -198,6 +205,8 @@ class Capabilities:
     transcripts: bool = False
     steady: bool = False
     """Caller audio never stops while the call lasts, silence included: a peer that sends nothing is gone."""
+    lulls: bool = False
+    """Caller audio stays away while there is nothing to hear: the bridge has to make that silence."""
     send_ahead_ms: int = 0
     """Bot audio that may lie at the far side unplayed."""
 
