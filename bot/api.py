@@ -172,6 +172,16 @@ class Bot:
         for text in nothing:
             yield text
 
+    def cue(self) -> None:
+        """Ask to speak though the caller said nothing: `on_cue` is asked once neither side speaks. Call it at any time,
+        in the event loop: a search is done, an order is ready."""
+
+    async def on_cue(self) -> AsyncIterator[str | Action]:
+        """The line is free, after `cue`: yield what there is to say, or nothing."""
+        nothing: tuple[str, ...] = ()
+        for text in nothing:
+            yield text
+
     async def on_dtmf(self, digit: str) -> None:
         """The caller pressed a key: one of 0-9 * # A-D."""
 

@@ -190,28 +190,29 @@ async def within(
 
 
 @asynccontextmanager
-async def filler(after_s: float, fill: Callable[[], Awaitable[None]]) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+async def filler(
+    after_s: float, fill: Callable[[], Coroutine[None, None, None]]
+) -> AsyncIterator[Callable[[], Awaitable[None]]]:
     """Have `fill` say something where a reply takes longer than `after_s`; yields what to await then.
 
     The reply stays in the task of whoever reads it: a bot may hold a timeout or a task group open over a `yield`.
     """
-    filling = asyncio.Event()
+    task: asyncio.Task[None] | None = None
 
-    async def wait_and_fill() -> None:
-        await asyncio.sleep(after_s)
-        filling.set()
-        await fill()
-
-    task = asyncio.create_task(wait_and_fill())
+    def begin() -> None:
+        nonlocal task
+        task = asyncio.ensure_future(fill())
 
     async def over() -> None:
-        if filling.is_set():
+        timer.cancel()
+        if task:
             await task
-        else:
-            task.cancel()
 
+    timer = asyncio.get_running_loop().call_later(after_s, begin)
     try:
         yield over
     finally:
-        task.cancel()
-        await asyncio.wait({task})
+        timer.cancel()
+        if task:
+            task.cancel()
+            await asyncio.wait({task})

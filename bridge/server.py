@@ -23,6 +23,8 @@ from bridge.sip.link import SipLink
 from bridge.sip.service import make_link
 from bridge.speech.api import UnsupportedLanguage
 from bridge.switchboard import Switchboard
+from bridge.twilio_rest import TwilioRest, twilio_rest
+from bridge.twilioleg import TwilioLeg
 from telephony.asterisk import AsteriskProtocol
 from telephony.events import WireProtocol
 from telephony.plain import PlainProtocol
@@ -39,8 +41,11 @@ LINES: Final = web.AppKey("lines", Lines)
 SWITCHBOARD: Final = web.AppKey("switchboard", Switchboard)
 SIP: Final = web.AppKey("sip", SipLink)
 WAITING: Final = web.AppKey("waiting", WaitingCalls)
+TWILIO: Final = web.AppKey("twilio", TwilioRest)
 PAGES: Final = web.AppKey("pages", Pages)
 
+_Equip = Callable[[OpeningLeg], OpeningLeg]
+"""Adds to a leg what its wire alone cannot do."""
 _PING_S: Final = 15.0  # a plain client may be silent for hours: pings tell whether it is there
 
 
@@ -54,6 +59,7 @@ def make_app(settings: Settings, engines: Engines | None = None) -> web.Applicat
     else:
         app.cleanup_ctx.append(_engines)
     app.cleanup_ctx.append(_switchboard)
+    app.cleanup_ctx.append(_twilio)
     if settings.sip:
         app.cleanup_ctx.append(_sip)
     if settings.audiosocket_port:
@@ -85,6 +91,13 @@ async def _engines(app: web.Application) -> AsyncIterator[None]:
 async def _switchboard(app: web.Application) -> AsyncIterator[None]:
     app[SWITCHBOARD] = Switchboard(app[SETTINGS], app[ENGINES], app[METRICS], app[LINES])
     yield
+
+
+async def _twilio(app: web.Application) -> AsyncIterator[None]:
+    async with twilio_rest(app[SETTINGS]) as rest:
+        if rest:
+            app[TWILIO] = rest
+        yield
 
 
 async def _sip(app: web.Application) -> AsyncIterator[None]:
@@ -142,7 +155,9 @@ async def _stream(request: web.Request, *, wire: Wire) -> web.StreamResponse:
         check_client(request, request.app[SETTINGS])
     if wire.make is None:
         raise TypeError(f"the wire {wire.name} has neither a handler nor what makes its protocol")
-    return await _carry(request, wire.make(), wire=wire.name, subprotocols=wire.subprotocols)
+    rest = request.app.get(TWILIO) if wire.door is Door.TWILIO_SIGNATURE else None
+    equip: _Equip = (lambda leg: TwilioLeg(leg, rest)) if rest else lambda leg: leg
+    return await _carry(request, wire.make(), wire=wire.name, subprotocols=wire.subprotocols, equip=equip)
 
 
 async def _plain(request: web.Request) -> web.StreamResponse:
@@ -184,7 +199,8 @@ async def _twilio_voice(request: web.Request) -> web.Response:
 async def _asterisk(request: web.Request) -> web.StreamResponse:
     check_client(request, request.app[SETTINGS])
     parameters = {name: value for name, value in request.query.items() if name != "token"}
-    return await _carry(request, AsteriskProtocol(parameters), wire="asterisk", subprotocols=(SUBPROTOCOL,))
+    protocol = AsteriskProtocol(parameters)
+    return await _carry(request, protocol, wire="asterisk", subprotocols=(SUBPROTOCOL,), equip=LullLeg)
 
 
 async def _asterisk_connect(request: web.Request) -> web.Response:
@@ -224,7 +240,12 @@ _OWN: Final = {"plain": _plain, "talk": _talk, "asterisk": _asterisk}
 
 
 async def _carry(
-    request: web.Request, protocol: WireProtocol, *, wire: str, subprotocols: Sequence[str] = ()
+    request: web.Request,
+    protocol: WireProtocol,
+    *,
+    wire: str,
+    subprotocols: Sequence[str] = (),
+    equip: _Equip = lambda leg: leg,
 ) -> web.StreamResponse:
     app, settings = request.app, request.app[SETTINGS]
     if not app[LINES].free and asks_for_socket(request):
@@ -246,9 +267,7 @@ async def _carry(
             idle_s=settings.media_timeout if protocol.capabilities.steady else None,
             send_s=settings.send_timeout,
         )
-        if protocol.capabilities.lulls:
-            leg = LullLeg(leg)
-        await app[SWITCHBOARD].carry(leg, wire=wire)
+        await app[SWITCHBOARD].carry(equip(leg), wire=wire)
     return socket
 
 

@@ -65,7 +65,7 @@ _KEYS: Final = frozenset("0123456789*#ABCD")
 class AsteriskProtocol:
     """One call: CREATED -MEDIA_START-> STARTED. The socket's end is the call's."""
 
-    capabilities = Capabilities(audio_out=True, clear=True, mark=True, hangup=True, lulls=True, send_ahead_ms=10_000)
+    capabilities = Capabilities(audio_out=True, clear=True, mark=True, hangup=True, send_ahead_ms=10_000)
     """Asterisk asks for a pause when 18 s are queued, at packets of 20 ms."""
 
     def __init__(self, parameters: Mapping[str, str] | None = None) -> None:

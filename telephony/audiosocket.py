@@ -79,7 +79,7 @@ class Frames:
 class AudioSocketProtocol:
     """One connection: CREATED -UUID-> NAMED -first audio, which tells the rate, or quiet-> STARTED -hangup-> ENDED."""
 
-    capabilities = Capabilities(audio_out=True, clear=True, mark=True, hangup=True, lulls=True, send_ahead_ms=2000)
+    capabilities = Capabilities(audio_out=True, clear=True, mark=True, hangup=True, send_ahead_ms=2000)
     """Clear, mark and what is sent ahead are the leg's: it keeps the buffer that Asterisk has not."""
 
     def __init__(self, *, quiet_rate: int = 8000) -> None:

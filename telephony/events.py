@@ -205,8 +205,6 @@ class Capabilities:
     transcripts: bool = False
     steady: bool = False
     """Caller audio never stops while the call lasts, silence included: a peer that sends nothing is gone."""
-    lulls: bool = False
-    """Caller audio stays away while there is nothing to hear: the bridge has to make that silence."""
     send_ahead_ms: int = 0
     """Bot audio that may lie at the far side unplayed."""
 

@@ -30,6 +30,18 @@ def twiml_stream(url: str, parameters: Mapping[str, str]) -> str:
     return str(response)
 
 
+def twiml_transfer(target: str) -> str:
+    """Return TwiML that puts the call through to `target`: a number, or a SIP address (sip: or sips:)."""
+    from twilio.twiml.voice_response import VoiceResponse
+
+    response, legal = VoiceResponse(), _NOT_XML.sub("", target)
+    if legal.lower().startswith(("sip:", "sips:")):
+        response.dial().sip(legal)
+    else:
+        response.dial(legal)
+    return str(response)
+
+
 def twiml_busy() -> str:
     """Return TwiML that turns the call away with a busy tone; it is not billed."""
     from twilio.twiml.voice_response import VoiceResponse

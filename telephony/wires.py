@@ -98,6 +98,7 @@ WIRES: Final[tuple[Wire, ...]] = (
         family=Family.JSON,
         audio="mu-law 8 kHz",
         make=TwilioProtocol,
+        note="Transfers too with `--twilio-account-sid`; keys are sent as tones.",
     ),
     Wire(
         name="audiosocket",

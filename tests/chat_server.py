@@ -46,6 +46,8 @@ class Answer:
     fault: Fault | None = None
     status: int = 200
     """Anything else is answered at once, with an error body that repeats the key, as some servers do."""
+    delay_s: float = 0.0
+    """Before the first word, and the head of the response."""
     terse: bool = False
     """Calls come whole, without index and id, as some servers send them."""
 
@@ -111,6 +113,7 @@ class ChatServer:
 
     async def _stream(self, request: web.Request, answer: Answer) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await asyncio.sleep(answer.delay_s)
         if not answer.text and answer.fault is Fault.STALL:
             await asyncio.Event().wait()
         await response.prepare(request)

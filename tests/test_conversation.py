@@ -100,6 +100,7 @@ async def stage(
     rules: InterruptionRules | None = None,
     speculation: SpeculationRules | None = None,
     manners: Manners | None = None,
+    greeting: str = "",
 ) -> AsyncIterator[Stage]:
     leg, metrics = FakeLeg(capabilities), Metrics()
     talk = Conversation(
@@ -108,6 +109,7 @@ async def stage(
         INFO,
         metrics=metrics.call("test", MULAW),
         limit_s=5,
+        greeting=greeting,
         rules=rules,
         speculation=speculation,
         manners=manners,

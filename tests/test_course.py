@@ -11,7 +11,7 @@ from test_conversation import LONG, Stage, settle, stage
 from test_recording import write
 
 from bot.actions import Action, ActionFailed, Collect, Hangup, PlayFile, SendDtmf, SetLanguage, SetVoice, Transfer
-from bot.api import Partial, Turn
+from bot.api import CallInfo, Partial, Turn
 from bridge.course import filler, within
 from bridge.vigil import Manners, VigilRules
 from telephony import events
@@ -353,3 +353,47 @@ async def test_a_bot_that_yields_what_is_neither_text_nor_action_falls_back() ->
     async with stage(ActingBot([42])) as call:  # type: ignore[list-item]
         await call.says("Go.")
         assert call.count("replies_failed") == 1
+
+
+# ---------------------------------------------------------------- speaking unasked
+
+
+class WorkingBot(ActingBot):
+    """Has something to say later."""
+
+    async def on_cue(self) -> AsyncIterator[str | Action]:
+        yield "Your order is ready."
+
+
+async def test_a_bot_that_cues_speaks_once_neither_side_does() -> None:
+    answer = "We are still looking for it."
+    bot = WorkingBot([answer])
+    async with stage(bot, capabilities=ABLE) as call:
+        await call.speech(320)
+        bot.cue()
+        await call.speech(320)
+        assert not call.leg.of(Reply), "the caller speaks"
+        await call.silence(320)
+        await call.final("Tell me.")
+        await call.silence(320)
+        assert [reply.text for reply in call.leg.of(Reply)] == [answer], "the bot speaks"
+        await play_out(call)
+        await call.silence(64)
+        assert [reply.text for reply in call.leg.of(Reply)] == [answer, "Your order is ready."]
+        await play_out(call)
+        await call.says("Thanks.")
+        assert [line.text for line in bot.turns[-1].history] == ["Tell me.", answer, "Your order is ready."]
+
+
+async def test_a_greeting_of_the_settings_replaces_the_words_of_the_bots_own_and_not_its_deeds() -> None:
+    class Greeter(ActingBot):
+        async def on_call(self, call: CallInfo) -> AsyncIterator[str | Action]:  # type: ignore[override]
+            self.call = call
+            yield "My own."
+            yield SetLanguage("German")
+
+    bot = Greeter()
+    async with stage(bot, capabilities=ABLE, greeting="Welcome.") as call:
+        await settle()
+        assert [reply.text for reply in call.leg.of(Reply)] == ["Welcome."]
+        assert bot.call.call_id == "CA1" and call.talk._mouth.language == "German"

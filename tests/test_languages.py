@@ -1,6 +1,7 @@
 import pytest
 
-from bridge.speech.languages import ENGLISH_NAMES, Known, code_of
+from bot.languages import ENGLISH_NAMES
+from bridge.speech.languages import Known, code_of
 
 
 def test_there_are_a_hundred_languages_with_a_name_each() -> None:

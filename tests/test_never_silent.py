@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -80,6 +80,13 @@ class Script(Bot):
     async def reply(self, turn: Turn) -> AsyncIterator[str | Action]:
         self.asked.append(turn)
         async for piece in _play(self._turns.pop(0) if self._turns else ["Yes."]):
+            yield piece
+
+    async def on_partial(self, partial: Partial) -> None:
+        self.cue()
+
+    async def on_cue(self) -> AsyncIterator[str | Action]:
+        async for piece in _play(self._turns.pop(0) if self._turns else []):
             yield piece
 
     async def on_interrupted(self, heard: Heard) -> None:
@@ -253,9 +260,13 @@ async def call(bot: Script, doings: Sequence[Doing]) -> tuple[Line, Caller, Metr
     return line, caller, metrics
 
 
-@pytest.fixture(autouse=True)
-def _quiet() -> None:
-    logging.getLogger("bridge").setLevel(logging.CRITICAL)  # bots that break do so loudly
+@pytest.fixture(autouse=True, scope="module")
+def _quiet() -> Iterator[None]:
+    """Bots that break do so loudly."""
+    level, log = logging.getLogger("bridge").level, logging.getLogger("bridge")
+    log.setLevel(logging.CRITICAL)
+    yield
+    log.setLevel(level)
 
 
 @given(greeting=st.lists(pieces, max_size=3), turns=replies, doings=doings, speculates=st.booleans())

@@ -14,10 +14,10 @@ from hook_server import Fault, HookServer, Reply
 
 from bot.actions import Collect, Hangup, PlayFile, SendDtmf, SetLanguage, SetVoice, Transfer
 from bot.api import CallInfo, Heard, Line, Say, Speaker, Turn
+from bot.languages import named, tag_of
 from bot.webhook import HookFailed, WebhookBot
 from bot.webhook.client import Client
 from bot.webhook.configuration import Configuration
-from bot.webhook.languages import named, tag_of
 from bot.webhook.replies import Fetch, Item, Reader, items
 from bot.webhook.requests import signature
 from bridge.engines import Engines
@@ -238,7 +238,7 @@ async def test_a_fault_is_raised_behind_what_was_said(
     server: HookServer, reply: Reply, heard: list[str], why: str
 ) -> None:
     bot = make(server, ("^turn", reply), wait_s=0.2, max_bytes=1024)
-    said: list[str] = []
+    said: list[object] = []
     with pytest.raises(HookFailed, match=why):
         async for piece in bot.reply(Turn(CALL, "Hello?", "English")):
             said.append(piece)  # noqa: PERF401 - a comprehension would lose what came before the fault

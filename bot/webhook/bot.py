@@ -4,14 +4,15 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from functools import partial
-from typing import cast
 
+from bot.actions import Action
 from bot.api import Bot, CallInfo, Heard, Turn
 from bot.webhook import requests
 from bot.webhook.client import Client
 from bot.webhook.configuration import Configuration, HookSettings
 from bot.webhook.fault import HookFailed
 from bot.webhook.recordings import Recordings
+from bot.webhook.relay import RelayBot
 from bot.webhook.replies import Fetch
 
 __all__ = ["HookFailed", "WebhookBot"]
@@ -30,36 +31,45 @@ class WebhookBot(Bot):
 
     @classmethod
     def from_settings(cls, settings: HookSettings) -> Callable[[], Bot]:
-        """Return what makes the bot of each call.
+        """Return what makes the bot of each call: a RelayBot where the hook is a WebSocket.
 
         Raises:
             RuntimeError: the settings do not say where the hook is.
         """
         configuration = Configuration.of(settings)
-        client = Client(configuration)
+        if configuration.relays:
+            return partial(RelayBot, configuration)
+        return partial(cls, configuration, Client(configuration))
 
-        return partial(cls, configuration, client)
-
-    async def on_call(self, call: CallInfo) -> AsyncIterator[str]:
+    async def on_call(self, call: CallInfo) -> AsyncIterator[str | Action]:
         """Greet the caller with what the hook answers to the call."""
         self._call = call
-        async with aclosing(self._ask("call", {})) as texts:
-            async for text in texts:
-                yield text
+        async with aclosing(self._ask("call", {})) as pieces:
+            async for piece in pieces:
+                yield piece
 
-    async def reply(self, turn: Turn) -> AsyncIterator[str]:
+    async def reply(self, turn: Turn) -> AsyncIterator[str | Action]:
         """Say and do what the hook answers.
 
         Raises:
             HookFailed: it answers nothing, in time, that is understood.
         """
         self._call, silent = turn.call, True
-        async with aclosing(self._ask("turn", requests.turn_of(turn))) as texts:
-            async for text in texts:
-                silent = silent and text == ""
-                yield text
+        async with aclosing(self._ask("turn", requests.turn_of(turn))) as pieces:
+            async for piece in pieces:
+                silent = silent and piece == ""
+                yield piece
         if silent:
             raise HookFailed("the hook has nothing to say")
+
+    async def on_silence(self, count: int) -> AsyncIterator[str | Action]:
+        """Ask the caller what the hook answers, or nothing."""
+        try:
+            async with aclosing(self._ask("silence", {"count": count})) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except HookFailed as error:  # then the bridge asks in its own words
+            log.warning("%s: the hook was not asked about the silence: %s", self._call.call_id, error)
 
     async def on_dtmf(self, digit: str) -> None:
         """Tell the hook of a key."""
@@ -76,17 +86,14 @@ class WebhookBot(Bot):
         finally:
             await self._recordings.close()
 
-    async def _ask(self, event: str, more: Mapping[str, object]) -> AsyncGenerator[str, None]:
-        """Yield text and actions. The base class's hooks say that they yield text only."""
+    async def _ask(self, event: str, more: Mapping[str, object]) -> AsyncGenerator[str | Action, None]:
+        """Yield what the hook answers to `event`."""
         self._count += 1
         request_id = f"{self._call.call_id}-{self._count}"
         body = requests.encode(event, request_id, self._call, more)
         async with aclosing(self._client.ask(request_id, body)) as answer:
             async for item in answer:
-                if isinstance(item, Fetch):
-                    yield cast(str, await self._recordings.fetch(item))
-                else:
-                    yield cast(str, item)
+                yield await self._recordings.fetch(item) if isinstance(item, Fetch) else item
 
     async def _tell(self, event: str, more: Mapping[str, object]) -> None:
         """Tell the hook what needs no answer."""

@@ -12,8 +12,8 @@ from typing import Final
 
 from bot.actions import Action, Collect, Hangup, SendDtmf, SetLanguage, SetVoice, Transfer
 from bot.api import Say
+from bot.languages import named
 from bot.webhook.fault import HookFailed
-from bot.webhook.languages import named
 
 _LONGEST_LINE: Final = 65_536
 

@@ -20,7 +20,8 @@ def call_of(call: CallInfo) -> Mapping[str, object]:
 def turn_of(turn: Turn) -> Mapping[str, object]:
     """Return what the caller has said, and the conversation before it: of the bot's lines what was heard."""
     lines = [{"speaker": str(line.speaker), "text": line.text} for line in turn.history]
-    return {"text": turn.text, "language": turn.language, "history": lines}
+    told: dict[str, object] = {"text": turn.text, "language": turn.language, "history": lines}
+    return told if turn.keys is None else {**told, "keys": turn.keys}
 
 
 def interruption_of(heard: Heard) -> Mapping[str, object]:

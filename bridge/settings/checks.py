@@ -85,6 +85,11 @@ def _twilio(settings: Settings) -> Iterator[str]:
         )
     if url and not _is_bare_https(url):
         yield f"--public-url is {url!r}; allowed: https://HOST or https://HOST:PORT, no path"
+    if settings.twilio_account_sid and not settings.twilio_auth_token:
+        yield "--twilio-account-sid needs its auth token: set BRIDGE_TWILIO_AUTH_TOKEN, or --twilio-auth-token-file"
+    api = urlsplit(settings.twilio_api_url)
+    if api.scheme != "https" and not is_loopback(api.hostname or ""):
+        yield f"--twilio-api-url {settings.twilio_api_url}: the auth token goes there, so it must be https://"
 
 
 def _recognition(settings: Settings) -> Iterator[str]:

@@ -12,6 +12,7 @@ from bridge.settings.pbx import Pbx
 from bridge.settings.recognition import Recognition, Vllm
 from bridge.settings.route import Route
 from bridge.settings.sip import Sip
+from bridge.settings.twilio import Twilio
 from bridge.settings.webhook import Webhook
 
 
@@ -206,6 +207,7 @@ GROUPS: Final[tuple[type[Group], ...]] = (
     Speculation,
     Sip,
     Pbx,
+    Twilio,
     Limits,
     Logs,
 )
@@ -242,6 +244,7 @@ class Settings(
     Speculation,
     Sip,
     Pbx,
+    Twilio,
     Limits,
     Logs,
 ):

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from bot.languages import ENGLISH_NAMES
 from bridge.speech import qwen3
 from bridge.speech.api import SAMPLE_RATE, EngineFailed, Samples
 from bridge.speech.backends.vllm_messages import Ask, Options
-from bridge.speech.languages import ENGLISH_NAMES, code_of
+from bridge.speech.languages import code_of
 
 Prompt = Mapping[str, object]
 Answer = tuple[tuple[str, ...], str]

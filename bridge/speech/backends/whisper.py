@@ -17,6 +17,7 @@ from ctranslate2 import StorageView
 from ctranslate2.models import Whisper
 from tokenizers import Tokenizer
 
+from bot.languages import ENGLISH_NAMES
 from bridge.settings import Settings
 from bridge.speech.api import (
     SAMPLE_RATE,
@@ -32,7 +33,7 @@ from bridge.speech.backends.models import find_whisper
 from bridge.speech.backends.repetition import loop_end
 from bridge.speech.backends.whisper_gate import DOUBT, is_speech
 from bridge.speech.backends.whisper_text import WhisperText
-from bridge.speech.languages import ENGLISH_NAMES, code_of
+from bridge.speech.languages import code_of
 from bridge.speech.workers import Workers
 
 LONGEST_S: Final = 30

@@ -6,7 +6,7 @@ from typing import Final
 
 from tokenizers import Tokenizer
 
-from bridge.speech.languages import ENGLISH_NAMES
+from bot.languages import ENGLISH_NAMES
 
 _UNSPACED: Final = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})
 """Languages whose sentences Whisper does not begin with a space."""

@@ -1,12 +1,21 @@
-"""Languages by tag and by English name. Pure. Hooks and relays speak of "en-US", the bridge of "English"."""
+"""Languages by tag and by English name. Pure. Applications speak of "en-US", engines of "en", bots of "English"."""
 
 from collections.abc import Mapping
 from typing import Final
 
-_NAMES: Final[Mapping[str, str]] = {
+ENGLISH_NAMES: Final[Mapping[str, str]] = {
+    "af": "Afrikaans",
+    "am": "Amharic",
     "ar": "Arabic",
+    "as": "Assamese",
+    "az": "Azerbaijani",
+    "ba": "Bashkir",
+    "be": "Belarusian",
     "bg": "Bulgarian",
     "bn": "Bengali",
+    "bo": "Tibetan",
+    "br": "Breton",
+    "bs": "Bosnian",
     "ca": "Catalan",
     "cs": "Czech",
     "cy": "Welsh",
@@ -19,57 +28,89 @@ _NAMES: Final[Mapping[str, str]] = {
     "eu": "Basque",
     "fa": "Persian",
     "fi": "Finnish",
-    "fil": "Filipino",
+    "fo": "Faroese",
     "fr": "French",
     "gl": "Galician",
     "gu": "Gujarati",
+    "ha": "Hausa",
+    "haw": "Hawaiian",
     "he": "Hebrew",
     "hi": "Hindi",
     "hr": "Croatian",
+    "ht": "Haitian Creole",
     "hu": "Hungarian",
     "hy": "Armenian",
     "id": "Indonesian",
     "is": "Icelandic",
     "it": "Italian",
     "ja": "Japanese",
+    "jw": "Javanese",
     "ka": "Georgian",
     "kk": "Kazakh",
+    "km": "Khmer",
     "kn": "Kannada",
     "ko": "Korean",
+    "la": "Latin",
+    "lb": "Luxembourgish",
+    "ln": "Lingala",
+    "lo": "Lao",
     "lt": "Lithuanian",
     "lv": "Latvian",
+    "mg": "Malagasy",
+    "mi": "Maori",
     "mk": "Macedonian",
     "ml": "Malayalam",
+    "mn": "Mongolian",
     "mr": "Marathi",
     "ms": "Malay",
-    "nb": "Norwegian",
+    "mt": "Maltese",
+    "my": "Myanmar",
     "ne": "Nepali",
     "nl": "Dutch",
+    "nn": "Nynorsk",
     "no": "Norwegian",
+    "oc": "Occitan",
     "pa": "Punjabi",
     "pl": "Polish",
+    "ps": "Pashto",
     "pt": "Portuguese",
     "ro": "Romanian",
     "ru": "Russian",
+    "sa": "Sanskrit",
+    "sd": "Sindhi",
+    "si": "Sinhala",
     "sk": "Slovak",
     "sl": "Slovenian",
+    "sn": "Shona",
+    "so": "Somali",
     "sq": "Albanian",
     "sr": "Serbian",
+    "su": "Sundanese",
     "sv": "Swedish",
     "sw": "Swahili",
     "ta": "Tamil",
     "te": "Telugu",
+    "tg": "Tajik",
     "th": "Thai",
+    "tk": "Turkmen",
+    "tl": "Tagalog",
     "tr": "Turkish",
+    "tt": "Tatar",
     "uk": "Ukrainian",
     "ur": "Urdu",
+    "uz": "Uzbek",
     "vi": "Vietnamese",
+    "yi": "Yiddish",
+    "yo": "Yoruba",
     "yue": "Cantonese",
     "zh": "Chinese",
-    "cmn": "Chinese",
 }
+"""Language code as in Whisper's tokens -> English name."""
+"""By the codes that recognisers use, ISO 639 nearly all."""
+
+_MORE: Final[Mapping[str, str]] = {"cmn": "Chinese", "fil": "Tagalog", "nb": "Norwegian"}
 _TAGS: Final[Mapping[str, str]] = {
-    **{name.lower(): tag for tag, name in reversed(tuple(_NAMES.items()))},
+    **{name.lower(): code for code, name in ENGLISH_NAMES.items()},
     "english": "en-US",
     "spanish": "es-ES",
     "german": "de-DE",
@@ -86,7 +127,7 @@ _TAGS: Final[Mapping[str, str]] = {
 def named(language: str) -> str:
     """Return the English name: "German" for "de-DE", "de" and "German"; what is not known stays as it is."""
     base = language.strip().replace("_", "-").partition("-")[0].lower()
-    return _NAMES.get(base, language.strip())
+    return ENGLISH_NAMES.get(base) or _MORE.get(base, language.strip())
 
 
 def tag_of(language: str, known: str = "") -> str:

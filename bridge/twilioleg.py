@@ -1,0 +1,57 @@
+"""A Twilio stream whose call can be transferred: the stream cannot, the REST API can."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+
+from aiohttp import WSCloseCode
+
+from bridge.leg import OpeningLeg
+from bridge.twilio_rest import TwilioRest
+from telephony.events import CallEnded, CallStarted, Command, Event, Transfer
+from telephony.twiml import twiml_transfer
+
+
+class TwilioLeg:
+    """`leg`, the stream of a call, with what `rest` adds to it."""
+
+    def __init__(self, leg: OpeningLeg, rest: TwilioRest) -> None:
+        self.capabilities = replace(leg.capabilities, transfer=True)
+        self._leg, self._rest = leg, rest
+        self._call_sid = ""  # from the start on
+        self._target = ""  # whom the call is being put through to
+
+    async def start(self, timeout_s: float) -> CallStarted:
+        """See OpeningLeg."""
+        started = await self._leg.start(timeout_s)
+        self._call_sid = started.call_id
+        return started
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        async for event in self._leg:
+            if isinstance(event, CallEnded) and self._target:  # Twilio ends the stream to obey
+                yield CallEnded(f"transferred to {self._target}")
+            else:
+                yield event
+
+    def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
+        """See OpeningLeg."""
+        return self._leg.watch(gone)
+
+    async def send(self, command: Command, /) -> None:
+        """See Leg.
+
+        Raises:
+            TwilioRefused: a transfer does not happen, and why.
+        """
+        if not isinstance(command, Transfer):
+            await self._leg.send(command)
+            return
+        self._target = command.target
+        try:
+            await self._rest.update(self._call_sid, {"Twiml": twiml_transfer(command.target)})
+        except RuntimeError:
+            self._target = ""
+            raise
+
+    async def close(self, reason: str, *, code: int = WSCloseCode.OK) -> None:
+        await self._leg.close(reason, code=code)
