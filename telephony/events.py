@@ -113,11 +113,18 @@ class Malformed:
 
 
 @dataclass(frozen=True, slots=True)
+class NotTransferred:
+    """The transfer that was asked for did not happen; the call goes on."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnded:
     reason: str
 
 
-Event = CallStarted | Media | Dtmf | Played | Finalize | Malformed | CallEnded
+Event = CallStarted | Media | Dtmf | Played | Finalize | Malformed | NotTransferred | CallEnded
 
 # ---------------------------------------------------------------- commands: what we ask of the peer
 
