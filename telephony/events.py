@@ -113,6 +113,13 @@ class Malformed:
 
 
 @dataclass(frozen=True, slots=True)
+class NotTransferred:
+    """The transfer that was asked for did not happen; the call goes on."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnded:
     reason: str
 
@@ -124,7 +131,7 @@ class Owed:
     messages: Sequence[str | bytes]
 
 
-Event = CallStarted | Media | Dtmf | Played | Finalize | Malformed | CallEnded | Owed
+Event = CallStarted | Media | Dtmf | Played | Finalize | Malformed | NotTransferred | CallEnded | Owed
 
 # ---------------------------------------------------------------- commands: what we ask of the peer
 
