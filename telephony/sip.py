@@ -5,7 +5,7 @@ call (4 bytes; 0 is the process itself) and a body, JSON, text or bytes. An inbo
 
     stack   INCOMING {caller, callee, ...}      answered with ANSWER, or with HANGUP to refuse it
             STARTED {call_id, rate, ...}        it is answered and has audio
-            AUDIO, SILENCE, DIGIT, PLAYED, TROUBLE
+            AUDIO, SILENCE, DIGIT, PLAYED, TROUBLE, NOT_TRANSFERRED
             ENDED {reason, statistics}          the last of each call
     bridge  PLAY, MARK, CLEAR, HANGUP, TRANSFER, SEND_DIGITS
 
@@ -34,6 +34,7 @@ from telephony.events import (
     Malformed,
     Mark,
     Media,
+    NotTransferred,
     Play,
     Played,
     SendDtmf,
@@ -75,6 +76,7 @@ class Kind(IntEnum):
     TROUBLE = 42
     ENDED = 43
     REFUSED = 44  # too many calls a second
+    NOT_TRANSFERRED = 45
 
 
 class FrameError(Exception):
@@ -203,6 +205,8 @@ class SipProtocol:
                     return [Played(body.decode())]
                 case Kind.TROUBLE:
                     return [Malformed(body.decode(errors="replace"))]
+                case Kind.NOT_TRANSFERRED:
+                    return [NotTransferred(body.decode(errors="replace"))]
                 case Kind.ENDED:
                     return [CallEnded(str(fields(body).get("reason", "")) or "the call ended")]
         except (FrameError, UnicodeDecodeError, struct.error) as error:

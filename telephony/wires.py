@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
+from telephony.asterisk import AsteriskProtocol
 from telephony.audiosocket import AudioSocketProtocol
 from telephony.events import Capabilities, WireProtocol
 from telephony.plain import PlainProtocol
@@ -106,7 +107,18 @@ WIRES: Final[tuple[Wire, ...]] = (
         protocol=AudioSocketProtocol,
         door=Door.OTHER,
         family=Family.TCP,
-        audio="16 bit, 8 to 48 kHz",
+        audio="16 bit, 8 to 192 kHz",
+    ),
+    Wire(
+        name="asterisk",
+        title="Asterisk chan_websocket",
+        address="/asterisk/media",
+        protocol=AsteriskProtocol,
+        door=Door.BASIC_PASSWORD,
+        family=Family.BINARY,
+        audio="mu-law, A-law, 16 bit; 8 to 192 kHz",
+        subprotocols=("media",),
+        note="Or we connect to it: --asterisk-url.",
     ),
     Wire(
         name="sip",

@@ -38,12 +38,10 @@ def begun() -> AudioSocketProtocol:
 
 
 def test_the_call_starts_with_the_first_audio_which_tells_its_rate() -> None:
-    protocol = AudioSocketProtocol(lambda name: {"From": "100", "call": str(name)})
+    protocol = AudioSocketProtocol()
     assert not protocol.receive(IDENTITY)
     started, media = protocol.receive(frame(0x12, bytes(640)))
-    assert started == CallStarted(
-        str(NAME), AudioFormat(Encoding.L16, 16_000), "100", "", {"From": "100", "call": str(NAME)}
-    )
+    assert started == CallStarted(str(NAME), AudioFormat(Encoding.L16, 16_000))
     assert media == Media(bytes(640), 0)
     assert protocol.receive(frame(0x12, bytes(640))) == [Media(bytes(640), 20)]
 
@@ -79,11 +77,6 @@ def test_frames_may_come_in_any_pieces(size: int) -> None:
 def test_what_is_no_audiosocket_ends_the_call(first: bytes) -> None:
     with pytest.raises(RemoteProtocolError, match="no AudioSocket"):
         AudioSocketProtocol().receive(first)
-
-
-def test_a_uuid_nobody_expects_is_refused() -> None:
-    with pytest.raises(RemoteProtocolError, match="is expected"):
-        AudioSocketProtocol(lambda _: None).receive(IDENTITY)
 
 
 @pytest.mark.parametrize(

@@ -69,10 +69,18 @@ _TWILIO: Final = Traffic(
     played=lambda name: text(event="mark", streamSid="MZ1", mark={"name": name}),
 )
 
+_ASTERISK: Final = Traffic(
+    begin=["MEDIA_START connection_id:c1 channel:WebSocket/c1/0x1 channel_id:17.2 format:ulaw optimal_frame_size:160"],
+    media=lambda number: PACKET[:160],
+    dtmf="DTMF_END digit:5 channel_id:17.2",
+    played=lambda name: f"MEDIA_MARK_PROCESSED {name}",
+)
+
 TRAFFIC: Final[dict[str, Traffic]] = {
     "plain": _plain(),
     "talk": _plain(played=lambda name: text(type="mark", name=name)),
     "twilio": _TWILIO,
+    "asterisk": _ASTERISK,
 }
 
 KNOWN: Final = [wire for wire in WIRES if wire.name in TRAFFIC]
