@@ -118,7 +118,7 @@ WIRES: Final[tuple[Wire, ...]] = (
         family=Family.BINARY,
         audio="mu-law, A-law, 16 bit; 8 to 192 kHz",
         subprotocols=("media",),
-        note="Or we connect to it: --asterisk-url.",
+        note="Or we connect to it: `--asterisk-url`.",
     ),
     Wire(
         name="sip",

@@ -5,7 +5,7 @@ import shutil
 import socket
 import struct
 import wave
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -48,6 +48,15 @@ def free_port() -> int:
     raise OSError("no free port")
 
 
+async def until(true: Callable[[], object], what: str, *, timeout_s: float = 15.0) -> None:
+    """Wait for what nothing tells of: a metric, or what a program prints. Fail with `what` where it does not come."""
+    deadline_s = asyncio.get_running_loop().time() + timeout_s
+    while not true():
+        if asyncio.get_running_loop().time() > deadline_s:
+            pytest.fail(f"within {timeout_s:g} s: not {what}")
+        await asyncio.sleep(0.02)
+
+
 # ---------------------------------------------------------------- the bridge's side
 
 
@@ -64,7 +73,6 @@ class Taken:
     trouble: list[str] = field(default_factory=list)
     ended: str = ""
     over: asyncio.Event = field(default_factory=asyncio.Event)
-    more: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Desk:
@@ -74,7 +82,6 @@ class Desk:
         self.lines, self.metrics = Lines(lines), Metrics()
         self.calls: list[Taken] = []
         self.failed: list[str] = []
-        self.arrived = asyncio.Event()
         self._echo, self._say = echo, say
 
     async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
@@ -83,11 +90,9 @@ class Desk:
             started = await leg.start(10)
         except (RemoteProtocolError, LegLost) as error:
             self.failed.append(str(error))
-            self.arrived.set()
             return
         taken = Taken(leg, started)
         self.calls.append(taken)
-        self.arrived.set()
         try:
             if self._say:
                 await leg.send(Play(self._say))
@@ -96,7 +101,6 @@ class Desk:
             taken.ended = f"lost: {lost}"
         finally:
             taken.over.set()
-            taken.more.set()
             await leg.close(taken.ended)
 
     async def _follow(self, taken: Taken) -> None:
@@ -115,15 +119,16 @@ class Desk:
                     taken.trouble.append(message)
                 case CallEnded(reason):
                     taken.ended = reason
-            taken.more.set()
 
     async def call(self, number: int = 0) -> Taken:
         """Return a call once it is there."""
-        async with asyncio.timeout(15):
-            while len(self.calls) <= number:
-                self.arrived.clear()
-                await self.arrived.wait()
+        await until(lambda: len(self.calls) > number, f"call number {number} ({self.failed})", timeout_s=20)
         return self.calls[number]
+
+    @property
+    def measured(self) -> str:
+        """The metrics, as they are read."""
+        return self.metrics.text().decode()
 
 
 @asynccontextmanager
@@ -218,6 +223,7 @@ async def baresip(
     phone = Baresip(folder, process, control)
     reader = asyncio.create_task(_keep(phone, process))
     try:
+        await until(lambda: "baresip is ready" in phone.output or process.returncode is not None, "baresip at work")
         yield phone
     finally:
         if process.returncode is None:
