@@ -29,8 +29,6 @@ class Traffic:
     """The key 5."""
     played: Callable[[str], Message] | None = None
     """The answer to the mark of this name."""
-    ordered: bool = True
-    """False where the wire itself puts packets back into order."""
 
 
 def text(**fields: object) -> str:
