@@ -156,7 +156,9 @@ async def _stream(request: web.Request, *, wire: Wire) -> web.StreamResponse:
     if wire.make is None:
         raise TypeError(f"the wire {wire.name} has neither a handler nor what makes its protocol")
     rest = request.app.get(TWILIO) if wire.door is Door.TWILIO_SIGNATURE else None
-    equip: _Equip = (lambda leg: TwilioLeg(leg, rest)) if rest else lambda leg: leg
+    equip: _Equip = LullLeg if wire.lulls else lambda leg: leg
+    if rest:
+        equip = partial(TwilioLeg, rest=rest)
     return await _carry(request, wire.make(), wire=wire.name, subprotocols=wire.subprotocols, equip=equip)
 
 
