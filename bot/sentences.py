@@ -34,7 +34,8 @@ _NEXT = re.compile(rf"[^\S{_NEWLINES}]*(?P<next>\S|[{_NEWLINES}])")
 
 _NEVER_LAST = frozenset(
     """
-    mr mrs ms mx dr prof rev hon st mt gen col maj capt lt sgt sen rep gov pres sra dra srta mme mlle messrs
+    mr mrs ms mx dr prof rev hon st mt gen col maj capt lt sgt sen rep gov pres sra dra srta mme mlle messrs smt
+    डॉ प्रो श्री सुश्री कु स्व पं
     e.g i.e vs viz cf approx z.b d.h
     """.split()
 )
@@ -42,6 +43,7 @@ _NEVER_LAST = frozenset(
 _SELDOM_LAST = frozenset(
     """
     no nos etc jr sr inc ltd co corp dept est ext tel fig vol min max sec hr hrs a.m p.m a.d b.c
+    rs रु
     jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun
     """.split()
 )

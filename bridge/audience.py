@@ -30,7 +30,7 @@ class Audience:
         """Hand a final to whoever wants it: the only place, so that each arrives once."""
         self._metrics.finals.inc()
         log.info("caller: %d characters of %s", len(final.text), final.language or "nothing")
-        log.debug("caller said: %r", final.text)
+        log.debug("caller said: '%s'", final.text)  # %r would escape the joiners of Indic scripts
         if self._leg.capabilities.transcripts:
             await self._leg.send(Transcript(final.text, final.language, True, time.time()))
         if self._conversation and final.text:

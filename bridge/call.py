@@ -36,6 +36,7 @@ from telephony.events import (
     Finalize,
     Malformed,
     Media,
+    NotTransferred,
     Played,
     Problem,
     RecognitionOptions,
@@ -172,6 +173,8 @@ class CallSession:
                 self._conversation.played(mark)
             case Dtmf(digit) if self._conversation:
                 self._conversation.press(digit)
+            case NotTransferred(reason) if self._conversation:
+                self._conversation.course.not_transferred(reason)
             case Finalize():
                 self._finalize()
             case Malformed(message):

@@ -2,24 +2,24 @@
 
 import asyncio
 import logging
-import math
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable
+from functools import partial as bound
 from typing import Final as Constant
 from typing import TypeVarTuple
 
-from bot.actions import Action, Hangup
-from bot.api import Bot, CallInfo, Final, Heard, Partial, Samples, Say, Turn
-from bridge.course import Course, filler, within
+from bot.actions import Action
+from bot.api import Bot, CallInfo, Final, Heard, Partial, Samples, Turn
+from bridge.courtesy import Courtesy
 from bridge.dialogue import Dialogue
 from bridge.endpointing import Expected
-from bridge.expectation import Expectation
+from bridge.hooks import Hooks
 from bridge.interruption import Act, Interruption, InterruptionRules, State, Talk, Window
 from bridge.keypad import Keypad
 from bridge.loudness import SILENT_DB, level_db
 from bridge.metrics import CallMetrics
 from bridge.mouth import Mouth, once
 from bridge.phrases import Meaning, Phrases, shipped
+from bridge.replying import Replying
 from bridge.speculation import Speculation, SpeculationRules
 from bridge.speech.ear import Heard as Listened
 from bridge.vigil import Manners, Vigil
@@ -38,7 +38,7 @@ _NOISE_MS: Constant = 2500
 
 
 class Conversation:
-    """One bot on one call. A reply is a task of its own, so that barge-in is its cancellation."""
+    """One bot on one call: what it is told, what it is asked, and when."""
 
     def __init__(
         self,
@@ -60,27 +60,31 @@ class Conversation:
         `fallback`: recording, at the voice's rate, and text of what is heard instead of a fault.
         """
         self._bot, self._mouth, self._info, self._metrics = bot, mouth, info, metrics
-        self._limit_s, self._greeting, self._fallback = limit_s, greeting, fallback
+        self._manners = manners or Manners()
+        self._hooks = Hooks(bot, limit_s=limit_s)
+        self._courtesy = Courtesy(bot, self._manners, greeting=greeting, limit_s=limit_s)
+        self._replying = Replying(
+            mouth,
+            limit_s=limit_s,
+            filler=self._manners.filler,
+            filler_after_s=self._manners.filler_after_s,
+            fallback=fallback,
+            on_fault=metrics.replies_failed.inc,
+        )
         self._rules = rules or InterruptionRules()
         self._interruption = Interruption(self._rules, phrases or shipped())
         speculation = speculation or SpeculationRules()
         self._speculation, self._least_probability = Speculation(speculation), speculation.probability
         self._dialogue = Dialogue()
-        self._expectation = Expectation()
         self._owed = False  # the caller waits for a sentence that may not be interrupted
         self._cut_off = ""  # what the newest barge-in kept the caller from hearing
         self._cut_at = Talk()  # what the bot was saying then
         self._held = False  # the bot fell silent in the middle of what it says
         self._spoken_ms = 0  # by the caller, in this turn
-        self._reply: asyncio.Task[None] | None = None  # the newest; cancelled ones too, for the next to wait for
-        self._resuming: asyncio.Task[None] | None = None
-        self._on_partial: asyncio.Task[None] | None = None
-        self._keys = asyncio.Lock()  # keys reach the bot one by one, in order
         self._keypad = Keypad(self._dialled, left_ms=lambda: mouth.left_ms)
-        self._manners = manners or Manners()
         self._vigil = Vigil(self._manners.vigil)
         self._parting = False  # we end the call: nothing is answered any more
-        self.course = Course(mouth.leg, mouth)
+        self.course = self._replying.course
         self.course.collect = lambda wanted: self._keypad.collect(wanted, self._tasks)
         self._cued = False  # the bot has something to say unasked
         self._spoke_ms = 0  # media time of the caller's newest speech
@@ -90,7 +94,7 @@ class Conversation:
     @property
     def talking(self) -> bool:
         """True while the bot speaks or is about to; not while a reply is only begun ahead."""
-        return not self._speculation.running and (self._replying or self._mouth.speaking)
+        return not self._speculation.running and (self._replying.running or self._mouth.speaking)
 
     @property
     def bot_heard(self) -> bool:
@@ -105,12 +109,14 @@ class Conversation:
     @property
     def expected(self) -> Expected:
         """What the newest reply makes the bot expect."""
-        return self._expectation.expected
+        return self._replying.expected
 
     def begin(self, tasks: asyncio.TaskGroup) -> None:
         """Greet the caller. `tasks`: the call's, in which all that follows runs."""
         self._tasks = tasks
-        self._say(self._greet)
+        self._hooks.begin(tasks)
+        self._replying.begin(tasks)
+        self._say(self._courtesy.greet, self._info)
 
     # ------------------------------------------------------------ what the caller does
 
@@ -144,8 +150,7 @@ class Conversation:
             return
         self._vigil.answered()
         self._do(self._interruption.words(partial.text, partial.language, talk))
-        if self._on_partial is None or self._on_partial.done():
-            self._on_partial = self._tasks.create_task(self._hook(self._bot.on_partial, partial))
+        self._hooks.partial(partial)
 
     def prepare(self, text: str, language: str, probability: float = 1.0) -> None:
         """The caller's turn may end with `text`, of the utterance under way: begin the reply, unheard, if likely."""
@@ -177,7 +182,7 @@ class Conversation:
         else:
             self._dialogue.say(final)
         self._do(self._interruption.words(final.text, final.language, talk))
-        await self._hook(self._bot.on_final, final)
+        await self._hooks.final(final)
 
     def take_the_floor(self) -> None:
         """The caller is done: answer all of it, or go on where a noise cut the bot off."""
@@ -200,14 +205,14 @@ class Conversation:
             if self.talking and not self._mouth.insists:
                 self._cut()
         else:
-            self._tasks.create_task(self._press(digit))
+            self._hooks.pressed(digit)
 
     def part(self, reason: str) -> None:
         """End the call: goodbye, whatever the caller says meanwhile, and hang up once it was heard."""
         self._cut()
         self._cut_off = ""
         self._parting = True
-        self._say(self._farewell, reason)
+        self._say(bound(self._courtesy.part, interruptible=False), reason)
 
     def played(self, mark: str) -> None:
         self._mouth.played(mark)
@@ -216,22 +221,16 @@ class Conversation:
 
     def close(self) -> None:
         """The call is over: say no more, and wait for no more keys."""
-        self._hush()
+        self._replying.hush()
         self._keypad.stop()
 
     def fall_back(self) -> None:
         """Let the caller hear that something went wrong, instead of silence; what is said next waits for its end."""
         self._drop()
-        self._reply = self._tasks.create_task(self._fall_back())
+        self._replying.fall_back()
 
     async def end(self, reason: str) -> None:
-        await self._hook(self._bot.on_end, reason)
-
-    def _hush(self) -> None:
-        """Say no more of the reply under way. Keys are still waited for: one of them may be what cut it off."""
-        for task in (self._reply, self._resuming):
-            if task:
-                task.cancel()
+        await self._hooks.end(reason)
 
     def _do(self, act: Act | None) -> None:
         if act:
@@ -251,21 +250,21 @@ class Conversation:
 
     def _resume(self) -> None:
         self._held = False
-        self._resuming = self._tasks.create_task(self._mouth.resume())
+        self._replying.resume()
 
     def _cut(self) -> None:
         """The caller interrupts: what the bot was saying, or about to say, is over."""
         if self._parting:
             return
-        self._cut_at, silent = self._talk(), not self._replying
-        self._hush()
+        self._cut_at, silent = self._talk(), not self._replying.running
+        self._replying.hush()  # keys are still waited for: one of them may be what cuts it off
         heard, unheard = self._mouth.hush()
         if unheard:
             self._tasks.create_task(self._mouth.clear())
         if unheard or self._held:
             self._metrics.barge_ins.inc()
             point = Heard(heard.text, rest=heard.rest, played_ms=heard.played_ms)
-            self._tasks.create_task(self._hook(self._bot.on_interrupted, point))
+            self._hooks.interrupted(point)
         self._dialogue.settle(heard.text, silent=(silent and not heard.rest) or self.course.acted)
         self._cut_off, self._held, self._owed = heard.rest, False, False
 
@@ -301,7 +300,7 @@ class Conversation:
 
     def _throw_away(self) -> None:
         """What was begun ahead answers something that was not said."""
-        self._hush()
+        self._replying.hush()
         wasted, _ = self._mouth.hush()
         self._metrics.speculation_misses.inc()
         self._metrics.speculation_wasted.inc(len(wasted.rest))
@@ -312,7 +311,7 @@ class Conversation:
     def _thinking(self) -> bool:
         """True while something is on its way: a reply, begun ahead or not, keys, an answer that is owed."""
         awaited = self._owed or self._keypad.gathering
-        return self._parting or self._replying or self._speculation.running or awaited
+        return self._parting or self._replying.running or self._speculation.running or awaited
 
     def _cue(self) -> None:
         self._cued = True
@@ -325,30 +324,9 @@ class Conversation:
         log.info("the caller has said nothing, %d", self._vigil.count)
         self._settle()
         if self._vigil.given_up:
-            self._say(self._farewell, "the caller said nothing")
+            self._say(bound(self._courtesy.part, interruptible=True), "the caller said nothing")
         else:
-            self._say(self._reprompt, self._vigil.count)
-
-    async def _greet(self) -> AsyncIterator[str | Action]:
-        """Say the greeting: that of the settings instead of the bot's, which gets to know of the call all the same."""
-        if self._greeting:
-            yield self._greeting
-        async with aclosing(within(self._bot.on_call(self._info), self._limit_s)) as pieces:
-            async for piece in pieces:
-                if not (self._greeting and isinstance(piece, str)):
-                    yield piece
-
-    async def _reprompt(self, count: int) -> AsyncIterator[str | Action]:
-        said = False
-        async for piece in within(self._bot.on_silence(count), self._limit_s):
-            said = True
-            yield piece
-        if not said:
-            yield Say(self._manners.asking)
-
-    async def _farewell(self, reason: str) -> AsyncIterator[str | Action]:
-        yield Say(self._manners.goodbye, interruptible=not self._parting)
-        yield Hangup(reason)
+            self._say(self._courtesy.ask, self._vigil.count)
 
     def _dialled(self, keys: str) -> None:
         if keys:
@@ -358,14 +336,10 @@ class Conversation:
 
     # ------------------------------------------------------------ what the bot does
 
-    @property
-    def _replying(self) -> bool:
-        return self._reply is not None and not self._reply.done() and not self._reply.cancelling()
-
     def _talk(self) -> Talk:
         if self._interruption.state is State.CONFIRMED:
             return self._cut_at
-        heard, more_ms = self._mouth.heard, _UNKNOWN_MS if self._replying else 0
+        heard, more_ms = self._mouth.heard, _UNKNOWN_MS if self._replying.running else 0
         return Talk(heard.text, heard.rest, self._mouth.left_ms + more_ms, self._mouth.insists)
 
     def _against_echo(self, samples: Samples) -> tuple[bool, bool]:
@@ -380,37 +354,4 @@ class Conversation:
     def _say(self, make: Callable[[*Ts], AsyncIterator[str | Action]], *args: *Ts) -> None:
         self._keypad.stop()  # the caller spoke instead
         self._interruption.begun()
-        self._reply = self._tasks.create_task(self._speak(self._reply, make, *args))
-
-    async def _speak(
-        self, before: asyncio.Task[None] | None, make: Callable[[*Ts], AsyncIterator[str | Action]], *args: *Ts
-    ) -> None:
-        if before:
-            await asyncio.wait({before})
-        try:
-            self._expectation = Expectation()
-            async with filler(self._manners.filler_after_s or math.inf, self._fill) as begun:
-                reply = within(make(*args), self._limit_s, begun=begun)
-                await self.course.perform(reply, heed=self._expectation.follow)
-        except Exception:  # the bot and the voice are plug-ins: whatever they raise costs one reply, not the call
-            log.exception("the bot failed")
-            await self._fall_back()
-
-    async def _fill(self) -> None:
-        await self._mouth.say(once(self._manners.filler))
-
-    async def _fall_back(self) -> None:
-        self._metrics.replies_failed.inc()
-        if self._fallback:
-            await self._mouth.play(*self._fallback)
-
-    async def _press(self, digit: str) -> None:
-        async with self._keys:
-            await self._hook(self._bot.on_dtmf, digit)
-
-    async def _hook(self, hook: Callable[[*Ts], Awaitable[None]], *args: *Ts) -> None:
-        try:
-            async with asyncio.timeout(self._limit_s):
-                await hook(*args)
-        except Exception:  # the bot is a plug-in: its fault must not end the call
-            log.exception("the bot's %s failed", hook.__name__)
+        self._replying.say(make, *args)

@@ -37,7 +37,13 @@ class Course:
         """True once the reply under way did what must not happen twice."""
         self.end_call: Callable[[str], None] = lambda _: None
         self.collect: Callable[[Collect], None] = lambda _: None
+        self._transferring: asyncio.Future[str] | None = None  # done with the reason where it is refused
         self.set_language: Callable[[str], None] = lambda _: None
+
+    def not_transferred(self, reason: str) -> None:
+        """The wire has not transferred the call, and says why."""
+        if self._transferring and not self._transferring.done():
+            self._transferring.set_result(reason)
 
     async def perform(
         self,
@@ -122,10 +128,15 @@ class Course:
             raise ActionFailed(f"this wire cannot transfer a call (to {target}); docs/wires.md says which can")
         await self._mouth.until_heard()
         self.acted = True
+        self._transferring = refused = asyncio.get_running_loop().create_future()
         await self._leg.send(events.Transfer(target))
-        await asyncio.sleep(_TRANSFER_S)  # the wire ends the call when it is done, and that cancels this
+        try:
+            async with asyncio.timeout(_TRANSFER_S):  # the wire ends the call when it is done, and that cancels this
+                why = await refused
+        except TimeoutError:
+            why = f"the transfer to {target} did not happen within {_TRANSFER_S:g} s"
         self.acted = False
-        raise ActionFailed(f"the transfer to {target} did not happen within {_TRANSFER_S:g} s")
+        raise ActionFailed(why)
 
 
 class _Stretch:

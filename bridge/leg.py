@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMsgType, web
 
 from telephony.errors import RemoteProtocolError
 from telephony.events import (
@@ -14,6 +14,7 @@ from telephony.events import (
     Command,
     Event,
     Malformed,
+    Owed,
     Problem,
     WireProtocol,
 )
@@ -139,11 +140,11 @@ class Silence:
 
 
 class WebSocketLeg:
-    """A wire over a WebSocket that we accepted."""
+    """A wire over a WebSocket."""
 
     def __init__(
         self,
-        socket: web.WebSocketResponse,
+        socket: web.WebSocketResponse | ClientWebSocketResponse,
         protocol: WireProtocol,
         *,
         abort: Callable[[], None],
@@ -196,13 +197,20 @@ class WebSocketLeg:
         self._silence.broken()
         match message.type:
             case WSMsgType.TEXT | WSMsgType.BINARY:
-                return self._protocol.receive(message.data)
+                return await self._settle(self._protocol.receive(message.data))
             case WSMsgType.CLOSE:
                 return [CallEnded("caller hung up" if message.data in _HUNG_UP else f"closed with {message.data}")]
             case WSMsgType.ERROR:
                 return [CallEnded(f"{self._lost}: {message.data}")]
             case _:
                 return [CallEnded(self._lost)]
+
+    async def _settle(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Say what `events` have us say; return the others."""
+        for event in events:
+            if isinstance(event, Owed):
+                await self._write(event.messages)
+        return [event for event in events if not isinstance(event, Owed)]
 
     async def _refuse(self, event: Malformed) -> None:
         await self.send(Problem(event.message))

@@ -12,10 +12,12 @@ from aiohttp import web
 
 from bridge import audiosocket, callsapi
 from bridge.admission import Busy, Lines, asks_for_socket, check_client, check_twilio, public_url
+from bridge.asterisk import SUBPROTOCOL, Unreachable, WaitingCalls
 from bridge.callsapi import DIALLER, TRUNK
 from bridge.dialler import Dialler, Way
 from bridge.engines import Engines
 from bridge.leg import OpeningLeg
+from bridge.lullleg import LullLeg
 from bridge.metrics import Metrics
 from bridge.pages import Pages
 from bridge.settings import Settings
@@ -27,6 +29,7 @@ from bridge.twilio_rest import TwilioRest, twilio_rest
 from bridge.twiliocall import TwilioTrunk
 from bridge.twilioleg import TwilioLeg
 from bridge.upgrade import upgrade
+from telephony.asterisk import AsteriskProtocol
 from telephony.events import WireProtocol
 from telephony.plain import PlainProtocol
 from telephony.talk import TalkProtocol
@@ -41,6 +44,7 @@ METRICS: Final = web.AppKey("metrics", Metrics)
 LINES: Final = web.AppKey("lines", Lines)
 SWITCHBOARD: Final = web.AppKey("switchboard", Switchboard)
 SIP: Final = web.AppKey("sip", SipLink)
+WAITING: Final = web.AppKey("waiting", WaitingCalls)
 TWILIO: Final = web.AppKey("twilio", TwilioRest)
 PAGES: Final = web.AppKey("pages", Pages)
 
@@ -64,6 +68,8 @@ def make_app(settings: Settings, engines: Engines | None = None) -> web.Applicat
     if settings.audiosocket_port:
         app.cleanup_ctx.append(_audiosocket)
     app.cleanup_ctx.append(_dialler)
+    if settings.asterisk_url:
+        app.cleanup_ctx.append(_waiting_calls)
     app.on_shutdown.append(_drain)
     twiml_busy()  # imports 7 ms of twilio now, not while calls are on the line
     app.add_routes(
@@ -71,6 +77,7 @@ def make_app(settings: Settings, engines: Engines | None = None) -> web.Applicat
             web.get("/", _front),
             web.get("/web/{name}", app[PAGES].file),
             web.post("/twilio/voice", _twilio_voice),
+            web.post("/asterisk/connect", _asterisk_connect),
             *(web.get(wire.address, _door_of(wire)) for wire in WIRES if wire.is_socket),
             *callsapi.routes(),
             web.get("/healthz", _health),
@@ -123,6 +130,12 @@ async def _dialler(app: web.Application) -> AsyncIterator[None]:
     yield
 
 
+async def _waiting_calls(app: web.Application) -> AsyncIterator[None]:
+    app[WAITING] = WaitingCalls(app[SWITCHBOARD], url=app[SETTINGS].asterisk_url)
+    yield
+    await app[WAITING].close()
+
+
 async def _drain(app: web.Application) -> None:
     """End running calls: their pending finals are sent before their sockets close."""
     lines = app[LINES]
@@ -159,7 +172,9 @@ async def _stream(request: web.Request, *, wire: Wire) -> web.StreamResponse:
     if wire.make is None:
         raise TypeError(f"the wire {wire.name} has neither a handler nor what makes its protocol")
     rest = request.app.get(TWILIO) if wire.door is Door.TWILIO_SIGNATURE else None
-    equip: _Equip = (lambda leg: TwilioLeg(leg, rest)) if rest else lambda leg: leg
+    equip: _Equip = LullLeg if wire.lulls else lambda leg: leg
+    if rest:
+        equip = partial(TwilioLeg, rest=rest)
     return await _carry(request, wire.make(), wire=wire.name, subprotocols=wire.subprotocols, equip=equip)
 
 
@@ -199,6 +214,32 @@ async def _twilio_voice(request: web.Request) -> web.Response:
     return web.Response(text=twiml_stream(url, parameters), content_type="text/xml")
 
 
+async def _asterisk(request: web.Request) -> web.StreamResponse:
+    check_client(request, request.app[SETTINGS])
+    parameters = {name: value for name, value in request.query.items() if name != "token"}
+    protocol = AsteriskProtocol(parameters)
+    return await _carry(request, protocol, wire="asterisk", subprotocols=(SUBPROTOCOL,), equip=LullLeg)
+
+
+async def _asterisk_connect(request: web.Request) -> web.Response:
+    """Connect to the call that waits at our Asterisk under the `id` in the form; the rest of it are its parameters."""
+    check_client(request, request.app[SETTINGS])
+    if WAITING not in request.app:
+        raise web.HTTPNotFound(text="no Asterisk is known: set --asterisk-url ws://HOST:8088/media\n")
+    form = {name: str(value) for name, value in (await request.post()).items()}
+    try:
+        await request.app[WAITING].connect(form.pop("id", ""), form)
+    except ValueError as error:
+        raise web.HTTPBadRequest(text=f"{error}\n") from None
+    except Busy as busy:
+        request.app[METRICS].refused.labels("busy").inc()
+        raise web.HTTPServiceUnavailable(text=f"{busy}\n", headers={"Retry-After": "5"}) from None
+    except Unreachable as error:
+        log.warning("call not connected: %s", error)
+        raise web.HTTPBadGateway(text=f"{error}\n") from None
+    return web.Response(text="connected\n")
+
+
 async def _health(request: web.Request) -> web.Response:
     """Answer load balancers: the port opens when the models are warm, so an answer means ready."""
     lines = request.app[LINES]
@@ -211,7 +252,7 @@ async def _metrics(request: web.Request) -> web.Response:
     return web.Response(body=request.app[METRICS].text(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
 
-_OWN: Final = {"plain": _plain, "talk": _talk}
+_OWN: Final = {"plain": _plain, "talk": _talk, "asterisk": _asterisk}
 
 # ---------------------------------------------------------------- one call
 

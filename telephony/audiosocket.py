@@ -6,7 +6,7 @@ nothing to play; the caller's hang-up is the end of the stream. What we send is 
 buffer worth the name, no clear and no mark, so the leg paces it (bridge/pace.py).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -82,16 +82,10 @@ class AudioSocketProtocol:
     capabilities = Capabilities(audio_out=True, clear=True, mark=True, hangup=True, send_ahead_ms=2000)
     """Clear, mark and what is sent ahead are the leg's: it keeps the buffer that Asterisk has not."""
 
-    def __init__(
-        self, expect: Callable[[UUID], Mapping[str, str] | None] = lambda _: {}, *, quiet_rate: int = 8000
-    ) -> None:
-        """`expect` returns what is known of the call of that name: "From", "To" and more; None refuses it.
-
-        `quiet_rate`: hertz of a call that begins before its first audio.
-        """
-        self._expect, self._quiet_rate = expect, quiet_rate
+    def __init__(self, *, quiet_rate: int = 8000) -> None:
+        """`quiet_rate`: hertz of a call that begins before its first audio."""
+        self._quiet_rate = quiet_rate
         self._frames = Frames()
-        self._parameters: Mapping[str, str] = {}
         self._identity: UUID | None = None  # set by the first frame
         self._rate = 0  # set by the first audio
         self._samples = 0  # received so far
@@ -106,8 +100,8 @@ class AudioSocketProtocol:
         """Return what `data`, any piece of the stream, means.
 
         Raises:
-            RemoteProtocolError: the stream is none of AudioSocket's, its UUID is not expected, or more than
-                MAX_MALFORMED frames were malformed.
+            RemoteProtocolError: the stream is none of AudioSocket's, its rate is not that of a call that began quietly,
+                or more than MAX_MALFORMED frames were malformed.
         """
         events: list[Event] = []
         for kind, payload in self._frames.feed(data):
@@ -159,11 +153,7 @@ class AudioSocketProtocol:
     def _name(self, kind: int, payload: bytes) -> None:
         if kind != IDENTITY or len(payload) != 16:
             raise RemoteProtocolError(f"no AudioSocket: the first frame is of kind 0x{kind:02x}, not the UUID's")
-        identity = UUID(bytes=payload)
-        parameters = self._expect(identity)
-        if parameters is None:
-            raise RemoteProtocolError(f"no call of the UUID {identity} is expected")
-        self._identity, self._parameters = identity, parameters
+        self._identity = UUID(bytes=payload)
 
     def _audio(self, rate: int, payload: bytes) -> Sequence[Event]:
         if not payload or len(payload) % 2:
@@ -181,13 +171,7 @@ class AudioSocketProtocol:
 
     def _start(self, rate: int) -> CallStarted:
         self._rate = rate
-        return CallStarted(
-            call_id=str(self._identity),
-            format=AudioFormat(Encoding.L16, rate),
-            caller=self._parameters.get("From", ""),
-            callee=self._parameters.get("To", ""),
-            parameters=self._parameters,
-        )
+        return CallStarted(str(self._identity), AudioFormat(Encoding.L16, rate))
 
     def _audio_frames(self, payload: bytes) -> Iterator[bytes]:
         if not self._rate:

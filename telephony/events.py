@@ -115,11 +115,25 @@ class Malformed:
 
 
 @dataclass(frozen=True, slots=True)
+class NotTransferred:
+    """The transfer that was asked for did not happen; the call goes on."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnded:
     reason: str
 
 
-Event = CallStarted | Media | Dtmf | Played | Finalize | Malformed | CallEnded
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What the rules of a wire have us say now. The leg sends it, and the call does not hear of it."""
+
+    messages: Sequence[str | bytes]
+
+
+Event = CallStarted | Media | Dtmf | Played | Finalize | Malformed | NotTransferred | CallEnded | Owed
 
 # ---------------------------------------------------------------- commands: what we ask of the peer
 

@@ -5,7 +5,7 @@ call (4 bytes; 0 is the process itself) and a body, JSON, text or bytes. An inbo
 
     stack   INCOMING {caller, callee, ...}      answered with ANSWER, or with HANGUP to refuse it
             STARTED {call_id, rate, ...}        it is answered and has audio
-            AUDIO, SILENCE, DIGIT, PLAYED, TROUBLE
+            AUDIO, SILENCE, DIGIT, PLAYED, TROUBLE, NOT_TRANSFERRED
             ENDED {reason, answer, statistics}  the last of each call; `answer` is the other side's
     bridge  PLAY, MARK, CLEAR, HANGUP, TRANSFER, SEND_DIGITS
 
@@ -34,6 +34,7 @@ from telephony.events import (
     Malformed,
     Mark,
     Media,
+    NotTransferred,
     Play,
     Played,
     SendDtmf,
@@ -76,6 +77,7 @@ class Kind(IntEnum):
     TROUBLE = 42
     ENDED = 43
     REFUSED = 44  # too many calls a second
+    NOT_TRANSFERRED = 45
 
 
 class FrameError(Exception):
@@ -205,6 +207,8 @@ class SipProtocol:
                     return [Played(body.decode())]
                 case Kind.TROUBLE:
                     return [Malformed(body.decode(errors="replace"))]
+                case Kind.NOT_TRANSFERRED:
+                    return [NotTransferred(body.decode(errors="replace"))]
                 case Kind.ENDED:
                     return [self._ended(fields(body))]
         except (FrameError, UnicodeDecodeError, struct.error) as error:

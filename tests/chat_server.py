@@ -46,6 +46,10 @@ class Answer:
     fault: Fault | None = None
     status: int = 200
     """Anything else is answered at once, with an error body that repeats the key, as some servers do."""
+    delay_s: float = 0.0
+    """Before the first word, and the head of the response."""
+    cut: bool = False
+    """Text comes as UTF-8 instead of escapes, in pieces of five bytes: characters arrive in halves."""
     terse: bool = False
     """Calls come whole, without index and id, as some servers send them."""
 
@@ -111,11 +115,15 @@ class ChatServer:
 
     async def _stream(self, request: web.Request, answer: Answer) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await asyncio.sleep(answer.delay_s)
         if not answer.text and answer.fault is Fault.STALL:
             await asyncio.Event().wait()
         await response.prepare(request)
         for delta in _deltas(answer):
-            await response.write(_event(_chunk(delta)))
+            event = _event(_chunk(delta), escaped=not answer.cut)
+            for at in range(0, len(event), size := 5 if answer.cut else len(event)):
+                await response.write(event[at : at + size])
+                await asyncio.sleep(0)
         async for event in self._fail(request, answer.fault):
             await response.write(event)
         if answer.fault is not Fault.BROKEN_OFF:
@@ -158,5 +166,5 @@ def _chunk(delta: dict[str, object], reason: str | None = None) -> dict[str, obj
     return {"id": "chat-1", "object": "chat.completion.chunk", "created": 1, "model": "rules", "choices": [choice]}
 
 
-def _event(data: object) -> bytes:
-    return f"data: {json.dumps(data)}\n\n".encode()
+def _event(data: object, *, escaped: bool = True) -> bytes:
+    return f"data: {json.dumps(data, ensure_ascii=escaped)}\n\n".encode()

@@ -91,6 +91,17 @@ async def test_a_transfer_is_asked_of_the_wire_once_all_was_heard() -> None:
         assert call.leg.of(events.Transfer) == [events.Transfer("+49301")]
 
 
+async def test_a_transfer_that_the_wire_refuses_fails_at_once_and_the_call_goes_on() -> None:
+    bot = PreparedBot()
+    async with stage(bot, capabilities=ABLE) as call:
+        await call.says("A human, please.")
+        await play_out_until(call, events.Transfer)
+        call.talk.course.not_transferred("486 Busy Here")
+        await call.leg.until(lambda: len(bot.failures) == 2)
+        assert bot.failures[0] == "486 Busy Here"
+        assert call.count("replies_failed") == 0
+
+
 async def play_out_until(call: Stage, kind: type[events.Transfer] | type[events.SendDtmf]) -> None:
     for mark in call.leg.of(Mark):
         call.talk.played(mark.name)

@@ -99,6 +99,7 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "dial_from": "+4930123",
         "audiosocket_allow": "10.0.0.0/8",
         "audiosocket_rate": "16000",
+        "asterisk_url": "wss://pbx.example.com/media",
     }
     text = {"host": "example", "asr_api": "chat", **choices}.get(name)
     if isinstance(default, int | float) and not text:

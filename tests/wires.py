@@ -29,8 +29,6 @@ class Traffic:
     """The key 5."""
     played: Callable[[str], Message] | None = None
     """The answer to the mark of this name."""
-    ordered: bool = True
-    """False where the wire itself puts packets back into order."""
 
 
 def text(**fields: object) -> str:
@@ -69,10 +67,25 @@ _TWILIO: Final = Traffic(
     played=lambda name: text(event="mark", streamSid="MZ1", mark={"name": name}),
 )
 
+_ASTERISK: Final = Traffic(
+    begin=["MEDIA_START connection_id:c1 channel:WebSocket/c1/0x1 channel_id:17.2 format:ulaw optimal_frame_size:160"],
+    media=lambda number: PACKET[:160],
+    dtmf="DTMF_END digit:5 channel_id:17.2",
+    played=lambda name: f"MEDIA_MARK_PROCESSED {name}",
+)
+
 TRAFFIC: Final[dict[str, Traffic]] = {
     "plain": _plain(),
     "talk": _plain(played=lambda name: text(type="mark", name=name)),
     "twilio": _TWILIO,
+    "asterisk": _ASTERISK,
+    "jambonz": Traffic(
+        begin=[text(callSid="CA1", to="+4930", sampleRate=8000, mixType="mono", **{"from": "+4915"})],
+        media=lambda number: PACKET,
+        dtmf=text(event="dtmf", dtmf="5", duration="1600"),
+        played=lambda name: text(type="mark", data={"name": name, "event": "playout"}),
+    ),
+    "audiostream": Traffic(begin=[text(uuid="CA1", sampleRate=8000)], media=lambda number: PACKET),
 }
 
 KNOWN: Final = [wire for wire in WIRES if wire.name in TRAFFIC]

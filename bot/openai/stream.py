@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from bot.openai.chunks import NOTHING, Calls, Delta, ToolCall, read
 from bot.openai.configuration import Endpoint
@@ -133,11 +133,11 @@ async def _guarded(endpoint: Endpoint, patience: Patience, awaitable: Awaitable[
 def _request(
     client: "AsyncOpenAI", endpoint: Endpoint, question: Question
 ) -> "Awaitable[AsyncStream[ChatCompletionChunk]]":
-    extra = dict(question.options)
+    # What stands in extra_body the client leaves alone; on the way through its types each message costs 0.3 ms.
+    extra = {"messages": question.messages, **question.options}
     if question.tools:
         extra |= {"tools": question.tools, "tool_choice": "auto" if question.may_call else "none"}
-    messages = cast(Any, question.messages)  # the library's types are one TypedDict for each role
-    return client.chat.completions.create(model=endpoint.model, messages=messages, stream=True, extra_body=extra)
+    return client.chat.completions.create(model=endpoint.model, messages=(), stream=True, extra_body=extra)
 
 
 def _read(endpoint: Endpoint, chunk: "ChatCompletionChunk") -> Delta:

@@ -42,6 +42,9 @@ Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s@?#]+(/[^\s@?#]*
 Urls = Annotated[
     tuple[Url, ...], BeforeValidator(split_words), Takes("URLs like http://gpu1:8001, with commas between")
 ]
+SocketUrl = Annotated[
+    str, StringConstraints(pattern=r"^$|^wss?://[^/\s@?#]+(/[^\s@?#]*)?$"), Takes("a URL like ws://pbx:8088/media")
+]
 Phrases = Annotated[
     tuple[Annotated[str, StringConstraints(min_length=1, max_length=100)], ...],
     BeforeValidator(split_words),

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from bridge.settings.kinds import Group, Networks, Takes
+from bridge.settings.kinds import Group, Networks, SocketUrl, Takes
 from telephony.audiosocket import RATES
 
 
@@ -28,4 +28,9 @@ class Pbx(Group):
     audiosocket_allow: Networks = Field(
         default=("127.0.0.0/8", "::1/128"),
         description="Who may connect to audiosocket_port. The protocol has no password, so no more than your PBX.",
+    )
+    asterisk_url: SocketUrl = Field(
+        default="",
+        description="Where an Asterisk has the media sockets of calls that wait for us: POST /asterisk/connect has us "
+        "connect to one of them. Nothing is none.",
     )

@@ -175,7 +175,9 @@ class StackCall:
         except (baresip.BaresipError, ValueError) as error:
             self._transferred_to = ""
             if self._call.state is not baresip.CallState.CLOSED:
-                self._trouble(f"the transfer to {target} failed: {error}")
+                self._post(
+                    frame(Kind.NOT_TRANSFERRED, self._number, f"the transfer to {target} failed: {error}".encode())
+                )
 
     async def send_digits(self, digits: str) -> None:
         wanted = "".join(digit for digit in digits.upper() if digit in _DIGITS)

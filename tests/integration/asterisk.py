@@ -1,10 +1,17 @@
 """The real Asterisk: `scripts/install-asterisk` puts it into build/asterisk, each test file runs one of its own there.
 
-Configuration is written for each run, into a folder of its own below the installed one, with ports of its own; `extra`
-adds files or lines. Its dialplan has the context `test`; what a file needs, it adds:
+Configuration is written for each run, into a folder of its own below the installed one, with ports of its own, so any
+number may run at once. What a test needs it adds by the name of the file; the dialplan ends in the context `test`:
 
-    async with asterisk({"extensions.conf": "exten => 200,1,AudioSocket(${UUID()},127.0.0.1:9092)"}) as pbx:
+    async with asterisk({
+        "extensions.conf": "exten => 200,1,AudioSocket(${UUID()},127.0.0.1:9092)",
+        "pjsip.conf": "[bot]\ntype = endpoint\ntransport = tcp\naors = bot\ncontext = test\nallow = ulaw\n"
+                      "[bot]\ntype = aor\ncontact = sip:bot@127.0.0.1:5070",
+    }) as pbx:
         heard = await pbx.originate("Local/200@test", "vm-intro")
+
+That dials 200 from a caller who says a prompt and records what it hears. Calls to the PBX come to `pbx.sip_port`, UDP
+and TCP, into the context that their endpoint names.
 """
 
 import asyncio
@@ -18,6 +25,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+import aiohttp
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -26,11 +34,9 @@ from integration.sip_peers import free_port
 from bridge.recording import read_wav
 
 ROOT: Final = Path(__file__).parents[2] / "build" / "asterisk"
-PROMPTS: Final = Path("/usr/share/asterisk/sounds/en")
-"""Where the chroot has the English prompts."""
-
+_USER, _PASSWORD = "test", "secret"  # of its REST interface
 needs_asterisk = pytest.mark.skipif(
-    not (ROOT / ".installed").exists() or os.getuid() != 0,
+    not (ROOT / ".installed").exists() or os.getuid() != 0 or shutil.which("setpriv") is None,
     reason="no Asterisk: scripts/install-asterisk build/asterisk, as root",
 )
 
@@ -58,6 +64,7 @@ class Asterisk:
     sip_port: int
     http_port: int
     process: asyncio.subprocess.Process
+    _session: aiohttp.ClientSession
 
     async def cli(self, command: str) -> str:
         """Return what its console answers to `command`."""
@@ -70,22 +77,35 @@ class Asterisk:
             output, _ = await asked.communicate()
         return output.decode(errors="replace")
 
-    async def originate(self, channel: str, say: str = "", *, keys: str = "", pause_s: float = 0.5) -> Path:
+    async def ari(self, method: str, path: str, *, query: Mapping[str, str] | None = None, **body: object) -> object:
+        """Return what its REST interface answers, e.g. to ("GET", "channels"); None where that is nothing.
+
+        Raises:
+            aiohttp.ClientResponseError: it refuses.
+        """
+        url = f"http://127.0.0.1:{self.http_port}/ari/{path}"
+        async with self._session.request(method, url, params=query, json=body or None) as response:
+            response.raise_for_status()
+            return await response.json() if response.content_length else None
+
+    async def originate(
+        self, channel: str, say: str = "", *, keys: str = "", pause_s: float = 0.5, number: str = "100"
+    ) -> Path:
         """Call `channel`, e.g. Local/200@test, from a caller who presses `keys` and says the prompt `say`.
 
         Returns the file of what it heard. `pause_s`: silence before all that, in which the channel makes no frames.
+        `number`: the caller's.
         """
         heard = f"heard-{uuid4().hex}.wav"
-        for name, value in (("SAY", say), ("KEYS", keys), ("PAUSE", f"{pause_s:g}"), ("HEARD", heard)):
-            await self.cli(f"dialplan set global {name} {value or 'none'}")
-        answer = await self.cli(f"channel originate {channel} extension s@caller")
-        assert "ERROR" not in answer and "No such" not in answer, answer
+        where = {"endpoint": channel, "extension": "s", "context": "caller", "priority": "1", "callerId": number}
+        says = {"SAY": say or "none", "KEYS": keys or "none", "PAUSE": f"{pause_s:g}", "HEARD": heard}
+        await self.ari("POST", "channels", query=where, variables=says)
         return self.folder / heard
 
     async def until(self, command: str, text: str, *, timeout_s: float = 15) -> str:
         """Return what `command` answers once `text` is in it."""
         async with asyncio.timeout(timeout_s):
-            while text not in (answer := await self.cli(command)):  # noqa: ASYNC110 - nothing tells us of it
+            while text not in (answer := await self.cli(command)):  # noqa: ASYNC110  # nothing tells us of it
                 await asyncio.sleep(0.2)
         return answer
 
@@ -115,22 +135,26 @@ async def asterisk(extra: Mapping[str, str] | None = None) -> AsyncIterator[Aste
     folder = Path(tempfile.mkdtemp(prefix="run-", dir=ROOT.resolve() / "var" / "tmp"))
     inside = f"/var/tmp/{folder.name}"
     ports = {"sip": free_port(), "http": free_port()}
-    for name in ("run", "db", "log", "spool/monitor", "lib", "keys"):
-        (folder / name).mkdir(parents=True)
+    for name in ("run", "db", "log", "spool", "keys"):
+        (folder / name).mkdir()
     for name, text in _configuration(inside, extra or {}, ports).items():
         (folder / name).write_text(text)
     _device_nodes()
     process = await asyncio.create_subprocess_exec(
-        *_chroot("asterisk", "-f", "-C", f"{inside}/asterisk.conf"),
+        *("setpriv", "--pdeathsig", "KILL"),  # whatever becomes of the tests
+        *_chroot("asterisk", "-f", "-vvv", "-C", f"{inside}/asterisk.conf"),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
         start_new_session=True,
     )
-    pbx = Asterisk(folder, inside, ports["sip"], ports["http"], process)
+    headers = {"Authorization": aiohttp.encode_basic_auth(_USER, _PASSWORD)}
     try:
-        await pbx.until("core waitfullybooted", "fully booted", timeout_s=30)
-        yield pbx
+        async with aiohttp.ClientSession(headers=headers) as session:
+            pbx = Asterisk(folder, inside, ports["sip"], ports["http"], process, session)
+            await pbx.until("core waitfullybooted", "fully booted", timeout_s=30)
+            await pbx.ari("GET", "asterisk/ping")
+            yield pbx
     finally:
         if process.returncode is None:
             process.terminate()
@@ -162,7 +186,10 @@ def _configuration(inside: str, extra: Mapping[str, str], ports: Mapping[str, in
         "logger.conf": "[general]\n[logfiles]\nmessages = notice,warning,error,verbose\n",
         "extensions.conf": f"[general]\nstatic = yes\n[globals]\n{_CALLER}\n[test]\n",
         "http.conf": "[general]\nenabled = yes\nbindaddr = 127.0.0.1\nbindport = {http}\n",
-        "pjsip.conf": "[udp]\ntype = transport\nprotocol = udp\nbind = 127.0.0.1:{sip}\n",
+        "ari.conf": f"[general]\nenabled = yes\n[{_USER}]\ntype = user\npassword = {_PASSWORD}\n",
+        "pjsip.conf": "".join(
+            f"[{kind}]\ntype = transport\nprotocol = {kind}\nbind = 127.0.0.1:{{sip}}\n" for kind in ("udp", "tcp")
+        ),
         "rtp.conf": "[general]\nrtpstart = 21000\nrtpend = 29000\n",
     }
     for name, text in extra.items():

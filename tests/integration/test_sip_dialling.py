@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from integration.sip_peers import Desk, baresip, free_port, headers, needs_baresip, needs_stack, sip
-from integration.test_sip_stack import spoken
+from integration.by_hand import headers
+from integration.sip_peers import Desk, baresip, free_port, needs_baresip, needs_stack, sip, spoken, until
 
 from bridge.dialled import Placed, Status
 from bridge.dialler import Dialler
@@ -36,9 +36,7 @@ async def dialling(desk: Desk, **options: object) -> AsyncIterator[Dialler]:
 
 
 async def ended(call: Placed) -> tuple[Outcome | None, str]:
-    async with asyncio.timeout(15):
-        while call.status is not Status.ENDED:  # noqa: ASYNC110  # it tells who asks
-            await asyncio.sleep(0.02)
+    await until(lambda: call.status is Status.ENDED, "the end of the call")
     return call.outcome, call.reason
 
 
