@@ -131,6 +131,7 @@ class TwilioProtocol:
             caller=parameters.get("From", ""),
             callee=parameters.get("To", ""),
             parameters=parameters,
+            direction="outbound" if parameters.get("Direction", "").startswith("outbound") else "inbound",
         )
 
     def _media(self, media: Fields) -> Sequence[Media]:

@@ -24,6 +24,7 @@ from bridge.sip.link import SipLink
 from bridge.sip.service import stack_options
 from telephony.errors import RemoteProtocolError
 from telephony.events import CallEnded, CallStarted, Dtmf, Malformed, Media, NotTransferred, Play, Played
+from telephony.outcome import NotAnswered
 
 Pcm = npt.NDArray[np.int16]
 MODULES: Final = Path("/usr/lib/baresip/modules")
@@ -99,8 +100,9 @@ class Desk:
         await self.pick_up.wait()
         try:
             started = await leg.start(10)
-        except (RemoteProtocolError, LegLost) as error:
+        except (RemoteProtocolError, NotAnswered, LegLost) as error:
             self.failed.append(str(error))
+            await leg.close(str(error))
             return
         taken = Taken(leg, started)
         self.calls.append(taken)

@@ -9,77 +9,24 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Final, Protocol
+from typing import Final
 from uuid import uuid4
 
 import aiohttp
-import numpy as np
 import pytest
 from aiohttp import web
 from fakes import FakeAsr, FakeTts, LoudnessVad, ScriptBot
 from integration.sip_peers import free_port
-from wires import KNOWN, TRAFFIC, b64, text
+from integration.wire_peers import NAMES, SILENCE, TONE, Peer, TcpPeer, connect, packet
 
 from bridge.engines import Engines
 from bridge.server import LINES, METRICS, make_app
 from bridge.settings import Settings
 from telephony.audiosocket import frame
-from telephony.codec import encode
-from telephony.events import AudioFormat, Encoding
 from telephony.wires import WIRES
 
-PHONES: Final = [wire for wire in KNOWN if wire.capabilities.audio_out]
-NAMES: Final = [*(wire.name for wire in PHONES), "audiosocket"]
 every = pytest.mark.parametrize("name", NAMES)
 GARBAGE: Final = {"audiosocket": frame(0x77, b"x")}
-MULAW: Final = AudioFormat(Encoding.MULAW, 8000)
-L16: Final = AudioFormat(Encoding.L16, 8000)
-AUDIO: Final = {"twilio": MULAW, "asterisk": MULAW}
-
-
-class Peer(Protocol):
-    """The far side of one call."""
-
-    async def send(self, message: str | bytes) -> None: ...
-
-    async def heard(self) -> None:
-        """Return when something has come from the bridge."""
-
-    def abort(self) -> None:
-        """Drop the connection without a word."""
-
-
-class WebSocketPeer:
-    def __init__(self, ws: aiohttp.ClientWebSocketResponse) -> None:
-        self._ws = ws
-
-    async def send(self, message: str | bytes) -> None:
-        await (self._ws.send_str(message) if isinstance(message, str) else self._ws.send_bytes(message))
-
-    async def heard(self) -> None:
-        async for message in self._ws:
-            if message.type is aiohttp.WSMsgType.BINARY or "media" in message.data or "streamAudio" in message.data:
-                return
-        raise ConnectionError("the call is over")
-
-    def abort(self) -> None:
-        self._ws.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
-
-
-class TcpPeer:
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-
-    async def send(self, message: str | bytes) -> None:
-        self._writer.write(message if isinstance(message, bytes) else message.encode())
-        await self._writer.drain()
-
-    async def heard(self) -> None:
-        while any((await self._reader.readexactly(3 + 320))[3:]) is False:
-            pass
-
-    def abort(self) -> None:
-        self._writer.transport.abort()
 
 
 class Place:
@@ -87,32 +34,24 @@ class Place:
 
     def __init__(self, app: web.Application, url: str, session: aiohttp.ClientSession, port: int) -> None:
         self._app, self._url, self._session, self.port = app, url, session, port
-        self._writers: list[asyncio.StreamWriter] = []
+        self._peers: list[Peer] = []
 
     async def call(self, name: str) -> Peer:
         """Return a peer whose call has started."""
-        peer: Peer
-        if name == "audiosocket":
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-            self._writers.append(writer)
-            peer = TcpPeer(reader, writer)
-            await peer.send(frame(1, uuid4().bytes))
-        else:
-            wire = next(wire for wire in PHONES if wire.name == name)
-            peer = WebSocketPeer(await self._session.ws_connect(self._url + wire.address, protocols=wire.subprotocols))
-            for message in TRAFFIC[name].begin:
-                await peer.send(message)
+        peer = await connect(name, url=self._url, session=self._session, audiosocket_port=self.port)
+        self._peers.append(peer)
         for number in range(1, 11):
-            await peer.send(packet(name, number, loud=False))
+            await peer.send(packet(name, number))
         await self.until(lambda: self.running(name))
         return peer
 
     async def answered(self, name: str, peer: Peer, *, number: int = 11) -> None:
         """Say something on a call that has heard packets up to `number`, and hear the answer."""
         for at in range(100):
-            await peer.send(packet(name, number + at, loud=at < 50))
+            await peer.send(packet(name, number + at, TONE if at < 50 else SILENCE))
         async with asyncio.timeout(10):
-            await peer.heard()
+            while not (await peer.listen()).any():
+                pass
 
     def running(self, name: str) -> int:
         return int(self._figure(f'bridge_calls{{wire="{name}"}}'))
@@ -121,10 +60,10 @@ class Place:
         return int(self._figure(f'bridge_calls_ended_total{{fault="{fault}",wire="{name}"}}'))
 
     async def close(self) -> None:
-        for writer in self._writers:
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
+        for peer in self._peers:
+            if isinstance(peer, TcpPeer):
+                with suppress(ConnectionError):
+                    await peer.close()
 
     async def until(self, happened: Callable[[], object], within_s: float = 5.0) -> None:
         async with asyncio.timeout(within_s):
@@ -138,19 +77,6 @@ class Place:
     @property
     def free(self) -> bool:
         return self._app[LINES].taken == 0
-
-
-def packet(name: str, number: int, *, loud: bool) -> str | bytes:
-    """Return 20 ms of audio on this wire, a tone or silence."""
-    audio = AUDIO.get(name, L16)
-    tone = (0.5 * np.sin(np.arange(160) * 0.3) if loud else np.zeros(160)).astype(np.float32)
-    payload = encode(tone, audio.encoding)
-    if name == "audiosocket":
-        return frame(0x10, payload)
-    if name == "twilio":
-        media = {"track": "inbound", "chunk": str(number), "timestamp": str(20 * number), "payload": b64(payload)}
-        return text(event="media", streamSid="MZ1", media=media)
-    return payload
 
 
 @asynccontextmanager
@@ -220,7 +146,7 @@ async def test_a_peer_that_never_says_stop_and_sends_nothing_more_is_a_call_or_i
 ) -> None:
     """A wire whose audio never stops takes silence for the end; on the others somebody may just say nothing."""
     caplog.set_level(logging.INFO)
-    steady = any(wire.name == name and wire.capabilities.steady for wire in PHONES)
+    steady = any(wire.name == name and wire.capabilities.steady for wire in WIRES)
     async with place(media_timeout=0.5) as here:
         peer = await here.call(name)
         if steady:
@@ -237,7 +163,7 @@ async def test_packets_that_come_twice_late_or_never_cost_themselves(numbers: Se
     async with place() as here:
         peer = await here.call("twilio")
         for number in numbers:
-            await peer.send(packet("twilio", number, loud=False))
+            await peer.send(packet("twilio", number))
         await here.answered("twilio", peer, number=max(numbers) + 1)
         assert here.running("twilio") == 1
 
