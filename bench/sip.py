@@ -19,7 +19,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from integration.recordings import prompt
-from integration.sip_peers import Desk, baresip, pcap, place, sip, sipp, talk
+from integration.sip_peers import Desk, baresip, place, sip
+from integration.sipp import pcap, sipp, talk
 from prometheus_client.parser import text_string_to_metric_families
 
 

@@ -74,7 +74,9 @@ class CallInfo:
     caller: str = ""
     callee: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
-    """What the webhook or the dial plan passed along."""
+    """What the webhook, the dial plan or whoever ordered the call passed along."""
+    direction: str = "inbound"
+    """Or "outbound": the bridge placed the call, and `callee` is who answers."""
 
 
 @dataclass(frozen=True, slots=True)

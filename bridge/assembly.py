@@ -102,7 +102,7 @@ def _conversation(
             clock_ms=lambda: int((time.monotonic() - began) * 1000),
             language=getattr(engines.tts, "language", ""),
         ),
-        CallInfo(started.call_id, started.caller, started.callee, started.parameters),
+        CallInfo(started.call_id, started.caller, started.callee, started.parameters, started.direction),
         metrics=metrics,
         limit_s=settings.bot_timeout,
         greeting=settings.greeting,

@@ -1,4 +1,4 @@
-"""The `bridge` command: serve, config, models, call, listen."""
+"""The `bridge` command: serve, config, models, call, dial, listen."""
 
 import argparse
 import asyncio
@@ -11,7 +11,7 @@ from typing import Final
 
 import aiohttp
 
-from bridge import listen, models, settings, telephone
+from bridge import dial, listen, models, settings, telephone
 from bridge.badline import Fault
 from bridge.engines import Engines
 from bridge.plugins import PluginError
@@ -37,13 +37,23 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return 0
             case "call":
                 return asyncio.run(_call(flags))
+            case "dial":
+                return asyncio.run(_dial(flags, _token(flags)))
             case _:
                 return asyncio.run(_listen(flags))
     except SettingsError as error:
         return _fail(error, 2)
     except telephone.DishonestRun as error:
         return _fail(error, 3)
-    except (PluginError, ModelMissing, OSError, ValueError, aiohttp.ClientError, listen.Refused) as error:
+    except (
+        PluginError,
+        ModelMissing,
+        OSError,
+        ValueError,
+        aiohttp.ClientError,
+        listen.Refused,
+        dial.DialRefused,
+    ) as error:
         return _fail(error, 1)
     except KeyboardInterrupt:
         return 130
@@ -73,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     call.add_argument("--wav", type=Path, metavar="FILE", help="save the first call: caller left, bot right")
     call.add_argument("--json", type=Path, metavar="FILE", help="save figures and timelines")
+    _add_dial(commands)
     about = "stream a recording to a server's /ws and print partials and finals"
     hear = commands.add_parser("listen", help=about, description=about)
     hear.add_argument("recording", help="16-bit mono WAV, or - for raw 16-bit mono at 16 kHz on standard input")
@@ -83,6 +94,26 @@ def _parser() -> argparse.ArgumentParser:
     hear.add_argument("--fast", action="store_true", help="as fast as the server takes it, not in real time")
     hear.add_argument("--json", action="store_true", help="print the server's messages, one a line")
     return parser
+
+
+def _add_dial(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    about = "have a running server call a number and put its bot on the line"
+    parser = commands.add_parser("dial", help=about, description=about)
+    parser.add_argument("number", help="whom to call: +4930123456, or sip:alice@example.com")
+    parser.add_argument("--url", default="http://127.0.0.1:8000", help="the server (%(default)s)")
+    parser.add_argument("--from", dest="caller", default="", metavar="NUMBER", help="the number that is shown")
+    parser.add_argument("--wire", default="", help="sip or twilio; the server's first unless told")
+    for name, what in (("parameter", "parameter for the bot and for routes"), ("header", "header of the SIP INVITE")):
+        parser.add_argument(f"--{name}", action="append", default=[], type=_pair, metavar="K=V", help=what)
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="holds the server's API token")
+    parser.add_argument("--wait", action="store_true", help="until the call is over; exit 1 where it was not answered")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
@@ -118,6 +149,29 @@ async def _call(flags: argparse.Namespace) -> int:
     telephone.check_honesty(figures)
     print(telephone.report(figures))
     return 0
+
+
+def _token(flags: argparse.Namespace) -> str:
+    return str(flags.token_file.read_text().strip()) if flags.token_file else ""
+
+
+async def _dial(flags: argparse.Namespace, token: str) -> int:
+    wanted = {
+        "to": flags.number,
+        "from": flags.caller,
+        "wire": flags.wire,
+        "parameters": dict(flags.parameter),
+        "headers": dict(flags.header),
+    }
+    async with dial.server(flags.url, token) as session:
+        state = await dial.order(session, {name: value for name, value in wanted.items() if value})
+        print(state["call_id"], flush=True)
+        if not flags.wait:
+            return 0
+        async for now in dial.follow(session, state):
+            state = now
+            print(*(state[name] for name in ("status", "outcome", "reason") if state[name]), sep=", ", flush=True)
+    return 0 if state["outcome"] == "completed" else 1
 
 
 async def _listen(flags: argparse.Namespace) -> int:

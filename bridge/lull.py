@@ -10,8 +10,8 @@ from telephony.codec import silence
 from telephony.events import AudioFormat, Media
 
 LATE_MS: Final = 100
-"""Audio that is later than this is taken for none. What the network held back for longer comes after the silence that
-stood for it, and no more silence is made until our clock has caught up."""
+"""Audio that is later than this, counted from the last that came, is taken for none. What the network held back for
+longer comes after the silence that stood for it, and no more is made until our clock has caught up."""
 STEP_MS: Final = 20
 """Silence is made in pieces of so much, as a carrier would send it."""
 
@@ -20,7 +20,7 @@ class Lull:
     """One call's. The bridge's time line is that of `place` and `due`, not that of the wire."""
 
     def __init__(self, audio: AudioFormat, now_ms: float) -> None:
-        """`now_ms`: when the call began, by any clock that never goes back, as in `due`."""
+        """`now_ms`: when the call began, by any clock that never goes back, as in `place` and `due`."""
         self._audio, self._began_ms = audio, now_ms
         self._bytes = 0
         self._silent = False
@@ -30,10 +30,16 @@ class Lull:
         """When `due` has to be asked next, should no audio come."""
         return self._began_ms + self._end_ms + (STEP_MS if self._silent else LATE_MS)
 
-    def place(self, payload: bytes) -> Media:
-        """Return audio that came, behind what there is."""
+    def place(self, payload: bytes, now_ms: float) -> Media:
+        """Return audio that came, behind what there is.
+
+        What was lost before it is forgotten: packets that are missing here and there would add up, and their silence
+        would fall into some later word.
+        """
         self._silent = False
-        return self._append(payload)
+        media = self._append(payload)
+        self._began_ms = max(self._began_ms, now_ms - self._end_ms)
+        return media
 
     def due(self, now_ms: float) -> Media | None:
         """Return the silence that stands for audio that has not come; None where it may still come."""

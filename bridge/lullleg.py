@@ -40,7 +40,7 @@ class LullLeg:
                     yield event
                     return
                 coming = asyncio.ensure_future(anext(events))
-                yield self._lull.place(event.payload) if isinstance(event, Media) else event
+                yield self._lull.place(event.payload, self._clock() * 1000) if isinstance(event, Media) else event
         finally:
             coming.cancel()
 

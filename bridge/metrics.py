@@ -21,6 +21,9 @@ class Metrics:
         self.calls = Gauge("bridge_calls", "Calls in progress.", ["wire"], registry=registry)
         self.ended = Counter("bridge_calls_ended", "Calls ended.", ["wire", "fault"], registry=registry)
         self.refused = Counter("bridge_calls_refused", "Calls refused at the door.", ["reason"], registry=registry)
+        self.dialled = Counter(
+            "bridge_dialled", "Calls placed, and what became of them.", ["wire", "outcome"], registry=registry
+        )
         self.malformed = Counter("bridge_malformed_messages", "Messages dropped.", ["wire"], registry=registry)
         self.lost_ms = Counter("bridge_lost_audio_ms", "Lost audio replaced by silence.", ["wire"], registry=registry)
         self.partials = Counter("bridge_partials", "Partial transcripts.", ["wire"], registry=registry)

@@ -10,11 +10,13 @@ from typing import Final
 
 from aiohttp import web
 
-from bridge import audiosocket
-from bridge.admission import BEARER_PROTOCOL, Busy, Lines, asks_for_socket, check_client, check_twilio, public_url
+from bridge import audiosocket, callsapi
+from bridge.admission import Busy, Lines, asks_for_socket, check_client, check_twilio, public_url
 from bridge.asterisk import SUBPROTOCOL, Unreachable, WaitingCalls
+from bridge.callsapi import DIALLER, TRUNK
+from bridge.dialler import Dialler, Way
 from bridge.engines import Engines
-from bridge.leg import OpeningLeg, WebSocketLeg
+from bridge.leg import OpeningLeg
 from bridge.lullleg import LullLeg
 from bridge.metrics import Metrics
 from bridge.pages import Pages
@@ -24,7 +26,9 @@ from bridge.sip.service import make_link
 from bridge.speech.api import UnsupportedLanguage
 from bridge.switchboard import Switchboard
 from bridge.twilio_rest import TwilioRest, twilio_rest
+from bridge.twiliocall import TwilioTrunk
 from bridge.twilioleg import TwilioLeg
+from bridge.upgrade import upgrade
 from telephony.asterisk import AsteriskProtocol
 from telephony.events import WireProtocol
 from telephony.plain import PlainProtocol
@@ -46,7 +50,6 @@ PAGES: Final = web.AppKey("pages", Pages)
 
 _Equip = Callable[[OpeningLeg], OpeningLeg]
 """Adds to a leg what its wire alone cannot do."""
-_PING_S: Final = 15.0  # a plain client may be silent for hours: pings tell whether it is there
 
 
 def make_app(settings: Settings, engines: Engines | None = None) -> web.Application:
@@ -64,6 +67,7 @@ def make_app(settings: Settings, engines: Engines | None = None) -> web.Applicat
         app.cleanup_ctx.append(_sip)
     if settings.audiosocket_port:
         app.cleanup_ctx.append(_audiosocket)
+    app.cleanup_ctx.append(_dialler)
     if settings.asterisk_url:
         app.cleanup_ctx.append(_waiting_calls)
     app.on_shutdown.append(_drain)
@@ -75,6 +79,7 @@ def make_app(settings: Settings, engines: Engines | None = None) -> web.Applicat
             web.post("/twilio/voice", _twilio_voice),
             web.post("/asterisk/connect", _asterisk_connect),
             *(web.get(wire.address, _door_of(wire)) for wire in WIRES if wire.is_socket),
+            *callsapi.routes(),
             web.get("/healthz", _health),
             web.get("/metrics", _metrics),
         ]
@@ -115,6 +120,16 @@ async def _audiosocket(app: web.Application) -> AsyncIterator[None]:
     listener.close()
 
 
+async def _dialler(app: web.Application) -> AsyncIterator[None]:
+    settings, ways = app[SETTINGS], dict[str, Way]()
+    if link := app.get(SIP):
+        ways["sip"] = lambda order, _: link.dial(order.to, order.headers)
+    if (rest := app.get(TWILIO)) and settings.public_url:
+        ways["twilio"] = app[TRUNK] = TwilioTrunk(rest, settings)
+    app[DIALLER] = Dialler(settings, app[SWITCHBOARD], ways)
+    yield
+
+
 async def _waiting_calls(app: web.Application) -> AsyncIterator[None]:
     app[WAITING] = WaitingCalls(app[SWITCHBOARD], url=app[SETTINGS].asterisk_url)
     yield
@@ -125,6 +140,7 @@ async def _drain(app: web.Application) -> None:
     """End running calls: their pending finals are sent before their sockets close."""
     lines = app[LINES]
     lines.draining = True
+    await app[DIALLER].close()
     for call in list(lines.calls):
         call.stop("the server is shutting down")
     try:
@@ -156,7 +172,9 @@ async def _stream(request: web.Request, *, wire: Wire) -> web.StreamResponse:
     if wire.make is None:
         raise TypeError(f"the wire {wire.name} has neither a handler nor what makes its protocol")
     rest = request.app.get(TWILIO) if wire.door is Door.TWILIO_SIGNATURE else None
-    equip: _Equip = (lambda leg: TwilioLeg(leg, rest)) if rest else lambda leg: leg
+    equip: _Equip = LullLeg if wire.lulls else lambda leg: leg
+    if rest:
+        equip = partial(TwilioLeg, rest=rest)
     return await _carry(request, wire.make(), wire=wire.name, subprotocols=wire.subprotocols, equip=equip)
 
 
@@ -251,22 +269,7 @@ async def _carry(
     if not app[LINES].free and asks_for_socket(request):
         app[METRICS].refused.labels("busy").inc()
     with _line(app[LINES]):
-        offered = [p.strip() for p in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
-        socket = web.WebSocketResponse(
-            compress=False,
-            max_msg_size=4 * settings.max_message_bytes,  # the protocol refuses in words what is over the limit
-            heartbeat=None if protocol.capabilities.steady else _PING_S,
-            protocols=[*subprotocols, *(p for p in offered if p.startswith(BEARER_PROTOCOL))],
-        )
-        await socket.prepare(request)
-        transport = request.transport
-        leg: OpeningLeg = WebSocketLeg(
-            socket,
-            protocol,
-            abort=transport.abort if transport else lambda: None,
-            idle_s=settings.media_timeout if protocol.capabilities.steady else None,
-            send_s=settings.send_timeout,
-        )
+        socket, leg = await upgrade(request, protocol, settings, subprotocols=subprotocols)
         await app[SWITCHBOARD].carry(equip(leg), wire=wire)
     return socket
 

@@ -17,6 +17,7 @@ from bridge.settings import Settings
 from bridge.settings.route import Route
 from telephony.errors import RemoteProtocolError
 from telephony.events import CallStarted
+from telephony.outcome import NotAnswered
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,8 @@ class Switchboard:
             reason = await self._run(leg, started, wire, engines, settings)
             if self.lines.draining:
                 code = WSCloseCode.GOING_AWAY
+        except NotAnswered as error:
+            reason = str(error)
         except RemoteProtocolError as error:
             reason, fault, code = str(error), "remote", WSCloseCode.PROTOCOL_ERROR
         except LegLost as error:
@@ -63,7 +66,13 @@ class Switchboard:
 
     def _casting(self, started: CallStarted, wire: str) -> tuple[Engines, Settings, Route | None]:
         """Return what this call is answered with, and the route that says so."""
-        ringing = Ringing(wire=wire, callee=started.callee, caller=started.caller, parameters=started.parameters)
+        ringing = Ringing(
+            wire=wire,
+            callee=started.callee,
+            caller=started.caller,
+            direction=started.direction,
+            parameters=started.parameters,
+        )
         route = choose(self.settings.route, ringing)
         if route is None:
             return self.engines, self.settings, None

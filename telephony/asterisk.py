@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from reprlib import repr as shown
 from typing import Final
 
-from telephony.asterisk_text import Fields, command, is_json, parsed
+from telephony.asterisk_text import command, is_json, parsed
 from telephony.codec import silence
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
@@ -34,6 +34,7 @@ from telephony.events import (
     Transcript,
     Transfer,
 )
+from telephony.jsontext import Fields
 from telephony.malformed import Malformations, Refused
 
 FORMATS: Final[Mapping[str, AudioFormat]] = {

@@ -1,17 +1,13 @@
 """The control messages of Asterisk's chan_websocket, in both of their forms: plain text and JSON."""
 
 import json
-from collections.abc import Mapping
-from reprlib import repr as shown
 from typing import Final
 
 from telephony.errors import LocalProtocolError
-from telephony.malformed import Refused
+from telephony.jsontext import Fields, json_object
 
 MAX_TEXT_BYTES: Final = 128
 """Asterisk does not see what is longer."""
-
-Fields = Mapping[str, object]
 
 
 def is_json(message: str) -> bool:
@@ -27,14 +23,7 @@ def parsed(message: str) -> tuple[object, Fields]:
     """
     if not is_json(message):
         return _plain(message)
-    try:
-        fields = json.loads(message)
-        if "\\u" in message:  # half a surrogate pair is legal JSON but no text: a log would choke on it
-            json.dumps(fields, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
-        raise Refused(f"message: got {shown(message)}; allowed: JSON ({error})") from None
-    if not isinstance(fields, dict):
-        raise Refused(f"message: got {shown(message)}; allowed: a JSON object")
+    fields = json_object(message)
     return fields.get("event"), fields
 
 

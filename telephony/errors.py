@@ -2,7 +2,8 @@
 
 TelephonyError
 ├── LocalProtocolError     our bug
-└── RemoteProtocolError    the peer's fault
+├── RemoteProtocolError    the peer's fault
+└── NotAnswered            nobody's: whom we called did not answer (outcome.py)
 """
 
 

@@ -73,6 +73,8 @@ class CallStarted:
     parameters: Mapping[str, str] = field(default_factory=dict)
     options: RecognitionOptions | None = None
     """Set by wires whose clients configure recognition themselves."""
+    direction: str = "inbound"
+    """Or "outbound": we called."""
 
 
 @dataclass(frozen=True, slots=True)

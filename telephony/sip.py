@@ -6,7 +6,7 @@ call (4 bytes; 0 is the process itself) and a body, JSON, text or bytes. An inbo
     stack   INCOMING {caller, callee, ...}      answered with ANSWER, or with HANGUP to refuse it
             STARTED {call_id, rate, ...}        it is answered and has audio
             AUDIO, SILENCE, DIGIT, PLAYED, TROUBLE, NOT_TRANSFERRED
-            ENDED {reason, statistics}          the last of each call
+            ENDED {reason, answer, statistics}  the last of each call; `answer` is the other side's
     bridge  PLAY, MARK, CLEAR, HANGUP, TRANSFER, SEND_DIGITS
 
 An outbound one begins with DIAL {target, headers} instead. Audio is L16 at the rate of the codec in both directions.
@@ -40,6 +40,7 @@ from telephony.events import (
     SendDtmf,
     Transfer,
 )
+from telephony.outcome import sip_outcome
 
 LONGEST_FRAME: Final = 1 << 24
 """Bytes; minutes of audio. More is a broken stream."""
@@ -188,6 +189,7 @@ class SipProtocol:
 
         Raises:
             RemoteProtocolError: it is no frame of a call.
+            NotAnswered: whom we called did not answer.
         """
         try:
             kind, _, body = split(message.encode() if isinstance(message, str) else message)
@@ -208,7 +210,7 @@ class SipProtocol:
                 case Kind.NOT_TRANSFERRED:
                     return [NotTransferred(body.decode(errors="replace"))]
                 case Kind.ENDED:
-                    return [CallEnded(str(fields(body).get("reason", "")) or "the call ended")]
+                    return [self._ended(fields(body))]
         except (FrameError, UnicodeDecodeError, struct.error) as error:
             raise RemoteProtocolError(f"the SIP stack sent no frame: {error}") from error
         raise RemoteProtocolError(f"the SIP stack sent {kind.name} to a call")
@@ -247,7 +249,14 @@ class SipProtocol:
             caller=str(told.get("caller", "")),
             callee=str(told.get("callee", "")),
             parameters={str(name): str(value) for name, value in parameters.items()},
+            direction="outbound" if self._dial else "inbound",
         )
+
+    def _ended(self, told: Mapping[str, object]) -> CallEnded:
+        reason = str(told.get("reason", "")) or "the call ended"
+        if self._dial and self._format is None:
+            raise sip_outcome(str(told.get("answer", "")) or reason)
+        return CallEnded(reason)
 
     def _media(self, payload: bytes, *, concealed: bool) -> Media:
         if self._format is None:

@@ -6,7 +6,7 @@ Messages: https://www.twilio.com/docs/voice/media-streams/websocket-messages
 import json
 import re
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from reprlib import repr as shown
 from typing import Final
 
@@ -32,11 +32,11 @@ from telephony.events import (
     Transcript,
     Transfer,
 )
+from telephony.jsontext import Fields, json_object, object_of, text_of
 from telephony.malformed import Malformations, Refused
 from telephony.timeline import Timeline
 
 MULAW_8K: Final = AudioFormat(Encoding.MULAW, 8000)
-MAX_MESSAGE_CHARS: Final = 128 * 1024
 MAX_PAYLOAD_BYTES: Final = 64 * 1024
 """8 s of audio; Twilio sends 20 ms."""
 MAX_MALFORMED: Final = 100
@@ -46,8 +46,6 @@ PLAY_BYTES: Final = 8000
 
 _SID: Final = re.compile("[\x21-\x7e]{1,128}")
 _KEYS: Final = frozenset("0123456789*#ABCD")
-_scan: Final = json.JSONDecoder().raw_decode  # json.loads without its search for white space: half the time
-_Json = Mapping[str, object]
 
 
 class TwilioProtocol:
@@ -75,7 +73,7 @@ class TwilioProtocol:
         if self._ended:
             return ()
         try:
-            return self._understand(_parsed(message))
+            return self._understand(json_object(message))
         except Refused as why:
             return self._malformations.tell(why)
 
@@ -97,12 +95,12 @@ class TwilioProtocol:
             case Transfer() | SendDtmf():
                 raise LocalProtocolError(f"a Twilio stream cannot carry {command}: use Twilio's REST API")
 
-    def _understand(self, message: _Json) -> Sequence[Event]:
+    def _understand(self, message: Fields) -> Sequence[Event]:
         match message.get("event"):
             case "media":  # first: there are 50 a second
                 return self._media(self._fields(message, "media"))
             case "mark":
-                return [Played(_text(self._fields(message, "mark"), "mark", "name"))]
+                return [Played(text_of(self._fields(message, "mark"), "mark", "name"))]
             case "dtmf":
                 return [_dtmf(self._fields(message, "dtmf"))]
             case "start":
@@ -116,7 +114,7 @@ class TwilioProtocol:
             case event:
                 raise Refused(f"field event: got {shown(event)}; allowed: a string")
 
-    def _start(self, message: _Json) -> CallStarted:
+    def _start(self, message: Fields) -> CallStarted:
         if self._stream_sid:
             raise Refused("field event: got a second 'start'; allowed: one a stream")
         start = message.get("start")
@@ -133,15 +131,16 @@ class TwilioProtocol:
             caller=parameters.get("From", ""),
             callee=parameters.get("To", ""),
             parameters=parameters,
+            direction="outbound" if parameters.get("Direction", "").startswith("outbound") else "inbound",
         )
 
-    def _media(self, media: _Json) -> Sequence[Media]:
+    def _media(self, media: Fields) -> Sequence[Media]:
         track = media.get("track", "inbound")
         if track != "inbound":
             if track == "outbound":  # our own audio, in streams that carry both
                 return ()
             raise Refused(f"field media.track: got {shown(track)}; allowed: 'inbound', 'outbound'")
-        payload = _text(media, "media", "payload")
+        payload = text_of(media, "media", "payload")
         if len(payload) > MAX_PAYLOAD_BYTES * 4 // 3:
             raise Refused(f"field media.payload: got {len(payload)} characters; allowed: {MAX_PAYLOAD_BYTES} bytes")
         try:
@@ -151,17 +150,14 @@ class TwilioProtocol:
         number, timestamp_ms = _number(media, "chunk"), _number(media, "timestamp")
         return self.timeline.place(audio, number=number, timestamp_ms=timestamp_ms)
 
-    def _fields(self, message: _Json, name: str) -> _Json:
+    def _fields(self, message: Fields, name: str) -> Fields:
         """Return what a message of the running stream is about."""
         if not self._stream_sid:
             raise Refused(f"field event: got {name!r} before 'start'")
         self._check_stream(message)
-        fields = message.get(name)
-        if not isinstance(fields, dict):
-            raise Refused(f"field {name}: got {shown(fields)}; allowed: an object")
-        return fields
+        return object_of(message, name)
 
-    def _check_stream(self, message: _Json) -> None:
+    def _check_stream(self, message: Fields) -> None:
         if (stream_sid := message.get("streamSid", self._stream_sid)) != self._stream_sid:
             raise Refused(f"field streamSid: got {shown(stream_sid)}; allowed: {self._stream_sid!r}")
 
@@ -174,32 +170,7 @@ class TwilioProtocol:
         return json.dumps(message, separators=(",", ":"))
 
 
-def _parsed(message: str | bytes) -> _Json:
-    if isinstance(message, bytes):
-        raise Refused(f"message: got {len(message)} binary bytes; allowed: JSON text")
-    if len(message) > MAX_MESSAGE_CHARS:
-        raise Refused(f"message: got {len(message)} characters; allowed: at most {MAX_MESSAGE_CHARS}")
-    try:
-        parsed, end = _scan(text := message.strip())
-        if end != len(text):
-            raise ValueError(f"more text at character {end}")
-        if "\\u" in message:  # half a surrogate pair is legal JSON but no text: logs and bots would choke on it
-            json.dumps(parsed, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
-        raise Refused(f"message: got {shown(message)}; allowed: JSON ({error})") from None
-    if not isinstance(parsed, dict):
-        raise Refused(f"message: got {shown(parsed)}; allowed: a JSON object")
-    return parsed
-
-
-def _text(fields: _Json, where: str, name: str) -> str:
-    value = fields.get(name)
-    if not isinstance(value, str):
-        raise Refused(f"field {where}.{name}: got {shown(value)}; allowed: a string")
-    return value
-
-
-def _number(fields: _Json, name: str) -> int | None:
+def _number(fields: Fields, name: str) -> int | None:
     """Return a counter, which Twilio writes as a string; None where there is none."""
     value = fields.get(name)
     if value is None:
@@ -211,8 +182,8 @@ def _number(fields: _Json, name: str) -> int | None:
     raise Refused(f"field media.{name}: got {shown(value)}; allowed: a whole number below 10^15")
 
 
-def _dtmf(dtmf: _Json) -> Dtmf:
-    digit = _text(dtmf, "dtmf", "digit").upper()
+def _dtmf(dtmf: Fields) -> Dtmf:
+    digit = text_of(dtmf, "dtmf", "digit").upper()
     if digit not in _KEYS:
         raise Refused(f"field dtmf.digit: got {shown(digit)}; allowed: one of 0-9 * # A-D")
     return Dtmf(digit)
@@ -223,7 +194,7 @@ def _parameters(custom: object) -> dict[str, str]:
         return {}
     if not isinstance(custom, dict):
         raise Refused(f"field start.customParameters: got {shown(custom)}; allowed: an object")
-    return {name: _text(custom, "start.customParameters", name) for name in custom}
+    return {name: text_of(custom, "start.customParameters", name) for name in custom}
 
 
 def _sid(name: str, value: object) -> str:

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
+from uuid import uuid4
 
 from telephony.asterisk import AsteriskProtocol
 from telephony.audiosocket import AudioSocketProtocol
 from telephony.events import Capabilities, WireProtocol
+from telephony.freeswitch import AudioForkProtocol, AudioStreamProtocol
 from telephony.plain import PlainProtocol
 from telephony.sip import SipProtocol
 from telephony.talk import TalkProtocol
@@ -55,6 +57,8 @@ class Wire:
     """Returns the protocol of one call; None where the server has to know more of it, or where it is no WebSocket."""
     subprotocols: tuple[str, ...] = ()
     """What the WebSocket agrees to speak, in the words of Sec-WebSocket-Protocol."""
+    lulls: bool = False
+    """True where the peer sends nothing while there is nothing to hear."""
     note: str = ""
     """What its capabilities depend on, for people."""
 
@@ -118,7 +122,32 @@ WIRES: Final[tuple[Wire, ...]] = (
         family=Family.BINARY,
         audio="mu-law, A-law, 16 bit; 8 to 192 kHz",
         subprotocols=("media",),
-        note="Or we connect to it: --asterisk-url.",
+        note="Or we connect to it: `--asterisk-url`.",
+    ),
+    Wire(
+        name="jambonz",
+        title="jambonz, mod_audio_fork",
+        address="/jambonz",
+        protocol=AudioForkProtocol,
+        door=Door.BASIC_PASSWORD,
+        family=Family.BINARY,
+        audio="16 bit, 8 to 64 kHz",
+        make=lambda: AudioForkProtocol(uuid4().hex),
+        subprotocols=("audio.drachtio.org", "audio.jambonz.org"),
+        lulls=True,
+        note="From documents; no FreeSWITCH was at hand.",
+    ),
+    Wire(
+        name="audiostream",
+        title="mod_audio_stream",
+        address="/audiostream",
+        protocol=AudioStreamProtocol,
+        door=Door.API_TOKEN,
+        family=Family.JSON,
+        audio="16 bit, 8 to 64 kHz",
+        make=lambda: AudioStreamProtocol(uuid4().hex),
+        lulls=True,
+        note="From documents; no FreeSWITCH was at hand.",
     ),
     Wire(
         name="sip",

@@ -1,9 +1,12 @@
 """AudioSocket on literals, its pace on a clock of numbers, and its port on loopback."""
 
 import asyncio
+from contextlib import suppress
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bridge.pace import Pace
 from bridge.streamleg import StreamLeg
@@ -88,6 +91,26 @@ def test_a_malformed_frame_costs_itself_only_and_too_many_the_call(bad: bytes) -
     assert [type(event) for event in events] == [Malformed, Media]
     with pytest.raises(RemoteProtocolError, match="malformed"):
         protocol.receive(bad * MAX_MALFORMED)
+
+
+@given(
+    frames=st.lists(
+        st.builds(frame, st.integers(0, 255), st.binary(max_size=400)) | st.just(AUDIO) | st.binary(max_size=20),
+        max_size=20,
+    ),
+    size=st.integers(1, 500),
+    quiet=st.booleans(),
+)
+def test_garbage_breaks_the_rules_of_the_wire_and_nothing_else(frames: list[bytes], size: int, quiet: bool) -> None:
+    protocol, stream = AudioSocketProtocol(), b"".join(frames)
+    events = [*protocol.receive(IDENTITY), *(protocol.quiet() if quiet else ())]
+    with suppress(RemoteProtocolError):
+        for start in range(0, len(stream), size):
+            events += protocol.receive(stream[start : start + size])
+    assert sum(isinstance(event, CallStarted) for event in events) <= 1
+    media = [event for event in events if isinstance(event, Media)]
+    assert not media or any(isinstance(event, CallStarted) for event in events[: events.index(media[0])])
+    assert all(len(event.payload) % 2 == 0 and event.payload for event in media)
 
 
 def test_audio_leaves_at_the_rate_it_comes_and_not_before_it_is_known() -> None:

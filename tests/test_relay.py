@@ -5,15 +5,16 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import pytest
-from aiohttp import WSMsgType, web
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
+from relay_app import App, Behaviour, answers, text
 
 from bot.actions import Action, Hangup, PlayFile, SendDtmf, SetLanguage, Transfer
 from bot.api import CallInfo, Heard, Partial, Say, Turn
@@ -25,10 +26,6 @@ from bot.webhook.replies import Fetch
 from bridge.settings import Settings
 
 CALL = CallInfo("CA1", "+14151234567", "+18881234567", {"foo": "bar", "Direction": "inbound"})
-
-
-def text(token: str, *, last: bool = True, **more: object) -> str:
-    return json.dumps({"type": "text", "token": token, "last": last, **more})
 
 
 # ------------------------------------------------------------ messages
@@ -140,67 +137,6 @@ def test_an_upgrade_is_signed_as_twilio_signs_it() -> None:
 
 
 # ------------------------------------------------------------ the session
-
-Behaviour = Callable[[web.WebSocketResponse, dict[str, Any]], Awaitable[None]]
-
-
-class App:
-    """An application that does what a test says with each message it gets."""
-
-    def __init__(self, behave: Behaviour) -> None:
-        self.told: list[dict[str, Any]] = []
-        self.headers: list[dict[str, str]] = []
-        self.sockets: list[web.WebSocketResponse] = []
-        self._behave, self._changed = behave, asyncio.Event()
-
-    async def __aenter__(self) -> "App":
-        app = web.Application()
-        app.add_routes([web.get("/relay", self._serve), web.get("/hold.wav", self._recording)])
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"ws://127.0.0.1:{self._runner.addresses[0][1]}/relay"
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self._runner.cleanup()
-
-    async def until(self, happened: Callable[[], object]) -> None:
-        async with asyncio.timeout(5):
-            while not happened():
-                self._changed.clear()
-                await self._changed.wait()
-
-    def of(self, kind: str) -> list[dict[str, Any]]:
-        return [message for message in self.told if message["type"] == kind]
-
-    async def _serve(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        self.sockets.append(socket)
-        self.headers.append(dict(request.headers))
-        async for message in socket:
-            if message.type is WSMsgType.TEXT:
-                self.told.append(json.loads(message.data))
-                self._changed.set()
-                await self._behave(socket, self.told[-1])
-        self._changed.set()
-        return socket
-
-    async def _recording(self, request: web.Request) -> web.Response:
-        return web.Response(body=b"RIFF\0\0\0\0WAVEdata")
-
-
-async def answers(socket: web.WebSocketResponse, message: dict[str, Any]) -> None:
-    """Greets, says back what it is told in two tokens, and says which key was pressed."""
-    match message["type"]:
-        case "setup":
-            await socket.send_str(text("Welcome!"))
-        case "prompt" if message["last"]:
-            await socket.send_str(text("You said: ", last=False))
-            await socket.send_str(text(message["voicePrompt"]))
-        case "dtmf":
-            await socket.send_str(text(f"Key {message['digit']}."))
 
 
 async def plays(socket: web.WebSocketResponse, message: dict[str, Any], *, said: str) -> None:

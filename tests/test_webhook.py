@@ -55,7 +55,13 @@ async def test_a_turn_is_one_request_that_says_who_calls_and_what_was_said(serve
         {
             "event": "turn",
             "id": "CA1-1",
-            "call": {"id": "CA1", "from": "+4915100000001", "to": "+4930000001", "parameters": {"plan": "gold"}},
+            "call": {
+                "id": "CA1",
+                "from": "+4915100000001",
+                "to": "+4930000001",
+                "direction": "inbound",
+                "parameters": {"plan": "gold"},
+            },
             "text": "Where is it?",
             "language": "English",
             "history": [{"speaker": "bot", "text": "Hello!"}, {"speaker": "caller", "text": "Hi."}],

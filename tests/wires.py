@@ -29,8 +29,6 @@ class Traffic:
     """The key 5."""
     played: Callable[[str], Message] | None = None
     """The answer to the mark of this name."""
-    ordered: bool = True
-    """False where the wire itself puts packets back into order."""
 
 
 def text(**fields: object) -> str:
@@ -81,6 +79,13 @@ TRAFFIC: Final[dict[str, Traffic]] = {
     "talk": _plain(played=lambda name: text(type="mark", name=name)),
     "twilio": _TWILIO,
     "asterisk": _ASTERISK,
+    "jambonz": Traffic(
+        begin=[text(callSid="CA1", to="+4930", sampleRate=8000, mixType="mono", **{"from": "+4915"})],
+        media=lambda number: PACKET,
+        dtmf=text(event="dtmf", dtmf="5", duration="1600"),
+        played=lambda name: text(type="mark", data={"name": name, "event": "playout"}),
+    ),
+    "audiostream": Traffic(begin=[text(uuid="CA1", sampleRate=8000)], media=lambda number: PACKET),
 }
 
 KNOWN: Final = [wire for wire in WIRES if wire.name in TRAFFIC]

@@ -14,7 +14,8 @@ from bot.api import CallInfo, Heard, Turn
 
 def call_of(call: CallInfo) -> Mapping[str, object]:
     """Return who calls whom."""
-    return {"id": call.call_id, "from": call.caller, "to": call.callee, "parameters": dict(call.parameters)}
+    who = {"from": call.caller, "to": call.callee, "direction": call.direction}
+    return {"id": call.call_id, **who, "parameters": dict(call.parameters)}
 
 
 def turn_of(turn: Turn) -> Mapping[str, object]:

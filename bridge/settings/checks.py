@@ -15,6 +15,7 @@ def refusals(settings: Settings) -> list[str]:
         *_exposure(settings),
         *_tls(settings),
         *_twilio(settings),
+        *_dialling(settings),
         *_recognition(settings),
         *_ending(settings),
         *_webhook(settings),
@@ -90,6 +91,14 @@ def _twilio(settings: Settings) -> Iterator[str]:
     api = urlsplit(settings.twilio_api_url)
     if api.scheme != "https" and not is_loopback(api.hostname or ""):
         yield f"--twilio-api-url {settings.twilio_api_url}: the auth token goes there, so it must be https://"
+
+
+def _dialling(settings: Settings) -> Iterator[str]:
+    if settings.dial_allow and not (settings.api_token or is_loopback(settings.host)):
+        yield (
+            f"--dial-allow lets everyone who reaches {settings.host} place calls at your cost: set BRIDGE_API_TOKEN, "
+            "or listen on 127.0.0.1"
+        )
 
 
 def _recognition(settings: Settings) -> Iterator[str]:

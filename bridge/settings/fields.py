@@ -6,6 +6,7 @@ from pydantic import Field, SecretStr
 
 from bridge.settings.bargein import BargeIn, Echo, Speculation
 from bridge.settings.course import Course
+from bridge.settings.dialling import Dialling
 from bridge.settings.endofturn import EndOfTurn, Patience
 from bridge.settings.kinds import Group, Level, OptionalPath, Origins, Plugin, PluginNames
 from bridge.settings.pbx import Pbx
@@ -208,6 +209,7 @@ GROUPS: Final[tuple[type[Group], ...]] = (
     Sip,
     Pbx,
     Twilio,
+    Dialling,
     Limits,
     Logs,
 )
@@ -245,6 +247,7 @@ class Settings(
     Sip,
     Pbx,
     Twilio,
+    Dialling,
     Limits,
     Logs,
 ):

@@ -12,11 +12,12 @@ AccountSid = Annotated[
 
 
 class Twilio(Group):
-    """Twilio's REST API, which transfers calls."""
+    """Twilio's REST API, which transfers and places calls."""
 
     twilio_account_sid: AccountSid = Field(
         default="",
-        description="Account that twilio_auth_token belongs to. With both, Twilio calls can be transferred.",
+        description="Account that twilio_auth_token belongs to. With both, Twilio calls can be transferred, and with "
+        "public_url placed.",
     )
     twilio_api_url: Url = Field(
         default="https://api.twilio.com",

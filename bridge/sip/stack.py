@@ -51,6 +51,8 @@ class Stack:
         self._agent: baresip.UserAgent
         self._trunk: baresip.UserAgent | None = None
         self._calls: dict[int, StackCall] = {}
+        self._dialling: dict[int, str | None] = {}  # whose INVITE is on its way out; why they are given up already
+        self._early: dict[int, str | None] = {}  # calls that rang before we had their handle, or ended: why
         self._numbers: dict[int, int] = {}  # the stack's handle -> ours
         self._newest = 1  # inbound calls are odd, the bridge gives outbound ones even numbers
         self._tasks: set[asyncio.Task[None]] = set()
@@ -97,9 +99,12 @@ class Stack:
     def obey(self, kind: Kind, number: int, body: bytes) -> None:
         """Carry out a frame of the bridge; of a call that is gone, nothing is left to do."""
         if kind is Kind.DIAL:
+            self._dialling[number] = None
             self._spawn(self._dial(number, fields(body)))
         elif call := self._calls.get(number):
             self._command(call, kind, body)
+        elif kind is Kind.HANGUP and number in self._dialling:
+            self._dialling[number] = str(fields(body).get("reason", ""))
 
     def _command(self, call: StackCall, kind: Kind, body: bytes) -> None:
         match kind:
@@ -134,6 +139,13 @@ class Stack:
                 if call := self._calls.pop(number, None):
                     # The stack's own listener, which keeps the statistics, may come after us.
                     asyncio.get_running_loop().call_soon(call.closed, event.text or "")
+                elif self._dialling:
+                    self._early[event.call] = event.text or ""
+            case Event.CALL_RINGING | Event.CALL_PROGRESS | Event.CALL_ESTABLISHED:
+                if call := self._calls.get(self._numbers.get(event.call, 0)):
+                    call.moves()
+                elif self._dialling:
+                    self._early.setdefault(event.call, None)
 
     def _incoming(self, event: StackEvent) -> None:
         call = baresip.Call._from_incoming(self._runtime, event)  # noqa: SLF001  # on_incoming asks each agent anew
@@ -159,8 +171,21 @@ class Stack:
         except (baresip.BaresipError, ValueError) as error:
             self._post(json_frame(Kind.ENDED, number, reason=f"cannot call {target}: {error}", statistics={}))
             return
+        finally:
+            given_up = self._dialling.pop(number)
         ours = self._trunk_aor() if self._trunk else ""
-        self._add(number, StackCall(number, dialled, self._post, caller=ours, callee=target))
+        call = StackCall(number, dialled, self._post, caller=ours, callee=target)
+        if call.handle in self._early:
+            call.moves()
+        ended = self._early.pop(call.handle, None)
+        if not self._dialling:
+            self._early.clear()  # the others were no calls of ours
+        if ended is not None:
+            call.closed(ended)
+            return
+        self._add(number, call)
+        if given_up is not None:
+            await call.hang_up(given_up)
 
     def _complete(self, target: str) -> str:
         """Return `target` as a URI; a bare number is called through the trunk."""
@@ -169,7 +194,8 @@ class Stack:
         if not self._options.trunk:
             raise ValueError("without a trunk a call needs a whole address, sip:number@host")
         transport = parameter(self._options.trunk, "transport")
-        return f"sip:{target}@{host_of(self._options.trunk)}" + (f";transport={transport}" if transport else "")
+        user = target.replace("#", "%23")
+        return f"sip:{user}@{host_of(self._options.trunk)}" + (f";transport={transport}" if transport else "")
 
     # ------------------------------------------------------------ the stack's settings
 

@@ -18,6 +18,7 @@ _READ_BYTES: Final = 1 << 15
 _TRANSFERRED: Final = "Call transfered"  # the stack's spelling
 _BYE: Final = "Connection reset by peer"  # what a BYE is to the stack
 _SILENT: Final = "rtp stream error"
+_UNHEARD_S: Final = 5.0
 _DIGITS: Final = frozenset("0123456789ABCD*#")
 
 
@@ -37,6 +38,7 @@ class StackCall:
         self._gear = (0, 0, 0, 0)  # rates and channels of the stack's side
         self._ended_by_us = ""
         self._transferred_to = ""
+        self._moved = asyncio.Event()
         self._keys = asyncio.Lock()  # one row of digits at a time
         call.on_dtmf(lambda pressed: post(frame(Kind.DIGIT, number, pressed.digit.encode())))
 
@@ -144,12 +146,27 @@ class StackCall:
             self._trouble(f"the call cannot be answered: {error}")
             await self.hang_up("cannot be answered")
 
+    def moves(self) -> None:
+        """The other side of an outbound call has said something, if only that it rings."""
+        self._moved.set()
+
     async def hang_up(self, reason: str) -> None:
         self._ended_by_us = reason or "we hung up"
         try:
+            await self._until_it_moves()
             await self._call.hangup()
         except baresip.BaresipError as error:
             log.debug("hung up twice: %s", error)
+
+    async def _until_it_moves(self) -> None:
+        """Wait while nothing has come back: the stack sends no CANCEL then, and the other side would ring on."""
+        if self._call.state is not baresip.CallState.OUTGOING:
+            return
+        try:
+            async with asyncio.timeout(_UNHEARD_S):
+                await self._moved.wait()
+        except TimeoutError:
+            log.debug("nothing came back to an INVITE")
 
     async def transfer(self, target: str) -> None:
         self._transferred_to = target
@@ -177,9 +194,11 @@ class StackCall:
 
     def closed(self, text: str) -> None:
         """The stack has closed the call, and says why in `text`."""
+        self._moved.set()
         if self._outlet is not None:
             self._told(self._outlet.clear())
-        self._post(json_frame(Kind.ENDED, self._number, reason=self._reason(text), statistics=self._statistics()))
+        told = {"reason": self._reason(text), "answer": "" if self._ended_by_us else text}
+        self._post(json_frame(Kind.ENDED, self._number, **told, statistics=self._statistics()))
 
     def _reason(self, text: str) -> str:
         if text == _TRANSFERRED:

@@ -1,11 +1,10 @@
-"""Telephones that call over SIP, baresip and sipp from Debian, and the bridge's SIP side without its models."""
+"""A telephone that calls over SIP, baresip from Debian, and the bridge's SIP side without its models."""
 
 import asyncio
 import shutil
 import socket
-import struct
 import wave
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -15,6 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pytest
+from integration.recordings import prompt
 
 from bridge.admission import Lines
 from bridge.leg import LegLost, OpeningLeg
@@ -24,13 +24,13 @@ from bridge.sip.link import SipLink
 from bridge.sip.service import stack_options
 from telephony.errors import RemoteProtocolError
 from telephony.events import CallEnded, CallStarted, Dtmf, Malformed, Media, Play, Played
+from telephony.outcome import NotAnswered
 
 Pcm = npt.NDArray[np.int16]
 MODULES: Final = Path("/usr/lib/baresip/modules")
 
 needs_stack = pytest.mark.skipif(find_spec("baresip") is None, reason="the extra sip is not installed")
 needs_baresip = pytest.mark.skipif(shutil.which("baresip") is None, reason="baresip is not installed: apt install it")
-needs_sipp = pytest.mark.skipif(shutil.which("sipp") is None, reason="sipp is not installed: apt install sip-tester")
 
 
 def free_port() -> int:
@@ -46,6 +46,12 @@ def free_port() -> int:
                 continue
             return port
     raise OSError("no free port")
+
+
+def spoken(name: str, *, after_s: float = 0.0) -> Pcm:
+    """Return a prompt, 8 kHz, and silence after it."""
+    audio = (prompt(name).audio * 32767).astype(np.int16)
+    return np.concatenate((audio, np.zeros(int(after_s * 8000), np.int16)))
 
 
 async def until(true: Callable[[], object], what: str, *, timeout_s: float = 15.0) -> None:
@@ -78,7 +84,11 @@ class Taken:
 class Desk:
     """Takes every call and keeps what it brings; with `echo` it says back what it hears."""
 
-    def __init__(self, *, echo: bool = False, say: bytes = b"", lines: int = 1000) -> None:
+    def __init__(self, *, echo: bool = False, say: bytes = b"", lines: int = 1000, rings: bool = False) -> None:
+        """With `rings` it lets calls ring until `pick_up` is set."""
+        self.ringing, self.pick_up = 0, asyncio.Event()
+        if not rings:
+            self.pick_up.set()
         self.lines, self.metrics = Lines(lines), Metrics()
         self.calls: list[Taken] = []
         self.failed: list[str] = []
@@ -86,10 +96,13 @@ class Desk:
 
     async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
         assert wire == "sip"
+        self.ringing += 1
+        await self.pick_up.wait()
         try:
             started = await leg.start(10)
-        except (RemoteProtocolError, LegLost) as error:
+        except (RemoteProtocolError, NotAnswered, LegLost) as error:
             self.failed.append(str(error))
+            await leg.close(str(error))
             return
         taken = Taken(leg, started)
         self.calls.append(taken)
@@ -262,138 +275,3 @@ def place(part: Pcm, whole: Pcm) -> tuple[int, float]:
     there = whole[at : at + len(part)].astype(float)
     ours = part[: len(there)].astype(float)
     return at, float(np.dot(ours, there) / max(1e-9, np.linalg.norm(ours) * np.linalg.norm(there)))
-
-
-# ---------------------------------------------------------------- sipp
-
-_INVITE = """INVITE sip:[service]@[remote_ip]:[remote_port] SIP/2.0
-Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
-From: sipp <sip:sipp@[local_ip]:[local_port]>;tag=[pid]SIPpTag[call_number]
-To: <sip:[service]@[remote_ip]:[remote_port]>
-Call-ID: [call_id]
-CSeq: 1 INVITE
-Contact: sip:sipp@[local_ip]:[local_port]
-Max-Forwards: 70
-X-Call-ID: campaign-7
-Content-Type: application/sdp
-Content-Length: [len]
-
-v=0
-o=user1 53655765 2353687637 IN IP[local_ip_type] [local_ip]
-s=-
-c=IN IP[media_ip_type] [media_ip]
-t=0 0
-m=audio [auto_media_port] RTP/AVP 0 101
-a=rtpmap:0 PCMU/8000
-a=rtpmap:101 telephone-event/8000
-a=fmtp:101 0-16
-a=ptime:20
-"""
-_ACK = """ACK sip:[service]@[remote_ip]:[remote_port] SIP/2.0
-Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
-From: sipp <sip:sipp@[local_ip]:[local_port]>;tag=[pid]SIPpTag[call_number]
-To: <sip:[service]@[remote_ip]:[remote_port]>[peer_tag_param]
-Call-ID: [call_id]
-CSeq: 1 ACK
-Contact: sip:sipp@[local_ip]:[local_port]
-Max-Forwards: 70
-Content-Length: 0
-
-"""
-_BYE = _ACK.replace("ACK sip", "BYE sip").replace("1 ACK", "2 BYE")
-_CANCEL = """CANCEL sip:[service]@[remote_ip]:[remote_port] SIP/2.0
-[last_Via:]
-From: sipp <sip:sipp@[local_ip]:[local_port]>;tag=[pid]SIPpTag[call_number]
-To: <sip:[service]@[remote_ip]:[remote_port]>
-Call-ID: [call_id]
-CSeq: 1 CANCEL
-Max-Forwards: 70
-Content-Length: 0
-
-"""
-
-
-def _send(message: str, *, again: bool = True) -> str:
-    retrans = ' retrans="500"' if again else ""
-    return f"<send{retrans}><![CDATA[\n{message}\n]]></send>\n"
-
-
-_ANSWERED = (
-    '<recv response="100" optional="true"/><recv response="180" optional="true"/><recv response="200" rtd="true"/>\n'
-)
-_HANGS_UP = _send(_BYE) + '<recv response="200"/>\n'
-
-
-def talk(speech: Path, *, talk_ms: int, digits: str = "") -> str:
-    """Return the scenario of a call that says `speech`, presses `digits` after it and hangs up."""
-    keys = "".join(
-        f'<nop><action><exec play_pcap_audio="/usr/share/sip-tester/dtmf_2833_{digit}.pcap"/></action></nop>'
-        '<pause milliseconds="500"/>\n'
-        for digit in digits
-    )
-    speak = f'<nop><action><exec play_pcap_audio="{speech}"/></action></nop><pause milliseconds="{talk_ms}"/>\n'
-    return scenario(_send(_INVITE) + _ANSWERED + _send(_ACK, again=False) + speak + keys + _HANGS_UP)
-
-
-def hang_up_at_once() -> str:
-    """Return the scenario of a caller who hangs up as soon as the call is answered."""
-    return scenario(_send(_INVITE) + _ANSWERED + _send(_ACK, again=False) + _HANGS_UP)
-
-
-def cancel() -> str:
-    """Return the scenario of a caller who gives up while it rings."""
-    return scenario(
-        _send(_INVITE)
-        + '<recv response="100" optional="true"/><recv response="180"/>\n'
-        + _send(_CANCEL)
-        + '<recv response="200"/><recv response="487"/>\n'
-        + _send(_ACK, again=False)
-    )
-
-
-def scenario(steps: str) -> str:
-    return f'<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="test">\n{steps}</scenario>\n'
-
-
-async def sipp(
-    folder: Path, steps: str, port: int, *, calls: int = 1, rate: int = 25, timeout_s: float = 60, tcp: bool = False
-) -> str:
-    """Make `calls` calls, all of which must go as the scenario says; return what sipp printed."""
-    path = folder / "scenario.xml"
-    path.write_text(steps)
-    process = await asyncio.create_subprocess_exec(
-        *("sipp", f"127.0.0.1:{port}", "-sf", str(path), "-s", "bot", "-i", "127.0.0.1", "-mi", "127.0.0.1"),
-        *("-p", str(free_port()), "-mp", "30000", "-m", str(calls), "-l", str(calls), "-r", str(rate)),
-        *("-nostdin", "-timeout", str(int(timeout_s)), "-trace_err", "-t", "t1" if tcp else "u1"),
-        cwd=folder,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
-    errors = _errors(folder)
-    assert process.returncode == 0, f"{output.decode(errors='replace')[-1500:]}\n{errors[-2000:]}"
-    return output.decode(errors="replace")
-
-
-def _errors(folder: Path) -> str:
-    return "".join(path.read_text(errors="replace") for path in folder.glob("*errors.log"))
-
-
-def pcap(path: Path, mulaw: bytes, *, port: int = 30000) -> None:
-    """Write `mulaw` as the RTP packets that sipp plays, 20 ms each."""
-    packets: list[bytes] = []
-    for number in range(len(mulaw) // 160):
-        payload = mulaw[number * 160 : number * 160 + 160]
-        rtp = struct.pack("!BBHII", 0x80, 0, number & 0xFFFF, number * 160, 0x1234) + payload
-        udp = struct.pack("!HHHH", port, port, 8 + len(rtp), 0) + rtp
-        ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), number & 0xFFFF, 0, 64, 17, 0, *2 * [b"\x7f\0\0\1"])
-        packet = bytes(12) + b"\x08\x00" + ip + udp
-        at_us = number * 20_000
-        packets.append(struct.pack("<IIII", at_us // 1_000_000, at_us % 1_000_000, len(packet), len(packet)) + packet)
-    path.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) + b"".join(packets))
-
-
-def headers(message: bytes) -> Mapping[str, str]:
-    """Return the header lines of a SIP message."""
-    lines = message.decode(errors="replace").partition("\r\n\r\n")[0].split("\r\n")[1:]
-    return {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}

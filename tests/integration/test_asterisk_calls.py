@@ -167,6 +167,20 @@ async def test_a_call_ends_at_once_where_its_caller_hangs_up_or_its_asterisk_die
         await bridge.logged("call ended:", timeout_s=2)
 
 
+async def test_where_the_bridge_dies_the_dialplan_goes_on(tmp_path: Path) -> None:
+    port = free_port()
+    (tmp_path / "clerk.py").write_text(BOT)
+    flags = ("--audiosocket-port", str(port), "--bot", "clerk:Clerk")
+    async with (
+        asterisk({"extensions.conf": DIALPLAN.replace("PORT", str(port))}) as pbx,
+        serve(*flags, cwd=tmp_path, code=None) as bridge,
+    ):
+        await pbx.originate("Local/200@test", pause_s=20)
+        await bridge.logged("over audiosocket")
+        bridge.process.kill()
+        await pbx.until("dialplan show globals", "AFTER=went on")
+
+
 async def test_who_begins_quietly_at_the_wrong_rate_is_told_what_to_set(tmp_path: Path) -> None:
     port = free_port()
     async with (

@@ -7,11 +7,10 @@ from typing import Final
 import pytest
 import pytest_asyncio
 from chat_server import Answer, ChatServer, Fault
-from integration.recordings import normal, prompt
+from integration.hearing import SLACK_S, ask, hear
 from integration.server import Server, serve
-from integration.test_twilio_calls import transcribe
 
-from bridge.phone import Phone, dial
+from bridge.phone import dial
 from bridge.speech.backends.whisper import WhisperAsr
 
 pytest.importorskip("openai", reason="the extra openai is not installed")
@@ -19,8 +18,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FIRST_S: Final = 2.0
 BETWEEN_S: Final = 1.0
-SLACK_S: Final = 4.0
-"""The end of the turn, its final and the voice, on a machine that does other things too."""
 BOT: Final = f'''
 import logging
 
@@ -71,18 +68,6 @@ def chat(running: tuple[ChatServer, Server]) -> ChatServer:
 def server(running: tuple[ChatServer, Server]) -> Server:
     running[1].output.clear()
     return running[1]
-
-
-async def ask(phone: Phone, *, within_s: float) -> float:
-    """Say something; return when the bot was heard, which must be so soon."""
-    ended_ms = await phone.say(prompt("conf-full").mulaw)
-    return await phone.until_heard(after_ms=ended_ms, timeout_s=within_s)
-
-
-async def hear(phone: Phone, ears: WhisperAsr, *, from_ms: float, then_within_s: float) -> str:
-    """Return all that is heard from `from_ms` on; what comes next must come so soon behind the rest."""
-    await phone.until_silent(for_ms=1000 * then_within_s)
-    return normal(await transcribe(ears, bytes(phone.record.bot[8 * int(from_ms) // 160 * 160 :])))
 
 
 async def test_a_slow_first_word_is_waited_for(server: Server, chat: ChatServer, ears: WhisperAsr) -> None:

@@ -1,0 +1,47 @@
+"""How a call that we placed went, in words that are the same for every wire."""
+
+import re
+from enum import StrEnum
+from typing import Final
+
+from telephony.errors import TelephonyError
+
+
+class Outcome(StrEnum):
+    """What became of a call."""
+
+    COMPLETED = "completed"  # it was answered
+    BUSY = "busy"
+    NO_ANSWER = "no-answer"
+    REFUSED = "refused"  # by whom we called, or by the carrier
+    FAILED = "failed"  # a wrong number, a network that is down, a fault
+
+
+class NotAnswered(TelephonyError):
+    """Whom we called did not answer: no fault of a protocol."""
+
+    def __init__(self, outcome: Outcome, reason: str) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+
+
+_STATUS: Final = re.compile(r"([3-6]\d\d)\b[^,]*")
+_SIP: Final = {
+    **dict.fromkeys((486, 600), Outcome.BUSY),
+    **dict.fromkeys((408, 480, 487), Outcome.NO_ANSWER),
+    **dict.fromkeys((401, 403, 407, 603, 607, 608), Outcome.REFUSED),
+}
+_TWILIO: Final = {"busy": Outcome.BUSY, "no-answer": Outcome.NO_ANSWER}
+
+
+def sip_outcome(answer: str) -> NotAnswered:
+    """Return what `answer`, of which the status of RFC 3261 is the beginning, means for a call that we placed."""
+    found = _STATUS.match(answer)
+    if not found:
+        return NotAnswered(Outcome.FAILED, answer or "the call ended unanswered")
+    return NotAnswered(_SIP.get(int(found[1]), Outcome.FAILED), f"the other side answered {found[0].strip()}")
+
+
+def twilio_outcome(status: str) -> NotAnswered:
+    """Return what Twilio's last CallStatus means for a call whose stream never came."""
+    return NotAnswered(_TWILIO.get(status, Outcome.FAILED), f"Twilio says {status}")

@@ -1,0 +1,118 @@
+"""The far side of a call on each wire that the server opens, over a real socket: packets out, audio back."""
+
+import asyncio
+import base64
+import json
+import socket
+from typing import Final, Protocol
+from uuid import uuid4
+
+import aiohttp
+import numpy as np
+import numpy.typing as npt
+from wires import KNOWN, TRAFFIC, b64, text
+
+from telephony.audiosocket import frame
+from telephony.codec import decode, encode
+from telephony.events import AudioFormat, Encoding
+
+PHONES: Final = [wire for wire in KNOWN if wire.capabilities.audio_out]
+NAMES: Final = [*(wire.name for wire in PHONES), "audiosocket"]
+_MULAW: Final = AudioFormat(Encoding.MULAW, 8000)
+_L16: Final = AudioFormat(Encoding.L16, 8000)
+_FORMATS: Final = {"twilio": _MULAW, "asterisk": _MULAW}
+
+Tone = npt.NDArray[np.float32]
+"""20 ms at 8 kHz, shape (160,)."""
+SILENCE: Final[Tone] = np.zeros(160, np.float32)
+TONE: Final[Tone] = (0.5 * np.sin(np.arange(160) * 0.3)).astype(np.float32)
+
+
+class Peer(Protocol):
+    """The far side of one call."""
+
+    async def send(self, message: str | bytes) -> None:
+        """Send what `packet` made, or anything else."""
+
+    async def listen(self) -> Tone:
+        """Return the next audio of the bridge, of any length.
+
+        Raises:
+            ConnectionError: the call is over.
+        """
+
+    def abort(self) -> None:
+        """Drop the connection without a word."""
+
+
+def packet(name: str, number: int, tone: Tone = SILENCE) -> str | bytes:
+    """Return 20 ms of audio on the wire of that name; packets have a `number` from 1 on where the wire counts them."""
+    payload = encode(tone, _FORMATS.get(name, _L16).encoding)
+    if name == "audiosocket":
+        return frame(0x10, payload)
+    if name == "twilio":
+        media = {"track": "inbound", "chunk": str(number), "timestamp": str(20 * number), "payload": b64(payload)}
+        return text(event="media", streamSid="MZ1", media=media)
+    return payload
+
+
+async def connect(name: str, *, url: str, session: aiohttp.ClientSession, audiosocket_port: int) -> Peer:
+    """Return a peer that has said what begins a call."""
+    if name == "audiosocket":
+        tcp = TcpPeer(*await asyncio.open_connection("127.0.0.1", audiosocket_port))
+        await tcp.send(frame(1, uuid4().bytes))
+        return tcp
+    wire = next(wire for wire in PHONES if wire.name == name)
+    peer = WebSocketPeer(name, await session.ws_connect(url + wire.address, protocols=wire.subprotocols))
+    for message in TRAFFIC[name].begin:
+        await peer.send(message)
+    return peer
+
+
+class WebSocketPeer:
+    def __init__(self, name: str, ws: aiohttp.ClientWebSocketResponse) -> None:
+        self._encoding, self._ws = _FORMATS.get(name, _L16).encoding, ws
+
+    async def send(self, message: str | bytes) -> None:
+        await (self._ws.send_str(message) if isinstance(message, str) else self._ws.send_bytes(message))
+
+    async def listen(self) -> Tone:
+        async for message in self._ws:
+            if payload := message.data if message.type is aiohttp.WSMsgType.BINARY else _spoken(message.data):
+                return decode(payload, self._encoding)
+        raise ConnectionError("the call is over")
+
+    def abort(self) -> None:
+        self._ws.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
+
+class TcpPeer:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def send(self, message: str | bytes) -> None:
+        self._writer.write(message if isinstance(message, bytes) else message.encode())
+        await self._writer.drain()
+
+    async def listen(self) -> Tone:
+        try:
+            head = await self._reader.readexactly(3)
+            return decode(await self._reader.readexactly(int.from_bytes(head[1:], "big")), Encoding.L16)
+        except asyncio.IncompleteReadError:
+            raise ConnectionError("the call is over") from None
+
+    def abort(self) -> None:
+        self._writer.transport.abort()
+
+    async def close(self) -> None:
+        self._writer.close()
+        await self._writer.wait_closed()
+
+
+def _spoken(message: str) -> bytes:
+    """Return the audio in a text message of the bridge, b"" where there is none."""
+    if not message.startswith("{"):  # Asterisk's plain commands
+        return b""
+    fields = json.loads(message)
+    payload = (fields.get("media") or {}).get("payload") or (fields.get("data") or {}).get("audioData") or ""
+    return b"" if not payload else base64.b64decode(payload)
