@@ -146,6 +146,12 @@ class Bot:
         for text in nothing:
             yield text
 
+    async def on_answered(self, by: str) -> None:
+        """Who answered a call that the bridge placed: "human", "machine", or "unknown", who says nothing.
+
+        Only with --machine-detection, and before `on_call`, which a machine gets to hear after its beep with tell.
+        """
+
     async def on_partial(self, partial: Partial) -> None:
         """The caller is speaking. Partials that come while this one is handled are skipped, newest wins."""
 

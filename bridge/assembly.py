@@ -5,14 +5,16 @@ import time
 from bot.api import CallInfo
 from bridge.call import CallSession
 from bridge.conversation import Conversation
+from bridge.dialled import DialledLeg
 from bridge.endings import endpoint_rules
 from bridge.endpointing import Endpointing
 from bridge.engines import Engines
 from bridge.judge import Judge
 from bridge.leg import Leg
-from bridge.manners import call_manners, interruption_rules, speculation_rules
+from bridge.manners import call_manners, interruption_rules, machine_manners, speculation_rules
 from bridge.metrics import CallMetrics
 from bridge.mouth import Mouth
+from bridge.outreach import Outreach
 from bridge.preroll import PreRoll
 from bridge.settings import Settings
 from bridge.speech.denoising import Denoising
@@ -93,7 +95,8 @@ def _conversation(
     leg: Leg, started: CallStarted, engines: Engines, settings: Settings, metrics: CallMetrics
 ) -> Conversation:
     began = time.monotonic()
-    return Conversation(
+    asks = started.direction == "outbound" and settings.machine_detection != "off"
+    conversation = (Outreach if asks else Conversation)(
         engines.make_bot(),
         Mouth(
             leg,
@@ -112,3 +115,6 @@ def _conversation(
         speculation=speculation_rules(settings),
         manners=call_manners(settings),
     )
+    if isinstance(conversation, Outreach):
+        conversation.expect(machine_manners(settings), leg.answered if isinstance(leg, DialledLeg) else lambda _: None)
+    return conversation

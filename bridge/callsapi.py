@@ -89,6 +89,7 @@ def _told(placed: Placed) -> dict[str, object]:
         "wire": placed.wire,
         "status": placed.status,
         "outcome": placed.outcome,
+        "answered_by": placed.answered_by,
         "reason": placed.reason,
     }
 

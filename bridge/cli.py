@@ -170,7 +170,11 @@ async def _dial(flags: argparse.Namespace, token: str) -> int:
             return 0
         async for now in dial.follow(session, state):
             state = now
-            print(*(state[name] for name in ("status", "outcome", "reason") if state[name]), sep=", ", flush=True)
+            print(
+                *(state[name] for name in ("status", "answered_by", "outcome", "reason") if state[name]),
+                sep=", ",
+                flush=True,
+            )
     return 0 if state["outcome"] == "completed" else 1
 
 

@@ -116,6 +116,10 @@ class Conversation:
         self._tasks = tasks
         self._hooks.begin(tasks)
         self._replying.begin(tasks)
+        self.greet()
+
+    def greet(self) -> None:
+        """Say the first words of the call."""
         self._say(self._courtesy.greet, self._info)
 
     # ------------------------------------------------------------ what the caller does

@@ -41,6 +41,8 @@ class Placed:
     outcome: Outcome | None = None
     """Once it has ended."""
     reason: str = ""
+    answered_by: str = ""
+    """human, machine or unknown, where it is asked."""
 
     def end(self, outcome: Outcome, reason: str) -> None:
         """It is over; the first to say so is right."""
@@ -100,6 +102,10 @@ class DialledLeg:
 
     async def send(self, command: Command, /) -> None:
         await self._leg.send(command)
+
+    def answered(self, by: str) -> None:
+        """It is known who answered."""
+        self._placed.answered_by = by
 
     async def close(self, reason: str, *, code: int = WSCloseCode.OK) -> None:
         """Hang up, or ring no more."""

@@ -37,6 +37,10 @@ class Hooks:
         """Tell what the caller heard before they spoke over the bot."""
         self._tasks.create_task(self._tell(self._bot.on_interrupted, heard))
 
+    async def answered(self, by: str) -> None:
+        """Tell who answered a call that we placed."""
+        await self._tell(self._bot.on_answered, by)
+
     def pressed(self, digit: str) -> None:
         """Tell of a key."""
         self._tasks.create_task(self._press(digit))

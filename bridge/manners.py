@@ -1,6 +1,7 @@
 """From the settings to how the bot treats a caller who speaks: what interrupts it, and what it begins early."""
 
 from bridge.interruption import EchoRules, InterruptionRules
+from bridge.machine import Machine, MachineRules
 from bridge.phrases import Phrases, parse, shipped
 from bridge.plugins import PluginError
 from bridge.settings import Settings
@@ -45,6 +46,12 @@ def call_manners(settings: Settings) -> Manners:
         filler=settings.filler_text,
         filler_after_s=settings.filler_after,
     )
+
+
+def machine_manners(settings: Settings) -> Machine:
+    """Return what a machine gets that answers a call of ours."""
+    rules = MachineRules(greeting_ms=_ms(settings.machine_greeting), deadline_ms=_ms(settings.machine_deadline))
+    return Machine(policy=settings.machine_detection, message=settings.machine_message, rules=rules)
 
 
 def load_phrases(settings: Settings) -> Phrases:

@@ -95,6 +95,7 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "sip_trunk": "sip:bot@example.com:5061;transport=tls",
         "sip_trunk_user": "bot",
         "twilio_account_sid": f"AC{32 * 'a'}",
+        "machine_detection": "tell",
         "dial_allow": "+4930, sip:*@example.com",
         "dial_from": "+4930123",
         "audiosocket_allow": "10.0.0.0/8",

@@ -16,6 +16,7 @@ def refusals(settings: Settings) -> list[str]:
         *_tls(settings),
         *_twilio(settings),
         *_dialling(settings),
+        *_machine(settings),
         *_recognition(settings),
         *_ending(settings),
         *_webhook(settings),
@@ -99,6 +100,11 @@ def _dialling(settings: Settings) -> Iterator[str]:
             f"--dial-allow lets everyone who reaches {settings.host} place calls at your cost: set BRIDGE_API_TOKEN, "
             "or listen on 127.0.0.1"
         )
+
+
+def _machine(settings: Settings) -> Iterator[str]:
+    if settings.machine_detection == "message" and not settings.machine_message:
+        yield "--machine-detection message needs what to leave: --machine-message TEXT"
 
 
 def _recognition(settings: Settings) -> Iterator[str]:

@@ -9,6 +9,7 @@ from bridge.settings.course import Course
 from bridge.settings.dialling import Dialling
 from bridge.settings.endofturn import EndOfTurn, Patience
 from bridge.settings.kinds import Group, Level, OptionalPath, Origins, Plugin, PluginNames
+from bridge.settings.machine import Machine
 from bridge.settings.pbx import Pbx
 from bridge.settings.recognition import Recognition, Vllm
 from bridge.settings.route import Route
@@ -210,6 +211,7 @@ GROUPS: Final[tuple[type[Group], ...]] = (
     Pbx,
     Twilio,
     Dialling,
+    Machine,
     Limits,
     Logs,
 )
@@ -224,6 +226,7 @@ CALL_GROUPS: Final[tuple[type[Group], ...]] = (
     BargeIn,
     Echo,
     Speculation,
+    Machine,
 )
 """Groups whose options one call may have otherwise than another: settings/routes.py."""
 
@@ -248,6 +251,7 @@ class Settings(
     Pbx,
     Twilio,
     Dialling,
+    Machine,
     Limits,
     Logs,
 ):
