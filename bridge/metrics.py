@@ -72,6 +72,7 @@ class Metrics:
 
         self.decodes = DecodeMetrics(registry)
         self.sip = SipMetrics(registry)
+        self.ari_up = Gauge("bridge_ari_up", "1 while Asterisk hands calls over ARI to us.", registry=registry)
 
     def text(self) -> bytes:
         """Return all of it in Prometheus' text format."""

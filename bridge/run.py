@@ -73,6 +73,7 @@ def banner(options: Settings, engines: Engines, port: int, *, secure: bool) -> s
             f"  Twilio        POST {public}/twilio/voice",
             *([f"  SIP           sip:{options.sip_host}:{options.sip_port} ({sip})"] if options.sip else []),
             *([f"  AudioSocket   {host}:{options.audiosocket_port}"] if options.audiosocket_port else []),
+            *([f"  ARI           {options.ari_url} as {options.ari_app}"] if options.ari_url else []),
             f"  health        http{s}://{host}:{port}/healthz   metrics /metrics",
             f"  recogniser    {engines.asr.name}{f' ({device})' if device else ''}",
             f"  VAD, denoiser {options.vad}, {denoiser}",

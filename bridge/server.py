@@ -12,6 +12,7 @@ from aiohttp import web
 
 from bridge import audiosocket, callsapi
 from bridge.admission import Busy, Lines, asks_for_socket, check_client, check_twilio, public_url
+from bridge.ari.link import AriLink
 from bridge.asterisk import SUBPROTOCOL, Unreachable, WaitingCalls
 from bridge.callsapi import DIALLER, TRUNK
 from bridge.dialler import Dialler, Way
@@ -67,6 +68,8 @@ def make_app(settings: Settings, engines: Engines | None = None) -> web.Applicat
         app.cleanup_ctx.append(_sip)
     if settings.audiosocket_port:
         app.cleanup_ctx.append(_audiosocket)
+    if settings.ari_url:
+        app.cleanup_ctx.append(_ari)
     app.cleanup_ctx.append(_dialler)
     if settings.asterisk_url:
         app.cleanup_ctx.append(_waiting_calls)
@@ -118,6 +121,13 @@ async def _audiosocket(app: web.Application) -> AsyncIterator[None]:
     listener = await audiosocket.listen(app[SWITCHBOARD], host=options.host, port=port, allow=allow)
     yield
     listener.close()
+
+
+async def _ari(app: web.Application) -> AsyncIterator[None]:
+    link = AriLink(app[SETTINGS], app[SWITCHBOARD])
+    await link.start()
+    yield
+    await link.close()
 
 
 async def _dialler(app: web.Application) -> AsyncIterator[None]:

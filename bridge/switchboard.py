@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from typing import Final
+from typing import Final, Protocol
 
 from aiohttp import WSCloseCode
 
@@ -24,6 +24,16 @@ log = logging.getLogger(__name__)
 OURS: Final = "internal error"
 _GOODBYE_S: Final = 15.0
 """So long a call may last beyond its longest for its last words to be heard."""
+
+
+class Carrier(Protocol):
+    """What of the switchboard a wire needs."""
+
+    lines: Lines
+    metrics: Metrics
+
+    async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
+        """Carry one call from its start to its end. Whatever goes wrong in it stays there."""
 
 
 class Switchboard:

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Final, Protocol
 from uuid import uuid4
 
+from telephony.ari import AriProtocol
 from telephony.asterisk import AsteriskProtocol
 from telephony.audiosocket import AudioSocketProtocol
 from telephony.events import Capabilities, WireProtocol
@@ -148,6 +149,15 @@ WIRES: Final[tuple[Wire, ...]] = (
         make=lambda: AudioStreamProtocol(uuid4().hex),
         lulls=True,
         note="From documents; no FreeSWITCH was at hand.",
+    ),
+    Wire(
+        name="ari",
+        title="Asterisk ARI external media",
+        address="--ari-url",
+        protocol=AriProtocol,
+        door=Door.OTHER,
+        family=Family.RTP,
+        audio="mu-law, A-law; 8 kHz",
     ),
     Wire(
         name="sip",

@@ -100,6 +100,11 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "dial_from": "+4930123",
         "audiosocket_allow": "10.0.0.0/8",
         "audiosocket_rate": "16000",
+        "ari_app": "other",
+        "ari_user": "bot",
+        "ari_media_host": "192.0.2.1",
+        "ari_rtp_ports": "4000-5000",
+        "ari_format": "alaw",
         "asterisk_url": "wss://pbx.example.com/media",
     }
     text = {"host": "example", "asr_api": "chat", **choices}.get(name)

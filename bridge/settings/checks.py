@@ -21,6 +21,7 @@ def refusals(settings: Settings) -> list[str]:
         *_ending(settings),
         *_webhook(settings),
         *_sip(settings),
+        *_ari(settings),
     ]
     return [*plain, *_routes(settings, set(plain))]
 
@@ -41,6 +42,8 @@ def warnings(settings: Settings) -> list[str]:
         lines.append("the webhook cannot tell our requests from others': set BRIDGE_WEBHOOK_SECRET")
     if settings.trust_proxy_headers:
         lines.append("--trust-proxy-headers: whoever reaches the port without the proxy can forge where a request went")
+    if settings.ari_url.startswith("http:") and not is_loopback(urlsplit(settings.ari_url).hostname or ""):
+        lines.append(f"--ari-url {settings.ari_url}: its password goes there unencrypted")
     if settings.sip and {"0.0.0.0/0", "::/0"} & set(settings.sip_allow):
         lines.append("--sip-allow lets every machine call the bot: name the networks of your trunk")
     if settings.sip and settings.sip_media_encryption == "required" and settings.sip_transports != ("tls",):
@@ -158,6 +161,14 @@ def _sip(settings: Settings) -> Iterator[str]:
             yield f"{flag} {path} is no file"
     if settings.sip_jitter_min > settings.sip_jitter_max:
         yield f"--sip-jitter-min {settings.sip_jitter_min} must not be above --sip-jitter-max {settings.sip_jitter_max}"
+
+
+def _ari(settings: Settings) -> Iterator[str]:
+    if settings.ari_url and not (settings.ari_user and settings.ari_password):
+        yield "--ari-url needs a user of ari.conf: --ari-user, and BRIDGE_ARI_PASSWORD or --ari-password-file"
+    low, high = map(int, settings.ari_rtp_ports.split("-"))
+    if not 1024 <= low < high <= 65_535:
+        yield f"--ari-rtp-ports {settings.ari_rtp_ports}; allowed: LOW-HIGH, between 1024 and 65535"
 
 
 def _is_bare_https(url: str) -> bool:

@@ -4,6 +4,7 @@ from typing import Final, Literal
 
 from pydantic import Field, SecretStr
 
+from bridge.settings.ari import Ari
 from bridge.settings.bargein import BargeIn, Echo, Speculation
 from bridge.settings.course import Course
 from bridge.settings.dialling import Dialling
@@ -209,6 +210,7 @@ GROUPS: Final[tuple[type[Group], ...]] = (
     Speculation,
     Sip,
     Pbx,
+    Ari,
     Twilio,
     Dialling,
     Machine,
@@ -249,6 +251,7 @@ class Settings(
     Speculation,
     Sip,
     Pbx,
+    Ari,
     Twilio,
     Dialling,
     Machine,

@@ -8,13 +8,12 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final
 
-from bridge.admission import Busy, Lines
-from bridge.leg import OpeningLeg
-from bridge.metrics import Metrics
+from bridge.admission import Busy
 from bridge.sip.leg import SipLeg
 from bridge.sip.options import StackOptions
+from bridge.switchboard import Carrier
 from telephony.sip import FrameError, Frames, Kind, SipProtocol, fields, frame, on_the_wire, split
 
 log = logging.getLogger(__name__)
@@ -28,16 +27,6 @@ _LONGEST_PAUSE_S: Final = 30.0
 _STEADY_S: Final = 60.0
 """Seconds of service after which a death is an accident, and the next start comes after the first pause again."""
 _READ: Final = 1 << 18
-
-
-class Carrier(Protocol):
-    """What of the switchboard the SIP side needs."""
-
-    lines: Lines
-    metrics: Metrics
-
-    async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
-        """Carry one call from its start to its end. Whatever goes wrong in it stays there."""
 
 
 class SipUnavailable(OSError):

@@ -95,7 +95,7 @@ class Desk:
         self._echo, self._say = echo, say
 
     async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
-        assert wire == "sip"
+        assert wire in {"sip", "ari"}
         self.ringing += 1
         await self.pick_up.wait()
         try:

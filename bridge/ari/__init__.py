@@ -1,0 +1,1 @@
+"""Calls that an Asterisk hands over through its REST interface (ARI)."""

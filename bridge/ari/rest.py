@@ -1,0 +1,86 @@
+"""Asterisk's REST interface over HTTP."""
+
+import asyncio
+import json
+from base64 import b64encode
+from typing import Final
+from urllib.parse import quote
+
+import aiohttp
+
+_SHOWN_CHARS: Final = 200
+_MOST_BYTES: Final = 256 * 1024
+_PING_S: Final = 15.0
+
+
+class AriRefused(RuntimeError):
+    """Asterisk did not do it, or is not there; the text says which."""
+
+
+class NotThere(AriRefused):
+    """What was asked for does not exist, or no more."""
+
+
+class Ari:
+    """One Asterisk. Nothing is tried twice: a request that was not answered may have been obeyed."""
+
+    def __init__(self, session: aiohttp.ClientSession, *, url: str, user: str, password: str, timeout_s: float) -> None:
+        """`url`: where the interface is, e.g. http://pbx:8088/ari."""
+        self._session, self._url = session, url.rstrip("/")
+        self._headers = {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
+        self._limit = aiohttp.ClientTimeout(total=timeout_s)
+
+    async def ask(self, method: str, *path: str, **parameters: str) -> dict[str, object]:
+        """Return what Asterisk answers, {} where that is no object; the parts of `path` are quoted.
+
+        Raises:
+            NotThere: what `path` names is not there.
+            AriRefused: it does not do it, as far as can be told.
+        """
+        url = "/".join((self._url, *(quote(part, safe="") for part in path)))
+        try:
+            async with self._session.request(
+                method,
+                url,
+                params=parameters,
+                headers=self._headers,
+                timeout=self._limit,
+                allow_redirects=False,  # elsewhere the password has no business
+            ) as response:
+                body = await response.content.read(_MOST_BYTES)
+        except TimeoutError:
+            raise AriRefused(f"Asterisk did not answer {method} /{'/'.join(path)} in time") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise AriRefused(f"Asterisk cannot be reached: {error}") from error
+        told = _object(body)
+        if response.status >= 300:
+            kind = NotThere if response.status == 404 else AriRefused
+            why = str(told.get("message") or told.get("error") or body.decode(errors="replace"))
+            raise kind(f"Asterisk says {response.status} to {method} /{'/'.join(path)}: {why[:_SHOWN_CHARS]}")
+        return told
+
+    async def listen(self, app: str) -> aiohttp.ClientWebSocketResponse:
+        """Return a socket with the events of `app`, to which its channels are given while it is open.
+
+        Raises:
+            AriRefused: it is not to be had.
+        """
+        url = f"ws{self._url.removeprefix('http')}/events?app={quote(app, safe='')}"
+        try:
+            async with asyncio.timeout(self._limit.total):
+                return await self._session.ws_connect(url, headers=self._headers, heartbeat=_PING_S, compress=0)
+        except TimeoutError:
+            raise AriRefused("Asterisk did not open its events in time") from None
+        except aiohttp.WSServerHandshakeError as error:
+            why = "see ari.conf, and --ari-user with its password" if error.status == 401 else error.message
+            raise AriRefused(f"Asterisk says {error.status} to our events: {why}") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise AriRefused(f"Asterisk cannot be reached: {error}") from error
+
+
+def _object(body: bytes) -> dict[str, object]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,176 @@
+"""RTP (RFC 3550) with G.711, one direction each: packets out, and what comes in put in order, without end. Pure.
+
+A packet that is missing is waited for while the ones behind it wait too, DEADLINE_MS at most; then silence stands for
+it, marked as lost. Where nothing comes at all, silence of our own clock keeps the time: Asterisk sends nothing while a
+channel has nothing to play. Time is an argument, by any clock that never goes back.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from telephony.codec import silence
+from telephony.events import AudioFormat, Media
+from telephony.malformed import Refused
+
+DEADLINE_MS: Final = 60
+"""What a packet that others have overtaken may be late."""
+LATE_MS: Final = 100
+"""Audio that is later than this, counted from the last that came, is taken for none."""
+STEP_MS: Final = 20
+"""Silence is made in pieces of so much."""
+MOST_WAITING: Final = 50
+"""Packets that may wait for a missing one: a second of them."""
+JUMP: Final = 1000
+"""A sequence number so far from the one expected begins the stream anew: its sender has."""
+
+_HEADER: Final = struct.Struct("!BBHII")
+_VERSION: Final = 2
+_COMFORT_NOISE: Final = 13  # RFC 3389
+_EVENTS: Final = 101  # by custom, RFC 4733: Asterisk tells keys over ARI too
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One packet, without its list of sources and its extension."""
+
+    payload_type: int
+    """0 to 127."""
+    sequence: int
+    """0 to 65535."""
+    timestamp: int
+    """Samples, modulo 2**32."""
+    ssrc: int
+    payload: bytes
+    marker: bool = False
+
+
+def parse(data: bytes) -> Packet:
+    """Return the packet that `data` is.
+
+    Raises:
+        Refused: it is none.
+    """
+    if len(data) < _HEADER.size:
+        raise Refused(f"RTP: got {len(data)} bytes; allowed: 12 and more")
+    first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
+    if first >> 6 != _VERSION:
+        raise Refused(f"RTP version: got {first >> 6}; allowed: {_VERSION}")
+    begin, end = _HEADER.size + 4 * (first & 0x0F), len(data)
+    if first & 0x10:  # an extension: its length, in words, is in its first word
+        if end < begin + 4:
+            raise Refused("RTP extension: it ends inside its header")
+        begin += 4 + 4 * int.from_bytes(data[begin + 2 : begin + 4], "big")
+    if first & 0x20:
+        end -= data[-1] or len(data)  # padding counts itself: 0 is no length
+    if begin > end:
+        raise Refused(f"RTP: got {len(data)} bytes; its header says that there are more")
+    return Packet(second & 0x7F, sequence, timestamp, ssrc, data[begin:end], marker=bool(second & 0x80))
+
+
+def build(packet: Packet) -> bytes:
+    """Return the bytes of `packet`."""
+    second = packet.payload_type | packet.marker << 7
+    return _HEADER.pack(_VERSION << 6, second, packet.sequence, packet.timestamp, packet.ssrc) + packet.payload
+
+
+class Sender:
+    """Numbers what goes out."""
+
+    def __init__(self, audio: AudioFormat, payload_type: int, *, ssrc: int, sequence: int, timestamp: int) -> None:
+        """`ssrc`, `sequence` and `timestamp` are best drawn by chance, as RFC 3550 wants them."""
+        self._audio, self._type, self._ssrc = audio, payload_type, ssrc
+        self._sequence, self._timestamp, self._first = sequence & 0xFFFF, timestamp & 0xFFFFFFFF, True
+
+    def packet(self, payload: bytes) -> bytes:
+        """Return the next packet; `payload` is whole samples in the format of the call."""
+        data = build(Packet(self._type, self._sequence, self._timestamp, self._ssrc, payload, self._first))
+        samples = len(payload) // self._audio.encoding.sample_bytes
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        self._timestamp = (self._timestamp + samples) & 0xFFFFFFFF
+        self._first = False
+        return data
+
+
+class Receiver:
+    """Packets as they come, to the caller's audio in order."""
+
+    def __init__(self, audio: AudioFormat, payload_type: int, now_ms: float) -> None:
+        """`now_ms`: when the call begins; its audio is due from then on."""
+        self.late = 0
+        """Packets that came after silence had stood for them."""
+        self._audio, self._type = audio, payload_type
+        self._began_ms = now_ms
+        self._bytes = 0  # given away so far
+        self._packet_bytes = audio.sample_rate * STEP_MS // 1000 * audio.encoding.sample_bytes  # of the newest packet
+        self._ssrc: int | None = None  # of the first packet on
+        self._next = 0  # the number expected, counted on beyond 65535
+        self._waiting: dict[int, tuple[bytes, float]] = {}  # by number: payload, and when it came
+
+    def put(self, data: bytes, now_ms: float) -> None:
+        """Take what came.
+
+        Raises:
+            Refused: it is no packet of this call.
+        """
+        packet = parse(data)
+        if packet.payload_type in {_COMFORT_NOISE, _EVENTS}:
+            return
+        if packet.payload_type != self._type:
+            raise Refused(f"RTP payload type: got {packet.payload_type}; allowed: {self._type}")
+        if not packet.payload or len(packet.payload) % self._audio.encoding.sample_bytes:
+            raise Refused(f"RTP payload: got {len(packet.payload)} bytes; allowed: whole samples")
+        ahead = ((packet.sequence - self._next + 0x8000) & 0xFFFF) - 0x8000
+        if packet.ssrc != self._ssrc or abs(ahead) > JUMP:
+            self._ssrc, self._next, ahead = packet.ssrc, packet.sequence, 0
+            self._waiting.clear()
+        if ahead < 0:
+            self.late += 1
+            return
+        self._packet_bytes = len(packet.payload)
+        self._waiting.setdefault(self._next + ahead, (packet.payload, now_ms))
+
+    def take(self, now_ms: float) -> list[Media]:
+        """Return the audio there is by now; to be asked after each packet, and every 20 ms."""
+        return list(self._take(now_ms))
+
+    def _take(self, now_ms: float) -> Iterator[Media]:
+        while self._waiting:
+            if found := self._waiting.pop(self._next, None):
+                self._next += 1
+                media = self._append(found[0])
+                # The peer's clock may be slower than ours: what that adds up to must not become silence in some word.
+                self._began_ms = max(self._began_ms, now_ms - self._end_ms)
+                yield media
+            elif not self._give_up(now_ms):
+                return
+            else:
+                missing = min(self._waiting) - self._next
+                self._next += missing
+                # What silence of the clock has stood for already is not made twice.
+                if samples := min(missing * self._samples(self._packet_bytes), self._owed(now_ms)):
+                    yield self._append(silence(self._audio.encoding, samples), concealed=True)
+        if self._owed(now_ms) >= self._audio.sample_rate * LATE_MS // 1000:
+            step = self._audio.sample_rate * STEP_MS // 1000
+            yield self._append(silence(self._audio.encoding, self._owed(now_ms) // step * step))
+
+    def _give_up(self, now_ms: float) -> bool:
+        oldest_ms = min(at_ms for _, at_ms in self._waiting.values())
+        return now_ms - oldest_ms >= DEADLINE_MS or len(self._waiting) > MOST_WAITING
+
+    def _owed(self, now_ms: float) -> int:
+        """Return the samples that the clock is ahead."""
+        return max(0, int((now_ms - self._began_ms - self._end_ms) * self._audio.sample_rate / 1000))
+
+    @property
+    def _end_ms(self) -> float:
+        return self._samples(self._bytes) * 1000 / self._audio.sample_rate
+
+    def _samples(self, size: int) -> int:
+        return size // self._audio.encoding.sample_bytes
+
+    def _append(self, payload: bytes, *, concealed: bool = False) -> Media:
+        at_ms = self._samples(self._bytes) * 1000 // self._audio.sample_rate
+        self._bytes += len(payload)
+        return Media(payload, at_ms, concealed=concealed)
