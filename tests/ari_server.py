@@ -121,6 +121,10 @@ class AriServer:
             return web.json_response({"value": self._variable(request.query["variable"])})
         if path.startswith("events/user/"):
             await self.tell({"type": "ChannelUserevent", "eventname": path.removeprefix("events/user/")})
+        if path == "channels/externalMedia":
+            await self.enter(request.query["channelId"])
+        if path.endswith("/addChannel") and not self.channels.issuperset(request.query["channel"].split(",")):
+            return web.json_response({"message": "Channel not in Stasis application"}, status=422)
         if request.method == "DELETE" and path.startswith("channels/"):
             await self.leave(path.removeprefix("channels/"))
         return web.json_response({"id": "x"})

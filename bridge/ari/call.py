@@ -30,6 +30,8 @@ class AriCall:
         self.media, self._bridge = f"{MEDIA_PREFIX}{name}", f"bridge-{name}"
         self.transferred_to = ""
         """Set while the caller is being put through, and after."""
+        self.media_entered = asyncio.Event()
+        """Set once the channel of the audio is in our application: no bridge takes it before."""
         self._gone = False  # the channel: there is nothing to hang up
 
     async def connect(self, ours: Address) -> tuple[CallStarted, Address]:
@@ -49,6 +51,7 @@ class AriCall:
             )
             await self._ari.ask("POST", "bridges", type="mixing", bridgeId=self._bridge)
             await self._ari.ask("POST", "channels", channel, "answer")
+            await self.media_entered.wait()
             await self._ari.ask("POST", "bridges", self._bridge, "addChannel", channel=f"{channel},{self.media}")
             theirs = (await self._variable("UNICASTRTP_LOCAL_ADDRESS"), await self._variable("UNICASTRTP_LOCAL_PORT"))
         except NotThere as error:

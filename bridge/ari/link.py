@@ -168,7 +168,11 @@ class AriLink:
         match event:
             case Told(name) if name == self._test_name:
                 self._heard.set()
-            case Entered(channel) if not channel.startswith(MEDIA_PREFIX):
+            case Entered(channel) if channel.startswith(MEDIA_PREFIX):
+                for _, call in self._legs.values():
+                    if call.media == channel:
+                        call.media_entered.set()
+            case Entered():
                 self._tasks.create_task(self._answer(event))
             case Pressed(channel, digit) if found := self._legs.get(channel):
                 found[0].pressed(digit)

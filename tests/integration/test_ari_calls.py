@@ -1,6 +1,7 @@
 """Calls over ARI from a real Asterisk: audio as RTP, keys, transfers, the end of either side."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -21,10 +22,11 @@ from telephony.events import Encoding, Hangup, SendDtmf, Transfer
 
 pytestmark = [needs_asterisk, pytest.mark.asyncio(loop_scope="module")]
 
+NUMBERS = itertools.count()
 FILES = {
     "ari.conf": "[bot]\ntype = user\nread_only = no\npassword = s3cret\n",
     "extensions.conf": """
-exten => 600,1,Stasis(bridge,campaign=spring)
+exten => 600,1,Stasis(${APP},campaign=spring)
  same => n,Set(GLOBAL(AFTER)=${STASISSTATUS})
  same => n,Wait(20)
 exten => 300,1,Set(GLOBAL(TRANSFERRED)=${CALLERID(num)})
@@ -55,10 +57,12 @@ async def here(pbx: Asterisk) -> AsyncIterator[Asterisk]:
 
 
 @asynccontextmanager
-async def ari(pbx: Asterisk, desk: Desk, *, settle: bool = True, **more: object) -> AsyncIterator[AriLink]:
-    """Run the ARI side of a bridge, without models; with `settle` wait at its end until Asterisk has forgotten it."""
+async def ari(pbx: Asterisk, desk: Desk, *, app: str = "", **more: object) -> AsyncIterator[AriLink]:
+    """Run the ARI side of a bridge, without models: as `app`, or as one that there was never before."""
+    app = app or f"bridge-{next(NUMBERS)}"
     known = {
         "ari_url": f"http://127.0.0.1:{pbx.http_port}/ari",
+        "ari_app": app,
         "ari_user": "bot",
         "ari_password": "s3cret",
         "ari_format": "ulaw",
@@ -67,13 +71,10 @@ async def ari(pbx: Asterisk, desk: Desk, *, settle: bool = True, **more: object)
     await link.start()
     try:
         await until(lambda: "bridge_ari_up 1.0" in desk.measured, "connected")
+        await pbx.cli(f"dialplan set global APP {app}")
         yield link
     finally:
         await link.close()
-        with suppress(aiohttp.ClientError):  # it may have been killed
-            async with asyncio.timeout(10):
-                while settle and await pbx.ari("GET", "applications") != []:
-                    await asyncio.sleep(0.05)
 
 
 def plain(heard: bytes | bytearray, encoding: Encoding) -> Pcm:
@@ -235,6 +236,7 @@ async def test_an_asterisk_that_dies_costs_its_calls_and_nothing_else() -> None:
 
 
 async def test_channels_that_an_earlier_run_left_are_hung_up(here: Asterisk) -> None:
+    await here.cli("dialplan set global APP bridge")
     url = f"ws://127.0.0.1:{here.http_port}/ari/events?app=bridge&api_key=bot:s3cret"
     async with aiohttp.ClientSession() as client, client.ws_connect(url) as events:
         await here.originate("Local/600@test")
@@ -242,18 +244,17 @@ async def test_channels_that_an_earlier_run_left_are_hung_up(here: Asterisk) -> 
             while "StasisStart" not in (await events.receive_str()):
                 continue
     assert "0 active channels" not in await here.cli("core show channels count")
-    async with ari(here, Desk()):
+    async with ari(here, Desk(), app="bridge"):
         await here.idle()
 
 
 async def test_a_bridge_that_begins_while_another_ends_is_told_of_calls_all_the_same(here: Asterisk) -> None:
     """Asterisk may take the application from the new connection as it cleans up after the old one."""
     for _ in range(5):
-        async with ari(here, Desk(), settle=False):
+        async with ari(here, Desk(), app="bridge"):
             pass
     desk = Desk()
-    async with ari(here, desk):
-        await until(lambda: "bridge_ari_up 1.0" in desk.measured, "connected")
+    async with ari(here, desk, app="bridge"):
         for _ in range(10):
             await here.originate("Local/600@test")
             with suppress(TimeoutError):
