@@ -50,7 +50,7 @@ def load_cast(settings: Settings) -> Cast:
     try:
         plain = _part(of_route(settings, None), shelf)
         return Cast(plain, tuple(_part_of(route, settings, shelf) for route in settings.route))
-    except BaseException:
+    except BaseException:  # Ctrl-C while it loads, too
         close_voices(shelf.voices)
         raise
 

@@ -1,6 +1,6 @@
 import pytest
 
-from bridge.sip.uri import host_of, name_of, parameter, user_of
+from bridge.sip.uri import host_of, name_of, parameter, user_of, whole
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,17 @@ def test_a_parameter_is_found_in_any_case_or_not_at_all() -> None:
 def test_who_an_address_means_is_its_user_else_all_of_it() -> None:
     assert name_of("<sip:alice@host>;tag=1") == "alice"
     assert name_of("<sip:host>") == "sip:host"
+
+
+@pytest.mark.parametrize(
+    ("target", "address"),
+    [
+        ("sip:bob@elsewhere", "sip:bob@elsewhere"),
+        ("tel:+4930", "tel:+4930"),
+        ("+49301234", "sip:+49301234@pbx:5080"),
+        ("*21#", "sip:*21%23@pbx:5080"),
+        ("7>,x@evil", "sip:7%3E%2Cx%40evil@pbx:5080"),
+    ],
+)
+def test_a_bare_number_is_one_of_the_hosts(target: str, address: str) -> None:
+    assert whole(target, "pbx:5080") == address

@@ -19,7 +19,7 @@ from bridge.sip import bpf, sockets
 from bridge.sip.line import Bucket
 from bridge.sip.options import StackOptions
 from bridge.sip.stack_call import StackCall
-from bridge.sip.uri import host_of, parameter, user_of
+from bridge.sip.uri import host_of, parameter, user_of, whole
 from telephony.sip import FrameError, Kind, fields, json_frame
 
 log = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class Stack:
             case Kind.HANGUP:
                 self._spawn(call.hang_up(str(fields(body).get("reason", ""))))
             case Kind.TRANSFER:
-                self._spawn(call.transfer(str(fields(body).get("target", ""))))
+                self._spawn(call.transfer(str(fields(body).get("target", "")), host=host_of(self._options.trunk)))
             case Kind.SEND_DIGITS:
                 self._spawn(call.send_digits(str(fields(body).get("digits", ""))))
             case _:
@@ -156,7 +156,8 @@ class Stack:
         self._newest += 2
         ours = self._newest
         caller, callee = (event.headers.get(name, "") for name in _WHO)
-        self._add(ours, StackCall(ours, call, self._post, caller=caller or event.peer or "", callee=callee))
+        caller = caller or event.peer or ""
+        self._add(ours, StackCall(ours, call, self._post, caller=caller, callee=callee, peer=caller))
         self._post(json_frame(Kind.INCOMING, ours, caller=caller, callee=callee))
 
     def _add(self, number: int, call: StackCall) -> None:
@@ -174,7 +175,7 @@ class Stack:
         finally:
             given_up = self._dialling.pop(number)
         ours = self._trunk_aor() if self._trunk else ""
-        call = StackCall(number, dialled, self._post, caller=ours, callee=target)
+        call = StackCall(number, dialled, self._post, caller=ours, callee=target, peer=target)
         if call.handle in self._early:
             call.moves()
         ended = self._early.pop(call.handle, None)
@@ -194,8 +195,7 @@ class Stack:
         if not self._options.trunk:
             raise ValueError("without a trunk a call needs a whole address, sip:number@host")
         transport = parameter(self._options.trunk, "transport")
-        user = target.replace("#", "%23")
-        return f"sip:{user}@{host_of(self._options.trunk)}" + (f";transport={transport}" if transport else "")
+        return whole(target, host_of(self._options.trunk)) + (f";transport={transport}" if transport else "")
 
     # ------------------------------------------------------------ the stack's settings
 

@@ -9,7 +9,7 @@ import baresip
 
 from bridge.sip.line import Inlet, Outlet
 from bridge.sip.shape import Shape
-from bridge.sip.uri import name_of
+from bridge.sip.uri import host_of, name_of, whole
 from telephony.sip import Kind, frame, json_frame
 
 log = logging.getLogger(__name__)
@@ -26,10 +26,18 @@ class StackCall:
     """From the INVITE to the end. Inbound it waits for `answer`; outbound it is being rung."""
 
     def __init__(
-        self, number: int, call: baresip.Call, post: Callable[[bytes], None], *, caller: str, callee: str
+        self,
+        number: int,
+        call: baresip.Call,
+        post: Callable[[bytes], None],
+        *,
+        caller: str,
+        callee: str,
+        peer: str,
     ) -> None:
+        """`peer`: the address of the other side, whichever of them that is."""
         self._number, self._call, self._post = number, call, post
-        self._caller, self._callee = caller, callee
+        self._caller, self._callee, self._peer = caller, callee, peer
         self._outlet: Outlet | None = None
         self._inlet: Inlet | None = None
         self._rate = 0  # of the bridge's side, fixed when the call starts
@@ -168,10 +176,11 @@ class StackCall:
         except TimeoutError:
             log.debug("nothing came back to an INVITE")
 
-    async def transfer(self, target: str) -> None:
+    async def transfer(self, target: str, *, host: str) -> None:
+        """Put the other side through; a bare number is one of `host`'s, or of the other side's own where it is ""."""
         self._transferred_to = target
         try:
-            await self._call.transfer(target)
+            await self._call.transfer(whole(target, host or host_of(self._peer)))
         except (baresip.BaresipError, ValueError) as error:
             self._transferred_to = ""
             if self._call.state is not baresip.CallState.CLOSED:

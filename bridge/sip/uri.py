@@ -2,7 +2,7 @@
 
 import re
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 _URI: Final = re.compile(r"^(?:sips?:)?(?:(?P<user>[^@;?<>\s]+)@)?(?P<host>\[[^\]]+\]|[^:;?<>\s\[\]]+)(?P<port>:\d+)?")
 
@@ -19,6 +19,11 @@ def host_of(uri: str, *, port: bool = True) -> str:
     if not found:
         return ""
     return found["host"] + (found["port"] or "") if port else found["host"].strip("[]")
+
+
+def whole(target: str, host: str) -> str:
+    """Return `target` as an address: a bare number is one of `host`'s, "host[:port]"."""
+    return target if ":" in target else f"sip:{quote(target, safe='+*')}@{host}"
 
 
 def parameter(uri: str, name: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from integration.recordings import prompt
-from integration.sip_peers import Desk, Pcm, baresip, needs_baresip, needs_stack, place, sip, spoken
+from integration.sip_peers import Desk, Pcm, baresip, likeness, needs_baresip, needs_stack, place, sip, spoken
 from integration.sipp import needs_sipp, pcap, sipp, talk
 
 from telephony.codec import decode, encode
@@ -18,17 +18,6 @@ def through(audio: Pcm, encoding: Encoding) -> Pcm:
     """Return what G.711 leaves of `audio`."""
     samples = encode((audio / 32768).astype(np.float32), encoding)
     return (decode(samples, encoding) * 32768).astype(np.int16)
-
-
-def likeness(name: str, heard: bytes | bytearray) -> float:
-    """Return how well half a second of a prompt is found in what was heard, in the middle of all its loud ones.
-
-    On busy cores sipp leaves packets out, and what follows is heard later.
-    """
-    said = (decode(prompt(name).mulaw, Encoding.MULAW) * 32768).astype(np.int16)
-    pieces = [said[at : at + 4000] for at in range(0, len(said) - 4000, 4000)]
-    loud = [piece for piece in pieces if np.abs(piece.astype(int)).mean() > 300]
-    return float(np.median([place(piece, np.frombuffer(heard, "<i2"))[1] for piece in loud]))
 
 
 @needs_baresip
