@@ -36,7 +36,8 @@ test: $(VENV)/.test
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/pytest -m "not integration and not vllm" --numprocesses 2
-	$(VENV)/bin/pytest -m "integration and not vllm" --numprocesses 2 --dist loadfile
+	@# calls last as long as calls do: four at a time keep two cores half busy
+	$(VENV)/bin/pytest -m "integration and not vllm" --numprocesses 4 --dist loadfile
 	@$(MAKE) --no-print-directory test-vllm VLLM_TESTS="vllm and not slow"
 
 # 75 says that vLLM cannot be installed here, and the script has said why.

@@ -1,12 +1,14 @@
 """What a call holds besides answers: the greeting, what a silent caller is asked, and the goodbye."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 
-from bot.actions import Action, Hangup
+from bot.actions import Action, ActionFailed, Hangup
 from bot.api import Bot, CallInfo, Say
 from bridge.course import within
 from bridge.vigil import Manners
+
+Piece = str | Action
 
 
 class Courtesy:
@@ -15,26 +17,51 @@ class Courtesy:
     def __init__(self, bot: Bot, manners: Manners, *, greeting: str, limit_s: float) -> None:
         self._bot, self._manners, self._greeting, self._limit_s = bot, manners, greeting, limit_s
 
-    async def greet(self, call: CallInfo) -> AsyncIterator[str | Action]:
+    def greet(self, call: CallInfo) -> AsyncIterator[Piece]:
         """Say the greeting: that of the settings instead of the bot's, which gets to know of the call all the same."""
-        if self._greeting:
-            yield self._greeting
-        async with aclosing(within(self._bot.on_call(call), self._limit_s)) as pieces:
-            async for piece in pieces:
-                if not (self._greeting and isinstance(piece, str)):
-                    yield piece
+        greeting = [self._greeting] if self._greeting else []
+        own = within(self._bot.on_call(call), self._limit_s)
+        return _passing(own, first=greeting, keep=lambda piece: not (greeting and isinstance(piece, str)))
 
-    async def ask(self, count: int) -> AsyncIterator[str | Action]:
+    def ask(self, count: int) -> AsyncIterator[Piece]:
         """Ask a caller who has said nothing for the `count`th time."""
-        said = False
-        async with aclosing(within(self._bot.on_silence(count), self._limit_s)) as pieces:
-            async for piece in pieces:
-                said = True
-                yield piece
-        if not said:
-            yield Say(self._manners.asking)
+        own = within(self._bot.on_silence(count), self._limit_s)
+        return _passing(own, otherwise=[Say(self._manners.asking)])
 
-    async def part(self, reason: str, *, interruptible: bool) -> AsyncIterator[str | Action]:
+    async def part(self, reason: str, *, interruptible: bool) -> AsyncIterator[Piece]:
         """Say goodbye and hang up."""
         yield Say(self._manners.goodbye, interruptible=interruptible)
         yield Hangup(reason)
+
+
+async def _passing(
+    pieces: AsyncGenerator[Piece, None],
+    *,
+    first: Sequence[Piece] = (),
+    keep: Callable[[Piece], bool] = lambda _: True,
+    otherwise: Sequence[Piece] = (),
+) -> AsyncIterator[Piece]:
+    """Yield `first`, then those of `pieces` that are to be kept, `otherwise` where there were none.
+
+    An action that failed is told to whoever yielded it.
+    """
+    for piece in first:
+        yield piece
+    empty = True
+    async with aclosing(pieces):
+        ask = anext(pieces)
+        while True:
+            try:
+                piece = await ask
+            except StopAsyncIteration:
+                break
+            empty = False
+            try:
+                if keep(piece):
+                    yield piece
+                ask = anext(pieces)
+            except ActionFailed as failed:
+                ask = pieces.athrow(failed)
+    if empty:
+        for piece in otherwise:
+            yield piece

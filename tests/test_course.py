@@ -408,3 +408,16 @@ async def test_a_greeting_of_the_settings_replaces_the_words_of_the_bots_own_and
         await settle()
         assert [reply.text for reply in call.leg.of(Reply)] == ["Welcome."]
         assert bot.call.call_id == "CA1" and call.talk._mouth.language == "German"
+
+
+async def test_a_greeting_hears_of_an_action_that_failed_like_a_reply() -> None:
+    class Greeter(ActingBot):
+        async def on_call(self, call: CallInfo) -> AsyncIterator[str | Action]:  # type: ignore[override]
+            try:
+                yield SetVoice("other")
+            except ActionFailed:
+                yield "In my usual voice, then."
+
+    async with stage(Greeter(), capabilities=ABLE) as call:
+        assert [reply.text for reply in call.leg.of(Reply)] == ["In my usual voice, then."]
+        assert call.count("replies_failed") == 0
