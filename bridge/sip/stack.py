@@ -10,12 +10,12 @@ import os
 import tempfile
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Final, Literal
 
 import baresip
 from baresip.events import Event, StackEvent
 
 from bridge.sip import bpf, sockets
+from bridge.sip.accounts import WHO, config, own_account, trunk_account
 from bridge.sip.line import Bucket
 from bridge.sip.options import StackOptions
 from bridge.sip.stack_call import StackCall
@@ -23,16 +23,6 @@ from bridge.sip.uri import host_of, parameter, user_of, whole
 from telephony.sip import FrameError, Kind, fields, json_frame
 
 log = logging.getLogger(__name__)
-
-_WHO: Final = ("From", "To")
-_CODECS: Final = {
-    "pcmu": "pcmu/8000/1",
-    "pcma": "pcma/8000/1",
-    "g722": "g722/16000/1",
-    "opus": "opus/48000/1",
-}
-_TRANSPORTS: Final[Mapping[str, Literal["udp", "tcp", "tls"]]] = {"udp": "udp", "tcp": "tcp", "tls": "tls"}
-_ENCRYPTION: Final = {"optional": "mediaenc=srtp", "required": "mediaenc=srtp-mand"}
 
 
 class StackError(Exception):
@@ -66,14 +56,14 @@ class Stack:
         """
         options = self._options
         try:
-            await self._runtime.start(self._config())
+            await self._runtime.start(config(options, Path(self._folder.name)))
             allowed = await asyncio.to_thread(self._allowed)
             sockets.guard({options.port, options.port + 1}, allowed)
             self._runtime.subscribe(self._on_event)
-            self._agent = await baresip.UserAgent.create(self._runtime, self._account(), transfer_policy="reject")
+            self._agent = await baresip.UserAgent.create(self._runtime, own_account(options), transfer_policy="reject")
             if options.trunk:
                 self._trunk = await baresip.UserAgent.create(
-                    self._runtime, self._trunk_account(), transfer_policy="reject"
+                    self._runtime, trunk_account(options), transfer_policy="reject"
                 )
                 if options.register_s:
                     self._spawn(self._register(self._trunk))
@@ -155,7 +145,7 @@ class Stack:
             return
         self._newest += 2
         ours = self._newest
-        caller, callee = (event.headers.get(name, "") for name in _WHO)
+        caller, callee = (event.headers.get(name, "") for name in WHO)
         caller = caller or event.peer or ""
         self._add(ours, StackCall(ours, call, self._post, caller=caller, callee=callee, peer=caller))
         self._post(json_frame(Kind.INCOMING, ours, caller=caller, callee=callee))
@@ -197,78 +187,6 @@ class Stack:
         transport = parameter(self._options.trunk, "transport")
         return whole(target, host_of(self._options.trunk)) + (f";transport={transport}" if transport else "")
 
-    # ------------------------------------------------------------ the stack's settings
-
-    def _config(self) -> baresip.Config:
-        options = self._options
-        lines = {
-            "sip_listen": f"{options.host}:{options.port}",
-            "sip_transports": ",".join(options.transports),
-            "sip_verify_server": "yes",
-            "rtp_ports": options.rtp_ports,
-            "call_hold_other_calls": "no",
-            "audio_jitter_buffer_type": "adaptive",
-            "audio_jitter_buffer_ms": "{}-{}".format(*options.jitter_ms),
-            "opus_stereo": "no",
-            "opus_sprop_stereo": "no",
-            "opus_inbandfec": "yes",
-        }
-        if options.certfile:
-            lines["sip_certificate"] = self._certificate()
-        if options.cafile:
-            lines["sip_cafile"] = options.cafile
-        anywhere = options.host in {"0.0.0.0", "::"}
-        return baresip.Config(
-            net_interface=None if anywhere else options.host,
-            expose_headers=(*options.headers, *_WHO),
-            max_concurrent_calls=None,
-            rtp_timeout=options.media_timeout_s,
-            extra_config_text="".join(f"{name} {value}\n" for name, value in lines.items()),
-        )
-
-    def _certificate(self) -> str:
-        """Return the path of one file with certificate and key, as the stack wants them; others cannot read it."""
-        path = Path(self._folder.name) / "certificate.pem"
-        path.touch(mode=0o600)
-        parts = [Path(name).read_text() for name in (self._options.keyfile, self._options.certfile) if name]
-        path.write_text("\n".join(parts))
-        return str(path)
-
-    def _common(self) -> tuple[str, ...]:
-        encryption = _ENCRYPTION.get(self._options.media_encryption)
-        # Without the first, a call answered without video is re-negotiated at once, which simple peers do not survive.
-        return ("video_codecs=none", *([encryption] if encryption else []))
-
-    def _codecs(self) -> tuple[str, ...]:
-        return tuple(_CODECS[name] for name in self._options.codecs)
-
-    def _account(self) -> baresip.Account:
-        options = self._options
-        return baresip.Account(
-            "bridge",
-            options.host,
-            "",
-            reg_interval=0,
-            transport=options.transports[0],
-            audio_codecs=self._codecs(),
-            dtmf_mode=_dtmf(options.dtmf),
-            extra_params=(*self._common(), "catchall=yes"),
-        )
-
-    def _trunk_account(self) -> baresip.Account:
-        options = self._options
-        return baresip.Account(
-            user_of(options.trunk),
-            host_of(options.trunk),
-            options.trunk_password,
-            reg_interval=options.register_s,
-            transport=_TRANSPORTS.get(parameter(options.trunk, "transport"), options.transports[0]),
-            audio_codecs=self._codecs(),
-            dtmf_mode=_dtmf(options.dtmf),
-            auth_user=options.trunk_user or None,
-            extra_params=self._common(),
-        )
-
     def _trunk_aor(self) -> str:
         return f"sip:{user_of(self._options.trunk)}@{host_of(self._options.trunk)}"
 
@@ -295,7 +213,3 @@ async def _refuse(call: baresip.Call) -> None:
         await call.reject()
     except baresip.BaresipError as error:
         log.debug("a refused call was gone: %s", error)
-
-
-def _dtmf(mode: Literal["auto", "rtp", "info"]) -> Literal["auto", "rtpevent", "info"]:
-    return "rtpevent" if mode == "rtp" else mode

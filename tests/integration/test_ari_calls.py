@@ -13,10 +13,13 @@ import pytest
 import pytest_asyncio
 from integration.asterisk import Asterisk, asterisk, needs_asterisk
 from integration.recordings import prompt
+from integration.server import serve
 from integration.sip_peers import Desk, Pcm, likeness, until
 
 from bridge.ari.link import AriLink
 from bridge.settings import Settings
+from bridge.speech.api import Request
+from bridge.speech.backends.whisper import WhisperAsr
 from telephony.codec import decode, encode
 from telephony.events import Encoding, Hangup, SendDtmf, Transfer
 
@@ -144,6 +147,26 @@ async def test_a_caller_and_the_bot_hear_each_other(name: str, encoding: Encodin
     assert likeness("demo-thanks", recorded(here, heard)) > 0.9
     assert taken.trouble == []
     assert await here.ari("GET", "bridges") == []
+
+
+async def test_a_caller_is_greeted_and_understood_by_the_whole_bridge(here: Asterisk, ears: WhisperAsr) -> None:
+    flags = ("--ari-url", f"http://127.0.0.1:{here.http_port}/ari", "--ari-user", "bot", "--ari-app", "whole")
+    env = {"BRIDGE_ARI_PASSWORD": "s3cret"}
+    await here.cli("dialplan set global APP whole")
+    async with serve("--log-level", "DEBUG", "--greeting", "Welcome to the workshop.", *flags, env=env) as server:
+        await server.logged("connected to Asterisk as whole")
+        heard = await here.originate("Local/600@test", "vm-intro", pause_s=6, number="4711")
+        await server.logged("call from 4711 to 600 over ari")
+        await server.logged("caller said", "press the pound key", timeout_s=40)
+        await here.cli("channel request hangup all")
+        await server.logged("call ended: caller hung up")
+        await here.idle()
+        async with aiohttp.ClientSession() as client, client.get(f"{server.http}/metrics") as response:
+            figures = await response.text()
+    assert 'bridge_calls_ended_total{fault="",wire="ari"} 1.0' in figures
+    assert "bridge_ari_up 1.0" in figures
+    said = await ears.decode(Request(here.heard(heard), language="English", final=True))
+    assert "workshop" in said.text.lower()
 
 
 async def test_keys_of_a_caller_are_heard_one_by_one_in_order(here: Asterisk) -> None:
