@@ -177,7 +177,8 @@ class SipLink:
     def _take(self, kind: Kind, number: int, body: bytes, received: bytes) -> None:
         match kind:
             case Kind.INCOMING:
-                self._tasks.create_task(self._answer(number))
+                # The leg is there at once: the end of the call may lie behind its beginning already.
+                self._tasks.create_task(self._answer(number, self._leg(number, SipProtocol(number))))
             case Kind.ENDED:
                 self._metrics.ended(fields(body).get("statistics"))
                 if leg := self._legs.pop(number, None):
@@ -201,8 +202,7 @@ class SipLink:
         else:
             log.warning("the trunk does not register us: %s", told.get("text"))
 
-    async def _answer(self, number: int) -> None:
-        leg = self._leg(number, SipProtocol(number))
+    async def _answer(self, number: int, leg: SipLeg) -> None:
         try:
             with self._switchboard.lines.take():
                 await self._switchboard.carry(leg, wire=_WIRE)
