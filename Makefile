@@ -4,6 +4,7 @@
 # make bench-engines              what recognition costs, holds and survives (ten minutes; ENGINE="--asr whisper", ARGS=--quick)
 # make wires                      write the table of wires into README.md and docs/wires.md
 # make bench-compare BEFORE=a.json AFTER=b.json
+# make test-slow                  calls that `make test` leaves out: the same with more faults and forms
 # make test-vllm                  all tests of vLLM, in an environment of their own; `make test` runs the quick ones
 # make tiny-qwen3-asr             train the checkpoint of these tests (ARGS="--out build/tiny-qwen3-asr")
 # make clean                      remove what make made
@@ -17,7 +18,7 @@ ARGS ?=
 ENGINE ?= --asr vllm --asr-model-path tests/data/tiny-qwen3-asr --vllm-kv-cache-mb 64 --vllm-block-size 32 --no-vllm-cuda-graphs
 UPGRADE ?=
 
-.PHONY: serve test test-vllm tiny-qwen3-asr bench bench-engines bench-compare format lock wires clean
+.PHONY: serve test test-slow test-vllm tiny-qwen3-asr bench bench-engines bench-compare format lock wires clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
@@ -36,9 +37,12 @@ test: $(VENV)/.test
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/pytest -m "not integration and not vllm" --numprocesses 2
-	@# calls last as long as calls do: four at a time keep two cores half busy
-	$(VENV)/bin/pytest -m "integration and not vllm" --numprocesses 4 --dist loadfile
+	@# calls last as long as calls do: three at a time keep two cores half busy
+	$(VENV)/bin/pytest -m "integration and not vllm and not slow" --numprocesses 3 --dist loadfile
 	@$(MAKE) --no-print-directory test-vllm VLLM_TESTS="vllm and not slow"
+
+test-slow: $(VENV)/.test
+	$(VENV)/bin/pytest -m "slow and not vllm" --numprocesses 2 --dist loadfile
 
 # 75 says that vLLM cannot be installed here, and the script has said why.
 test-vllm: $(VENV)/.test

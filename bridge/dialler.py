@@ -5,15 +5,15 @@ import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
-from typing import Final, Protocol
+from typing import Final
 from uuid import uuid4
 
-from bridge.admission import Busy, Lines
+from bridge.admission import Busy
 from bridge.dialled import DialledLeg, Placed, Status
 from bridge.leg import OpeningLeg
-from bridge.metrics import Metrics
 from bridge.order import BadOrder, Order, is_allowed
 from bridge.settings import Settings
+from bridge.switchboard import Carrier
 from telephony.outcome import Outcome
 
 log = logging.getLogger(__name__)
@@ -40,16 +40,6 @@ class Full(Exception):
 
 class Closing(Exception):
     """The server is going down."""
-
-
-class Carrier(Protocol):
-    """What of the switchboard calls out need."""
-
-    lines: Lines
-    metrics: Metrics
-
-    async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
-        """Carry one call from its start to its end. Whatever goes wrong in it stays there."""
 
 
 class Dialler:

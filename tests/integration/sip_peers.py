@@ -1,6 +1,8 @@
 """A telephone that calls over SIP, baresip from Debian, and the bridge's SIP side without its models."""
 
 import asyncio
+import itertools
+import os
 import shutil
 import socket
 import wave
@@ -34,18 +36,27 @@ needs_baresip = pytest.mark.skipif(shutil.which("baresip") is None, reason="bare
 
 
 def free_port() -> int:
-    """Return a port that is free for UDP and TCP, as is the next one."""
-    for _ in range(100):
+    """Return a port that is free for UDP and TCP, as is the next one.
+
+    Each worker has ports of its own, below those that the system gives away: what is free stays free until it is used.
+    """
+    first = _FIRST_PORT + _PORTS_EACH * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for _ in range(_PORTS_EACH // 2):
+        port = first + 2 * next(_taken) % _PORTS_EACH
         with socket.socket() as tcp, socket.socket() as after, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port = int(tcp.getsockname()[1])
             try:
+                tcp.bind(("127.0.0.1", port))
                 udp.bind(("127.0.0.1", port))
                 after.bind(("127.0.0.1", port + 1))
             except OSError:
                 continue
             return port
     raise OSError("no free port")
+
+
+_FIRST_PORT: Final = 3000
+_PORTS_EACH: Final = 800  # eight workers below 9400
+_taken: Final = itertools.count()
 
 
 def spoken(name: str, *, after_s: float = 0.0) -> Pcm:

@@ -22,8 +22,9 @@ from telephony.events import Clear, Command, Event, Mark, Play, Played
 pytestmark = [needs_asterisk, pytest.mark.asyncio(loop_scope="module")]
 TOKEN: Final = "s3cret"
 PLAIN, JSON, INCOMING, REFUSED = "300", "301", "302", "303"
-every_way = pytest.mark.parametrize("way", [PLAIN, JSON, INCOMING])
-both_forms = pytest.mark.parametrize("way", [PLAIN, JSON])
+_JSON_TOO = pytest.param(JSON, marks=pytest.mark.slow)
+every_way = pytest.mark.parametrize("way", [PLAIN, _JSON_TOO, INCOMING])
+both_forms = pytest.mark.parametrize("way", [PLAIN, _JSON_TOO])
 
 CLIENT: Final = """
 [NAME]

@@ -40,7 +40,13 @@ class Fragile(OpenAiBot):
 WORDS: Final = "The museum is open today."
 APOLOGY: Final = "something went wrong"
 BOOK: Final = ("^user: ", Answer(calls=[("book", '{"hour": 10}')]))
-AT_ONCE: Final = (Fault.RESET, Fault.MALFORMED, Fault.STRANGE, Fault.ERROR, Fault.BROKEN_OFF)
+FAULTS: Final = (Fault.STALL, Fault.RESET, Fault.MALFORMED)
+MORE_FAULTS: Final = (Fault.STRANGE, Fault.ERROR, Fault.BROKEN_OFF)
+every_fault = pytest.mark.parametrize(
+    "fault",
+    [*FAULTS, *(pytest.param(fault, marks=pytest.mark.slow) for fault in MORE_FAULTS)],
+    ids=lambda fault: fault.name.lower(),
+)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -79,7 +85,7 @@ async def test_a_slow_first_word_is_waited_for(server: Server, chat: ChatServer,
     assert len(chat.requests) == 1
 
 
-@pytest.mark.parametrize("fault", [Fault.STALL, *AT_ONCE], ids=lambda fault: fault.name.lower())
+@every_fault
 async def test_without_a_word_of_the_model_the_caller_hears_the_fallback_in_time(
     server: Server, chat: ChatServer, ears: WhisperAsr, fault: Fault
 ) -> None:
@@ -93,7 +99,7 @@ async def test_without_a_word_of_the_model_the_caller_hears_the_fallback_in_time
     assert server.log.count("the bot failed") == 1
 
 
-@pytest.mark.parametrize("fault", [Fault.STALL, *AT_ONCE], ids=lambda fault: fault.name.lower())
+@every_fault
 async def test_an_answer_that_breaks_off_is_heard_so_far_and_the_fallback_behind_it(
     server: Server, chat: ChatServer, ears: WhisperAsr, fault: Fault
 ) -> None:
@@ -105,7 +111,7 @@ async def test_an_answer_that_breaks_off_is_heard_so_far_and_the_fallback_behind
     assert len(chat.requests) == 1, "what was said is not said again"
 
 
-@pytest.mark.parametrize("fault", [Fault.STALL, Fault.RESET, Fault.MALFORMED], ids=lambda fault: fault.name.lower())
+@pytest.mark.parametrize("fault", [Fault.STALL, Fault.RESET], ids=lambda fault: fault.name.lower())
 async def test_what_a_tool_did_before_the_fault_is_done_once_and_known_afterwards(
     server: Server, chat: ChatServer, ears: WhisperAsr, fault: Fault
 ) -> None:

@@ -214,7 +214,7 @@ async def test_the_dialplan_learns_that_the_bot_hung_up_and_that_it_was_busy(her
 
 
 @needs_baresip
-@pytest.mark.parametrize(("number", "music"), [("201", True), ("202", False)])
+@pytest.mark.parametrize(("number", "music"), [("201", True), pytest.param("202", False, marks=pytest.mark.slow)])
 async def test_a_caller_puts_the_bot_on_hold_and_comes_back(
     number: str, music: bool, here: Asterisk, tmp_path: Path
 ) -> None:
