@@ -202,7 +202,8 @@ class RtpLeg(asyncio.DatagramProtocol):
         Raises:
             LegLost: none is to be had.
         """
-        loop, evens = asyncio.get_running_loop(), [port for port in self._ports if port % 2 == 0]
+        loop = asyncio.get_running_loop()
+        evens = range(self._ports.start + self._ports.start % 2, self._ports.stop, 2)
         error: OSError | None = None
         for _ in range(_TRIES):
             try:

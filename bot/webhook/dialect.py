@@ -10,14 +10,11 @@ import hmac
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from bot.actions import Action, SendDtmf, SetLanguage
 from bot.api import CallInfo, Heard, Say
 from bot.languages import named, tag_of
 from bot.webhook.replies import Fetch
-
-_PAUSES: Final = str.maketrans("W", "w")
 
 
 class NotUnderstood(Exception):
@@ -90,11 +87,11 @@ def understand(message: str | bytes) -> Understood:
         case "text":
             return _spoken(value)
         case "play":
-            source = _field(value, "source", str)
+            source = _field(value, "source")
             item = Fetch(source, interruptible=_truth(value, "interruptible", default=True))
             return Understood([item] * min(max(_whole(value, "loop", 1), 1), 10), last=True)
         case "sendDigits":
-            return Understood([_keys(_field(value, "digits", str))])
+            return Understood([_keys(_field(value, "digits"))])
         case "language":
             return Understood(list(_languages(value)))
         case "end":
@@ -111,7 +108,7 @@ def signature(token: str, url: str) -> str:
 
 
 def _spoken(value: Mapping[str, object]) -> Understood:
-    token, last = _field(value, "token", str), _truth(value, "last", default=False)
+    token, last = _field(value, "token"), _truth(value, "last", default=False)
     items: list[str | Action | Fetch | EndSession] = []
     if isinstance(tag := value.get("lang"), str) and tag:
         items.append(SetLanguage(named(tag)))
@@ -125,19 +122,19 @@ def _languages(value: Mapping[str, object]) -> Iterator[Action]:
     """Yield what changes; both are one thing here, of which what is recognised matters more."""
     for name in ("ttsLanguage", "transcriptionLanguage"):
         if value.get(name) is not None:
-            yield SetLanguage(named(_field(value, name, str)))
+            yield SetLanguage(named(_field(value, name)))
 
 
 def _keys(digits: str) -> SendDtmf:
     try:
-        return SendDtmf(digits.translate(_PAUSES))
+        return SendDtmf(digits)
     except ValueError as why:
         raise NotUnderstood(f"Invalid message received: digits: {why}") from None
 
 
-def _field(value: Mapping[str, object], name: str, kind: type[str]) -> str:
+def _field(value: Mapping[str, object], name: str) -> str:
     field = value.get(name)
-    if not isinstance(field, kind):
+    if not isinstance(field, str):
         raise NotUnderstood(f"Invalid message received: {name} is {str(field)[:40]}, must be a text")
     return field
 
