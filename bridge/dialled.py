@@ -2,17 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 from aiohttp import WSCloseCode
 
-from bridge.leg import LegLost, OpeningLeg
+from bridge.leg import Around, LegLost, OpeningLeg
 from bridge.order import Order
 from telephony.errors import RemoteProtocolError
-from telephony.events import CallStarted, Command, Event
+from telephony.events import CallStarted
 from telephony.outcome import NotAnswered, Outcome
 
 log = logging.getLogger(__name__)
@@ -50,13 +50,13 @@ class Placed:
             self.status, self.outcome, self.reason = Status.ENDED, outcome, reason
 
 
-class DialledLeg:
+class DialledLeg(Around):
     """`leg` of a call that was placed."""
 
     def __init__(self, leg: OpeningLeg, placed: Placed, *, ring_s: float, settled: Callable[[], None]) -> None:
         """`ring_s`: so long it may ring. `settled` is called when it rings no more."""
-        self.capabilities = leg.capabilities
-        self._leg, self._placed, self._ring_s, self._settled = leg, placed, ring_s, settled
+        super().__init__(leg)
+        self._placed, self._ring_s, self._settled = placed, ring_s, settled
 
     async def start(self, timeout_s: float) -> CallStarted:
         """Ring until it is answered; how long a caller's leg may take to begin does not matter here.
@@ -87,21 +87,11 @@ class DialledLeg:
     async def _ring(self) -> CallStarted:
         try:
             async with asyncio.timeout(self._ring_s):
-                return await self._leg.start(self._ring_s + _MORE_S)
+                return await super().start(self._ring_s + _MORE_S)
         except TimeoutError:
             raise NotAnswered(Outcome.NO_ANSWER, f"no answer within {self._ring_s:g} s") from None
         except (RemoteProtocolError, LegLost) as error:
             raise NotAnswered(Outcome.FAILED, str(error)) from error
-
-    def __aiter__(self) -> AsyncIterator[Event]:
-        return aiter(self._leg)
-
-    def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
-        """See OpeningLeg."""
-        return self._leg.watch(gone)
-
-    async def send(self, command: Command, /) -> None:
-        await self._leg.send(command)
 
     def answered(self, by: str) -> None:
         """It is known who answered."""
@@ -111,4 +101,4 @@ class DialledLeg:
         """Hang up, or ring no more."""
         well = self._placed.status is Status.ANSWERED and code != WSCloseCode.INTERNAL_ERROR
         self._placed.end(Outcome.COMPLETED if well else Outcome.FAILED, reason)
-        await self._leg.close(reason, code=code)
+        await super().close(reason, code=code)

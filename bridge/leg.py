@@ -61,6 +61,33 @@ class OpeningLeg(Leg, Protocol):
         """Call `gone` with the reason once the peer has said nothing for too long; return what ends the watch."""
 
 
+class Around:
+    """A leg that adds something to `leg`; what a subclass does not say itself is that of `leg`."""
+
+    def __init__(self, leg: OpeningLeg) -> None:
+        self.capabilities = leg.capabilities
+        self._leg = leg
+
+    async def start(self, timeout_s: float) -> CallStarted:
+        """See OpeningLeg."""
+        return await self._leg.start(timeout_s)
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return aiter(self._leg)
+
+    def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
+        """See OpeningLeg."""
+        return self._leg.watch(gone)
+
+    async def send(self, command: Command, /) -> None:
+        """See Leg."""
+        await self._leg.send(command)
+
+    async def close(self, reason: str, *, code: int = WSCloseCode.OK) -> None:
+        """See Leg."""
+        await self._leg.close(reason, code=code)
+
+
 async def first(
     receive: Callable[[], Awaitable[Sequence[Event]]],
     *,

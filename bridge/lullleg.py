@@ -1,26 +1,24 @@
 """A leg over a wire that sends nothing while there is nothing to hear: silence of our own clock keeps its time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
-from aiohttp import WSCloseCode
-
-from bridge.leg import OpeningLeg
+from bridge.leg import Around, OpeningLeg
 from bridge.lull import Lull
-from telephony.events import CallEnded, CallStarted, Command, Event, Media
+from telephony.events import CallEnded, CallStarted, Event, Media
 
 
-class LullLeg:
+class LullLeg(Around):
     """`leg`, whose audio never stops."""
 
     def __init__(self, leg: OpeningLeg) -> None:
-        self.capabilities = leg.capabilities
-        self._leg, self._clock = leg, asyncio.get_running_loop().time
+        super().__init__(leg)
+        self._clock = asyncio.get_running_loop().time
         self._lull: Lull | None = None  # from the start on
 
     async def start(self, timeout_s: float) -> CallStarted:
         """See OpeningLeg."""
-        started = await self._leg.start(timeout_s)
+        started = await super().start(timeout_s)
         self._lull = Lull(started.format, self._clock() * 1000)
         return started
 
@@ -43,13 +41,3 @@ class LullLeg:
                 yield self._lull.place(event.payload, self._clock() * 1000) if isinstance(event, Media) else event
         finally:
             coming.cancel()
-
-    def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
-        """See OpeningLeg: there may be other signs of life than audio."""
-        return self._leg.watch(gone)
-
-    async def send(self, command: Command, /) -> None:
-        await self._leg.send(command)
-
-    async def close(self, reason: str, *, code: int = WSCloseCode.OK) -> None:
-        await self._leg.close(reason, code=code)

@@ -1,28 +1,27 @@
 """A Twilio stream whose call can be transferred: the stream cannot, the REST API can."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from aiohttp import WSCloseCode
-
-from bridge.leg import OpeningLeg
+from bridge.leg import Around, OpeningLeg
 from bridge.twilio_rest import TwilioRest
 from telephony.events import CallEnded, CallStarted, Command, Event, Transfer
 from telephony.twiml import twiml_transfer
 
 
-class TwilioLeg:
+class TwilioLeg(Around):
     """`leg`, the stream of a call, with what `rest` adds to it."""
 
     def __init__(self, leg: OpeningLeg, rest: TwilioRest) -> None:
+        super().__init__(leg)
         self.capabilities = replace(leg.capabilities, transfer=True)
-        self._leg, self._rest = leg, rest
+        self._rest = rest
         self._call_sid = ""  # from the start on
         self._target = ""  # whom the call is being put through to
 
     async def start(self, timeout_s: float) -> CallStarted:
         """See OpeningLeg."""
-        started = await self._leg.start(timeout_s)
+        started = await super().start(timeout_s)
         self._call_sid = started.call_id
         return started
 
@@ -33,10 +32,6 @@ class TwilioLeg:
             else:
                 yield event
 
-    def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
-        """See OpeningLeg."""
-        return self._leg.watch(gone)
-
     async def send(self, command: Command, /) -> None:
         """See Leg.
 
@@ -44,7 +39,7 @@ class TwilioLeg:
             TwilioRefused: a transfer does not happen, and why.
         """
         if not isinstance(command, Transfer):
-            await self._leg.send(command)
+            await super().send(command)
             return
         self._target = command.target
         try:
@@ -52,6 +47,3 @@ class TwilioLeg:
         except RuntimeError:
             self._target = ""
             raise
-
-    async def close(self, reason: str, *, code: int = WSCloseCode.OK) -> None:
-        await self._leg.close(reason, code=code)
