@@ -10,9 +10,9 @@ import pytest
 from integration.by_hand import headers
 from integration.sip_peers import Desk, baresip, free_port, needs_baresip, needs_stack, sip, spoken, until
 
-from bridge.dialled import Placed, Status
-from bridge.dialler import Dialler
-from bridge.order import read
+from bridge.outbound.call_request import read
+from bridge.outbound.dialler import Dialler
+from bridge.outbound.leg import PlacedCall, Status
 from bridge.settings import Settings
 from telephony.outcome import Outcome
 
@@ -35,7 +35,7 @@ async def dialling(desk: Desk, **options: object) -> AsyncIterator[Dialler]:
         yield Dialler(settings, desk, {"sip": lambda order, _: link.dial(order.to, order.headers)})
 
 
-async def ended(call: Placed) -> tuple[Outcome | None, str]:
+async def ended(call: PlacedCall) -> tuple[Outcome | None, str]:
     await until(lambda: call.status is Status.ENDED, "the end of the call")
     return call.outcome, call.reason
 
