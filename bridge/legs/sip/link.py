@@ -133,7 +133,9 @@ class SipLink:
             why = await self._serve(reader, writer) or why
         except TimeoutError:
             why = f"the SIP process was not ready within {_START_S:g} s"
-        except (FrameError, ConnectionError) as error:
+        except ConnectionError:
+            pass  # so ends one that dies with something of ours unread
+        except FrameError as error:
             why = f"the SIP process broke: {error}"
         finally:
             self._writer = None
@@ -209,7 +211,8 @@ class SipLink:
             self._carrier.metrics.refused.labels("busy").inc()
             await leg.close(str(busy))
         finally:
-            self._legs.pop(number, None)
+            if self._legs.get(number) is leg:  # the next process gives the same numbers
+                del self._legs[number]
 
     def _leg(self, number: int, protocol: SipProtocol) -> SipLeg:
         leg = self._legs[number] = SipLeg(protocol, post=self._post, room=self._room, idle_s=self._idle_s)
