@@ -13,14 +13,13 @@ from aiohttp import ClientError, ClientSession, ClientWebSocketResponse
 from bridge import logs
 from bridge.call.lines import Carrier
 from bridge.legs.silence_filled import SilenceFilledLeg
-from bridge.legs.websocket import WebSocketLeg
+from bridge.legs.websocket import PING_S, WebSocketLeg
 from telephony.asterisk import AsteriskProtocol
 
 log = logging.getLogger(__name__)
 
 SUBPROTOCOL: Final = "media"
 _NAME: Final = re.compile(r"[\w.-]{1,128}", re.ASCII)
-_PING_S: Final = 15.0
 
 
 class Unreachable(Exception):
@@ -67,7 +66,7 @@ class WaitingCalls:
                 return await self._session.ws_connect(
                     f"{self._url}/{name}",
                     protocols=(SUBPROTOCOL,),
-                    heartbeat=_PING_S,  # it may have nothing to say for long
+                    heartbeat=PING_S,
                     compress=0,
                     max_msg_size=4 * settings.max_message_bytes,
                 )

@@ -49,9 +49,4 @@ async def _carry(carrier: Carrier, reader: asyncio.StreamReader, writer: asyncio
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
     protocol = AudioSocketProtocol(quiet_rate=settings.audiosocket_rate)
     leg = StreamLeg(reader, writer, protocol, send_s=settings.send_timeout)
-    async with asyncio.TaskGroup() as tasks:
-        pump = tasks.create_task(leg.pump())
-        try:
-            await carrier.carry(SilenceFilledLeg(leg), wire="audiosocket")
-        finally:
-            pump.cancel()
+    await carrier.carry(SilenceFilledLeg(leg), wire="audiosocket")

@@ -1,11 +1,10 @@
-"""What legs share: a leg around another, the first event and the last, and how long a peer has said nothing."""
+"""What legs share: a leg around another, the tasks beside a call, its first event and its last, and a silent peer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from typing import Self
 
-from aiohttp import WSCloseCode
-
-from bridge.leg import OpeningLeg
+from bridge.leg import HangupCause, OpeningLeg
 from telephony.errors import RemoteProtocolError
 from telephony.events import CallEnded, CallStarted, Command, Event, Malformed
 
@@ -16,6 +15,13 @@ class WrappedLeg:
     def __init__(self, leg: OpeningLeg) -> None:
         self.capabilities = leg.capabilities
         self._leg = leg
+
+    async def __aenter__(self) -> Self:
+        await self._leg.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._leg.__aexit__(*exc)
 
     async def start(self, timeout_s: float) -> CallStarted:
         """See OpeningLeg."""
@@ -32,9 +38,44 @@ class WrappedLeg:
         """See Leg."""
         await self._leg.send(command)
 
-    async def close(self, reason: str, *, code: int = WSCloseCode.OK) -> None:
-        """See Leg."""
-        await self._leg.close(reason, code=code)
+    async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
+        """See OpeningLeg."""
+        await self._leg.close(reason, cause=cause)
+
+
+class PassiveLeg:
+    """A leg that needs nothing to run beside its call."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None: ...
+
+
+class LegTasks:
+    """Tasks that run beside one call, as long as its leg is open."""
+
+    def __init__(self, fail: Callable[[Exception], None]) -> None:
+        """`fail` takes the error of a task that failed: the call has to end with it."""
+        self._fail = fail
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, work: Coroutine[None, None, None]) -> None:
+        """Run `work` until it is done or the leg is left."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._done)
+        self._tasks.append(task)
+
+    async def stop(self) -> None:
+        """End them all; return when they have ended."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self._fail(error)
 
 
 async def first(

@@ -1,21 +1,28 @@
 """A leg over a WebSocket."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final
 
 from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMsgType, web
 
-from bridge.legs.base import Silence, first, until_end
+from bridge.leg import HangupCause
+from bridge.legs.base import PassiveLeg, Silence, first, until_end
 from telephony.events import CallEnded, CallStarted, Command, Event, Malformed, Owed, Problem, WireProtocol
 
+PING_S: Final = 15.0
+"""Between the pings of a peer that may have nothing to say for long: they tell whether it is there."""
 _REASON_BYTES: Final = 123  # RFC 6455: a close frame holds 125, two of them the code
-
-
+_CODES: Final[Mapping[HangupCause, WSCloseCode]] = {
+    HangupCause.NORMAL: WSCloseCode.OK,
+    HangupCause.GOING_AWAY: WSCloseCode.GOING_AWAY,
+    HangupCause.PROTOCOL_ERROR: WSCloseCode.PROTOCOL_ERROR,
+    HangupCause.INTERNAL_ERROR: WSCloseCode.INTERNAL_ERROR,
+}
 _HUNG_UP: Final = {0, WSCloseCode.OK, WSCloseCode.GOING_AWAY}  # 0: without a code
 
 
-class WebSocketLeg:
+class WebSocketLeg(PassiveLeg):
     """A wire over a WebSocket."""
 
     def __init__(
@@ -60,11 +67,12 @@ class WebSocketLeg:
     async def send(self, command: Command, /) -> None:
         await self._write(self._protocol.send(command))
 
-    async def close(self, reason: str, *, code: int = WSCloseCode.OK) -> None:
+    async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
+        """Close the socket. `reason` is cut to what a close frame holds."""
         message = reason.encode(errors="replace")[:_REASON_BYTES].decode(errors="ignore").encode()
         try:
             async with asyncio.timeout(self._send_s), self._writing:
-                await self._socket.close(code=code, message=message)
+                await self._socket.close(code=_CODES[cause], message=message)
         except TimeoutError:  # it reads nothing, or does not hang up in turn
             self._drop()
 

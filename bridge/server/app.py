@@ -133,12 +133,12 @@ async def _ari(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _dialler(app: web.Application) -> AsyncIterator[None]:
-    settings, ways = app[SETTINGS], dict[str, Trunk]()
+    settings, trunks = app[SETTINGS], dict[str, Trunk]()
     if link := app.get(SIP):
-        ways["sip"] = lambda order, _: link.dial(order.to, order.headers)
+        trunks["sip"] = lambda request, _: link.dial(request.to, request.headers)
     if (rest := app.get(TWILIO)) and settings.public_url:
-        ways["twilio"] = app[TRUNK] = TwilioTrunk(rest, settings)
-    app[DIALLER] = Dialler(settings, app[SWITCHBOARD], ways)
+        trunks["twilio"] = app[TRUNK] = TwilioTrunk(rest, settings)
+    app[DIALLER] = Dialler(settings, app[SWITCHBOARD], trunks)
     yield
 
 
@@ -184,7 +184,7 @@ async def _stream(request: web.Request, *, wire: Wire) -> web.StreamResponse:
     if wire.make is None:
         raise TypeError(f"the wire {wire.name} has neither a handler nor what makes its protocol")
     rest = request.app.get(TWILIO) if wire.door is Door.TWILIO_SIGNATURE else None
-    equip: _Equip = SilenceFilledLeg if wire.lulls else lambda leg: leg
+    equip: _Equip = SilenceFilledLeg if wire.discontinuous else lambda leg: leg
     if rest:
         equip = partial(TwilioTransferLeg, rest=rest)
     return await _carry(request, wire.make(), wire=wire.name, subprotocols=wire.subprotocols, equip=equip)

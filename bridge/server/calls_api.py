@@ -20,7 +20,7 @@ _RETRY: Final = {"Retry-After": "5"}
 
 
 def routes() -> list[web.RouteDef]:
-    """Return where calls are ordered and asked after, and where Twilio comes back."""
+    """Return where calls are asked for and asked after, and where Twilio comes back."""
     return [
         web.post("/calls", _order),
         web.get("/calls/{id}", _state),
@@ -85,7 +85,7 @@ def _twilio_call(request: web.Request) -> TwilioCall:
 def _told(placed: PlacedCall) -> dict[str, object]:
     return {
         "call_id": placed.call_id,
-        "to": placed.order.to,
+        "to": placed.request.to,
         "wire": placed.wire,
         "status": placed.status,
         "outcome": placed.outcome,

@@ -4,11 +4,9 @@ import asyncio
 import logging
 from typing import Final
 
-from aiohttp import WSCloseCode
-
 from bridge import logs
 from bridge.call.lines import Lines
-from bridge.leg import LegLost, OpeningLeg
+from bridge.leg import HangupCause, LegLost, OpeningLeg
 from bridge.metrics import Metrics
 from bridge.server.call_factory import make_call
 from bridge.server.resources import Resources
@@ -23,7 +21,7 @@ log = logging.getLogger(__name__)
 
 OURS: Final = "internal error"
 _GOODBYE_S: Final = 15.0
-"""So long a call may last beyond its longest for its last words to be heard."""
+"""What a call gets beyond its longest, so that its last words are heard."""
 
 
 class Switchboard:
@@ -38,33 +36,34 @@ class Switchboard:
         `wire`: what the metrics and the log call it.
         """
         with self.metrics.calls.labels(wire).track_inprogress():
-            await self._answer(leg, wire)
+            async with leg:
+                await self._answer(leg, wire)
 
     async def _answer(self, leg: OpeningLeg, wire: str) -> None:
-        fault, code = "", WSCloseCode.OK
+        fault, cause = "", HangupCause.NORMAL
         try:
             started = await leg.start(self.settings.start_timeout)
             logs.call_id.set(started.call_id)
-            engines, settings, route = self._casting(started, wire)
-            way = (started.caller or "?", started.callee or "?", wire, f", {route}" if route else "")
-            log.info("call from %s to %s over %s%s", *way)
+            engines, settings, route = self._profile_of(started, wire)
+            via = f"{wire}, {route}" if route else wire
+            log.info("call from %s to %s over %s", started.caller or "?", started.callee or "?", via)
             reason = await self._run(leg, started, wire, engines, settings)
             if self.lines.draining:
-                code = WSCloseCode.GOING_AWAY
+                cause = HangupCause.GOING_AWAY
         except NotAnswered as error:
             reason = str(error)
         except RemoteProtocolError as error:
-            reason, fault, code = str(error), "remote", WSCloseCode.PROTOCOL_ERROR
+            reason, fault, cause = str(error), "remote", HangupCause.PROTOCOL_ERROR
         except LegLost as error:
-            reason, fault, code = str(error), "ours", WSCloseCode.INTERNAL_ERROR
+            reason, fault, cause = str(error), "ours", HangupCause.INTERNAL_ERROR
         except Exception:  # our fault or a plug-in's: it must not take the server with it
             log.exception("call failed")
-            reason, fault, code = OURS, "ours", WSCloseCode.INTERNAL_ERROR
+            reason, fault, cause = OURS, "ours", HangupCause.INTERNAL_ERROR
         self.metrics.ended.labels(wire, fault).inc()
         log.info("call ended: %s", reason)
-        await leg.close(reason, code=code)
+        await leg.close(reason, cause=cause)
 
-    def _casting(self, started: CallStarted, wire: str) -> tuple[Resources, Settings, Route | None]:
+    def _profile_of(self, started: CallStarted, wire: str) -> tuple[Resources, Settings, Route | None]:
         """Return what this call is answered with, and the route that says so."""
         ringing = Ringing(
             wire=wire,
@@ -76,8 +75,8 @@ class Switchboard:
         route = choose(self.settings.route, ringing)
         if route is None:
             return self.engines, self.settings, None
-        part = self.engines.parts[route.number - 1]
-        return self.engines.playing(part), part.settings, route
+        profile = self.engines.parts[route.number - 1]
+        return self.engines.playing(profile), profile.settings, route
 
     async def _run(
         self, leg: OpeningLeg, started: CallStarted, wire: str, engines: Resources, settings: Settings

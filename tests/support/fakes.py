@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 from bot.api import Bot, CallInfo, Final, Partial, Turn
+from bridge.leg import HangupCause
 from bridge.server.resources import Resources
 from bridge.speech.api import AsrCapabilities, EngineFailed, Hypothesis, Request, Samples, UnsupportedLanguage
 from telephony.events import Capabilities, Command, Event
@@ -41,7 +42,7 @@ class FakeLeg:
         self.sent.append(command)
         self._changed.set()
 
-    async def close(self, reason: str, *, code: int = 1000) -> None:
+    async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
         pass
 
     def of(self, kind: type[T]) -> list[T]:

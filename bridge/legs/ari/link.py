@@ -197,12 +197,6 @@ class AriLink:
         leg = RtpLeg(call, host=settings.ari_media_host, ports=self._ports)
         self._legs[entered.channel] = leg, call
         try:
-            async with asyncio.TaskGroup() as tasks:
-                pump = tasks.create_task(leg.pump())
-                try:
-                    await self._carrier.carry(leg, wire=_WIRE)
-                finally:
-                    pump.cancel()
+            await self._carrier.carry(leg, wire=_WIRE)
         finally:
-            leg.drop()  # where the call was cut off, nothing else has
             del self._legs[entered.channel]

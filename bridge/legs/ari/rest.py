@@ -8,9 +8,10 @@ from urllib.parse import quote
 
 import aiohttp
 
+from bridge.legs.websocket import PING_S
+
 _SHOWN_CHARS: Final = 200
 _MOST_BYTES: Final = 256 * 1024
-_PING_S: Final = 15.0
 
 
 class AriRefused(RuntimeError):
@@ -68,7 +69,7 @@ class Ari:
         url = f"ws{self._url.removeprefix('http')}/events?app={quote(app, safe='')}"
         try:
             async with asyncio.timeout(self._limit.total):
-                return await self._session.ws_connect(url, headers=self._headers, heartbeat=_PING_S, compress=0)
+                return await self._session.ws_connect(url, headers=self._headers, heartbeat=PING_S, compress=0)
         except TimeoutError:
             raise AriRefused("Asterisk did not open its events in time") from None
         except aiohttp.WSServerHandshakeError as error:

@@ -34,6 +34,10 @@ class Desk:
 
     async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
         assert wire == "ari"
+        async with leg:
+            await self._take(leg)
+
+    async def _take(self, leg: OpeningLeg) -> None:
         try:
             started = await leg.start(5)
         except (RemoteProtocolError, LegLost) as error:

@@ -46,7 +46,8 @@ class Desk:
         if number > self._most:
             self.rang.set()
         else:
-            await self.take(number, leg)
+            async with leg:
+                await self.take(number, leg)
 
     async def take(self, number: int, leg: OpeningLeg) -> None:
         try:

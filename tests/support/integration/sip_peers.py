@@ -111,6 +111,10 @@ class Desk:
         assert wire in {"sip", "ari"}
         self.ringing += 1
         await self.pick_up.wait()
+        async with leg:
+            await self._take(leg)
+
+    async def _take(self, leg: OpeningLeg) -> None:
         try:
             started = await leg.start(10)
         except (RemoteProtocolError, NotAnswered, LegLost) as error:
