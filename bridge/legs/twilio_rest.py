@@ -1,6 +1,5 @@
 """Twilio's REST API, as far as calls need it: https://www.twilio.com/docs/voice/api/call-resource"""
 
-import json
 import re
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -10,6 +9,7 @@ from typing import Final
 import aiohttp
 
 from bridge.settings import Settings
+from telephony.jsontext import object_or_empty
 
 _CALL_SID: Final = re.compile(r"CA[0-9A-Za-z]{32}")
 _MOST_BYTES: Final = 256 * 1024
@@ -64,7 +64,7 @@ class TwilioRest:
             raise TwilioRefused("Twilio did not answer in time") from None
         except (aiohttp.ClientError, OSError) as error:
             raise TwilioRefused(f"Twilio cannot be reached: {error}") from error
-        told = _object(body)
+        told = object_or_empty(body)
         if response.status not in {200, 201}:
             raise TwilioRefused(f"Twilio says {response.status}: {_why(told, body)}")
         return told
@@ -100,14 +100,6 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         if len(body) > _MOST_BYTES:
             raise TwilioRefused(f"Twilio answered with more than {_MOST_BYTES} bytes")
     return body
-
-
-def _object(body: bytes) -> Mapping[str, object]:
-    try:
-        value = json.loads(body)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _why(told: Mapping[str, object], body: bytes) -> str:

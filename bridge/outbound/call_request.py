@@ -7,6 +7,8 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from bridge.settings.route import escaped, normal
+from telephony.jsontext import Fields, text_of
+from telephony.malformed import Refused
 
 MOST_PARAMETERS: Final = 32
 _NUMBER: Final = re.compile(r"\+?[0-9*#]{2,32}")
@@ -45,11 +47,18 @@ class CallRequest:
 
 
 def read(body: object) -> CallRequest:
-    """Return the order that `body`, parsed JSON, is.
+    """Return what `body`, parsed JSON, asks for.
 
     Raises:
-        BadOrder: it is none.
+        BadCallRequest: it asks for no call.
     """
+    try:
+        return _read(body)
+    except Refused as why:
+        raise BadCallRequest(str(why)) from None
+
+
+def _read(body: object) -> CallRequest:
     if not isinstance(body, dict):
         raise BadCallRequest('body: must be a JSON object, e.g. {"to": "+4930123456"}')
     if unknown := sorted(str(name)[:40] for name in body.keys() - set(_FIELDS)):
@@ -68,7 +77,7 @@ def read(body: object) -> CallRequest:
 
 
 def is_allowed(to: str, allow: Iterable[str]) -> bool:
-    """Tell whether `to`, as in an order, may be called: a number by how it begins, an address by a pattern for it."""
+    """Tell whether `to`, as in a request, may be called: a number by how it begins, an address by a pattern for it."""
     if not (address := _ADDRESS.fullmatch(to)):
         return any(to.startswith(prefix) for prefix in allow if "@" not in prefix)
     who = address["who"].lower()
@@ -83,16 +92,11 @@ def _whom(to: str) -> str:
     return number
 
 
-def _text(body: Mapping[str, object], name: str) -> str:
-    value = body.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise BadCallRequest(f"field {name}: got {str(value)[:40]!r}; allowed: a string")
-    return value
+def _text(body: Fields, name: str) -> str:
+    return "" if body.get(name) is None else text_of(body, name)
 
 
-def _texts(body: Mapping[str, object], name: str) -> Mapping[str, str]:
+def _texts(body: Fields, name: str) -> Mapping[str, str]:
     value = body.get(name)
     if value is None:
         return {}
@@ -104,7 +108,7 @@ def _texts(body: Mapping[str, object], name: str) -> Mapping[str, str]:
     return value
 
 
-def _headers(body: Mapping[str, object]) -> Mapping[str, str]:
+def _headers(body: Fields) -> Mapping[str, str]:
     headers = _texts(body, "headers")
     for name in headers:
         if not _HEADER.fullmatch(name):  # the others are the stack's: a second Contact or Route would be another call

@@ -11,6 +11,7 @@ from typing import Final
 import aiohttp
 
 from bridge import logs
+from bridge.backoff import Backoff
 from bridge.call.lines import Busy, Carrier
 from bridge.legs.ari.call import MEDIA_PREFIX, AriCall
 from bridge.legs.ari.rest import Ari, AriRefused, NotThere
@@ -23,7 +24,6 @@ log = logging.getLogger(__name__)
 
 _WIRE: Final = "ari"
 _FIRST_PAUSE_S: Final = 0.2
-_LONGEST_PAUSE_S: Final = 30.0
 _FIRST_TESTS_S: Final = (0.0, 1.0)
 _TEST_S: Final = 10.0
 """Seconds before each test whether Asterisk tells us events."""
@@ -66,7 +66,7 @@ class AriLink:
 
     async def _run(self) -> None:
         settings, password = self._settings, self._settings.ari_password
-        pause_s = _FIRST_PAUSE_S
+        backoff, clock_s = Backoff(_FIRST_PAUSE_S, steady_s=0), asyncio.get_running_loop().time
         limit = aiohttp.ClientTimeout(total=None, sock_connect=settings.ari_timeout)
         async with aiohttp.ClientSession(timeout=limit) as session, asyncio.TaskGroup() as self._tasks:
             self._ari = Ari(
@@ -80,7 +80,7 @@ class AriLink:
                 try:
                     before = await self._channels()
                     async with await self._ari.listen(self._app) as events:
-                        pause_s = _FIRST_PAUSE_S
+                        backoff.ready(clock_s())
                         await self._at_work(before)
                         test = self._tasks.create_task(self._test(events))
                         try:
@@ -90,9 +90,9 @@ class AriLink:
                 except AriRefused as error:
                     why = str(error)
                 self._off_work()
+                pause_s = backoff.failed(clock_s())
                 log.warning("%s; tried again in %g s", why, pause_s)
                 await self._pause(pause_s)
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     async def _channels(self) -> set[str]:
         """Return the channels that the application has."""

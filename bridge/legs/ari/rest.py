@@ -1,7 +1,6 @@
 """Asterisk's REST interface over HTTP."""
 
 import asyncio
-import json
 from base64 import b64encode
 from typing import Final
 from urllib.parse import quote
@@ -9,6 +8,7 @@ from urllib.parse import quote
 import aiohttp
 
 from bridge.legs.websocket import PING_S
+from telephony.jsontext import Fields, object_or_empty
 
 _SHOWN_CHARS: Final = 200
 _MOST_BYTES: Final = 256 * 1024
@@ -31,7 +31,7 @@ class Ari:
         self._headers = {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
         self._limit = aiohttp.ClientTimeout(total=timeout_s)
 
-    async def ask(self, method: str, *path: str, **parameters: str) -> dict[str, object]:
+    async def ask(self, method: str, *path: str, **parameters: str) -> Fields:
         """Return what Asterisk answers, {} where that is no object; the parts of `path` are quoted.
 
         Raises:
@@ -53,7 +53,7 @@ class Ari:
             raise AriRefused(f"Asterisk did not answer {method} /{'/'.join(path)} in time") from None
         except (aiohttp.ClientError, OSError) as error:
             raise AriRefused(f"Asterisk cannot be reached: {error}") from error
-        told = _object(body)
+        told = object_or_empty(body)
         if response.status >= 300:
             kind = NotThere if response.status == 404 else AriRefused
             why = str(told.get("message") or told.get("error") or body.decode(errors="replace"))
@@ -77,11 +77,3 @@ class Ari:
             raise AriRefused(f"Asterisk says {error.status} to our events: {why}") from None
         except (aiohttp.ClientError, OSError) as error:
             raise AriRefused(f"Asterisk cannot be reached: {error}") from error
-
-
-def _object(body: bytes) -> dict[str, object]:
-    try:
-        value = json.loads(body)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}

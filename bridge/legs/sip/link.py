@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
+from bridge.backoff import Backoff
 from bridge.call.lines import Busy, Carrier
 from bridge.legs.sip.leg import SipLeg
 from bridge.legs.sip.options import StackOptions
@@ -22,9 +23,8 @@ _WIRE: Final = "sip"
 _START_S: Final = 20.0
 _END_S: Final = 8.0
 _FIRST_PAUSE_S: Final = 0.2
-_LONGEST_PAUSE_S: Final = 30.0
 _STEADY_S: Final = 60.0
-"""Seconds of service after which a death is an accident, and the next start comes after the first pause again."""
+"""After so much service a death is an accident, and the next start comes soon."""
 _READ: Final = 1 << 18
 
 
@@ -54,7 +54,7 @@ class SipLink:
         self._outcome: asyncio.Future[None]
         self._task: asyncio.Task[None] | None = None
         self._waiting: list[bytes] = []
-        self._ready_s = 0.0
+        self._backoff = Backoff(_FIRST_PAUSE_S, steady_s=_STEADY_S)
 
     @property
     def ready(self) -> bool:
@@ -100,20 +100,17 @@ class SipLink:
     # ------------------------------------------------------------ the process
 
     async def _run(self) -> None:
-        pause_s = _FIRST_PAUSE_S
-        loop = asyncio.get_running_loop()
+        clock_s = asyncio.get_running_loop().time
         async with asyncio.TaskGroup() as self._tasks:
             while True:
                 error = await self._live()
                 if not self._outcome.done():
                     self._outcome.set_exception(SipUnavailable(error))
                     return
-                if loop.time() - self._ready_s > _STEADY_S:
-                    pause_s = _FIRST_PAUSE_S
+                pause_s = self._backoff.failed(clock_s())
                 self._metrics.restarts.inc()
                 log.error("%s; it is started again in %g s", error, pause_s)
                 await asyncio.sleep(pause_s)  # a port that is taken, or a crash at start, must not spin
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     async def _live(self) -> str:
         """Serve with one process from its start to its end; return why it ended."""
@@ -166,7 +163,8 @@ class SipLink:
         return ""
 
     def _begin(self, writer: asyncio.StreamWriter) -> None:
-        self._writer, self._ready_s = writer, asyncio.get_running_loop().time()
+        self._writer = writer
+        self._backoff.ready(asyncio.get_running_loop().time())
         self._metrics.up.set(1)
         if self._outcome.done():
             log.warning("the SIP process is back")

@@ -10,6 +10,7 @@ import baresip
 from bridge.legs.sip.media_buffers import Inlet, Outlet
 from bridge.legs.sip.resample import Shape
 from bridge.legs.sip.uri import host_of, name_of, whole
+from telephony.events import KEYS
 from telephony.sip import Kind, frame, json_frame
 
 log = logging.getLogger(__name__)
@@ -19,7 +20,6 @@ _TRANSFERRED: Final = "Call transfered"  # the stack's spelling
 _BYE: Final = "Connection reset by peer"  # what a BYE is to the stack
 _SILENT: Final = "rtp stream error"
 _UNHEARD_S: Final = 5.0
-_DIGITS: Final = frozenset("0123456789ABCD*#")
 
 
 class StackCall:
@@ -189,7 +189,7 @@ class StackCall:
                 )
 
     async def send_digits(self, digits: str) -> None:
-        wanted = "".join(digit for digit in digits.upper() if digit in _DIGITS)
+        wanted = "".join(digit for digit in digits.upper() if digit in KEYS)
         try:
             async with self._keys:
                 await self._call.send_dtmf(wanted)
