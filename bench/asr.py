@@ -18,7 +18,7 @@ from typing import Final
 from bridge.speech.api import Request
 from bridge.speech.backends.whisper import WhisperAsr
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from integration.recordings import FOLDER, Prompt, normal, prompt, prompts, word_error_rate
 
 WORDS: Final = {

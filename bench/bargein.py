@@ -17,18 +17,18 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot.api import Bot, CallInfo, Samples, Turn
 from bot.tts.hibari import HibariTts
-from bridge.call import CallSession
-from bridge.conversation import Conversation
-from bridge.farend import FRAME_BYTES, FRAME_MS, FarEnd
+from bridge.call.conversation import Conversation
+from bridge.call.preroll import PreRoll
+from bridge.call.session import CallSession
+from bridge.commands.call import speech_span
+from bridge.commands.carrier_buffer import FRAME_BYTES, FRAME_MS, CarrierBuffer
 from bridge.metrics import Metrics
-from bridge.mouth import Mouth, script
-from bridge.preroll import PreRoll
+from bridge.speaking.speech_output import SpeechOutput, script
 from bridge.speech.api import Hypothesis, Request
 from bridge.speech.backends.silero import SileroVad
 from bridge.speech.backends.whisper import WhisperAsr
 from bridge.speech.ear import Ear
-from bridge.telephone import speech_span
-from bridge.turns import TurnRules, TurnTaker
+from bridge.turns.turn_taker import TurnRules, TurnTaker
 from telephony.codec import decode, encode
 from telephony.events import (
     AudioFormat,
@@ -45,7 +45,7 @@ from telephony.events import (
     RecognitionOptions,
 )
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from integration.recordings import Prompt, prompts
 
 MULAW: Final = AudioFormat(Encoding.MULAW, 8000)
@@ -141,7 +141,7 @@ class Line:
     capabilities = Capabilities(audio_out=True, clear=True, mark=True, hangup=True, send_ahead_ms=10_000_000)
 
     def __init__(self) -> None:
-        self.far_end, self.clears = FarEnd(), list[int]()
+        self.far_end, self.clears = CarrierBuffer(), list[int]()
         self.now_ms = 0
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._idle = asyncio.Event()
@@ -248,7 +248,7 @@ class Trial:
         self.room, self.line, self._asr = room, Line(), asr
         self._scrape = Metrics()
         metrics = self._scrape.call("bench", MULAW)
-        mouth = Mouth(self.line, voice, MULAW, clock_ms=lambda: self.line.now_ms)
+        mouth = SpeechOutput(self.line, voice, MULAW, clock_ms=lambda: self.line.now_ms)
         bot = Storyteller(minutes)
         self.session = CallSession(
             self.line,

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
 from asr import hear, spelled
 from capacity import converse, ramp, stream
 from denoiser import measure as measure_denoiser
@@ -29,9 +29,9 @@ from gauge import Results, hold, late, recordings, spread, usage, without_pauses
 from integration.recordings import prompts, word_error_rate
 from integration.server import Server, serve
 
-from bridge.phone import dial
+from bridge.commands.call import Recording, call
+from bridge.commands.simulated_phone import dial
 from bridge.speech.backends.whisper import WhisperAsr
-from bridge.telephone import Recording, call
 
 HERE: Final = Path(__file__).resolve().parent
 QUIET: Final = ("--log-level", "WARNING", "--no-input-timeout", "0")  # idle callers are measured, not asked

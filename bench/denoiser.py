@@ -24,7 +24,7 @@ from bridge.speech.resample import make_resampler
 from telephony.codec import decode, encode
 from telephony.events import Encoding
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from integration.recordings import Prompt, prompts, word_error_rate
 
 LINE_RATE: Final = 8_000

@@ -8,21 +8,23 @@ from pathlib import Path
 
 from aiohttp import web
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from test_server import ENGINES
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+from fakes import RESOURCES
 
-from bridge import server
-from bridge.engines import Engines
 from bridge.leg import OpeningLeg
+from bridge.server import app as server
+from bridge.server.resources import Resources
+from bridge.server.switchboard import Switchboard
 from bridge.settings import Settings
-from bridge.switchboard import Switchboard
 from telephony.events import CallStarted, Media, Play
 
 
 class Echo(Switchboard):
     """Says back what it hears, packet by packet."""
 
-    async def _run(self, leg: OpeningLeg, started: CallStarted, wire: str, engines: Engines, settings: Settings) -> str:
+    async def _run(
+        self, leg: OpeningLeg, started: CallStarted, wire: str, engines: Resources, settings: Settings
+    ) -> str:
         async for event in leg:
             if isinstance(event, Media):
                 await leg.send(Play(event.payload))
@@ -33,4 +35,4 @@ if __name__ == "__main__":
     port, audiosocket_port = int(sys.argv[1]), int(sys.argv[2])
     setattr(server, "Switchboard", Echo)  # noqa: B010 - the server makes its own
     settings = Settings(audiosocket_port=audiosocket_port, max_calls=1000)
-    web.run_app(server.make_app(settings, ENGINES), host="127.0.0.1", port=port, print=None, access_log=None)
+    web.run_app(server.make_app(settings, RESOURCES), host="127.0.0.1", port=port, print=None, access_log=None)

@@ -19,13 +19,13 @@ import numpy as np
 from pauses import PAUSES_MS, STOP_MS, WINDOW_MS, Listener, Silence, collect, read_out
 
 from bot.api import Expect
-from bridge.endpointing import Endpointing, EndpointRules, Expected
-from bridge.recent import Recent
 from bridge.speech.backends.silero import SileroVad
 from bridge.speech.backends.smart_turn import SmartTurn
 from bridge.speech.backends.text_ending import PROBABILITY
 from bridge.speech.backends.whisper import WhisperAsr
 from bridge.speech.dictation import Kind, Reading, read
+from bridge.turns.endpointing import Endpointing, EndpointRules, Expected
+from bridge.turns.rolling_quantile import RollingQuantile
 
 REPLY_MS: Final = 90
 """From the close of a turn to the reply at the caller's ear: bench/calls.py, echo bot and embedded voice."""
@@ -50,7 +50,7 @@ class Policy:
         """Return the silence after which the turn closes, on the grid of VAD windows."""
         if self.signal is None:
             return on_grid(self.rules.wait_ms)
-        endpointing = Endpointing(self.rules, time_to_final=Recent(self.judged_ms - STOP_MS))
+        endpointing = Endpointing(self.rules, time_to_final=RollingQuantile(self.judged_ms - STOP_MS))
         endpointing.paused(0)
         if endpointing.wait_ms <= self.judged_ms:
             return on_grid(endpointing.wait_ms)
@@ -147,7 +147,7 @@ def dictated(numbers: Sequence[Sequence[Silence]]) -> list[dict[str, float | str
 
 def numbers_row(numbers: Sequence[Sequence[Silence]], name: str, expected: Expected | None) -> dict[str, float | str]:
     def closes_ms(silence: Silence) -> int:
-        endpointing = Endpointing(EndpointRules(), time_to_final=Recent(150))
+        endpointing = Endpointing(EndpointRules(), time_to_final=RollingQuantile(150))
         if expected is None:
             return on_grid(500)
         endpointing.expect(expected)
@@ -198,7 +198,7 @@ def adapted(rows: Sequence[Silence]) -> list[dict[str, float | str]]:
 def make_endpointing(most_ms: int) -> Endpointing:
     plain = EndpointRules()
     rules = replace(plain, patience=replace(plain.patience, most_ms=most_ms))
-    return Endpointing(rules, time_to_final=Recent(125))
+    return Endpointing(rules, time_to_final=RollingQuantile(125))
 
 
 def one_turn(endpointing: Endpointing, silence: Silence, pause_ms: int, at_ms: int) -> bool:

@@ -20,7 +20,7 @@ from typing import Final
 import aiohttp
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from gauge import TICKS, Results, Row
 from integration.sip_peers import free_port
 from integration.wire_peers import NAMES, SILENCE, TONE, Peer, TcpPeer, connect, packet

@@ -10,9 +10,9 @@ import aiohttp
 from gauge import Results, late, spread
 from integration.server import Server
 
-from bridge.farend import FRAME_BYTES, FRAME_MS
-from bridge.phone import SILENCE
-from bridge.telephone import Recording
+from bridge.commands.call import Recording
+from bridge.commands.carrier_buffer import FRAME_BYTES, FRAME_MS
+from bridge.commands.simulated_phone import SILENCE
 
 SILENCE_S: Final = 1.5
 """After each recording; its final must come within it."""

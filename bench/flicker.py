@@ -21,20 +21,20 @@ from typing import Final
 import numpy as np
 
 from bot.api import Partial
-from bridge.preroll import PREROLL_MS, PreRoll
-from bridge.recogniser import load_recogniser
+from bridge.call.preroll import PREROLL_MS, PreRoll
+from bridge.call.transcribe import transcribe
+from bridge.call.utterance import Utterance
+from bridge.server.plugin_loading import load_recogniser
 from bridge.settings import Settings
 from bridge.speech.api import SAMPLE_RATE, Asr, AsrCapabilities, Hypothesis, Request, Samples, Vad
 from bridge.speech.backends.silero import SileroVad
-from bridge.speech.ear import Heard
+from bridge.speech.ear import ScoredWindow
 from bridge.speech.rollback import PrefixRollback
 from bridge.speech.stability import Flicker, flicker
-from bridge.transcribe import transcribe
-from bridge.turns import Began, Cut, Over, Paused, Resumed, TurnEvent, TurnRules, TurnTaker
-from bridge.utterance import Utterance
+from bridge.turns.turn_taker import Began, Cut, Over, Paused, Resumed, TurnEvent, TurnRules, TurnTaker
 from telephony.events import RecognitionOptions
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from asr import spelled
 from integration.recordings import Prompt, prompts, word_error_rate
 
@@ -111,7 +111,7 @@ class Outcome:
             self.first_wall_s = heard_ms / 1000 + asr.run_s[-1]
 
 
-Step = tuple[Heard, bool, TurnEvent | None]
+Step = tuple[ScoredWindow, bool, TurnEvent | None]
 """A window, whether it held speech, and what it changed."""
 Policy = Callable[[Sequence[Step], Metered, RecognitionOptions, Outcome], Awaitable[None]]
 
@@ -122,7 +122,7 @@ async def windows(prompt: Prompt, vad: Vad) -> list[Step]:
     audio = np.concatenate([prompt.wide, np.zeros(int(_SILENCE_S * SAMPLE_RATE), np.float32)])
     for at in range(0, len(audio) - vad.window, vad.window):
         from_ms, to_ms = at * 1000 // SAMPLE_RATE, (at + vad.window) * 1000 // SAMPLE_RATE
-        heard = Heard(audio[at : at + vad.window], await vad(audio[at : at + vad.window]), from_ms, to_ms)
+        heard = ScoredWindow(audio[at : at + vad.window], await vad(audio[at : at + vad.window]), from_ms, to_ms)
         event = turns.hear(heard.probability, from_ms=from_ms, to_ms=to_ms)
         steps.append((heard, turns.speech, event))
     return steps
@@ -132,7 +132,7 @@ async def windows(prompt: Prompt, vad: Vad) -> list[Step]:
 
 
 class Listener:
-    """Plays one recording through bridge/transcribe.py as a call does."""
+    """Plays one recording through bridge/call/transcribe.py as a call does."""
 
     def __init__(self, asr: Metered, options: RecognitionOptions, outcome: Outcome) -> None:
         self._asr, self._options, self._outcome = asr, options, outcome

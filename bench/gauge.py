@@ -12,10 +12,10 @@ import numpy as np
 from integration.recordings import Prompt
 from integration.server import Server
 
-from bridge.farend import FRAME_MS
-from bridge.phone import dial
-from bridge.record import Record
-from bridge.telephone import MAX_LATE_MS, Recording, speech_span
+from bridge.commands.call import MAX_LATE_MS, Recording, speech_span
+from bridge.commands.call_record import CallRecord
+from bridge.commands.carrier_buffer import FRAME_MS
+from bridge.commands.simulated_phone import dial
 
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 
@@ -65,10 +65,10 @@ def late(late_p99_ms: Sequence[float]) -> str:
     return f"telephone late {worst_ms:.0f} ms (p99)" if worst_ms > MAX_LATE_MS else ""
 
 
-async def hold(server: Server, *, calls: int, seconds: float, speech: bytes = b"") -> tuple[float, list[Record]]:
+async def hold(server: Server, *, calls: int, seconds: float, speech: bytes = b"") -> tuple[float, list[CallRecord]]:
     """Keep `calls` calls up, silent or talking without end; return CPU-seconds a call-minute, and what they heard."""
 
-    async def one(number: int) -> Record:
+    async def one(number: int) -> CallRecord:
         await asyncio.sleep(FRAME_MS / 1000 * number / calls)  # no two callers' frames leave at the same time
         async with dial(server.twilio, call_sid=f"CA{number:032d}") as phone:
             if speech:

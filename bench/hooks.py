@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from endpoint import TOKENS, Times, endpoint, newest
 from fakes import FakeLeg
@@ -31,9 +31,9 @@ from bot.tts.hibari import HibariTts
 from bot.webhook import WebhookBot
 from bot.webhook.client import Client
 from bot.webhook.configuration import Configuration
-from bridge.conversation import Conversation
+from bridge.call.conversation import Conversation
 from bridge.metrics import Metrics
-from bridge.mouth import Mouth
+from bridge.speaking.speech_output import SpeechOutput
 from telephony.events import AudioFormat, Capabilities, Command, Encoding, Play
 
 MULAW: Final = AudioFormat(Encoding.MULAW, 8000)
@@ -91,7 +91,7 @@ class Stage:
 
     def __init__(self, bot: Bot, voice: Tts) -> None:
         self.leg, self._now_ms = Listener(), 0
-        mouth = Mouth(self.leg, voice, MULAW, clock_ms=lambda: self._now_ms)
+        mouth = SpeechOutput(self.leg, voice, MULAW, clock_ms=lambda: self._now_ms)
         metrics = Metrics().call("bench", MULAW)
         self._talk = Conversation(bot, mouth, CallInfo("CA1"), metrics=metrics, limit_s=10)
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from bridge.endpointing import EndpointRules
+from bridge.commands.call import speech_span
 from bridge.speech.api import Request, Samples
 from bridge.speech.backends.silero import SileroVad
 from bridge.speech.backends.smart_turn import SmartTurn
@@ -18,12 +18,12 @@ from bridge.speech.backends.text_ending import PROBABILITY
 from bridge.speech.backends.whisper import WhisperAsr
 from bridge.speech.dictation import read
 from bridge.speech.resample import resample_whole
-from bridge.telephone import speech_span
-from bridge.turns import TurnRules
+from bridge.turns.endpointing import EndpointRules
+from bridge.turns.turn_taker import TurnRules
 from telephony.codec import decode, encode
 from telephony.events import Encoding
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from integration.recordings import Prompt, prompt, prompts
 
 PAUSES_MS: Final = (300, 500, 800, 1200)

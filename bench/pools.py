@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from bridge.recogniser import load_recogniser
+from bridge.server.plugin_loading import load_recogniser
 from bridge.settings import Settings
 from bridge.speech.pool import Pool
 from telephony.events import RecognitionOptions

@@ -9,13 +9,13 @@ from typing import Final, Literal
 import numpy as np
 from spoken_load import Outcome, Spoken
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
 from integration.recordings import Prompt, prompts, word_error_rate
 from spoken import spoken
 
+from bridge.commands.call import speech_span
 from bridge.speech.api import SAMPLE_RATE, Samples
 from bridge.speech.resample import resample_whole
-from bridge.telephone import speech_span
 
 WORDS: Final = (
     "zero one two three four five six seven eight nine yes no hello goodbye help agent account balance payment cancel "

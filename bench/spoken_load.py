@@ -11,16 +11,16 @@ from uuid import uuid4
 import numpy as np
 
 from bot.api import Partial
-from bridge.outage import Outage
+from bridge.call.asr_outage import AsrOutage
+from bridge.call.transcribe import transcribe
+from bridge.call.utterance import Utterance
 from bridge.speech.api import SAMPLE_RATE, Hypothesis, Overloaded, Recogniser, Request, Samples
-from bridge.transcribe import transcribe
-from bridge.utterance import Utterance
 from telephony.events import RecognitionOptions
 
 WINDOW: Final = 512  # samples, as the detector hands them on
 WINDOW_MS: Final = 32
 PAUSE_S: Final = 0.128
-"""Silence after which the final is begun, as in bridge/turns.py."""
+"""Silence after which the final is begun, as in bridge/turns/turn_taker.py."""
 TURN_S: Final = 0.35
 """Silence that ends a turn; turn_sure_silence is a little more."""
 
@@ -124,7 +124,7 @@ def listener(asr: Recogniser, options: RecognitionOptions, *, outage_s: float = 
 
         speaking = asyncio.create_task(_speak(said, utterance, outcome, begun))
         try:
-            final = await Outage(asr, longest_s=outage_s).survive(
+            final = await AsrOutage(asr, longest_s=outage_s).survive(
                 lambda: transcribe(utterance, asr, options, show=show), on_wait=lambda: None
             )
             outcome.final = final.text

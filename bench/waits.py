@@ -17,13 +17,13 @@ from typing import Final
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
 from gauge import Row, spread
 from integration.recordings import Prompt, prompts
 from integration.server import Server, serve
 from pauses import PAUSES_MS, noise, quiet_points
 
-from bridge.telephone import Recording, TurnFigures, call, speech_span
+from bridge.commands.call import Recording, TurnFigures, call, speech_span
 from telephony.codec import encode
 from telephony.events import Encoding
 

@@ -11,11 +11,13 @@ from typing import Final
 
 import aiohttp
 
-from bridge import dial, listen, models, settings, telephone
-from bridge.badline import Fault
-from bridge.engines import Engines
+from bridge import settings
+from bridge.commands import call as telephone
+from bridge.commands import dial, listen, models
+from bridge.commands.line_faults import Fault
 from bridge.plugins import PluginError
-from bridge.run import serve
+from bridge.server.resources import Resources
+from bridge.server.run import serve
 from bridge.settings import Settings, SettingsError
 from bridge.speech.api import ModelMissing
 
@@ -128,7 +130,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
 
 
 def _serve(options: Settings) -> int:
-    asyncio.run(serve(options, Engines.load))
+    asyncio.run(serve(options, Resources.load))
     return 0
 
 

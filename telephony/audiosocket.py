@@ -3,7 +3,7 @@
 Source: https://docs.asterisk.org/Configuration/Channel-Drivers/AudioSocket/ and Asterisk's res_audiosocket.c. Asterisk
 connects to us, names the call by a UUID in its first frame and sends audio from then on, but none while the channel has
 nothing to play; the caller's hang-up is the end of the stream. What we send is played as it comes: Asterisk has no
-buffer worth the name, no clear and no mark, so the leg paces it (bridge/pace.py).
+buffer worth the name, no clear and no mark, so the leg paces it (bridge/legs/pacer.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -45,7 +45,7 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
 
 def said_by_a_process(*arguments: str) -> tuple[int, str, str]:
     """Run the command line as a process: what it does before the first call may block."""
-    path = os.pathsep.join((str(Path(bridge.__file__).parents[1]), str(Path(__file__).parent)))
+    path = os.pathsep.join((str(Path(bridge.__file__).parents[1]), str(Path(__file__).parent / "support")))
     done = subprocess.run(
         [sys.executable, "-m", "bridge", *arguments],
         capture_output=True,

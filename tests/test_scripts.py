@@ -10,7 +10,7 @@ import pytest
 from chat_server import Answer, ChatServer
 from fakes import TEXT_ONLY, FakeLeg, ScriptBot
 from hook_server import HookServer, Reply
-from test_conversation import stage
+from stage import stage
 
 from bot.api import CallInfo, Final, Heard, Line, Partial, Speaker, Turn
 from bot.sentences import LONGEST, SentenceCutter
@@ -19,7 +19,7 @@ from bot.webhook import WebhookBot, dialect
 from bot.webhook.client import Client
 from bot.webhook.configuration import Configuration
 from bridge import logs
-from bridge.audience import Audience
+from bridge.call.transcript_delivery import TranscriptDelivery
 from bridge.metrics import Metrics
 from telephony.events import AudioFormat, Encoding, Transcript
 from telephony.plain import PlainProtocol
@@ -195,7 +195,9 @@ def _root_as_it_was() -> Iterator[None]:
 async def test_logs_show_it(script: str, as_json: bool) -> None:
     logs.setup("DEBUG", json=as_json, stream=(stream := io.StringIO()))
     metrics = Metrics().call("test", AudioFormat(Encoding.MULAW, 8000))
-    await Audience(FakeLeg(TEXT_ONLY), None, metrics, partials=True).tell(Final(ASKED[script], "Hindi", 0, 500))
+    await TranscriptDelivery(FakeLeg(TEXT_ONLY), None, metrics, partials=True).tell(
+        Final(ASKED[script], "Hindi", 0, 500)
+    )
     line = next(line for line in stream.getvalue().splitlines() if "caller said" in line)
     said = json.loads(line)["message"] if as_json else line
     assert f"caller said: '{ASKED[script]}'" in said

@@ -13,13 +13,13 @@ from typing import Final
 import aiohttp
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from fakes import RESOURCES
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_server import ENGINES
 from wires import KNOWN, TRAFFIC, Message, b64, begun, protocol
 
 import telephony
-from bridge.server import make_app
+from bridge.server.app import make_app
 from bridge.settings import Settings
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
@@ -245,14 +245,14 @@ def test_garbage_breaks_the_rules_of_its_wire_and_nothing_else(wire: Wire) -> No
 @sockets
 async def test_a_server_with_secrets_lets_no_stranger_in(wire: Wire) -> None:
     rules = {"api_token": "s3cret", "twilio_auth_token": "s3cret", "public_url": "https://bot.example.com"}
-    async with TestClient(TestServer(make_app(Settings.model_validate(rules), ENGINES))) as client:
+    async with TestClient(TestServer(make_app(Settings.model_validate(rules), RESOURCES))) as client:
         with pytest.raises(aiohttp.WSServerHandshakeError) as error:
             await client.ws_connect(wire.address)
         assert error.value.status in {401, 403}
 
 
 async def test_a_switch_shows_the_token_as_its_password() -> None:
-    async with TestClient(TestServer(make_app(Settings.model_validate({"api_token": "s3cret"}), ENGINES))) as client:
+    async with TestClient(TestServer(make_app(Settings.model_validate({"api_token": "s3cret"}), RESOURCES))) as client:
         for password, status in (("s3cret", 200), ("wrong", 401)):
             basic = f"Basic {b64(f'any:{password}'.encode())}"
             async with client.get("/metrics", headers={"Authorization": basic}) as response:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints
 
-from bridge.settings.kinds import Address, Group, OptionalPath, PortRange, SipName, Takes
+from bridge.settings.types import Address, Group, OptionalPath, PortRange, SipName, Takes
 
 AriUrl = Annotated[
     str,

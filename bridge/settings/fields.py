@@ -5,17 +5,17 @@ from typing import Final, Literal
 from pydantic import Field, SecretStr
 
 from bridge.settings.ari import Ari
-from bridge.settings.bargein import BargeIn, Echo, Speculation
-from bridge.settings.course import Course
-from bridge.settings.dialling import Dialling
-from bridge.settings.endofturn import EndOfTurn, Patience
-from bridge.settings.kinds import Group, Level, OptionalPath, Origins, Plugin, PluginNames
-from bridge.settings.machine import Machine
+from bridge.settings.barge_in import BargeIn, Echo, Speculation
+from bridge.settings.end_of_turn import CallerPauses, EndOfTurn
+from bridge.settings.machine_detection import MachineDetection
+from bridge.settings.no_input import NoInput
+from bridge.settings.outbound import Dialling
 from bridge.settings.pbx import Pbx
 from bridge.settings.recognition import Recognition, Vllm
 from bridge.settings.route import Route
 from bridge.settings.sip import Sip
 from bridge.settings.twilio import Twilio
+from bridge.settings.types import Group, Level, OptionalPath, Origins, Plugin, PluginNames
 from bridge.settings.webhook import Webhook
 
 
@@ -131,7 +131,7 @@ class NoiseSuppression(Group):
     )
 
 
-class Conversation(Group):
+class Bot(Group):
     """Calls with a bot."""
 
     greeting: str = Field(default="", max_length=4000, description="First words of a call; empty, the bot's own.")
@@ -200,11 +200,11 @@ GROUPS: Final[tuple[type[Group], ...]] = (
     Vllm,
     Hearing,
     NoiseSuppression,
-    Conversation,
-    Course,
+    Bot,
+    NoInput,
     Webhook,
     EndOfTurn,
-    Patience,
+    CallerPauses,
     BargeIn,
     Echo,
     Speculation,
@@ -213,22 +213,22 @@ GROUPS: Final[tuple[type[Group], ...]] = (
     Ari,
     Twilio,
     Dialling,
-    Machine,
+    MachineDetection,
     Limits,
     Logs,
 )
 
 
 CALL_GROUPS: Final[tuple[type[Group], ...]] = (
-    Conversation,
-    Course,
+    Bot,
+    NoInput,
     Webhook,
     EndOfTurn,
-    Patience,
+    CallerPauses,
     BargeIn,
     Echo,
     Speculation,
-    Machine,
+    MachineDetection,
 )
 """Groups whose options one call may have otherwise than another: settings/routes.py."""
 
@@ -241,11 +241,11 @@ class Settings(
     Vllm,
     Hearing,
     NoiseSuppression,
-    Conversation,
-    Course,
+    Bot,
+    NoInput,
     Webhook,
     EndOfTurn,
-    Patience,
+    CallerPauses,
     BargeIn,
     Echo,
     Speculation,
@@ -254,7 +254,7 @@ class Settings(
     Ari,
     Twilio,
     Dialling,
-    Machine,
+    MachineDetection,
     Limits,
     Logs,
 ):

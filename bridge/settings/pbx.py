@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from bridge.settings.kinds import Group, Networks, SocketUrl, Takes
+from bridge.settings.types import Group, Networks, SocketUrl, Takes
 from telephony.audiosocket import RATES
 
 

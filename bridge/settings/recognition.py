@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from bridge.settings.kinds import Group, OptionalPath, OptionalText, Urls
+from bridge.settings.types import Group, OptionalPath, OptionalText, Urls
 
 
 class Recognition(Group):

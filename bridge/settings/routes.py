@@ -7,9 +7,9 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from bridge.settings.describe import allowed
 from bridge.settings.fields import CALL_GROUPS, SECRETS, Settings
 from bridge.settings.route import Route
-from bridge.settings.words import allowed
 
 _SHARED: Final = {"ending", "ending_model_path", "ending_threads"}
 """Loaded once for all calls, though the group is one call's."""

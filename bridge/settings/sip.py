@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from bridge.settings.kinds import (
+from bridge.settings.types import (
     Address,
     Group,
     HeaderNames,

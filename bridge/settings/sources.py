@@ -14,8 +14,8 @@ from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from bridge.settings import routes
+from bridge.settings.describe import allowed, choices, flag, variable
 from bridge.settings.fields import GROUPS, OPTIONS, SECRETS, Settings
-from bridge.settings.words import allowed, choices, flag, variable
 
 ROUTE: Final = "route"
 NO_FLAGS: Final[Mapping[str, object]] = MappingProxyType({})

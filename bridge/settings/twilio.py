@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from bridge.settings.kinds import Group, Takes, Url
+from bridge.settings.types import Group, Takes, Url
 
 AccountSid = Annotated[
     str, StringConstraints(pattern=r"^(AC[0-9A-Za-z]{32})?$"), Takes("AC and 32 letters and digits, from the console")

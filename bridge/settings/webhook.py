@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr, StringConstraints
 
-from bridge.settings.kinds import Group, OptionalPath, Origins, Takes
+from bridge.settings.types import Group, OptionalPath, Origins, Takes
 
 HookUrl = Annotated[
     str,

@@ -13,7 +13,7 @@ LONGEST_REST_S: Final = 30.0
 """An engine that asks for more is asked again all the same: callers are waiting."""
 
 
-class State(StrEnum):
+class BreakerState(StrEnum):
     """What is thought of an engine."""
 
     CLOSED = "closed"  # it works
@@ -28,7 +28,7 @@ class Breaker:
     """
 
     def __init__(self, clock_s: Callable[[], float]) -> None:
-        self.state = State.CLOSED
+        self.state = BreakerState.CLOSED
         self.delay_s = FIRST_DELAY_S
         """Seconds until the health of an engine that is OPEN is to be asked for."""
         self._clock_s, self._failures, self._rests_until_s = clock_s, 0, -float("inf")
@@ -40,20 +40,20 @@ class Breaker:
 
     def succeeded(self) -> None:
         """A decode gave an answer. One begun before the engine was lost says nothing of it now."""
-        if self.state is not State.OPEN:
-            self.state, self.delay_s, self._failures = State.CLOSED, FIRST_DELAY_S, 0
+        if self.state is not BreakerState.OPEN:
+            self.state, self.delay_s, self._failures = BreakerState.CLOSED, FIRST_DELAY_S, 0
 
     def failed(self) -> None:
         """A decode failed or hung."""
         self._failures += 1
-        if self.state is State.TRIAL or self._failures > TOLERATED:
+        if self.state is BreakerState.TRIAL or self._failures > TOLERATED:
             self.lost()
 
     def lost(self) -> None:
         """The engine is dead or out of reach."""
-        if self.state is State.TRIAL:
+        if self.state is BreakerState.TRIAL:
             self.missed()
-        self.state = State.OPEN
+        self.state = BreakerState.OPEN
 
     def rest(self, seconds: float | None) -> None:
         """Leave the engine alone: it has too much to do. None: it did not say for how long."""
@@ -62,8 +62,8 @@ class Breaker:
 
     def answered(self) -> None:
         """The health check said yes."""
-        if self.state is State.OPEN:
-            self.state, self._failures = State.TRIAL, 0
+        if self.state is BreakerState.OPEN:
+            self.state, self._failures = BreakerState.TRIAL, 0
 
     def missed(self) -> None:
         """The health check said no."""

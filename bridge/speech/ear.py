@@ -13,7 +13,7 @@ from telephony.events import AudioFormat, Media
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ScoredWindow:
     """One VAD window."""
 
     samples: Samples
@@ -49,7 +49,7 @@ class Ear:
         """Media time of the first sample that is in no window yet."""
         return self._scored * 1000 // SAMPLE_RATE
 
-    async def hear(self, media: Media) -> Sequence[Heard]:
+    async def hear(self, media: Media) -> Sequence[ScoredWindow]:
         """Return the windows that `media` completes.
 
         Raises:
@@ -67,10 +67,10 @@ class Ear:
         self._scored += len(rest)
         return rest
 
-    async def _score(self) -> Heard:
+    async def _score(self) -> ScoredWindow:
         window = self._vad.window
         probability = await self._vad(self._raw[:window])
         heard, from_ms = self._clean[:window], self.now_ms
         self._clean, self._raw = self._clean[window:], self._raw[window:]
         self._scored += window
-        return Heard(heard, probability, from_ms, self.now_ms)
+        return ScoredWindow(heard, probability, from_ms, self.now_ms)

@@ -7,7 +7,7 @@ from typing import Final
 
 from bridge.speech.api import SAMPLE_RATE, Asr, Request
 from bridge.speech.audio import padded
-from bridge.speech.breaker import Breaker, State
+from bridge.speech.breaker import Breaker, BreakerState
 from bridge.speech.languages import Known
 
 _STEPS: Final = 8
@@ -27,7 +27,7 @@ class Member:
 
     @property
     def up(self) -> bool:
-        return self.breaker.state is not State.OPEN
+        return self.breaker.state is not BreakerState.OPEN
 
     def takes(self, request: Request) -> bool:
         """Return whether it knows the language and the audio is not too long for it."""
@@ -47,7 +47,7 @@ class Member:
         """Return whether it may be given `request` now: a final while it is up, a partial where there is room too."""
         if not self.up or self.breaker.resting_s:
             return False
-        room = 1 if self.breaker.state is State.TRIAL else self.engine.capabilities.backlog
+        room = 1 if self.breaker.state is BreakerState.TRIAL else self.engine.capabilities.backlog
         return request.final or self.in_hand < room
 
     def rank(self, request: Request) -> tuple[bool, int, bytes]:
@@ -56,7 +56,7 @@ class Member:
         Partials try an engine that says it is back, finals rather do not. Then the least loaded; among equals a key
         always leads to the same, which has the beginning of the utterance in its caches.
         """
-        on_trial = self.breaker.state is State.TRIAL
+        on_trial = self.breaker.state is BreakerState.TRIAL
         load = self.in_hand * _STEPS // max(1, self.engine.capabilities.backlog)
         affinity = (
             hashlib.blake2b(f"{request.key}/{self.name}".encode(), digest_size=8).digest() if request.key else b""

@@ -16,7 +16,7 @@ from integration.recordings import prompt
 from integration.server import serve
 from integration.sip_peers import Desk, Pcm, likeness, until
 
-from bridge.ari.link import AriLink
+from bridge.legs.ari.link import AriLink
 from bridge.settings import Settings
 from bridge.speech.api import Request
 from bridge.speech.backends.whisper import WhisperAsr

@@ -2,54 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from integration.asterisk import Asterisk, asterisk, needs_asterisk
-from integration.server import Server, serve
+from integration.asterisk import asterisk, needs_asterisk
+from integration.clerk import BOT, Place
+from integration.server import serve
 from integration.sip_peers import free_port
 
-from bridge.speech.api import Request
 from bridge.speech.backends.whisper import WhisperAsr
 
 pytestmark = [needs_asterisk, pytest.mark.asyncio(loop_scope="module")]
 
-BOT = """
-import logging
-
-from bot import Bot, Collect, Hangup
-
-log = logging.getLogger("clerk")
-
-
-class Clerk(Bot):
-    async def on_call(self, call):
-        log.warning("%s: from %r to %r", call.call_id, call.caller, call.callee)
-        yield "Hello, this is the workshop. "
-        yield "Our bicycles are repaired within three working days, "
-        yield "and we lend you another one for as long as it takes."
-
-    async def reply(self, turn):
-        if "goodbye" in turn.text.lower().replace(" ", ""):
-            yield "See you soon."
-            yield Hangup()
-        elif "number" in turn.text.lower():
-            yield "Please type it."
-            yield Collect(digits=4)
-        else:
-            yield f"You said: {turn.text}"
-
-    async def on_dtmf(self, digit):
-        log.warning("key %s", digit)
-
-    async def on_interrupted(self, heard):
-        log.warning("interrupted after %d ms", heard.played_ms)
-
-    async def on_end(self, reason):
-        log.warning("ended: %s", reason)
-"""
 
 DIALPLAN = """
 exten => 200,1,Answer()
@@ -58,31 +23,6 @@ exten => 200,1,Answer()
  same => n,Hangup()
 exten => 201,1,Dial(AudioSocket/127.0.0.1:PORT/${UUID()}/c(slin16))
 """
-
-
-@dataclass(frozen=True)
-class Place:
-    """An Asterisk and the bridge it calls."""
-
-    pbx: Asterisk
-    bridge: Server
-    asr: WhisperAsr
-
-    async def understood(self, heard: Path) -> str:
-        """Return the words in what a caller heard."""
-        audio = self.pbx.heard(heard)
-        return (await self.asr.decode(Request(audio, language="English", final=True))).text.lower()
-
-    async def said(self, *parts: str, timeout_s: float = 30) -> None:
-        """Wait until the bridge has logged `parts` in one line, in this test."""
-        await self.bridge.logged(*parts, timeout_s=timeout_s)
-        self.bridge.output.clear()
-
-    async def over(self) -> None:
-        """Hang up what is left."""
-        await self.pbx.cli("channel request hangup all")
-        await self.pbx.idle()
-        self.bridge.output.clear()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

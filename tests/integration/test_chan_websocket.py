@@ -10,11 +10,11 @@ import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from integration.asterisk import asterisk, needs_asterisk
+from integration.clerk import BOT, Place
 from integration.server import serve
 from integration.sip_peers import free_port
-from integration.test_asterisk_calls import BOT, Place
 
-from bridge.leg import WebSocketLeg
+from bridge.legs.websocket import WebSocketLeg
 from bridge.speech.backends.whisper import WhisperAsr
 from telephony.asterisk import AsteriskProtocol
 from telephony.events import Clear, Command, Event, Mark, Play, Played

@@ -6,14 +6,13 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pytest
 import pytest_asyncio
+from integration.hearing import spoken
 from integration.recordings import normal, prompt
 from integration.server import Server, serve
 
 from bot.api import Samples
-from bot.tts.hibari import HibariTts
-from bridge.phone import Phone, dial
-from bridge.speech.resample import resample_whole
-from bridge.telephone import speech_span
+from bridge.commands.call import speech_span
+from bridge.commands.simulated_phone import SimulatedPhone, dial
 from telephony.codec import decode, encode
 from telephony.events import Encoding
 
@@ -68,22 +67,14 @@ async def story(server: Server) -> bytes:
     return bytes(phone.record.bot[8 * int(heard_ms) // 160 * 160 :]).rstrip(b"\xff")
 
 
-async def spoken(text: str) -> bytes:
-    """Return `text` as somebody says it on the telephone."""
-    voice = await asyncio.to_thread(HibariTts.load)
-    samples = np.concatenate([chunk async for chunk in voice.speak(text)])
-    voice.close()
-    return encode(resample_whole(samples, voice.sample_rate, 8000), Encoding.MULAW)
-
-
-async def into_the_story(phone: Phone, ms: float) -> float:
+async def into_the_story(phone: SimulatedPhone, ms: float) -> float:
     """Wait until the bot has been heard for so long; return when that is."""
     heard_ms = await phone.until_heard(after_ms=0)
     await phone.until(lambda: phone.now_ms > heard_ms + ms)
     return phone.now_ms
 
 
-async def cleared(phone: Phone, onset_ms: float) -> float:
+async def cleared(phone: SimulatedPhone, onset_ms: float) -> float:
     """Wait for the line to be cleared; return when it was."""
     await phone.until(lambda: phone.record.first("clear", after_ms=onset_ms) is not None)
     return phone.record.first("clear", after_ms=onset_ms) or 0.0
@@ -167,7 +158,7 @@ async def test_a_notice_is_heard_to_its_end_and_what_was_said_over_it_is_answere
 class Echoing:
     """A telephone whose microphone takes up the bot's voice."""
 
-    def __init__(self, phone: Phone, *, db: float, delay_ms: int) -> None:
+    def __init__(self, phone: SimulatedPhone, *, db: float, delay_ms: int) -> None:
         self._phone, self._gain, self._delay = phone, 10 ** (db / 20), 8 * delay_ms
         self._send = phone._send_frame
         phone._send_frame = self.send  # type: ignore[method-assign]

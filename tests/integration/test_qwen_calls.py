@@ -21,12 +21,12 @@ import numpy as np
 import pytest
 import pytest_asyncio
 import spoken
+from integration.plain_client import Client, connect
 from integration.recordings import normal, word_error_rate
 from integration.server import Server, serve
-from integration.test_plain_clients import Client, connect
 from integration.vllm_server import MODEL, VllmServer, vllm_servers
 
-from bridge.phone import Phone, dial
+from bridge.commands.simulated_phone import SimulatedPhone, dial
 from bridge.speech.api import SAMPLE_RATE, Request, Samples
 from bridge.speech.backends.whisper import WhisperAsr
 from bridge.speech.resample import resample_whole
@@ -71,7 +71,7 @@ class Rig:
     calls: list[str] = field(default_factory=list)
 
     @asynccontextmanager
-    async def call(self) -> AsyncIterator[tuple[Phone, str]]:
+    async def call(self) -> AsyncIterator[tuple[SimulatedPhone, str]]:
         """A greeted caller, and the id the bridge's log has for the call."""
         call_id = f"CA{len(self.calls):032d}"
         self.calls.append(call_id)
@@ -275,7 +275,7 @@ def engines_of(pid: int) -> list[int]:
     return found
 
 
-async def mid_utterance(phone: Phone, text: str) -> "asyncio.Task[float]":
+async def mid_utterance(phone: SimulatedPhone, text: str) -> "asyncio.Task[float]":
     """Begin to say `text`; return half a second later, with the rest under way."""
     began_ms = phone.now_ms
     speaking = asyncio.create_task(phone.say(line(text)))
@@ -340,7 +340,7 @@ async def test_when_all_servers_are_gone_finals_wait_for_one(over_http: Rig, ear
     await is_well(over_http)
 
 
-async def falls_back(phone: Phone, ears: WhisperAsr, *, ended_ms: float) -> None:
+async def falls_back(phone: SimulatedPhone, ears: WhisperAsr, *, ended_ms: float) -> None:
     """Wait for what a caller hears while there is no engine."""
     heard_ms = await phone.until_heard(after_ms=ended_ms, timeout_s=60)
     await phone.until_silent()
@@ -348,7 +348,7 @@ async def falls_back(phone: Phone, ears: WhisperAsr, *, ended_ms: float) -> None
     assert "sorry" in said and "wrong" in said
 
 
-async def answered(phone: Phone, ears: WhisperAsr) -> None:
+async def answered(phone: SimulatedPhone, ears: WhisperAsr) -> None:
     """Wait for the bot's answer, to what was said before the engine died."""
     heard_ms = await phone.until_heard(after_ms=phone.now_ms, timeout_s=60)
     await phone.until_silent()

@@ -10,7 +10,7 @@ import pytest_asyncio
 from integration.recordings import prompt
 from integration.server import Server, serve
 
-from bridge.phone import dial
+from bridge.commands.simulated_phone import dial
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -23,7 +23,7 @@ from integration.sip_peers import (
     until,
 )
 
-from bridge.tls import self_signed
+from bridge.server.tls import self_signed
 from telephony.events import Hangup, SendDtmf, Transfer
 
 pytestmark = [needs_asterisk, needs_stack, pytest.mark.asyncio(loop_scope="module")]

@@ -12,9 +12,9 @@ import pytest
 from integration.by_hand import headers, opened, reply, sdp
 from integration.sip_peers import Desk, baresip, free_port, needs_baresip, needs_stack, sip, spoken, until
 
-from bridge.dialled import Placed, Status
-from bridge.dialler import Dialler
-from bridge.order import read
+from bridge.outbound.call_request import read
+from bridge.outbound.dialler import Dialler
+from bridge.outbound.leg import PlacedCall, Status
 from bridge.settings import Settings
 from telephony.events import Hangup
 from telephony.outcome import NotAnswered, Outcome
@@ -37,7 +37,7 @@ async def late(self, command, **options):
     return told
 
 Runtime.cmd = late
-runpy.run_module("bridge.sip.process", run_name="__main__")
+runpy.run_module("bridge.legs.sip.process", run_name="__main__")
 """
 """A SIP process that learns which call it has made only when that event of it is past, as on a busy machine."""
 
@@ -60,7 +60,7 @@ async def dialling(desk: Desk, **options: object) -> AsyncIterator[Dialler]:
         yield Dialler(settings, desk, {"sip": lambda order, _: link.dial(order.to, order.headers)})
 
 
-async def ended(call: Placed) -> tuple[Outcome | None, str]:
+async def ended(call: PlacedCall) -> tuple[Outcome | None, str]:
     await until(lambda: call.status is Status.ENDED, "the end of the call")
     return call.outcome, call.reason
 

@@ -18,7 +18,7 @@ from integration.sip_peers import (
     until,
 )
 
-from bridge.tls import self_signed
+from bridge.server.tls import self_signed
 from telephony.events import Clear, Hangup, Mark, Play, SendDtmf, Transfer
 
 pytestmark = needs_stack

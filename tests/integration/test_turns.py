@@ -10,10 +10,10 @@ from integration.recordings import Prompt, normal, prompt
 from integration.server import Server, serve
 
 from bot.tts.hibari import HibariTts
-from bridge.phone import Phone, dial
+from bridge.commands.call import speech_span
+from bridge.commands.simulated_phone import SimulatedPhone, dial
 from bridge.speech.api import Samples
 from bridge.speech.resample import resample_whole
-from bridge.telephone import speech_span
 from telephony.codec import encode
 from telephony.events import Encoding
 
@@ -84,7 +84,7 @@ def answers(server: Server, call_id: str, *, what: str = "answers") -> list[str]
     return [match[2] for match in lines if match]
 
 
-async def asked(phone: Phone) -> float:
+async def asked(phone: SimulatedPhone) -> float:
     """Hear the bot's first question out; return when it was."""
     await phone.until_heard(after_ms=0)
     await phone.until_silent()

@@ -10,41 +10,22 @@ import signal
 import aiohttp
 import numpy as np
 import pytest
+from integration.hearing import hear_out, sound, transcribe
 from integration.recordings import normal, prompt, prompts, word_error_rate
 from integration.server import Server, serve
 
-from bridge.phone import Phone, dial
-from bridge.record import Record
-from bridge.speech.api import Request, Samples
+from bridge.commands.call_record import CallRecord
+from bridge.commands.simulated_phone import SimulatedPhone, dial
 from bridge.speech.backends.whisper import WhisperAsr
-from bridge.speech.resample import resample_whole
-from telephony.codec import decode
-from telephony.events import Encoding
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-def sound(mulaw: bytes) -> Samples:
-    return resample_whole(decode(mulaw, Encoding.MULAW), 8000, 16_000)
-
-
-async def transcribe(ears: WhisperAsr, mulaw: bytes) -> str:
-    hypothesis = await ears.decode(Request(sound(mulaw)[-29 * 16_000 :], final=True))
-    return hypothesis.text
-
-
-async def hear_out(phone: Phone, *, after_ms: float) -> tuple[float, bytes]:
-    """Wait for the bot's next utterance and its end; return when it began to be heard and its audio."""
-    heard_ms = await phone.until_heard(after_ms=after_ms)
-    await phone.until_silent()
-    return heard_ms, bytes(phone.record.bot[int(heard_ms / 20) * 160 :])
-
-
-async def greeted(phone: Phone) -> None:
+async def greeted(phone: SimulatedPhone) -> None:
     await hear_out(phone, after_ms=0)
 
 
-def gaps(record: Record) -> int:
+def gaps(record: CallRecord) -> int:
     return record.count("gap")
 
 
@@ -110,7 +91,7 @@ async def test_barge_in_silences_the_bot(server: Server) -> None:
 async def test_twenty_calls_at_once_are_all_answered_without_a_gap(server: Server) -> None:
     said = prompts(20, shortest_s=1.5, longest_s=3.0)
 
-    async def call(number: int) -> Record:
+    async def call(number: int) -> CallRecord:
         async with dial(server.twilio, call_sid=f"CA{100 + number:032d}") as phone:
             await greeted(phone)
             ended_ms = await phone.say(said[number].mulaw)

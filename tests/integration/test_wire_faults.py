@@ -19,8 +19,8 @@ from fakes import FakeAsr, FakeTts, LoudnessVad, ScriptBot
 from integration.sip_peers import free_port
 from integration.wire_peers import NAMES, SILENCE, TONE, Peer, TcpPeer, connect, packet
 
-from bridge.engines import Engines
-from bridge.server import LINES, METRICS, make_app
+from bridge.server.app import LINES, METRICS, make_app
+from bridge.server.resources import Resources
 from bridge.settings import Settings
 from telephony.audiosocket import frame
 from telephony.wires import WIRES, Family
@@ -81,7 +81,7 @@ class Place:
 
 @asynccontextmanager
 async def place(**options: object) -> AsyncIterator[Place]:
-    engines = Engines(
+    engines = Resources(
         asr=FakeAsr(),
         open_vad=LoudnessVad,
         denoisers=None,

@@ -1,0 +1,1 @@
+"""One call: session, conversation, transcripts, prompts and keys."""

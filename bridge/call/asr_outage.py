@@ -1,0 +1,77 @@
+"""What becomes of a call's finals while no engine is there: their audio is kept, and they wait, in order."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from bridge.speech.api import Recogniser, SpeechError
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_PAUSES_S = (0.0, 0.5, 2.0, 5.0)
+"""What fails as often at engines that are there is their poison, and given up."""
+
+
+class AsrOutage:
+    """One call's view of the recogniser: there, or not for now. One decode at a time may wait here.
+
+    A caller is told once an outage: until a decode succeeds, or one has waited in vain to the end.
+    """
+
+    def __init__(self, recogniser: Recogniser, *, longest_s: float, pauses_s: Sequence[float] = _PAUSES_S) -> None:
+        """`longest_s`: what is not decoded so long after the first try failed is lost; `pauses_s` come before each
+        further try."""
+        self._recogniser, self._longest_s, self._pauses_s = recogniser, longest_s, pauses_s
+        self._waiting: asyncio.Timeout | None = None
+        self._excused = False
+
+    def excuse(self) -> bool:
+        """Return True once an outage: the caller is owed a word."""
+        owed = self._waiting is not None and not self._excused
+        self._excused = self._excused or owed
+        return owed
+
+    def give_up(self) -> None:
+        """Wait no longer: let what waits here fail, where something does."""
+        waiting, self._waiting = self._waiting, None
+        if waiting:
+            waiting.reschedule(asyncio.get_running_loop().time())
+
+    async def survive(self, decode: Callable[[], Awaitable[T]], *, on_wait: Callable[[], None]) -> T:
+        """Return what `decode` returns; where it fails for want of an engine, call `on_wait`, wait and try again.
+
+        Raises:
+            SpeechError: it can never succeed, or waiting was in vain; the last failure.
+        """
+        try:
+            found = await decode()
+        except SpeechError as error:
+            if not error.retryable:
+                raise
+            found = await self._wait(decode, on_wait, error)
+        self._excused = False
+        return found
+
+    async def _wait(self, decode: Callable[[], Awaitable[T]], on_wait: Callable[[], None], failure: SpeechError) -> T:
+        log.warning("a final waits for an engine: %s", failure)
+        try:
+            async with asyncio.timeout(self._longest_s) as self._waiting:
+                on_wait()
+                for pause_s in self._pauses_s:
+                    await asyncio.sleep(pause_s)
+                    await self._recogniser.recovered()
+                    try:
+                        return await decode()
+                    except SpeechError as error:
+                        failure = error
+                        if not error.retryable:
+                            break
+        except TimeoutError:
+            pass
+        finally:
+            self._excused = self._excused and self._waiting is None  # given up, the outage goes on for the next
+            self._waiting = None
+        raise failure

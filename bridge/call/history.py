@@ -1,0 +1,66 @@
+"""Who said what, and what of it is answered. Pure. Only what was heard of the bot is in it."""
+
+from collections.abc import Sequence
+
+from bot.api import Final, Line, Speaker
+
+
+class History:
+    """One call's history, and the caller's words that wait for an answer."""
+
+    def __init__(self) -> None:
+        self._lines: list[Line] = []
+        self._answering: list[Final] = []  # what the reply under way, or the last one, answers
+        self._unanswered: list[Final] = []  # said since
+        self._asides: list[Final] = []  # said over that reply, to show that somebody listens
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        """What was said and heard before the words that wait."""
+        return tuple(self._lines) + tuple(_lines(self._answering))
+
+    @property
+    def text(self) -> str:
+        """What the caller has said and nobody answered."""
+        return " ".join(final.text for final in self._unanswered)
+
+    @property
+    def language(self) -> str:
+        """The language of the newest of it, "" where there is none."""
+        return self._unanswered[-1].language if self._unanswered else ""
+
+    def carried(self, *, bot_heard: bool) -> str:
+        """Return what the caller said in the turn so far, which goes on where the bot was not heard."""
+        open_finals = self._unanswered if bot_heard else self._answering + self._unanswered
+        return " ".join(final.text for final in open_finals)
+
+    def say(self, final: Final) -> None:
+        """The caller said something that wants an answer."""
+        self._unanswered.append(final)
+
+    def listen(self, final: Final) -> None:
+        """The caller said something that wants none."""
+        self._asides.append(final)
+
+    def answer(self) -> None:
+        """A reply to all that waits is under way."""
+        self._answering += self._unanswered
+        self._unanswered.clear()
+
+    def settle(self, heard: str, *, silent: bool = False) -> None:
+        """The reply is over and `heard` was heard of it. Where that is nothing, what it answered waits again.
+
+        `silent`: the bot had nothing to say, which is an answer too.
+        """
+        if heard or silent:
+            self._lines += _lines(self._answering)
+            self._lines += [Line(Speaker.BOT, heard)] if heard else []
+            self._lines += _lines(self._asides)
+            self._asides.clear()
+        else:
+            self._unanswered[:0] = self._answering
+        self._answering.clear()
+
+
+def _lines(finals: Sequence[Final]) -> list[Line]:
+    return [Line(Speaker.CALLER, final.text) for final in finals]

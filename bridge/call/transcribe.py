@@ -1,0 +1,152 @@
+"""From a growing utterance to its transcripts: which decode is asked for, when, and what of it gets out.
+
+The rules are in speech/rollback.py and speech/stability.py; here they meet the engine.
+"""
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+
+from bot.api import Final, Partial
+from bridge.call.turn_detector import TurnDetector
+from bridge.call.utterance import Snapshot, Utterance
+from bridge.speech.api import Asr, Ended, Overloaded, Request, SpeechError
+from bridge.speech.rollback import LEAST_SPEECH_MS, Cadence, Draft, PrefixRollback
+from bridge.speech.stability import Screen
+from telephony.events import RecognitionOptions
+
+log = logging.getLogger(__name__)
+
+_PARTIAL_TIMEOUT_S = 2.0
+"""Or a chunk, where that is longer: a partial that takes more keeps newer audio from being heard."""
+_FINAL_TIMEOUT_S = 30.0
+"""All attempts together: past it the caller has long asked whether anybody is there."""
+_FINAL_TOKENS_A_SECOND = 8
+"""Twice what fast English takes; what needs more is continued."""
+_CONTINUATIONS = 8
+"""Times a final that ran out of tokens is taken up again."""
+
+
+async def transcribe(
+    utterance: Utterance,
+    asr: Asr,
+    options: RecognitionOptions,
+    *,
+    show: Callable[[Partial], Awaitable[None]],
+    judge: TurnDetector | None = None,
+) -> Final:
+    """Show the partials of `transcripts` and return the final.
+
+    Raises:
+        SpeechError: the final could not be had at the second try either.
+    """
+    async with aclosing(transcripts(utterance, asr, options, judge)) as found:
+        async for transcript in found:
+            if isinstance(transcript, Final):
+                return transcript
+            await show(transcript)
+    raise AssertionError("the last transcript is the final")
+
+
+async def transcripts(
+    utterance: Utterance, asr: Asr, options: RecognitionOptions, judge: TurnDetector | None = None
+) -> AsyncGenerator[Partial | Final, None]:
+    """Yield partials as the caller speaks, then the one final; its text is empty when nothing was said.
+
+    At most one decode is under way. The final's begins at the first pause and is thrown away if speech goes on.
+    `judge` is told of each text before it is yielded. May be called again for an utterance whose final could not be
+    had.
+
+    Raises:
+        SpeechError: the final could not be had at the second try either.
+    """
+    chunk_ms = round(options.chunk_size_sec * 1000)
+    rollback = PrefixRollback(options.unfixed_chunk_num, options.unfixed_token_num, chunk_ms=chunk_ms)
+    cadence, screen, decoder = Cadence(chunk_ms), Screen(), _Decoder(asr, options, utterance.key)
+    draft, lost = Draft(), None
+    async with aclosing(utterance.snapshots(cadence.due)) as snapshots:
+        async for snapshot in snapshots:
+            cadence.begun(snapshot.length_ms)
+            prefix = Draft() if snapshot.complete else rollback.prefix(snapshot.length_ms)
+            try:
+                decoded = await utterance.while_wanted(decoder.decode(snapshot, prefix))
+            except SpeechError as error:
+                log.log(logging.DEBUG if isinstance(error, Overloaded) else logging.WARNING, "decode failed: %s", error)
+                lost = snapshot if snapshot.complete else None
+                continue
+            if decoded is None:  # it paused or went on meanwhile
+                continue
+            draft, lost = decoded, None
+            if not snapshot.complete:  # each pause would change what the prefix has settled
+                rollback.add(draft)
+            cadence.heard(draft.text)
+            if judge:
+                await _tell(judge, utterance, snapshot, draft)
+            if not utterance.closed and (text := screen.show(draft.text, complete=snapshot.complete)):
+                yield Partial(text, draft.language)
+    if judge:
+        judge.withdrawn(utterance.key)
+    if lost:
+        draft = await decoder.decode(lost, Draft())
+    yield Final(draft.text.strip(), draft.language, utterance.began_ms, utterance.ended_ms)
+
+
+async def _tell(judge: TurnDetector, utterance: Utterance, snapshot: Snapshot, draft: Draft) -> None:
+    """Let the end of the turn be judged, while it may still be open."""
+    if snapshot.complete:
+        judge.served(utterance.key)
+    if utterance.closed:
+        return
+    if not snapshot.complete:
+        judge.hear(draft.text, draft.language)
+        return
+    weighing = judge.weigh(snapshot.audio, draft.text, draft.language)
+    await utterance.while_wanted(weighing, until_closed=True)
+
+
+class _Decoder:
+    """Gets the text of one utterance out of an engine."""
+
+    def __init__(self, asr: Asr, options: RecognitionOptions, key: str) -> None:
+        self._asr, self._options, self._key = asr, options, key
+
+    async def decode(self, snapshot: Snapshot, prefix: Draft) -> Draft:
+        """Return what is said in `snapshot`, which begins with `prefix`: nothing where there is hardly any speech.
+
+        A loop is decoded once more without the prefix it may have grown from. A final that ran out of tokens is
+        continued; the rest of a partial comes with the next.
+        """
+        if snapshot.spoken_ms < LEAST_SPEECH_MS:
+            return Draft()
+        draft = await self._ask(snapshot, prefix)
+        if draft.ended is Ended.REPETITION and prefix.pieces:
+            draft = await self._ask(snapshot, Draft())
+        return await self._continued(snapshot, draft) if snapshot.complete else draft
+
+    async def _continued(self, snapshot: Snapshot, draft: Draft) -> Draft:
+        for _ in range(_CONTINUATIONS):
+            if draft.ended is not Ended.LENGTH or not self._asr.capabilities.prefix or not draft.language:
+                break
+            longer = await self._ask(snapshot, draft)
+            if len(longer.text) <= len(draft.text):
+                break
+            draft = longer
+        return draft
+
+    async def _ask(self, snapshot: Snapshot, prefix: Draft) -> Draft:
+        options, tokens = self._options, self._options.max_new_tokens
+        if not self._asr.capabilities.prefix:
+            prefix = Draft()
+        if snapshot.complete:
+            tokens = max(tokens, _FINAL_TOKENS_A_SECOND * snapshot.length_ms // 1000)
+        request = Request(
+            snapshot.audio,
+            prefix=prefix.text,
+            language=options.language or prefix.language or None,
+            context=options.context,
+            final=snapshot.complete,
+            max_new_tokens=tokens,
+            timeout_s=_FINAL_TIMEOUT_S if snapshot.complete else max(_PARTIAL_TIMEOUT_S, options.chunk_size_sec),
+            key=self._key,
+        )
+        return prefix.then(await self._asr.decode(request))

@@ -1,0 +1,1 @@
+"""What runs beside a server: bridge call, listen, dial and models."""

@@ -1,0 +1,45 @@
+"""What can be wrong with a caller's line, message by message. Pure."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final
+
+_JITTER_FRAMES: Final = 10
+_GAP_FRAMES: Final = 20
+_MALFORMED_FRAMES: Final = 25
+_GARBAGE: Final = '{"event": "media", "media": {"payload": "%%%"}}'
+
+
+class Fault(StrEnum):
+    """What can be wrong with a caller's line."""
+
+    NONE = "none"
+    JITTER = "jitter"  # ten frames arrive together, every 200 ms
+    GAPS = "gaps"  # every twentieth frame is lost
+    MALFORMED = "malformed"  # twice a second a message is garbage
+    ABRUPT = "abrupt"  # the connection breaks in the middle of the first utterance
+    NO_STOP = "no-stop"  # the caller is gone, yet nobody says stop and the socket stays open
+
+
+class LineFaults:
+    """Carries the media of one call, each frame in its turn, with one fault."""
+
+    def __init__(self, fault: Fault) -> None:
+        self._fault = fault
+        self._held: list[str] = []  # what jitter keeps back
+
+    def carry(self, message: str, *, chunk: int) -> Sequence[str]:
+        """Return what arrives when frame `chunk`, counted from 1, is sent as `message`."""
+        match self._fault:
+            case Fault.JITTER:
+                self._held.append(message)
+                if chunk % _JITTER_FRAMES:
+                    return ()
+                arrived, self._held = self._held, []
+                return arrived
+            case Fault.GAPS if chunk % _GAP_FRAMES == 0:
+                return ()
+            case Fault.MALFORMED if chunk % _MALFORMED_FRAMES == 0:
+                return (_GARBAGE, message)
+            case _:
+                return (message,)

@@ -1,0 +1,234 @@
+"""The project's own telephone: a caller on the Twilio wire, for tests, load and the development of bots.
+
+It sends 20 ms frames on absolute deadlines, models the carrier's playout buffer (marks come back when played, all of
+them at once after a clear), and keeps a timeline and both sides of the call.
+"""
+
+import asyncio
+import base64
+import json
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import aiohttp
+
+from bridge.commands.call_record import CallRecord, Moment
+from bridge.commands.carrier_buffer import FRAME_BYTES, FRAME_MS, CarrierBuffer, GapWatch, is_voiced
+from bridge.commands.line_faults import Fault, LineFaults
+
+SILENCE: Final = b"\xff" * FRAME_BYTES
+
+
+class SimulatedPhone:
+    """One call in progress. Speak with `say`; whatever the bot says is heard on its own."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, *, stream_sid: str, fault: Fault = Fault.NONE) -> None:
+        self.record = CallRecord()
+        self.fault = fault
+        self.closed = asyncio.Event()
+        self._socket, self._sid = socket, stream_sid
+        self._line = LineFaults(fault)
+        self._far_end, self._gaps = CarrierBuffer(), GapWatch()
+        self._to_say = bytearray()
+        self._said = asyncio.Event()
+        self._babble = b""
+        self._said_in_all = 0  # bytes in `_to_say` when `say` was called
+        self._sequence = 1
+        self._began = asyncio.get_running_loop().time()
+        self._speaking = False  # the bot, at the caller's ear
+        self._quiet_ms = 0.0  # since when the bot is not heard
+        self._changed = asyncio.Event()
+
+    @property
+    def now_ms(self) -> float:
+        return (asyncio.get_running_loop().time() - self._began) * 1000
+
+    @property
+    def speaking(self) -> bool:
+        """True while the bot is heard."""
+        return self._speaking
+
+    async def say(self, mulaw: bytes) -> float:
+        """Speak a recording (mu-law, 8 kHz); return the call time at which its last frame left, or the call ended."""
+        self._to_say += mulaw
+        self._said_in_all = len(self._to_say)
+        self._note("speech-begins")
+        if not self.closed.is_set():
+            self._said.clear()
+        await self._said.wait()
+        return self.now_ms
+
+    def babble(self, mulaw: bytes) -> None:
+        """Speak `mulaw` over and over, for as long as the call lasts."""
+        self._babble = mulaw
+
+    async def until(self, happened: Callable[[], bool], *, timeout_s: float = 10.0) -> None:
+        """Wait until something on the timeline makes `happened` true.
+
+        Raises:
+            TimeoutError: nothing did.
+        """
+        async with asyncio.timeout(timeout_s):
+            while not happened():
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def until_heard(self, *, after_ms: float, timeout_s: float = 10.0) -> float:
+        """Wait for the bot to be heard at or after `after_ms`; return when."""
+        await self.until(lambda: self.record.first("audio-heard", after_ms=after_ms) is not None, timeout_s=timeout_s)
+        return self.record.first("audio-heard", after_ms=after_ms) or 0.0
+
+    async def until_silent(self, *, for_ms: float = 500.0, timeout_s: float = 30.0) -> None:
+        """Wait until the bot has not been heard for `for_ms`, with nothing left to play."""
+        await self.until(
+            lambda: not self._speaking and not self._far_end.buffered_ms and self.now_ms - self._quiet_ms >= for_ms,
+            timeout_s=timeout_s,
+        )
+
+    async def send(self, event: str, body: Mapping[str, object]) -> None:
+        """Send one message of the wire."""
+        self._sequence += 1
+        await self._socket.send_str(self._message(event, body))
+
+    def _message(self, event: str, body: Mapping[str, object]) -> str:
+        message = {"event": event, "sequenceNumber": str(self._sequence), "streamSid": self._sid, **body}
+        return json.dumps(message)
+
+    async def press(self, digit: str) -> None:
+        await self.send("dtmf", {"dtmf": {"track": "inbound_track", "digit": digit}})
+
+    # ------------------------------------------------------------ the two tasks of a call
+
+    async def speak(self) -> None:
+        """Send a frame every 20 ms, speech or silence, until cancelled."""
+        loop, chunk = asyncio.get_running_loop(), 0
+        while True:
+            due = self._began + chunk * FRAME_MS / 1000
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            self.record.late_ms.append((loop.time() - due) * 1000)
+            chunk += 1
+            if not self._to_say:
+                self._to_say += self._babble
+            frame = bytes(self._to_say[:FRAME_BYTES]).ljust(FRAME_BYTES, b"\xff") if self._to_say else SILENCE
+            if self._to_say:
+                del self._to_say[:FRAME_BYTES]
+                if not self._to_say:
+                    self._note("speech-ends")
+                    self._said.set()
+            await self._send_frame(frame, chunk)
+            self.record.caller += frame
+            await self._hear()
+
+    async def _send_frame(self, frame: bytes, chunk: int) -> None:
+        if self.fault is Fault.ABRUPT and self._to_say and len(self._to_say) < self._said_in_all // 2:
+            self.abort()
+            return
+        media = {"track": "inbound", "chunk": str(chunk), "timestamp": str((chunk - 1) * FRAME_MS)}
+        self._sequence += 1
+        message = self._message("media", {"media": {**media, "payload": base64.b64encode(frame).decode()}})
+        for arrived in self._line.carry(message, chunk=chunk):
+            await self._socket.send_str(arrived)
+
+    def abort(self) -> None:
+        """Break the connection without a word."""
+        connection = self._socket.get_extra_info("socket")
+        if connection is not None:
+            connection.shutdown(socket.SHUT_RDWR)
+
+    async def listen(self) -> None:
+        """Take what the server sends until the socket closes."""
+        async for message in self._socket:
+            body = json.loads(message.data)
+            match body["event"]:
+                case "media":
+                    self._far_end.play(base64.b64decode(body["media"]["payload"]))
+                    self._note("audio-received", str(self._far_end.buffered_ms))
+                case "mark":
+                    self._far_end.mark(body["mark"]["name"])
+                case "clear":
+                    self._note("clear", str(self._far_end.buffered_ms))
+                    await self._echo(self._far_end.clear())
+                    self._gaps.cleared()
+        self.record.close_code = self._socket.close_code
+        self._note("closed", str(self._socket.close_code))
+        self.closed.set()
+        self._said.set()  # nobody hears the rest
+
+    async def _hear(self) -> None:
+        frame, marks = self._far_end.tick()
+        voiced = is_voiced(frame)
+        if voiced and not self._speaking:
+            self._note("audio-heard")
+        elif self._speaking and not frame:
+            self._note("silence")
+        gap_ms = self._gaps.hear(frame, at_mark=bool(marks), now_ms=self.now_ms)
+        if gap_ms is not None:
+            self._note("gap", f"{gap_ms:.0f} ms")
+        if voiced:
+            self._speaking = True
+        elif not frame:
+            self._speaking = False
+        if frame:
+            self._quiet_ms = self.now_ms
+        self.record.bot += frame.ljust(FRAME_BYTES, b"\xff")
+        await self._echo(marks)
+        self._changed.set()
+
+    async def _echo(self, marks: list[str]) -> None:
+        for name in marks:
+            self._note("mark", name)
+            await self.send("mark", {"mark": {"name": name}})
+
+    def _note(self, what: str, detail: str = "") -> None:
+        self.record.timeline.append(Moment(self.now_ms, what, detail))
+        self._changed.set()
+
+
+@asynccontextmanager
+async def dial(
+    url: str,
+    *,
+    call_sid: str = "CA00000000000000000000000000000001",
+    parameters: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    fault: Fault = Fault.NONE,
+) -> AsyncIterator[SimulatedPhone]:
+    """Place a call to a /twilio/stream address and hang up at the end of the block.
+
+    Raises:
+        aiohttp.ClientError: the server is not there or refuses the call.
+    """
+    stream_sid = "MZ" + call_sid[2:]
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(url, headers=headers, compress=0, max_msg_size=1 << 24) as wire,
+    ):
+        await wire.send_str(json.dumps({"event": "connected", "protocol": "Call", "version": "1.0.0"}))
+        start = {
+            "streamSid": stream_sid,
+            "accountSid": "AC00000000000000000000000000000000",
+            "callSid": call_sid,
+            "tracks": ["inbound"],
+            "customParameters": dict(parameters or {}),
+            "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
+        }
+        await wire.send_str(
+            json.dumps({"event": "start", "sequenceNumber": "1", "streamSid": stream_sid, "start": start})
+        )
+        phone = SimulatedPhone(wire, stream_sid=stream_sid, fault=fault)
+        tasks = [asyncio.create_task(phone.listen()), asyncio.create_task(phone.speak())]
+        try:
+            yield phone
+        finally:
+            tasks[1].cancel()
+            if fault is Fault.NO_STOP:
+                async with asyncio.timeout(30):
+                    await phone.closed.wait()  # it is the server's turn to notice
+            with suppress(ConnectionError):
+                await phone.send("stop", {"stop": {"accountSid": start["accountSid"], "callSid": call_sid}})
+            await wire.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)

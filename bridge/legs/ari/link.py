@@ -1,0 +1,208 @@
+"""Keeps us in touch with an Asterisk: takes the calls it hands over, and outlives its restarts."""
+
+import asyncio
+import itertools
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+import aiohttp
+
+from bridge import logs
+from bridge.call.lines import Busy, Carrier
+from bridge.legs.ari.call import MEDIA_PREFIX, AriCall
+from bridge.legs.ari.rest import Ari, AriRefused, NotThere
+from bridge.legs.rtp import RtpLeg
+from bridge.settings import Settings
+from telephony.ari import AriEvent, Entered, Left, Pressed, Replaced, Told, understand
+from telephony.malformed import Refused
+
+log = logging.getLogger(__name__)
+
+_WIRE: Final = "ari"
+_FIRST_PAUSE_S: Final = 0.2
+_LONGEST_PAUSE_S: Final = 30.0
+_FIRST_TESTS_S: Final = (0.0, 1.0)
+_TEST_S: Final = 10.0
+"""Seconds before each test whether Asterisk tells us events."""
+_GONE_S: Final = 10.0
+"""Without its events for so long, an Asterisk is taken to have lost our calls too."""
+
+
+class AriLink:
+    """Our application at one Asterisk."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        carrier: Carrier,
+        *,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`pause` waits for so many seconds between two attempts."""
+        self._settings, self._carrier, self._pause = settings, carrier, pause
+        self._app, self._up = settings.ari_app, carrier.metrics.ari_up
+        low, high = map(int, settings.ari_rtp_ports.split("-"))
+        self._ports = range(low, high + 1)
+        self._name = f"bridge-{uuid.uuid4().hex}"  # in our tests
+        self._legs: dict[str, tuple[RtpLeg, AriCall]] = {}  # by the caller's channel
+        self._ari: Ari
+        self._task: asyncio.Task[None] | None = None
+        self._gone: asyncio.TimerHandle | None = None
+        self._test_name, self._heard = "", asyncio.Event()  # of the test under way
+
+    async def start(self) -> None:
+        """Begin to connect; an Asterisk that is not there is tried again and again."""
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """End what is left."""
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        settings, password = self._settings, self._settings.ari_password
+        pause_s = _FIRST_PAUSE_S
+        limit = aiohttp.ClientTimeout(total=None, sock_connect=settings.ari_timeout)
+        async with aiohttp.ClientSession(timeout=limit) as session, asyncio.TaskGroup() as self._tasks:
+            self._ari = Ari(
+                session,
+                url=settings.ari_url,
+                user=settings.ari_user,
+                password=password.get_secret_value() if password else "",
+                timeout_s=settings.ari_timeout,
+            )
+            while True:
+                try:
+                    before = await self._channels()
+                    async with await self._ari.listen(self._app) as events:
+                        pause_s = _FIRST_PAUSE_S
+                        await self._at_work(before)
+                        test = self._tasks.create_task(self._test(events))
+                        try:
+                            why = await self._take(events)
+                        finally:
+                            test.cancel()
+                except AriRefused as error:
+                    why = str(error)
+                self._off_work()
+                log.warning("%s; tried again in %g s", why, pause_s)
+                await self._pause(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    async def _channels(self) -> set[str]:
+        """Return the channels that the application has."""
+        try:
+            told = await self._ari.ask("GET", "applications", self._app)
+        except NotThere:
+            return set()
+        channels = told.get("channel_ids")
+        return {str(channel) for channel in channels} if isinstance(channels, list) else set()
+
+    async def _at_work(self, before: set[str]) -> None:
+        """`before`: the channels there were before Asterisk gave us new ones."""
+        log.info("connected to Asterisk as %s at %s", self._app, self._settings.ari_url)
+        there = await self._channels()
+        for channel, (leg, _) in list(self._legs.items()):
+            if channel not in there:  # its end was told while nobody listened
+                leg.ended("Asterisk has lost the call")
+        ours = {call.media for _, call in self._legs.values()}
+        for channel in before - set(self._legs) - ours:
+            log.warning("channel %s was left by an earlier run of the bridge, and is hung up", channel)
+            with suppress(NotThere):
+                await self._ari.ask("DELETE", "channels", channel)
+        if self._gone:
+            self._gone.cancel()
+            self._gone = None
+
+    def _off_work(self) -> None:
+        self._up.set(0)
+        if self._gone is None:
+            self._gone = asyncio.get_running_loop().call_later(_GONE_S, self._lose)
+
+    def _lose(self) -> None:
+        for leg, _ in self._legs.values():
+            leg.ended(f"Asterisk has been gone for {_GONE_S:g} s")
+
+    async def _test(self, events: aiohttp.ClientWebSocketResponse) -> None:
+        """Close `events` once Asterisk tells us nothing over it.
+
+        Where a connection of ours ends while the next one begins, Asterisk may take the application away from the new
+        one, and leave it open.
+        """
+        for number, wait_s in enumerate(itertools.chain(_FIRST_TESTS_S, itertools.repeat(_TEST_S))):
+            await asyncio.sleep(wait_s)
+            self._test_name, self._heard = f"{self._name}-{number}", asyncio.Event()
+            try:
+                async with asyncio.timeout(self._settings.ari_timeout):
+                    await self._ari.ask("POST", "events", "user", self._test_name, application=self._app)
+                    await self._heard.wait()
+            except (AriRefused, TimeoutError):
+                log.warning("Asterisk tells us nothing over the events that it keeps open")
+                await events.close()
+                return
+            self._up.set(1)
+
+    async def _take(self, events: aiohttp.ClientWebSocketResponse) -> str:
+        """Take events until there are no more; return why."""
+        async for message in events:
+            if message.type is not aiohttp.WSMsgType.TEXT:
+                continue
+            try:
+                event = understand(message.data)
+            except Refused as why:
+                log.warning("Asterisk sent what is no event: %s", why)
+                continue
+            if isinstance(event, Replaced):
+                return f"another client has taken the application {self._app}: give each bridge its own --ari-app"
+            if event is not None:
+                self._obey(event)
+        return f"Asterisk has closed its events ({events.close_code})"
+
+    def _obey(self, event: AriEvent) -> None:
+        match event:
+            case Told(name) if name == self._test_name:
+                self._heard.set()
+            case Entered(channel) if channel.startswith(MEDIA_PREFIX):
+                for _, call in self._legs.values():
+                    if call.media == channel:
+                        call.media_entered.set()
+            case Entered():
+                self._tasks.create_task(self._answer(event))
+            case Pressed(channel, digit) if found := self._legs.get(channel):
+                found[0].pressed(digit)
+            case Left(channel) if found := self._legs.get(channel):
+                found[0].ended(found[1].left())
+
+    async def _answer(self, entered: Entered) -> None:
+        logs.call_id.set("")
+        try:
+            with self._carrier.lines.take():
+                await self._carry(entered)
+        except Busy as busy:
+            log.warning("call over ARI refused, its dialplan goes on: %s", busy)
+            self._carrier.metrics.refused.labels("busy").inc()
+            with suppress(AriRefused):  # the caller was faster
+                await self._ari.ask("POST", "channels", entered.channel, "continue")
+        except Exception:  # a fault of ours in one call: it must not take the others with it
+            log.exception("call over ARI failed")
+
+    async def _carry(self, entered: Entered) -> None:
+        settings = self._settings
+        call = AriCall(self._ari, entered, app=self._app, audio=settings.ari_format)
+        leg = RtpLeg(call, host=settings.ari_media_host, ports=self._ports)
+        self._legs[entered.channel] = leg, call
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                pump = tasks.create_task(leg.pump())
+                try:
+                    await self._carrier.carry(leg, wire=_WIRE)
+                finally:
+                    pump.cancel()
+        finally:
+            leg.drop()  # where the call was cut off, nothing else has
+            del self._legs[entered.channel]

@@ -1,0 +1,210 @@
+"""The SIP stack behind the frames of telephony/sip.py: the only home of baresip, in a process of its own.
+
+Its thread does SIP, RTP and codecs; here are the 20 ms clock, what the bot has said that nobody heard yet, and who may
+call. One stack a process: when its thread dies the process is spoilt, and ends.
+"""
+
+import asyncio
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+
+import baresip
+from baresip.events import Event, StackEvent
+
+from bridge.legs.sip import bpf, sockets
+from bridge.legs.sip.accounts import WHO, config, own_account, trunk_account
+from bridge.legs.sip.media_buffers import Bucket
+from bridge.legs.sip.options import StackOptions
+from bridge.legs.sip.stack_call import StackCall
+from bridge.legs.sip.uri import host_of, parameter, user_of, whole
+from telephony.sip import FrameError, Kind, fields, json_frame
+
+log = logging.getLogger(__name__)
+
+
+class StackError(Exception):
+    """The stack does not start; the text says why, for an operator."""
+
+
+class Stack:
+    """One SIP stack. All methods are called on the loop it was started on."""
+
+    def __init__(self, options: StackOptions, post: Callable[[bytes], None], dead: Callable[[], None]) -> None:
+        """`post` takes frames for the bridge; `dead` is called when the stack is gone for good."""
+        self._options, self._post = options, post
+        self._runtime = baresip.Runtime()
+        self._runtime.on_dead = dead
+        self._bucket = Bucket(options.calls_per_second)
+        self._agent: baresip.UserAgent
+        self._trunk: baresip.UserAgent | None = None
+        self._calls: dict[int, StackCall] = {}
+        self._dialling: dict[int, str | None] = {}  # whose INVITE is on its way out; why they are given up already
+        self._early: dict[int, list[StackEvent]] = {}  # what was told of calls before we had their handle
+        self._numbers: dict[int, int] = {}  # the stack's handle -> ours
+        self._newest = 1  # inbound calls are odd, the bridge gives outbound ones even numbers
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._folder = tempfile.TemporaryDirectory(prefix="bridge-sip-")
+
+    async def start(self) -> dict[str, object]:
+        """Listen; return what the bridge is told.
+
+        Raises:
+            StackError: it cannot.
+        """
+        options = self._options
+        try:
+            await self._runtime.start(config(options, Path(self._folder.name)))
+            allowed = await asyncio.to_thread(self._allowed)
+            sockets.guard({options.port, options.port + 1}, allowed)
+            self._runtime.subscribe(self._on_event)
+            self._agent = await baresip.UserAgent.create(self._runtime, own_account(options), transfer_policy="reject")
+            if options.trunk:
+                self._trunk = await baresip.UserAgent.create(
+                    self._runtime, trunk_account(options), transfer_policy="reject"
+                )
+                if options.register_s:
+                    self._spawn(self._register(self._trunk))
+        except (baresip.BaresipError, sockets.Unguarded, ValueError, OSError) as error:
+            raise StackError(f"SIP on {options.host}:{options.port}: {error}") from error
+        return {"allowed": [str(network) for network in allowed], "pid": os.getpid()}
+
+    async def close(self) -> None:
+        """End all calls and the stack."""
+        for task in self._tasks:
+            task.cancel()
+        try:
+            await self._runtime.close()
+        except baresip.BaresipError as error:
+            log.warning("the stack did not end well: %s", error)
+        self._folder.cleanup()
+
+    def tick(self, now_ms: float) -> None:
+        """Pass on what 20 ms brought, in both directions of all calls."""
+        for call in list(self._calls.values()):
+            call.tick(now_ms)
+
+    def obey(self, kind: Kind, number: int, body: bytes) -> None:
+        """Carry out a frame of the bridge; of a call that is gone, nothing is left to do."""
+        if kind is Kind.DIAL:
+            if not self._dialling:
+                self._early.clear()  # what is left is of no call of ours
+            self._dialling[number] = None
+            self._spawn(self._dial(number, fields(body)))
+        elif call := self._calls.get(number):
+            self._command(call, kind, body)
+        elif kind is Kind.HANGUP and number in self._dialling:
+            self._dialling[number] = str(fields(body).get("reason", ""))
+
+    def _command(self, call: StackCall, kind: Kind, body: bytes) -> None:
+        match kind:
+            case Kind.PLAY:
+                call.play(body)
+            case Kind.MARK:
+                call.mark(body.decode())
+            case Kind.CLEAR:
+                call.clear()
+            case Kind.ANSWER:
+                self._spawn(call.answer())
+            case Kind.HANGUP:
+                self._spawn(call.hang_up(str(fields(body).get("reason", ""))))
+            case Kind.TRANSFER:
+                self._spawn(call.transfer(str(fields(body).get("target", "")), host=host_of(self._options.trunk)))
+            case Kind.SEND_DIGITS:
+                self._spawn(call.send_digits(str(fields(body).get("digits", ""))))
+            case _:
+                raise FrameError(f"the bridge sent {kind.name}")
+
+    # ------------------------------------------------------------ calls
+
+    def _on_event(self, event: StackEvent) -> None:
+        match event.event:
+            case Event.CALL_INCOMING:
+                self._incoming(event)
+            case Event.REGISTER_OK | Event.REGISTER_FAIL if self._trunk and event.ua == self._trunk.handle:
+                ok = event.event is Event.REGISTER_OK
+                self._post(json_frame(Kind.REGISTERED, ok=ok, text=event.text or ""))
+            case _ if self._dialling and event.call and event.call not in self._numbers:
+                self._early.setdefault(event.call, []).append(event)
+            case Event.CALL_CLOSED:
+                number = self._numbers.pop(event.call, 0)
+                if call := self._calls.pop(number, None):
+                    # The stack's own listener, which keeps the statistics, may come after us.
+                    asyncio.get_running_loop().call_soon(call.closed, event.text or "")
+            case Event.CALL_RINGING | Event.CALL_PROGRESS | Event.CALL_ESTABLISHED:
+                if call := self._calls.get(self._numbers.get(event.call, 0)):
+                    call.moves()
+
+    def _incoming(self, event: StackEvent) -> None:
+        call = baresip.Call._from_incoming(self._runtime, event)  # noqa: SLF001  # on_incoming asks each agent anew
+        if not self._bucket.take(asyncio.get_running_loop().time()):
+            self._post(json_frame(Kind.REFUSED, reason="rate"))
+            self._spawn(_refuse(call))
+            return
+        self._newest += 2
+        ours = self._newest
+        caller, callee = (event.headers.get(name, "") for name in WHO)
+        caller = caller or event.peer or ""
+        self._add(ours, StackCall(ours, call, self._post, caller=caller, callee=callee, peer=caller))
+        self._post(json_frame(Kind.INCOMING, ours, caller=caller, callee=callee))
+
+    def _add(self, number: int, call: StackCall) -> None:
+        self._calls[number] = call
+        self._numbers[call.handle] = number
+
+    async def _dial(self, number: int, told: Mapping[str, object]) -> None:
+        target, headers = str(told.get("target", "")), told.get("headers")
+        try:
+            given = {str(name): str(value) for name, value in headers.items()} if isinstance(headers, dict) else {}
+            dialled = await (self._trunk or self._agent).dial(self._complete(target), given)
+        except (baresip.BaresipError, ValueError) as error:
+            self._post(json_frame(Kind.ENDED, number, reason=f"cannot call {target}: {error}", statistics={}))
+            return
+        finally:
+            given_up = self._dialling.pop(number)
+        ours = self._trunk_aor() if self._trunk else ""
+        call = StackCall(number, dialled, self._post, caller=ours, callee=target, peer=target)
+        self._add(number, call)
+        for event in self._early.pop(call.handle, ()):
+            dialled._on_stack_event(event)  # noqa: SLF001  # the answer may be faster than what `dial` returns
+            self._on_event(event)
+        if given_up is not None and number in self._calls:
+            await call.hang_up(given_up)
+
+    def _complete(self, target: str) -> str:
+        """Return `target` as a URI; a bare number is called through the trunk."""
+        if ":" in target:
+            return target
+        if not self._options.trunk:
+            raise ValueError("without a trunk a call needs a whole address, sip:number@host")
+        transport = parameter(self._options.trunk, "transport")
+        return whole(target, host_of(self._options.trunk)) + (f";transport={transport}" if transport else "")
+
+    def _trunk_aor(self) -> str:
+        return f"sip:{user_of(self._options.trunk)}@{host_of(self._options.trunk)}"
+
+    def _allowed(self) -> list[bpf.Network]:
+        trunk = sockets.addresses(host_of(self._options.trunk, port=False)) if self._options.trunk else []
+        if self._options.trunk and not trunk:
+            log.warning("the trunk %s does not resolve: nothing it sends gets in", self._options.trunk)
+        return bpf.networks([*self._options.allow, *trunk])
+
+    async def _register(self, trunk: baresip.UserAgent) -> None:
+        try:
+            await trunk.register()
+        except baresip.BaresipError as error:  # the stack tries again by itself
+            log.warning("the trunk does not register us: %s", error)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _refuse(call: baresip.Call) -> None:
+    try:
+        await call.reject()
+    except baresip.BaresipError as error:
+        log.debug("a refused call was gone: %s", error)

@@ -1,0 +1,236 @@
+"""One call in the SIP process: the stack's audio buffers, emptied and filled every 20 ms."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+import baresip
+
+from bridge.legs.sip.media_buffers import Inlet, Outlet
+from bridge.legs.sip.resample import Shape
+from bridge.legs.sip.uri import host_of, name_of, whole
+from telephony.sip import Kind, frame, json_frame
+
+log = logging.getLogger(__name__)
+
+_READ_BYTES: Final = 1 << 15
+_TRANSFERRED: Final = "Call transfered"  # the stack's spelling
+_BYE: Final = "Connection reset by peer"  # what a BYE is to the stack
+_SILENT: Final = "rtp stream error"
+_UNHEARD_S: Final = 5.0
+_DIGITS: Final = frozenset("0123456789ABCD*#")
+
+
+class StackCall:
+    """From the INVITE to the end. Inbound it waits for `answer`; outbound it is being rung."""
+
+    def __init__(
+        self,
+        number: int,
+        call: baresip.Call,
+        post: Callable[[bytes], None],
+        *,
+        caller: str,
+        callee: str,
+        peer: str,
+    ) -> None:
+        """`peer`: the address of the other side, whichever of them that is."""
+        self._number, self._call, self._post = number, call, post
+        self._caller, self._callee, self._peer = caller, callee, peer
+        self._outlet: Outlet | None = None
+        self._inlet: Inlet | None = None
+        self._rate = 0  # of the bridge's side, fixed when the call starts
+        self._in: Shape
+        self._out: Shape
+        self._gear = (0, 0, 0, 0)  # rates and channels of the stack's side
+        self._ended_by_us = ""
+        self._transferred_to = ""
+        self._moved = asyncio.Event()
+        self._keys = asyncio.Lock()  # one row of digits at a time
+        call.on_dtmf(lambda pressed: post(frame(Kind.DIGIT, number, pressed.digit.encode())))
+
+    @property
+    def handle(self) -> int:
+        return int(self._call.handle)
+
+    # ------------------------------------------------------------ every 20 ms
+
+    def tick(self, now_ms: float) -> None:
+        try:
+            if self._outlet is None or self._inlet is None:
+                self._begin(now_ms)
+                return
+            heard = self._call.audio.read(_READ_BYTES)
+            self._hear(self._in(heard) if heard else b"", now_ms)
+            if self._outlet:
+                self._say(self._outlet)
+        except baresip.AudioRestarted:
+            self._refit()
+        except baresip.AudioNotActive:  # between two negotiations, or on hold: the caller's silence goes on
+            self._hear(b"", now_ms)
+
+    def _begin(self, now_ms: float) -> None:
+        if self._call.state is not baresip.CallState.ESTABLISHED:
+            return
+        info = self._call.audio.info()
+        if not (info.tx_ready and info.rx_ready):
+            return
+        self._rate = info.rx_sample_rate
+        self._outlet, self._inlet = Outlet(self._rate), Inlet(self._rate, now_ms)
+        self._refit()
+        self._post(
+            json_frame(
+                Kind.STARTED,
+                self._number,
+                call_id=self._call.call_id or "",
+                rate=self._rate,
+                caller=name_of(self._caller),
+                callee=name_of(self._callee),
+                parameters={name: value for name, value in self._call.headers.items() if name not in {"From", "To"}},
+            )
+        )
+
+    def _refit(self) -> None:
+        """Fit both directions to what the stack negotiated, and forget what it threw away."""
+        info = self._call.audio.info()
+        gear = (info.rx_sample_rate, info.rx_channels, info.tx_sample_rate, info.tx_channels)
+        if 0 not in gear and gear != self._gear:
+            self._gear = gear
+            self._in = Shape(gear[0], gear[1], self._rate, 1)
+            self._out = Shape(self._rate, 1, gear[2], gear[3])
+
+    def _hear(self, pcm: bytes, now_ms: float) -> None:
+        if self._inlet is None:
+            return
+        heard, missing = self._inlet.take(pcm, now_ms)
+        if heard:
+            self._post(frame(Kind.AUDIO, self._number, heard))
+        if missing:
+            self._post(frame(Kind.SILENCE, self._number, missing.to_bytes(4)))
+
+    def _say(self, outlet: Outlet) -> None:
+        audio = self._call.audio
+        buffered = self._in_our_bytes(audio.info().tx_buffered)
+        if chunk := outlet.next(buffered):
+            audio.write(self._out(chunk))
+        self._told(outlet.played(buffered + len(chunk)))
+
+    def _in_our_bytes(self, size: int) -> int:
+        """Return how much of the bridge's audio `size` bytes of the stack's are."""
+        _, _, rate, channels = self._gear
+        return size * self._rate // (rate * channels) // 2 * 2
+
+    def _told(self, marks: list[str]) -> None:
+        for name in marks:
+            self._post(frame(Kind.PLAYED, self._number, name.encode()))
+
+    # ------------------------------------------------------------ what the bridge asks
+
+    def play(self, payload: bytes) -> None:
+        if self._outlet is not None:
+            self._outlet.play(payload)
+
+    def mark(self, name: str) -> None:
+        if self._outlet is not None:
+            self._outlet.mark(name)
+
+    def clear(self) -> None:
+        if self._outlet is None:
+            return
+        marks = self._outlet.clear()
+        try:
+            self._call.audio.flush_tx()
+        except (baresip.AudioNotActive, baresip.AudioRestarted) as error:
+            log.debug("nothing to clear: %s", error)
+        self._told(marks)
+
+    async def answer(self) -> None:
+        try:
+            await self._call.answer()
+        except baresip.StaleHandleError:
+            pass  # the caller was faster: its end is reported
+        except baresip.BaresipError as error:
+            self._trouble(f"the call cannot be answered: {error}")
+            await self.hang_up("cannot be answered")
+
+    def moves(self) -> None:
+        """The other side of an outbound call has said something, if only that it rings."""
+        self._moved.set()
+
+    async def hang_up(self, reason: str) -> None:
+        self._ended_by_us = reason or "we hung up"
+        try:
+            await self._until_it_moves()
+            await self._call.hangup()
+        except baresip.BaresipError as error:
+            log.debug("hung up twice: %s", error)
+
+    async def _until_it_moves(self) -> None:
+        """Wait while nothing has come back: the stack sends no CANCEL then, and the other side would ring on."""
+        if self._call.state is not baresip.CallState.OUTGOING:
+            return
+        try:
+            async with asyncio.timeout(_UNHEARD_S):
+                await self._moved.wait()
+        except TimeoutError:
+            log.debug("nothing came back to an INVITE")
+
+    async def transfer(self, target: str, *, host: str) -> None:
+        """Put the other side through; a bare number is one of `host`'s, or of the other side's own where it is ""."""
+        self._transferred_to = target
+        try:
+            await self._call.transfer(whole(target, host or host_of(self._peer)))
+        except (baresip.BaresipError, ValueError) as error:
+            self._transferred_to = ""
+            if self._call.state is not baresip.CallState.CLOSED:
+                self._post(
+                    frame(Kind.NOT_TRANSFERRED, self._number, f"the transfer to {target} failed: {error}".encode())
+                )
+
+    async def send_digits(self, digits: str) -> None:
+        wanted = "".join(digit for digit in digits.upper() if digit in _DIGITS)
+        try:
+            async with self._keys:
+                await self._call.send_dtmf(wanted)
+        except baresip.BaresipError as error:
+            self._trouble(f"the digits were not sent: {error}")
+
+    def _trouble(self, text: str) -> None:
+        self._post(frame(Kind.TROUBLE, self._number, text.encode()))
+
+    # ------------------------------------------------------------ the end
+
+    def closed(self, text: str) -> None:
+        """The stack has closed the call, and says why in `text`."""
+        self._moved.set()
+        if self._outlet is not None:
+            self._told(self._outlet.clear())
+        told = {"reason": self._reason(text), "answer": "" if self._ended_by_us else text}
+        self._post(json_frame(Kind.ENDED, self._number, **told, statistics=self._statistics()))
+
+    def _reason(self, text: str) -> str:
+        if text == _TRANSFERRED:
+            return f"transferred to {self._transferred_to}"
+        if self._ended_by_us:
+            return self._ended_by_us
+        if text == _SILENT:
+            return "no audio from the peer"
+        return "the other side hung up" if not text or text.startswith(_BYE) else f"the call ended: {text}"
+
+    def _statistics(self) -> dict[str, float]:
+        told: dict[str, float] = {
+            "concealed_ms": self._inlet.concealed_ms if self._inlet else 0,
+            "late": self._outlet.late if self._outlet else 0,
+        }
+        if stats := self._call.final_stats:
+            told |= {
+                "received": stats.rx_packets,
+                "lost": stats.rx_lost,
+                "jitter_ms": stats.rx_jitter_ms,
+                "sent": stats.tx_packets,
+                "lost_by_peer": stats.tx_lost,
+                "round_trip_ms": stats.rtt_ms,
+                "starved": stats.audio_tx_starved_frames,
+            }
+        return told

@@ -1,0 +1,120 @@
+"""A leg over a WebSocket."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final
+
+from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMsgType, web
+
+from bridge.legs.base import Silence, first, until_end
+from telephony.events import CallEnded, CallStarted, Command, Event, Malformed, Owed, Problem, WireProtocol
+
+_REASON_BYTES: Final = 123  # RFC 6455: a close frame holds 125, two of them the code
+
+
+_HUNG_UP: Final = {0, WSCloseCode.OK, WSCloseCode.GOING_AWAY}  # 0: without a code
+
+
+class WebSocketLeg:
+    """A wire over a WebSocket."""
+
+    def __init__(
+        self,
+        socket: web.WebSocketResponse | ClientWebSocketResponse,
+        protocol: WireProtocol,
+        *,
+        abort: Callable[[], None],
+        idle_s: float | None,
+        send_s: float,
+    ) -> None:
+        """`abort` drops the connection at once, for a peer that takes no more.
+
+        `idle_s`: the peer is gone when it says nothing for so long; None trusts the socket's own pings.
+        """
+        self.capabilities = protocol.capabilities
+        self._socket, self._protocol = socket, protocol
+        self._silence, self._send_s, self._abort = Silence(idle_s), send_s, abort
+        self._lost = "connection lost"  # why, when it is
+        self._dropped = False  # by us
+        self._writing = asyncio.Lock()
+        self._early: Sequence[Event] = ()  # came in one message with CallStarted
+
+    async def start(self, timeout_s: float) -> CallStarted:
+        """Wait until the peer is ready.
+
+        Raises:
+            RemoteProtocolError: it did not get ready in time, or hung up.
+        """
+        await self._write(self._protocol.open())
+        missing = "no start message"
+        started, self._early = await first(self._receive, timeout_s=timeout_s, missing=missing, refuse=self._refuse)
+        return started
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return until_end(self._early, self._receive)
+
+    def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
+        """Call `gone` with the reason once the peer has said nothing for `idle_s`; return what ends the watch."""
+        return self._silence.watch(gone)
+
+    async def send(self, command: Command, /) -> None:
+        await self._write(self._protocol.send(command))
+
+    async def close(self, reason: str, *, code: int = WSCloseCode.OK) -> None:
+        message = reason.encode(errors="replace")[:_REASON_BYTES].decode(errors="ignore").encode()
+        try:
+            async with asyncio.timeout(self._send_s), self._writing:
+                await self._socket.close(code=code, message=message)
+        except TimeoutError:  # it reads nothing, or does not hang up in turn
+            self._drop()
+
+    async def _receive(self) -> Sequence[Event]:
+        message = await self._socket.receive()
+        self._silence.broken()
+        match message.type:
+            case WSMsgType.TEXT | WSMsgType.BINARY:
+                return await self._settle(self._protocol.receive(message.data))
+            case WSMsgType.CLOSE:
+                return [CallEnded("caller hung up" if message.data in _HUNG_UP else f"closed with {message.data}")]
+            case WSMsgType.ERROR:
+                return [CallEnded(f"{self._lost}: {message.data}")]
+            case _:
+                return [CallEnded(self._lost)]
+
+    async def _settle(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Say what `events` have us say; return the others."""
+        for event in events:
+            if isinstance(event, Owed):
+                await self._write(event.messages)
+        return [event for event in events if not isinstance(event, Owed)]
+
+    async def _refuse(self, event: Malformed) -> None:
+        await self.send(Problem(event.message))
+
+    async def _write(self, messages: Sequence[str | bytes]) -> None:
+        """Write; a caller that is cancelled leaves the rest to be written or dropped, within `send_s`.
+
+        aiohttp has one future for all who wait for room, and a waiter that is cancelled cancels it for the others.
+        So one waits at a time, and none is cancelled.
+        """
+        await asyncio.shield(self._write_in_turn(messages))
+
+    async def _write_in_turn(self, messages: Sequence[str | bytes]) -> None:
+        try:
+            async with asyncio.timeout(self._send_s), self._writing:
+                for message in messages:
+                    if self._socket.closed or self._dropped:
+                        return
+                    if isinstance(message, str):
+                        await self._socket.send_str(message)
+                    else:
+                        await self._socket.send_bytes(message)
+        except ConnectionError:
+            pass  # the receiving side hears of it and ends the call with its reason
+        except TimeoutError:
+            self._lost = f"the peer has not read for {self._send_s:g} s"
+            self._drop()
+
+    def _drop(self) -> None:
+        self._dropped = True
+        self._abort()

@@ -1,0 +1,1 @@
+"""Calls that we place: who may be called, when, and who answered."""

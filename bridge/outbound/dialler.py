@@ -1,0 +1,149 @@
+"""Places calls: who may be called, when it is their turn, and what became of them."""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
+from typing import Final
+from uuid import uuid4
+
+from bridge.call.lines import Busy, Carrier
+from bridge.leg import OpeningLeg
+from bridge.outbound.call_request import BadCallRequest, CallRequest, is_allowed
+from bridge.outbound.leg import OutboundLeg, PlacedCall, Status
+from bridge.settings import Settings
+from telephony.outcome import Outcome
+
+log = logging.getLogger(__name__)
+
+REMEMBERED: Final = 1000
+"""Calls that are over and may still be asked for."""
+_GOING: Final = "the server is shutting down"
+
+Trunk = Callable[[CallRequest, str], OpeningLeg]
+"""Returns the leg of a call that an order wants, under this id; its start rings it.
+
+Raises:
+    OSError: the wire is out of order.
+"""
+
+
+class NotAllowed(Exception):
+    """Nobody said that this number may be called; the text says how to."""
+
+
+class Full(Exception):
+    """Too many calls wait."""
+
+
+class Closing(Exception):
+    """The server is going down."""
+
+
+class Dialler:
+    """All calls out of one server."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        carrier: Carrier,
+        ways: Mapping[str, Trunk],
+        *,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        new_id: Callable[[], str] = lambda: uuid4().hex,
+    ) -> None:
+        """`ways`: the wires that can place calls, by name, the first for orders that name none."""
+        self.settings, self._carrier, self._ways = settings, carrier, ways
+        self._pause, self._new_id = pause, new_id
+        self._slots = asyncio.Semaphore(settings.dial_ringing)
+        self._next_s = 0.0  # by the loop's clock: no call begins before
+        self._calls: OrderedDict[str, PlacedCall] = OrderedDict()
+        self._ended: OrderedDict[str, PlacedCall] = OrderedDict()
+        self._tasks: dict[asyncio.Task[None], PlacedCall] = {}
+        self._legs: dict[str, OutboundLeg] = {}
+
+    def place(self, order: CallRequest) -> PlacedCall:
+        """Have a call placed when it is its turn; return it, to be looked at.
+
+        Raises:
+            NotAllowed: not to that number.
+            BadOrder: not over that wire, or not as that caller.
+            Full, Closing: not now.
+        """
+        if not is_allowed(order.to, self.settings.dial_allow):
+            raise NotAllowed(f"field to: {order.to} may not be called; --dial-allow says who may")
+        wire = self._wire(order)
+        if self._carrier.lines.draining:
+            raise Closing(_GOING)
+        if sum(call.status is Status.QUEUED for call in self._calls.values()) >= self.settings.dial_queue:
+            raise Full(f"{self.settings.dial_queue} calls wait already")
+        placed = PlacedCall(self._new_id(), order, wire)
+        self._calls[placed.call_id] = placed
+        task = asyncio.create_task(self._place(placed))
+        self._tasks[task] = placed
+        task.add_done_callback(self._over)
+        return placed
+
+    def get(self, call_id: str) -> PlacedCall | None:
+        """Return a call under way, or one of the last that ended."""
+        return self._calls.get(call_id) or self._ended.get(call_id)
+
+    async def close(self) -> None:
+        """Place no more, and have what rings ring no more. The calls that were answered end as all calls do."""
+        for task, placed in list(self._tasks.items()):
+            if placed.status is Status.QUEUED:
+                placed.end(Outcome.FAILED, _GOING)
+                task.cancel()
+        ringing = [leg for call, leg in self._legs.items() if self._calls[call].status is Status.RINGING]
+        await asyncio.gather(*(leg.close(_GOING) for leg in ringing))
+
+    def _wire(self, order: CallRequest) -> str:
+        wire = order.wire or next(iter(self._ways), "")
+        if wire not in self._ways:
+            there = ", ".join(self._ways) or "none; docs/outbound.md says what makes one"
+            raise BadCallRequest(f"field wire: got {order.wire!r}; wires that can place calls: {there}")
+        if wire == "sip" and order.caller:
+            raise BadCallRequest("field from: SIP calls come from the trunk's address; a header may say otherwise")
+        if wire != "sip" and (order.headers or "@" in order.to):
+            raise BadCallRequest(f"field {'headers' if order.headers else 'to'}: {order.to} over {wire}; only sip can")
+        if wire == "twilio" and not (order.caller or self.settings.dial_from):
+            raise BadCallRequest("field from: Twilio calls come from a number of yours; or set --dial-from")
+        return wire
+
+    async def _place(self, placed: PlacedCall) -> None:
+        with ExitStack() as slot:
+            await self._slots.acquire()
+            slot.callback(self._slots.release)
+            await self._turn()
+            try:
+                with self._carrier.lines.take():
+                    leg = self._ways[placed.wire](placed.order, placed.call_id)
+                    log.info("call %s to %s over %s", placed.call_id, placed.order.to, placed.wire)
+                    dialled = OutboundLeg(leg, placed, ring_s=self.settings.dial_timeout, settled=slot.close)
+                    self._legs[placed.call_id] = dialled
+                    await self._carrier.carry(dialled, wire=placed.wire)
+            except (Busy, OSError) as error:
+                placed.end(Outcome.FAILED, str(error))
+
+    async def _turn(self) -> None:
+        """Wait until another call may begin. Who asks first is first."""
+        now_s = asyncio.get_running_loop().time()
+        begin_s = max(now_s, self._next_s)
+        self._next_s = begin_s + 1 / self.settings.dial_per_second
+        if begin_s > now_s:
+            await self._pause(begin_s - now_s)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        placed = self._tasks.pop(task)
+        if not task.cancelled() and (fault := task.exception()):
+            log.error("a call out failed", exc_info=fault)
+        placed.end(Outcome.FAILED, "internal error")
+        outcome = placed.outcome or Outcome.FAILED
+        self._carrier.metrics.dialled.labels(placed.wire, outcome).inc()
+        log.info("call %s: %s, %s", placed.call_id, outcome, placed.reason)
+        self._calls.pop(placed.call_id)
+        self._legs.pop(placed.call_id, None)
+        self._ended[placed.call_id] = placed
+        while len(self._ended) > REMEMBERED:
+            self._ended.popitem(last=False)

@@ -1,0 +1,105 @@
+"""A leg that we placed: it rings before it is answered, and whoever ordered it is told what becomes of it."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from aiohttp import WSCloseCode
+
+from bridge.leg import LegLost, OpeningLeg
+from bridge.legs.base import WrappedLeg
+from bridge.outbound.call_request import CallRequest
+from telephony.errors import RemoteProtocolError
+from telephony.events import CallStarted
+from telephony.outcome import NotAnswered, Outcome
+
+log = logging.getLogger(__name__)
+
+_MORE_S: Final = 5.0
+"""What the wire gets beyond the ringing, so that it is the ringing that ends."""
+
+
+class Status(StrEnum):
+    """Where a call is."""
+
+    QUEUED = "queued"
+    RINGING = "ringing"
+    ANSWERED = "answered"
+    ENDED = "ended"
+
+
+@dataclass(slots=True)
+class PlacedCall:
+    """A call that was ordered, from then on."""
+
+    call_id: str
+    order: CallRequest
+    wire: str
+    status: Status = Status.QUEUED
+    outcome: Outcome | None = None
+    """Once it has ended."""
+    reason: str = ""
+    answered_by: str = ""
+    """human, machine or unknown, where it is asked."""
+
+    def end(self, outcome: Outcome, reason: str) -> None:
+        """It is over; the first to say so is right."""
+        if self.status is not Status.ENDED:
+            self.status, self.outcome, self.reason = Status.ENDED, outcome, reason
+
+
+class OutboundLeg(WrappedLeg):
+    """`leg` of a call that was placed."""
+
+    def __init__(self, leg: OpeningLeg, placed: PlacedCall, *, ring_s: float, settled: Callable[[], None]) -> None:
+        """`ring_s`: so long it may ring. `settled` is called when it rings no more."""
+        super().__init__(leg)
+        self._placed, self._ring_s, self._settled = placed, ring_s, settled
+
+    async def start(self, timeout_s: float) -> CallStarted:
+        """Ring until it is answered; how long a caller's leg may take to begin does not matter here.
+
+        Raises:
+            NotAnswered: it is not, and why.
+        """
+        self._placed.status = Status.RINGING
+        try:
+            started = await self._ring()
+        except NotAnswered as why:
+            self._placed.end(why.outcome, str(why))
+            raise
+        finally:
+            self._settled()
+        self._placed.status = Status.ANSWERED
+        order, call_id = self._placed.order, self._placed.call_id
+        log.info("call %s was answered; to the wire it is %s", call_id, started.call_id)
+        return replace(
+            started,
+            call_id=call_id,
+            caller=order.caller or started.caller,
+            callee=order.to,
+            direction="outbound",
+            parameters={**started.parameters, **order.parameters},
+        )
+
+    async def _ring(self) -> CallStarted:
+        try:
+            async with asyncio.timeout(self._ring_s):
+                return await super().start(self._ring_s + _MORE_S)
+        except TimeoutError:
+            raise NotAnswered(Outcome.NO_ANSWER, f"no answer within {self._ring_s:g} s") from None
+        except (RemoteProtocolError, LegLost) as error:
+            raise NotAnswered(Outcome.FAILED, str(error)) from error
+
+    def answered(self, by: str) -> None:
+        """It is known who answered."""
+        self._placed.answered_by = by
+
+    async def close(self, reason: str, *, code: int = WSCloseCode.OK) -> None:
+        """Hang up, or ring no more."""
+        well = self._placed.status is Status.ANSWERED and code != WSCloseCode.INTERNAL_ERROR
+        self._placed.end(Outcome.COMPLETED if well else Outcome.FAILED, reason)
+        await super().close(reason, code=code)

@@ -1,0 +1,297 @@
+"""The aiohttp app: routes, admission, start-up and clean-up side by side."""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Final
+
+from aiohttp import web
+
+from bridge.call.lines import Busy, Lines
+from bridge.leg import OpeningLeg
+from bridge.legs import audiosocket
+from bridge.legs.ari.link import AriLink
+from bridge.legs.asterisk_dial_in import SUBPROTOCOL, Unreachable, WaitingCalls
+from bridge.legs.silence_filled import SilenceFilledLeg
+from bridge.legs.sip.from_settings import make_link
+from bridge.legs.sip.link import SipLink
+from bridge.legs.twilio_rest import TwilioRest, twilio_rest
+from bridge.legs.twilio_transfer import TwilioTransferLeg
+from bridge.metrics import Metrics
+from bridge.outbound.dialler import Dialler, Trunk
+from bridge.outbound.twilio import TwilioTrunk
+from bridge.server import calls_api as callsapi
+from bridge.server.auth import asks_for_socket, check_client, check_twilio, public_url
+from bridge.server.calls_api import DIALLER, TRUNK
+from bridge.server.pages import Pages
+from bridge.server.resources import Resources
+from bridge.server.switchboard import Switchboard
+from bridge.server.websocket_upgrade import upgrade
+from bridge.settings import Settings
+from bridge.speech.api import UnsupportedLanguage
+from telephony.asterisk import AsteriskProtocol
+from telephony.events import WireProtocol
+from telephony.plain import PlainProtocol
+from telephony.talk import TalkProtocol
+from telephony.twiml import twiml_busy, twiml_stream
+from telephony.wires import WIRES, Door, Wire
+
+log = logging.getLogger(__name__)
+
+SETTINGS: Final = web.AppKey("settings", Settings)
+ENGINES: Final = web.AppKey("engines", Resources)
+METRICS: Final = web.AppKey("metrics", Metrics)
+LINES: Final = web.AppKey("lines", Lines)
+SWITCHBOARD: Final = web.AppKey("switchboard", Switchboard)
+SIP: Final = web.AppKey("sip", SipLink)
+WAITING: Final = web.AppKey("waiting", WaitingCalls)
+TWILIO: Final = web.AppKey("twilio", TwilioRest)
+PAGES: Final = web.AppKey("pages", Pages)
+
+_Equip = Callable[[OpeningLeg], OpeningLeg]
+"""Adds to a leg what its wire alone cannot do."""
+
+
+def make_app(settings: Settings, engines: Resources | None = None) -> web.Application:
+    """Return the server; `engines` are loaded at start-up when not given (and then closed with it)."""
+    app = web.Application(client_max_size=64 * 1024)
+    app[SETTINGS], app[METRICS], app[LINES] = settings, Metrics(), Lines(settings.max_calls)
+    app[PAGES] = Pages()
+    if engines:
+        app[ENGINES] = engines
+    else:
+        app.cleanup_ctx.append(_engines)
+    app.cleanup_ctx.append(_switchboard)
+    app.cleanup_ctx.append(_twilio)
+    if settings.sip:
+        app.cleanup_ctx.append(_sip)
+    if settings.audiosocket_port:
+        app.cleanup_ctx.append(_audiosocket)
+    if settings.ari_url:
+        app.cleanup_ctx.append(_ari)
+    app.cleanup_ctx.append(_dialler)
+    if settings.asterisk_url:
+        app.cleanup_ctx.append(_waiting_calls)
+    app.on_shutdown.append(_drain)
+    twiml_busy()  # imports 7 ms of twilio now, not while calls are on the line
+    app.add_routes(
+        [
+            web.get("/", _front),
+            web.get("/web/{name}", app[PAGES].file),
+            web.post("/twilio/voice", _twilio_voice),
+            web.post("/asterisk/connect", _asterisk_connect),
+            *(web.get(wire.address, _door_of(wire)) for wire in WIRES if wire.is_socket),
+            *callsapi.routes(),
+            web.get("/healthz", _health),
+            web.get("/metrics", _metrics),
+        ]
+    )
+    return app
+
+
+async def _engines(app: web.Application) -> AsyncIterator[None]:
+    app[ENGINES] = await asyncio.to_thread(Resources.load, app[SETTINGS])  # models load off the loop
+    yield  # the server runs here
+    app[ENGINES].close()
+
+
+async def _switchboard(app: web.Application) -> AsyncIterator[None]:
+    app[SWITCHBOARD] = Switchboard(app[SETTINGS], app[ENGINES], app[METRICS], app[LINES])
+    yield
+
+
+async def _twilio(app: web.Application) -> AsyncIterator[None]:
+    async with twilio_rest(app[SETTINGS]) as rest:
+        if rest:
+            app[TWILIO] = rest
+        yield
+
+
+async def _sip(app: web.Application) -> AsyncIterator[None]:
+    app[SIP] = make_link(app[SETTINGS], app[SWITCHBOARD])
+    await app[SIP].start()
+    yield
+    await app[SIP].close()
+
+
+async def _audiosocket(app: web.Application) -> AsyncIterator[None]:
+    options = app[SETTINGS]
+    port, allow = options.audiosocket_port, options.audiosocket_allow
+    listener = await audiosocket.listen(app[SWITCHBOARD], host=options.host, port=port, allow=allow)
+    yield
+    listener.close()
+
+
+async def _ari(app: web.Application) -> AsyncIterator[None]:
+    link = AriLink(app[SETTINGS], app[SWITCHBOARD])
+    await link.start()
+    yield
+    await link.close()
+
+
+async def _dialler(app: web.Application) -> AsyncIterator[None]:
+    settings, ways = app[SETTINGS], dict[str, Trunk]()
+    if link := app.get(SIP):
+        ways["sip"] = lambda order, _: link.dial(order.to, order.headers)
+    if (rest := app.get(TWILIO)) and settings.public_url:
+        ways["twilio"] = app[TRUNK] = TwilioTrunk(rest, settings)
+    app[DIALLER] = Dialler(settings, app[SWITCHBOARD], ways)
+    yield
+
+
+async def _waiting_calls(app: web.Application) -> AsyncIterator[None]:
+    app[WAITING] = WaitingCalls(app[SWITCHBOARD], url=app[SETTINGS].asterisk_url)
+    yield
+    await app[WAITING].close()
+
+
+async def _drain(app: web.Application) -> None:
+    """End running calls: their pending finals are sent before their sockets close."""
+    lines = app[LINES]
+    lines.draining = True
+    await app[DIALLER].close()
+    for call in list(lines.calls):
+        call.stop("the server is shutting down")
+    try:
+        async with asyncio.timeout(app[SETTINGS].drain_timeout + 2.0):  # the calls keep to the first part themselves
+            await lines.empty.wait()
+    except TimeoutError:
+        log.error("%d calls did not end in time and are cut off", lines.taken)
+
+
+# ---------------------------------------------------------------- routes
+
+
+async def _front(request: web.Request) -> web.StreamResponse:
+    if asks_for_socket(request):
+        return await _plain(request)
+    return await request.app[PAGES].front(request)
+
+
+def _door_of(wire: Wire) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return the handler of `wire`: its own where it needs more than the request, else what its line says."""
+    return _OWN.get(wire.name) or partial(_stream, wire=wire)
+
+
+async def _stream(request: web.Request, *, wire: Wire) -> web.StreamResponse:
+    if wire.door is Door.TWILIO_SIGNATURE:
+        await check_twilio(request, request.app[SETTINGS])
+    else:
+        check_client(request, request.app[SETTINGS])
+    if wire.make is None:
+        raise TypeError(f"the wire {wire.name} has neither a handler nor what makes its protocol")
+    rest = request.app.get(TWILIO) if wire.door is Door.TWILIO_SIGNATURE else None
+    equip: _Equip = SilenceFilledLeg if wire.lulls else lambda leg: leg
+    if rest:
+        equip = partial(TwilioTransferLeg, rest=rest)
+    return await _carry(request, wire.make(), wire=wire.name, subprotocols=wire.subprotocols, equip=equip)
+
+
+async def _plain(request: web.Request) -> web.StreamResponse:
+    return await _serve_client(request, PlainProtocol, wire="plain")
+
+
+async def _talk(request: web.Request) -> web.StreamResponse:
+    return await _serve_client(request, TalkProtocol, wire="talk")
+
+
+async def _serve_client(request: web.Request, kind: type[PlainProtocol], *, wire: str) -> web.StreamResponse:
+    check_client(request, settings := request.app[SETTINGS])
+    asr = request.app[ENGINES].asr
+
+    def refuse_language(language: str | None) -> str:
+        try:
+            asr.check_language(language)
+        except UnsupportedLanguage as error:
+            return str(error)
+        return ""
+
+    protocol = kind(uuid.uuid4().hex, refuse_language=refuse_language, max_bytes=settings.max_message_bytes)
+    return await _carry(request, protocol, wire=wire)
+
+
+async def _twilio_voice(request: web.Request) -> web.Response:
+    """Answer Twilio's webhook: connect the call to our stream, or say that we are busy."""
+    await check_twilio(request, settings := request.app[SETTINGS])
+    if not request.app[LINES].free:
+        request.app[METRICS].refused.labels("busy").inc()
+        return web.Response(text=twiml_busy(), content_type="text/xml")
+    form = await request.post()
+    wanted = {key: str(form[key]) for key in ("From", "To", "CallSid", "Direction") if key in form}
+    parameters = {**{key: str(value) for key, value in request.query.items()}, **wanted}
+    url = f"{public_url(request, settings, socket=True)}/twilio/stream"
+    return web.Response(text=twiml_stream(url, parameters), content_type="text/xml")
+
+
+async def _asterisk(request: web.Request) -> web.StreamResponse:
+    check_client(request, request.app[SETTINGS])
+    parameters = {name: value for name, value in request.query.items() if name != "token"}
+    protocol = AsteriskProtocol(parameters)
+    return await _carry(request, protocol, wire="asterisk", subprotocols=(SUBPROTOCOL,), equip=SilenceFilledLeg)
+
+
+async def _asterisk_connect(request: web.Request) -> web.Response:
+    """Connect to the call that waits at our Asterisk under the `id` in the form; the rest of it are its parameters."""
+    check_client(request, request.app[SETTINGS])
+    if WAITING not in request.app:
+        raise web.HTTPNotFound(text="no Asterisk is known: set --asterisk-url ws://HOST:8088/media\n")
+    form = {name: str(value) for name, value in (await request.post()).items()}
+    try:
+        await request.app[WAITING].connect(form.pop("id", ""), form)
+    except ValueError as error:
+        raise web.HTTPBadRequest(text=f"{error}\n") from None
+    except Busy as busy:
+        request.app[METRICS].refused.labels("busy").inc()
+        raise web.HTTPServiceUnavailable(text=f"{busy}\n", headers={"Retry-After": "5"}) from None
+    except Unreachable as error:
+        log.warning("call not connected: %s", error)
+        raise web.HTTPBadGateway(text=f"{error}\n") from None
+    return web.Response(text="connected\n")
+
+
+async def _health(request: web.Request) -> web.Response:
+    """Answer load balancers: the port opens when the models are warm, so an answer means ready."""
+    lines = request.app[LINES]
+    state = "draining" if lines.draining else "ok"
+    return web.json_response({"status": state, "calls": lines.taken}, status=503 if lines.draining else 200)
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    check_client(request, request.app[SETTINGS])
+    return web.Response(body=request.app[METRICS].text(), headers={"Content-Type": "text/plain; version=0.0.4"})
+
+
+_OWN: Final = {"plain": _plain, "talk": _talk, "asterisk": _asterisk}
+
+# ---------------------------------------------------------------- one call
+
+
+async def _carry(
+    request: web.Request,
+    protocol: WireProtocol,
+    *,
+    wire: str,
+    subprotocols: Sequence[str] = (),
+    equip: _Equip = lambda leg: leg,
+) -> web.StreamResponse:
+    app, settings = request.app, request.app[SETTINGS]
+    if not app[LINES].free and asks_for_socket(request):
+        app[METRICS].refused.labels("busy").inc()
+    with _line(app[LINES]):
+        socket, leg = await upgrade(request, protocol, settings, subprotocols=subprotocols)
+        await app[SWITCHBOARD].carry(equip(leg), wire=wire)
+    return socket
+
+
+@contextmanager
+def _line(lines: Lines) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(lines.take())
+        except Busy as busy:
+            text = f"{busy}, try again later\n"
+            raise web.HTTPServiceUnavailable(text=text, headers={"Retry-After": "5"}) from busy
+        yield

@@ -1,0 +1,137 @@
+"""From the settings to how the bot treats a caller who speaks: what interrupts it, and what it begins early."""
+
+from bridge.call.prompts import CallPrompts
+from bridge.outbound.machine_detection import MachinePolicy, MachineRules
+from bridge.plugins import PluginError
+from bridge.settings import Settings
+from bridge.turns.backchannels import Backchannels, parse, shipped
+from bridge.turns.caller_pauses import CallerPausesRules
+from bridge.turns.endpointing import EndpointRules
+from bridge.turns.interruption import EchoRules, InterruptionRules
+from bridge.turns.no_input import NoInputRules
+from bridge.turns.speculation import SpeculationRules
+from bridge.turns.turn_taker import TurnRules
+from telephony.events import RecognitionOptions
+
+
+def interruption_rules(settings: Settings) -> InterruptionRules:
+    """Return the rules of barge-in and echo that `settings` give in seconds."""
+    echo = EchoRules(
+        return_db=settings.echo_return,
+        guard_ms=_ms(settings.echo_guard),
+        guard_db=settings.echo_guard_return,
+        tail_ms=_ms(settings.echo_tail),
+    )
+    return InterruptionRules(
+        onset_ms=_ms(settings.barge_in_duration),
+        confirm_ms=_ms(settings.barge_in_confirm),
+        false_alarm_ms=_ms(settings.false_alarm_timeout),
+        least_words=settings.barge_in_words,
+        answer_ms=_ms(settings.backchannel_margin),
+        echo_share=settings.echo_words,
+        echo=echo,
+    )
+
+
+def speculation_rules(settings: Settings) -> SpeculationRules:
+    """Return when a reply may be begun early."""
+    return SpeculationRules(
+        probability=settings.speculation_probability,
+        attempts=settings.speculation_attempts,
+        longest_speech_ms=_ms(settings.speculation_longest_speech),
+    )
+
+
+def call_prompts(settings: Settings) -> CallPrompts:
+    """Return what a caller hears who says nothing or waits."""
+    return CallPrompts(
+        NoInputRules(_ms(settings.no_input_timeout), settings.no_input_prompts),
+        asking=settings.no_input_text,
+        goodbye=settings.goodbye_text,
+        filler=settings.filler_text,
+        filler_after_s=settings.filler_after,
+    )
+
+
+def machine_policy(settings: Settings) -> MachinePolicy:
+    """Return what a machine gets that answers a call of ours."""
+    rules = MachineRules(greeting_ms=_ms(settings.machine_greeting), deadline_ms=_ms(settings.machine_deadline))
+    return MachinePolicy(policy=settings.machine_detection, message=settings.machine_message, rules=rules)
+
+
+def load_phrases(settings: Settings) -> Backchannels:
+    """Return the lists of backchannels and commands in force; reads phrases_file.
+
+    Raises:
+        PluginError: it cannot be read, or holds no such lists.
+    """
+    added = {"backchannels": settings.backchannels, "commands": settings.interrupting_phrases}
+    path = settings.phrases_file
+    if path is None:
+        return shipped(**added)
+    try:
+        return parse(path.read_text("utf-8"), **added)
+    except (OSError, ValueError) as error:
+        raise PluginError(f"--phrases-file {path}: {error}") from error
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def turn_rules(settings: Settings, *, talks: bool) -> TurnRules:
+    """A caller who waits for an answer is given less silence than a dictation, and interrupts sooner."""
+    endpoint_s = settings.turn_silence if talks else settings.silence_threshold
+    stop_ms = round(settings.turn_stop * 1000) if talks else TurnRules().pause_ms
+    min_speech_s = settings.barge_in_duration if talks else settings.min_speech_duration
+    return TurnRules(
+        threshold=settings.vad_threshold,
+        min_speech_ms=round(min_speech_s * 1000),
+        endpoint_ms=round(endpoint_s * 1000),
+        pause_ms=min(stop_ms, round(endpoint_s * 1000)),
+        max_utterance_ms=round(settings.max_utterance * 1000),
+    )
+
+
+def recognition_options(settings: Settings) -> RecognitionOptions:
+    return RecognitionOptions(
+        context=settings.context,
+        language=settings.language,
+        unfixed_chunk_num=settings.unfixed_chunk_num,
+        unfixed_token_num=settings.unfixed_token_num,
+        chunk_size_sec=settings.chunk_size_sec,
+        max_new_tokens=settings.max_new_tokens,
+    )
+
+
+def endpoint_rules(settings: Settings) -> EndpointRules:
+    """Return the waits that `settings` give in seconds.
+
+    Raises:
+        ValueError: turn_unsure is above turn_sure; settings/checks.py says so before.
+    """
+    return EndpointRules(
+        stop_ms=_ms(settings.turn_stop),
+        wait_ms=_ms(settings.turn_silence),
+        sure=settings.turn_sure,
+        sure_ms=_ms(settings.turn_sure_silence),
+        unsure=settings.turn_unsure,
+        unsure_ms=_ms(settings.turn_unsure_silence),
+        unfinished_ms=_ms(settings.turn_unfinished_silence),
+        answer_ms=_ms(settings.turn_answer_silence),
+        asked_answer_ms=_ms(settings.turn_asked_silence),
+        dictation_ms=_ms(settings.turn_dictation_silence),
+        name_ms=_ms(settings.turn_name_silence),
+        ceiling_ms=_ms(settings.turn_ceiling),
+        final_share=settings.turn_final_share,
+        final_most_ms=_ms(settings.turn_final_longest),
+        patience=CallerPausesRules(
+            usual_ms=_ms(settings.patience_usual),
+            keep=settings.patience_keep,
+            keep_mistaken=settings.patience_keep_mistaken,
+            shortest_ms=_ms(settings.patience_shortest),
+            longest_ms=_ms(settings.patience_longest),
+            interrupted_ms=_ms(settings.patience_interrupted),
+            most_ms=_ms(settings.patience_most),
+        ),
+    )

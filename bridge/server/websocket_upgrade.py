@@ -1,0 +1,36 @@
+"""A request that becomes a leg: the WebSocket of a wire, accepted."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from aiohttp import web
+
+from bridge.legs.websocket import WebSocketLeg
+from bridge.server.auth import BEARER_PROTOCOL
+from bridge.settings import Settings
+from telephony.events import WireProtocol
+
+_PING_S: Final = 15.0  # a plain client may be silent for hours: pings tell whether it is there
+
+
+async def upgrade(
+    request: web.Request, protocol: WireProtocol, settings: Settings, *, subprotocols: Sequence[str] = ()
+) -> tuple[web.WebSocketResponse, WebSocketLeg]:
+    """Accept the socket; return it and the leg over it."""
+    offered = [p.strip() for p in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+    socket = web.WebSocketResponse(
+        compress=False,
+        max_msg_size=4 * settings.max_message_bytes,  # the protocol refuses in words what is over the limit
+        heartbeat=None if protocol.capabilities.steady else _PING_S,
+        protocols=[*subprotocols, *(p for p in offered if p.startswith(BEARER_PROTOCOL))],
+    )
+    await socket.prepare(request)
+    transport = request.transport
+    leg = WebSocketLeg(
+        socket,
+        protocol,
+        abort=transport.abort if transport else lambda: None,
+        idle_s=settings.media_timeout if protocol.capabilities.steady else None,
+        send_s=settings.send_timeout,
+    )
+    return socket, leg

@@ -1,0 +1,44 @@
+"""The way out of one stretch of bot audio: the voice's samples to the wire's bytes."""
+
+from typing import Final
+
+import numpy as np
+
+from bot.api import Samples
+from bridge.speech.resample import make_resampler
+from telephony.codec import encode
+from telephony.events import AudioFormat
+
+_SLICE_MS: Final = 200
+"""Audio resampled at a time: a product this small stays in the cache and on one thread, 5 s of speech cost 3 ms of
+the event loop instead of 8."""
+
+
+class WireEncoder:
+    """Resamples and encodes as the audio comes; payloads are whole frames of 20 ms, what does not fill one waits."""
+
+    def __init__(self, tts_rate: int, audio: AudioFormat) -> None:
+        """`tts_rate`: hertz of the samples; `audio`: what the wire takes.
+
+        Raises:
+            ValueError: no resampler goes from the one rate to the other.
+        """
+        self._encoding = audio.encoding
+        self._resample = make_resampler(tts_rate, audio.sample_rate)
+        self._slice = max(1, tts_rate * _SLICE_MS // 1000)
+        self._frame = max(1, audio.sample_rate // 50)
+        self._held: Samples = np.empty(0, np.float32)
+
+    def encode(self, samples: Samples, /) -> bytes:
+        """Return the frames that `samples`, float32 of shape (n,), complete; b"" where they complete none."""
+        slices = (samples[begin : begin + self._slice] for begin in range(0, len(samples), self._slice))
+        ready = np.concatenate((self._held, *(self._resample(part) for part in slices)))
+        whole = len(ready) // self._frame * self._frame
+        self._held = ready[whole:]
+        return encode(ready[:whole], self._encoding)
+
+    def flush(self) -> bytes:
+        """Return what is still held, filled up with silence to a whole frame. The next samples begin anew."""
+        rest = np.concatenate((self._held, self._resample.flush()))
+        self._held = np.empty(0, np.float32)
+        return encode(np.pad(rest, (0, -len(rest) % self._frame)), self._encoding)

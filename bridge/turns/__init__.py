@@ -1,0 +1,1 @@
+"""Who holds the floor. Pure: time is an argument."""

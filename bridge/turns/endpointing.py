@@ -1,0 +1,216 @@
+"""How long a pause must last until the caller's turn is over. Pure: media time, whole milliseconds, is an argument.
+
+The wait follows from what is known of the pause by now; it is asked for at every VAD window and may change:
+
+    nothing yet          wait_ms, and as long as finals take in this process
+    not a word           sure_ms
+    an answer            answer_ms; asked_answer_ms after a question
+    dictation            dictation_ms, sure_ms once the number is whole
+    a text that breaks   unfinished_ms
+    a probability        sure_ms from `sure` on, unsure_ms up to `unsure`, a straight line between
+
+Except after a question it is no shorter than this caller's own pauses (caller_pauses.py); never longer than ceiling_ms.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from bot.api import Expect
+from bridge.speech.dictation import DICTATED, Kind, Reading
+from bridge.turns.caller_pauses import CallerPauses, CallerPausesRules
+from bridge.turns.ranges import within
+from bridge.turns.rolling_quantile import RollingQuantile
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    kind: Expect = Expect.ANYTHING
+    digits: int = 0
+    """With DIGITS: so many make the number whole; 0 is not known."""
+    asked: bool = False
+    """The bot's last sentence was a question."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointRules:
+    """When a pause ends a turn. Milliseconds count from the last speech the VAD heard; docs/turns.md has the tables."""
+
+    stop_ms: int = 128
+    """Silence after which the final is decoded and the end is judged, 32..1000. Four windows of the VAD: the
+    judgement is there 0.15 s later, in time for sure_ms, and smart-turn tells ends from pauses as well as at 0.19 s."""
+    wait_ms: int = 500
+    """Wait while nothing is known of the pause, and for good where no judgement comes, 100..10000. Half of the pauses
+    of 0.3 to 1.2 s are shorter."""
+    sure: float = 0.9
+    """Probability of an end from which sure_ms is enough, 0..1. The text heuristic's for a finished sentence; six
+    ends in ten are surer to smart-turn."""
+    sure_ms: int = 400
+    """100..10000. The reply is heard 0.15 s later, so the middle turn is answered within 0.6 s, with some room."""
+    unsure: float = 0.5
+    """Probability up to which unsure_ms is waited, 0..1. Between the two the wait lies on a line. A step cuts as few
+    turns short, but one that is 0.05 too high makes the middle turn 0.28 s slower."""
+    unsure_ms: int = 800
+    """100..10000. Smart-turn doubts one end in seven: with 0.15 s for the reply they stay within 1.0 s."""
+    unfinished_ms: int = 1500
+    """Wait where the text breaks off ("my", "um"), 100..10000. Such text is sure: 1 of 146 ends read like that, and a
+    quarter of the pauses. Longer than the pauses of 1.2 s that are to be survived."""
+    answer_ms: int = 400
+    """Wait after "yes" or "two" out of the blue, 100..10000: more may follow ("yes, but"), so not below sure_ms."""
+    asked_answer_ms: int = 250
+    """Wait after them where the bot had asked, 100..10000. As soon as the text is there: 0.13 s to the decode and 0.12
+    s for it."""
+    dictation_ms: int = 1500
+    """Wait inside numbers, spellings and addresses, 100..10000: callers read them out in groups, up to 1.2 s apart."""
+    name_ms: int = 800
+    """Least wait where a name is expected, 100..10000: a surname, or its spelling, comes after a breath."""
+    ceiling_ms: int = 2500
+    """No wait is longer, 100..30000. LiveKit waits 2.5 s at most, Pipecat 3 s; beyond, callers ask who is there."""
+    final_share: float = 0.99
+    """Share of finals that is waited for, 0.5..1."""
+    final_most_ms: int = 800
+    """A recogniser slower than this is not waited for before the wait without a judgement ends, 0..10000."""
+    patience: CallerPausesRules = field(default_factory=CallerPausesRules)
+
+    def __post_init__(self) -> None:
+        waits = "wait_ms sure_ms unsure_ms unfinished_ms answer_ms asked_answer_ms dictation_ms name_ms".split()
+        within(self, 32, 1000, "stop_ms")
+        within(self, 100, 10_000, *waits)
+        within(self, 100, 30_000, "ceiling_ms")
+        within(self, 0, 1, "sure", "unsure")
+        within(self, 0.5, 1, "final_share")
+        within(self, 0, 10_000, "final_most_ms")
+        if self.unsure > self.sure:
+            raise ValueError(f"unsure is {self.unsure}, must not be above sure, which is {self.sure}")
+
+
+class Endpointing:
+    """The waits of one call: feed it what happens, ask it at every window of a pause.
+
+    began -> (paused -> read, judged -> resumed)* -> closed -> began ...; `expect`, `read`, `worded` at any time
+    """
+
+    def __init__(self, rules: EndpointRules, *, time_to_final: RollingQuantile) -> None:
+        """`time_to_final`: milliseconds from a pause to the final of what was said until then, of this process."""
+        self._rules, self._time_to_final = rules, time_to_final
+        self._patience = CallerPauses(rules.patience)
+        self._expected = Expected()
+        self._reading = Reading(Kind.NOTHING)  # of the turn so far; it outlives pauses
+        self._probability: float | None = None  # of this pause; None until it is judged
+        self.paused_since_ms: int | None = None
+        """Where the last speech ended, in a pause of the turn; None while the caller speaks or nobody does."""
+        self._speech_end_ms = 0  # the last one, paused or closed
+        self._closed = False  # no utterance began since the turn was closed
+        self._lesson: Callable[[], None] | None = None  # what the utterance teaches, should it have words
+
+    def expect(self, expected: Expected) -> None:
+        """Heed what the bot expects from now on; each reply says it anew."""
+        self._expected = expected
+
+    def paused(self, speech_end_ms: int) -> None:
+        """The caller fell silent at `speech_end_ms`: nothing is known of it yet."""
+        self._speech_end_ms = self.paused_since_ms = speech_end_ms
+        self._probability = None
+
+    def read(self, reading: Reading) -> None:
+        """Heed what the turn's text is by now: that of a partial, or of the final."""
+        self._reading = reading
+
+    def judged(self, probability: float, *, speech_end_ms: int) -> None:
+        """Heed P(end of turn), 0..1, of the pause after `speech_end_ms`, unless that is over; `read` comes first."""
+        if self.paused_since_ms == speech_end_ms:
+            self._probability = probability
+
+    def resumed(self, at_ms: int) -> None:
+        """The caller speaks on in the same utterance."""
+        self._patience.paused(at_ms - self._speech_end_ms)
+        self.paused_since_ms = self._probability = None
+
+    def closed(self, speech_end_ms: int) -> None:
+        """The turn was closed; its last speech ended at `speech_end_ms`."""
+        self._speech_end_ms, self._closed = speech_end_ms, True
+        self.paused_since_ms = self._probability = None
+
+    def began(self, onset_ms: int, *, bot_heard: bool) -> None:
+        """The caller speaks again. `bot_heard`: something of the bot's was heard since the turn was closed.
+
+        If nothing was, it is the same turn and its words count on; it should not have been closed. Nor should it where
+        the caller speaks on over the bot's first words. Nothing is learnt of it before `worded`: it may be a cough.
+        """
+        if not self._closed:
+            return
+        pause_ms = onset_ms - self._speech_end_ms
+        mistaken = not bot_heard or pause_ms <= self._rules.patience.interrupted_ms
+        self._lesson = partial(self._patience.mistaken, pause_ms) if mistaken else self._patience.answered
+        if bot_heard:
+            self._reading = Reading(Kind.NOTHING)
+        self._closed = False
+
+    def worded(self) -> None:
+        """Learn from the utterance that began: it has words."""
+        if self._lesson:
+            self._lesson()
+            self._lesson = None
+
+    @property
+    def wait_ms(self) -> int:
+        """Silence since the last speech at which the turn closes, given what is known by now."""
+        rules = self._rules
+        if self._answers_a_question():
+            return min(rules.asked_answer_ms, rules.ceiling_ms)
+        return min(max(self._plain_ms(), self._patience.floor_ms), rules.ceiling_ms)
+
+    def _plain_ms(self) -> int:
+        rules = self._rules
+        if self._number_is_whole():
+            return rules.sure_ms
+        if self._dictates():
+            return rules.dictation_ms
+        if self._probability is None:
+            return self._unjudged_ms()
+        if self._reading.kind is Kind.NOTHING:  # a noise: there is nothing to answer, and a bot it silenced may go on
+            return rules.sure_ms
+        if self._reading.kind is Kind.ANSWER:
+            return rules.answer_ms
+        if self._reading.kind is Kind.UNFINISHED:
+            return rules.unfinished_ms
+        least_ms = rules.name_ms if self._expected.kind is Expect.NAME else 0
+        return max(least_ms, _between(rules, self._probability))
+
+    def _unjudged_ms(self) -> int:
+        """As long as a judgement may still come: what most finals of this process take bounds it, no flat time."""
+        rules = self._rules
+        final_ms = min(self._time_to_final.quantile(rules.final_share), rules.final_most_ms)
+        return max(rules.wait_ms, rules.stop_ms + final_ms)
+
+    def _answers_a_question(self) -> bool:
+        """Tell it of words only: a digit may be the first of many."""
+        asked = self._expected.asked or self._expected.kind is Expect.YES_NO
+        words = self._reading.kind is Kind.ANSWER and not self._reading.digits
+        return asked and words and self._probability is not None
+
+    def _number_is_whole(self) -> bool:
+        expected = self._expected
+        return expected.kind is Expect.DIGITS and 0 < expected.digits <= self._reading.digits
+
+    def _dictates(self) -> bool:
+        reading, kind = self._reading, self._reading.kind
+        match self._expected.kind:
+            case Expect.YES_NO:
+                return False
+            case Expect.DIGITS:
+                return kind is Kind.NOTHING or reading.digits > 0 or kind in DICTATED
+            case Expect.EMAIL | Expect.SPELLING:
+                return kind not in {Kind.ANSWER, Kind.QUESTION, Kind.ADDRESS}
+            case _:
+                return kind in DICTATED
+
+
+def _between(rules: EndpointRules, probability: float) -> int:
+    """Return the wait for `probability`, on the line from (unsure, unsure_ms) to (sure, sure_ms)."""
+    if probability >= rules.sure:
+        return rules.sure_ms
+    if probability <= rules.unsure:
+        return rules.unsure_ms
+    part = (probability - rules.unsure) / (rules.sure - rules.unsure)
+    return round(rules.unsure_ms + part * (rules.sure_ms - rules.unsure_ms))

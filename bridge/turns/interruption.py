@@ -1,0 +1,214 @@
+"""Whether the caller interrupts the bot. Pure: media time, whole milliseconds, is an argument.
+
+    QUIET -`onset_ms` of speech-> TENTATIVE -`confirm_ms` of it, or words-> CONFIRMED -the turn is over-> QUIET
+                                            -no words, or only "mm-hm"-> QUIET
+
+The bot is silent from TENTATIVE on and goes on after a false alarm: what is decided here is only what becomes of its
+reply. Speech no louder than the bot's echo may be counts for nothing here; its words still do.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final
+
+from bridge.speech.dictation import is_question
+from bridge.turns.backchannels import Backchannels, Meaning, normal
+from bridge.turns.ranges import within
+
+_PAUSE_MS: Final = 128
+"""Silence after which speech begins anew: that of TurnRules, so that an onset here is one there."""
+_MOST_ALARMS: Final = 3
+"""False alarms in one reply that make the next onset longer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EchoRules:
+    """What of the caller's audio may be the bot's own voice."""
+
+    return_db: float = -14.0
+    """Level of the echo against the bot's, dB, -60..20: the -20 dB of a bad line and 6 dB for uneven hearing."""
+    guard_ms: int = 400
+    """Echo cancellers of the line need so long from the begin of the bot's audio, 0..10000. AVA's guard is as long."""
+    guard_db: float = -3.0
+    """Level of the echo until then, -60..20: louder speech interrupts the bot even in its first word."""
+    tail_ms: int = 600
+    """Echo comes back within so long, 0..5000: a round trip over mobile and long distance networks, and its decay."""
+
+    def __post_init__(self) -> None:
+        within(self, -60, 20, "return_db", "guard_db")
+        within(self, 0, 10_000, "guard_ms")
+        within(self, 0, 5000, "tail_ms")
+
+    def covers(self, caller_db: float, *, bot_db: float, audible_ms: int | None) -> bool:
+        """Tell whether audio of `caller_db` may be echo of a bot as loud as `bot_db`, audible for `audible_ms`."""
+        young = audible_ms is not None and audible_ms < self.guard_ms
+        return caller_db <= bot_db + (self.guard_db if young else self.return_db)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterruptionRules:
+    onset_ms: int = 160
+    """Speech that silences the bot, 32..5000: five windows of the detector. Being silent early costs nothing that a
+    false alarm does not give back."""
+    confirm_ms: int = 1000
+    """Speech that ends the reply though its words are not known yet, 32..30000. "Okay, right, I see" takes 0.9 s.
+    Peers take 0.5 s, but until they fall silent; here the bot has long done so, and a reply given up too early is lost
+    for good."""
+    false_alarm_ms: int = 2000
+    """The bot goes on so long after it fell silent if there are no words by then, 100..30000. LiveKit's value. It
+    counts from the onset, whatever noise goes on: a line that hums must not silence the bot for good. Words that come
+    later still interrupt."""
+    least_words: int = 1
+    """Words, other than commands, that interrupt, 1..100."""
+    answer_ms: int = 1000
+    """With so little of the reply left to hear, after a question, or before a word of the reply was heard, "yes" is an
+    answer and no backchannel, 0..10000. LiveKit's boundary."""
+    echo_share: float = 0.6
+    """Of the words in quiet speech, so many in the bot's own make it an echo, 0..1."""
+    quiet_words: int = 3
+    """Fewer words in quiet speech, commands aside, are an echo whatever they are, 1..20: recognisers hear "I" in the
+    begin of an echoed "Our"."""
+    echo: EchoRules = field(default_factory=EchoRules)
+
+    def __post_init__(self) -> None:
+        within(self, 32, 5000, "onset_ms")
+        within(self, 32, 30_000, "confirm_ms")
+        within(self, 100, 30_000, "false_alarm_ms")
+        within(self, 1, 100, "least_words")
+        within(self, 1, 20, "quiet_words")
+        within(self, 0, 10_000, "answer_ms")
+        within(self, 0, 1, "echo_share")
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechWindow:
+    """One VAD window of the caller's audio, in media time."""
+
+    speech: bool
+    from_ms: int
+    to_ms: int
+    loud: bool = True
+    """Louder than an echo of the bot."""
+
+
+@dataclass(frozen=True, slots=True)
+class BotSpeech:
+    """What the bot is saying when the caller's words come."""
+
+    said: str = ""
+    """What of its reply was heard."""
+    rest: str = ""
+    """And what not yet."""
+    left_ms: int = 0
+    """Of the rest."""
+    insists: bool = False
+    """It may not be interrupted right now."""
+
+
+class Act(Enum):
+    HOLD = auto()  # fall silent, forget nothing
+    RESUME = auto()  # go on from the word that was cut
+    CANCEL = auto()  # the reply is over
+
+
+class BargeInState(Enum):
+    QUIET = auto()
+    TENTATIVE = auto()
+    CONFIRMED = auto()
+
+
+class Interruption:
+    """The caller against the bot, in one call."""
+
+    def __init__(self, rules: InterruptionRules, phrases: Backchannels) -> None:
+        self.state = BargeInState.QUIET
+        self._rules, self._phrases = rules, phrases
+        self._run_ms = 0  # speech of this onset or, while TENTATIVE, since it
+        self._speech_end_ms = 0
+        self._held_ms = 0  # when the bot fell silent
+        self._over_bot = False  # the caller's turn has speech in it that was spoken over the bot
+        self._loud = False  # some of it was louder than an echo
+        self._listens = False  # the newest words are only a backchannel
+        self._alarms = 0  # false ones in this reply
+
+    def hear(self, window: SpeechWindow, *, audible: bool, interruptible: bool) -> Act | None:
+        """Observe a window of the caller's audio; return what the bot has to do.
+
+        `audible`: the bot may have been heard in it, itself or its echo; `interruptible`: it has something to say,
+        and may be interrupted.
+        """
+        self._over_bot = self._over_bot or (window.speech and (audible or interruptible))
+        self._loud = self._loud or (window.speech and window.loud)
+        if self.state is BargeInState.TENTATIVE:
+            return self._doubt(window)
+        if self.state is BargeInState.QUIET and interruptible:
+            return self._watch(window)
+        self._run_ms = 0
+        return None
+
+    def means(self, text: str, language: str, talk: BotSpeech) -> Meaning:
+        """Return what `text` means, heard over the bot; WORDS where it was not said over it."""
+        meaning = self._phrases.meaning(text, language)
+        if not self._over_bot:
+            return meaning if meaning is Meaning.NOTHING else Meaning.WORDS
+        if not self._loud and meaning is not Meaning.NOTHING and self._is_echo(text, meaning, talk):
+            return Meaning.ECHO
+        answers = not talk.said or talk.left_ms <= self._rules.answer_ms or is_question(talk.said)
+        return Meaning.WORDS if meaning is Meaning.BACKCHANNEL and answers else meaning
+
+    def words(self, text: str, language: str, talk: BotSpeech) -> Act | None:
+        """Heed a transcript, partial or final, of what the caller says; return what the bot has to do."""
+        if not self._over_bot or talk.insists or self.state is BargeInState.CONFIRMED:
+            return None
+        meaning = self.means(text, language, talk)
+        self._listens = meaning is Meaning.BACKCHANNEL
+        enough = meaning is Meaning.WORDS and len(normal(text)) >= self._rules.least_words
+        if meaning is not Meaning.COMMAND and not enough:
+            return None
+        self.state = BargeInState.CONFIRMED
+        return Act.CANCEL
+
+    def over(self) -> Act | None:
+        """The caller's turn is over and all its words were heeded; return what the bot has to do."""
+        act = self._false_alarm() if self.state is BargeInState.TENTATIVE else None
+        self.state, self._over_bot, self._loud, self._run_ms = BargeInState.QUIET, False, False, 0
+        return act
+
+    def begun(self) -> None:
+        """The bot begins another reply."""
+        self._alarms = 0
+
+    def _watch(self, window: SpeechWindow) -> Act | None:
+        self._count(window)
+        if self._run_ms < min(self._rules.onset_ms * (1 + self._alarms), self._rules.confirm_ms):
+            return None
+        self.state, self._held_ms, self._listens = BargeInState.TENTATIVE, window.to_ms, False
+        return Act.HOLD
+
+    def _doubt(self, window: SpeechWindow) -> Act | None:
+        if window.speech and window.loud:
+            self._run_ms += window.to_ms - window.from_ms
+        if self._run_ms >= self._rules.confirm_ms and not self._listens:
+            self.state = BargeInState.CONFIRMED
+            return Act.CANCEL
+        if window.to_ms - self._held_ms >= self._rules.false_alarm_ms:
+            self.state, self._run_ms = BargeInState.QUIET, 0
+            return self._false_alarm()
+        return None
+
+    def _count(self, window: SpeechWindow) -> None:
+        if window.speech and window.loud:
+            self._run_ms += window.to_ms - window.from_ms
+            self._speech_end_ms = window.to_ms
+        elif window.to_ms - self._speech_end_ms >= _PAUSE_MS:
+            self._run_ms = 0
+
+    def _false_alarm(self) -> Act:
+        self._alarms = min(self._alarms + 1, _MOST_ALARMS)
+        return Act.RESUME
+
+    def _is_echo(self, text: str, meaning: Meaning, talk: BotSpeech) -> bool:
+        """Tell whether most of the words in `text` are the bot's, or too few to tell."""
+        heard, said = normal(text), set(normal(f"{talk.said} {talk.rest}"))
+        few = len(heard) < self._rules.quiet_words and meaning is not Meaning.COMMAND
+        return few or sum(word in said for word in heard) >= self._rules.echo_share * len(heard)

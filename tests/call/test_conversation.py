@@ -1,0 +1,427 @@
+"""The bot's side of a call: barge-in, false alarms, what is answered, and replies begun ahead."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+
+import numpy as np
+import pytest
+from fakes import FakeTts, ScriptBot
+from stage import LONG, MULAW, QUIET, settle, stage
+
+from bot.api import CallInfo, Heard, Line, Partial, Say, Speaker, Turn
+from telephony.events import Capabilities, Clear, Mark
+
+
+class NotingBot(ScriptBot):
+    """Keeps where it was interrupted."""
+
+    def __init__(self, *answers: str, greeting: Sequence[str] = ()) -> None:
+        super().__init__(*answers, greeting=greeting)
+        self.points: list[Heard] = []
+
+    async def on_interrupted(self, heard: str) -> None:
+        assert isinstance(heard, Heard)
+        self.points.append(heard)
+
+
+class Noise(FakeTts):
+    """Speaks noise, no two moments of which are alike, 100 ms a word."""
+
+    async def speak(self, text: str, /) -> AsyncGenerator[np.ndarray[tuple[int], np.dtype[np.float32]], None]:
+        rng = np.random.default_rng(len(text))
+        yield (0.1 * rng.standard_normal(2400 * len(text.split()))).astype(np.float32)
+
+
+# ---------------------------------------------------------------- barge-in
+
+
+async def test_the_bot_falls_silent_at_the_onset_and_is_told_when_there_are_words() -> None:
+    bot = NotingBot("Certainly.", greeting=[LONG])
+    async with stage(bot) as call:
+        await call.silence(992)
+        await call.speech(160)
+        assert len(call.leg.of(Clear)) == 1
+        assert not bot.points
+        call.talk.show(Partial("I would like", "English"))
+        await settle()
+        assert len(bot.points) == 1
+        assert call.count("barge_ins") == 1
+        await call.final("I would like a table.")
+        assert len(call.leg.of(Clear)) == 1
+    heard = bot.points[0]
+    assert f"{heard} {heard.rest}" == LONG
+    assert heard.played_ms == pytest.approx(1152, abs=200)
+    assert bot.turns[0].history == (Line(Speaker.BOT, heard),)
+    assert bot.turns[0].text == "I would like a table."
+
+
+async def test_a_cough_lets_the_bot_go_on_with_the_very_audio_that_was_cut() -> None:
+    text = "The quick brown fox jumps over the lazy dog in the warm evening sun."
+    bot = NotingBot(greeting=[text])
+    async with stage(bot, tts=Noise()) as call:
+        reference = call.audio()
+        await call.silence(608)
+        await call.speech(192)
+        cut = len(call.leg.sent)
+        assert call.leg.of(Clear)
+        await call.silence(320)
+        await call.final("")
+        again = call.audio(since=cut)
+        assert reference.endswith(again)
+        begin_ms = MULAW.duration_ms(reference) - MULAW.duration_ms(again)
+        assert 608 + 160 - 400 < begin_ms <= 608 + 160
+        assert call.count("false_alarms") == 1
+        assert call.count("barge_ins") == 0
+        await call.silence(5000)
+        await call.says("Thank you.")
+    assert not bot.points
+    assert bot.turns[0].history == (Line(Speaker.BOT, text),), "as if nothing had been"
+
+
+async def test_a_backchannel_is_told_once_and_kept_and_not_answered() -> None:
+    bot = NotingBot("Never.", greeting=[LONG])
+    async with stage(bot) as call:
+        await call.silence(992)
+        await call.says("Mm-hm.")
+        assert [final.text for final in bot.finals] == ["Mm-hm."]
+        assert bot.turns == []
+        assert call.sent_ms() > 3100, "it goes on"
+        await call.silence(6016)
+        await call.says("And on Sunday?")
+    assert bot.turns[0].text == "And on Sunday?"
+    assert bot.turns[0].history == (Line(Speaker.BOT, LONG), Line(Speaker.CALLER, "Mm-hm."))
+
+
+async def test_a_reply_that_is_still_being_written_is_held_and_loses_nothing() -> None:
+    written: list[str] = []
+
+    class Writer(NotingBot):
+        async def on_call(self, call: CallInfo) -> AsyncIterator[str]:
+            for number in range(4):
+                written.append(f"This is sentence number {number} of four.")
+                yield written[-1] + " "
+
+    live = Capabilities(audio_out=True, clear=True, mark=True, send_ahead_ms=200)
+
+    bot = Writer("Yes.")
+    async with stage(bot, capabilities=live) as call:
+        await call.silence(96)
+        await call.speech(160)
+        so_far = len(written)
+        assert so_far < 4
+        await call.silence(320)
+        assert len(written) == so_far, "nobody asks for more while it is held"
+        await call.final("")
+        for _ in range(80):
+            await call.silence(32)
+            await asyncio.sleep(0.012)  # the mouth paces itself by time
+        await call.says("Good.")
+    assert len(written) == 4
+    assert bot.turns[0].history == (Line(Speaker.BOT, " ".join(written)),)
+
+
+async def test_a_noise_before_the_first_word_of_the_bot_costs_nothing_either() -> None:
+    release = asyncio.Event()
+
+    class Slow(NotingBot):
+        async def reply(self, turn: Turn) -> AsyncIterator[str]:
+            self.turns.append(turn)
+            await release.wait()
+            yield "It is four."
+
+    bot = Slow()
+    async with stage(bot) as call:
+        await call.says("What is two and two?")
+        await call.speech(192)
+        release.set()
+        await settle()
+        assert call.sent_ms() == 0, "not while the caller may be speaking"
+        await call.silence(320)
+        await call.final("")
+        assert call.sent_ms() == pytest.approx(150, abs=20)
+        assert len(bot.turns) == 1
+        assert not call.leg.of(Clear)
+
+
+async def test_a_caller_who_speaks_on_before_the_bot_was_heard_is_answered_for_all_of_it() -> None:
+    class Slow(NotingBot):
+        async def reply(self, turn: Turn) -> AsyncIterator[str]:
+            self.turns.append(turn)
+            if len(self.turns) == 1:
+                await asyncio.Event().wait()
+            yield "Done."
+
+    bot = Slow()
+    async with stage(bot) as call:
+        await call.says("Book a table")
+        assert call.talk.said == "Book a table"
+        await call.says("for two people.")
+        assert [turn.text for turn in bot.turns] == ["Book a table", "Book a table for two people."]
+        assert bot.turns[1].history == ()
+        assert call.count("barge_ins") == 0
+
+
+async def test_a_line_that_hums_does_not_silence_the_bot_for_good() -> None:
+    async with stage(NotingBot(greeting=[LONG])) as call:
+        await call.silence(320)
+        await call.speech(192)
+        sent = len(call.leg.sent)
+        for _ in range(12):
+            await call.speech(64)
+            await call.silence(128)
+        assert len(call.leg.sent) > sent
+        assert call.count("false_alarms") == 1
+
+
+async def test_a_reply_ended_by_long_noise_without_words_goes_on_all_the_same() -> None:
+    bot = NotingBot(greeting=[LONG])
+    async with stage(bot) as call:
+        await call.silence(992)
+        await call.speech(1504)
+        assert call.count("barge_ins") == 1
+        sent = len(call.leg.sent)
+        await call.silence(320)
+        await call.final("")
+        rest = bot.points[0].rest
+        assert call.sent_ms(since=sent) == pytest.approx(50 * len(rest.split()), abs=60)
+
+
+async def test_yes_just_before_the_end_of_a_question_is_its_answer() -> None:
+    bot = NotingBot("Fine.", greeting=["Well then, shall I book that table for you?"])
+    async with stage(bot) as call:
+        await call.silence(288)  # of 450 ms
+        await call.says("Yes.")
+    assert [turn.text for turn in bot.turns] == ["Yes."]
+
+
+async def test_marks_that_come_back_for_what_was_cleared_end_nothing() -> None:
+    async with stage(NotingBot(greeting=[LONG])) as call:
+        stale = call.leg.of(Mark)
+        await call.silence(608)
+        await call.speech(192)
+        for mark in stale:
+            call.talk.played(mark.name)
+        await call.silence(320)
+        await call.final("")
+        assert call.talk.talking
+        for mark in call.leg.of(Mark)[len(stale) :]:
+            call.talk.played(mark.name)
+        assert not call.talk.talking
+
+
+async def test_a_wire_that_cannot_clear_is_stopped() -> None:
+    bare = Capabilities(audio_out=True, send_ahead_ms=60)
+    bot = NotingBot(greeting=[LONG])
+    async with stage(bot, capabilities=bare) as call:
+        for _ in range(10):
+            await call.silence(32)
+            await asyncio.sleep(0.02)
+        await call.speech(160)
+        sent = len(call.leg.sent)
+        for _ in range(5):
+            await call.silence(32)
+            await asyncio.sleep(0.02)
+        assert len(call.leg.sent) == sent
+        assert not call.leg.of(Clear)
+        await call.final("")
+        await call.silence(320)
+        await asyncio.sleep(0.05)
+        assert len(call.leg.sent) > sent
+
+
+# ---------------------------------------------------------------- what may not be interrupted
+
+
+async def test_a_legal_notice_is_heard_to_its_end_and_what_was_said_over_it_is_answered_then() -> None:
+    notice = "This call is recorded for quality and training purposes as the law demands of us"  # 750 ms
+
+    class Legal(NotingBot):
+        async def on_call(self, call: CallInfo) -> AsyncIterator[str]:
+            yield Say(notice, interruptible=False)
+            yield LONG
+
+    bot = Legal("Of course.")
+    async with stage(bot) as call:
+        await call.speech(320)
+        await call.silence(160)
+        await call.final("Stop, I do not want that.")
+        assert not call.leg.of(Clear)
+        assert bot.turns == []
+        await call.silence(512)
+        assert not call.leg.of(Clear), "the notice may be heard a little later than our clock says"
+        call.talk.played("0:1")
+        await call.silence(32)
+        assert len(call.leg.of(Clear)) == 1
+        assert [turn.text for turn in bot.turns] == ["Stop, I do not want that."]
+        history = bot.turns[0].history
+        assert history[0].speaker is Speaker.BOT
+        assert history[0].text.startswith(notice)
+        assert len(history[0].text.split()) < len(notice.split()) + 5
+
+
+async def test_words_over_a_notice_that_ends_the_reply_are_answered_after_it() -> None:
+    class Legal(NotingBot):
+        async def on_call(self, call: CallInfo) -> AsyncIterator[str]:
+            yield Say("This call is recorded as the law demands.", interruptible=False)
+
+    bot = Legal("Of course.")
+    async with stage(bot) as call:
+        await call.speech(192)
+        await call.final("Hello there?")
+        assert bot.turns == []
+        await call.silence(512)
+        call.talk.played("0:1")
+        await call.silence(32)
+        assert [turn.text for turn in bot.turns] == ["Hello there?"]
+        assert not bot.points or bot.points[0].rest == ""
+
+
+# ---------------------------------------------------------------- echo
+
+
+async def test_the_echo_of_the_bot_is_neither_a_barge_in_nor_an_utterance() -> None:
+    bot = NotingBot("Never.", greeting=["Our office is open from nine to five on every day of the week. " * 4])
+    async with stage(bot) as call:
+        await call.silence(320)
+        await call.hear(1504, level=QUIET)
+        call.talk.show(Partial("is open from nine to five", "English"))
+        await call.silence(320)
+        await call.final("is open from nine to fife")
+        assert not call.leg.of(Clear)
+        assert not bot.partials
+        assert not bot.finals
+        assert bot.turns == []
+        assert call.count("echoes") == 1
+
+
+async def test_a_quiet_caller_interrupts_with_words() -> None:
+    bot = NotingBot("Yes.", greeting=[LONG])
+    async with stage(bot) as call:
+        await call.silence(992)
+        await call.hear(992, level=QUIET)
+        assert not call.leg.of(Clear)
+        call.talk.show(Partial("I have a question", "English"))
+        await settle()
+        assert len(call.leg.of(Clear)) == 1
+        await call.final("I have a question")
+    assert len(bot.turns) == 1
+
+
+# ---------------------------------------------------------------- replies begun ahead
+
+
+class Eager(NotingBot):
+    speculates = True
+
+    async def reply(self, turn: Turn) -> AsyncIterator[str]:
+        self.turns.append(turn)
+        yield f"To {turn.text} I say this. "
+        yield "And this."
+
+
+async def test_a_reply_begun_ahead_is_unheard_until_the_turn_is_over() -> None:
+    bot = Eager()
+    async with stage(bot) as call:
+        await call.speech(992)
+        await call.silence(128)
+        call.talk.prepare("book a table", "English")
+        await settle()
+        assert len(bot.turns) == 1
+        assert call.leg.sent == []
+        await call.silence(320)
+        assert call.leg.sent == []
+        await call.final("Book a table.")
+        assert len(bot.turns) == 1
+        assert call.sent_ms() == pytest.approx(50 * 9, abs=40)
+        assert call.count("speculation_hits") == 1
+        assert call.count("speculation_misses") == 0
+        await call.silence(3008)
+        await call.says("Thank you.")
+    assert bot.turns[1].history == (
+        Line(Speaker.CALLER, "Book a table."),
+        Line(Speaker.BOT, "To book a table I say this. And this."),
+    )
+
+
+async def test_words_spoken_into_the_end_of_the_greeting_do_not_cancel_the_reply_begun_for_them() -> None:
+    bot = Eager(greeting=["hello hello"])
+    async with stage(bot) as call:
+        await call.silence(call.sent_ms())
+        since = len(call.leg.sent)
+        await call.speech(960)  # the greeting is over, but its echo might still be on the line
+        await call.silence(128)
+        call.talk.prepare("call me", "English")
+        await call.silence(256)
+        await call.final("call me")
+        assert call.sent_ms(since) > 0, "the caller is answered"
+        assert [turn.text for turn in bot.turns] == ["call me"]
+
+
+async def test_a_reply_to_words_that_were_not_all_is_thrown_away() -> None:
+    bot = Eager()
+    async with stage(bot) as call:
+        await call.speech(992)
+        call.talk.prepare("book a table", "English")
+        await settle()
+        await call.speech(992)
+        await call.final("Book a table for two.")
+        assert [turn.text for turn in bot.turns] == ["book a table", "Book a table for two."]
+        assert call.sent_ms() == pytest.approx(50 * 11, abs=60)
+        assert (call.count("speculation_hits"), call.count("speculation_misses")) == (0, 1)
+        assert call.count("speculation_wasted_characters") > 0
+        assert call.count("barge_ins") == 0
+
+
+async def test_three_replies_are_begun_ahead_at_most() -> None:
+    bot = Eager()
+    async with stage(bot) as call:
+        for text in ("one", "one two", "one two three", "one two three four"):
+            await call.speech(320)
+            call.talk.prepare(text, "English")
+            await settle()
+        await call.final("one two three four")
+        assert [len(turn.text.split()) for turn in bot.turns] == [1, 2, 3, 4]
+        assert call.count("speculation_misses") == 3
+
+
+async def test_none_is_begun_after_ten_seconds_of_speech() -> None:
+    bot = Eager()
+    async with stage(bot) as call:
+        await call.speech(10_016)
+        call.talk.prepare("and so on", "English")
+        await settle()
+        assert bot.turns == []
+
+
+async def test_a_bot_that_does_more_than_speak_is_never_asked_ahead() -> None:
+    bot = NotingBot("Booked.")
+    async with stage(bot) as call:
+        await call.speech(992)
+        call.talk.prepare("book a table", "English")
+        await settle()
+        assert bot.turns == []
+        await call.final("Book a table.")
+        assert len(bot.turns) == 1
+
+
+async def test_a_reply_begun_ahead_for_a_turn_that_was_nothing_is_never_heard() -> None:
+    bot = Eager()
+    async with stage(bot) as call:
+        await call.speech(320)
+        call.talk.prepare("hm", "English")
+        await settle()
+        await call.final("")
+        assert call.leg.sent == []
+        await call.says("Hello.")
+        assert call.sent_ms() > 0
+        assert bot.turns[-1].text == "Hello."
+
+
+async def test_nothing_is_begun_ahead_while_the_bot_speaks() -> None:
+    bot = Eager(greeting=[LONG])
+    async with stage(bot) as call:
+        await call.silence(320)
+        await call.speech(96)
+        call.talk.prepare("yes", "English")
+        await settle()
+        assert bot.turns == []

@@ -1,0 +1,47 @@
+import pytest
+
+from bridge.legs.sip.uri import host_of, name_of, parameter, user_of, whole
+
+
+@pytest.mark.parametrize(
+    ("uri", "user", "host"),
+    [
+        ("sip:bot@pbx.example.com", "bot", "pbx.example.com"),
+        ("sips:bot@pbx.example.com:5061;transport=tls", "bot", "pbx.example.com:5061"),
+        ('"Alice" <sip:+4930123@[2001:db8::1]:5060;user=phone>;tag=1', "+4930123", "[2001:db8::1]:5060"),
+        ("sip:%2B49%20x:secret@host", "+49 x", "host"),
+        ("sip:host", "", "host"),
+        ("", "", ""),
+    ],
+)
+def test_the_parts_of_an_address(uri: str, user: str, host: str) -> None:
+    assert (user_of(uri), host_of(uri)) == (user, host)
+
+
+def test_a_host_without_port_is_what_a_resolver_takes() -> None:
+    assert host_of("sip:a@[2001:db8::1]:5060", port=False) == "2001:db8::1"
+    assert host_of("sip:a@host:5060", port=False) == "host"
+
+
+def test_a_parameter_is_found_in_any_case_or_not_at_all() -> None:
+    assert parameter("sip:a@b;Transport=TLS", "transport") == "tls"
+    assert parameter("sip:a@b", "transport") == ""
+
+
+def test_who_an_address_means_is_its_user_else_all_of_it() -> None:
+    assert name_of("<sip:alice@host>;tag=1") == "alice"
+    assert name_of("<sip:host>") == "sip:host"
+
+
+@pytest.mark.parametrize(
+    ("target", "address"),
+    [
+        ("sip:bob@elsewhere", "sip:bob@elsewhere"),
+        ("tel:+4930", "tel:+4930"),
+        ("+49301234", "sip:+49301234@pbx:5080"),
+        ("*21#", "sip:*21%23@pbx:5080"),
+        ("7>,x@evil", "sip:7%3E%2Cx%40evil@pbx:5080"),
+    ],
+)
+def test_a_bare_number_is_one_of_the_hosts(target: str, address: str) -> None:
+    assert whole(target, "pbx:5080") == address

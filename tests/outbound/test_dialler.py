@@ -1,0 +1,324 @@
+"""Calls out: whose turn it is, what becomes of them, and who is told."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+import pytest
+from fakes import FakePause
+
+from bridge.call.lines import Lines
+from bridge.leg import LegLost, OpeningLeg
+from bridge.metrics import Metrics
+from bridge.outbound.call_request import BadCallRequest, CallRequest
+from bridge.outbound.dialler import REMEMBERED, Closing, Dialler, Full, NotAllowed, Trunk
+from bridge.outbound.leg import PlacedCall, Status
+from bridge.settings import Settings
+from telephony.errors import RemoteProtocolError
+from telephony.events import AudioFormat, CallEnded, CallStarted, Capabilities, Command, Encoding, Event
+from telephony.outcome import NotAnswered, Outcome, sip_outcome
+
+TO: Final = CallRequest(to="+4930123456", parameters={"name": "Anna"})
+L16: Final = AudioFormat(Encoding.L16, 8000)
+
+
+class Telephone:
+    """A leg whose other side does what the test says."""
+
+    capabilities = Capabilities(audio_out=True)
+
+    def __init__(self) -> None:
+        self.ringing, self.closed = False, ""
+        self._answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def answer(self, error: Exception | None = None) -> None:
+        if error:
+            self._answer.set_exception(error)
+        else:
+            self._answer.set_result(None)
+
+    async def start(self, timeout_s: float) -> CallStarted:
+        self.ringing = True
+        await self._answer
+        return CallStarted("wire-1", L16, caller="sip:us", parameters={"X-a": "1", "name": "?"})
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        yield CallEnded("hung up")
+
+    def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
+        return lambda: None
+
+    async def send(self, command: Command, /) -> None:
+        pass
+
+    async def close(self, reason: str, *, code: int = 1000) -> None:
+        self.closed = reason
+        if not self._answer.done():
+            self.answer(NotAnswered(Outcome.FAILED, reason))
+
+
+class Exchange:
+    """Carries calls as the switchboard does, until the test ends them."""
+
+    def __init__(self, lines: int = 10) -> None:
+        self.settings, self.lines, self.metrics = Settings(), Lines(lines), Metrics()
+        self.started: list[CallStarted] = []
+        self.over = asyncio.Event()
+        self.phones: list[Telephone] = []
+
+    async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
+        code = 1000
+        try:
+            self.started.append(await leg.start(10))
+            await self.over.wait()
+            reason = "the caller hung up"
+        except NotAnswered as why:
+            reason = str(why)
+        except RuntimeError as fault:
+            reason, code = str(fault), 1011
+        await leg.close(reason, code=code)
+
+    def way(self, order: CallRequest, call_id: str) -> Telephone:
+        self.phones.append(Telephone())
+        return self.phones[-1]
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def dialler(
+    exchange: Exchange, *, pause: FakePause | None = None, ways: dict[str, Trunk] | None = None, **options: object
+) -> Dialler:
+    given = {"dial_allow": "+49, sip:*@example.com", "dial_per_second": 100, **options}
+    return Dialler(
+        Settings.model_validate(given),
+        exchange,
+        {"sip": exchange.way} if ways is None else ways,
+        pause=pause or (lambda _: asyncio.sleep(0)),
+    )
+
+
+def counted(exchange: Exchange) -> list[str]:
+    lines = exchange.metrics.text().decode().splitlines()
+    return [line for line in lines if line.startswith("bridge_dialled_total")]
+
+
+def fate(placed: PlacedCall | None) -> tuple[Status, Outcome | None, str]:
+    assert placed
+    return placed.status, placed.outcome, placed.reason
+
+
+async def test_a_call_rings_is_answered_and_ends() -> None:
+    exchange = Exchange()
+    out = dialler(exchange)
+    call = out.place(TO)
+    assert (call.status, call.wire) == (Status.QUEUED, "sip")
+    await settle()
+    assert (call.status, exchange.lines.taken) == (Status.RINGING, 1)
+    exchange.phones[0].answer()
+    await settle()
+    assert call.status is Status.ANSWERED
+    exchange.over.set()
+    await settle()
+    assert fate(out.get(call.call_id)) == (Status.ENDED, Outcome.COMPLETED, "the caller hung up")
+    assert (exchange.phones[0].closed, exchange.lines.taken) == ("the caller hung up", 0)
+    assert counted(exchange) == ['bridge_dialled_total{outcome="completed",wire="sip"} 1.0']
+
+
+async def test_the_bot_gets_whom_it_called_and_what_was_ordered() -> None:
+    exchange = Exchange()
+    call = dialler(exchange).place(TO)
+    await settle()
+    exchange.phones[0].answer()
+    await settle()
+    [started] = exchange.started
+    assert (started.call_id, started.direction) == (call.call_id, "outbound")
+    assert (started.caller, started.callee) == ("sip:us", "+4930123456")
+    assert started.parameters == {"X-a": "1", "name": "Anna"}
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "reason"),
+    [
+        (sip_outcome("486 Busy Here,Q.850;cause=17"), Outcome.BUSY, "the other side answered 486 Busy Here"),
+        (NotAnswered(Outcome.REFUSED, "no"), Outcome.REFUSED, "no"),
+        (RemoteProtocolError("no frame"), Outcome.FAILED, "no frame"),
+        (LegLost("the SIP process died"), Outcome.FAILED, "the SIP process died"),
+        (RuntimeError("a fault of ours"), Outcome.FAILED, "a fault of ours"),
+    ],
+)
+async def test_a_call_that_is_not_answered_says_why_and_gives_its_line_back(
+    error: Exception, outcome: Outcome, reason: str
+) -> None:
+    exchange = Exchange()
+    out = dialler(exchange)
+    call = out.place(TO)
+    await settle()
+    exchange.phones[0].answer(error)
+    await settle()
+    assert fate(out.get(call.call_id)) == (Status.ENDED, outcome, reason)
+    assert exchange.lines.taken == 0
+
+
+async def test_nobody_rings_longer_than_dial_timeout_and_the_ringing_is_ended() -> None:
+    exchange = Exchange()
+    out = dialler(exchange, dial_timeout=1)
+    call = out.place(TO)
+    await settle()
+    async with asyncio.timeout(5):
+        while call.status is not Status.ENDED:  # noqa: ASYNC110  # a second of the real clock
+            await asyncio.sleep(0.02)
+    await settle()
+    assert fate(call) == (Status.ENDED, Outcome.NO_ANSWER, "no answer within 1 s")
+    assert exchange.phones[0].closed == "no answer within 1 s"
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ("486 Busy Here", Outcome.BUSY),
+        ("600 Busy Everywhere", Outcome.BUSY),
+        ("480 Temporarily Unavailable", Outcome.NO_ANSWER),
+        ("408 Request Timeout", Outcome.NO_ANSWER),
+        ("403 Forbidden", Outcome.REFUSED),
+        ("603 Decline", Outcome.REFUSED),
+        ("404 Not Found", Outcome.FAILED),
+        ("503 Service Unavailable", Outcome.FAILED),
+        ("Connection refused [111]", Outcome.FAILED),
+        ("4866 x", Outcome.FAILED),
+        ("", Outcome.FAILED),
+    ],
+)
+def test_what_the_other_side_answers_has_one_meaning(answer: str, outcome: Outcome) -> None:
+    assert sip_outcome(answer).outcome is outcome
+    assert str(sip_outcome(answer))
+
+
+# ---------------------------------------------------------------- whose turn it is
+
+
+async def test_only_so_many_ring_at_once_and_an_answer_lets_the_next_one_ring() -> None:
+    exchange = Exchange()
+    out = dialler(exchange, dial_ringing=2)
+    calls = [out.place(TO) for _ in range(4)]
+    await settle()
+    assert [call.status for call in calls] == [Status.RINGING, Status.RINGING, Status.QUEUED, Status.QUEUED]
+    assert exchange.lines.taken == 2, "who waits takes no line from callers"
+    exchange.phones[0].answer()
+    exchange.phones[1].answer(NotAnswered(Outcome.BUSY, "busy"))
+    await settle()
+    assert [call.status for call in calls] == [Status.ANSWERED, Status.ENDED, Status.RINGING, Status.RINGING]
+
+
+async def test_calls_begin_in_their_order_and_so_many_a_second() -> None:
+    exchange, pause = Exchange(), FakePause()
+    out = dialler(exchange, pause=pause, dial_per_second=2)
+    calls = [out.place(TO) for _ in range(3)]
+    await settle()
+    assert [call.status for call in calls] == [Status.RINGING, Status.QUEUED, Status.QUEUED]
+    assert pause.delays == pytest.approx([0.5, 1.0], abs=0.1)
+    await pause.end()
+    await pause.end()
+    assert [call.status for call in calls] == [Status.RINGING] * 3
+
+
+async def test_only_so_many_wait() -> None:
+    exchange = Exchange()
+    out = dialler(exchange, dial_ringing=1, dial_queue=2)
+    out.place(TO)
+    await settle()
+    out.place(TO)
+    out.place(TO)
+    with pytest.raises(Full, match="2 calls wait already"):
+        out.place(TO)
+
+
+async def test_a_call_whose_turn_comes_when_all_lines_are_busy_is_not_placed() -> None:
+    exchange = Exchange(lines=0)
+    call = dialler(exchange).place(TO)
+    await settle()
+    assert fate(call) == (Status.ENDED, Outcome.FAILED, "all 0 lines are busy")
+    assert not exchange.phones
+
+
+async def test_a_wire_that_is_out_of_order_fails_the_call_and_no_other() -> None:
+    def broken(order: CallRequest, call_id: str) -> OpeningLeg:
+        raise OSError("the SIP process is being started again")
+
+    exchange = Exchange()
+    out = dialler(exchange, ways={"sip": broken, "twilio": exchange.way}, dial_ringing=1, dial_from="+49301")
+    call = out.place(TO)
+    other = out.place(CallRequest(to="+4930", wire="twilio"))
+    await settle()
+    assert fate(call) == (Status.ENDED, Outcome.FAILED, "the SIP process is being started again")
+    assert other.status is Status.RINGING
+    assert (exchange.lines.taken, counted(exchange)) == (1, ['bridge_dialled_total{outcome="failed",wire="sip"} 1.0'])
+
+
+# ---------------------------------------------------------------- who may be called, over what
+
+
+async def test_who_is_not_allowed_is_not_called() -> None:
+    out = dialler(exchange := Exchange(), dial_allow="")
+    with pytest.raises(NotAllowed, match="--dial-allow"):
+        out.place(TO)
+    await settle()
+    assert not exchange.phones
+
+
+@pytest.mark.parametrize(
+    ("order", "why"),
+    [
+        (CallRequest(to="+49", wire="plain"), "field wire: got 'plain'; wires that can place calls: sip, twilio"),
+        (CallRequest(to="+49", wire="sip", caller="+4930"), "field from"),
+        (CallRequest(to="sip:a@example.com", wire="twilio"), "field to"),
+        (CallRequest(to="+49", wire="twilio", headers={"X-a": "b"}), "field headers"),
+        (CallRequest(to="+49", wire="twilio"), "--dial-from"),
+    ],
+)
+async def test_what_a_wire_cannot_do_is_refused_at_once(order: CallRequest, why: str) -> None:
+    exchange = Exchange()
+    with pytest.raises(BadCallRequest, match=why):
+        dialler(exchange, ways={"sip": exchange.way, "twilio": exchange.way}).place(order)
+
+
+async def test_without_a_wire_that_can_place_calls_there_are_none() -> None:
+    with pytest.raises(BadCallRequest, match=r"docs/outbound\.md"):
+        dialler(Exchange(), ways={}).place(TO)
+
+
+# ---------------------------------------------------------------- memory, and the end
+
+
+async def test_only_the_newest_of_the_ended_are_remembered() -> None:
+    exchange = Exchange(lines=0)
+    out = dialler(exchange, dial_queue=100_000)
+    calls = [out.place(TO) for _ in range(REMEMBERED + 5)]
+    while any(call.status is not Status.ENDED for call in calls):
+        await settle()
+    await settle()
+    assert out.get(calls[0].call_id) is None
+    assert out.get(calls[5].call_id) is calls[5]
+    assert out.get("nobody") is None
+
+
+async def test_a_server_that_goes_down_places_no_more_and_has_nobody_ring_on() -> None:
+    exchange = Exchange()
+    out = dialler(exchange, dial_ringing=2)
+    answered, ringing, waiting = (out.place(TO) for _ in range(3))
+    await settle()
+    exchange.phones[0].answer()
+    await settle()
+    waiting = out.place(TO)
+    await settle()
+    exchange.lines.draining = True
+    await out.close()
+    await settle()
+    assert answered.status is Status.ANSWERED, "it ends as all calls do"
+    for call in (ringing, waiting):
+        assert fate(call) == (Status.ENDED, Outcome.FAILED, "the server is shutting down")
+    assert [phone.closed for phone in exchange.phones[:2]] == ["", "the server is shutting down"]
+    with pytest.raises(Closing):
+        out.place(TO)

@@ -1,0 +1,109 @@
+"""What judges the end of a turn, by name, and the waits, by settings."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from bridge.plugins import PluginError
+from bridge.server.call_rules import endpoint_rules
+from bridge.server.plugin_loading import load_ending
+from bridge.settings import Settings
+from bridge.settings.end_of_turn import CallerPauses, EndOfTurn
+from bridge.speech.api import ModelMissing, Samples
+from bridge.speech.backends.text_ending import TextEnding
+from bridge.turns.caller_pauses import CallerPausesRules
+from bridge.turns.endpointing import EndpointRules
+
+
+class Certain:
+    """Takes every pause for the end, as the settings want it."""
+
+    def __init__(self, probability: float = 1.0) -> None:
+        self.value = probability
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Certain":
+        return cls(settings.turn_sure)
+
+    async def probability(self, audio: Samples, text: str, language: str, /) -> float:
+        return self.value
+
+    def close(self) -> None:
+        """It holds nothing."""
+
+
+class Plain(Certain):
+    from_settings = None  # type: ignore[assignment]  # made by calling it
+
+
+class TooSure(Certain):
+    async def probability(self, audio: Samples, text: str, language: str, /) -> float:
+        return 1.5
+
+
+def test_the_default_reads() -> None:
+    assert isinstance(load_ending(Settings()), TextEnding)
+
+
+def test_none_judges_nothing() -> None:
+    assert load_ending(Settings(ending="none")) is None
+
+
+def test_a_plug_in_is_made_from_the_settings_or_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    configured = load_ending(Settings(ending="test_endings:Certain", turn_sure=0.7))
+    plain = load_ending(Settings(ending="test_endings:Plain"))
+    assert getattr(configured, "value", None) == 0.7
+    assert getattr(plain, "value", None) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("test_endings:TooSure", "1.5, must be from 0 to 1"),
+        ("test_endings:Path", "--ending test_endings:Path: "),
+        ("clairvoyant", "no such plug-in; installed: smart-turn, text"),
+    ],
+)
+def test_one_that_cannot_judge_shows_at_start_up(name: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    with pytest.raises(PluginError, match=told):
+        load_ending(Settings(ending=name))
+
+
+def test_smart_turn_names_the_file_it_misses(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    with pytest.raises(ModelMissing, match=r"absent\.onnx: no such file"):
+        load_ending(Settings(ending="smart-turn", ending_model_path=tmp_path / "absent.onnx"))
+    with pytest.raises(ModelMissing, match="--ending-model-path"):
+        load_ending(Settings(ending="smart-turn"))
+
+
+def test_the_settings_are_the_rules_and_their_defaults_agree() -> None:
+    assert endpoint_rules(Settings()) == EndpointRules()
+
+
+WAITS = [name for group in (EndOfTurn, CallerPauses) for name in group.model_fields if not name.startswith("ending")]
+
+
+def test_every_rule_is_one_setting_and_every_setting_one_rule() -> None:
+    changed = [_differences(endpoint_rules(Settings.model_validate({name: _less(name)}))) for name in WAITS]
+    assert [len(rules) for rules in changed] == [1] * len(WAITS)
+    every = {field.name for rules in (EndpointRules, CallerPausesRules) for field in fields(rules)} - {"patience"}
+    assert set().union(*changed) == every
+
+
+def _less(name: str) -> float:
+    value: float = getattr(Settings(), name)
+    return 0.9 * value
+
+
+def _differences(rules: EndpointRules) -> set[str]:
+    pairs = ((rules, EndpointRules()), (rules.patience, CallerPausesRules()))
+    return {
+        field.name
+        for ours, default in pairs
+        for field in fields(default)
+        if field.name != "patience" and getattr(ours, field.name) != getattr(default, field.name)
+    }

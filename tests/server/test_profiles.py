@@ -1,0 +1,99 @@
+"""Bots, voices and words by route: equal ones are loaded once and closed once."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import pytest
+from fakes import FakeTts, ScriptBot
+
+from bot.api import Bot
+from bridge.plugins import PluginError
+from bridge.server.profiles import close_voices, load_profiles
+from bridge.settings import Settings
+from bridge.settings.route import Route
+
+
+class CountedTts(FakeTts):
+    made: list["CountedTts"]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = 0
+        type(self).made.append(self)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class OtherTts(CountedTts):
+    pass
+
+
+class Broken(Bot):
+    def __init__(self) -> None:
+        raise RuntimeError("no key")
+
+
+class Configured(Bot):
+    def __init__(self, settings: Settings) -> None:
+        self.greeting = settings.greeting
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Callable[[], "Configured"]:
+        return partial(cls, settings)
+
+
+@pytest.fixture(autouse=True)
+def _none_made() -> None:
+    CountedTts.made = []
+    OtherTts.made = []
+
+
+def settings(*options: Mapping[str, object]) -> Settings:
+    routes = tuple(Route(number, options=each) for number, each in enumerate(options, 1))
+    named = Settings(bot="fakes:ScriptBot", tts=f"{__name__}:CountedTts")
+    return named.model_copy(update={"route": routes})
+
+
+def test_each_route_has_its_own_bot_and_shares_the_rest() -> None:
+    cast = load_profiles(settings({"bot": "echo"}, {"greeting": "Hello."}))
+    echo, greeted = cast.routes
+    assert isinstance(cast.plain.make_bot(), ScriptBot)
+    assert not isinstance(echo.make_bot(), ScriptBot)
+    assert greeted.make_bot is cast.plain.make_bot
+    assert echo.tts is greeted.tts is cast.plain.tts
+    assert echo.fallback is cast.plain.fallback
+    assert echo.phrases is cast.plain.phrases
+    assert (greeted.settings.greeting, cast.plain.settings.greeting) == ("Hello.", "")
+
+
+def test_a_voice_is_loaded_once_for_all_who_name_it_and_closed_once() -> None:
+    other = f"{__name__}:OtherTts"
+    cast = load_profiles(settings({"tts": other}, {"tts": other, "fallback_text": "Pardon?"}))
+    assert (len(CountedTts.made), len(OtherTts.made)) == (1, 1)
+    assert cast.routes[0].tts is cast.routes[1].tts is not cast.plain.tts
+    assert cast.routes[1].fallback is not None
+    assert cast.routes[1].fallback[1] == "Pardon?"
+    close_voices([cast.plain.tts, *(part.tts for part in cast.routes)])
+    assert [voice.closed for voice in (*CountedTts.made, *OtherTts.made)] == [1, 1]
+
+
+def test_a_bot_made_from_the_settings_is_shared_by_equal_settings_only() -> None:
+    bot = f"{__name__}:Configured"
+    same = {"bot": bot, "greeting": "One."}
+    cast = load_profiles(settings(same, {**same, "greeting": "Two."}, same))
+    one, two, again = (part.make_bot for part in cast.routes)
+    assert [make().greeting for make in (one, two)] == ["One.", "Two."]  # type: ignore[attr-defined]
+    assert again is one
+    assert one() is not one(), "a bot belongs to one call"
+
+
+def test_words_of_their_own_have_lists_of_their_own() -> None:
+    cast = load_profiles(settings({"interrupting_phrases": ("hoppla",)}))
+    assert cast.routes[0].phrases.meaning("hoppla", "") != cast.plain.phrases.meaning("hoppla", "")
+
+
+def test_a_failure_names_the_route_and_closes_what_was_loaded() -> None:
+    with pytest.raises(PluginError, match=r"^route 2: --bot .*Broken: no key$"):
+        load_profiles(settings({"greeting": "x"}, {"bot": f"{__name__}:Broken"}))
+    assert [voice.closed for voice in CountedTts.made] == [1]

@@ -1,0 +1,254 @@
+"""What was sent, what the caller has heard, what was cleared."""
+
+import numpy as np
+import pytest
+
+from bridge.speaking.playout import HeardSoFar, Playout
+from telephony.codec import encode
+from telephony.events import AudioFormat, Encoding, Mark, Play, Reply
+
+MULAW = AudioFormat(Encoding.MULAW, 8000)
+
+
+def audio(ms: int, *, quiet: tuple[int, ...] = ()) -> bytes:
+    """Return a tone of so long, silent for 40 ms at each of `quiet`."""
+    samples = (0.3 * np.sin(np.arange(8 * ms) * 0.3)).astype(np.float32)
+    for at_ms in quiet:
+        samples[8 * at_ms : 8 * (at_ms + 40)] = 0
+    return encode(samples, Encoding.MULAW)
+
+
+def send(playout: Playout, now_ms: int) -> list[Play | Mark | Reply]:
+    """Send all that waits."""
+    sent = []
+    while command := playout.next(400):
+        playout.sent(command, now_ms)
+        sent.append(command)
+    return sent
+
+
+def spoken(playout: Playout, text: str, ms: int, now_ms: int) -> str:
+    playout.begin(text, now_ms)
+    playout.made(audio(ms))
+    playout.finish()
+    return next(command.name for command in send(playout, now_ms) if isinstance(command, Mark))
+
+
+def bytes_of(commands: list[Play | Mark | Reply]) -> bytes:
+    return b"".join(command.payload for command in commands if isinstance(command, Play))
+
+
+def test_nothing_sent_is_nothing_pending_and_nothing_heard() -> None:
+    playout = Playout(MULAW)
+    assert not playout.pending(0, marks=True)
+    assert playout.ahead_ms(0) == 0
+    assert playout.end(0) == HeardSoFar("", "")
+
+
+def test_a_sentence_is_pending_until_its_mark_comes_back() -> None:
+    playout = Playout(MULAW)
+    mark = spoken(playout, "hello there", 1000, 0)
+    assert playout.pending(999, marks=True)
+    assert playout.pending(1500, marks=True)
+    assert playout.played(mark, 1500)
+    assert not playout.pending(1500, marks=True)
+    assert playout.end(1500) == HeardSoFar("hello there", "", 1000)
+
+
+def test_a_mark_that_never_comes_is_not_waited_for_for_ever() -> None:
+    playout = Playout(MULAW)
+    spoken(playout, "hello", 1000, 0)
+    assert playout.pending(2999, marks=True)
+    assert not playout.pending(3000, marks=True)
+
+
+def test_without_marks_the_clock_is_believed() -> None:
+    playout = Playout(MULAW)
+    spoken(playout, "hello", 1000, 0)
+    assert playout.pending(999, marks=False)
+    assert not playout.pending(1000, marks=False)
+
+
+def test_a_cut_sentence_gives_the_words_heard_so_far() -> None:
+    playout = Playout(MULAW)
+    spoken(playout, "aaaa bbbb cccc dddd", 1000, 0)
+    assert playout.end(510) == HeardSoFar("aaaa bbbb", "cccc dddd", 510)
+
+
+def test_sentences_are_played_one_after_the_other() -> None:
+    playout = Playout(MULAW)
+    first = spoken(playout, "one", 1000, 0)
+    spoken(playout, "two", 1000, 10)
+    assert playout.ahead_ms(10) == 1990
+    playout.played(first, 1200)  # the far side began 200 ms late
+    assert playout.ahead_ms(1200) == 1000
+    assert playout.end(1300) == HeardSoFar("one", "two", 1100)
+
+
+def test_a_buffer_that_ran_dry_plays_from_now() -> None:
+    playout = Playout(MULAW)
+    spoken(playout, "one", 500, 0)
+    spoken(playout, "two", 500, 2000)
+    assert playout.ahead_ms(2000) == 500
+
+
+def test_the_mark_of_a_cleared_reply_does_not_end_the_next_one() -> None:
+    playout = Playout(MULAW)
+    stale = spoken(playout, "old words", 1000, 0)
+    playout.end(100)
+    fresh = spoken(playout, "new words", 1000, 100)
+    assert stale != fresh
+    assert not playout.played(stale, 200)
+    assert playout.pending(200, marks=True)
+
+
+def test_a_later_mark_means_all_before_it_was_played() -> None:
+    playout = Playout(MULAW)
+    spoken(playout, "one", 500, 0)
+    second = spoken(playout, "two", 500, 0)
+    playout.played(second, 1000)
+    assert playout.end(1000) == HeardSoFar("one two", "", 1000)
+
+
+def test_unknown_marks_are_ignored() -> None:
+    assert not Playout(MULAW).played("0:99", 0)
+
+
+# ---------------------------------------------------------------- held, and taken up again
+
+
+def test_a_held_sentence_leaves_again_from_the_word_that_was_cut() -> None:
+    playout = Playout(MULAW)
+    reference = audio(1000, quiet=(250, 500, 750))
+    playout.begin("aaaa bbbb cccc dddd", 0)
+    playout.made(reference)
+    playout.finish()
+    assert bytes_of(send(playout, 0)) == reference
+    playout.hold(680, cleared=True)
+    again = bytes_of(send(playout, 5000))
+    begin = len(reference) - len(again)
+    assert 8 * 500 <= begin <= 8 * 540, "the third word begins after the silence at half a second"
+    assert again == reference[begin:]
+    assert playout.heard(5000).text == "aaaa bbbb"
+
+
+@pytest.mark.parametrize("first_ms", [0, 20, 100, 500, 990])
+@pytest.mark.parametrize("second_ms", [0, 60, 400, 2000])
+def test_no_word_is_lost_or_told_twice_however_often_a_reply_is_held(first_ms: int, second_ms: int) -> None:
+    playout, texts = Playout(MULAW), ["one two three", "four five", "six seven eight nine"]
+    for text in texts:
+        playout.begin(text, 0)
+        playout.made(audio(1000))
+        playout.finish()
+    send(playout, 0)
+    playout.hold(first_ms, cleared=True)
+    send(playout, 3000)
+    playout.hold(3000 + second_ms, cleared=True)
+    send(playout, 9000)
+    heard = playout.heard(10_000)
+    assert f"{heard.text} {heard.rest}".split() == " ".join(texts).split()
+    assert playout.end(60_000).text == " ".join(texts)
+
+
+def test_a_sentence_that_is_still_being_made_goes_on_where_it_was_held() -> None:
+    playout, reference = Playout(MULAW), audio(2000, quiet=(500, 1000, 1500))
+    playout.begin("aaaa bbbb cccc dddd " * 2, 0)
+    playout.made(reference[:8000])
+    send(playout, 0)
+    playout.hold(100, cleared=True)
+    playout.made(reference[8000:])
+    playout.finish()
+    assert bytes_of(send(playout, 3000)) == reference, "no word had been heard"
+
+
+def test_what_was_made_and_not_sent_is_not_lost_in_a_hold() -> None:
+    playout, reference = Playout(MULAW), audio(1000)
+    playout.begin("one two", 0)
+    playout.made(reference)
+    command = playout.next(400)
+    assert isinstance(command, Reply)
+    playout.sent(command, 0)
+    playout.hold(10, cleared=True)
+    playout.finish()
+    assert bytes_of(send(playout, 50)) == reference
+
+
+def test_a_wire_that_cannot_clear_plays_on_what_it_has_and_only_the_rest_leaves_again() -> None:
+    playout, reference = Playout(MULAW), audio(1000, quiet=(250, 500, 750))
+    playout.begin("aaaa bbbb cccc dddd", 0)
+    playout.made(reference)
+    playout.finish()
+    for _ in range(3):
+        command = playout.next(260)
+        assert command is not None
+        playout.sent(command, 0)  # the text and 520 ms
+    playout.hold(0, cleared=False)
+    assert playout.ahead_ms(0) == 520
+    again = bytes_of(send(playout, 3000))
+    assert reference.endswith(again)
+    assert len(again) == pytest.approx(8 * 480, abs=8 * 40)
+
+
+def test_marks_from_before_a_hold_are_stale() -> None:
+    playout = Playout(MULAW)
+    stale = spoken(playout, "one two three", 1000, 0)
+    playout.hold(300, cleared=True)
+    fresh = [command.name for command in send(playout, 1000) if isinstance(command, Mark)]
+    assert not playout.played(stale, 1010)
+    assert playout.pending(1010, marks=True)
+    assert playout.played(fresh[0], 2000)
+    assert playout.end(2000).text == "one two three"
+
+
+def test_a_text_is_announced_once() -> None:
+    playout = Playout(MULAW)
+    playout.begin("one two", 0)
+    playout.made(audio(400))
+    playout.finish()
+    assert Reply("one two") in send(playout, 0)
+    playout.hold(100, cleared=True)
+    assert not [command for command in send(playout, 200) if isinstance(command, Reply)]
+
+
+def test_a_sentence_that_may_not_be_interrupted_insists_until_it_was_heard() -> None:
+    playout = Playout(MULAW)
+    for text, interruptible in (("first", True), ("legal", False), ("last", True)):
+        playout.begin(text, 0, interruptible=interruptible)
+        playout.made(audio(1000))
+        playout.finish()
+    send(playout, 0)
+    assert [playout.insists(now_ms, marks=False) for now_ms in (0, 990, 1010, 1990, 2010, 3500)] == [
+        False, False, True, True, False, False,
+    ]  # fmt: skip
+
+
+def test_a_sentence_insists_until_its_mark_is_back_or_long_overdue() -> None:
+    playout = Playout(MULAW)
+    playout.begin("legal", 0, interruptible=False)
+    playout.made(audio(1000))
+    playout.finish()
+    send(playout, 0)
+    assert playout.insists(1200, marks=True)
+    assert playout.insists(2990, marks=True)
+    assert not playout.insists(3010, marks=True), "the mark is lost"
+    playout.played("0:1", 1300)
+    assert not playout.insists(1300, marks=True)
+
+
+def test_the_loudness_of_what_is_heard_is_known_by_the_clock_and_remembered_after_a_cut() -> None:
+    playout = Playout(MULAW)
+    spoken(playout, "one two", 1000, 1000)
+    assert playout.loudest_db(0, 900) == -90
+    assert playout.loudest_db(900, 1100) == pytest.approx(-13.5, abs=0.5)
+    assert playout.loudest_db(2100, 2500) == -90
+    playout.end(1500)
+    assert playout.loudest_db(1400, 1600) == pytest.approx(-13.5, abs=0.5)
+    assert playout.loudest_db(1600, 1900) == -90
+
+
+def test_what_is_left_to_hear_counts_what_has_not_left_too() -> None:
+    playout = Playout(MULAW)
+    spoken(playout, "one", 1000, 0)
+    playout.begin("two", 0)
+    playout.made(audio(500))
+    assert playout.left_ms(400) == 1100

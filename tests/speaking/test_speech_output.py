@@ -1,0 +1,420 @@
+"""The bot's voice on one call: what leaves, in what order, and that nothing leaves after a hush."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+
+import numpy as np
+import pytest
+from fakes import PHONE, FakeLeg, FakeTts
+
+from bot.api import Samples, Tts
+from bridge.speaking.replies import each_within
+from bridge.speaking.speech_output import SpeechOutput, once
+from telephony.events import AudioFormat, Capabilities, Clear, Command, Encoding, Mark, Play, Reply
+
+MULAW = AudioFormat(Encoding.MULAW, 8000)
+BARE = Capabilities(audio_out=True, send_ahead_ms=60_000)
+
+
+class Clock:
+    now_ms = 0
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+
+class GatedTts(FakeTts):
+    """Speaks a sentence in chunks of 50 ms and waits for `gate` before chunk number `closed_at`."""
+
+    def __init__(self, *, closed_at: int) -> None:
+        super().__init__()
+        self.gate, self.closed_at = asyncio.Event(), closed_at
+
+    async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
+        for number, _ in enumerate(text.split()):
+            if number == self.closed_at:
+                await self.gate.wait()
+            yield np.full(1200, 0.3, np.float32)
+
+
+def mouth(leg: FakeLeg, tts: Tts | None = None, clock_ms: Callable[[], int] | None = None) -> SpeechOutput:
+    return SpeechOutput(leg, tts or FakeTts(), MULAW, clock_ms=clock_ms or Clock())
+
+
+def sent_ms(commands: list[Command]) -> int:
+    return sum(MULAW.duration_ms(play.payload) for play in commands if isinstance(play, Play))
+
+
+async def settle() -> None:
+    for _ in range(40):
+        await asyncio.sleep(0)
+
+
+# ---------------------------------------------------------------- saying
+
+
+async def test_each_sentence_becomes_audio_with_a_mark_of_its_own_behind_it() -> None:
+    leg = FakeLeg()
+    assert await mouth(leg).say(once("Hello you there. Good bye.")) == 2
+    assert [type(command) for command in leg.sent] == [Play, Play, Mark, Play, Play, Mark]
+    assert sent_ms(leg.sent[:3]) == pytest.approx(150, abs=20)
+    assert sent_ms(leg.sent[3:]) == pytest.approx(100, abs=20)
+    assert len({mark.name for mark in leg.of(Mark)}) == 2
+
+
+async def test_payloads_are_whole_frames() -> None:
+    leg = FakeLeg()
+    await mouth(leg).say(once("One two three four five six seven."))
+    assert all(len(play.payload) % 160 == 0 for play in leg.of(Play))
+
+
+async def test_a_long_sentence_leaves_in_messages_of_400_ms() -> None:
+    leg = FakeLeg()
+    await mouth(leg).say(once("word " * 30))
+    assert max(len(play.payload) for play in leg.of(Play)) == 8 * 400
+    assert sent_ms(leg.sent) == pytest.approx(1500, abs=20)
+
+
+async def test_a_sentence_that_makes_no_sound_is_not_marked() -> None:
+    class Mute(FakeTts):
+        async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
+            for _ in range(0):
+                yield np.empty(0, np.float32)
+
+    leg = FakeLeg()
+    assert await mouth(leg, Mute()).say(once("---")) == 0
+    assert leg.sent == []
+
+
+async def test_a_recording_is_played_like_a_sentence() -> None:
+    leg = FakeLeg()
+    await mouth(leg).play(np.full(4800, 0.2, np.float32), "Sorry.")
+    assert sent_ms(leg.sent) == pytest.approx(200, abs=20)
+    assert len(leg.of(Mark)) == 1
+
+
+async def test_wires_that_want_text_get_each_sentence_before_its_audio() -> None:
+    leg = FakeLeg(Capabilities(audio_out=True, transcripts=True, send_ahead_ms=60_000))
+    await mouth(leg).say(once("Hello you. Bye."))
+    assert leg.of(Reply) == [Reply("Hello you."), Reply("Bye.")]
+    assert isinstance(leg.sent[0], Reply)
+
+
+async def test_a_voice_that_fails_lets_the_fault_out_and_keeps_what_was_sent() -> None:
+    class Dying(FakeTts):
+        closed = False
+
+        async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
+            try:
+                yield np.full(2400, 0.3, np.float32)
+                raise RuntimeError("out of breath")
+            finally:
+                self.closed = True
+
+    leg, tts = FakeLeg(), Dying()
+    with pytest.raises(RuntimeError, match="out of breath"):
+        await mouth(leg, tts).say(once("Hello."))
+    assert sent_ms(leg.sent) > 0
+    assert tts.closed
+
+
+# ---------------------------------------------------------------- hushing
+
+
+async def test_a_hush_ends_a_reply_in_the_middle_of_a_sentence_although_its_task_goes_on() -> None:
+    leg, tts = FakeLeg(), GatedTts(closed_at=2)
+    speaker = mouth(leg, tts)
+    reply = asyncio.create_task(speaker.say(once("One two three four. And this is never heard.")))
+    await settle()
+    before = list(leg.sent)
+    assert sent_ms(before) > 0
+    speaker.hush()
+    tts.gate.set()
+    await reply
+    assert leg.sent == before
+
+
+async def test_a_hush_before_the_first_sound_leaves_nothing_of_the_reply_behind() -> None:
+    leg, tts = FakeLeg(), GatedTts(closed_at=0)
+    speaker = mouth(leg, tts)
+    reply = asyncio.create_task(speaker.say(once("One two three.")))
+    await settle()
+    assert speaker.hush()[1] is False
+    tts.gate.set()
+    assert await reply == 0
+    assert leg.sent == []
+    heard, unheard = speaker.hush()
+    assert (heard.text, heard.rest, unheard) == ("", "", False)
+
+
+async def test_a_hush_while_the_end_of_a_sentence_waits_for_room_gives_it_no_mark() -> None:
+    leg = FakeLeg(Capabilities(audio_out=True, mark=True, send_ahead_ms=20))
+    speaker = mouth(leg)
+    reply = asyncio.create_task(speaker.say(once("One.")))
+    await leg.until(lambda: leg.of(Play))
+    speaker.hush()
+    assert await reply == 1
+    assert leg.of(Mark) == []
+
+
+async def test_a_hush_closes_the_text_that_was_still_being_written() -> None:
+    closed = asyncio.Event()
+
+    async def text() -> AsyncIterator[str]:
+        try:
+            while True:
+                yield "And so on. "
+        finally:
+            closed.set()
+
+    leg, tts = FakeLeg(), GatedTts(closed_at=1)
+    speaker = mouth(leg, tts)
+    reply = asyncio.create_task(speaker.say(text()))
+    await settle()
+    speaker.hush()
+    tts.gate.set()
+    await reply
+    assert closed.is_set()
+
+
+async def test_the_next_reply_is_heard_after_a_hush() -> None:
+    leg = FakeLeg()
+    speaker = mouth(leg)
+    await speaker.say(once("Never mind."))
+    speaker.hush()
+    before = len(leg.sent)
+    assert await speaker.say(once("Sure thing.")) == 1
+    assert sent_ms(leg.sent[before:]) == pytest.approx(100, abs=20)
+
+
+async def test_a_hush_tells_what_the_caller_has_heard_and_what_not() -> None:
+    leg, clock = FakeLeg(), Clock()
+    speaker = mouth(leg, clock_ms=clock)
+    await speaker.say(once("aaaa bbbb cccc dddd"))
+    clock.now_ms += 110
+    heard, unheard = speaker.hush()
+    assert (heard.text, heard.rest, unheard) == ("aaaa bbbb", "cccc dddd", True)
+
+
+async def test_the_mark_of_a_hushed_reply_does_not_end_the_next_one() -> None:
+    leg = FakeLeg()
+    speaker = mouth(leg)
+    await speaker.say(once("Never mind."))
+    speaker.hush()
+    await speaker.say(once("Sure."))
+    old, new = leg.of(Mark)
+    speaker.played(old.name)
+    assert speaker.speaking
+    speaker.played(new.name)
+    assert not speaker.speaking
+
+
+# ---------------------------------------------------------------- what the wire can do
+
+
+async def test_with_marks_the_bot_speaks_until_the_last_one_came_back() -> None:
+    leg, clock = FakeLeg(), Clock()
+    speaker = mouth(leg, clock_ms=clock)
+    await speaker.say(once("One two."))
+    clock.now_ms += 500
+    assert speaker.speaking, "the mark is late, as it is when packets are"
+    speaker.played(leg.of(Mark)[0].name)
+    assert not speaker.speaking
+
+
+async def test_without_marks_the_clock_tells_when_the_bot_is_silent() -> None:
+    leg, clock = FakeLeg(BARE), Clock()
+    speaker = mouth(leg, clock_ms=clock)
+    await speaker.say(once("One two."))
+    assert leg.of(Mark) == []
+    clock.now_ms += 99
+    assert speaker.speaking
+    clock.now_ms += 21
+    assert not speaker.speaking
+
+
+async def test_a_clear_is_sent_only_where_the_wire_has_one() -> None:
+    for capabilities, clears in ((PHONE, [Clear()]), (BARE, [])):
+        leg = FakeLeg(capabilities)
+        speaker = mouth(leg)
+        await speaker.say(once("Hello."))
+        assert speaker.hush()[1]
+        await speaker.clear()
+        assert leg.of(Clear) == clears
+
+
+@pytest.mark.parametrize("limit_ms", [60, 20, 0])
+async def test_no_more_is_sent_ahead_than_the_wire_allows(limit_ms: int) -> None:
+    def clock_ms() -> int:
+        return time.monotonic_ns() // 1_000_000
+
+    class Buffer(FakeLeg):
+        ends_ms = 0
+        most_ms = 0
+
+        async def send(self, command: Command, /) -> None:
+            await super().send(command)
+            if isinstance(command, Play):
+                self.ends_ms = max(self.ends_ms, clock_ms()) + MULAW.duration_ms(command.payload)
+                self.most_ms = max(self.most_ms, self.ends_ms - clock_ms())
+
+    leg = Buffer(Capabilities(audio_out=True, send_ahead_ms=limit_ms))
+    await mouth(leg, clock_ms=clock_ms).say(once("One two three."))
+    assert sent_ms(leg.sent) == 160
+    assert 0 < leg.most_ms <= max(limit_ms, 20) + 1
+
+
+# ---------------------------------------------------------------- texts in time
+
+
+class Writer:
+    """Writes, stalls or breaks, and notes whether it was closed."""
+
+    def __init__(self, *texts: str, then: Callable[[], object] | None = None, stalls: bool = False) -> None:
+        self.texts, self.then, self.stalls, self.closed = texts, then, stalls, False
+
+    async def write(self) -> AsyncIterator[str]:
+        try:
+            for text in self.texts:
+                yield text
+            if self.stalls:
+                await asyncio.Event().wait()
+            if self.then:
+                self.then()
+        finally:
+            self.closed = True
+
+
+async def test_texts_that_come_in_time_pass() -> None:
+    writer = Writer("a", "b")
+    assert [text async for text in each_within(writer.write(), 5)] == ["a", "b"]
+    assert writer.closed
+
+
+async def test_a_text_that_is_late_is_a_timeout_and_its_writer_is_closed() -> None:
+    writer, got = Writer("a", stalls=True), []
+    with pytest.raises(TimeoutError):
+        async for text in each_within(writer.write(), 0.01):
+            got.append(text)  # noqa: PERF401 - the loop raises
+    assert got == ["a"]
+    assert writer.closed
+
+
+async def test_the_fault_of_a_writer_passes() -> None:
+    writer = Writer("a", then=lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        assert [text async for text in each_within(writer.write(), 5)]
+
+
+async def test_a_reader_that_leaves_closes_the_writer() -> None:
+    writer = Writer("a", "b")
+    async with aclosing(each_within(writer.write(), 5)) as texts:
+        assert await anext(texts) == "a"
+        assert not writer.closed
+    assert writer.closed
+
+
+async def test_a_plain_iterator_has_nothing_to_close() -> None:
+    class Plain:
+        left = 2
+
+        def __aiter__(self) -> "Plain":
+            return self
+
+        async def __anext__(self) -> str:
+            self.left -= 1
+            if self.left < 0:
+                raise StopAsyncIteration
+            return "x"
+
+    assert [text async for text in each_within(Plain(), 5)] == ["x", "x"]
+
+
+# ---------------------------------------------------------------- reading aloud
+
+
+class Listening(FakeTts):
+    """Keeps what it was given to read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+
+    def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
+        self.read.append(text)
+        return super().speak(text)
+
+
+async def test_the_voice_reads_words_while_the_screen_and_the_history_keep_what_was_written() -> None:
+    leg, tts = FakeLeg(Capabilities(audio_out=True, transcripts=True, send_ahead_ms=60_000)), Listening()
+    clock = Clock()
+    speaker = mouth(leg, tts, clock)
+    await speaker.say(once("**Pay** $12.50 \N{PARTY POPPER}. Bye."))
+    assert tts.read == ["Pay twelve dollars and fifty cents.", "Bye."]
+    assert leg.of(Reply) == [Reply("**Pay** $12.50 \N{PARTY POPPER}."), Reply("Bye.")]
+    clock.now_ms += 10_000
+    assert speaker.heard.text == "**Pay** $12.50 \N{PARTY POPPER}. Bye."
+
+
+async def test_what_has_no_sound_never_reaches_the_voice() -> None:
+    leg, tts = FakeLeg(), Listening()
+    assert await mouth(leg, tts).say(once("\N{THUMBS UP SIGN}\n---\nSee:\n```\nx = 1\n\ny = 2\n```\nGood?")) == 3
+    assert tts.read == ["See:", "a piece of code", "Good?"]
+
+
+async def test_a_block_of_code_that_never_ended_does_not_silence_the_next_reply() -> None:
+    leg, tts = FakeLeg(), Listening()
+    speaker = mouth(leg, tts)
+    await speaker.say(once("```\nx = 1"))
+    await speaker.say(once("Good?"))
+    assert tts.read == ["a piece of code", "Good?"]
+
+
+async def test_the_language_of_a_call_and_how_it_is_read_can_be_chosen() -> None:
+    tts = Listening()
+    german = SpeechOutput(FakeLeg(), tts, MULAW, clock_ms=Clock(), language="German")
+    await german.say(once("Das macht 5 \N{EURO SIGN}."))
+    german.language = ""
+    await german.say(once("5 \N{EURO SIGN}."))
+    shouting = SpeechOutput(
+        FakeLeg(), tts, MULAW, clock_ms=Clock(), reading=lambda text, language: f"{text.upper()} {language}"
+    )
+    await shouting.say(once("Hm 5."))
+    assert tts.read == ["Das macht fünf Euro.", "5 \N{EURO SIGN}.", "HM 5. English"]
+
+
+async def test_a_barge_in_after_an_amount_knows_that_it_took_long_to_say() -> None:
+    class Steady(FakeTts):
+        async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
+            yield np.full(1200 * len(text.replace(" ", "")), 0.3, np.float32)
+
+    clock = Clock()
+    leg = FakeLeg()
+    speaker = mouth(leg, Steady(), clock)
+    await speaker.say(once("Pay $1,234.50 by noon today please."))
+    clock.now_ms += 50 * len("payonethousandtwohundredthirtyfour")  # half of the amount
+    assert speaker.heard.text == "Pay"
+    clock.now_ms += 50 * len("dollarsandfiftycentsbynoon") + 200
+    heard, _ = speaker.hush()
+    assert (heard.text, heard.rest) == ("Pay $1,234.50 by noon", "today please.")
+
+
+async def test_hindi_in_either_script_reaches_the_voice_the_screen_and_the_history_as_it_was_written() -> None:
+    text = "जी हाँ, आपका order ready है। Kya aap kal aa sakte hain? क्‍षमा कीजिए, हम बंद हैं!"
+    leg, tts, clock = (
+        FakeLeg(Capabilities(audio_out=True, transcripts=True, send_ahead_ms=60_000)),
+        Listening(),
+        Clock(),
+    )
+
+    async def letters() -> AsyncIterator[str]:
+        for letter in text:
+            yield letter
+
+    speaker = SpeechOutput(leg, tts, MULAW, clock_ms=clock, language="Hindi")
+    await speaker.say(letters())
+    assert " ".join(tts.read) == " ".join(reply.text for reply in leg.of(Reply)) == text
+    clock.now_ms += 60_000
+    assert speaker.hush()[0].text == text

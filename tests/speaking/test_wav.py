@@ -1,0 +1,29 @@
+"""Files that a bot plays."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from wav_files import write
+
+from bridge.speaking.wav import MAX_S, read_wav
+
+
+@pytest.mark.parametrize("rate", [8000, 16_000, 44_100])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_file_of_any_rate_is_as_long_and_as_loud_as_it_was(tmp_path: Path, rate: int, channels: int) -> None:
+    samples = read_wav(write(tmp_path / "a.wav", rate=rate, channels=channels), 24_000)
+    assert abs(len(samples) - 24_000) < 100
+    assert np.sqrt(np.mean(samples**2)) == pytest.approx(8000 / 32768 / np.sqrt(2), rel=0.05)
+
+
+def test_what_cannot_be_played_says_why(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="8 bits; allowed: 16"):
+        read_wav(write(tmp_path / "b.wav", width=1), 8000)
+    (tmp_path / "c.wav").write_bytes(b"no sound")
+    with pytest.raises(ValueError, match="no WAV file"):
+        read_wav(str(tmp_path / "c.wav"), 8000)
+    with pytest.raises(ValueError, match=f"at most {MAX_S}"):
+        read_wav(write(tmp_path / "d.wav", rate=100, seconds=MAX_S + 1), 8000)
+    with pytest.raises(FileNotFoundError):
+        read_wav(str(tmp_path / "e.wav"), 8000)

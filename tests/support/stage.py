@@ -1,0 +1,115 @@
+"""A conversation under test, whose clock is the media's."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from fakes import PHONE, FakeLeg, FakeTts
+
+from bot.api import Bot, CallInfo, Final
+from bridge.call.conversation import Conversation
+from bridge.call.prompts import CallPrompts
+from bridge.metrics import Metrics
+from bridge.speaking.speech_output import SpeechOutput
+from bridge.speech.ear import ScoredWindow
+from bridge.turns.interruption import InterruptionRules
+from bridge.turns.speculation import SpeculationRules
+from telephony.events import AudioFormat, Capabilities, Encoding, Play
+
+MULAW = AudioFormat(Encoding.MULAW, 8000)
+
+
+INFO = CallInfo("CA1")
+
+
+LONG = " ".join(f"word{a}{b}" for a in "abcdef" for b in "ghijklmnop")  # 60 words, 3 s
+
+
+LOUD, QUIET = 0.3, 0.02  # the bot's voice, and its echo at -23 dB
+
+
+@dataclass
+class Stage:
+    """A conversation under test; its clock is the media's."""
+
+    talk: Conversation
+    leg: FakeLeg
+    metrics: Metrics
+    now_ms: int = 0
+
+    async def hear(self, ms: int, *, level: float = 0.0) -> None:
+        """Hear the caller for so long: speech where `level` is above 0."""
+        for _ in range(ms // 32):
+            samples = np.full(512, level, np.float32)
+            listened = ScoredWindow(samples, 0.9 if level else 0.0, self.now_ms, self.now_ms + 32)
+            self.talk.hear(listened, speech=level > 0)
+            self.now_ms += 32
+            await settle(3)
+
+    async def silence(self, ms: int) -> None:
+        await self.hear(ms)
+
+    async def speech(self, ms: int) -> None:
+        await self.hear(ms, level=LOUD)
+
+    async def final(self, text: str, language: str = "English") -> None:
+        """The caller's turn is over with `text`."""
+        if text:
+            await self.talk.tell(Final(text, language, 0, self.now_ms))
+        self.talk.take_the_floor()
+        await settle()
+
+    async def says(self, text: str, ms: int = 320) -> None:
+        await self.speech(ms)
+        await self.silence(320)
+        await self.final(text)
+
+    def count(self, name: str) -> float:
+        line = next(
+            line for line in self.metrics.text().decode().splitlines() if line.startswith(f"bridge_{name}_total{{")
+        )
+        return float(line.split()[-1])
+
+    def sent_ms(self, since: int = 0) -> int:
+        return sum(MULAW.duration_ms(c.payload) for c in self.leg.sent[since:] if isinstance(c, Play))
+
+    def audio(self, since: int = 0) -> bytes:
+        return b"".join(c.payload for c in self.leg.sent[since:] if isinstance(c, Play))
+
+
+async def settle(rounds: int = 60) -> None:
+    for _ in range(rounds):
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def stage(
+    bot: Bot,
+    *,
+    capabilities: Capabilities = PHONE,
+    tts: FakeTts | None = None,
+    rules: InterruptionRules | None = None,
+    speculation: SpeculationRules | None = None,
+    manners: CallPrompts | None = None,
+    greeting: str = "",
+) -> AsyncIterator[Stage]:
+    leg, metrics = FakeLeg(capabilities), Metrics()
+    talk = Conversation(
+        bot,
+        SpeechOutput(leg, tts or FakeTts(), MULAW, clock_ms=lambda: here.now_ms),
+        INFO,
+        metrics=metrics.call("test", MULAW),
+        limit_s=5,
+        greeting=greeting,
+        rules=rules,
+        speculation=speculation,
+        manners=manners,
+    )
+    here = Stage(talk, leg, metrics)
+    async with asyncio.TaskGroup() as tasks:
+        talk.begin(tasks)
+        await settle()
+        yield here
+        talk.close()

@@ -1,0 +1,72 @@
+"""Twilio's REST API in forty lines, and its faults."""
+
+import asyncio
+from base64 import b64decode
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from aiohttp import web
+
+from bridge.settings import Settings
+
+ACCOUNT: Final = "AC" + "0" * 32
+TOKEN: Final = "t0ken"
+
+
+@dataclass
+class TwilioApi:
+    """Serves while it is entered, and keeps what it was asked: (path, form)."""
+
+    status: int = 200
+    body: object = field(default_factory=dict)
+    raw: bytes | None = None
+    """Sent instead of `body`."""
+    stuck: bool = False
+    """It takes requests and answers none."""
+    asked: list[tuple[str, list[tuple[str, str]]]] = field(default_factory=list)
+
+    async def __aenter__(self) -> Self:
+        self._changed = asyncio.Event()
+        app = web.Application()
+        app.add_routes([web.post("/{path:.*}", self._answer)])
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._runner.cleanup()
+
+    async def requests(self, count: int) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Return what was asked, once there is so much."""
+        async with asyncio.timeout(5):
+            while len(self.asked) < count:
+                self._changed.clear()
+                await self._changed.wait()
+        return self.asked
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        form = [(name, str(value)) for name, value in (await request.post()).items()]
+        self.asked.append((request.path, form))
+        self._changed.set()
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        if scheme != "Basic" or b64decode(given) != f"{ACCOUNT}:{TOKEN}".encode():
+            return web.json_response({"code": 20003, "message": "Authenticate", "status": 401}, status=401)
+        if self.stuck:
+            await asyncio.sleep(3600)
+        if self.status == 302:
+            raise web.HTTPFound("/elsewhere")
+        if self.raw is not None:
+            return web.Response(body=self.raw, status=self.status)
+        return web.json_response(self.body, status=self.status)
+
+
+CALL = "CA" + "1" * 32
+
+
+def settings(url: str, **more: object) -> Settings:
+    known = {"twilio_account_sid": ACCOUNT, "twilio_auth_token": TOKEN, "twilio_api_url": url}
+    return Settings.model_validate(
+        {**known, "twilio_api_timeout": 0.3, "public_url": "https://bot.example.com", **more}
+    )

@@ -1,0 +1,251 @@
+"""Whether the caller interrupts the bot: told window by window and word by word."""
+
+import pytest
+
+from bridge.turns.backchannels import Meaning, shipped
+from bridge.turns.interruption import (
+    Act,
+    BargeInState,
+    BotSpeech,
+    EchoRules,
+    Interruption,
+    InterruptionRules,
+    SpeechWindow,
+)
+
+RULES = InterruptionRules(onset_ms=160, confirm_ms=1000, false_alarm_ms=2000)
+MIDDLE = BotSpeech("Our office is open from", "nine to five on every day of the week.", left_ms=5000)
+
+
+class Line:
+    """A caller on a clock of 32 ms windows, and a bot that talks."""
+
+    def __init__(self, rules: InterruptionRules = RULES) -> None:
+        self.judge, self.now_ms, self.acts = Interruption(rules, shipped()), 0, list[tuple[int, Act]]()
+        self.talking, self.interruptible = True, True
+
+    def hear(self, ms: int, *, speech: bool = True, loud: bool = True) -> list[Act]:
+        before = len(self.acts)
+        for _ in range(round(ms / 32)):
+            window = SpeechWindow(speech, self.now_ms, self.now_ms + 32, loud)
+            self.now_ms += 32
+            act = self.judge.hear(window, audible=self.talking, interruptible=self.talking and self.interruptible)
+            if act:
+                self.acts.append((self.now_ms, act))
+                if act is Act.CANCEL:
+                    self.talking = False
+        return [act for _, act in self.acts[before:]]
+
+    def words(self, text: str, talk: BotSpeech = MIDDLE) -> Act | None:
+        return self.judge.words(text, "English", talk)
+
+
+@pytest.fixture
+def line() -> Line:
+    return Line()
+
+
+def test_the_bot_falls_silent_at_160_ms_of_speech(line: Line) -> None:
+    assert line.hear(128) == []
+    assert line.hear(32) == [Act.HOLD]
+    assert line.judge.state is BargeInState.TENTATIVE
+
+
+def test_shorter_bursts_with_silence_between_are_nothing(line: Line) -> None:
+    for _ in range(20):
+        assert line.hear(128) == []
+        assert line.hear(160, speech=False) == []
+
+
+def test_gaps_inside_words_do_not_begin_speech_anew(line: Line) -> None:
+    assert line.hear(96) == []
+    assert line.hear(64, speech=False) == []
+    assert line.hear(64) == [Act.HOLD]
+
+
+def test_a_second_of_speech_ends_the_reply_before_its_words_are_known(line: Line) -> None:
+    assert line.hear(960) == [Act.HOLD]
+    assert line.hear(64) == [Act.CANCEL]
+    assert line.judge.state is BargeInState.CONFIRMED
+    assert line.hear(3000) == []
+
+
+def test_speech_counts_in_total(line: Line) -> None:
+    line.hear(320)
+    line.hear(320, speech=False)
+    line.hear(320)
+    line.hear(320, speech=False)
+    assert line.hear(384) == [Act.CANCEL]
+
+
+def test_words_end_the_reply_at_once(line: Line) -> None:
+    line.hear(320)
+    assert line.words("I would rather") is Act.CANCEL
+
+
+@pytest.mark.parametrize(
+    "text", ["mm-hm", "Uh-huh.", "Yeah.", "okay", "Yeah, okay, right.", "I see.", "Mm-hm, got it!"]
+)
+def test_a_backchannel_never_ends_it(line: Line, text: str) -> None:
+    line.hear(320)
+    assert line.words(text) is None
+    assert line.judge.means(text, "English", MIDDLE) is Meaning.BACKCHANNEL
+    assert line.hear(2000 - 160) == [] or line.acts[-1][1] is Act.RESUME
+    assert Act.CANCEL not in [act for _, act in line.acts], "however long it is"
+
+
+def test_yes_is_an_answer_while_nothing_of_the_reply_was_heard(line: Line) -> None:
+    line.hear(320)
+    assert line.words("Yes.", BotSpeech("", "Our office is open from nine.", left_ms=60_000)) is Act.CANCEL
+
+
+@pytest.mark.parametrize("text", ["Stop!", "wait", "Okay, wait.", "Yeah, hold on a second", "No."])
+def test_a_command_always_does(text: str) -> None:
+    line = Line(InterruptionRules(least_words=5))
+    line.hear(192)
+    assert line.words(text) is Act.CANCEL
+
+
+def test_fewer_words_than_asked_for_are_answered_and_interrupt_nothing() -> None:
+    line = Line(InterruptionRules(least_words=3))
+    line.hear(192)
+    assert line.words("the price") is None
+    assert line.judge.means("the price", "English", MIDDLE) is Meaning.WORDS
+    assert line.words("the price of it") is Act.CANCEL
+
+
+def test_backchannels_are_those_of_the_language(line: Line) -> None:
+    line.hear(192)
+    assert line.judge.means("Ja, genau.", "German", MIDDLE) is Meaning.BACKCHANNEL
+    assert line.judge.means("Ja, genau.", "English", MIDDLE) is Meaning.WORDS
+    assert line.judge.means("Moment mal", "German", MIDDLE) is Meaning.COMMAND
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [
+        BotSpeech("Shall I book it?", "We have a table by the window as well.", left_ms=3000),
+        BotSpeech("I can book it for you now. Shall", "I?", left_ms=400),
+    ],
+)
+def test_yes_is_an_answer_after_a_question_and_when_the_bot_is_nearly_done(line: Line, talk: BotSpeech) -> None:
+    line.hear(320)
+    assert line.words("Yes.", talk) is Act.CANCEL
+
+
+def test_a_cough_is_a_false_alarm_once_the_turn_is_over_without_words(line: Line) -> None:
+    line.hear(256)
+    assert line.hear(500, speech=False) == []
+    assert line.judge.over() is Act.RESUME
+    assert line.judge.state is BargeInState.QUIET
+
+
+def test_a_backchannel_is_one_too(line: Line) -> None:
+    line.hear(256)
+    line.words("Mm-hm.")
+    assert line.judge.over() is Act.RESUME
+
+
+def test_without_words_the_bot_goes_on_after_two_seconds_whatever_noise_goes_on(line: Line) -> None:
+    assert line.hear(160) == [Act.HOLD]
+    for _ in range(11):
+        assert line.hear(64) == []
+        assert line.hear(96, speech=False) == []
+    assert line.hear(320, speech=False) == [Act.RESUME]
+    (_, held), (resumed_ms, _) = (line.acts[0][0], line.acts[0][1]), line.acts[1]
+    assert held is Act.HOLD
+    assert resumed_ms - line.acts[0][0] == pytest.approx(2000, abs=32)
+
+
+def test_words_that_come_after_that_still_interrupt(line: Line) -> None:
+    line.hear(160)
+    assert line.hear(2100, speech=False) == [Act.RESUME]
+    assert line.words("What about Sunday?") is Act.CANCEL
+
+
+def test_each_false_alarm_in_a_reply_makes_the_next_onset_longer_and_the_next_reply_forgets_them(line: Line) -> None:
+    onsets = []
+    for _ in range(6):
+        begun = line.now_ms
+        while not line.hear(32):
+            pass
+        onsets.append(line.now_ms - begun)
+        assert line.judge.over() is Act.RESUME
+        line.hear(320, speech=False)
+    assert onsets == [160, 320, 480, 640, 640, 640]
+    line.judge.begun()
+    assert line.hear(160) == [Act.HOLD]
+
+
+def test_nothing_is_interrupted_while_the_bot_is_silent(line: Line) -> None:
+    line.talking = False
+    assert line.hear(3000) == []
+    assert line.words("Good morning.") is None
+    assert line.judge.means("Okay.", "English", BotSpeech()) is Meaning.WORDS
+    assert line.judge.over() is None
+
+
+def test_what_may_not_be_interrupted_is_not_until_it_was_heard(line: Line) -> None:
+    line.interruptible = False
+    assert line.hear(1500) == []
+    line.interruptible = True
+    assert line.hear(160) == [Act.HOLD]
+
+
+# ---------------------------------------------------------------- echo
+
+
+def test_speech_no_louder_than_the_echo_does_not_interrupt(line: Line) -> None:
+    assert line.hear(5000, loud=False) == []
+
+
+def test_the_bots_own_words_are_an_echo_and_interrupt_nothing(line: Line) -> None:
+    line.hear(1000, loud=False)
+    assert line.words("office is open from") is None
+    assert line.judge.means("or this is open from", "English", MIDDLE) is Meaning.ECHO, "misheard"
+
+
+def test_other_words_interrupt_however_quiet(line: Line) -> None:
+    line.hear(1000, loud=False)
+    assert line.words("can I speak to somebody else") is Act.CANCEL
+
+
+def test_a_word_or_two_misheard_in_an_echo_interrupt_nothing_unless_they_command(line: Line) -> None:
+    line.hear(1000, loud=False)
+    assert line.words("I") is None
+    assert line.judge.means("I shop", "English", MIDDLE) is Meaning.ECHO
+    assert line.words("Stop!") is Act.CANCEL
+
+
+def test_a_caller_who_says_the_bots_words_aloud_is_no_echo(line: Line) -> None:
+    line.hear(160)
+    assert line.words("Nine to five?") is Act.CANCEL
+
+
+def test_what_was_said_after_a_stray_echo_is_no_echo(line: Line) -> None:
+    line.hear(96, loud=False)
+    line.talking = False
+    line.hear(640, speech=False)
+    line.hear(640)
+    assert line.judge.means("Nine to five", "English", BotSpeech(MIDDLE.said + MIDDLE.rest, "", 0)) is Meaning.WORDS
+
+
+@pytest.mark.parametrize(
+    ("caller_db", "audible_ms", "covered"),
+    [(-40, 2000, True), (-35, 2000, True), (-33, 2000, False), (-24, 100, True), (-22, 100, False), (-33, None, False)],
+)
+def test_an_echo_is_as_loud_as_the_line_may_return_it(caller_db: float, audible_ms: int | None, covered: bool) -> None:
+    assert EchoRules().covers(caller_db, bot_db=-20, audible_ms=audible_ms) is covered
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"onset_ms": 10}, "onset_ms is 10, must be 32 to 5000"),
+        ({"echo_share": 1.5}, "echo_share is 1.5, must be 0 to 1"),
+        ({"least_words": 0}, "least_words is 0, must be 1 to 100"),
+    ],
+)
+def test_rules_out_of_range_are_refused(wrong: dict[str, int], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        InterruptionRules(**wrong)  # type: ignore[arg-type]
