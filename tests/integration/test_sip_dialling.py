@@ -37,7 +37,7 @@ async def late(self, command, **options):
     return told
 
 Runtime.cmd = late
-runpy.run_module("bridge.sip.process", run_name="__main__")
+runpy.run_module("bridge.legs.sip.process", run_name="__main__")
 """
 """A SIP process that learns which call it has made only when that event of it is past, as on a busy machine."""
 

@@ -5,6 +5,7 @@ import logging
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import Final
 
 from bridge.legs.sip.options import StackOptions
@@ -83,9 +84,10 @@ class Process:
         raise FrameError("the bridge said nothing")
 
     async def _listen(self, stack: Stack) -> None:
-        while data := await self._reader.read(_READ):
-            for data_frame in self._frames.feed(data):
-                stack.obey(*split(data_frame))
+        with suppress(ConnectionError):  # so ends a bridge that goes with something of ours unread
+            while data := await self._reader.read(_READ):
+                for data_frame in self._frames.feed(data):
+                    stack.obey(*split(data_frame))
 
     async def _clock(self, stack: Stack) -> None:
         """Tick on absolute deadlines: what one tick is late, the next is early."""

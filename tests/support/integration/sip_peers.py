@@ -31,7 +31,7 @@ from telephony.outcome import NotAnswered
 
 Pcm = npt.NDArray[np.int16]
 MODULES: Final = Path("/usr/lib/baresip/modules")
-PROCESS: Final = (sys.executable, "-m", "bridge.sip.process")
+PROCESS: Final = (sys.executable, "-m", "bridge.legs.sip.process")
 
 needs_stack = pytest.mark.skipif(find_spec("baresip") is None, reason="the extra sip is not installed")
 needs_baresip = pytest.mark.skipif(shutil.which("baresip") is None, reason="baresip is not installed: apt install it")
