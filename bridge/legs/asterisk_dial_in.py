@@ -6,7 +6,7 @@ import re
 import socket
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
-from typing import Final
+from typing import Final, Self
 
 from aiohttp import ClientError, ClientSession, ClientWebSocketResponse
 
@@ -35,13 +35,16 @@ class WaitingCalls:
         self._session = ClientSession()
         self._calls: set[asyncio.Task[None]] = set()
 
+    async def __aenter__(self) -> Self:
+        return self
+
     async def connect(self, name: str, parameters: Mapping[str, str]) -> None:
-        """Connect to the call whose connection id is `name` and have it carried; return once it is connected.
+        """Connect to the call whose connection id is `name`; return once it is connected. The call goes on.
 
         Raises:
-            ValueError: `name` can be none.
-            Busy: there is no line.
-            Unreachable: it is not to be had within `start_timeout`.
+            ValueError: `name` is no connection id.
+            Busy: all lines are taken.
+            Unreachable: there is no connection within `start_timeout`.
         """
         if not _NAME.fullmatch(name):
             raise ValueError(f"id: got {name[:60]!r}; allowed: the call's MEDIA_WEBSOCKET_CONNECTION_ID")
@@ -52,7 +55,7 @@ class WaitingCalls:
             self._calls.add(call)
             call.add_done_callback(self._calls.discard)
 
-    async def close(self) -> None:
+    async def __aexit__(self, *exc: object) -> None:
         """End what is left of the calls."""
         for call in self._calls:
             call.cancel()

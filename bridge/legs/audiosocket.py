@@ -15,14 +15,14 @@ from telephony.audiosocket import AudioSocketProtocol
 log = logging.getLogger(__name__)
 
 _SEND_BUFFER_BYTES: Final = 16 * 1024
-"""What the kernel may hold of our audio: a peer that stops reading is to be noticed in seconds, not minutes."""
+"""What the kernel may hold of our audio: so a peer that stops reading is noticed in seconds, not minutes."""
 
 
 async def listen(carrier: Carrier, *, host: str, port: int, allow: Sequence[str]) -> asyncio.Server:
-    """Return the open port. `allow`: networks whose connections are taken; the protocol itself has no password.
+    """Open the port and return it. `allow`: networks whose connections are taken; the protocol itself has no password.
 
     Raises:
-        OSError: the port is not to be had.
+        OSError: the port cannot be opened.
     """
     networks = [ipaddress.ip_network(network, strict=False) for network in allow]
 

@@ -10,7 +10,7 @@ from telephony.events import CallEnded, CallStarted, Command, Event, Malformed
 
 
 class WrappedLeg:
-    """A leg that adds something to `leg`; what a subclass does not say itself is that of `leg`."""
+    """A leg around `leg`. What a subclass does not define, `leg` does."""
 
     def __init__(self, leg: OpeningLeg) -> None:
         self.capabilities = leg.capabilities
@@ -85,10 +85,12 @@ async def first(
     missing: str,
     refuse: Callable[[Malformed], Awaitable[None]] | None = None,
 ) -> tuple[CallStarted, Sequence[Event]]:
-    """Return the start of a call, and what came in one message with it. `refuse` answers what is malformed before.
+    """Wait for the start of a call; return it, and the events behind it in the same message.
+
+    `missing`: what there has not been after `timeout_s`, for the error. `refuse` answers malformed messages before it.
 
     Raises:
-        RemoteProtocolError: it is not there within `timeout_s`, when there is only `missing` to tell; or the peer left.
+        RemoteProtocolError: the call does not start in time, or the peer hangs up before.
     """
     try:
         async with asyncio.timeout(timeout_s):
@@ -106,7 +108,7 @@ async def first(
 
 
 async def until_end(early: Sequence[Event], receive: Callable[[], Awaitable[Sequence[Event]]]) -> AsyncIterator[Event]:
-    """Yield `early` and what is received after it, up to and with CallEnded."""
+    """Yield `early`, and then what is received, up to and including CallEnded."""
     events = early
     while True:
         for event in events:
@@ -117,24 +119,24 @@ async def until_end(early: Sequence[Event], receive: Callable[[], Awaitable[Sequ
 
 
 class Silence:
-    """How long a peer has said nothing.
+    """Measures how long a peer has said nothing.
 
     One timer a call that looks at the clock now and then: a timeout around each of 50 messages a second costs 20 times
     as much.
     """
 
     def __init__(self, idle_s: float | None, what: str = "no message from the peer") -> None:
-        """`idle_s`: so much is too long; None: nothing is."""
+        """`idle_s`: how long is too long; None: never. `what` there has not been, for the reason."""
         self._idle_s, self._what = idle_s, what
         self._clock = asyncio.get_running_loop().time
         self._heard_s = self._clock()
 
     def broken(self) -> None:
-        """The peer has said something."""
+        """Note that the peer has said something."""
         self._heard_s = self._clock()
 
     def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
-        """Call `gone` with the reason once it was too long; return what ends the watch."""
+        """Call `gone` with the reason once it is too long; return what ends the watch."""
         if (idle_s := self._idle_s) is None:
             return lambda: None
         timer: asyncio.TimerHandle

@@ -49,7 +49,7 @@ class Control(Protocol):
         """Answer, and have the audio sent to `ours`; return the call, and where its audio comes from and goes to.
 
         Raises:
-            RemoteProtocolError: it is not to be had.
+            RemoteProtocolError: the call cannot be set up.
         """
 
     async def carry_out(self, command: Hangup | Transfer | SendDtmf) -> None:
@@ -60,14 +60,14 @@ class Control(Protocol):
         """
 
     async def close(self) -> None:
-        """End what is left of the call; whatever is gone already is let be."""
+        """End what is left of the call."""
 
 
 class RtpLeg(asyncio.DatagramProtocol):
-    """One call."""
+    """The caller's side of one call whose audio is RTP."""
 
     def __init__(self, control: Control, *, host: str, ports: range) -> None:
-        """`host`: the address to listen on, which the peer is told. `ports`: one of them is taken, an even one."""
+        """`host`: the address to listen on, which the peer is told. `ports`: an even one of them is taken."""
         self.capabilities = control.capabilities
         self._control, self._host, self._ports = control, host, ports
         self._clock = asyncio.get_running_loop().time
@@ -106,11 +106,11 @@ class RtpLeg(asyncio.DatagramProtocol):
         log.debug("RTP: %s", exc)
 
     def pressed(self, digit: str) -> None:
-        """The caller has pressed a key."""
+        """Note that the caller has pressed a key."""
         self._inbox.put(Dtmf(digit))
 
     def ended(self, reason: str) -> None:
-        """The call is no more."""
+        """Note that the call has ended."""
         if not self._over:
             self._over = True
             self._inbox.put_always(CallEnded(reason))
@@ -188,10 +188,10 @@ class RtpLeg(asyncio.DatagramProtocol):
             self._transport.close()
 
     async def _open(self) -> asyncio.DatagramTransport:
-        """Return a socket on an even port, as RTP has it: the odd ones are for RTCP, which we do not do.
+        """Return a socket on an even port, as is usual for RTP: the odd ones are for RTCP, which we do not speak.
 
         Raises:
-            LegLost: none is to be had.
+            LegLost: no port is free.
         """
         loop = asyncio.get_running_loop()
         evens = range(self._ports.start + self._ports.start % 2, self._ports.stop, 2)

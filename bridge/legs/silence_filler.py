@@ -10,14 +10,14 @@ from telephony.events import AudioFormat, Media
 from telephony.media_time import ClockedMediaTime
 
 LATE_MS: Final = 100
-"""Audio that is later than this, counted from the last that came, is taken for none. What the network held back for
-longer comes after the silence that stood for it, and no more is made until our clock has caught up."""
+"""After so long without audio, silence stands for it. Audio that the network held back for longer comes behind that
+silence, and no more silence is made until our clock has caught up."""
 STEP_MS: Final = 20
-"""Silence is made in pieces of so much, as a carrier would send it."""
+"""The length of a piece of silence: a packet, as a carrier would send it."""
 
 
 class SilenceFiller:
-    """One call's. The bridge's media time is that of `place` and `due`, not that of the wire."""
+    """Fills the gaps in one call's audio. The call's media time is that of `place` and `due`, not that of the wire."""
 
     def __init__(self, audio: AudioFormat, now_ms: float) -> None:
         """`now_ms`: when the call began, by any clock that never goes back, as in `place` and `due`."""

@@ -12,9 +12,9 @@ from telephony.events import CallEnded, CallStarted, Capabilities, Clear, Comman
 
 _READ_BYTES: Final = 16 * 1024
 _QUIET_S: Final = 0.3
-"""A channel that has something to play sends it 20 ms after it connected; one that has not begins its call so late."""
+"""A channel with audio sends it 20 ms after it has connected; the call of a channel without begins after this time."""
 _MAX_EVENTS: Final = 100
-"""Events that wait to be heard: two seconds of audio. Past that the peer is slowed by its socket."""
+"""Events that may wait for the call: two seconds of audio. Past that the socket slows the peer."""
 
 
 class StreamProtocol(Protocol):
@@ -25,7 +25,7 @@ class StreamProtocol(Protocol):
     def receive(self, data: bytes, /) -> Sequence[Event]: ...
 
     def quiet(self) -> Sequence[Event]:
-        """Return what it means that a peer which has connected sends nothing."""
+        """Return the events that follow from a peer that has connected and sends nothing."""
 
     def send(self, command: Command, /) -> Sequence[bytes]: ...
 
@@ -41,7 +41,7 @@ class StreamLeg:
         *,
         send_s: float,
     ) -> None:
-        """`send_s`: the peer is gone when it reads nothing for so long; it may have nothing to say for ever."""
+        """`send_s`: the peer is gone when it reads nothing for so long; it may be silent for ever."""
         self.capabilities = protocol.capabilities
         self._reader, self._writer, self._protocol = reader, writer, protocol
         self._send_s = send_s
@@ -49,7 +49,7 @@ class StreamLeg:
         self._inbox = Inbox[Event](_MAX_EVENTS)
         self._tasks = LegTasks(self._inbox.put_always)
         self._playback: PacedPlayback | None = None  # from the first audio on, which tells the rate
-        self._lost = ""  # why, when it is
+        self._lost = ""  # the reason, when we drop the connection
         self._read_s = self._clock()  # when the peer last had read all
 
     async def __aenter__(self) -> Self:
@@ -64,7 +64,7 @@ class StreamLeg:
         """Wait until the peer has said which call it is, and at what rate it talks.
 
         Raises:
-            RemoteProtocolError: it did not in time, or is no peer of this wire.
+            RemoteProtocolError: it does not in time, or does not speak this wire's protocol.
         """
         started, _ = await first(self._receive_or_quiet, timeout_s=timeout_s, missing="no call")
         self._read_s = self._clock()

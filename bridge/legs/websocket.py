@@ -41,7 +41,7 @@ class WebSocketLeg(PassiveLeg):
         self.capabilities = protocol.capabilities
         self._socket, self._protocol = socket, protocol
         self._silence, self._send_s, self._abort = Silence(idle_s), send_s, abort
-        self._lost = "connection lost"  # why, when it is
+        self._lost = "connection lost"  # the reason, when it is
         self._dropped = False  # by us
         self._writing = asyncio.Lock()
         self._early: Sequence[Event] = ()  # came in one message with CallStarted
@@ -90,7 +90,7 @@ class WebSocketLeg(PassiveLeg):
                 return [CallEnded(self._lost)]
 
     async def _settle(self, events: Sequence[Event]) -> Sequence[Event]:
-        """Say what `events` have us say; return the others."""
+        """Send what we owe the peer by the rules of the wire; return the other events."""
         for event in events:
             if isinstance(event, Owed):
                 await self._write(event.messages)
@@ -100,7 +100,7 @@ class WebSocketLeg(PassiveLeg):
         await self.send(Problem(event.message))
 
     async def _write(self, messages: Sequence[str | bytes]) -> None:
-        """Write; a caller that is cancelled leaves the rest to be written or dropped, within `send_s`.
+        """Write `messages`. Where the caller is cancelled, the rest is still written, or dropped after `send_s`.
 
         aiohttp has one future for all who wait for room, and a waiter that is cancelled cancels it for the others.
         So one waits at a time, and none is cancelled.

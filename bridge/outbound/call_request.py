@@ -27,23 +27,23 @@ _FIELDS: Final = ("to", "from", "wire", "parameters", "headers")
 
 
 class BadCallRequest(ValueError):
-    """What was asked for cannot be; the text names the field, its value and what is allowed."""
+    """No such call can be placed; the text names the field, its value and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRequest:
-    """Whom to call, as whom, over what."""
+    """Whom to call, as which caller, over which wire."""
 
     to: str
     """A number without blanks, or a SIP address."""
     caller: str = ""
-    """Our number; "" is the wire's own."""
+    """The number that is shown; "" is the wire's own."""
     wire: str = ""
-    """Its name in the metrics; "" is the first that can place calls."""
+    """The wire's name in the metrics; "" is the first that can place calls."""
     parameters: Mapping[str, str] = field(default_factory=dict)
-    """For the bot and for routes."""
+    """What the bot and the routes are told."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Of the INVITE, on SIP."""
+    """Headers of the INVITE; SIP only."""
 
 
 def read(body: object) -> CallRequest:

@@ -1,4 +1,4 @@
-"""Places calls: who may be called, when it is their turn, and what became of them."""
+"""Places calls: who may be called, when each call begins, and what became of it."""
 
 import asyncio
 import logging
@@ -18,14 +18,14 @@ from telephony.outcome import Outcome
 log = logging.getLogger(__name__)
 
 REMEMBERED: Final = 1000
-"""Calls that are over and may still be asked for."""
+"""Calls that are over and can still be asked for."""
 _GOING: Final = "the server is shutting down"
 
 Trunk = Callable[[CallRequest, str], OpeningLeg]
 """Returns the leg of the call that is requested, under this id; its start rings it.
 
 Raises:
-    OSError: the wire is out of request.
+    OSError: the wire does not work.
 """
 
 

@@ -38,7 +38,7 @@ class PlacedCall:
     wire: str
     status: Status = Status.QUEUED
     outcome: Outcome | None = None
-    """Once it has ended."""
+    """Set once it has ended."""
     reason: str = ""
     answered_by: str = ""
     """human, machine or unknown, where it is asked."""
@@ -58,7 +58,7 @@ class OutboundLeg(WrappedLeg):
         self._placed, self._ring_s, self._settled = placed, ring_s, settled
 
     async def start(self, timeout_s: float) -> CallStarted:
-        """Ring until it is answered; how long a caller's leg may take to begin does not matter here.
+        """Ring until it is answered. `timeout_s` does not count here: `ring_s` does.
 
         Raises:
             NotAnswered: it is not, and why.

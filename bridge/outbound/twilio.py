@@ -74,11 +74,11 @@ class TwilioCall:
 
     @property
     def awaited(self) -> bool:
-        """True until its stream has come."""
+        """True until its stream is there."""
         return not self._stream.done()
 
     def progress(self, status: str) -> None:
-        """Take a CallStatus of Twilio."""
+        """Note a CallStatus of Twilio."""
         if status in _OVER and not self._stream.done():
             self._stream.set_exception(twilio_outcome(status))
 
@@ -94,7 +94,7 @@ class TwilioCall:
         """Have Twilio place the call, and wait until it is answered.
 
         Raises:
-            NotAnswered: it was not, and why.
+            NotAnswered: nobody answered, or Twilio did not place it.
         """
         try:
             self._sid = await self._rest.create(self._fields)
@@ -114,7 +114,7 @@ class TwilioCall:
         await self._stream.result().send(command)
 
     async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
-        """Hang up: by closing the stream, which is all that the call is, or over the API where there is none yet."""
+        """Hang up: close the stream, which ends the call; where there is none yet, end the call over the API."""
         if self._closed.is_set():
             return
         self._over()

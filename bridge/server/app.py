@@ -111,10 +111,8 @@ async def _twilio(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _sip(app: web.Application) -> AsyncIterator[None]:
-    app[SIP] = make_link(app[SETTINGS], app[SWITCHBOARD])
-    await app[SIP].start()
-    yield
-    await app[SIP].close()
+    async with make_link(app[SETTINGS], app[SWITCHBOARD]) as app[SIP]:
+        yield
 
 
 async def _audiosocket(app: web.Application) -> AsyncIterator[None]:
@@ -126,10 +124,8 @@ async def _audiosocket(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _ari(app: web.Application) -> AsyncIterator[None]:
-    link = AriLink(app[SETTINGS], app[SWITCHBOARD])
-    await link.start()
-    yield
-    await link.close()
+    async with AriLink(app[SETTINGS], app[SWITCHBOARD]):
+        yield
 
 
 async def _dialler(app: web.Application) -> AsyncIterator[None]:
@@ -143,9 +139,8 @@ async def _dialler(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _waiting_calls(app: web.Application) -> AsyncIterator[None]:
-    app[WAITING] = WaitingCalls(app[SWITCHBOARD], url=app[SETTINGS].asterisk_url)
-    yield
-    await app[WAITING].close()
+    async with WaitingCalls(app[SWITCHBOARD], url=app[SETTINGS].asterisk_url) as app[WAITING]:
+        yield
 
 
 async def _drain(app: web.Application) -> None:

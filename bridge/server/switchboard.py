@@ -1,4 +1,4 @@
-"""Calls of every wire, from their first message to their end: whatever goes wrong in one ends it and no other."""
+"""Carries the calls of all wires, from the first message to the end. A fault in one call ends no other."""
 
 import asyncio
 import logging
@@ -25,13 +25,13 @@ _GOODBYE_S: Final = 15.0
 
 
 class Switchboard:
-    """What all calls share. A wire makes a leg of what reached it, takes a line, and has it carried here."""
+    """What all calls share. A wire makes a leg of what reached it, takes a line, and hands the leg over to `carry`."""
 
     def __init__(self, settings: Settings, engines: Resources, metrics: Metrics, lines: Lines) -> None:
         self.settings, self.engines, self.metrics, self.lines = settings, engines, metrics, lines
 
     async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
-        """Carry one call over `leg` and close it. The caller of this holds a line of `lines`.
+        """Carry one call over `leg` and hang up. Whoever calls this holds a line of `lines`.
 
         `wire`: what the metrics and the log call it.
         """
@@ -64,7 +64,7 @@ class Switchboard:
         await leg.close(reason, cause=cause)
 
     def _profile_of(self, started: CallStarted, wire: str) -> tuple[Resources, Settings, Route | None]:
-        """Return what this call is answered with, and the route that says so."""
+        """Return what answers this call, and the route that says so; None where no route does."""
         ringing = Ringing(
             wire=wire,
             callee=started.callee,

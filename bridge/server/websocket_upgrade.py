@@ -1,4 +1,4 @@
-"""A request that becomes a leg: the WebSocket of a wire, accepted."""
+"""Makes a leg of a request: accepts the WebSocket of a wire."""
 
 from collections.abc import Sequence
 

@@ -19,11 +19,11 @@ class AriRefused(RuntimeError):
 
 
 class NotThere(AriRefused):
-    """What was asked for does not exist, or no more."""
+    """What was asked for does not exist, or does not exist any more."""
 
 
 class Ari:
-    """One Asterisk. Nothing is tried twice: a request that was not answered may have been obeyed."""
+    """The interface of one Asterisk. Nothing is tried twice: a request without an answer may have been obeyed."""
 
     def __init__(self, session: aiohttp.ClientSession, *, url: str, user: str, password: str, timeout_s: float) -> None:
         """`url`: where the interface is, e.g. http://pbx:8088/ari."""
@@ -36,7 +36,7 @@ class Ari:
 
         Raises:
             NotThere: what `path` names is not there.
-            AriRefused: it does not do it, as far as can be told.
+            AriRefused: Asterisk does not do it, as far as we can tell.
         """
         url = "/".join((self._url, *(quote(part, safe="") for part in path)))
         try:
@@ -46,7 +46,7 @@ class Ari:
                 params=parameters,
                 headers=self._headers,
                 timeout=self._limit,
-                allow_redirects=False,  # elsewhere the password has no business
+                allow_redirects=False,  # the password goes to the operator's address and nowhere else
             ) as response:
                 body = await response.content.read(_MOST_BYTES)
         except TimeoutError:
@@ -64,7 +64,7 @@ class Ari:
         """Return a socket with the events of `app`, to which its channels are given while it is open.
 
         Raises:
-            AriRefused: it is not to be had.
+            AriRefused: Asterisk does not open it.
         """
         url = f"ws{self._url.removeprefix('http')}/events?app={quote(app, safe='')}"
         try:

@@ -11,13 +11,13 @@ from telephony.events import CallStarted, Command, Event, Hangup
 from telephony.sip import SipProtocol
 
 _MOST: Final = 3000
-"""Frames that may wait for a call that does not keep up: a minute of audio."""
+"""Frames that may wait for the call: a minute of audio."""
 _END_S: Final = 2.0
 """What `close` waits for the other side to agree."""
 
 
 class SipLeg(PassiveLeg):
-    """One call over the SIP process. `post` takes frames for it, `room` waits until it takes more."""
+    """One call over the SIP process."""
 
     def __init__(
         self,
@@ -27,14 +27,17 @@ class SipLeg(PassiveLeg):
         room: Callable[[], Awaitable[None]],
         idle_s: float,
     ) -> None:
-        """`idle_s`: the process is taken for stuck when the call has had nothing from it for so long."""
+        """`post` sends a frame to the process; `room` waits until the process takes more.
+
+        `idle_s`: the process counts as stuck when nothing of this call has come from it for so long.
+        """
         self.capabilities = protocol.capabilities
         self._protocol, self._post, self._room = protocol, post, room
         self._silence = Silence(idle_s, "no audio from the SIP process")
         self._inbox = Inbox[bytes](_MOST)
         self._early: Sequence[Event] = ()
         self._over = asyncio.Event()
-        """Set once the call is no more: it needs no hanging up."""
+        """Set once the call has ended: then there is nothing to hang up."""
 
     # ------------------------------------------------------------ the process's side
 
@@ -49,7 +52,7 @@ class SipLeg(PassiveLeg):
         self._inbox.put_always(frame)
 
     def lose(self, why: str) -> None:
-        """The process is gone, and the call with it."""
+        """End the call: the process is gone, and `why`."""
         self._over.set()
         self._inbox.put_always(LegLost(why))
 
@@ -59,8 +62,8 @@ class SipLeg(PassiveLeg):
         """Answer, or ring, and wait until there is audio.
 
         Raises:
-            RemoteProtocolError: there was none in time, or it was hung up.
-            LegLost: the SIP process died.
+            RemoteProtocolError: there is none in time, or the other side hangs up.
+            LegLost: the SIP process dies.
         """
         self._send(self._protocol.open())
         started, self._early = await first(self._receive, timeout_s=timeout_s, missing="no audio")

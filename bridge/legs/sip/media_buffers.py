@@ -8,16 +8,16 @@ from telephony.media_time import ClockedMediaTime
 
 FRAME_MS: Final = 20
 LEAD_MS: Final = 60
-"""Audio kept in the stack's buffer while the bot speaks: what a stall of this process may last unheard."""
+"""Audio kept in the stack's buffer while the bot speaks: a shorter stall of this process is not heard."""
 HOLE_MS: Final = 60
-"""What the caller's audio may lag behind the clock before silence stands for it: three packets."""
+"""How far the caller's audio may be behind the clock before silence stands for it: three packets."""
 _AHEAD_MS: Final = 500
 """The caller's audio may be so far ahead of the clock; more than that is another clock."""
 _BYTES: Final = 2  # of a sample
 
 
 class Outlet:
-    """What the bot has said and nobody heard yet, and the marks in it."""
+    """The bot's audio that nobody has heard yet, and the marks in it."""
 
     def __init__(self, rate: int) -> None:
         """`rate`: hertz."""
@@ -41,7 +41,7 @@ class Outlet:
         self._audio.mark(name)
 
     def clear(self) -> list[str]:
-        """Drop it all; return the marks that are due with it."""
+        """Drop all audio; return the marks that waited."""
         self._flowing = False
         return self._audio.clear()
 
@@ -61,7 +61,7 @@ class Outlet:
 
 
 class Inlet:
-    """The caller's audio against the clock: what lags too far behind is stood for by silence, and counted.
+    """The caller's audio against the clock: silence stands for what is too late, and is counted.
 
     Late audio is not thrown away: speech that comes late is still speech, and its lead covers the next hole.
     """

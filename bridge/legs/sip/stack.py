@@ -82,12 +82,12 @@ class Stack:
         self._folder.cleanup()
 
     def tick(self, now_ms: float) -> None:
-        """Pass on what 20 ms brought, in both directions of all calls."""
+        """Move 20 ms of audio, in both directions of all calls."""
         for call in list(self._calls.values()):
             call.tick(now_ms)
 
     def obey(self, kind: Kind, number: int, body: bytes) -> None:
-        """Carry out a frame of the bridge; of a call that is gone, nothing is left to do."""
+        """Carry out a frame of the bridge; frames for calls that are gone do nothing."""
         if kind is Kind.DIAL:
             if not self._dialling:
                 self._early.clear()  # what is left is of no call of ours

@@ -23,7 +23,7 @@ _UNHEARD_S: Final = 5.0
 
 
 class StackCall:
-    """From the INVITE to the end. Inbound it waits for `answer`; outbound it is being rung."""
+    """One call, from its INVITE to its end. An inbound one waits for `answer`; an outbound one rings."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class StackCall:
         callee: str,
         peer: str,
     ) -> None:
-        """`peer`: the address of the other side, whichever of them that is."""
+        """`peer`: the address of the other side: `caller` of an inbound call, `callee` of an outbound one."""
         self._number, self._call, self._post = number, call, post
         self._caller, self._callee, self._peer = caller, callee, peer
         self._outlet: Outlet | None = None
@@ -155,7 +155,7 @@ class StackCall:
             await self.hang_up("cannot be answered")
 
     def moves(self) -> None:
-        """The other side of an outbound call has said something, if only that it rings."""
+        """Note that the other side of an outbound call has said something, if only that it rings."""
         self._moved.set()
 
     async def hang_up(self, reason: str) -> None:
@@ -177,7 +177,7 @@ class StackCall:
             log.debug("nothing came back to an INVITE")
 
     async def transfer(self, target: str, *, host: str) -> None:
-        """Put the other side through; a bare number is one of `host`'s, or of the other side's own where it is ""."""
+        """Put the other side through. A bare number is one at `host`, or where that is "", at the other side's host."""
         self._transferred_to = target
         try:
             await self._call.transfer(whole(target, host or host_of(self._peer)))
@@ -202,7 +202,7 @@ class StackCall:
     # ------------------------------------------------------------ the end
 
     def closed(self, text: str) -> None:
-        """The stack has closed the call, and says why in `text`."""
+        """Report the end of the call; `text` is the stack's reason."""
         self._moved.set()
         if self._outlet is not None:
             self._told(self._outlet.clear())

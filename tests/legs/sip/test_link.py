@@ -78,12 +78,8 @@ class SlowDesk(Desk):
 async def linked(desk: Desk, frames: str, then: str = SERVES) -> AsyncIterator[None]:
     """Run a link with a process that says `frames`, and `then` does that."""
     command = (sys.executable, "-c", SAYS.replace("{frames}", frames).replace("{then}", then))
-    link = SipLink(stack_options(Settings()), desk, idle_s=5, send_s=5, command=command)
-    await link.start()
-    try:
+    async with SipLink(stack_options(Settings()), desk, idle_s=5, send_s=5, command=command):
         yield
-    finally:
-        await link.close()
 
 
 async def test_a_caller_who_gave_up_before_we_looked_is_told_as_that_at_once() -> None:

@@ -167,12 +167,8 @@ async def sip(desk: Desk, command: Sequence[str] = PROCESS, /, **options: object
     port = int(str(options.pop("sip_port", 0))) or free_port()
     settings = Settings.model_validate({"sip": True, "sip_port": port, **options})
     idle_s, send_s = settings.media_timeout, settings.send_timeout
-    link = SipLink(stack_options(settings), desk, idle_s=idle_s, send_s=send_s, command=command)
-    await link.start()
-    try:
+    async with SipLink(stack_options(settings), desk, idle_s=idle_s, send_s=send_s, command=command) as link:
         yield link, port
-    finally:
-        await link.close()
 
 
 # ---------------------------------------------------------------- baresip
