@@ -34,7 +34,7 @@ class ClockedMediaTime(MediaTime):
 
     def behind_ms(self, now_ms: float) -> float:
         """Return how far the audio is behind the clock; below 0 where it is ahead."""
-        return now_ms - self.due_ms
+        return now_ms - self._began_ms - self._length_ms
 
     def forget_behind(self, now_ms: float) -> None:
         """Take the audio as it is for punctual, where it is behind: what is missing will not be filled up."""
