@@ -19,9 +19,9 @@ from bridge.speech.api import SAMPLE_RATE, EngineFailed, Recogniser, Vad
 from bridge.speech.backends.deepfilter import DeepFilterPool
 from bridge.speech.denoising import Denoising
 from bridge.speech.ending import EndOfTurn
-from bridge.speech.observer import Observer
 from bridge.speech.plain_vad import IsSpeech, PlainVad
 from bridge.speech.pool import Pool
+from bridge.speech.pool.observer import Observer
 from bridge.speech.workers import Workers
 from bridge.turns.backchannels import Backchannels, shipped
 from bridge.turns.rolling_quantile import RollingQuantile

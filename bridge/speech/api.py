@@ -173,7 +173,7 @@ class Hypothesis:
 class Asr(Protocol):
     """A recogniser. Stateless and idempotent: any replica may serve any decode of any call.
 
-    What calls use is a `Pool` of these (bridge/speech/pool.py). It validates the audio and the language, so an
+    What calls use is a `Pool` of these (bridge/speech/pool/pool.py). It validates the audio and the language, so an
     engine sees float32 of shape (n,), finite, in [-1, 1], within the lengths it declares, and languages it knows.
     One that has a `device` (e.g. "CPU, int8") is announced with it at start-up.
     """
