@@ -71,7 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"bridge {version('voice-bridge')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, about in (("serve", "answer calls"), ("config", "print the options in force, secrets masked")):
-        settings.add_flags(commands.add_parser(name, help=about, description=about))
+        parser_of_options = commands.add_parser(name, help=about, description=about, add_help=False)
+        settings.add_help(parser_of_options)
+        settings.add_flags(parser_of_options)
     _add_models(commands.add_parser("models", help=_MODELS, description=_MODELS))
     about = "call a server as Twilio would, say recordings to its bot and report what a caller would notice"
     call = commands.add_parser("call", help=about, description=about)

@@ -9,7 +9,7 @@ from bridge.plugins import PluginError
 from bridge.server.call_rules import endpoint_rules
 from bridge.server.plugin_loading import load_ending
 from bridge.settings import Settings
-from bridge.settings.end_of_turn import CallerPauses, EndOfTurn
+from bridge.settings.groups.end_of_turn import CallerPauses, EndOfTurn
 from bridge.speech.api import ModelMissing, Samples
 from bridge.speech.backends.text_ending import TextEnding
 from bridge.turns.caller_pauses import CallerPausesRules
