@@ -1,4 +1,4 @@
-"""What a denoiser, a voice activity detector and a recogniser must be. Small on purpose: anyone can write one.
+"""What a denoiser, a voice activity detector, a recogniser and a judge of pauses must be: anyone can write one.
 
 Audio inside is always mono float32 in [-1, 1] at 16 kHz, shape (n,).
 """
@@ -61,20 +61,43 @@ class Overloaded(EngineFailed):
 
 
 class Denoiser(Protocol):
-    """Removes noise from one call. Stateful: one a call; called from one thread at a time, never from the loop."""
+    """Removes noise from one call. It keeps the call's state, and is called on a thread, by one thread at a time.
+
+    `--denoiser module:attribute` takes a class like this. Each call gets one of its own, made by
+    `from_settings(settings)` if the class has that, or by calling it. If all calls should share something large, write
+    a `Denoisers`. A `name` is optional, for the log.
+    """
 
     delay: int
-    """Samples by which its output lags its input."""
+    """Samples, 0 or more, by which its output lags its input. It stays the same for the whole call."""
 
     def __call__(self, samples: Samples, /) -> Samples:
-        """Return as many samples as came in, delayed by `delay`.
+        """Return as many samples as came in, delayed by `delay`. `samples` is never empty, and usually 20 ms.
 
         Raises:
-            EngineFailed: its state is lost; make a new one.
+            EngineFailed: its state is lost; the rest of the call goes without denoiser.
         """
 
     def close(self) -> None:
         """Give its state back; it is not called again."""
+
+
+class Denoisers(Protocol):
+    """A denoiser whose model is loaded once and shared: opens a `Denoiser` for each call.
+
+    `--denoiser module:attribute` takes a class like this too. It is made once, by `from_settings(settings)` if it has
+    that, or by `load()`, or by calling it. A `name` (e.g. "DeepFilterNet3, 9 dB") is optional; start-up shows it.
+    """
+
+    async def open(self) -> Denoiser:
+        """Return a fresh denoiser for a call, without blocking the event loop. The bridge closes it with the call.
+
+        Raises:
+            EngineFailed: there is none; the call goes without.
+        """
+
+    def close(self) -> None:
+        """Free what was loaded; denoisers of running calls live on. Called once, from any thread; may block."""
 
 
 class Vad(Protocol):
@@ -213,3 +236,20 @@ class Recogniser(Asr, Protocol):
 
     async def recovered(self) -> None:
         """Return when a decode may succeed: at once while an engine is healthy."""
+
+
+class EndOfTurn(Protocol):
+    """Judges pauses. Stateless and shared by all calls: any of them may ask it at any time, several at once."""
+
+    async def probability(self, audio: Samples, text: str, language: str, /) -> float:
+        """Return P(the caller is done), 0.0 to 1.0, never blocking the event loop.
+
+        `audio`: the caller's turn so far, 16 kHz, its last 0.1 to 0.3 s silent; a view of a buffer, read only.
+        `text`: what the recogniser heard in it, "" where nothing is known; `language`: English name, "" unknown.
+
+        Raises:
+            EngineFailed: it could not tell; the turn closes as if nobody had been asked.
+        """
+
+    def close(self) -> None:
+        """Free what was loaded; judgements under way fail with EngineFailed."""

@@ -1,5 +1,6 @@
 """The denoiser of one call as the ear uses it: off the event loop, in step with the raw signal, skipped when slow."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -46,6 +47,19 @@ class RealTimeBudget:
         return False
 
 
+class OnePerCall:
+    """The `Denoisers` of a denoiser that shares nothing: `make`, which may block, makes one for each call."""
+
+    def __init__(self, make: Callable[[], Denoiser]) -> None:
+        self._make = make
+
+    async def open(self) -> Denoiser:
+        return await asyncio.to_thread(self._make)
+
+    def close(self) -> None:
+        """It holds nothing."""
+
+
 class Denoising:
     """One call's denoiser. Whatever happens to it, the call goes on with the raw signal at the same place in time."""
 
@@ -59,6 +73,7 @@ class Denoising:
     ) -> None:
         self._denoiser: Denoiser | None = denoiser  # None when it has failed
         self._delay = denoiser.delay
+        self._name = str(getattr(denoiser, "name", type(denoiser).__name__))
         self._workers, self._clock_ms = workers, clock_ms
         self._budget = budget or RealTimeBudget()
         self._late = np.zeros(self._delay, np.float32)  # raw samples that the denoiser still holds
@@ -122,4 +137,4 @@ class Denoising:
         self._unlogged_ms += audio_ms
         if self._unlogged_ms >= _LOG_EVERY_MS:
             self._unlogged_ms = 0.0
-            log.debug("DeepFilterNet latency: %.1fms", self._delay * 1000 / SAMPLE_RATE + took_ms)
+            log.debug("%s latency: %.1fms", self._name, self._delay * 1000 / SAMPLE_RATE + took_ms)

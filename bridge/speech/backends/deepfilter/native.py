@@ -17,6 +17,7 @@ from typing import Final, Self
 
 import numpy as np
 
+from bridge.settings import Settings
 from bridge.speech.api import SAMPLE_RATE, Denoiser, EngineFailed, Samples
 from bridge.speech.backends.deepfilter.model import NATIVE, TORCH_ONLY, find_model
 from bridge.speech.backends.deepfilter.original import load_torch
@@ -33,13 +34,25 @@ _MAX_LIMIT_DB: Final = 100.0
 class DeepFilterPool:
     """Denoisers for calls, made before they are asked for."""
 
-    def __init__(self, make: Callable[[], Denoiser], *, spare: int = 1) -> None:
-        """`make` blocks and is called on another thread; `spare` results of it (13 MB each) are kept ready."""
+    def __init__(self, make: Callable[[], Denoiser], *, name: str = NATIVE, spare: int = 1) -> None:
+        """`make` blocks and is called on another thread; `spare` results of it (13 MB each) are kept ready.
+
+        `name`: for the operator, e.g. "DeepFilterNet3, 9 dB".
+        """
         if spare < 0:
             raise ValueError(f"spare is {spare}, must be 0 or more")
-        self._make = make
+        self.name, self._make = name, make
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="denoiser-maker")
         self._made: deque[Future[Denoiser]] = deque(self._order() for _ in range(spare))
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Load the model that `settings` name, as `load` does."""
+        return cls.load(
+            settings.dfn_model,
+            attenuation_limit_db=settings.dfn_attenuation_limit,
+            post_filter=settings.dfn_post_filter,
+        )
 
     @classmethod
     def load(
@@ -61,12 +74,13 @@ class DeepFilterPool:
         """
         if not 0 <= attenuation_limit_db <= _MAX_LIMIT_DB:
             raise ValueError(f"dfn-attenuation-limit is {attenuation_limit_db}, must be 0 to 100 dB")
-        pool = cls(_maker(model, attenuation_limit_db, post_filter), spare=spare)
+        name = f"{model}, {attenuation_limit_db:g} dB"
+        pool = cls(_maker(model, attenuation_limit_db, post_filter), name=name, spare=spare)
         for made in pool._made:
             made.result()
         return pool
 
-    async def acquire(self) -> Denoiser:
+    async def open(self) -> Denoiser:
         """Return a fresh denoiser, at once where a spare is left. Close it with the call.
 
         Raises:
@@ -132,6 +146,8 @@ class _State:
 
 class DeepFilter:
     """One call's denoiser: 16 kHz in and out around a state that wants 48 kHz in frames of 10 ms."""
+
+    name = "DeepFilterNet"
 
     def __init__(self, state: Callable[[Samples], Samples]) -> None:
         self._state: Callable[[Samples], Samples] | None = state

@@ -40,6 +40,7 @@ def load_torch(model: str, *, attenuation_limit_db: float, post_filter: bool) ->
 class BlockDenoiser:
     """One call's denoiser around a function that knows only whole recordings."""
 
+    name = "DeepFilterNet"
     delay = _BLOCK + _AHEAD
 
     def __init__(self, enhance: Enhance) -> None:

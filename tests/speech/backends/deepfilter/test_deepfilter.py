@@ -39,7 +39,7 @@ def pool() -> Iterator[DeepFilterPool]:
 
 @pytest.fixture
 async def denoiser(pool: DeepFilterPool) -> Denoiser:
-    return await pool.acquire()
+    return await pool.open()
 
 
 def in_frames(denoiser: Denoiser, signal: Signal, frame: int = 320) -> Signal:
@@ -77,7 +77,7 @@ def test_the_delay_is_30_ms_of_model_2_of_resampling_and_one_frame(denoiser: Den
 
 
 async def test_how_the_input_is_cut_makes_no_difference(pool: DeepFilterPool) -> None:
-    first, second = await pool.acquire(), await pool.acquire()
+    first, second = await pool.open(), await pool.open()
     cuts = sorted(RNG.integers(0, 8_000, 40))
     pieces = [second(piece) for piece in np.split(NOISE[:8_000], cuts)]
     assert [len(piece) for piece in pieces] == [len(piece) for piece in np.split(NOISE[:8_000], cuts)]
@@ -90,7 +90,7 @@ def test_noise_is_lowered_by_the_limit_and_no_more(denoiser: Denoiser) -> None:
 
 async def test_a_limit_of_0_db_changes_nothing_but_the_delay_stays() -> None:
     pool = DeepFilterPool.load(attenuation_limit_db=0, spare=0)
-    denoiser = await pool.acquire()
+    denoiser = await pool.open()
     clean = in_frames(denoiser, NOISE)
     pool.close()
     assert lag(clean, NOISE) == denoiser.delay
@@ -100,7 +100,7 @@ async def test_a_limit_of_0_db_changes_nothing_but_the_delay_stays() -> None:
 async def test_speech_stays() -> None:
     pool = DeepFilterPool.load(attenuation_limit_db=100, post_filter=True, spare=0)
     signal = speech()
-    denoiser = await pool.acquire()
+    denoiser = await pool.open()
     clean = in_frames(denoiser, np.concatenate((signal, np.zeros(denoiser.delay, np.float32))))[denoiser.delay :]
     pool.close()
     assert np.corrcoef(clean, signal)[0, 1] > 0.9
@@ -123,15 +123,15 @@ def test_a_closed_denoiser_is_not_called_again(denoiser: Denoiser) -> None:
 
 
 async def test_nothing_of_one_caller_reaches_the_next(pool: DeepFilterPool) -> None:
-    untouched, one = await pool.acquire(), await pool.acquire()
+    untouched, one = await pool.open(), await pool.open()
     in_frames(one, NOISE * 10)
     one.close()
-    following = await pool.acquire()
+    following = await pool.open()
     np.testing.assert_array_equal(in_frames(following, NOISE), in_frames(untouched, NOISE))
 
 
 async def test_a_state_is_freed_when_its_call_has_ended(pool: DeepFilterPool) -> None:
-    denoiser = await pool.acquire()
+    denoiser = await pool.open()
     assert isinstance(denoiser, DeepFilter)
     assert denoiser._state is not None
     state = weakref.ref(denoiser._state)
@@ -148,8 +148,8 @@ async def test_a_call_takes_the_spare_and_another_is_made() -> None:
         return made[-1]
 
     pool = DeepFilterPool(make, spare=1)
-    assert await pool.acquire() is made[0]
-    assert await pool.acquire() is made[1]
+    assert await pool.open() is made[0]
+    assert await pool.open() is made[1]
     pool.close()
     assert len(made) in (2, 3)  # the spare after that may not have been begun
 
@@ -157,7 +157,7 @@ async def test_a_call_takes_the_spare_and_another_is_made() -> None:
 async def test_acquiring_never_stalls_the_event_loop() -> None:
     pool = DeepFilterPool.load(spare=0)
     turns = 0
-    waiting = asyncio.create_task(pool.acquire())
+    waiting = asyncio.create_task(pool.open())
     while not waiting.done():
         turns += 1
         await asyncio.sleep(0)
@@ -170,11 +170,11 @@ async def test_a_closed_pool_says_so() -> None:
     pool.close()
     pool.close()
     with pytest.raises(EngineFailed, match="closed"):
-        await pool.acquire()
+        await pool.open()
 
 
 async def test_calls_on_several_threads_do_not_disturb_each_other(pool: DeepFilterPool) -> None:
-    denoisers = [await pool.acquire() for _ in range(4)]
+    denoisers = [await pool.open() for _ in range(4)]
     alone = in_frames(denoisers.pop(), NOISE)
     for clean in await asyncio.gather(*(asyncio.to_thread(in_frames, each, NOISE) for each in denoisers)):
         np.testing.assert_array_equal(clean, alone)
@@ -286,7 +286,7 @@ def test_a_truncated_archive_is_refused(tmp_path_factory: pytest.TempPathFactory
 
 async def test_a_deepfilternet3_of_ones_own_is_accepted(tmp_path: Path) -> None:
     pool = DeepFilterPool.load(str(archive(tmp_path / "mine.tar.gz", config=config(seed="44"))))
-    denoiser = await pool.acquire()
+    denoiser = await pool.open()
     pool.close()
     assert lag(in_frames(denoiser, NOISE), NOISE) == denoiser.delay
 
