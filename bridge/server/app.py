@@ -1,4 +1,4 @@
-"""The aiohttp app: routes, admission, start-up and clean-up side by side."""
+"""The aiohttp app: its routes, who may come in, start-up and clean-up side by side."""
 
 import asyncio
 import logging
@@ -244,7 +244,7 @@ async def _asterisk_connect(request: web.Request) -> web.Response:
 
 
 async def _health(request: web.Request) -> web.Response:
-    """Answer load balancers: the port opens when the models are warm, so an answer means ready."""
+    """Answer load balancers. The port opens when the models are warm, so an answer means ready."""
     lines = request.app[LINES]
     state = "draining" if lines.draining else "ok"
     return web.json_response({"status": state, "calls": lines.taken}, status=503 if lines.draining else 200)

@@ -1,4 +1,4 @@
-"""A server from start to signal: models first, then the port, then the calls, then a clean end."""
+"""A server from start to signal: it loads the models, opens the port, carries calls, and ends them cleanly."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The denoiser of one call as the ear uses it: off the event loop, in step with the raw signal, skipped when slow."""
+"""The denoiser of one call: it runs off the event loop, in step with the raw signal, and is skipped when it is slow."""
 
 import asyncio
 import logging
@@ -32,14 +32,14 @@ class RealTimeBudget:
         self._rest_left_ms = 0.0  # set when too far behind, counted down by the audio that is skipped
 
     def may_run(self, audio_ms: float) -> bool:
-        """Tell whether the next `audio_ms` may be denoised; those that may not count as rest."""
+        """Return whether the next `audio_ms` may be denoised. Audio that may not counts as rest."""
         if self._rest_left_ms <= 0:
             return True
         self._rest_left_ms -= audio_ms
         return False
 
     def ran(self, audio_ms: float, took_ms: float) -> bool:
-        """Take down that `audio_ms` of audio cost `took_ms`, waits included; return False when a rest begins."""
+        """Note that `audio_ms` of audio took `took_ms`, waits included. Return False when a rest begins."""
         self._behind_ms = max(0.0, self._behind_ms + took_ms - audio_ms)
         if self._behind_ms <= self._allowed_ms:
             return True
@@ -48,7 +48,7 @@ class RealTimeBudget:
 
 
 class OnePerCall:
-    """The `Denoisers` of a denoiser that shares nothing: `make`, which may block, makes one for each call."""
+    """`Denoisers` for a class that shares nothing: `make`, which may block, makes a denoiser for each call."""
 
     def __init__(self, make: Callable[[], Denoiser]) -> None:
         self._make = make
@@ -57,7 +57,7 @@ class OnePerCall:
         return await asyncio.to_thread(self._make)
 
     def close(self) -> None:
-        """It holds nothing."""
+        """Do nothing: it holds nothing."""
 
 
 class Denoising:
@@ -84,7 +84,7 @@ class Denoising:
 
     @property
     def bypassed_ms(self) -> int:
-        """Audio of this call that was not denoised."""
+        """Milliseconds of this call that were not denoised."""
         return self._bypassed * 1000 // SAMPLE_RATE
 
     async def __call__(self, samples: Samples, /) -> tuple[Samples, Samples]:
@@ -103,13 +103,13 @@ class Denoising:
         return np.concatenate((raw[:stale], clean[stale:])), raw
 
     def close(self) -> None:
-        """Give the denoiser back."""
+        """Close the denoiser."""
         if self._denoiser:
             self._denoiser.close()
             self._denoiser = None
 
     async def _denoise(self, samples: Samples) -> Samples | None:
-        """Return `samples` denoised, or None when they are to be passed by."""
+        """Return `samples` denoised; None if they are not to be denoised."""
         audio_ms = len(samples) * 1000 / SAMPLE_RATE
         if self._denoiser is None or not self._budget.may_run(audio_ms):
             return None

@@ -1,4 +1,4 @@
-"""What audio engines get to hear: checked once, above all of them. vLLM takes NaN, int16 and nothing at all."""
+"""Checks audio once, before any engine gets it: vLLM accepts NaN, int16 and empty audio without a word."""
 
 from typing import Final
 
@@ -7,11 +7,11 @@ import numpy as np
 from bridge.speech.api import SAMPLE_RATE, BadRequest, Samples
 
 _LOUDEST: Final = 8.0
-"""Beyond full scale by so much is no resampler's overshoot and no loud client: it is another scale."""
+"""Peak above which audio has another scale: resamplers and loud clients overshoot by less."""
 
 
 def checked(audio: Samples) -> Samples:
-    """Return `audio`, clipped to [-1, 1] where it overshoots that a little.
+    """Return `audio`, clipped to [-1, 1] if it overshoots a little.
 
     Raises:
         BadRequest: it is not float32 of shape (n,), is empty, holds NaN or infinity, or is of another scale.
@@ -30,6 +30,6 @@ def checked(audio: Samples) -> Samples:
 
 
 def padded(audio: Samples, shortest_s: float) -> Samples:
-    """Return `audio` with so much silence behind it that it is `shortest_s` long."""
+    """Return `audio` with silence after it, so that it lasts at least `shortest_s` seconds."""
     missing = round(shortest_s * SAMPLE_RATE) - len(audio)
     return np.pad(audio, (0, missing)) if missing > 0 else audio

@@ -11,7 +11,7 @@ from bridge.speech.pool.audio import padded
 from bridge.speech.pool.breaker import Breaker, BreakerState
 
 _STEPS: Final = 8
-"""Loads are compared in so many parts of the backlog: less of a difference is not worth a cache."""
+"""Parts of the backlog in which loads are compared. A smaller difference is worth less than a warm cache."""
 
 
 class Member:
@@ -21,9 +21,9 @@ class Member:
         self.engine, self.name, self.breaker = engine, name, Breaker(clock_s)
         self.known = Known(engine.capabilities.languages)
         self.in_hand = 0
-        """Decodes it was given and has not answered."""
+        """Decodes that it got and has not answered."""
         self.last_error = ""
-        """Why it went down last."""
+        """Why it last went down."""
 
     @property
     def up(self) -> bool:
@@ -51,7 +51,7 @@ class Member:
         return request.final or self.in_hand < room
 
     def rank(self, request: Request) -> tuple[bool, int, bytes]:
-        """Return what is least for the engine to be preferred.
+        """Return the rank of the engine: the lowest is preferred.
 
         Partials try an engine that says it is back, finals rather do not. Then the least loaded; among equals a key
         always leads to the same, which has the beginning of the utterance in its caches.

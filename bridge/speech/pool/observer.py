@@ -1,4 +1,4 @@
-"""Who is told what engines do: the metrics, without this package knowing them."""
+"""What hears of the work of engines. The metrics are such a thing; this package does not know them."""
 
 from typing import Protocol
 
@@ -6,23 +6,23 @@ from bridge.speech.api import Hypothesis, Request
 
 
 class Observer(Protocol):
-    """Is called on the event loop; be quick and raise nothing."""
+    """Its methods run on the event loop. They must be quick and raise nothing."""
 
     def began(self, engine: str, /) -> None:
-        """`engine` was given a decode."""
+        """Note that `engine` got a decode."""
 
     def ended(self, engine: str, request: Request, outcome: Hypothesis | BaseException, /, *, took_s: float) -> None:
-        """A decode that began is over: answered, failed or cancelled (CancelledError)."""
+        """Note that a decode is over: answered, failed or cancelled (CancelledError)."""
 
     def retried(self, engine: str, /) -> None:
-        """What `engine` failed at is tried again, elsewhere or there."""
+        """Note that a decode which `engine` failed at is tried again, on any engine."""
 
     def up(self, engine: str, up: bool, /) -> None:
-        """`engine` went down or is back."""
+        """Note that `engine` is up again, or that it is down."""
 
 
 class Nobody:
-    """An `Observer` that does not care."""
+    """An `Observer` that ignores everything."""
 
     def began(self, engine: str, /) -> None: ...
     def ended(

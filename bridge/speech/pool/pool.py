@@ -1,4 +1,4 @@
-"""What calls hear with: several engines as one that checks, chooses, tries again and survives the loss of some.
+"""The recogniser that calls use: several engines as one, which checks, chooses, tries again and survives lost engines.
 
 A decode is stateless, so any engine may serve any of them, and what one failed at is simply asked of another.
 """
@@ -28,7 +28,7 @@ from bridge.speech.pool.roster import Failed, Roster
 log = logging.getLogger(__name__)
 
 _RETRIES: Final = {True: 2, False: 1}
-"""By whether it is a final: a partial that is lost is made up for by the next."""
+"""Further tries of a decode that failed, by whether it is a final. The next partial makes up for a lost one."""
 
 _SLOW_S: Final = 1.0
 """Without an answer for so long, an engine that has others beside it is suspected of hanging."""
@@ -60,7 +60,7 @@ class Pool:
         self._closed = False
 
     def observe(self, observer: Observer) -> None:
-        """Tell `observer` from now on what the engines do."""
+        """Report the work of the engines to `observer` from now on."""
         self._observer = observer
         for member in self._roster.members:
             observer.up(member.name, member.up)
@@ -112,7 +112,7 @@ class Pool:
         raise last[1] if last else self._roster.refusal(request)
 
     def close(self) -> None:
-        """Close the engines; nobody asks for their health any more. From any thread; may block."""
+        """Close the engines and stop asking for their health. May be called from any thread, and may block."""
         self._closed = True
         for watch in list(self._watches):
             loop = watch.get_loop()
@@ -149,7 +149,7 @@ class Pool:
                 self._learn(member, outcome, again=member in failed)
 
     def _learn(self, member: Member, outcome: Hypothesis | BaseException, *, again: bool) -> None:
-        """Draw the conclusion from one try; where the same decode fails `again`, it may be the audio's fault."""
+        """Learn from one try. If the same decode fails `again`, it may be the audio's fault."""
         was_up = member.up
         match outcome:
             case Hypothesis():

@@ -1,4 +1,4 @@
-"""The engines of a pool: what they take together, and which of them takes the next decode. No I/O."""
+"""The engines of a pool: what they can do together, and which of them takes the next decode. No I/O."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ from bridge.speech.pool.audio import checked
 from bridge.speech.pool.member import Member
 
 Failed = Mapping[Member, EngineFailed]
-"""Who tried this decode, and why in vain."""
+"""Engines that tried this decode, and why each failed."""
 
 
 class Roster:
@@ -60,20 +60,20 @@ class Roster:
         return replace(request, audio=checked(request.audio))
 
     def choose(self, request: Request, failed: Failed) -> Member | None:
-        """Return who is to try next, None where nobody may."""
+        """Return the engine that tries next; None if none may."""
         self._turn += 1  # among equals they take turns
         rotated = self.members[self._turn % len(self.members) :] + self.members[: self._turn % len(self.members)]
         able = [member for member in rotated if _may(member, request, failed)]
         return min(able, key=lambda member: (member in failed, member.rank(request)), default=None)
 
     def elsewhere(self, member: Member, request: Request, failed: Failed) -> bool:
-        """Return whether somebody else may try, should `member` not answer."""
+        """Return whether another engine may try if `member` does not answer."""
         return any(
             other not in failed and _may(other, request, failed) for other in self.members if other is not member
         )
 
     def refusal(self, request: Request) -> EngineFailed:
-        """Return why `choose` found nobody."""
+        """Return why `choose` found no engine."""
         fit = [member for member in self.members if member.takes(request)]
         if not (up := [member for member in fit if member.up]):
             return EngineLost(f"no engine is up: {'; '.join(f'{m.name}: {m.last_error}' for m in fit)}")
@@ -83,19 +83,19 @@ class Roster:
 
 
 def _may(member: Member, request: Request, failed: Failed) -> bool:
-    """Who failed is asked again only for a final, and only where it was neither too busy nor too slow nor lost."""
+    """An engine that failed tries again only for a final, and only if it was neither too busy nor too slow nor lost."""
     unlucky = member in failed and not (request.final and type(failed[member]) is EngineFailed)
     return not unlucky and member.takes(request) and member.ready(request)
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """Number those of the same name: metrics and messages tell engines apart by it."""
+    """Number engines of the same name, because metrics and messages tell engines apart by their names."""
     before = [names[:n].count(name) for n, name in enumerate(names)]
     return [f"{name} ({n + 1})" if n else name for name, n in zip(names, before, strict=True)]
 
 
 def _together(each: Sequence[AsrCapabilities]) -> AsrCapabilities:
-    """Return what callers may count on whichever engine answers."""
+    """Return what callers may count on, whichever engine answers."""
     known = [capabilities.languages for capabilities in each if capabilities.languages is not None]
     return AsrCapabilities(
         prefix=all(capabilities.prefix for capabilities in each),

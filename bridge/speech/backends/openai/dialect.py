@@ -29,7 +29,7 @@ class Saying:
     body: bytes
     content_type: str
     extras: Set[str]
-    """What it asks for beyond the common."""
+    """What it asks for beyond the common API."""
     told: tuple[str, ...] = ()
     """Names of the windows that it holds."""
     omitted: tuple[str, ...] = ()
@@ -125,5 +125,5 @@ def _chat_extras(request: Request) -> dict[str, object]:
 
 
 def _most_tokens(request: Request) -> int:
-    """Return what nobody out-talks, so that a model which loops is stopped."""
+    """Return the most tokens that anybody can say, so that a model which loops is stopped."""
     return 32 + int(25 * len(request.audio) / SAMPLE_RATE)

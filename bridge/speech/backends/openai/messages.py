@@ -37,9 +37,9 @@ class Sound:
     """A piece of the audio of one decode."""
 
     audio: Samples | None
-    """None: the server has it already."""
+    """The samples; None if the server has them already."""
     name: str | None = None
-    """What it is to be remembered under; None: it still grows."""
+    """Name under which the server remembers it; None while it still grows."""
 
 
 @dataclass(frozen=True, slots=True)

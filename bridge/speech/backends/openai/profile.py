@@ -47,13 +47,13 @@ _BUSY: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a server is."""
+    """What is known of a server."""
 
     model: str
-    """The name it is asked by."""
+    """Name of the model in requests."""
     api: Api
     windows: bool = False
-    """It hears several pieces of audio as one."""
+    """Whether it hears several pieces of audio as one."""
     room: int | None = None
     """Tokens of prompt and answer together, where it tells."""
     qwen3_asr: bool = True

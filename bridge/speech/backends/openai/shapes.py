@@ -20,7 +20,7 @@ class Token(Shape):
 
     token: str
     raw: list[Byte] | None = Field(default=None, alias="bytes")
-    """Of its text, which may be a part of a character."""
+    """Bytes of its text, which may end inside a character."""
 
 
 class Tokens(Shape):

@@ -13,7 +13,7 @@ _LONGEST_PAYLOAD: Final = 1 << 28
 
 
 class FrameError(Exception):
-    """What came over the socket is no frame: the other side broke or died in the middle of one."""
+    """What came over the socket is not a frame: the other side broke, or died in the middle of one."""
 
 
 class Kind(IntEnum):

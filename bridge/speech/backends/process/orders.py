@@ -66,7 +66,7 @@ class Orders:
         threading.Thread(target=read, name="orders", daemon=True).start()
 
     def ready(self, about: bytes) -> None:
-        """Say that questions may come."""
+        """Tell the bridge that questions may come."""
         self._send(Frame(Kind.READY, head=about))
 
     def answer(self, number: int, head: bytes) -> None:
@@ -78,7 +78,7 @@ class Orders:
         self._send(Frame(Kind.REFUSED, number, refusal.to_bytes(error)))
 
     def fail(self, error: BaseException) -> None:
-        """Say why this process ends."""
+        """Tell the bridge why this process ends."""
         self._send(Frame(Kind.FAILED, head=refusal.to_bytes(error)))
 
     def _send(self, frame: Frame) -> None:

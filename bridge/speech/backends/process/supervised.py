@@ -64,7 +64,7 @@ class Supervised:
 
     @property
     def ready(self) -> bool:
-        """Whether it can be asked."""
+        """Whether the child takes questions."""
         return self._open is not None
 
     @property

@@ -29,9 +29,9 @@ class Options:
     cuda_graphs: bool = True
     dtype: str = "auto"
     kv_cache_mb: int = 0
-    """0: what `gpu_memory_utilization` leaves."""
+    """Megabytes of the cache of attention; 0 is what `gpu_memory_utilization` leaves."""
     block_size: int = 0
-    """Tokens; 0: the engine's own."""
+    """Tokens in a block of the cache; 0 is the engine's own choice."""
     audio_windows: bool = True
     most_windows: int = 5
     """Audio items of one decode that the engine reserves memory for."""
@@ -61,7 +61,7 @@ class About:
     """What was loaded."""
 
     device: str
-    """For people: "CUDA, bfloat16"."""
+    """Shown to people, e.g. "CUDA, bfloat16"."""
     prefix: bool
     context: bool
     languages: tuple[str, ...]

@@ -100,7 +100,7 @@ class WhisperAsr:
             raise EngineFailed(f"model {model!r} does not load: {error}") from error
 
     async def healthy(self) -> bool:
-        """It runs in this process: it lives as long as we do."""
+        """Return True: it runs in this process and lives as long as we do."""
         return True
 
     async def decode(self, request: Request, /) -> Hypothesis:
@@ -189,11 +189,11 @@ class WhisperAsr:
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     tokens: tuple[int, ...]
-    """After the prefix."""
+    """The tokens after the prefix."""
     ended: Ended
     heard: bool
 
 
 def _most_tokens(seconds: float, code: str) -> int:
-    """Return what nobody out-talks: English takes 4 tokens a second; other scripts one for a letter or a syllable."""
+    """Return the most tokens that anybody can say: English takes 4 a second, other scripts one a letter or syllable."""
     return int(seconds * (8 if code == "en" else 25)) + 16
