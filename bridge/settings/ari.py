@@ -14,7 +14,7 @@ AriUrl = Annotated[
 AppName = Annotated[str, StringConstraints(pattern=r"^[\w-]{1,60}$"), Takes("letters, digits, - and _")]
 
 
-class Ari(Group):
+class AriOptions(Group):
     """Calls that an Asterisk hands over by `Stasis`, with audio as RTP."""
 
     ari_url: AriUrl = Field(default="", description="Where its REST interface is; nothing is none.")

@@ -93,7 +93,7 @@ class Echo(Group):
     )
 
 
-class Speculation(Group):
+class SpeculationOptions(Group):
     """Replies begun before the caller's turn is over, by bots that say they may be (bot/api.py, `speculates`)."""
 
     speculation_probability: float = Field(

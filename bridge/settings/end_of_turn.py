@@ -5,7 +5,7 @@ from pydantic import Field
 from bridge.settings.types import Group, OptionalPath, Plugin
 
 
-class EndOfTurn(Group):
+class EndOfTurnOptions(Group):
     """End of the caller's turn, on calls with a bot. Silence counts from the last speech."""
 
     ending: Plugin = Field(
@@ -113,7 +113,7 @@ class EndOfTurn(Group):
     )
 
 
-class CallerPauses(Group):
+class CallerPausesOptions(Group):
     """What those waits learn from the caller's own pauses."""
 
     patience_usual: float = Field(

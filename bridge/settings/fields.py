@@ -4,9 +4,9 @@ from typing import Final, Literal
 
 from pydantic import Field, SecretStr
 
-from bridge.settings.ari import Ari
-from bridge.settings.barge_in import BargeIn, Echo, Speculation
-from bridge.settings.end_of_turn import CallerPauses, EndOfTurn
+from bridge.settings.ari import AriOptions
+from bridge.settings.barge_in import BargeIn, Echo, SpeculationOptions
+from bridge.settings.end_of_turn import CallerPausesOptions, EndOfTurnOptions
 from bridge.settings.machine_detection import MachineDetection
 from bridge.settings.no_input import NoInput
 from bridge.settings.outbound import Dialling
@@ -203,14 +203,14 @@ GROUPS: Final[tuple[type[Group], ...]] = (
     Bot,
     NoInput,
     Webhook,
-    EndOfTurn,
-    CallerPauses,
+    EndOfTurnOptions,
+    CallerPausesOptions,
     BargeIn,
     Echo,
-    Speculation,
+    SpeculationOptions,
     Sip,
     Pbx,
-    Ari,
+    AriOptions,
     Twilio,
     Dialling,
     MachineDetection,
@@ -223,11 +223,11 @@ CALL_GROUPS: Final[tuple[type[Group], ...]] = (
     Bot,
     NoInput,
     Webhook,
-    EndOfTurn,
-    CallerPauses,
+    EndOfTurnOptions,
+    CallerPausesOptions,
     BargeIn,
     Echo,
-    Speculation,
+    SpeculationOptions,
     MachineDetection,
 )
 """Groups whose options one call may have otherwise than another: settings/routes.py."""
@@ -244,14 +244,14 @@ class Settings(
     Bot,
     NoInput,
     Webhook,
-    EndOfTurn,
-    CallerPauses,
+    EndOfTurnOptions,
+    CallerPausesOptions,
     BargeIn,
     Echo,
-    Speculation,
+    SpeculationOptions,
     Sip,
     Pbx,
-    Ari,
+    AriOptions,
     Twilio,
     Dialling,
     MachineDetection,

@@ -9,7 +9,7 @@ from bridge.plugins import PluginError
 from bridge.server.call_rules import endpoint_rules
 from bridge.server.plugin_loading import load_ending
 from bridge.settings import Settings
-from bridge.settings.end_of_turn import CallerPauses, EndOfTurn
+from bridge.settings.end_of_turn import CallerPausesOptions, EndOfTurnOptions
 from bridge.speech.api import ModelMissing, Samples
 from bridge.speech.backends.text_ending import TextEnding
 from bridge.turns.caller_pauses import CallerPausesRules
@@ -84,7 +84,12 @@ def test_the_settings_are_the_rules_and_their_defaults_agree() -> None:
     assert endpoint_rules(Settings()) == EndpointRules()
 
 
-WAITS = [name for group in (EndOfTurn, CallerPauses) for name in group.model_fields if not name.startswith("ending")]
+WAITS = [
+    name
+    for group in (EndOfTurnOptions, CallerPausesOptions)
+    for name in group.model_fields
+    if not name.startswith("ending")
+]
 
 
 def test_every_rule_is_one_setting_and_every_setting_one_rule() -> None:
