@@ -95,7 +95,7 @@ WAITS = [
 def test_every_rule_is_one_setting_and_every_setting_one_rule() -> None:
     changed = [_differences(endpoint_rules(Settings.model_validate({name: _less(name)}))) for name in WAITS]
     assert [len(rules) for rules in changed] == [1] * len(WAITS)
-    every = {field.name for rules in (EndpointRules, CallerPausesRules) for field in fields(rules)} - {"patience"}
+    every = {field.name for rules in (EndpointRules, CallerPausesRules) for field in fields(rules)} - {"caller_pauses"}
     assert set().union(*changed) == every
 
 
@@ -105,10 +105,10 @@ def _less(name: str) -> float:
 
 
 def _differences(rules: EndpointRules) -> set[str]:
-    pairs = ((rules, EndpointRules()), (rules.patience, CallerPausesRules()))
+    pairs = ((rules, EndpointRules()), (rules.caller_pauses, CallerPausesRules()))
     return {
         field.name
         for ours, default in pairs
         for field in fields(default)
-        if field.name != "patience" and getattr(ours, field.name) != getattr(default, field.name)
+        if field.name != "caller_pauses" and getattr(ours, field.name) != getattr(default, field.name)
     }
