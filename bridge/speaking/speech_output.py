@@ -14,7 +14,7 @@ from bridge.speaking.sentence import Sentence
 from bridge.speaking.wire_encoder import WireEncoder
 from telephony.events import AudioFormat, Clear, Mark, Play, Reply
 
-_MESSAGE_MS: Final = 400  # audio in one Play: few messages, yet a Clear never waits behind much
+_MESSAGE_MS: Final = 400  # audio in one Play: few messages, and a Clear never waits behind a long one
 _FRAME_MS: Final = 20
 
 

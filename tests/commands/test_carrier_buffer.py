@@ -1,4 +1,4 @@
-"""The caller's end of a call: what is heard when, and what is a stutter."""
+"""The playout buffer of the carrier: what is heard when, and what is a gap."""
 
 import pytest
 from hypothesis import given
