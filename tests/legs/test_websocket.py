@@ -324,6 +324,17 @@ async def test_the_reason_reaches_the_peer() -> None:
 
 
 @pytest.mark.parametrize(
+    ("cause", "code"),
+    zip(HangupCause, (1000, 1001, 1002, 1011), strict=True),
+)
+async def test_each_cause_of_a_hangup_is_a_close_code(cause: HangupCause, code: int) -> None:
+    async with connected() as call:
+        hearing = asyncio.create_task(call.peer.receive())
+        await call.leg.close("over", cause=cause)
+        assert (await hearing).data == code
+
+
+@pytest.mark.parametrize(
     ("reason", "told"),
     [
         ("x" * 500, "x" * 123),
