@@ -13,7 +13,7 @@ import aiohttp
 
 from bridge import settings
 from bridge.commands import call as telephone
-from bridge.commands import dial, listen, models
+from bridge.commands import call_report, dial, listen, models, recording
 from bridge.commands.line_faults import Fault
 from bridge.plugins import PluginError
 from bridge.server.resources import Resources
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return asyncio.run(_listen(flags))
     except SettingsError as error:
         return _fail(error, 2)
-    except telephone.DishonestRun as error:
+    except call_report.DishonestRun as error:
         return _fail(error, 3)
     except (
         PluginError,
@@ -146,21 +146,21 @@ def _serve(options: Settings) -> int:
 
 
 async def _call(flags: argparse.Namespace) -> int:
-    recordings = [telephone.load(path) for path in flags.recording]
+    recordings = [recording.load(path) for path in flags.recording]
     if flags.calls > 1:
         calls = await telephone.load_test(
             flags.url, recordings, calls=flags.calls, ramp_s=flags.ramp, fault=flags.fault
         )
     else:
         calls = [await telephone.call(flags.url, recordings, barge_in_ms=flags.barge_in, fault=flags.fault)]
-        print(telephone.timeline(calls[0][1]))
+        print(call_report.timeline(calls[0][1]))
     if flags.wav:
-        telephone.save_wav(calls[0][1], flags.wav)
+        call_report.save_wav(calls[0][1], flags.wav)
     if flags.json:
-        telephone.save_json(calls, flags.json)
+        call_report.save_json(calls, flags.json)
     figures = [call for call, _ in calls]
-    telephone.check_honesty(figures)
-    print(telephone.report(figures))
+    call_report.check_honesty(figures)
+    print(call_report.report(figures))
     return 0
 
 

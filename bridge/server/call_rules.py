@@ -124,7 +124,7 @@ def endpoint_rules(settings: Settings) -> EndpointRules:
         ceiling_ms=_ms(settings.turn_ceiling),
         final_share=settings.turn_final_share,
         final_most_ms=_ms(settings.turn_final_longest),
-        patience=CallerPausesRules(
+        caller_pauses=CallerPausesRules(
             usual_ms=_ms(settings.patience_usual),
             keep=settings.patience_keep,
             keep_mistaken=settings.patience_keep_mistaken,

@@ -4,14 +4,14 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from bridge.settings.groups.barge_in import BargeIn, Echo, Speculation
+from bridge.settings.groups.barge_in import BargeIn, Echo, SpeculationOptions
 from bridge.settings.groups.bot import Bot, NoInput, Webhook
-from bridge.settings.groups.end_of_turn import CallerPauses, EndOfTurn
+from bridge.settings.groups.end_of_turn import CallerPausesOptions, EndOfTurnOptions
 from bridge.settings.groups.outbound import Dialling, MachineDetection
 from bridge.settings.groups.recognition import Recognition, Vllm
 from bridge.settings.groups.server import Access, Limits, Listening, Logs
 from bridge.settings.groups.speech import Hearing, NoiseSuppression, Speaking
-from bridge.settings.groups.wires import Ari, Pbx, Sip, Twilio
+from bridge.settings.groups.wires import AriOptions, Pbx, Sip, Twilio
 from bridge.settings.route import Route
 from bridge.settings.types import First, Group
 
@@ -27,14 +27,14 @@ class Settings(
     Hearing,
     NoiseSuppression,
     Speaking,
-    EndOfTurn,
-    CallerPauses,
+    EndOfTurnOptions,
+    CallerPausesOptions,
     BargeIn,
     Echo,
-    Speculation,
+    SpeculationOptions,
     Sip,
     Pbx,
-    Ari,
+    AriOptions,
     Twilio,
     Dialling,
     MachineDetection,

@@ -103,7 +103,7 @@ class Echo(Group):
     )
 
 
-class Speculation(Group):
+class SpeculationOptions(Group):
     """Replies begun before the caller's turn is over, by bots whose `speculates` is true."""
 
     section = Section.TURNS

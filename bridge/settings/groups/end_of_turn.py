@@ -5,7 +5,7 @@ from pydantic import Field
 from bridge.settings.types import Group, OptionalPath, Plugin, Section
 
 
-class EndOfTurn(Group):
+class EndOfTurnOptions(Group):
     """End of the caller's turn, on calls with a bot: docs/turns.md."""
 
     section = Section.TURNS
@@ -126,7 +126,7 @@ class EndOfTurn(Group):
     )
 
 
-class CallerPauses(Group):
+class CallerPausesOptions(Group):
     """What those waits learn from the caller's own pauses: docs/turns.md."""
 
     section = Section.TURNS

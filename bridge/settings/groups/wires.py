@@ -153,7 +153,7 @@ class Pbx(Group):
     )
 
 
-class Ari(Group):
+class AriOptions(Group):
     """Calls that an Asterisk hands over by `Stasis`, with audio as RTP: docs/pbx.md."""
 
     section = Section.WIRES

@@ -27,12 +27,12 @@ from bridge.speech.backends import qwen3
 from bridge.speech.backends.openai import messages
 from bridge.speech.backends.openai.dialect import Dialect
 from bridge.speech.backends.openai.http import Server
-from bridge.speech.backends.openai.messages import Answer
+from bridge.speech.backends.openai.messages import RawTranscript
 from bridge.speech.backends.openai.profile import (
     CHAT,
     TEMPLATE,
     TRANSCRIPTIONS,
-    Profile,
+    ServerProfile,
     introduce,
     introduce_all,
     is_absence,
@@ -50,7 +50,12 @@ class OpenAiAsr:
     """An `Asr` on one server. It learns what the server takes while it uses it; see `Dialect`."""
 
     def __init__(
-        self, server: Server, settings: Settings, profile: Profile | None, *, expected: Profile | None = None
+        self,
+        server: Server,
+        settings: Settings,
+        profile: ServerProfile | None,
+        *,
+        expected: ServerProfile | None = None,
     ) -> None:
         """Take what `introduce` found.
 
@@ -61,7 +66,7 @@ class OpenAiAsr:
         self._server, self._settings = server, settings
         self._profile, self._dialect = profile, Dialect(profile) if profile else None
         self._warned = False
-        self.capabilities = (profile or expected or Profile("", "chat")).capabilities
+        self.capabilities = (profile or expected or ServerProfile("", "chat")).capabilities
         self.device = f"{server.url}, {f'{profile.model} by {profile.api}' if profile else 'not there yet'}"
 
     @classmethod
@@ -144,7 +149,7 @@ class OpenAiAsr:
         if self._dialect:
             await self._converse(Request(np.zeros(SAMPLE_RATE, np.float32), timeout_s=_FIRST_S), self._dialect)
 
-    async def _converse(self, request: Request, dialect: Dialect) -> Answer:
+    async def _converse(self, request: Request, dialect: Dialect) -> RawTranscript:
         """Ask until the server understands, plainer each time."""
         path, read = _WAYS[self._profile.api if self._profile else "chat"]
         without: frozenset[str] = frozenset()
@@ -168,7 +173,7 @@ class OpenAiAsr:
                 dialect.accepted(saying, without=without, refused=refused)
                 return self._server.read(content, read)
 
-    def _heard(self, answer: Answer, request: Request) -> tuple[tuple[str, ...], str]:
+    def _heard(self, answer: RawTranscript, request: Request) -> tuple[tuple[str, ...], str]:
         """Return (pieces, language) of `answer`."""
         text = "".join(answer.pieces)
         if self._profile and self._profile.api == "transcriptions":
@@ -179,7 +184,7 @@ class OpenAiAsr:
         pieces, language = qwen3.parse(answer.pieces, request.language)
         return pieces, language or (request.language or "" if request.prefix else "")
 
-    def _language(self, answer: Answer, request: Request) -> str:
+    def _language(self, answer: RawTranscript, request: Request) -> str:
         """Return the language of what a transcription heard: a text must have one."""
         if told := answer.language or request.language or self._settings.language:
             return told

@@ -10,7 +10,7 @@ from bridge.speech.api import SAMPLE_RATE, BadRequest, Request, SpeechError
 from bridge.speech.backends import qwen3
 from bridge.speech.backends.openai import messages
 from bridge.speech.backends.openai.messages import LOOP, Sound
-from bridge.speech.backends.openai.profile import Profile
+from bridge.speech.backends.openai.profile import ServerProfile
 
 _REMEMBERED: Final = 4096
 """Windows that a server is believed to have: more than its cache of 4 GiB holds, at 0.4 MB each, seldom helps."""
@@ -42,7 +42,7 @@ class Dialect:
     All of it makes decodes faster or easier to cut up, and none of it changes what is heard.
     """
 
-    def __init__(self, profile: Profile, *, remembered: int = _REMEMBERED) -> None:
+    def __init__(self, profile: ServerProfile, *, remembered: int = _REMEMBERED) -> None:
         """`remembered`: windows of which it is believed at most that the server has them."""
         self._profile, self._remembered = profile, remembered
         self._chats = profile.api == "chat"

@@ -43,7 +43,7 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RawTranscript:
     """What was heard, still in the model's own words."""
 
     pieces: tuple[str, ...]
@@ -103,7 +103,7 @@ def multipart(fields: Mapping[str, str], file: bytes) -> tuple[bytes, str]:
     return b"".join([*parts, file, f"\r\n--{edge}--\r\n".encode()]), f"multipart/form-data; boundary={edge}"
 
 
-def read_chat(content: bytes) -> Answer:
+def read_chat(content: bytes) -> RawTranscript:
     """Return what is in the body of an answered chat completion.
 
     Raises:
@@ -116,10 +116,10 @@ def read_chat(content: bytes) -> Answer:
     pieces, ended = cut(pieces_of(text, tokens or ()), _ENDS.get(choice.finish_reason or "", Ended.STOP))
     usage = answer.usage or Usage()
     cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else None
-    return Answer(pieces, ended, cached or 0, usage.prompt_tokens)
+    return RawTranscript(pieces, ended, cached or 0, usage.prompt_tokens)
 
 
-def read_transcription(content: bytes) -> Answer:
+def read_transcription(content: bytes) -> RawTranscript:
     """Return what is in the body of an answered transcription.
 
     Raises:
@@ -127,7 +127,7 @@ def read_transcription(content: bytes) -> Answer:
     """
     answer = read(Transcript, content)
     pieces, ended = cut(pieces_of(answer.text, ()), Ended.STOP)
-    return Answer(pieces, ended, language=_spelled(answer.language or ""))
+    return RawTranscript(pieces, ended, language=_spelled(answer.language or ""))
 
 
 def pieces_of(text: str, tokens: Sequence[Token]) -> list[str]:

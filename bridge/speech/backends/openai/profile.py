@@ -23,8 +23,8 @@ from bridge.speech.api import (
 from bridge.speech.backends import qwen3
 from bridge.speech.backends.openai import messages
 from bridge.speech.backends.openai.http import Server
-from bridge.speech.backends.openai.messages import Answer, Sound
-from bridge.speech.backends.openai.shapes import Model, Models, read
+from bridge.speech.backends.openai.messages import RawTranscript, Sound
+from bridge.speech.backends.openai.shapes import ListedModel, Models, read
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ _BUSY: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class ServerProfile:
     """What is known of a server."""
 
     model: str
@@ -71,7 +71,7 @@ class Profile:
         )
 
 
-async def introduce(server: Server, *, model: str, api: str) -> Profile:
+async def introduce(server: Server, *, model: str, api: str) -> ServerProfile:
     """Return what `server` is. `model`, `api`: what the settings say, "" and "auto" where it is to be found out.
 
     Raises:
@@ -81,8 +81,8 @@ async def introduce(server: Server, *, model: str, api: str) -> Profile:
     found = _chosen(await _models(server), model, server.url)
     looks_like = bool(_QWEN3_ASR.search(f"{found.id} {found.root or ''}"))
     if api == "transcriptions" or (api == "auto" and not looks_like):
-        return Profile(found.id, "transcriptions", qwen3_asr=looks_like)
-    profile = Profile(found.id, "chat", room=found.max_model_len, qwen3_asr=looks_like)
+        return ServerProfile(found.id, "transcriptions", qwen3_asr=looks_like)
+    profile = ServerProfile(found.id, "chat", room=found.max_model_len, qwen3_asr=looks_like)
     try:
         return replace(profile, windows=await _hears_windows(server, found.id))
     except BadRequest as error:
@@ -92,7 +92,7 @@ async def introduce(server: Server, *, model: str, api: str) -> Profile:
         ) from error
 
 
-async def introduce_all(servers: Sequence[Server], *, model: str, api: str) -> list[Profile | None]:
+async def introduce_all(servers: Sequence[Server], *, model: str, api: str) -> list[ServerProfile | None]:
     """Return what each server is, None where it is not there.
 
     Raises:
@@ -101,7 +101,7 @@ async def introduce_all(servers: Sequence[Server], *, model: str, api: str) -> l
     asked = (introduce(server, model=model, api=api) for server in servers)
     found = await asyncio.gather(*asked, return_exceptions=True)
     absent = [error for error in found if isinstance(error, SpeechError) and is_absence(error)]
-    profiles: list[Profile | None] = []
+    profiles: list[ServerProfile | None] = []
     for each in found:
         if isinstance(each, BaseException) and each not in absent:
             raise each
@@ -120,7 +120,7 @@ def is_absence(error: SpeechError) -> bool:
     return isinstance(error, EngineLost | DeadlineExceeded | Overloaded)
 
 
-async def _models(server: Server) -> list[Model]:
+async def _models(server: Server) -> list[ListedModel]:
     try:
         content = await server.get("/v1/models", timeout_s=_MODELS_S)
     except BadRequest as error:
@@ -128,7 +128,7 @@ async def _models(server: Server) -> list[Model]:
     return server.read(content, lambda body: read(Models, body)).data
 
 
-def _chosen(models: Sequence[Model], wanted: str, url: str) -> Model:
+def _chosen(models: Sequence[ListedModel], wanted: str, url: str) -> ListedModel:
     names = ", ".join(model.id for model in models[:20]) or "none"
     if not wanted and len(models) != 1:
         raise EngineFailed(f"asr_model_path is empty and {url} has several models or none: {names}; set it to one")
@@ -152,7 +152,7 @@ async def _hears_windows(server: Server, model: str) -> bool:
     return 0 < together.prompt_tokens == apart.prompt_tokens
 
 
-async def _probe(server: Server, model: str, *, seconds: Sequence[int]) -> Answer:
+async def _probe(server: Server, model: str, *, seconds: Sequence[int]) -> RawTranscript:
     """Have silence decoded; also what warms the server up."""
     request = Request(np.zeros(0, np.float32), language="English", prefix="Yes", max_new_tokens=1)
     sounds = [Sound(np.zeros(n * SAMPLE_RATE, np.float32)) for n in seconds]

@@ -9,13 +9,13 @@ from bridge.speech.api import EngineFailed
 Byte = Annotated[int, Field(ge=0, le=255)]
 
 
-class Shape(BaseModel):
+class AnswerShape(BaseModel):
     """A part of an answer; what we do not use may be of any shape."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class Token(Shape):
+class Token(AnswerShape):
     """A token of the answer."""
 
     token: str
@@ -23,44 +23,44 @@ class Token(Shape):
     """Bytes of its text, which may end inside a character."""
 
 
-class Tokens(Shape):
+class Tokens(AnswerShape):
     content: list[Token] | None = None
 
 
-class Said(Shape):
+class Said(AnswerShape):
     content: str | None = None
 
 
-class Choice(Shape):
+class Choice(AnswerShape):
     message: Said
     finish_reason: str | None = None
     logprobs: Tokens | None = None
 
 
-class Cached(Shape):
+class PromptTokens(AnswerShape):
     cached_tokens: int | None = None
 
 
-class Usage(Shape):
+class Usage(AnswerShape):
     prompt_tokens: int = 0
-    prompt_tokens_details: Cached | None = None
+    prompt_tokens_details: PromptTokens | None = None
 
 
-class Chat(Shape):
+class Chat(AnswerShape):
     choices: list[Choice] = Field(min_length=1)
     usage: Usage | None = None
 
 
-class Transcript(Shape):
+class Transcript(AnswerShape):
     text: str
     language: str | None = None
 
 
-class Message(Shape):
+class Message(AnswerShape):
     message: str = ""
 
 
-class Model(Shape):
+class ListedModel(AnswerShape):
     """A model that a server has."""
 
     id: str
@@ -70,17 +70,17 @@ class Model(Shape):
     """Tokens of prompt and answer together, where the server tells (vLLM does)."""
 
 
-class Models(Shape):
-    data: list[Model]
+class Models(AnswerShape):
+    data: list[ListedModel]
 
 
-class Problem(Shape):
+class Problem(AnswerShape):
     error: Message | str | None = None
     message: str = ""
     detail: object = None
 
 
-S = TypeVar("S", bound=Shape)
+S = TypeVar("S", bound=AnswerShape)
 
 
 def read(shape: type[S], content: bytes) -> S:

@@ -16,7 +16,7 @@ class FrameError(Exception):
     """What came over the socket is not a frame: the other side broke, or died in the middle of one."""
 
 
-class Kind(IntEnum):
+class FrameKind(IntEnum):
     """What a frame is for. Answers carry the number of what they answer."""
 
     OPTIONS = 1  # to the child, first and once: how to load
@@ -32,7 +32,7 @@ class Kind(IntEnum):
 class Frame:
     """One message."""
 
-    kind: Kind
+    kind: FrameKind
     number: int = 0
     head: bytes = b""
     payload: bytes | bytearray | memoryview = b""
@@ -60,9 +60,9 @@ def receive(sock: socket.socket) -> Frame | None:
     if fixed is None:
         return None
     kind, number, head, payload = _FIXED.unpack(fixed)
-    if kind not in iter(Kind) or head > _LONGEST_HEAD or payload > _LONGEST_PAYLOAD:
+    if kind not in iter(FrameKind) or head > _LONGEST_HEAD or payload > _LONGEST_PAYLOAD:
         raise FrameError(f"frame of kind {kind} with {head} and {payload} bytes")
-    return Frame(Kind(kind), number, bytes(_exactly(sock, head) or b""), _exactly(sock, payload) or b"")
+    return Frame(FrameKind(kind), number, bytes(_exactly(sock, head) or b""), _exactly(sock, payload) or b"")
 
 
 def _exactly(sock: socket.socket, size: int, *, may_end: bool = False) -> bytearray | None:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Final
 
 from bridge.speech.backends.process import frames, refusal
-from bridge.speech.backends.process.frames import Frame, FrameError, Kind
+from bridge.speech.backends.process.frames import Frame, FrameError, FrameKind
 
 _LEAVE_S: Final = 5.0
 """Seconds to end in order after the bridge hung up or died; then it is killed."""
@@ -43,7 +43,7 @@ class Orders:
             FrameError: the bridge is gone already.
         """
         frame = frames.receive(self._socket)
-        if frame is None or frame.kind is not Kind.OPTIONS:
+        if frame is None or frame.kind is not FrameKind.OPTIONS:
             raise FrameError(f"the first frame is {frame and frame.kind!r}, must be OPTIONS")
         return frame.head
 
@@ -67,19 +67,19 @@ class Orders:
 
     def ready(self, about: bytes) -> None:
         """Tell the bridge that questions may come."""
-        self._send(Frame(Kind.READY, head=about))
+        self._send(Frame(FrameKind.READY, head=about))
 
     def answer(self, number: int, head: bytes) -> None:
         """Answer question `number`."""
-        self._send(Frame(Kind.ANSWER, number, head))
+        self._send(Frame(FrameKind.ANSWER, number, head))
 
     def refuse(self, number: int, error: BaseException) -> None:
         """Raise `error` where question `number` was asked."""
-        self._send(Frame(Kind.REFUSED, number, refusal.to_bytes(error)))
+        self._send(Frame(FrameKind.REFUSED, number, refusal.to_bytes(error)))
 
     def fail(self, error: BaseException) -> None:
         """Tell the bridge why this process ends."""
-        self._send(Frame(Kind.FAILED, head=refusal.to_bytes(error)))
+        self._send(Frame(FrameKind.FAILED, head=refusal.to_bytes(error)))
 
     def _send(self, frame: Frame) -> None:
         # Blocking on a loop is right here: heads are short, and the bridge has a thread that only reads.

@@ -13,7 +13,7 @@ from typing import Final
 from bridge.speech.api import EngineFailed, EngineLost, SpeechError
 from bridge.speech.backends.process import refusal
 from bridge.speech.backends.process.child import Child
-from bridge.speech.backends.process.frames import Frame, Kind
+from bridge.speech.backends.process.frames import Frame, FrameKind
 
 _logger = logging.getLogger(__name__)
 
@@ -89,11 +89,11 @@ class Supervised:
             if child is None or waiting is None:
                 raise EngineLost(f"{self._name}: {'closed' if self._closed.is_set() else 'it is being started again'}")
             waiting[number] = future
-        child.post(lambda: Frame(Kind.ASK, number, head, payload) if number in waiting else None)
+        child.post(lambda: Frame(FrameKind.ASK, number, head, payload) if number in waiting else None)
         try:
             return await future
         except asyncio.CancelledError:
-            child.post(lambda: Frame(Kind.ABORT, number))
+            child.post(lambda: Frame(FrameKind.ABORT, number))
             raise
         finally:
             waiting.pop(number, None)
@@ -150,14 +150,14 @@ class Supervised:
         Raises:
             SpeechError: it will not.
         """
-        child.post(lambda: Frame(Kind.OPTIONS, head=self._options))
+        child.post(lambda: Frame(FrameKind.OPTIONS, head=self._options))
         try:
             frame = child.receive(timeout_s=self._start_timeout_s)
         except TimeoutError:
             raise EngineFailed(f"{self._name}: not ready within {self._start_timeout_s:g} s") from None
         if frame is None:
             raise EngineLost(f"{self._name}: process {child.pid} died while it started")
-        if frame.kind is not Kind.READY:
+        if frame.kind is not FrameKind.READY:
             raise refusal.from_bytes(frame.head)
         with self._lock:
             self._open = {}
@@ -171,10 +171,10 @@ class Supervised:
         """Hand answers out until there are no more; return why."""
         while frame := child.receive():
             future = (self._open or {}).pop(frame.number, None)
-            if frame.kind is Kind.FAILED:
+            if frame.kind is FrameKind.FAILED:
                 return refusal.from_bytes(frame.head)
             if future:
-                _settle(future, frame.head if frame.kind is Kind.ANSWER else refusal.from_bytes(frame.head))
+                _settle(future, frame.head if frame.kind is FrameKind.ANSWER else refusal.from_bytes(frame.head))
         return EngineLost(f"{self._name}: {'closed' if self._closed.is_set() else f'process {child.pid} died'}")
 
     def _lose(self, child: Child, error: SpeechError) -> None:

@@ -26,7 +26,7 @@ _PACED_S: Final = 0.002  # a caller in real time gives a window each 32 ms, a re
 Array = npt.NDArray[np.float32]
 
 
-class Model(Protocol):
+class SileroModel(Protocol):
     """The network, shared by all calls."""
 
     def score(self, stream: "SileroStream", samples: Samples, /) -> Awaitable[float]:
@@ -42,7 +42,7 @@ class SileroStream:
 
     window = WINDOW
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: SileroModel) -> None:
         self._model = model
         self.context = np.zeros(CONTEXT, np.float32)
         self.state = np.zeros((2, 1, 128), np.float32)

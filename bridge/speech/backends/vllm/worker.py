@@ -11,7 +11,7 @@ import numpy as np
 
 from bridge.speech.api import SAMPLE_RATE, EngineFailed, EngineLost, Samples
 from bridge.speech.backends.process import refusal
-from bridge.speech.backends.process.frames import Frame, Kind
+from bridge.speech.backends.process.frames import Frame, FrameKind
 from bridge.speech.backends.process.orders import Orders, leave
 from bridge.speech.backends.vllm.core import Core
 from bridge.speech.backends.vllm.messages import ABOUT, ASK, HEARD, OPTIONS, About, Ask, Heard, Options
@@ -81,11 +81,11 @@ class Worker:
         return False
 
     def _take(self, frame: Frame) -> None:
-        if frame.kind is Kind.ASK:
+        if frame.kind is FrameKind.ASK:
             task = asyncio.get_running_loop().create_task(self._answer(frame))
             self._decodes[frame.number] = task
             task.add_done_callback(lambda _: self._decodes.pop(frame.number, None))
-        elif frame.kind is Kind.ABORT and (decode := self._decodes.get(frame.number)):
+        elif frame.kind is FrameKind.ABORT and (decode := self._decodes.get(frame.number)):
             decode.cancel()
             self._suspect()
 

@@ -7,9 +7,9 @@ import pytest
 
 from bridge.speech.api import BadRequest, EngineLost, Request
 from bridge.speech.backends.openai.dialect import Dialect
-from bridge.speech.backends.openai.profile import Profile
+from bridge.speech.backends.openai.profile import ServerProfile
 
-CHAT = Profile("m", "chat", windows=True)
+CHAT = ServerProfile("m", "chat", windows=True)
 
 
 def audio_of(seconds: float, *, key: str = "call-1", final: bool = False) -> Request:
@@ -91,7 +91,7 @@ def test_memory_of_windows_is_bounded() -> None:
 
 
 def test_one_piece_is_sent_where_windows_are_not_heard_as_one() -> None:
-    saying = Dialect(Profile("m", "chat", windows=False)).say(audio_of(20))
+    saying = Dialect(ServerProfile("m", "chat", windows=False)).say(audio_of(20))
     assert len(parts(saying.body)) == 1 and not saying.told
 
 
@@ -130,6 +130,6 @@ def test_a_server_that_understood_once_is_not_doubted() -> None:
 @pytest.mark.parametrize(("language", "asked"), [(None, b"verbose_json"), ("German", b"\r\njson\r\n")])
 def test_a_transcription_asks_for_the_language_where_it_is_not_known(language: str | None, asked: bytes) -> None:
     request = Request(np.zeros(16_000, np.float32), language=language)
-    saying = Dialect(Profile("m", "transcriptions")).say(request)
+    saying = Dialect(ServerProfile("m", "transcriptions")).say(request)
     assert asked in saying.body and b"max_completion_tokens" in saying.body
     assert ("verbose_json" in saying.extras) is (language is None)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.speech.backends.process.frames import Frame, FrameError, Kind, receive, send
+from bridge.speech.backends.process.frames import Frame, FrameError, FrameKind, receive, send
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -22,7 +22,11 @@ def pair() -> Iterator[Pair]:
 
 def test_frames_arrive_whole_and_in_order(pair: Pair) -> None:
     ours, theirs = pair
-    sent = [Frame(Kind.ASK, 7, b'{"a": 1}', b"\x00\x01"), Frame(Kind.ABORT, 2**64 - 1), Frame(Kind.READY, 0, b"{}")]
+    sent = [
+        Frame(FrameKind.ASK, 7, b'{"a": 1}', b"\x00\x01"),
+        Frame(FrameKind.ABORT, 2**64 - 1),
+        Frame(FrameKind.READY, 0, b"{}"),
+    ]
     for frame in sent:
         send(ours, frame)
     assert [receive(theirs) for _ in sent] == sent
@@ -31,7 +35,7 @@ def test_frames_arrive_whole_and_in_order(pair: Pair) -> None:
 def test_more_than_the_socket_holds_arrives(pair: Pair) -> None:
     ours, theirs = pair
     audio = bytes(range(256)) * 20_000
-    writer = threading.Thread(target=send, args=(ours, Frame(Kind.ASK, 1, b"{}", memoryview(audio))))
+    writer = threading.Thread(target=send, args=(ours, Frame(FrameKind.ASK, 1, b"{}", memoryview(audio))))
     writer.start()
     frame = receive(theirs)
     writer.join()
@@ -41,16 +45,16 @@ def test_more_than_the_socket_holds_arrives(pair: Pair) -> None:
 
 def test_the_end_between_frames_is_no_error(pair: Pair) -> None:
     ours, theirs = pair
-    send(ours, Frame(Kind.ABORT, 1))
+    send(ours, Frame(FrameKind.ABORT, 1))
     ours.close()
-    assert receive(theirs) == Frame(Kind.ABORT, 1)
+    assert receive(theirs) == Frame(FrameKind.ABORT, 1)
     assert receive(theirs) is None
 
 
 @pytest.mark.parametrize("length", [1, 16, 17, 20])
 def test_the_end_inside_a_frame_is_an_error(pair: Pair, length: int) -> None:
     ours, theirs = pair
-    ours.sendall((struct.pack("!BQII", Kind.ASK, 1, 4, 4) + b"12345678")[:length])
+    ours.sendall((struct.pack("!BQII", FrameKind.ASK, 1, 4, 4) + b"12345678")[:length])
     ours.close()
     with pytest.raises(FrameError, match=r"ends after \d+ of"):
         receive(theirs)

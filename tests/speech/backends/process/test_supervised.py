@@ -21,13 +21,13 @@ WAIT_S = 20.0
 WORKER = """
 import asyncio, os, subprocess, sys
 from bridge.speech.api import BadRequest, ModelMissing
-from bridge.speech.backends.process.frames import Kind
+from bridge.speech.backends.process.frames import FrameKind
 from bridge.speech.backends.process.orders import Orders, leave
 
 async def run(orders):
     ended, held = asyncio.Event(), set()
     def take(frame):
-        if frame.kind is Kind.ABORT:
+        if frame.kind is FrameKind.ABORT:
             held.discard(frame.number)
             return
         match frame.head:
