@@ -3,10 +3,36 @@
 from collections.abc import Sequence
 
 from bot.api import Final, Line, Speaker
+from bridge.speech.ear import ScoredWindow
+
+_NOISE_MS = 2500
+"""The longest wait of the end of a turn: who has been silent for so long has had their turn, if it was one."""
+
+
+class CallerSpeech:
+    """How long the caller has spoken in the turn under way, in media time."""
+
+    def __init__(self) -> None:
+        self.spoken_ms = 0
+        self._end_ms = 0  # of their newest speech
+
+    def hear(self, window: ScoredWindow, *, speech: bool) -> None:
+        """Note a window of the caller's audio."""
+        if speech:
+            self.spoken_ms += window.to_ms - window.from_ms
+            self._end_ms = window.to_ms
+
+    def spoke_lately(self, now_ms: int) -> bool:
+        """Return whether they spoke in this turn and may go on; a noise that opened no turn is over soon."""
+        return self.spoken_ms > 0 and now_ms - self._end_ms < _NOISE_MS
+
+    def over(self) -> None:
+        """The turn is over."""
+        self.spoken_ms = 0
 
 
 class History:
-    """One call's history, and the caller's words that wait for an answer."""
+    """The history of one call, and the caller's words that wait for an answer."""
 
     def __init__(self) -> None:
         self._lines: list[Line] = []

@@ -1,6 +1,7 @@
-"""The audio of one caller turn while it grows, and how much of it is speech."""
+"""The audio of one utterance of the caller: what came just before it, and how it grows."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -8,9 +9,12 @@ from typing import Final, TypeVar
 import numpy as np
 
 from bridge.speech.api import SAMPLE_RATE, Samples
+from bridge.speech.ear import ScoredWindow
 
 T = TypeVar("T")
 
+PREROLL_MS: Final = 300
+"""Kept before the onset: Silero needs a window or two to believe in a soft one."""
 _FIRST_CAPACITY: Final = 4 * SAMPLE_RATE
 
 
@@ -126,3 +130,24 @@ class Utterance:
         if scope:
             scope.reschedule(asyncio.get_running_loop().time())
         self._changed.set()
+
+
+class PreRoll:
+    """The caller's audio just before speech was certain, so that no utterance loses its first consonant."""
+
+    def __init__(self, keep_ms: int) -> None:
+        """`keep_ms`: the longest time from onset to `take`; PREROLL_MS more are kept."""
+        self._keep_ms = keep_ms + PREROLL_MS
+        self._windows: deque[ScoredWindow] = deque()
+
+    def add(self, window: ScoredWindow) -> None:
+        """Keep `window`, and forget what is too old."""
+        self._windows.append(window)
+        while window.to_ms - self._windows[0].from_ms > self._keep_ms:
+            self._windows.popleft()
+
+    def take(self, onset_ms: int) -> Samples:
+        """Return what was heard since PREROLL_MS before `onset_ms` and not handed out yet."""
+        taken = [window.samples for window in self._windows if window.to_ms > onset_ms - PREROLL_MS]
+        self._windows.clear()
+        return np.concatenate(taken) if taken else np.empty(0, np.float32)

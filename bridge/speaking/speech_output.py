@@ -28,15 +28,18 @@ class SpeechOutput:
         audio: AudioFormat,
         *,
         clock_ms: Callable[[], int],
+        on_audio: Callable[[], None],
         language: str = "English",
         reading: Spoken = spoken,
     ) -> None:
-        """`language`: what the bot speaks, as an English name or a tag; "" leaves figures to the voice.
+        """`on_audio` is called whenever audio has left.
+
+        `language`: what the bot speaks, as an English name or a tag; "" leaves figures to the voice.
 
         `reading`: makes of a written sentence what the voice is to read.
         """
         self.leg = leg
-        self._tts, self._audio, self._clock_ms = tts, audio, clock_ms
+        self._tts, self._audio, self._clock_ms, self._on_audio = tts, audio, clock_ms, on_audio
         self._reading = reading
         self.language = language
         """Of what is said from the next sentence on."""
@@ -48,8 +51,6 @@ class SpeechOutput:
         self._news = asyncio.Event()  # a mark came back
         self._made_ms: int | None = None  # when the first audio of the reply was there
         self._audible_ms: int | None = None  # when the first audio of the reply left
-        self.on_audio: Callable[[], None] = lambda: None
-        """Called whenever audio has left."""
 
     @property
     def speaking(self) -> bool:
@@ -235,7 +236,7 @@ class SpeechOutput:
             case Play():
                 self._audible_ms = self._clock_ms() if self._audible_ms is None else self._audible_ms
                 await self.leg.send(command)
-                self.on_audio()
+                self._on_audio()
             case Mark() if wire.mark:
                 await self.leg.send(command)
             case Reply() if wire.transcripts and command.text:

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import replace
+from functools import partial as bound
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,14 @@ import pytest
 from fakes import PHONE, TEXT_ONLY, FakeAsr, FakeLeg, FakeTts, LoudnessVad, ScriptBot
 
 from bot.api import Bot, CallInfo, Final, Line, Say, Speaker, Turn
+from bridge.call.bot_side import SilentBotSide
 from bridge.call.conversation import Conversation
-from bridge.call.preroll import PreRoll
+from bridge.call.prompts import CallPrompts
 from bridge.call.session import CallSession
-from bridge.call.turn_detector import TurnDetector
+from bridge.call.turn_detector import NoTurnDetector, OpenTurnDetector, TurnDetector
+from bridge.call.utterance import PreRoll
 from bridge.metrics import Metrics
+from bridge.speaking.actions import CallControl
 from bridge.speaking.speech_output import SpeechOutput
 from bridge.speech.api import BadRequest, EngineLost, Hypothesis, Request, Samples
 from bridge.speech.ear import Ear
@@ -66,18 +70,16 @@ class Call:
         tts = tts or FakeTts()
         self.metrics = Metrics()
         metrics = self.metrics.call("test", MULAW)
-        conversation = None
-        if bot:
-            conversation = Conversation(
-                bot,
-                SpeechOutput(self.leg, tts, MULAW, clock_ms=lambda: self.now_ms),
-                INFO,
-                metrics=metrics,
-                limit_s=0.5,
-                greeting=options.pop("greeting", ""),
-                fallback=(np.full(2400, 0.2, np.float32), "Sorry."),
+        prompts = CallPrompts(greeting=options.pop("greeting", ""), fallback=(np.full(2400, 0.2, np.float32), "Sorry."))
+
+        def conversation(tasks: asyncio.TaskGroup, call: CallControl) -> Conversation:
+            assert bot
+            output = SpeechOutput(self.leg, tts, MULAW, clock_ms=lambda: self.now_ms, on_audio=metrics.audio_sent)
+            return Conversation(
+                bot, output, INFO, tasks=tasks, call=call, metrics=metrics, limit_s=0.5, prompts=prompts
             )
-        endpointing, judge = options.pop("judging", (None, None))
+
+        endpointing, turn_detector = options.pop("judging", (None, lambda _: NoTurnDetector()))
         self.session = CallSession(
             self.leg,
             ear=Ear(MULAW, vad=options.pop("vad", LoudnessVad())),
@@ -89,8 +91,8 @@ class Call:
             drain_s=0.5,
             outage_s=outage_s,
             new_key=map("u{}".format, itertools.count()).__next__,
-            conversation=conversation,
-            judge=judge,
+            bot_side=conversation if bot else SilentBotSide,
+            turn_detector=turn_detector,
         )
         self.running = asyncio.create_task(self.session.run())
 
@@ -704,10 +706,10 @@ class FixedEnding:
         """It holds nothing."""
 
 
-def judging(ending: FixedEnding) -> tuple[Endpointing, TurnDetector]:
+def judging(ending: FixedEnding) -> tuple[Endpointing, OpenTurnDetector]:
     finals = RollingQuantile(0)
     endpointing = Endpointing(EndpointRules(), time_to_final=finals)
-    return endpointing, TurnDetector(endpointing, ending, time_to_final=finals, limit_s=1.0, clock_ms=lambda: 0)
+    return endpointing, bound(TurnDetector, endpointing, ending, time_to_final=finals, limit_s=1.0, clock_ms=lambda: 0)
 
 
 @pytest.mark.parametrize(("probability", "wait_ms"), [(1.0, 400), (0.0, 800)])
@@ -753,8 +755,7 @@ async def test_a_turn_that_goes_on_before_the_bot_is_heard_is_judged_and_answere
             yield "Thank you."
 
     bot, ending = Thinking("x"), FixedEnding(1.0)
-    endpointing, judge = judging(ending)
-    call = Call(bot=bot, judging=(endpointing, judge))
+    call = Call(bot=bot, judging=judging(ending))
     await call.say(500)
     await call.silence_until(lambda: bot.turns)
     await call.say(200, loud=False)
@@ -812,8 +813,7 @@ async def test_what_was_answered_is_no_part_of_the_next_turn() -> None:
 
 async def test_a_cough_behind_a_turn_teaches_nothing() -> None:
     bot = ScriptBot("")  # never heard
-    endpointing, judge = judging(FixedEnding(1.0))
-    call = Call(bot=bot, judging=(endpointing, judge))
+    call = Call(bot=bot, judging=judging(FixedEnding(1.0)))
     await call.say(500)
     await call.silence_until(lambda: bot.turns)
     await call.say(300, loud=False)

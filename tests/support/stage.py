@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from fakes import PHONE, FakeLeg, FakeTts
+from fakes import PHONE, FakeCall, FakeLeg, FakeTts
 
 from bot.api import Bot, CallInfo, Final
+from bridge.call.bot_side import BotSide
 from bridge.call.conversation import Conversation
 from bridge.call.prompts import CallPrompts
 from bridge.metrics import Metrics
@@ -32,9 +33,12 @@ LOUD, QUIET = 0.3, 0.02  # the bot's voice, and its echo at -23 dB
 
 @dataclass
 class Stage:
-    """A conversation under test; its clock is the media's."""
+    """A call with a bot under test; its clock is the media's."""
 
-    talk: Conversation
+    talk: BotSide
+    conversation: Conversation
+    """The same, but where something is in front of it."""
+    control: FakeCall
     leg: FakeLeg
     metrics: Metrics
     now_ms: int = 0
@@ -43,8 +47,8 @@ class Stage:
         """Hear the caller for so long: speech where `level` is above 0."""
         for _ in range(ms // 32):
             samples = np.full(512, level, np.float32)
-            listened = ScoredWindow(samples, 0.9 if level else 0.0, self.now_ms, self.now_ms + 32)
-            self.talk.hear(listened, speech=level > 0)
+            window = ScoredWindow(samples, 0.9 if level else 0.0, self.now_ms, self.now_ms + 32)
+            self.talk.hear(window, speech=level > 0)
             self.now_ms += 32
             await settle(3)
 
@@ -57,8 +61,8 @@ class Stage:
     async def final(self, text: str, language: str = "English") -> None:
         """The caller's turn is over with `text`."""
         if text:
-            await self.talk.tell(Final(text, language, 0, self.now_ms))
-        self.talk.take_the_floor()
+            await self.talk.final(Final(text, language, 0, self.now_ms))
+        self.talk.end_user_turn()
         await settle()
 
     async def says(self, text: str, ms: int = 320) -> None:
@@ -92,24 +96,25 @@ async def stage(
     tts: FakeTts | None = None,
     rules: InterruptionRules | None = None,
     speculation: SpeculationRules | None = None,
-    manners: CallPrompts | None = None,
-    greeting: str = "",
+    prompts: CallPrompts | None = None,
 ) -> AsyncIterator[Stage]:
-    leg, metrics = FakeLeg(capabilities), Metrics()
-    talk = Conversation(
-        bot,
-        SpeechOutput(leg, tts or FakeTts(), MULAW, clock_ms=lambda: here.now_ms),
-        INFO,
-        metrics=metrics.call("test", MULAW),
-        limit_s=5,
-        greeting=greeting,
-        rules=rules,
-        speculation=speculation,
-        manners=manners,
-    )
-    here = Stage(talk, leg, metrics)
+    leg, metrics, call = FakeLeg(capabilities), Metrics(), FakeCall()
+    counts = metrics.call("test", MULAW)
     async with asyncio.TaskGroup() as tasks:
-        talk.begin(tasks)
+        talk = Conversation(
+            bot,
+            SpeechOutput(leg, tts or FakeTts(), MULAW, clock_ms=lambda: here.now_ms, on_audio=counts.audio_sent),
+            INFO,
+            tasks=tasks,
+            call=call,
+            metrics=counts,
+            limit_s=5,
+            prompts=prompts,
+            rules=rules,
+            speculation=speculation,
+        )
+        here = Stage(talk, talk, call, leg, metrics)
+        talk.greet()
         await settle()
         yield here
         talk.close()
