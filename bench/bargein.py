@@ -17,7 +17,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot.api import Bot, CallInfo, Samples, Turn
 from bot.tts.hibari import HibariTts
-from bridge.call.conversation import Conversation
 from bridge.call.session import CallSession
 from bridge.call.turn_detector import NoTurnDetector
 from bridge.call.utterance import PreRoll
@@ -48,6 +47,7 @@ from telephony.events import (
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from integration.recordings import Prompt, prompts
+from stage import conversation
 
 MULAW: Final = AudioFormat(Encoding.MULAW, 8000)
 RULES: Final = TurnRules(min_speech_ms=160, pause_ms=128, endpoint_ms=500)
@@ -261,7 +261,7 @@ class Trial:
             metrics=metrics,
             drain_s=60,
             outage_s=5,
-            bot_side=lambda tasks, call: Conversation(
+            bot_side=lambda tasks, call: conversation(
                 bot, output, CallInfo("bench"), tasks=tasks, call=call, metrics=metrics, limit_s=600
             ),
             turn_detector=lambda _: NoTurnDetector(),

@@ -22,16 +22,16 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from endpoint import TOKENS, Times, endpoint, newest
 from fakes import FakeCall, FakeLeg
 from figures import Results, machine, show, spread
+from stage import conversation
 from stubs import InstantTts
 
-from bot.api import Bot, CallInfo, Samples, Tts, Turn
+from bot.api import Bot, Samples, Tts, Turn
 from bot.api import Final as Said
 from bot.openai import OpenAiBot
 from bot.tts.hibari import HibariTts
 from bot.webhook import WebhookBot
 from bot.webhook.client import Client
 from bot.webhook.configuration import Configuration
-from bridge.call.conversation import Conversation
 from bridge.metrics import Metrics
 from bridge.speaking.speech_output import SpeechOutput
 from telephony.events import AudioFormat, Capabilities, Command, Encoding, Play
@@ -93,9 +93,7 @@ class Stage:
         self.leg, self._now_ms = Listener(), 0
         metrics = Metrics().call("bench", MULAW)
         output = SpeechOutput(self.leg, voice, MULAW, clock_ms=lambda: self._now_ms, on_audio=metrics.audio_sent)
-        self._talk = Conversation(
-            bot, output, CallInfo("CA1"), tasks=tasks, call=FakeCall(), metrics=metrics, limit_s=10
-        )
+        self._talk = conversation(bot, output, tasks=tasks, call=FakeCall(), metrics=metrics, limit_s=10)
 
     async def turn(self, done: asyncio.Event) -> float:
         """Say something, wait for `done` and hear the answer out; return when the words were final."""

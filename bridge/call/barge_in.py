@@ -31,11 +31,11 @@ class BargeIn:
         output: SpeechOutput,
         replies: Replies,
         hooks: BotHooks,
+        rules: InterruptionRules,
+        backchannels: Backchannels,
         *,
         tasks: asyncio.TaskGroup,
         metrics: CallMetrics,
-        rules: InterruptionRules,
-        backchannels: Backchannels,
     ) -> None:
         self._output, self._replies, self._hooks = output, replies, hooks
         self._tasks, self._metrics, self._echo = tasks, metrics, rules.echo
@@ -57,7 +57,9 @@ class BargeIn:
 
     def means(self, text: str, language: str) -> Meaning:
         """Return what `text` of the caller means, if it was said over the bot."""
-        return self._interruption.means(text, language, self._bot_speech())
+        meaning = self._interruption.means(text, language, self._bot_speech())
+        log.debug("%r over the bot: %s", text, meaning)
+        return meaning
 
     def words(self, text: str, language: str) -> bool:
         """Note what the caller says, by a partial or a final."""

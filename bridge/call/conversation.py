@@ -1,7 +1,6 @@
 """The bot's side of a call: what was said, what was heard of the answers, and whose turn it is to be answered."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable
 from functools import partial as bound
 
@@ -18,12 +17,10 @@ from bridge.speaking.replies import Replies
 from bridge.speaking.reply_pieces import Piece
 from bridge.speaking.speech_output import SpeechOutput, once
 from bridge.speech.ear import ScoredWindow
-from bridge.turns.backchannels import Backchannels, Meaning, shipped
+from bridge.turns.backchannels import Backchannels, Meaning
 from bridge.turns.endpointing import Expected
 from bridge.turns.interruption import InterruptionRules
 from bridge.turns.speculation import SpeculationRules
-
-log = logging.getLogger(__name__)
 
 
 class Conversation:
@@ -39,14 +36,13 @@ class Conversation:
         call: CallControl,
         metrics: CallMetrics,
         limit_s: float,
-        prompts: CallPrompts | None = None,
-        rules: InterruptionRules | None = None,
-        backchannels: Backchannels | None = None,
-        speculation: SpeculationRules | None = None,
+        prompts: CallPrompts,
+        interruption: InterruptionRules,
+        backchannels: Backchannels,
+        speculation: SpeculationRules,
     ) -> None:
         """`tasks`: those of the call; all that takes time runs in them. `limit_s`: the bot must say the next thing
         within so long."""
-        prompts = prompts or CallPrompts()
         self._bot, self._output, self._info, self._metrics = bot, output, info, metrics
         self._hooks = BotHooks(bot, tasks=tasks, limit_s=limit_s)
         self._prompts = Prompts(bot, prompts, limit_s=limit_s)
@@ -63,16 +59,9 @@ class Conversation:
             fallback=prompts.fallback,
             on_fault=metrics.replies_failed.inc,
         )
-        speculation = speculation or SpeculationRules()
         self._speculative = SpeculativeReply(output, self._replies, rules=speculation, metrics=metrics)
         self._barge_in = BargeIn(
-            output,
-            self._replies,
-            self._hooks,
-            tasks=tasks,
-            metrics=metrics,
-            rules=rules or InterruptionRules(),
-            backchannels=backchannels or shipped(),
+            output, self._replies, self._hooks, interruption, backchannels, tasks=tasks, metrics=metrics
         )
         self._history, self._caller = History(), CallerSpeech()
         self._owed = False  # the caller waits for a sentence that may not be interrupted
@@ -106,7 +95,7 @@ class Conversation:
         insists = talking and self._output.insists
         self._caller.hear(window, speech=speech)
         if self._barge_in.hear(window, speech=speech, interruptible=talking and not insists):
-            self._interrupt()
+            self._cut()
         busy = speech or talking or self._thinking or not self._barge_in.quiet
         amid_turn = bool(self._history.text) or self._caller.spoke_lately(window.to_ms)
         if make := self._unasked.due(self._output.now_ms, busy=busy, amid_turn=amid_turn):
@@ -118,13 +107,11 @@ class Conversation:
 
     def partial(self, partial: Partial) -> None:
         """The bot is not told while it is still busy with the partial before, nor of its own echo."""
-        meaning = self._barge_in.means(partial.text, partial.language)
-        log.debug("%r over the bot: %s", partial.text, meaning)
-        if meaning is Meaning.ECHO:
+        if self._barge_in.means(partial.text, partial.language) is Meaning.ECHO:
             return
         self._unasked.answered()
         if self._barge_in.words(partial.text, partial.language):
-            self._interrupt()
+            self._cut()
         self._hooks.partial(partial)
 
     def speculate(self, text: str, language: str, probability: float = 1.0) -> None:
@@ -152,7 +139,7 @@ class Conversation:
         else:
             self._history.say(final)
         if self._barge_in.words(final.text, final.language):
-            self._interrupt()
+            self._cut()
         await self._hooks.final(final)
 
     async def overhear(self, final: Final) -> None:
@@ -197,6 +184,7 @@ class Conversation:
 
     def say_goodbye(self, reason: str) -> None:
         """Nothing interrupts it."""
+        self._speculative.drop()
         self._cut()
         self._barge_in.take_unheard()
         self._parting = True
@@ -226,13 +214,9 @@ class Conversation:
         awaited = self._owed or self._dtmf.gathering
         return self._parting or self._replies.running or self._speculative.running or awaited
 
-    def _interrupt(self) -> None:
-        if not self._speculative.running:  # else nothing is heard, and what was begun may answer this
-            self._cut()
-
     def _cut(self) -> None:
         """The caller interrupts: what the bot was saying, or about to say, is over."""
-        if self._parting:
+        if self._parting or self._speculative.running:  # what was begun ahead is not heard, and may answer this
             return
         silent = not self._replies.running
         heard = self._barge_in.cut()  # keys are still waited for: one of them may be what cuts it off
@@ -261,6 +245,5 @@ class Conversation:
 
     def _dialled(self, keys: str) -> None:
         if keys:
-            now_ms = self._output.now_ms
-            self._history.say(Final(keys, self._history.language, now_ms, now_ms))
+            self._history.say(Final(keys, self._history.language, self._output.now_ms, self._output.now_ms))
         self._answer(keys=keys)

@@ -110,7 +110,7 @@ def _open_bot_side(
         metrics=metrics,
         limit_s=settings.bot_timeout,
         prompts=replace(call_prompts(settings), greeting=settings.greeting, fallback=engines.fallback),
-        rules=interruption_rules(settings),
+        interruption=interruption_rules(settings),
         backchannels=engines.phrases,
         speculation=speculation_rules(settings),
     )

@@ -1,7 +1,10 @@
 """Who said what, and what of it is answered."""
 
+import numpy as np
+
 from bot.api import Final, Line, Speaker
-from bridge.call.history import History
+from bridge.call.history import CallerSpeech, History
+from bridge.speech.ear import ScoredWindow
 
 
 def final(text: str) -> Final:
@@ -64,3 +67,30 @@ def test_what_is_being_answered_comes_before_what_is_said_meanwhile() -> None:
     dialogue.say(final("two"))
     assert dialogue.lines == (caller("one"),)
     assert dialogue.text == "two"
+
+
+# ---------------------------------------------------------------- how long the caller spoke
+
+
+def window(from_ms: int) -> ScoredWindow:
+    return ScoredWindow(np.zeros(512, np.float32), 0.9, from_ms, from_ms + 32)
+
+
+def test_speech_adds_up_until_the_turn_is_over() -> None:
+    speech_of = CallerSpeech()
+    for at_ms, speech in ((0, True), (32, False), (64, True)):
+        speech_of.hear(window(at_ms), speech=speech)
+    assert speech_of.spoken_ms == 64
+    speech_of.over()
+    assert speech_of.spoken_ms == 0
+
+
+def test_who_spoke_lately_may_go_on() -> None:
+    speech_of = CallerSpeech()
+    assert not speech_of.spoke_lately(0)
+    speech_of.hear(window(0), speech=True)
+    assert speech_of.spoke_lately(32 + 2499)
+    assert not speech_of.spoke_lately(32 + 2500), "a noise that opened no turn is over"
+    speech_of.hear(window(5000), speech=True)
+    speech_of.over()
+    assert not speech_of.spoke_lately(5032)

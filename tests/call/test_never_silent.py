@@ -11,6 +11,7 @@ import pytest
 from fakes import PHONE, FakeCall, FakeTts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from stage import conversation
 from virtual import run
 
 from bot.actions import Action, Collect, Hangup, SendDtmf, SetLanguage, SetVoice, Transfer
@@ -248,17 +249,9 @@ async def call(bot: Script, doings: Sequence[Doing]) -> tuple[Line, Caller, Metr
         filler_after_s=FILLER_S,
         fallback=(np.full(voice.sample_rate, 0.1, np.float32), "Sorry."),
     )
+    output = SpeechOutput(line, voice, MULAW, clock_ms=lambda: int(loop.time() * 1000), on_audio=counts.audio_sent)
     async with asyncio.timeout(3600), asyncio.TaskGroup() as tasks:
-        talk = Conversation(
-            bot,
-            SpeechOutput(line, voice, MULAW, clock_ms=lambda: int(loop.time() * 1000), on_audio=counts.audio_sent),
-            CallInfo("CA1"),
-            tasks=tasks,
-            call=call,
-            metrics=counts,
-            limit_s=LIMIT_S,
-            prompts=prompts,
-        )
+        talk = conversation(bot, output, tasks=tasks, call=call, metrics=counts, limit_s=LIMIT_S, prompts=prompts)
         caller = Caller(talk, line, call.ended)
         talk.greet()
         for doing in doings:

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from fakes import PHONE, TEXT_ONLY, FakeAsr, FakeLeg, FakeTts, LoudnessVad, ScriptBot
+from stage import conversation
 
 from bot.api import Bot, CallInfo, Final, Line, Say, Speaker, Turn
-from bridge.call.bot_side import SilentBotSide
-from bridge.call.conversation import Conversation
+from bridge.call.bot_side import BotSide, SilentBotSide
 from bridge.call.prompts import CallPrompts
 from bridge.call.session import CallSession
 from bridge.call.turn_detector import NoTurnDetector, OpenTurnDetector, TurnDetector
@@ -70,13 +70,14 @@ class Call:
         tts = tts or FakeTts()
         self.metrics = Metrics()
         metrics = self.metrics.call("test", MULAW)
+        self.output = SpeechOutput(self.leg, tts, MULAW, clock_ms=lambda: self.now_ms, on_audio=metrics.audio_sent)
         prompts = CallPrompts(greeting=options.pop("greeting", ""), fallback=(np.full(2400, 0.2, np.float32), "Sorry."))
 
-        def conversation(tasks: asyncio.TaskGroup, call: CallControl) -> Conversation:
-            assert bot
-            output = SpeechOutput(self.leg, tts, MULAW, clock_ms=lambda: self.now_ms, on_audio=metrics.audio_sent)
-            return Conversation(
-                bot, output, INFO, tasks=tasks, call=call, metrics=metrics, limit_s=0.5, prompts=prompts
+        def bot_side(tasks: asyncio.TaskGroup, call: CallControl) -> BotSide:
+            if bot is None:
+                return SilentBotSide(tasks, call)
+            return conversation(
+                bot, self.output, INFO, tasks=tasks, call=call, metrics=metrics, limit_s=0.5, prompts=prompts
             )
 
         endpointing, turn_detector = options.pop("judging", (None, lambda _: NoTurnDetector()))
@@ -91,7 +92,7 @@ class Call:
             drain_s=0.5,
             outage_s=outage_s,
             new_key=map("u{}".format, itertools.count()).__next__,
-            bot_side=conversation if bot else SilentBotSide,
+            bot_side=bot_side,
             turn_detector=turn_detector,
         )
         self.running = asyncio.create_task(self.session.run())
@@ -530,6 +531,40 @@ async def test_a_caller_who_speaks_is_told_of_the_outage_afterwards() -> None:
     assert call.audio_ms() == 0
     await call.say(600, loud=False)
     assert call.audio_ms() == pytest.approx(100, abs=20)
+    asr.up.set()
+    await call.settle()
+    await call.end()
+
+
+class SlowVoice(FakeTts):
+    """Makes 50 ms of a tone at a time, each when the test lets it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_go_on = asyncio.Event()
+
+    async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
+        for number, word in enumerate(text.split()):
+            if number == 10:
+                await self.may_go_on.wait()
+            async for samples in super().speak(word):
+                yield samples
+
+
+async def test_the_word_on_an_outage_waits_for_a_reply_that_the_caller_spoke_over() -> None:
+    bot, asr, voice = ScriptBot(" ".join(["word"] * 40)), MortalAsr(up=True), SlowVoice()
+    call = Call(bot=bot, asr=asr, tts=voice)
+    await call.turn(1000)
+    assert call.audio_ms() == pytest.approx(500, abs=20), "the bot is in the middle of a word"
+    asr.up.clear()
+    await call.turn(500)
+    assert call.leg.of(Clear), "the bot is held"
+    voice.may_go_on.set()
+    await call.say(5000, loud=False)
+    assert call.audio_ms() == pytest.approx(40 * 50 + 100, abs=200), "the rest of the reply, then the fallback"
+    assert len(call.leg.of(Mark)) == 2
+    assert call.metrics.text().count(b'bridge_replies_failed_total{wire="test"} 1.0') == 1
+    assert not call.output.speaking, "and it comes to its end"
     asr.up.set()
     await call.settle()
     await call.end()

@@ -7,10 +7,9 @@ from contextlib import asynccontextmanager
 import numpy as np
 import pytest
 from fakes import FakeCall, FakeLeg, FakeTts, ScriptBot
-from stage import INFO, LOUD, MULAW, Stage, settle
+from stage import LOUD, MULAW, Stage, conversation, settle
 
 from bot.api import CallInfo, Final, Partial
-from bridge.call.conversation import Conversation
 from bridge.metrics import Metrics
 from bridge.outbound.answer_gate import AnswerGate
 from bridge.outbound.machine_detection import MachinePolicy
@@ -68,17 +67,10 @@ async def outcall(bot: Caller, machine: MachinePolicy) -> AsyncIterator[Outcall]
     call, answers = FakeCall(), list[str]()
     counts = metrics.call("test", MULAW)
     async with asyncio.TaskGroup() as tasks:
-        conversation = Conversation(
-            bot,
-            SpeechOutput(leg, FakeTts(), MULAW, clock_ms=lambda: here.now_ms, on_audio=counts.audio_sent),
-            INFO,
-            tasks=tasks,
-            call=call,
-            metrics=counts,
-            limit_s=5,
-        )
-        talk = AnswerGate(conversation, tasks=tasks, call=call, machine=machine, on_answer=answers.append)
-        here = Outcall(talk, conversation, call, leg, metrics)
+        output = SpeechOutput(leg, FakeTts(), MULAW, clock_ms=lambda: here.now_ms, on_audio=counts.audio_sent)
+        behind = conversation(bot, output, tasks=tasks, call=call, metrics=counts)
+        talk = AnswerGate(behind, tasks=tasks, call=call, machine=machine, on_answer=answers.append)
+        here = Outcall(talk, behind, call, leg, metrics)
         here.answers, here.ended = answers, call.ended
         talk.greet()
         await settle()

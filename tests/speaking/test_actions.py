@@ -302,6 +302,22 @@ async def test_the_longest_call_ends_with_a_goodbye_that_nothing_interrupts() ->
         assert len(bot.turns) == 1
 
 
+async def test_a_goodbye_is_said_though_a_reply_was_begun_ahead() -> None:
+    bot = ActingBot(["Never said."], speculates=True)
+    async with stage(bot, capabilities=ABLE, prompts=QUIET) as call:
+        await call.speech(320)
+        call.talk.speculate("And on Sunday", "English", 0.9)
+        await settle()
+        call.talk.say_goodbye("the call reached 60 s")
+        await settle()
+        await call.final("")
+        for mark in call.leg.of(Mark):
+            call.talk.played(mark.name)
+        await settle()
+        assert [reply.text for reply in call.leg.of(Reply)] == ["Bye now."]
+        assert call.control.ended == ["the call reached 60 s"]
+
+
 async def answer(*pieces: str | asyncio.Event) -> AsyncIterator[str | Action]:
     for piece in pieces:
         if isinstance(piece, asyncio.Event):
