@@ -81,7 +81,7 @@ class BargeIn:
     def cut(self) -> HeardSoFar:
         """Silence the bot: cancel what it says or is about to say, tell it so, and return what was heard."""
         self._cut_at = self._bot_speech()
-        self._replies.hush()
+        self._replies.interrupt()
         heard, unheard = self._output.hush()
         if unheard:
             self._tasks.create_task(self._output.clear())

@@ -1,4 +1,4 @@
-"""Tells a bot what happens on its call, and survives whatever it does with that."""
+"""Tells a bot what happens on its call. Whatever the bot does with that, the call goes on."""
 
 import asyncio
 import logging

@@ -202,7 +202,7 @@ class Conversation:
         await self._hooks.answered(by)
 
     def close(self) -> None:
-        self._replies.hush()
+        self._replies.interrupt()
         self._dtmf.stop()
 
     async def end(self, reason: str) -> None:

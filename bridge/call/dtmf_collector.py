@@ -1,4 +1,4 @@
-"""The keys that a `Collect` asked for: gathered until they are complete, instead of each going to the bot."""
+"""Gathers the keys that a `Collect` asked for; until they are complete, none goes to the bot."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Who said what, and what of it is answered. Pure. Only what was heard of the bot is in it."""
+"""Who said what, and what of it is answered. Of the bot it holds only what was heard. Pure."""
 
 from collections.abc import Sequence
 
@@ -61,20 +61,20 @@ class History:
         return " ".join(final.text for final in open_finals)
 
     def say(self, final: Final) -> None:
-        """The caller said something that wants an answer."""
+        """Add what the caller said and wants answered."""
         self._unanswered.append(final)
 
     def listen(self, final: Final) -> None:
-        """The caller said something that wants none."""
+        """Add what the caller said and wants no answer to."""
         self._asides.append(final)
 
     def answer(self) -> None:
-        """A reply to all that waits is under way."""
+        """Note that a reply to all that waits is under way."""
         self._answering += self._unanswered
         self._unanswered.clear()
 
     def settle(self, heard: str, *, silent: bool = False) -> None:
-        """The reply is over and `heard` was heard of it. Where that is nothing, what it answered waits again.
+        """Note that the reply is over and `heard` was heard of it. Where that is nothing, what it answered waits again.
 
         `silent`: the bot had nothing to say, which is an answer too.
         """

@@ -48,7 +48,7 @@ wait for, the oldest is given up."""
 
 
 class CallSession:
-    """A call. All that belongs to it is here or in what it was given; only the models are shared."""
+    """One call. All that belongs to it is here or in what it was given; only the models are shared."""
 
     def __init__(
         self,

@@ -54,7 +54,7 @@ class SpeculativeReply:
             self._throw_away()
 
     def _throw_away(self) -> None:
-        self._replies.hush()
+        self._replies.interrupt()
         wasted, _ = self._output.hush()
         self._metrics.speculation_misses.inc()
         self._metrics.speculation_wasted.inc(len(wasted.rest))

@@ -1,4 +1,4 @@
-"""From a growing utterance to its transcripts: which decode is asked for, when, and what of it gets out.
+"""From a growing utterance to its transcripts: which decode is asked for, when, and which text is handed on.
 
 The rules are in speech/rollback.py and speech/stability.py; here they meet the engine.
 """

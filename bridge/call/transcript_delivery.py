@@ -1,4 +1,4 @@
-"""Who is told what the caller says: the client that wants text, and the bot."""
+"""Tells what the caller says: to the client, if it wants text, and to the bot."""
 
 import logging
 import time
@@ -37,7 +37,7 @@ class TranscriptDelivery:
             await self._bot.final(final)
 
     async def lost(self, why: str) -> None:
-        """Say that a final could not be had."""
+        """Tell the client that a final could not be had, and why."""
         log.error("final lost: %s", why)
         self._metrics.finals_lost.inc()
         await self._leg.send(Problem(f"the recogniser failed: {why}"))

@@ -1,4 +1,4 @@
-"""From what was heard at a pause to how long it may last: the end-of-turn model is asked, if there is one."""
+"""Decides at a pause of the caller how long it may last: asks the end-of-turn model, if there is one."""
 
 import asyncio
 import logging
@@ -15,39 +15,39 @@ log = logging.getLogger(__name__)
 
 
 OnJudged = Callable[[str, str, float], None]
-"""Told of a judgement: what the utterance under way is, its language, P(end of turn)."""
+"""Called with each judgement: text of the utterance under way, its language, P(end of turn) from 0 to 1."""
 
 
 class TurnDetection(Protocol):
-    """What decides how long a pause of the caller may last, and what it is told for that."""
+    """Decides how long a pause of the caller may last."""
 
     def began(self, onset_ms: int, *, bot_heard: bool, before: str) -> None:
-        """The caller speaks; `bot_heard`: see Endpointing.began. `before`: said and not answered yet."""
+        """Note that the caller speaks. `bot_heard`: see Endpointing.began. `before`: see `carried`."""
 
     def carried(self, text: str) -> None:
-        """Take `text` for the turn's beginning: finals that were not answered yet, "" where a new turn begins."""
+        """Take `text` as the beginning of the turn: the finals that were not answered yet, "" in a new turn."""
 
     def expect(self, expected: Expected) -> None:
-        """Heed what the bot expects to hear next."""
+        """Take what the bot expects to hear next."""
 
     def asked(self, key: str) -> None:
-        """A pause began in the utterance `key`: from here counts what its final takes."""
+        """Note that a pause began in the utterance `key`: the time that its final takes counts from here."""
 
     def withdrawn(self, key: str) -> None:
-        """That final is not wanted any more: the caller spoke on, or it could not be had."""
+        """Note that this final is not wanted any more: the caller spoke on, or it could not be had."""
 
     def served(self, key: str) -> None:
-        """The final asked for is there."""
+        """Note that the final asked for is there."""
 
     def hear(self, text: str, language: str) -> None:
-        """Read what the utterance under way is by now: dictation shows before the pause does."""
+        """Read the text of the utterance under way: dictation shows before the pause does."""
 
     async def weigh(self, audio: Samples, text: str, language: str) -> None:
         """Judge the pause under way by its final `text`; `audio` is the utterance so far, 16 kHz, read only."""
 
 
 OpenTurnDetector = Callable[[OnJudged], TurnDetection]
-"""Makes the one of a call."""
+"""Makes the turn detection of a call; the argument is told of its judgements."""
 
 
 class NoTurnDetector:
@@ -91,7 +91,7 @@ class TurnDetector:
         limit_s: float,
         clock_ms: Callable[[], int],
     ) -> None:
-        """`limit_s`: a judgement that takes longer is not waited for. `clock_ms`: monotonic, for what finals take."""
+        """`limit_s`: a judgement that takes longer is not waited for. `clock_ms`: monotonic; measures finals."""
         self._endpointing, self._ending, self._on_judged = endpointing, ending, on_judged
         self._time_to_final, self._limit_s, self._clock_ms = time_to_final, limit_s, clock_ms
         self._asked_ms: dict[str, int] = {}  # when the final of an utterance's pause was asked for, by its key

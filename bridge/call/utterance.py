@@ -20,23 +20,26 @@ _FIRST_CAPACITY: Final = 4 * SAMPLE_RATE
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
+    """An utterance as it was at one moment."""
+
     audio: Samples
     """All of the utterance so far. A view: do not write to it."""
     spoken_ms: int
-    """Speech in it, as the VAD judged."""
+    """Milliseconds of speech in it, by the VAD."""
     complete: bool
-    """The caller paused or is done: unless speech goes on, its hypothesis is the final one."""
+    """The caller paused or is done. Unless speech goes on, the text of this snapshot is the final."""
 
     @property
     def length_ms(self) -> int:
+        """How long `audio` is."""
         return len(self.audio) * 1000 // SAMPLE_RATE
 
 
 class Utterance:
-    """Grows in the receive loop and is read by one transcribing task; both on the event loop."""
+    """The audio of one utterance. The receive loop adds to it, one task reads it; both on the event loop."""
 
     def __init__(self, began_ms: int, key: str = "") -> None:
-        """`key` names it to the engines, e.g. a UUID."""
+        """`began_ms`: media time of its onset. `key` names it to the engines, e.g. a UUID."""
         self.began_ms, self.key = began_ms, key
         self.ended_ms = began_ms
         self.closed = False
@@ -53,6 +56,7 @@ class Utterance:
 
     @property
     def audio(self) -> Samples:
+        """All of it so far, 16 kHz. A view: do not write to it."""
         return self._buffer[: self._length]
 
     def add(self, samples: Samples, *, speech_ms: int = 0) -> None:
@@ -70,16 +74,17 @@ class Utterance:
         self._changed.set()
 
     def pause(self) -> None:
-        """The caller fell silent, for a breath or for good."""
+        """Note that the caller fell silent, for a breath or for good."""
         self._paused_at = self._length
         self._move()
 
     def resume(self) -> None:
+        """Note that the caller speaks on."""
         self._paused_at = None
         self._move()
 
     def close(self, ended_ms: int) -> None:
-        """Nothing more will be added."""
+        """End it: nothing more is added. `ended_ms`: media time of the end of its speech."""
         self.ended_ms, self.closed = ended_ms, True
         if self._paused_at is None or self._until_closed:
             self._move()

@@ -1,4 +1,4 @@
-"""What a call is made of: the shared models and the settings, brought together for one caller."""
+"""Makes a call: brings the shared models and the settings together for one caller."""
 
 import asyncio
 import time

@@ -2,8 +2,8 @@
 
     Bot.reply -str | Action-> ReplyActions -str-> SpeechOutput
 
-A barge-in cancels the reply's task, and with it what was not reached. Nothing is done while the output is held: a reply
-that was only begun ahead transfers nobody.
+A barge-in cancels the reply's task, and with it the actions that were not reached. No action begins while the output is
+held: a reply that was only begun ahead transfers nobody.
 """
 
 import asyncio

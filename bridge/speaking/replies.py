@@ -49,7 +49,7 @@ class Replies:
 
     @property
     def running(self) -> bool:
-        """True while something is made or said, or waits to be, and was not hushed."""
+        """True while something is made or said, or waits to be, and was not interrupted."""
         return any(not task.done() and not task.cancelling() for task in self._under_way)
 
     @property
@@ -78,7 +78,7 @@ class Replies:
         """Go on with what the output holds."""
         self._begin(self._output.resume(), self._resuming)
 
-    def hush(self) -> None:
+    def interrupt(self) -> None:
         """Say no more of the reply under way, nor of what waits for its end."""
         for task in (*self._under_way, *self._resuming):
             task.cancel()

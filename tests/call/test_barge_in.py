@@ -55,7 +55,7 @@ async def scene() -> AsyncIterator[Scene]:
         replies.say(bound(once, LONG))
         await settle()
         yield here
-        replies.hush()
+        replies.interrupt()
 
 
 async def test_nobody_interrupts_a_bot_that_is_not_spoken_over() -> None:

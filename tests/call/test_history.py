@@ -20,53 +20,53 @@ def bot(text: str) -> Line:
 
 
 def test_what_was_answered_and_heard_becomes_history() -> None:
-    dialogue = History()
-    dialogue.say(final("hello"))
-    assert (dialogue.text, dialogue.language, dialogue.lines) == ("hello", "English", ())
-    dialogue.answer()
-    dialogue.settle("Hi.")
-    assert dialogue.lines == (caller("hello"), bot("Hi."))
-    assert dialogue.text == ""
+    history = History()
+    history.say(final("hello"))
+    assert (history.text, history.language, history.lines) == ("hello", "English", ())
+    history.answer()
+    history.settle("Hi.")
+    assert history.lines == (caller("hello"), bot("Hi."))
+    assert history.text == ""
 
 
 def test_what_was_answered_unheard_waits_again_before_what_came_since() -> None:
-    dialogue = History()
-    dialogue.say(final("a table"))
-    dialogue.answer()
-    dialogue.say(final("for two"))
-    assert dialogue.carried(bot_heard=False) == "a table for two"
-    assert dialogue.carried(bot_heard=True) == "for two"
-    dialogue.settle("")
-    assert dialogue.text == "a table for two"
-    assert dialogue.lines == ()
+    history = History()
+    history.say(final("a table"))
+    history.answer()
+    history.say(final("for two"))
+    assert history.carried(bot_heard=False) == "a table for two"
+    assert history.carried(bot_heard=True) == "for two"
+    history.settle("")
+    assert history.text == "a table for two"
+    assert history.lines == ()
 
 
 def test_a_bot_that_says_nothing_has_answered() -> None:
-    dialogue = History()
-    dialogue.say(final("bye"))
-    dialogue.answer()
-    dialogue.settle("", silent=True)
-    assert dialogue.lines == (caller("bye"),)
-    assert dialogue.text == ""
+    history = History()
+    history.say(final("bye"))
+    history.answer()
+    history.settle("", silent=True)
+    assert history.lines == (caller("bye"),)
+    assert history.text == ""
 
 
 def test_a_backchannel_is_in_the_history_and_waits_for_no_answer() -> None:
-    dialogue = History()
-    dialogue.say(final("tell me"))
-    dialogue.answer()
-    dialogue.listen(final("mm-hm"))
-    assert dialogue.text == ""
-    dialogue.settle("It is so.")
-    assert dialogue.lines == (caller("tell me"), bot("It is so."), caller("mm-hm"))
+    history = History()
+    history.say(final("tell me"))
+    history.answer()
+    history.listen(final("mm-hm"))
+    assert history.text == ""
+    history.settle("It is so.")
+    assert history.lines == (caller("tell me"), bot("It is so."), caller("mm-hm"))
 
 
 def test_what_is_being_answered_comes_before_what_is_said_meanwhile() -> None:
-    dialogue = History()
-    dialogue.say(final("one"))
-    dialogue.answer()
-    dialogue.say(final("two"))
-    assert dialogue.lines == (caller("one"),)
-    assert dialogue.text == "two"
+    history = History()
+    history.say(final("one"))
+    history.answer()
+    history.say(final("two"))
+    assert history.lines == (caller("one"),)
+    assert history.text == "two"
 
 
 # ---------------------------------------------------------------- how long the caller spoke

@@ -49,7 +49,7 @@ async def scene() -> AsyncIterator[Scene]:
         yield Scene(
             SpeculativeReply(output, replies, rules=SpeculationRules(), metrics=counts), replies, output, metrics
         )
-        replies.hush()
+        replies.interrupt()
 
 
 async def test_a_reply_is_begun_only_where_the_end_is_likely() -> None:

@@ -38,7 +38,7 @@ async def scene() -> AsyncIterator[Scene]:
             fallback=(np.full(2400, 0.2, np.float32), "Sorry."),
         )
         yield Scene(replies, output, leg, faults)
-        replies.hush()
+        replies.interrupt()
 
 
 async def after(gate: asyncio.Event, *texts: str) -> AsyncIterator[str]:
@@ -77,7 +77,7 @@ async def test_the_fallback_waits_too_and_all_of_both_is_sent() -> None:
         assert sent_ms == 3 * 20 + 2 * 50 + 100 - 20, "two breaths and three sentences"
 
 
-async def test_hushing_gives_up_what_waits_too() -> None:
+async def test_an_interruption_gives_up_what_waits_too() -> None:
     gate = asyncio.Event()
     async with scene() as call:
         call.replies.say(bound(after, gate, "One. ", "Two."))
@@ -85,7 +85,7 @@ async def test_hushing_gives_up_what_waits_too() -> None:
         call.replies.fall_back()
         await settle()
         running = [call.replies.running]
-        call.replies.hush()
+        call.replies.interrupt()
         assert [*running, call.replies.running] == [True, False]
         gate.set()
         await settle()
