@@ -20,7 +20,7 @@ _UNKNOWN_MS = 60_000
 """What a reply that is still being made is taken to have left."""
 
 
-class BargeIn:
+class BargeInControl:
     """Holds and resumes the bot's speech as `Interruption` decides, and remembers what was cut off.
 
     `hear` and `words` return True where the reply is to be cancelled: it is for others to `cut`.
@@ -82,7 +82,7 @@ class BargeIn:
         """Silence the bot: cancel what it says or is about to say, tell it so, and return what was heard."""
         self._cut_at = self._bot_speech()
         self._replies.interrupt()
-        heard, unheard = self._output.hush()
+        heard, unheard = self._output.interrupt()
         if unheard:
             self._tasks.create_task(self._output.clear())
         if unheard or self._held:

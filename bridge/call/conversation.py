@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial as bound
 
 from bot.api import Bot, CallInfo, Final, Partial, Turn
-from bridge.call.barge_in import BargeIn
+from bridge.call.barge_in import BargeInControl
 from bridge.call.bot_hooks import BotHooks
 from bridge.call.dtmf_collector import DtmfCollector
 from bridge.call.history import CallerSpeech, History
@@ -60,7 +60,7 @@ class Conversation:
             on_fault=metrics.replies_failed.inc,
         )
         self._speculative = SpeculativeReply(output, self._replies, rules=speculation, metrics=metrics)
-        self._barge_in = BargeIn(
+        self._barge_in = BargeInControl(
             output, self._replies, self._hooks, interruption, backchannels, tasks=tasks, metrics=metrics
         )
         self._history, self._caller = History(), CallerSpeech()
@@ -240,7 +240,7 @@ class Conversation:
 
     def _settle(self) -> None:
         """The last reply was heard out, or there was none."""
-        heard, _ = self._output.hush()
+        heard, _ = self._output.interrupt()
         self._history.settle(heard.text, silent=not heard.rest or self._replies.acted)
 
     def _dialled(self, keys: str) -> None:

@@ -55,6 +55,6 @@ class SpeculativeReply:
 
     def _throw_away(self) -> None:
         self._replies.interrupt()
-        wasted, _ = self._output.hush()
+        wasted, _ = self._output.interrupt()
         self._metrics.speculation_misses.inc()
         self._metrics.speculation_wasted.inc(len(wasted.rest))

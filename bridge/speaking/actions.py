@@ -95,7 +95,7 @@ class ReplyActions:
             case Transfer(target):
                 await self._transfer(target)
             case Hangup(reason):
-                await self._output.until_heard()
+                await self._output.wait_for_playout()
                 self.acted = True
                 self._call.stop(reason)
                 await asyncio.sleep(_FOR_EVER_S)  # the end of the call cancels it: nothing is said after this
@@ -119,7 +119,7 @@ class ReplyActions:
             self.acted = True
             await self._output.play(tones(digits, self._output.sample_rate), Say("", interruptible=False))
             return
-        await self._output.until_heard()
+        await self._output.wait_for_playout()
         self.acted = True
         for index, keys in enumerate(digits.upper().split("W")):
             if index:
@@ -130,7 +130,7 @@ class ReplyActions:
     async def _transfer(self, target: str) -> None:
         if not self._leg.capabilities.transfer:
             raise ActionFailed(f"this wire cannot transfer a call (to {target}); docs/wires.md says which can")
-        await self._output.until_heard()
+        await self._output.wait_for_playout()
         self.acted = True
         self._transferring = refused = asyncio.get_running_loop().create_future()
         await self._leg.send(events.Transfer(target))

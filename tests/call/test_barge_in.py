@@ -10,7 +10,7 @@ import numpy as np
 from fakes import FakeLeg, FakeTts, ScriptBot
 from stage import LONG, LOUD, MULAW, replies_of, settle
 
-from bridge.call.barge_in import BargeIn
+from bridge.call.barge_in import BargeInControl
 from bridge.call.bot_hooks import BotHooks
 from bridge.metrics import Metrics
 from bridge.speaking.replies import Replies
@@ -25,7 +25,7 @@ from telephony.events import Clear, Play
 class Scene:
     """A bot that says LONG, and a caller."""
 
-    barge_in: BargeIn
+    barge_in: BargeInControl
     replies: Replies
     output: SpeechOutput
     leg: FakeLeg
@@ -50,7 +50,7 @@ async def scene() -> AsyncIterator[Scene]:
     async with asyncio.TaskGroup() as tasks:
         replies = replies_of(output, tasks=tasks, on_fault=metrics.replies_failed.inc)
         hooks = BotHooks(bot, tasks=tasks, limit_s=5)
-        barge_in = BargeIn(output, replies, hooks, InterruptionRules(), shipped(), tasks=tasks, metrics=metrics)
+        barge_in = BargeInControl(output, replies, hooks, InterruptionRules(), shipped(), tasks=tasks, metrics=metrics)
         here = Scene(barge_in, replies, output, leg, bot)
         replies.say(bound(once, LONG))
         await settle()
