@@ -10,6 +10,7 @@ from fakes import PHONE, TEXT_ONLY, FakeAsr, FakeLeg, FakeTts, LoudnessVad, Scri
 
 from bot.api import CallInfo
 from bridge.call.session import CallSession
+from bridge.call.turn_detector import NoTurnDetector, TurnDetector
 from bridge.metrics import Metrics
 from bridge.server.call_factory import make_call
 from bridge.server.call_rules import turn_rules
@@ -157,10 +158,11 @@ async def test_each_call_has_a_bot_and_a_vad_of_its_own() -> None:
 
 async def test_the_end_of_a_turn_is_judged_where_a_bot_answers_and_nowhere_else() -> None:
     judging = replace(engines(), ending=TextEnding())
-    assert call(FakeLeg(PHONE), shared=judging)._judge
-    assert call(FakeLeg(PHONE), shared=engines())._judge is None, "nothing is there that could judge"
+    assert isinstance(call(FakeLeg(PHONE), shared=judging)._turn_detector, TurnDetector)
+    unjudged = call(FakeLeg(PHONE), shared=engines())
+    assert isinstance(unjudged._turn_detector, NoTurnDetector), "nothing is there that could judge"
     text_only = call(FakeLeg(TEXT_ONLY), shared=judging)
-    assert text_only._judge is None
+    assert isinstance(text_only._turn_detector, NoTurnDetector)
     assert text_only._turns._endpointing is None
 
 
