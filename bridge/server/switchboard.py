@@ -9,6 +9,7 @@ from aiohttp import WSCloseCode
 from bridge import logs
 from bridge.call.lines import Lines
 from bridge.leg import LegLost, OpeningLeg
+from bridge.logs import short
 from bridge.metrics import Metrics
 from bridge.server.call_factory import make_call
 from bridge.server.resources import Resources
@@ -22,6 +23,8 @@ from telephony.outcome import NotAnswered
 log = logging.getLogger(__name__)
 
 OURS: Final = "internal error"
+_NUMBER_CHARS: Final = 100
+_REASON_CHARS: Final = 300
 _GOODBYE_S: Final = 15.0
 """So long a call may last beyond its longest for its last words to be heard."""
 
@@ -32,22 +35,24 @@ class Switchboard:
     def __init__(self, settings: Settings, engines: Resources, metrics: Metrics, lines: Lines) -> None:
         self.settings, self.engines, self.metrics, self.lines = settings, engines, metrics, lines
 
-    async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
+    async def carry(self, leg: OpeningLeg, *, wire: str, peer: str = "") -> None:
         """Carry one call over `leg` and close it. The caller of this holds a line of `lines`.
 
-        `wire`: what the metrics and the log call it.
+        `wire`: what the metrics and the log call it. `peer`: the address it came from, for the log.
         """
         with self.metrics.calls.labels(wire).track_inprogress():
-            await self._answer(leg, wire)
+            await self._answer(leg, wire, peer)
 
-    async def _answer(self, leg: OpeningLeg, wire: str) -> None:
-        fault, code = "", WSCloseCode.OK
+    async def _answer(self, leg: OpeningLeg, wire: str, peer: str) -> None:
+        fault, code, begun = "", WSCloseCode.OK, False
         try:
             started = await leg.start(self.settings.start_timeout)
             logs.call_id.set(started.call_id)
+            begun = True
             engines, settings, route = self._casting(started, wire)
-            way = (started.caller or "?", started.callee or "?", wire, f", {route}" if route else "")
-            log.info("call from %s to %s over %s%s", *way)
+            caller, callee = (short(number or "?", _NUMBER_CHARS) for number in (started.caller, started.callee))
+            way = (f", peer {peer}" if peer else "", f", {route}" if route else "")
+            log.info("call from %s to %s over %s%s%s", caller, callee, wire, *way)
             reason = await self._run(leg, started, wire, engines, settings)
             if self.lines.draining:
                 code = WSCloseCode.GOING_AWAY
@@ -61,7 +66,7 @@ class Switchboard:
             log.exception("call failed")
             reason, fault, code = OURS, "ours", WSCloseCode.INTERNAL_ERROR
         self.metrics.ended.labels(wire, fault).inc()
-        log.info("call ended: %s", reason)
+        log.info("call ended: %s%s", short(reason, _REASON_CHARS), "" if begun or not peer else f", peer {peer}")
         await leg.close(reason, code=code)
 
     def _casting(self, started: CallStarted, wire: str) -> tuple[Resources, Settings, Route | None]:

@@ -41,8 +41,8 @@ class Listening(Group):
     )
     trust_proxy_headers: bool = Field(
         default=False,
-        description="Believe X-Forwarded-Proto and X-Forwarded-Host. Only behind a proxy that sets both: otherwise "
-        "any peer can forge them.",
+        description="Believe X-Forwarded-Proto, X-Forwarded-Host and, for the log, X-Forwarded-For. Only behind a "
+        "proxy that sets them: otherwise any peer can forge them.",
     )
     generate_self_signed_cert: bool = Field(
         default=False,
@@ -61,11 +61,13 @@ class Access(Group):
     )
     twilio_auth_token_file: OptionalPath = Field(default=None, description="File that holds twilio_auth_token.")
     api_token: SecretStr | None = Field(
-        default=None, description="Bearer token that clients of /ws must send; unset, anyone may connect."
+        default=None,
+        description="Bearer token that clients must send. Unset, everyone on this machine may connect; where "
+        "others can reach the port, one is made at start-up and printed.",
     )
     api_token_file: OptionalPath = Field(default=None, description="File that holds api_token.")
     insecure: bool = Field(
-        default=False, description="Start without any token though other machines can reach the port."
+        default=False, description="Leave doors open that no token was set for, though other machines reach the port."
     )
     allowed_origins: Origins = Field(
         default=(),
@@ -153,6 +155,20 @@ class Limits(Group):
     """Limits: what one peer, or all of them, may take."""
 
     max_calls: int = Field(default=100, ge=1, le=100_000, description="Calls at once; others hear that we are busy.")
+    max_connections: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="Connections to the port at once; 0 is 400 more than max_calls, for pages, orders and monitoring. "
+        "Each takes a descriptor of `ulimit -n`.",
+    )
+    max_connections_per_address: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="Those from one address, of IPv6 from one /64; 0 is 100 more than max_calls: a PBX or a proxy has "
+        "one address for all its calls.",
+    )
     max_call_duration: float = Field(
         default=3600.0,
         ge=1,

@@ -66,7 +66,7 @@ class Exchange:
         self.over = asyncio.Event()
         self.phones: list[Telephone] = []
 
-    async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
+    async def carry(self, leg: OpeningLeg, *, wire: str, peer: str = "") -> None:
         code = 1000
         try:
             self.started.append(await leg.start(10))

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -200,7 +201,7 @@ class AriLink:
             async with asyncio.TaskGroup() as tasks:
                 pump = tasks.create_task(leg.pump())
                 try:
-                    await self._carrier.carry(leg, wire=_WIRE)
+                    await self._carrier.carry(leg, wire=_WIRE, peer=urlsplit(settings.ari_url).hostname or "")
                 finally:
                     pump.cancel()
         finally:

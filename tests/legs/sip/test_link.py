@@ -30,7 +30,7 @@ class Desk:
         self.settings, self.lines, self.metrics = Settings(), Lines(10), Metrics()
         self.failed: asyncio.Queue[str] = asyncio.Queue()
 
-    async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
+    async def carry(self, leg: OpeningLeg, *, wire: str, peer: str = "") -> None:
         try:
             await leg.start(5)
         except RemoteProtocolError as error:
