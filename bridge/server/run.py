@@ -1,4 +1,4 @@
-"""A server from start to signal: the port is taken, models load, the port opens, calls come, and a clean end."""
+"""A server from start to signal: takes the port, loads the models, opens the port, carries calls, ends them cleanly."""
 
 import asyncio
 import logging
@@ -103,7 +103,7 @@ def banner(options: Settings, engines: Resources, port: int, *, secure: bool, ma
     host = "localhost" if options.host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else options.host
     public = options.public_url or f"http{s}://{host}:{port}"
     device = getattr(engines.asr, "device", "")
-    denoiser = f"{options.dfn_model}, {options.dfn_attenuation_limit:g} dB" if engines.denoisers else "off"
+    denoiser = getattr(engines.denoisers, "name", options.denoiser) if engines.denoisers else "off"
     sip = ", ".join(options.sip_transports)
     token = f"?token={made.get_secret_value()}" if made else ""
     outside = [f"https://{urlsplit(options.public_url).netloc}/{token}"] if options.public_url else []

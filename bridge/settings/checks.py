@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from bridge.logs import masked
 from bridge.settings import routes
-from bridge.settings.fields import Settings
+from bridge.settings.options import Settings
 
 
 def refusals(settings: Settings) -> list[str]:

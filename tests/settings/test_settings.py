@@ -20,7 +20,7 @@ from bridge.settings import (
     refusals,
     warnings,
 )
-from bridge.settings.fields import OPTIONS, SECRETS
+from bridge.settings.options import OPTIONS, SECRETS
 
 ROOT = Path(__file__).parents[2]
 SECRET = "s3cr3t-of-the-test"
