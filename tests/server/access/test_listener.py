@@ -17,6 +17,7 @@ from bridge.metrics import Metrics
 from bridge.server import tls
 from bridge.server.access import listener
 from bridge.server.access.connections import Connections
+from bridge.server.access.middleware import doorkeeper
 from bridge.server.app import CONNECTIONS, METRICS, make_app
 from bridge.server.run import make_runner
 from bridge.settings import Settings
@@ -136,6 +137,25 @@ async def test_a_slow_head_and_a_slow_handshake_are_cut_off(secure: bool) -> Non
             await reader.read()
         writer.close()
     assert b'reason="slow"} 1.0' in metrics.text()
+
+
+async def test_an_answer_that_takes_longer_than_a_head_may_is_not_cut_off() -> None:
+    refusals = Refusals(Metrics().kept_out)
+    connections = Connections(refusals, limit=5, per_address=5, head_s=0.1)
+
+    async def slow(_: web.Request) -> web.Response:
+        await asyncio.sleep(0.3)
+        return web.Response(text="at last")
+
+    app = web.Application(middlewares=[doorkeeper(Settings(), refusals, connections)])
+    app.router.add_get("/healthz", slow)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    assert runner.server
+    sockets = await listener.bind("127.0.0.1", 0)
+    async with listener.Listener(sockets, runner.server, connections):
+        assert b"at last" in await get(sockets[0].getsockname()[1])
+    await runner.cleanup()
 
 
 # ---------------------------------------------------------------- a machine with nothing left
