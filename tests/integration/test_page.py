@@ -317,7 +317,7 @@ async def test_it_works_by_keyboard(server: Server, browser: Browser) -> None:
         assert await page.run("document.querySelector('[role=log]').contains(lines)")
 
 
-async def test_the_printed_address_opens_the_page_with_its_token_and_a_reload_keeps_it(browser: Browser) -> None:
+async def test_the_printed_address_opens_the_page_with_its_token_which_the_tab_keeps(browser: Browser) -> None:
     async with serve("--public-url", "https://bot.example.com") as server:
         token = re.findall(r"page +http://localhost:\d+/\?token=(\S+)", server.log)[0]
         async with browser.page(f"{server.http}/?token={token}") as page:
@@ -328,8 +328,8 @@ async def test_the_printed_address_opens_the_page_with_its_token_and_a_reload_ke
                 await page.says("Listening")
                 await page.run("ws.click()")
                 await page.says("Done")
-                await page.run("location.reload()")
-                await page.says("Ready")
+                await page.call("Page.navigate", url=server.http)
+                await page.until("document.readyState === 'complete'")
         async with browser.page(server.http) as page:
             await page.run("ws.click()")
             assert "The server wants a token" in await problem(page)

@@ -9,7 +9,7 @@ from bridge.call.refusals import Refusals
 from bridge.server.access.connections import Connections
 from bridge.server.access.doors import Asks, Door, door_at
 from bridge.server.access.hosts import check_host, peer
-from bridge.server.access.refused import Refused
+from bridge.server.access.refused import Refusal
 from bridge.server.auth import asks_for_socket, check_client, check_twilio
 from bridge.settings import Settings
 
@@ -29,7 +29,7 @@ def doorkeeper(settings: Settings, refusals: Refusals, connections: Connections)
                 if resource:
                     await _check(door, request, settings)
                 return await handler(request)
-            except Refused as refused:
+            except Refusal as refused:
                 refusals.note(door.name, refused.why, peer=peer(request, settings), detail=refused.detail)
                 raise
 

@@ -7,7 +7,7 @@ from aiohttp import web
 from bridge.call.refusals import Why
 
 
-class Refused(web.HTTPException):
+class Refusal(web.HTTPException):
     """Base of the refusals; never raised itself."""
 
     def __init__(self, why: Why, text: str, *, detail: str = "", json: bool = False) -> None:
@@ -19,7 +19,7 @@ class Refused(web.HTTPException):
         self.why, self.detail = why, detail or text
 
 
-class Malformed(Refused, web.HTTPBadRequest):
+class Malformed(Refusal, web.HTTPBadRequest):
     """What it sent is not what it says it is."""
 
 
@@ -27,17 +27,17 @@ class InParts(Malformed):
     """A form in parts, with files perhaps: more than we read of a stranger."""
 
 
-class Unauthorized(Refused, web.HTTPUnauthorized):
+class Unauthorized(Refusal, web.HTTPUnauthorized):
     """It did not show the token."""
 
 
-class Forbidden(Refused, web.HTTPForbidden):
+class Forbidden(Refusal, web.HTTPForbidden):
     """It may not come in, whatever it shows."""
 
 
-class TooSlow(Refused, web.HTTPRequestTimeout):
+class TooSlow(Refusal, web.HTTPRequestTimeout):
     """Its request did not come in time."""
 
 
-class WrongHost(Refused, web.HTTPMisdirectedRequest):
+class WrongHost(Refusal, web.HTTPMisdirectedRequest):
     """It asked for a server of another name."""
