@@ -51,7 +51,7 @@ class Switchboard:
             begun = True
             engines, settings, route = self._casting(started, wire)
             caller, callee = (short(number or "?", _NUMBER_CHARS) for number in (started.caller, started.callee))
-            way = (f", peer {peer}" if peer else "", f", {route}" if route else "")
+            way = (f", {route}" if route else "", f", peer {peer}" if peer else "")
             log.info("call from %s to %s over %s%s%s", caller, callee, wire, *way)
             reason = await self._run(leg, started, wire, engines, settings)
             if self.lines.draining:
