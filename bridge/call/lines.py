@@ -62,5 +62,8 @@ class Carrier(Protocol):
     lines: Lines
     metrics: Metrics
 
-    async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
-        """Carry one call from its start to its end. Whatever goes wrong in it ends this call and no other."""
+    async def carry(self, leg: OpeningLeg, *, wire: str, peer: str = "") -> None:
+        """Carry one call from its start to its end. Whatever goes wrong in it ends this call and no other.
+
+        `peer`: the address it came from, "" where nobody knows.
+        """

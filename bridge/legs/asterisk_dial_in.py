@@ -7,6 +7,7 @@ import socket
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from typing import Final, Self
+from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientSession, ClientWebSocketResponse
 
@@ -86,4 +87,4 @@ class WaitingCalls:
         with line:
             logs.call_id.set("")
             leg = WebSocketLeg(wire, protocol, abort=abort, idle_s=None, send_s=self._carrier.settings.send_timeout)
-            await self._carrier.carry(SilenceFilledLeg(leg), wire="asterisk")
+            await self._carrier.carry(SilenceFilledLeg(leg), wire="asterisk", peer=urlsplit(self._url).hostname or "")

@@ -11,6 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from bridge.call.lines import Busy, Lines
+from bridge.call.refusals import Refusals
 from bridge.leg import OpeningLeg
 from bridge.legs import audiosocket
 from bridge.legs.ari.link import AriLink
@@ -24,13 +25,17 @@ from bridge.metrics import Metrics
 from bridge.outbound.dialler import Dialler, Trunk
 from bridge.outbound.twilio import TwilioTrunk
 from bridge.server import calls_api as callsapi
-from bridge.server.auth import asks_for_socket, check_client, check_twilio, public_url
+from bridge.server.access.connections import Connections
+from bridge.server.access.forms import read_form
+from bridge.server.access.hosts import peer
+from bridge.server.access.middleware import doorkeeper
+from bridge.server.auth import asks_for_socket, public_url
 from bridge.server.calls_api import DIALLER, TRUNK
 from bridge.server.pages import Pages
 from bridge.server.resources import Resources
 from bridge.server.switchboard import Switchboard
 from bridge.server.websocket_upgrade import upgrade
-from bridge.settings import Settings
+from bridge.settings import Settings, connection_limits
 from bridge.speech.api import UnsupportedLanguage
 from telephony.asterisk import AsteriskProtocol
 from telephony.events import WireProtocol
@@ -49,6 +54,8 @@ SWITCHBOARD: Final = web.AppKey("switchboard", Switchboard)
 SIP: Final = web.AppKey("sip", SipLink)
 WAITING: Final = web.AppKey("waiting", WaitingCalls)
 TWILIO: Final = web.AppKey("twilio", TwilioRest)
+CONNECTIONS: Final = web.AppKey("connections", Connections)
+REFUSALS: Final = web.AppKey("refusals", Refusals)
 PAGES: Final = web.AppKey("pages", Pages)
 
 _Equip = Callable[[OpeningLeg], OpeningLeg]
@@ -57,8 +64,13 @@ _Equip = Callable[[OpeningLeg], OpeningLeg]
 
 def make_app(settings: Settings, resources: Resources) -> web.Application:
     """Return the server. Whoever loaded `resources` closes them after it."""
-    app = web.Application(client_max_size=64 * 1024)
-    app[SETTINGS], app[METRICS], app[LINES] = settings, Metrics(), Lines(settings.max_calls)
+    metrics = Metrics()
+    refusals = Refusals(metrics.kept_out)
+    in_all, per_address = connection_limits(settings)
+    connections = Connections(refusals, limit=in_all, per_address=per_address)
+    app = web.Application(client_max_size=64 * 1024, middlewares=[doorkeeper(settings, refusals, connections)])
+    app[SETTINGS], app[METRICS], app[LINES] = settings, metrics, Lines(settings.max_calls)
+    app[CONNECTIONS], app[REFUSALS] = connections, refusals
     app[PAGES] = Pages()
     app[RESOURCES] = resources
     app.cleanup_ctx.append(_switchboard)
@@ -109,7 +121,9 @@ async def _sip(app: web.Application) -> AsyncIterator[None]:
 async def _audiosocket(app: web.Application) -> AsyncIterator[None]:
     options = app[SETTINGS]
     port, allow = options.audiosocket_port, options.audiosocket_allow
-    listener = await audiosocket.listen(app[SWITCHBOARD], host=options.host, port=port, allow=allow)
+    listener = await audiosocket.listen(
+        app[SWITCHBOARD], host=options.host, port=port, allow=allow, refusals=app[REFUSALS]
+    )
     yield
     listener.close()
 
@@ -163,10 +177,6 @@ def _door_of(wire: Wire) -> Callable[[web.Request], Awaitable[web.StreamResponse
 
 
 async def _stream(request: web.Request, *, wire: Wire) -> web.StreamResponse:
-    if wire.door is Door.TWILIO_SIGNATURE:
-        await check_twilio(request, request.app[SETTINGS])
-    else:
-        check_client(request, request.app[SETTINGS])
     if wire.make is None:
         raise TypeError(f"the wire {wire.name} has neither a handler nor what makes its protocol")
     rest = request.app.get(TWILIO) if wire.door is Door.TWILIO_SIGNATURE else None
@@ -185,8 +195,7 @@ async def _talk(request: web.Request) -> web.StreamResponse:
 
 
 async def _serve_client(request: web.Request, kind: type[PlainProtocol], *, wire: str) -> web.StreamResponse:
-    check_client(request, settings := request.app[SETTINGS])
-    asr = request.app[RESOURCES].asr
+    settings, asr = request.app[SETTINGS], request.app[RESOURCES].asr
 
     def refuse_language(language: str | None) -> str:
         try:
@@ -201,19 +210,17 @@ async def _serve_client(request: web.Request, kind: type[PlainProtocol], *, wire
 
 async def _twilio_voice(request: web.Request) -> web.Response:
     """Answer Twilio's webhook: connect the call to our stream, or say that we are busy."""
-    await check_twilio(request, settings := request.app[SETTINGS])
+    form, settings = await read_form(request), request.app[SETTINGS]
     if not request.app[LINES].free:
         request.app[METRICS].refused.labels("busy").inc()
         return web.Response(text=twiml_busy(), content_type="text/xml")
-    form = await request.post()
-    wanted = {key: str(form[key]) for key in ("From", "To", "CallSid", "Direction") if key in form}
+    wanted = {key: form[key] for key in ("From", "To", "CallSid", "Direction") if key in form}
     parameters = {**{key: str(value) for key, value in request.query.items()}, **wanted}
     url = f"{public_url(request, settings, socket=True)}/twilio/stream"
     return web.Response(text=twiml_stream(url, parameters), content_type="text/xml")
 
 
 async def _asterisk(request: web.Request) -> web.StreamResponse:
-    check_client(request, request.app[SETTINGS])
     parameters = {name: value for name, value in request.query.items() if name != "token"}
     protocol = AsteriskProtocol(parameters)
     return await _carry(request, protocol, wire="asterisk", subprotocols=(SUBPROTOCOL,), equip=SilenceFilledLeg)
@@ -221,10 +228,9 @@ async def _asterisk(request: web.Request) -> web.StreamResponse:
 
 async def _asterisk_connect(request: web.Request) -> web.Response:
     """Connect to the call that waits at our Asterisk under the `id` in the form; the rest of it are its parameters."""
-    check_client(request, request.app[SETTINGS])
     if WAITING not in request.app:
         raise web.HTTPNotFound(text="no Asterisk is known: set --asterisk-url ws://HOST:8088/media\n")
-    form = {name: str(value) for name, value in (await request.post()).items()}
+    form = dict(await read_form(request))
     try:
         await request.app[WAITING].connect(form.pop("id", ""), form)
     except ValueError as error:
@@ -246,7 +252,6 @@ async def _health(request: web.Request) -> web.Response:
 
 
 async def _metrics(request: web.Request) -> web.Response:
-    check_client(request, request.app[SETTINGS])
     return web.Response(body=request.app[METRICS].text(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
 
@@ -268,7 +273,7 @@ async def _carry(
         app[METRICS].refused.labels("busy").inc()
     with _line(app[LINES]):
         socket, leg = await upgrade(request, protocol, settings, subprotocols=subprotocols)
-        await app[SWITCHBOARD].carry(equip(leg), wire=wire)
+        await app[SWITCHBOARD].carry(equip(leg), wire=wire, peer=peer(request, settings))
     return socket
 
 

@@ -43,7 +43,7 @@ def make_call(
     leg: Leg,
     started: CallStarted,
     *,
-    engines: Resources,
+    resources: Resources,
     settings: Settings,
     metrics: CallMetrics,
     denoising: Denoising | None,
@@ -51,14 +51,14 @@ def make_call(
     """Return the session of a call that has started: with a bot where the wire takes audio, else transcripts only."""
     talks = leg.capabilities.audio_out
     rules = turn_rules(settings, talks=talks)
-    endpointing, turn_detector = _end_of_turn(engines, settings) if talks else _FLAT_WAITS
-    talking = bound(_open_bot_side, leg=leg, started=started, engines=engines, settings=settings, metrics=metrics)
+    endpointing, turn_detector = _end_of_turn(resources, settings) if talks else _FLAT_WAITS
+    talking = bound(_open_bot_side, leg=leg, started=started, resources=resources, settings=settings, metrics=metrics)
     return CallSession(
         leg,
-        ear=Ear(started.format, vad=engines.open_vad(), cleaner=denoising, vad_raw=settings.vad_input == "raw"),
+        ear=Ear(started.format, vad=resources.open_vad(), cleaner=denoising, vad_raw=settings.vad_input == "raw"),
         turns=TurnTaker(rules, endpointing),
         preroll=PreRoll(keep_ms=4 * rules.min_speech_ms),
-        asr=engines.asr,
+        asr=resources.asr,
         options=started.options or recognition_options(settings),
         metrics=metrics,
         drain_s=settings.drain_timeout,
@@ -68,15 +68,15 @@ def make_call(
     )
 
 
-def _end_of_turn(engines: Resources, settings: Settings) -> tuple[Endpointing | None, OpenTurnDetector]:
-    if engines.ending is None:
+def _end_of_turn(resources: Resources, settings: Settings) -> tuple[Endpointing | None, OpenTurnDetector]:
+    if resources.ending is None:
         return _FLAT_WAITS
-    finals = engines.time_to_final
+    finals = resources.time_to_final
     endpointing = Endpointing(endpoint_rules(settings), time_to_final=finals)
     return endpointing, bound(
         TurnDetector,
         endpointing,
-        engines.ending,
+        resources.ending,
         time_to_final=finals,
         limit_s=settings.ending_timeout,
         clock_ms=lambda: int(time.monotonic() * 1000),
@@ -89,29 +89,29 @@ def _open_bot_side(
     *,
     leg: Leg,
     started: CallStarted,
-    engines: Resources,
+    resources: Resources,
     settings: Settings,
     metrics: CallMetrics,
 ) -> BotSide:
     began = time.monotonic()
     conversation = Conversation(
-        engines.make_bot(),
+        resources.make_bot(),
         SpeechOutput(
             leg,
-            engines.tts,
+            resources.tts,
             started.format,
             clock_ms=lambda: int((time.monotonic() - began) * 1000),
             on_audio=metrics.audio_sent,
-            language=getattr(engines.tts, "language", ""),
+            language=getattr(resources.tts, "language", ""),
         ),
         CallInfo(started.call_id, started.caller, started.callee, started.parameters, started.direction),
         tasks=tasks,
         call=call,
         metrics=metrics,
         limit_s=settings.bot_timeout,
-        prompts=replace(call_prompts(settings), greeting=settings.greeting, fallback=engines.fallback),
+        prompts=replace(call_prompts(settings), greeting=settings.greeting, fallback=resources.fallback),
         interruption=interruption_rules(settings),
-        backchannels=engines.phrases,
+        backchannels=resources.phrases,
         speculation=speculation_rules(settings),
     )
     if started.direction != "outbound" or settings.machine_detection == "off":

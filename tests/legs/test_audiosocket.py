@@ -1,15 +1,23 @@
 """AudioSocket on literals, and its port on loopback."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
 import pytest
+from fakes import RESOURCES
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.call.lines import Lines
+from bridge.call.refusals import Refusals
+from bridge.legs.audiosocket import listen
 from bridge.legs.tcp_stream import StreamLeg
+from bridge.metrics import Metrics
+from bridge.server.switchboard import Switchboard
+from bridge.settings import Settings
 from telephony.audiosocket import MAX_MALFORMED, AudioSocketProtocol, frame
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
@@ -210,3 +218,34 @@ async def test_however_a_leg_is_left_nothing_of_it_goes_on(how: str) -> None:
         await asyncio.wait({calling})
         assert len(during) == 3, "the call, what reads and what plays"
         assert not during & asyncio.all_tasks()
+
+
+# ---------------------------------------------------------------- the port
+
+
+async def refused_or_taken(allow: str, caplog: pytest.LogCaptureFixture) -> str:
+    """Call a port that takes `allow`; return its metrics once it has hung up."""
+    caplog.set_level(logging.INFO)
+    metrics = Metrics()
+    carrier = Switchboard(Settings(start_timeout=0.2), RESOURCES, metrics, Lines(1))
+    refusals = Refusals(metrics.kept_out)
+    async with await listen(carrier, host="127.0.0.1", port=0, allow=[allow], refusals=refusals) as port:
+        reader, writer = await asyncio.open_connection(*port.sockets[0].getsockname())
+        writer.write(IDENTITY + AUDIO + frame(0x00, b""))
+        async with asyncio.timeout(5):
+            with suppress(ConnectionError):  # who is refused is not read
+                await reader.read()
+        writer.close()
+    return metrics.text().decode()
+
+
+async def test_who_is_not_on_the_list_is_refused_with_a_line_and_a_count(caplog: pytest.LogCaptureFixture) -> None:
+    counted = await refused_or_taken("10.0.0.0/8", caplog)
+    assert 'bridge_refused_total{door="audiosocket",reason="address"} 1.0' in counted
+    assert 'bridge_calls_refused_total{reason="address"} 1.0' in counted
+    assert "refused 127.0.0.1 at the door audiosocket: not in --audiosocket-allow" in caplog.text
+
+
+async def test_the_line_of_a_call_has_the_address_of_its_peer(caplog: pytest.LogCaptureFixture) -> None:
+    assert "bridge_refused_total{" not in await refused_or_taken("127.0.0.0/8", caplog)
+    assert " over audiosocket, peer 127.0.0.1" in caplog.text

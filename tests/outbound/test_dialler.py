@@ -67,7 +67,7 @@ class Exchange:
         self.over = asyncio.Event()
         self.phones: list[Telephone] = []
 
-    async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
+    async def carry(self, leg: OpeningLeg, *, wire: str, peer: str = "") -> None:
         async with leg:
             await self._answer(leg)
 

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -193,7 +194,7 @@ class AriLink:
         leg = RtpLeg(call, host=settings.ari_media_host, ports=self._ports)
         self._legs[entered.channel] = leg, call
         try:
-            await self._carrier.carry(leg, wire=_WIRE)
+            await self._carrier.carry(leg, wire=_WIRE, peer=urlsplit(settings.ari_url).hostname or "")
         finally:
             del self._legs[entered.channel]
 

@@ -32,7 +32,7 @@ class Desk:
         self.events: asyncio.Queue[Event] = asyncio.Queue()
         self.failed: asyncio.Queue[RemoteProtocolError | LegLost] = asyncio.Queue()
 
-    async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
+    async def carry(self, leg: OpeningLeg, *, wire: str, peer: str = "") -> None:
         assert wire == "ari"
         async with leg:
             await self._take(leg)

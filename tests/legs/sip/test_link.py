@@ -41,7 +41,7 @@ class Desk:
         self.rang = asyncio.Event()
         self._most, self._calls = most, itertools.count(1)
 
-    async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
+    async def carry(self, leg: OpeningLeg, *, wire: str, peer: str = "") -> None:
         number = next(self._calls)
         if number > self._most:
             self.rang.set()

@@ -107,7 +107,7 @@ class Desk:
         self.failed: list[str] = []
         self._echo, self._say = echo, say
 
-    async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
+    async def carry(self, leg: OpeningLeg, *, wire: str, peer: str = "") -> None:
         assert wire in {"sip", "ari"}
         self.ringing += 1
         await self.pick_up.wait()
