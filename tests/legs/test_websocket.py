@@ -325,7 +325,7 @@ async def test_the_reason_reaches_the_peer() -> None:
 
 @pytest.mark.parametrize(
     ("cause", "code"),
-    zip(HangupCause, (1000, 1001, 1002, 1011), strict=True),
+    list(zip(HangupCause, (1000, 1001, 1002, 1011), strict=True)),
 )
 async def test_each_cause_of_a_hangup_is_a_close_code(cause: HangupCause, code: int) -> None:
     async with connected() as call:
