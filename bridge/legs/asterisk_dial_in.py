@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from aiohttp import ClientError, ClientSession, ClientWebSocketResponse
 
 from bridge import logs
-from bridge.call.lines import Carrier
+from bridge.admission.lines import Carrier
 from bridge.legs.silence_filled import SilenceFilledLeg
 from bridge.legs.websocket import PING_S, WebSocketLeg
 from telephony.asterisk import AsteriskProtocol

@@ -7,8 +7,8 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
-from bridge.call.lines import Busy, Carrier
-from bridge.call.refusals import Refusals, Why
+from bridge.admission.lines import Busy, Carrier
+from bridge.admission.refusals import Refusals, Why
 from bridge.legs.silence_filled import SilenceFilledLeg
 from bridge.legs.tcp_stream import StreamLeg
 from telephony.audiosocket import AudioSocketProtocol

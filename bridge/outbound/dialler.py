@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import Final
 from uuid import uuid4
 
-from bridge.call.lines import Busy, Carrier
+from bridge.admission.lines import Busy, Carrier
 from bridge.leg import OpeningLeg
 from bridge.outbound.call_request import BadCallRequest, CallRequest, is_allowed
 from bridge.outbound.leg import OutboundLeg, PlacedCall, Status

@@ -10,8 +10,8 @@ from typing import Final
 
 from aiohttp import web
 
-from bridge.call.lines import Busy, Lines
-from bridge.call.refusals import Refusals
+from bridge.admission.lines import Busy, Lines
+from bridge.admission.refusals import Refusals
 from bridge.leg import OpeningLeg
 from bridge.legs import audiosocket
 from bridge.legs.ari.link import AriLink

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from aiohttp import hdrs, web
 from pydantic import SecretStr
 
-from bridge.call.refusals import Why
+from bridge.admission.refusals import Why
 from bridge.server.access.forms import read_form
 from bridge.server.access.refused import Forbidden, InParts, Unauthorized
 from bridge.settings import Settings, is_exposed, is_loopback

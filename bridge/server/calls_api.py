@@ -5,7 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
-from bridge.call.refusals import Why
+from bridge.admission.refusals import Why
 from bridge.outbound.call_request import BadCallRequest, read
 from bridge.outbound.dialler import Closing, Dialler, Full, NotAllowed
 from bridge.outbound.leg import PlacedCall

@@ -5,7 +5,7 @@ import logging
 from typing import Final
 
 from bridge import logs
-from bridge.call.lines import Lines
+from bridge.admission.lines import Lines
 from bridge.leg import HangupCause, LegLost, OpeningLeg
 from bridge.logs import short
 from bridge.metrics import Metrics

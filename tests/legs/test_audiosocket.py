@@ -11,8 +11,8 @@ from fakes import RESOURCES
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.call.lines import Lines
-from bridge.call.refusals import Refusals
+from bridge.admission.lines import Lines
+from bridge.admission.refusals import Refusals
 from bridge.legs.audiosocket import listen
 from bridge.legs.tcp_stream import StreamLeg
 from bridge.metrics import Metrics

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 from fakes import FakePause
 
-from bridge.call.lines import Lines
+from bridge.admission.lines import Lines
 from bridge.leg import HangupCause, LegLost, OpeningLeg
 from bridge.legs.base import PassiveLeg
 from bridge.metrics import Metrics

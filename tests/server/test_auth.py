@@ -11,7 +11,7 @@ from multidict import MultiDict
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 from yarl import URL
 
-from bridge.call.lines import Busy, Lines
+from bridge.admission.lines import Busy, Lines
 from bridge.server.auth import check_client, check_twilio, public_url
 from bridge.settings import Settings, is_loopback
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from fakes import RESOURCES
 
-from bridge.call.lines import Lines
+from bridge.admission.lines import Lines
 from bridge.leg import HangupCause, LegLost
 from bridge.metrics import Metrics
 from bridge.server.switchboard import Switchboard

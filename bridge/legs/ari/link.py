@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from bridge import logs
+from bridge.admission.lines import Busy, Carrier
 from bridge.backoff import Backoff
-from bridge.call.lines import Busy, Carrier
 from bridge.legs.ari.call import MEDIA_PREFIX, AriCall
 from bridge.legs.ari.rest import Ari, AriRefused, NotThere
 from bridge.legs.rtp import RtpLeg

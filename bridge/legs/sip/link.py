@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final, Self
 
+from bridge.admission.lines import Busy, Carrier
 from bridge.backoff import Backoff
-from bridge.call.lines import Busy, Carrier
 from bridge.legs.sip.frame_writer import FrameWriter
 from bridge.legs.sip.leg import SipLeg
 from bridge.legs.sip.options import StackOptions

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
-from bridge.call.refusals import Refusals, Why
+from bridge.admission.refusals import Refusals, Why
 
 HEAD_S: Final = 10.0
 """So long a TLS handshake, and the head of a request from its first byte on, may take; a new connection in all."""

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from aiohttp import hdrs, web
 from multidict import MultiDict, MultiDictProxy
 
-from bridge.call.refusals import Why
+from bridge.admission.refusals import Why
 from bridge.server.access.refused import InParts, Malformed, TooSlow
 
 BODY_S: Final = 10.0

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
-from bridge.call.refusals import Why
+from bridge.admission.refusals import Why
 from bridge.server.access.refused import WrongHost
 from bridge.settings import Settings, is_exposed, is_loopback
 

@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from bridge.call.refusals import Refusals, Why
+from bridge.admission.refusals import Refusals, Why
 
 _DOOR: Final = "port"
 

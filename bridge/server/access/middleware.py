@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from bridge.call.refusals import Refusals
+from bridge.admission.refusals import Refusals
 from bridge.server.access.connections import Connections
 from bridge.server.access.doors import Asks, Door, door_at
 from bridge.server.access.hosts import check_host, peer

@@ -4,7 +4,7 @@ from json import dumps
 
 from aiohttp import web
 
-from bridge.call.refusals import Why
+from bridge.admission.refusals import Why
 
 
 class Refusal(web.HTTPException):

@@ -10,7 +10,7 @@ import pytest
 from ari_server import PASSWORD, USER, AriServer, channel
 from fakes import FakePause
 
-from bridge.call.lines import Lines
+from bridge.admission.lines import Lines
 from bridge.leg import LegLost, OpeningLeg
 from bridge.legs.ari import link as link_module
 from bridge.legs.ari.link import AriLink

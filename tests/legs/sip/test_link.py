@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from bridge.call.lines import Lines
+from bridge.admission.lines import Lines
 from bridge.leg import LegLost, OpeningLeg
 from bridge.legs.sip.from_settings import stack_options
 from bridge.legs.sip.link import SipLink

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import virtual
 from fakes import FakeClock
 
-from bridge.call.refusals import Refusals
+from bridge.admission.refusals import Refusals
 from bridge.metrics import Metrics
 from bridge.server.access.connections import HEAD_S, Connections, Guard
 

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from fakes import RESOURCES, FakeClock
 
-from bridge.call.refusals import Refusals
+from bridge.admission.refusals import Refusals
 from bridge.metrics import Metrics
 from bridge.server import tls
 from bridge.server.access import listener

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pytest
 from integration.recordings import prompt
 
-from bridge.call.lines import Lines
+from bridge.admission.lines import Lines
 from bridge.leg import LegLost, OpeningLeg
 from bridge.legs.sip.from_settings import stack_options
 from bridge.legs.sip.link import SipLink

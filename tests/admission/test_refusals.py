@@ -5,7 +5,7 @@ import logging
 import pytest
 from fakes import FakeClock
 
-from bridge.call.refusals import Refusals, Why
+from bridge.admission.refusals import Refusals, Why
 from bridge.metrics import Metrics
 
 
