@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVarTuple
 
 from bot.api import Bot, Final, Heard, Partial
+from bridge.timeouts import timeout
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class BotHooks:
 
     async def _tell(self, hook: Callable[[*Ts], Awaitable[None]], *args: *Ts) -> None:
         try:
-            async with asyncio.timeout(self._limit_s):
+            async with timeout(self._limit_s):
                 await hook(*args)
         except Exception:  # the bot is a plug-in: its fault must not end the call
             log.exception("the bot's %s failed", hook.__name__)

@@ -1,12 +1,12 @@
 """Decides at a pause of the caller how long it may last: asks the end-of-turn model, if there is one."""
 
-import asyncio
 import logging
 from collections.abc import Callable
 from typing import Protocol
 
 from bridge.speech.api import EndOfTurn, EngineFailed, Samples
 from bridge.speech.dictation import read
+from bridge.timeouts import timeout
 from bridge.turns.endpointing import Endpointing, Expected
 from bridge.turns.rolling_quantile import RollingQuantile
 
@@ -127,7 +127,7 @@ class TurnDetector:
         if since_ms is None:
             return
         try:
-            async with asyncio.timeout(self._limit_s):
+            async with timeout(self._limit_s):
                 probability = await self._ending.probability(audio, f"{self._before} {text}".strip(), language)
             if not 0 <= probability <= 1:  # NaN too
                 raise EngineFailed(f"the probability is {probability}, must be 0 to 1")

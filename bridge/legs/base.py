@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from typing import Self
 
 from bridge.leg import HangupCause, OpeningLeg
+from bridge.timeouts import Countdown, timeout
 from telephony.errors import RemoteProtocolError
 from telephony.events import CallEnded, CallStarted, Command, Event, Malformed
 
@@ -93,7 +94,7 @@ async def first(
         RemoteProtocolError: the call does not start in time, or the peer hangs up before.
     """
     try:
-        async with asyncio.timeout(timeout_s):
+        async with timeout(timeout_s):
             while True:
                 events = await receive()
                 for index, event in enumerate(events):
@@ -119,40 +120,24 @@ async def until_end(early: Sequence[Event], receive: Callable[[], Awaitable[Sequ
 
 
 class Silence:
-    """Measures how long a peer has said nothing.
+    """Measures how long a peer has said nothing, while we listened.
 
-    One timer a call that looks at the clock now and then: a timeout around each of 50 messages a second costs 20 times
-    as much.
+    One timer a call that counts: a timeout around each of 50 messages a second costs 20 times as much.
     """
 
     def __init__(self, idle_s: float | None, what: str = "no message from the peer") -> None:
         """`idle_s`: how long is too long; None: never. `what` there has not been, for the reason."""
         self._idle_s, self._what = idle_s, what
-        self._clock = asyncio.get_running_loop().time
-        self._heard_s = self._clock()
+        self._countdown: Countdown | None = None
 
     def broken(self) -> None:
         """Note that the peer has said something."""
-        self._heard_s = self._clock()
+        if self._countdown:
+            self._countdown.renew()
 
     def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
         """Call `gone` with the reason once it is too long; return what ends the watch."""
         if (idle_s := self._idle_s) is None:
             return lambda: None
-        timer: asyncio.TimerHandle
-        loop = asyncio.get_running_loop()
-
-        def look() -> None:
-            nonlocal timer
-            left_s = self._heard_s + idle_s - self._clock()
-            if left_s <= 0:
-                gone(f"{self._what} for {idle_s:g} s")
-            else:
-                timer = loop.call_later(left_s, look)
-
-        def end() -> None:
-            timer.cancel()
-
-        self._heard_s = self._clock()
-        timer = loop.call_later(idle_s, look)
-        return end
+        self._countdown = Countdown(idle_s, lambda: gone(f"{self._what} for {idle_s:g} s"))
+        return self._countdown.end

@@ -11,6 +11,7 @@ from bridge.leg import HangupCause, LegLost
 from bridge.legs.base import LegTasks, until_end
 from bridge.legs.inbox import Inbox
 from bridge.legs.paced_playback import PacedPlayback
+from bridge.timeouts import timeout
 from telephony.errors import RemoteProtocolError
 from telephony.events import (
     CallEnded,
@@ -135,7 +136,7 @@ class RtpLeg(asyncio.DatagramProtocol):
         self._transport = await self._open()
         port = self._transport.get_extra_info("sockname")[1]
         try:
-            async with asyncio.timeout(timeout_s):
+            async with timeout(timeout_s):
                 started, peer = await self._control.connect((self._host, port))
         except TimeoutError:
             raise RemoteProtocolError(f"the call was not set up within {timeout_s:g} s") from None

@@ -8,6 +8,7 @@ from bridge.leg import HangupCause
 from bridge.legs.base import LegTasks, first, until_end
 from bridge.legs.inbox import Inbox
 from bridge.legs.paced_playback import PacedPlayback
+from bridge.timeouts import Countdown
 from telephony.events import CallEnded, CallStarted, Capabilities, Clear, Command, Event, Hangup, Mark, Play
 
 _READ_BYTES: Final = 16 * 1024
@@ -45,18 +46,18 @@ class StreamLeg:
         self.capabilities = protocol.capabilities
         self._reader, self._writer, self._protocol = reader, writer, protocol
         self._send_s = send_s
-        self._clock = asyncio.get_running_loop().time
         self._inbox = Inbox[Event](_MAX_EVENTS)
         self._tasks = LegTasks(self._inbox.put_always)
         self._playback: PacedPlayback | None = None  # from the first audio on, which tells the rate
         self._lost = ""  # the reason, when we drop the connection
-        self._read_s = self._clock()  # when the peer last had read all
+        self._unread = Countdown(send_s, self._look)  # since the peer had read all
 
     async def __aenter__(self) -> Self:
         self._tasks.start(self._read())
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        self._unread.end()
         self._writer.close()  # where the call was cut off, nothing else has
         await self._tasks.stop()
 
@@ -67,7 +68,6 @@ class StreamLeg:
             RemoteProtocolError: it does not in time, or does not speak this wire's protocol.
         """
         started, _ = await first(self._receive_or_quiet, timeout_s=timeout_s, missing="no call")
-        self._read_s = self._clock()
         self._playback = PacedPlayback(started.format, send=self._send_frames, tell=self._inbox.put_always)
         self._tasks.start(self._playback.run())
         return started
@@ -124,14 +124,19 @@ class StreamLeg:
     def _send_frames(self, frames: Sequence[bytes]) -> None:
         if self._writer.is_closing():
             return
-        now_s = self._clock()
         for frame in frames:
             self._write(self._protocol.send(Play(frame)))
         if not self._writer.transport.get_write_buffer_size():
-            self._read_s = now_s
-        elif now_s - self._read_s > self._send_s:
-            self._lost = f"the peer has not read for {self._send_s:g} s"
-            self._writer.transport.abort()
+            self._unread.renew()
+
+    def _look(self) -> None:
+        if self._writer.is_closing():
+            return
+        if not self._writer.transport.get_write_buffer_size():  # it has read all, and was sent nothing since
+            self._unread = Countdown(self._send_s, self._look)
+            return
+        self._lost = f"the peer has not read for {self._send_s:g} s"
+        self._writer.transport.abort()
 
     def _write(self, messages: Sequence[bytes]) -> None:
         if not self._writer.is_closing():

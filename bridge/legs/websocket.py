@@ -8,6 +8,7 @@ from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMsgType, web
 
 from bridge.leg import HangupCause
 from bridge.legs.base import PassiveLeg, Silence, first, until_end
+from bridge.timeouts import timeout
 from telephony.events import CallEnded, CallStarted, Command, Event, Malformed, Owed, Problem, WireProtocol
 
 PING_S: Final = 15.0
@@ -71,7 +72,7 @@ class WebSocketLeg(PassiveLeg):
         """Close the socket. `reason` is cut to what a close frame holds."""
         message = reason.encode(errors="replace")[:_REASON_BYTES].decode(errors="ignore").encode()
         try:
-            async with asyncio.timeout(self._send_s), self._writing:
+            async with timeout(self._send_s), self._writing:
                 await self._socket.close(code=_CODES[cause], message=message)
         except TimeoutError:  # it reads nothing, or does not hang up in turn
             self._drop()
@@ -109,7 +110,7 @@ class WebSocketLeg(PassiveLeg):
 
     async def _write_in_turn(self, messages: Sequence[str | bytes]) -> None:
         try:
-            async with asyncio.timeout(self._send_s), self._writing:
+            async with timeout(self._send_s), self._writing:
                 for message in messages:
                     if self._socket.closed or self._dropped:
                         return

@@ -1,9 +1,9 @@
 """The pieces of a reply, text and actions, read one by one; an action that failed goes back to whoever yielded it."""
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 
 from bot.actions import Action, ActionFailed
+from bridge.timeouts import timeout
 
 Piece = str | Action
 
@@ -70,7 +70,7 @@ async def each_within(
     pieces = ReplyPieces(reply)
     try:
         while True:
-            async with asyncio.timeout(limit_s):
+            async with timeout(limit_s):
                 piece = await pieces.next()
             if piece is None:
                 return
@@ -83,5 +83,5 @@ async def each_within(
                 pieces.fail(failed)
     finally:
         if isinstance(reply, AsyncGenerator):
-            async with asyncio.timeout(limit_s):
+            async with timeout(limit_s):
                 await reply.aclose()

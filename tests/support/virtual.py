@@ -30,6 +30,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumping.now_s
 
+    def pass_by(self, seconds: float) -> None:
+        """Let time pass in which the loop does nothing: something holds it up."""
+        self._jumping.now_s += seconds
+
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run `main` in virtual time.

@@ -15,6 +15,7 @@ from bridge.backoff import Backoff
 from bridge.legs.sip.frame_writer import FrameWriter
 from bridge.legs.sip.leg import SipLeg
 from bridge.legs.sip.options import StackOptions
+from bridge.timeouts import timeout
 from telephony.sip import FrameError, Frames, Kind, SipProtocol, fields, frame, on_the_wire, split
 
 log = logging.getLogger(__name__)
@@ -150,14 +151,14 @@ class SipLink:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
         """Hand out frames until there are no more; return why, "" where the process did not say."""
         frames = Frames()
-        async with asyncio.timeout(_START_S) as start:
+        async with timeout(_START_S) as start:
             while data := await reader.read(_READ):
                 for received in frames.feed(data):
                     kind, number, body = split(received)
                     if kind is Kind.FAILED:
                         return str(fields(body).get("reason", ""))
                     if kind is Kind.READY:
-                        start.reschedule(None)
+                        start.unlimited()
                         self._begin(writer)
                     else:
                         self._take(kind, number, body, received)
@@ -227,7 +228,7 @@ class SipLink:
         if (out := self._to_process) is None:
             return
         try:
-            async with asyncio.timeout(self._send_s):
+            async with timeout(self._send_s):
                 await out.drain()
         except ConnectionError:
             pass  # its reader hears of it and ends the calls

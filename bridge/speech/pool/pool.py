@@ -24,6 +24,7 @@ from bridge.speech.api import (
 from bridge.speech.pool.member import Member
 from bridge.speech.pool.observer import Nobody, Observer
 from bridge.speech.pool.roster import Failed, Roster
+from bridge.timeouts import timeout
 
 log = logging.getLogger(__name__)
 
@@ -189,7 +190,7 @@ class Pool:
 
     async def _is_healthy(self, member: Member) -> bool:
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with timeout(self._timeout_s):
                 return await member.engine.healthy()
         except Exception as error:  # a plug-in's: what cannot say that it is well is not
             log.debug("%s: health check failed: %r", member.name, error)
@@ -199,7 +200,7 @@ class Pool:
 async def _ask(member: Member, request: Request, limit_s: float) -> Hypothesis:
     """Have `member` decode within `limit_s`; whatever it raises becomes a SpeechError."""
     try:
-        async with asyncio.timeout(limit_s):
+        async with timeout(limit_s):
             hypothesis = await member.engine.decode(member.fit(request))
     except TimeoutError as error:
         raise DeadlineExceeded(f"{member.name}: no answer within {limit_s:.1f} s") from error
