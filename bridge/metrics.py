@@ -71,6 +71,12 @@ class Metrics:
             buckets=_LATENCY_S,
         )
 
+        self.loop_lag = Histogram(
+            "bridge_loop_lag_seconds",
+            "How late the event loop runs what is due, looked at 20 times a second.",
+            registry=registry,
+            buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+        )
         self.decodes = DecodeMetrics(registry)
         self.sip = SipMetrics(registry)
         self.ari_up = Gauge("bridge_ari_up", "1 while Asterisk hands calls over ARI to us.", registry=registry)

@@ -31,6 +31,7 @@ from bridge.server.access.hosts import peer
 from bridge.server.access.middleware import doorkeeper
 from bridge.server.auth import asks_for_socket, public_url
 from bridge.server.calls_api import DIALLER, TRUNK
+from bridge.server.loop_monitor import LoopMonitor
 from bridge.server.pages import Pages
 from bridge.server.resources import Resources
 from bridge.server.switchboard import Switchboard
@@ -73,6 +74,7 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app[CONNECTIONS], app[REFUSALS] = connections, refusals
     app[PAGES] = Pages()
     app[RESOURCES] = resources
+    app.cleanup_ctx.append(_loop_monitor)
     app.cleanup_ctx.append(_switchboard)
     app.cleanup_ctx.append(_twilio)
     if settings.sip:
@@ -99,6 +101,11 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
         ]
     )
     return app
+
+
+async def _loop_monitor(app: web.Application) -> AsyncIterator[None]:
+    async with LoopMonitor(app[METRICS].loop_lag.observe):
+        yield
 
 
 async def _switchboard(app: web.Application) -> AsyncIterator[None]:
