@@ -132,6 +132,9 @@ class Bot:
     One more instance is made at start-up, without a call: a bot that cannot be made must show before the first call.
 
     An exception in a hook is logged and the caller hears the fallback sentence; the call goes on.
+
+    Hooks run on the event loop, which must not be blocked: `await asyncio.to_thread(work)`. One written as plain `def`,
+    generators too, runs in a thread by itself.
     """
 
     speculates: ClassVar[bool] = False

@@ -153,6 +153,9 @@ class SipMetrics:
         self.restarts = Counter(
             "bridge_sip_restarts", "Times the SIP process had to be started again.", registry=registry
         )
+        self.frozen = Counter(
+            "bridge_sip_frozen", "Times the SIP process said nothing and was killed.", registry=registry
+        )
         self._counted = {
             "received": Counter("bridge_sip_packets", "RTP packets received.", registry=registry),
             "lost": Counter("bridge_sip_packets_lost", "RTP packets that never came.", registry=registry),

@@ -32,7 +32,7 @@ class Countdown:
 
     def renew(self) -> None:
         """Begin anew. Cheap: it may be called for each packet."""
-        self._left, self._stalls = self._steps, 0
+        self._left, self._stalls = self._steps + 1, 0  # the step under way is not a whole one any more
 
     def end(self) -> None:
         """Count no more."""

@@ -64,6 +64,7 @@ class Kind(IntEnum):
     HANGUP = 7
     TRANSFER = 8
     SEND_DIGITS = 9
+    PING = 10  # answered with PONG at once
     # from the stack
     READY = 32  # first and once
     FAILED = 33  # the process ends, and why
@@ -79,6 +80,7 @@ class Kind(IntEnum):
     ENDED = 43
     REFUSED = 44  # too many calls a second
     NOT_TRANSFERRED = 45
+    PONG = 46
 
 
 class FrameError(Exception):

@@ -66,6 +66,19 @@ def test_a_peer_that_spoke_during_the_stall_is_not_gone() -> None:
     assert run(call()) == []
 
 
+@pytest.mark.parametrize("limit_s", [0.3, 0.5, 5])
+def test_who_renews_it_in_time_is_never_late(limit_s: float) -> None:
+    async def renewed() -> float:
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+        countdown = Countdown(limit_s, over.set)
+        for number in range(1, 21):
+            loop.call_at(0.9 * limit_s * number, countdown.renew)
+        await over.wait()
+        return loop.time() - 18 * limit_s
+
+    assert limit_s <= run(renewed()) <= limit_s + 0.5
+
+
 def test_a_silent_peer_is_gone_in_time() -> None:
     async def call() -> float:
         gone: asyncio.Queue[str] = asyncio.Queue()

@@ -6,6 +6,7 @@ from typing import Final
 
 from bridge import logs
 from bridge.admission.lines import Lines
+from bridge.containment import contained
 from bridge.leg import HangupCause, LegLost, OpeningLeg
 from bridge.logs import short
 from bridge.metrics import Metrics
@@ -88,14 +89,15 @@ class Switchboard:
     ) -> str:
         denoising = await self.resources.open_denoising()
         try:
-            call = make_call(
-                leg,
-                started,
-                resources=resources,
-                settings=settings,
-                metrics=self.metrics.call(wire, started.format),
-                denoising=denoising,
-            )
+            with contained("the bot"):
+                call = make_call(
+                    leg,
+                    started,
+                    resources=resources,
+                    settings=settings,
+                    metrics=self.metrics.call(wire, started.format),
+                    denoising=denoising,
+                )
             longest_s = settings.max_call_duration
             too_long = f"the call reached {longest_s:g} s"
             loop = asyncio.get_running_loop()

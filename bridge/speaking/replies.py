@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from bot.actions import Collect
 from bot.api import Samples
+from bridge.containment import contained
 from bridge.speaking.actions import CallControl, ReplyActions
 from bridge.speaking.reply_pieces import Piece, each_within
 from bridge.speaking.speech_output import SpeechOutput, once
@@ -92,9 +93,10 @@ class Replies:
         async with self._speaking:
             try:
                 self._expected_input = ExpectedInput()
-                async with filler(self._filler_after_s, self._fill) as begun:
-                    reply = each_within(make(), self._limit_s, begun=begun)
-                    await self._actions.run(reply, follow=self._expected_input.follow)
+                with contained("the bot or the voice"):
+                    async with filler(self._filler_after_s, self._fill) as begun:
+                        reply = each_within(make(), self._limit_s, begun=begun)
+                        await self._actions.run(reply, follow=self._expected_input.follow)
             except Exception:  # the bot and the voice are plug-ins: whatever they raise costs one reply, not the call
                 log.exception("the bot failed")
                 await self._fall_back()

@@ -1,11 +1,25 @@
 """The pieces of a reply, text and actions, read one by one; an action that failed goes back to whoever yielded it."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from typing import Final
 
+from bot import plain_hooks
 from bot.actions import Action, ActionFailed
+from bot.api import Say
+from bridge.containment import contained
 from bridge.timeouts import timeout
 
+log = logging.getLogger(__name__)
+
 Piece = str | Action
+
+LONGEST: Final = 10_000
+"""Characters of one piece that are said, ten minutes of speech; a mistake of the bot must not keep the loop busy."""
+_BREATH: Final = 100
+"""After so many pieces the loop gets a turn: a bot that awaits nothing would keep it."""
+_BREATH_S: Final = 0.01
 
 
 class ReplyPieces:
@@ -26,14 +40,18 @@ class ReplyPieces:
         """
         failure, self._failure = self._failure, None
         try:
-            if failure is None:
-                return await anext(self._reply)
-            if not isinstance(self._reply, AsyncGenerator):
-                raise failure
-            piece: Piece = await self._reply.athrow(failure)
-            return piece
+            with contained("the bot"):
+                return await self._move(failure)
         except StopAsyncIteration:
             return None
+
+    async def _move(self, failure: ActionFailed | None) -> Piece:
+        if failure is None:
+            return await anext(self._reply)
+        if not isinstance(self._reply, AsyncGenerator):
+            raise failure
+        piece: Piece = await self._reply.athrow(failure)
+        return piece
 
     def fail(self, failure: ActionFailed) -> None:
         """The newest piece, an action, did not happen: `next` raises that in the reply, where it yielded the action."""
@@ -51,37 +69,68 @@ class ReplyPieces:
 
 
 async def each_within(
-    reply: AsyncIterator[Piece] | Coroutine[None, None, object],
+    reply: AsyncIterator[Piece] | Generator[Piece, None, None] | Coroutine[None, None, object],
     limit_s: float,
     *,
     begun: Callable[[], Awaitable[None]] | None = None,
 ) -> AsyncGenerator[Piece, None]:
-    """Yield the pieces of `reply`, and close it; each must come within `limit_s` of being asked for.
+    """Yield the pieces of `reply`, and close it; words or an action must come within `limit_s` of being asked for.
 
-    `begun` is awaited at the first. An ActionFailed thrown in reaches `reply`, whose author may know what to do.
+    `begun` is awaited at the first words or action: blanks are not heard. An ActionFailed thrown in reaches `reply`,
+    whose author may know what to do. A plain generator is read in a thread.
 
     Raises:
-        TimeoutError: a piece did not come in time.
-        TypeError: `reply` is no async generator: its author wrote `return` instead of `yield`.
+        TimeoutError: nothing to hear came in time.
+        TypeError: `reply` is no generator: its author wrote `return` instead of `yield`.
     """
-    if not isinstance(reply, AsyncIterator):
-        reply.close()
-        raise TypeError(f"a bot yields what it says (`yield text` in an async def); got {type(reply).__name__}")
-    pieces = ReplyPieces(reply)
+    reply = _asynchronous(reply)
+    pieces, count, clock_s = ReplyPieces(reply), 0, asyncio.get_running_loop().time
+    until_s = clock_s() + limit_s
     try:
         while True:
-            async with timeout(limit_s):
+            async with timeout(until_s - clock_s()):
                 piece = await pieces.next()
+                count += 1
+                if count % _BREATH == 0:
+                    await asyncio.sleep(0 if _audible(piece) else _BREATH_S)
             if piece is None:
                 return
-            if begun:
+            if begun and _audible(piece):
                 await begun()
                 begun = None
             try:
-                yield piece
+                yield _bounded(piece)
             except ActionFailed as failed:
                 pieces.fail(failed)
+            if _audible(piece):
+                until_s = clock_s() + limit_s
     finally:
         if isinstance(reply, AsyncGenerator):
             async with timeout(limit_s):
-                await reply.aclose()
+                with contained("the bot"):
+                    await reply.aclose()
+
+
+def _asynchronous(
+    reply: AsyncIterator[Piece] | Generator[Piece, None, None] | Coroutine[None, None, object],
+) -> AsyncIterator[Piece]:
+    if isinstance(reply, AsyncIterator):
+        return reply
+    if isinstance(reply, Generator):
+        return plain_hooks.pieces(reply)
+    reply.close()
+    raise TypeError(f"a bot yields what it says (`yield text` in an async def); got {type(reply).__name__}")
+
+
+def _audible(piece: Piece | None) -> bool:
+    """Return whether the caller notices `piece`: an action, or what has a letter or a figure in it."""
+    return not isinstance(piece, str) or any(character.isalnum() for character in piece[:LONGEST])
+
+
+def _bounded(piece: Piece) -> Piece:
+    if not isinstance(piece, str) or len(piece) <= LONGEST:
+        return piece
+    log.error("the bot yielded %d characters in one piece: the first %d are said", len(piece), LONGEST)
+    if isinstance(piece, Say):
+        return Say(piece[:LONGEST], interruptible=piece.interruptible, expect=piece.expect, digits=piece.digits)
+    return piece[:LONGEST]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 from fakes import PHONE, FakeCall, FakeTts
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from stage import conversation
 from virtual import run
@@ -276,6 +276,12 @@ def _quiet() -> Iterator[None]:
     log.setLevel(level)
 
 
+@example(
+    greeting=[],
+    turns=[[Collect(digits=0, terminator="#", timeout_s=COLLECT_S)], [" ", Wait(3.0645)]],
+    doings=[Doing(1.9, "", "", 2.85), Doing(5.648, "no no no", "", 0.99999)],
+    speculates=False,
+)
 @given(greeting=st.lists(pieces, max_size=3), turns=replies, doings=doings, speculates=st.booleans())
 @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 def test_no_line_is_ever_silent_for_long(

@@ -1,11 +1,15 @@
 """The pieces of a reply, and what becomes of an action that failed."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 
 import pytest
 
 from bot.actions import ActionFailed, Hangup, SetVoice
-from bridge.speaking.reply_pieces import Piece, ReplyPieces, each_within
+from bot.api import Say
+from bridge.containment import PluginEnded
+from bridge.speaking.reply_pieces import LONGEST, Piece, ReplyPieces, each_within
 
 
 async def prepared() -> AsyncGenerator[Piece, None]:
@@ -70,3 +74,79 @@ async def test_text_that_is_not_read_to_its_end_leads_to_no_action() -> None:
     assert await anext(texts) == "moment."
     await texts.aclose()
     assert pieces.action is None, "not the one before"
+
+
+class Leaves(BaseException):
+    """No Exception, as SystemExit is none."""
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), Leaves(), asyncio.CancelledError()])
+async def test_what_would_end_the_server_is_an_error_of_the_bot(error: BaseException) -> None:
+    async def reply() -> AsyncGenerator[Piece, None]:
+        yield "Hello."
+        raise error
+
+    with pytest.raises(PluginEnded, match=type(error).__name__):
+        _ = [piece async for piece in each_within(reply(), 5)]
+
+
+async def test_a_reply_of_blanks_without_end_fails_in_time_and_leaves_the_loop_to_others() -> None:
+    async def reply() -> AsyncGenerator[Piece, None]:
+        while True:
+            yield ""
+
+    async def others() -> int:
+        for turn in range(1000):
+            await asyncio.sleep(0.01)
+            turns.append(turn)
+        return 0
+
+    turns = list[int]()
+    other = asyncio.create_task(others())
+    with pytest.raises(TimeoutError):
+        async for _ in each_within(reply(), 0.3):
+            pass
+    other.cancel()
+    assert len(turns) > 5
+
+
+async def test_ten_megabytes_in_one_piece_are_cut_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    async def reply() -> AsyncGenerator[Piece, None]:
+        yield Say("word " * 2_000_000, interruptible=False)
+
+    (said,) = [piece async for piece in each_within(reply(), 5)]
+    assert isinstance(said, Say) and len(said) == LONGEST and not said.interruptible
+    assert "10000000 characters in one piece" in caplog.text
+
+
+async def test_a_plain_generator_is_read_in_a_thread_and_hears_of_actions_that_failed() -> None:
+    threads = set[int]()
+
+    def reply() -> Generator[Piece, None, None]:
+        threads.add(threading.get_ident())
+        try:
+            yield Hangup()
+        except ActionFailed as failed:
+            yield f"({failed})"
+
+    pieces = ReplyPieces(each_within(reply(), 5))
+    assert await pieces.next() == Hangup()
+    pieces.fail(ActionFailed("not now"))
+    assert (await pieces.next(), await pieces.next()) == ("(not now)", None)
+    assert threading.get_ident() not in threads
+
+
+@pytest.mark.parametrize("blank", ["", " ", "**"])
+async def test_blanks_begin_no_reply(blank: str) -> None:
+    begun = list[str]()
+
+    async def begin() -> None:
+        begun.append("begun")
+
+    async def reply() -> AsyncGenerator[Piece, None]:
+        yield blank
+        assert not begun
+        yield "Hello."
+
+    assert [piece async for piece in each_within(reply(), 5, begun=begin)] == [blank, "Hello."]
+    assert begun == ["begun"]

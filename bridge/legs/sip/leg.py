@@ -73,8 +73,8 @@ class SipLeg(PassiveLeg):
         return until_end(self._early, self._receive)
 
     def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
-        """Call `gone` with the reason once the process has said nothing for `idle_s`; return what ends the watch."""
-        return self._silence.watch(gone)
+        """End the call with LegLost once the process has said nothing for `idle_s`; return what ends the watch."""
+        return self._silence.watch(lambda why: self._inbox.put_always(LegLost(why)))
 
     async def send(self, command: Command, /) -> None:
         if self._over.is_set():

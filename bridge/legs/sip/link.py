@@ -15,6 +15,7 @@ from bridge.backoff import Backoff
 from bridge.legs.sip.frame_writer import FrameWriter
 from bridge.legs.sip.leg import SipLeg
 from bridge.legs.sip.options import StackOptions
+from bridge.legs.sip.pulse import Pulse
 from bridge.timeouts import timeout
 from telephony.sip import FrameError, Frames, Kind, SipProtocol, fields, frame, on_the_wire, split
 
@@ -27,6 +28,8 @@ _END_S: Final = 8.0
 _FIRST_PAUSE_S: Final = 0.2
 _STEADY_S: Final = 60.0
 """After so much service a death is an accident, and the next start comes soon."""
+_FROZEN_S: Final = 10.0
+"""A process that says nothing for so long, though it is asked to, is killed."""
 _READ: Final = 1 << 18
 
 
@@ -44,11 +47,14 @@ class SipLink:
         *,
         idle_s: float,
         send_s: float,
+        frozen_s: float = _FROZEN_S,
         command: Sequence[str] = _COMMAND,
     ) -> None:
-        """`idle_s`: a call is lost when the process is silent for so long; `send_s`: how long it may read nothing."""
+        """`frozen_s`: a process that says nothing for so long is killed.
+
+        `idle_s`: a call is lost when the process is silent for so long; `send_s`: how long it may read nothing."""
         self._options, self._carrier, self._metrics = options, carrier, carrier.metrics.sip
-        self._idle_s, self._send_s, self._command = idle_s, send_s, command
+        self._idle_s, self._send_s, self._frozen_s, self._command = idle_s, send_s, frozen_s, command
         self._process: subprocess.Popen[bytes] | None = None
         self._to_process: FrameWriter | None = None  # to the process, while it is ready
         self._legs: dict[int, SipLeg] = {}
@@ -150,19 +156,40 @@ class SipLink:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
         """Hand out frames until there are no more; return why, "" where the process did not say."""
+        why, pulse = "", Pulse(self._frozen_s, self._ping, self._kill)
+        try:
+            async with pulse, timeout(_START_S) as start:
+                why = await self._hand_out(reader, writer, pulse, start)
+        except ConnectionError:
+            if not pulse.stopped:
+                raise
+        return f"the SIP process said nothing for {self._frozen_s:g} s and was killed" if pulse.stopped else why
+
+    async def _hand_out(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pulse: Pulse, start: timeout
+    ) -> str:
         frames = Frames()
-        async with timeout(_START_S) as start:
-            while data := await reader.read(_READ):
-                for received in frames.feed(data):
-                    kind, number, body = split(received)
-                    if kind is Kind.FAILED:
-                        return str(fields(body).get("reason", ""))
-                    if kind is Kind.READY:
-                        start.unlimited()
-                        self._begin(writer)
-                    else:
-                        self._take(kind, number, body, received)
+        while data := await reader.read(_READ):
+            pulse.beat()
+            for received in frames.feed(data):
+                kind, number, body = split(received)
+                if kind is Kind.FAILED:
+                    return str(fields(body).get("reason", ""))
+                if kind is Kind.READY:
+                    start.unlimited()
+                    self._begin(writer)
+                    pulse.start()
+                elif kind is not Kind.PONG:
+                    self._take(kind, number, body, received)
         return ""
+
+    def _ping(self) -> None:
+        self._post(frame(Kind.PING))
+
+    def _kill(self) -> None:
+        if self._process:
+            self._metrics.frozen.inc()
+            self._process.kill()
 
     def _begin(self, writer: asyncio.StreamWriter) -> None:
         self._to_process = FrameWriter(writer)

@@ -11,7 +11,7 @@ from typing import Final
 from bridge.legs.sip.frame_writer import FrameWriter
 from bridge.legs.sip.options import StackOptions
 from bridge.legs.sip.stack import Stack, StackError
-from telephony.sip import FrameError, Frames, Kind, json_frame, split
+from telephony.sip import FrameError, Frames, Kind, frame, json_frame, split
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +62,9 @@ class Process:
             raise faults[0]
         return 0
 
-    def post(self, frame: bytes) -> None:
-        """Send `frame` to the bridge."""
-        self._writer.post(frame)
+    def post(self, message: bytes) -> None:
+        """Send a frame to the bridge."""
+        self._writer.post(message)
 
     async def _options(self) -> StackOptions:
         while data := await self._reader.read(_READ):
@@ -79,7 +79,11 @@ class Process:
         with suppress(ConnectionError):  # so ends a bridge that goes with something of ours unread
             while data := await self._reader.read(_READ):
                 for data_frame in self._frames.feed(data):
-                    stack.obey(*split(data_frame))
+                    kind, number, body = split(data_frame)
+                    if kind is Kind.PING:
+                        self.post(frame(Kind.PONG))
+                    else:
+                        stack.obey(kind, number, body)
 
     async def _clock(self, stack: Stack) -> None:
         """Tick on absolute deadlines: what one tick is late, the next is early."""
@@ -102,9 +106,9 @@ class _ToBridge(logging.Handler):
         self._loop, self._process = asyncio.get_running_loop(), process
 
     def emit(self, record: logging.LogRecord) -> None:
-        frame = json_frame(Kind.LOG, level=record.levelno, text=f"{record.name}: {record.getMessage()}"[:2000])
+        line = json_frame(Kind.LOG, level=record.levelno, text=f"{record.name}: {record.getMessage()}"[:2000])
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._process.post, frame)  # the stack logs from threads of its own
+            self._loop.call_soon_threadsafe(self._process.post, line)  # the stack logs from threads of its own
 
 
 async def _main(number: int) -> int:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
+from bridge.containment import contained
 from bridge.speech.api import (
     Asr,
     DeadlineExceeded,
@@ -201,7 +202,8 @@ async def _ask(member: Member, request: Request, limit_s: float) -> Hypothesis:
     """Have `member` decode within `limit_s`; whatever it raises becomes a SpeechError."""
     try:
         async with timeout(limit_s):
-            hypothesis = await member.engine.decode(member.fit(request))
+            with contained(member.name):
+                hypothesis = await member.engine.decode(member.fit(request))
     except TimeoutError as error:
         raise DeadlineExceeded(f"{member.name}: no answer within {limit_s:.1f} s") from error
     except SpeechError:

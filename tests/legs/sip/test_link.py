@@ -75,10 +75,10 @@ class SlowDesk(Desk):
 
 
 @asynccontextmanager
-async def linked(desk: Desk, frames: str, then: str = SERVES) -> AsyncIterator[None]:
+async def linked(desk: Desk, frames: str, then: str = SERVES, *, frozen_s: float = 10) -> AsyncIterator[None]:
     """Run a link with a process that says `frames`, and `then` does that."""
     command = (sys.executable, "-c", SAYS.replace("{frames}", frames).replace("{then}", then))
-    async with SipLink(stack_options(Settings()), desk, idle_s=5, send_s=5, command=command):
+    async with SipLink(stack_options(Settings()), desk, idle_s=5, send_s=5, frozen_s=frozen_s, command=command):
         yield
 
 
@@ -109,3 +109,22 @@ async def test_a_call_whose_process_died_may_end_after_the_next_process_has_give
         assert await desk.failed.get() == "the SIP process died"
         assert await desk.failed.get() == "the SIP process died"
         await desk.rang.wait()
+
+
+async def test_a_process_that_says_nothing_though_it_is_asked_is_killed_and_started_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    desk = Desk()
+    async with linked(desk, CALLS, SERVES, frozen_s=0.4), asyncio.timeout(20):
+        assert await desk.failed.get() == "the SIP process said nothing for 0.4 s and was killed"
+        await desk.rang.wait()
+    assert "it is started again in 0.2 s" in caplog.text
+    assert "bridge_sip_frozen_total 1.0" in desk.metrics.text().decode()
+
+
+async def test_a_process_that_answers_is_left_alone() -> None:
+    desk = Desk()
+    answers = "while bridge.recv(1 << 16): bridge.sendall(on_the_wire([json_frame(Kind.PONG)]))"
+    async with linked(desk, CALLS, answers, frozen_s=0.4), asyncio.timeout(20):
+        await asyncio.sleep(1.2)
+        assert "bridge_sip_frozen_total 0.0" in desk.metrics.text().decode()

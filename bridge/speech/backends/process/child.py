@@ -90,6 +90,10 @@ class Child:
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
+    def kill(self) -> None:
+        """End its whole group at once: it is frozen."""
+        self._signal(signal.SIGKILL)
+
     def end(self) -> None:
         """Return when it and its whole group are gone. Blocks for seconds where they do not go by themselves."""
         self.hang_up()

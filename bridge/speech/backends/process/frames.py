@@ -26,6 +26,8 @@ class FrameKind(IntEnum):
     ABORT = 5  # to the child: nobody waits for that answer any more
     ANSWER = 6
     REFUSED = 7  # instead of an answer
+    PING = 8  # to the child: is it there?
+    PONG = 9
 
 
 @dataclass(frozen=True, slots=True)

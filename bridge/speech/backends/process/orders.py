@@ -57,7 +57,10 @@ class Orders:
         def read() -> None:
             with suppress(RuntimeError, OSError, FrameError):  # the loop is closed, or the bridge is gone
                 while frame := frames.receive(self._socket):
-                    loop.call_soon_threadsafe(on_frame, frame)
+                    if frame.kind is FrameKind.PING:
+                        self._send(Frame(FrameKind.PONG))  # from here: the loop may be busy, the process is not frozen
+                    else:
+                        loop.call_soon_threadsafe(on_frame, frame)
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(on_end)
             time.sleep(_LEAVE_S)

@@ -21,6 +21,10 @@ _FIRST_PAUSE_S: Final = 1.0
 _STEADY_S: Final = 60.0
 """After so much service a death is an accident, and the next start comes soon."""
 
+_FROZEN_S: Final = 10.0
+_PINGS: Final = 4
+"""So often a silent child is asked whether it is there, before it counts as frozen."""
+
 Start = Callable[[], Child]
 Explain = Callable[[SpeechError, Sequence[str]], SpeechError]
 """Makes of an error, and the last lines its process wrote, the error to report."""
@@ -29,8 +33,21 @@ Explain = Callable[[SpeechError, Sequence[str]], SpeechError]
 class Supervised:
     """A child that answers questions, restarted when it dies. Thread-safe; questions come from event loops."""
 
-    def __init__(self, start: Start, *, name: str, options: bytes, explain: Explain, start_timeout_s: float) -> None:
-        """`options` are the first frame each child gets; it has `start_timeout_s` to be ready."""
+    def __init__(
+        self,
+        start: Start,
+        *,
+        name: str,
+        options: bytes,
+        explain: Explain,
+        start_timeout_s: float,
+        frozen_s: float = _FROZEN_S,
+    ) -> None:
+        """`options` are the first frame each child gets; it has `start_timeout_s` to be ready.
+
+        A child that says nothing for `frozen_s`, though it is asked, is killed and started again.
+        """
+        self._frozen_s = frozen_s
         self._start_child, self._options, self._explain = start, options, explain
         self._name, self._start_timeout_s = name, start_timeout_s
         self._numbers = itertools.count(1)
@@ -164,13 +181,28 @@ class Supervised:
 
     def _serve(self, child: Child) -> SpeechError:
         """Hand answers out until there are no more; return why."""
-        while frame := child.receive():
+        while frame := self._next(child):
             future = (self._open or {}).pop(frame.number, None)
             if frame.kind is FrameKind.FAILED:
                 return refusal.from_bytes(frame.head)
             if future:
                 _settle(future, frame.head if frame.kind is FrameKind.ANSWER else refusal.from_bytes(frame.head))
         return EngineLost(f"{self._name}: {'closed' if self._closed.is_set() else f'process {child.pid} died'}")
+
+    def _next(self, child: Child) -> Frame | None:
+        """Return the next frame of `child`, None once it is gone. One that is silent, though it is asked, is killed.
+
+        Silent waits are counted, not seconds: where the whole machine was paused, there may be words to read.
+
+        Raises:
+            EngineLost: it was killed.
+        """
+        for _ in range(_PINGS):
+            with suppress(TimeoutError):
+                return child.receive(timeout_s=self._frozen_s / _PINGS)
+            child.post(lambda: Frame(FrameKind.PING))
+        child.kill()
+        raise EngineLost(f"{self._name}: process {child.pid} said nothing for {self._frozen_s:g} s and was killed")
 
     def _lose(self, child: Child, error: SpeechError) -> None:
         with self._lock:

@@ -19,7 +19,7 @@ from bridge.speech.backends.process.supervised import Supervised
 WAIT_S = 20.0
 
 WORKER = """
-import asyncio, os, subprocess, sys
+import asyncio, os, subprocess, sys, time
 from bridge.speech.api import BadRequest, ModelMissing
 from bridge.speech.backends.process.frames import FrameKind
 from bridge.speech.backends.process.orders import Orders, leave
@@ -33,6 +33,9 @@ async def run(orders):
         match frame.head:
             case b"echo": orders.answer(frame.number, bytes(frame.payload))
             case b"refuse": orders.refuse(frame.number, BadRequest("never"))
+            case b"work":
+                time.sleep(1.5)
+                orders.answer(frame.number, b"done")
             case b"hold": held.add(frame.number)
             case b"held": orders.answer(frame.number, str(len(held)).encode())
             case b"die":
@@ -283,3 +286,27 @@ async def test_the_child_dies_with_its_parent(number: signal.Signals) -> None:
     await parent.wait()
     await until(lambda: not alive(child))
     parent.stdout.feed_eof()
+
+
+async def test_a_frozen_child_is_killed_and_started_again() -> None:
+    worker = Supervised(start, name="test", options=b"x", explain=first_words, start_timeout_s=30, frozen_s=0.4)
+    await asyncio.to_thread(worker.start)
+    frozen = worker.pid
+    assert frozen
+    question = ask(worker, b"hold")
+    await asyncio.sleep(0)
+    os.kill(frozen, signal.SIGSTOP)
+    with pytest.raises(EngineLost, match=r"said nothing for 0\.4 s and was killed"):
+        await question
+    await until(lambda: worker.ready and worker.pid != frozen)
+    assert await ask(worker, b"echo", b"there") == b"there"
+    await asyncio.to_thread(worker.close)
+
+
+async def test_a_child_whose_loop_is_busy_is_not_frozen() -> None:
+    worker = Supervised(start, name="test", options=b"x", explain=first_words, start_timeout_s=30, frozen_s=0.4)
+    await asyncio.to_thread(worker.start)
+    busy = worker.pid
+    assert await ask(worker, b"work", b"") == b"done"
+    assert worker.pid == busy
+    await asyncio.to_thread(worker.close)
