@@ -1,6 +1,7 @@
 """Stand-ins for what a unit test does not want to wait for: a leg, a VAD, a recogniser, a voice, a bot."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -268,3 +269,20 @@ RESOURCES = Resources(
     make_bot=ScriptBot,
     fallback=None,
 )
+
+
+class BlockingBot(ScriptBot):
+    """Blocks the event loop for six seconds at each key, as no bot may."""
+
+    def __init__(self) -> None:
+        super().__init__("Yes.")
+
+    async def on_dtmf(self, digit: str) -> None:
+        time.sleep(6)  # noqa: ASYNC251  # what it is for
+
+
+class LoudnessVads:
+    """`LoudnessVad` as a plug-in."""
+
+    def open(self) -> LoudnessVad:
+        return LoudnessVad()
