@@ -18,7 +18,7 @@ from bridge.server.app import METRICS, make_app
 from bridge.server.auth import with_api_token
 from bridge.server.lifecycle.handover import Predecessor, find_predecessor
 from bridge.server.lifecycle.reload import Reread
-from bridge.server.lifecycle.server import Server
+from bridge.server.lifecycle.server import RunningServer
 from bridge.server.resources import Resources
 from bridge.settings import Settings, SettingsError
 from bridge.settings import reread as reread_files
@@ -52,7 +52,7 @@ async def serve(
             app = await asyncio.to_thread(make_app, options, resources)  # it reads the page's files
             resources.observe(app[METRICS].decodes)
             made = options.api_token if given.api_token is None else None
-            server = Server(app, options, sockets, certificates=certificates, reread=reread)
+            server = RunningServer(app, options, sockets, certificates=certificates, reread=reread)
             async with server.running(before):
                 port = sockets[0].getsockname()[1]
                 secure = certificates.context is not None

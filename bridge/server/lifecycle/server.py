@@ -30,7 +30,7 @@ _REQUESTS_S: Final = 2.0
 """What is no call is answered within that; it is also how long a connection that we took may take to ask for one."""
 
 
-class Server:
+class RunningServer:
     """The app on its port."""
 
     def __init__(
