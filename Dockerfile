@@ -40,7 +40,9 @@ EXPOSE 8000
 # With TLS in the container itself (--ssl-certfile) override this check: it speaks plain HTTP.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["python", "-c", \
     "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ['BRIDGE_PORT']}/healthz\", timeout=2)"]
-# Calls under way get drain_timeout, 10 s, and SIGTERM is what asks for it.
+# SIGTERM lets running calls come to their end, for up to drain_timeout, 600 s: `docker stop --time 630`, or docker cuts
+# them off after 10 s. docs/operations.md says more. The check above is that of a server which lives, not of one that
+# takes calls: it holds while the calls come to their end.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["bridge"]
 CMD ["serve"]

@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -105,7 +106,7 @@ async def measure(names: Sequence[str], calls: Sequence[int], seconds: float) ->
                 results[f"{name} ({families[name]}), {count} calls"] = row
                 print(f"| {name} | {families[name]} | {' | '.join(str(value) for value in row.values())} |", flush=True)
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)
         await process.wait()
     return results
 

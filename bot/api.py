@@ -207,6 +207,12 @@ class Bot:
     async def on_interrupted(self, heard: Heard) -> None:
         """The caller barged in; `heard`, a str, is what reached the caller of the reply. Not called for a cough."""
 
+    async def on_drain(self) -> None:
+        """The server takes no new calls and will end: this one may go on for --drain-timeout, 600 s unless set.
+
+        Nothing has to be done. A bot whose calls are long may come to an end, e.g. by `cue` and a `Hangup` in `on_cue`.
+        """
+
     async def on_end(self, reason: str) -> None:
         """The call is over."""
 

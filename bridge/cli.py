@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         match flags.command:
             case "serve":
-                return _serve(settings.load(flags))
+                return _serve(settings.load(flags), flags)
             case "config":
                 print(settings.as_toml(settings.load(flags)), end="")
                 return 0
@@ -151,8 +151,8 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     fetch.add_argument("--to", type=Path, metavar="DIR", help="folder to put it in, instead of the hub's cache")
 
 
-def _serve(options: Settings) -> int:
-    asyncio.run(serve(options, Resources.load))
+def _serve(options: Settings, flags: argparse.Namespace) -> int:
+    asyncio.run(serve(options, Resources.load, lambda now: settings.reread(now, flags)))
     return 0
 
 

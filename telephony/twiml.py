@@ -49,3 +49,12 @@ def twiml_busy() -> str:
     response = VoiceResponse()
     response.reject(reason="busy")
     return str(response)
+
+
+def twiml_redirect(url: str) -> str:
+    """Return TwiML that has Twilio ask `url` what to do with the call."""
+    from twilio.twiml.voice_response import VoiceResponse
+
+    response = VoiceResponse()
+    response.redirect(url)
+    return str(response)

@@ -21,7 +21,8 @@ class Lines:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._taken = 0
-        self.draining = False
+        self.draining = False  # no new calls
+        self.ending = False  # and the server ends those that there are
         self.empty = asyncio.Event()
         self.empty.set()
         self.calls: set[CallSession] = set()

@@ -49,6 +49,10 @@ class BotHooks:
         """Tell of a key."""
         self._queue(self._press(digit))
 
+    def drain(self) -> None:
+        """Tell that the server will end."""
+        self._tasks.create_task(self._tell(self._bot.on_drain))
+
     async def end(self, reason: str) -> None:
         """Tell that the call is over."""
         await self._tell(self._bot.on_end, reason)

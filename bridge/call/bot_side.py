@@ -52,6 +52,9 @@ class BotSide(Protocol):
     def not_transferred(self, reason: str) -> None:
         """The wire has not transferred the call, and says why."""
 
+    def drain(self) -> None:
+        """The server takes no new calls; this one may go on for a while."""
+
     def say_goodbye(self, reason: str) -> None:
         """Say goodbye, and end the call with `reason` once that was heard."""
 
@@ -106,6 +109,9 @@ class SilentBotSide:
 
     def not_transferred(self, reason: str) -> None:
         """Nobody asked for it."""
+
+    def drain(self) -> None:
+        """Nobody is told."""
 
     def say_goodbye(self, reason: str) -> None:
         """End the call without a word."""

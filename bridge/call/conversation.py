@@ -201,6 +201,9 @@ class Conversation:
         """Tell the bot who answered a call that we placed."""
         await self._hooks.answered(by)
 
+    def drain(self) -> None:
+        self._hooks.drain()
+
     def close(self) -> None:
         self._replies.interrupt()
         self._dtmf.stop()

@@ -43,8 +43,7 @@ from telephony.events import (
 log = logging.getLogger(__name__)
 
 _MAX_TURNS = 8
-"""Utterances without their final. Past that the socket's back-pressure slows the peer, or, where no engine is there to
-wait for, the oldest is given up."""
+"""Utterances without their final. Past that back-pressure slows the peer; with no engine, the oldest is given up."""
 
 
 class CallSession:
@@ -69,8 +68,7 @@ class CallSession:
         """`drain_s`: pending finals must be there so long after the call ended; `outage_s`: a final waits so long for
         an engine to come back; `new_key` names an utterance to the engines.
 
-        `bot_side` and `turn_detector` make those of this call: who speaks with the caller, and what judges the ends of
-        the caller's turns.
+        `bot_side` and `turn_detector` make what speaks with this caller, and what judges the ends of their turns.
         """
         self._leg, self._ear, self._turns, self._preroll = leg, ear, turns, preroll
         self._asr, self._options, self._metrics, self._drain_s = asr, options, metrics, drain_s
@@ -80,7 +78,7 @@ class CallSession:
         self._turns_open: dict[asyncio.Task[None], Utterance] = {}
         self._finals = asyncio.Lock()  # transcripts leave in the order they were spoken
         self._listener: asyncio.Task[str] | None = None
-        self._stopped = ""  # why we ended the call, when we did
+        self._stopped, self._draining = "", False  # why we ended the call, when we did; whether the server will
         self._tasks = asyncio.TaskGroup()
         self._bot = bot_side(self._tasks, self)
         self._turn_detector = turn_detector(self._bot.speculate)
@@ -122,6 +120,12 @@ class CallSession:
         else:
             self.stop(reason)
 
+    def drain(self) -> None:
+        """Tell the bot that the server takes no new calls and will end; before the call runs, as soon as it does."""
+        self._draining = True
+        if self._listening:
+            self._bot.drain()
+
     def set_language(self, language: str) -> None:
         """Expect `language` from the next utterance on; "" lets the recogniser find out."""
         self._options = replace(self._options, language=language or None)
@@ -133,6 +137,8 @@ class CallSession:
             async with deadline, self._tasks:
                 try:
                     self._bot.greet()
+                    if self._draining:
+                        self._bot.drain()
                     await asyncio.wait({listener})
                 finally:
                     listener.cancel()

@@ -29,9 +29,14 @@ class TwilioRest:
 
     def __init__(self, session: aiohttp.ClientSession, *, account_sid: str, auth_token: str, url: str) -> None:
         """`session` has the limits of time; `url` is the API's, without a path."""
-        password = b64encode(f"{account_sid}:{auth_token}".encode()).decode()
-        self._session, self._headers = session, {"Authorization": f"Basic {password}"}
+        self._session, self._account_sid = session, account_sid
+        self.sign_in_with(auth_token)
         self._calls = f"{url.rstrip('/')}/2010-04-01/Accounts/{account_sid}/Calls"
+
+    def sign_in_with(self, auth_token: str) -> None:
+        """Use this auth token from the next request on."""
+        password = b64encode(f"{self._account_sid}:{auth_token}".encode()).decode()
+        self._headers = {"Authorization": f"Basic {password}"}
 
     async def create(self, fields: Fields) -> str:
         """Place a call; return its SID.

@@ -117,6 +117,9 @@ class AnswerGate:
     def not_transferred(self, reason: str) -> None:
         self._conversation.not_transferred(reason)
 
+    def drain(self) -> None:
+        self._conversation.drain()
+
     def say_goodbye(self, reason: str) -> None:
         self._conversation.say_goodbye(reason)
 

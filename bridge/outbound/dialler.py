@@ -89,12 +89,16 @@ class Dialler:
         """Return a call under way, or one of the last that ended."""
         return self._calls.get(call_id) or self._ended.get(call_id)
 
-    async def close(self) -> None:
-        """Place no more calls, and hang up those that ring. The calls that were answered end as all calls do."""
+    def drain(self) -> None:
+        """Place no more calls; those that ring may be answered. Call it once `lines` is draining."""
         for task, placed in list(self._tasks.items()):
             if placed.status is Status.QUEUED:
                 placed.end(Outcome.FAILED, _GOING)
                 task.cancel()
+
+    async def close(self) -> None:
+        """Place no more calls, and hang up those that ring. The calls that were answered end as all calls do."""
+        self.drain()
         ringing = [leg for call, leg in self._legs.items() if self._calls[call].status is Status.RINGING]
         await asyncio.gather(*(leg.close(_GOING) for leg in ringing))
 

@@ -1,14 +1,13 @@
 """The aiohttp app: its routes, who may come in, start-up and clean-up side by side."""
 
-import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from bridge.admission.lines import Busy, Lines
 from bridge.admission.refusals import Refusals
@@ -28,9 +27,12 @@ from bridge.server import calls_api as callsapi
 from bridge.server.access.connections import Connections
 from bridge.server.access.forms import read_form
 from bridge.server.access.hosts import peer
+from bridge.server.access.in_force import InForce
 from bridge.server.access.middleware import doorkeeper
 from bridge.server.auth import asks_for_socket, public_url
 from bridge.server.calls_api import DIALLER, TRUNK
+from bridge.server.lifecycle.health import Health, Part
+from bridge.server.lifecycle.shutdown import Shutdown
 from bridge.server.loop_monitor import LoopMonitor
 from bridge.server.pages import Pages
 from bridge.server.resources import Resources
@@ -42,7 +44,7 @@ from telephony.asterisk import AsteriskProtocol
 from telephony.events import WireProtocol
 from telephony.plain import PlainProtocol
 from telephony.talk import TalkProtocol
-from telephony.twiml import twiml_busy, twiml_stream
+from telephony.twiml import twiml_busy, twiml_redirect, twiml_stream
 from telephony.wires import WIRES, Door, Wire
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,8 @@ WAITING: Final = web.AppKey("waiting", WaitingCalls)
 TWILIO: Final = web.AppKey("twilio", TwilioRest)
 CONNECTIONS: Final = web.AppKey("connections", Connections)
 REFUSALS: Final = web.AppKey("refusals", Refusals)
+IN_FORCE: Final = web.AppKey("in_force", InForce)
+SHUTDOWN: Final = web.AppKey("shutdown", Shutdown)
 PAGES: Final = web.AppKey("pages", Pages)
 
 _Equip = Callable[[OpeningLeg], OpeningLeg]
@@ -67,9 +71,11 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     """Return the server. Whoever loaded `resources` closes them after it."""
     metrics = Metrics()
     refusals = Refusals(metrics.kept_out)
+    in_force = InForce(settings)
     in_all, per_address = connection_limits(settings)
     connections = Connections(refusals, limit=in_all, per_address=per_address)
-    app = web.Application(client_max_size=64 * 1024, middlewares=[doorkeeper(settings, refusals, connections)])
+    app = web.Application(client_max_size=64 * 1024, middlewares=[doorkeeper(in_force, refusals, connections)])
+    app[IN_FORCE] = in_force
     app[SETTINGS], app[METRICS], app[LINES] = settings, metrics, Lines(settings.max_calls)
     app[CONNECTIONS], app[REFUSALS] = connections, refusals
     app[PAGES] = Pages()
@@ -84,9 +90,11 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     if settings.ari_url:
         app.cleanup_ctx.append(_ari)
     app.cleanup_ctx.append(_dialler)
+    app.cleanup_ctx.append(_shutdown)
     if settings.asterisk_url:
         app.cleanup_ctx.append(_waiting_calls)
-    app.on_shutdown.append(_drain)
+    app.on_shutdown.append(_end_calls)
+    app.on_response_prepare.append(_hang_up_after)
     twiml_busy()  # imports 7 ms of twilio now, not while calls are on the line
     app.add_routes(
         [
@@ -96,7 +104,9 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
             web.post("/asterisk/connect", _asterisk_connect),
             *(web.get(wire.address, _door_of(wire)) for wire in WIRES if wire.is_socket),
             *callsapi.routes(),
-            web.get("/healthz", _health),
+            *Health(
+                app[LINES], resources.asr, parts=partial(_parts, app), ours=set(settings.asr) != {"openai"}
+            ).routes(),
             web.get("/metrics", _metrics),
         ]
     )
@@ -155,18 +165,24 @@ async def _waiting_calls(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
-async def _drain(app: web.Application) -> None:
-    """End running calls: their pending finals are sent before their sockets close."""
-    lines = app[LINES]
-    lines.draining = True
-    await app[DIALLER].close()
-    for call in list(lines.calls):
-        call.stop("the server is shutting down")
-    try:
-        async with asyncio.timeout(app[SETTINGS].drain_timeout + 2.0):  # the calls keep to the first part themselves
-            await lines.empty.wait()
-    except TimeoutError:
-        log.error("%d calls did not end in time and are cut off", lines.taken)
+async def _hang_up_after(request: web.Request, response: web.StreamResponse) -> None:
+    if not request.app[CONNECTIONS].keeps and not isinstance(response, web.WebSocketResponse):
+        response.force_close()
+        response.headers[hdrs.CONNECTION] = "close"
+
+
+def _parts(app: web.Application) -> Mapping[str, Part]:
+    """Return what may break besides the engines. There is no SIP side before the server has started."""
+    return {"sip": app[SIP]} if SIP in app else {}
+
+
+async def _shutdown(app: web.Application) -> AsyncIterator[None]:
+    app[SHUTDOWN] = Shutdown(app[LINES], app[DIALLER], app[SETTINGS])
+    yield
+
+
+async def _end_calls(app: web.Application) -> None:
+    await app[SHUTDOWN].end_calls()
 
 
 # ---------------------------------------------------------------- routes
@@ -218,9 +234,11 @@ async def _serve_client(request: web.Request, kind: type[PlainProtocol], *, wire
 async def _twilio_voice(request: web.Request) -> web.Response:
     """Answer Twilio's webhook: connect the call to our stream, or say that we are busy."""
     form, settings = await read_form(request), request.app[SETTINGS]
-    if not request.app[LINES].free:
+    lines = request.app[LINES]
+    if not lines.free:
         request.app[METRICS].refused.labels("busy").inc()
-        return web.Response(text=twiml_busy(), content_type="text/xml")
+        elsewhere = settings.drain_redirect if lines.draining else ""
+        return web.Response(text=twiml_redirect(elsewhere) if elsewhere else twiml_busy(), content_type="text/xml")
     wanted = {key: form[key] for key in ("From", "To", "CallSid", "Direction") if key in form}
     parameters = {**{key: str(value) for key, value in request.query.items()}, **wanted}
     url = f"{public_url(request, settings, socket=True)}/twilio/stream"
@@ -249,13 +267,6 @@ async def _asterisk_connect(request: web.Request) -> web.Response:
         log.warning("call not connected: %s", error)
         raise web.HTTPBadGateway(text=f"{error}\n") from None
     return web.Response(text="connected\n")
-
-
-async def _health(request: web.Request) -> web.Response:
-    """Answer load balancers. The port opens when the models are warm, so an answer means ready."""
-    lines = request.app[LINES]
-    state = "draining" if lines.draining else "ok"
-    return web.json_response({"status": state, "calls": lines.taken}, status=503 if lines.draining else 200)
 
 
 async def _metrics(request: web.Request) -> web.Response:

@@ -61,7 +61,7 @@ def make_call(
         asr=resources.asr,
         options=started.options or recognition_options(settings),
         metrics=metrics,
-        drain_s=settings.drain_timeout,
+        drain_s=settings.final_timeout,
         outage_s=settings.asr_outage,
         bot_side=talking if talks else SilentBotSide,
         turn_detector=turn_detector,

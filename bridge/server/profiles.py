@@ -39,13 +39,17 @@ class Profiles:
     """One for each route, in their order."""
 
 
-def load_profiles(settings: Settings) -> Profiles:
+def load_profiles(settings: Settings, known: Iterable[Profile] = ()) -> Profiles:
     """Load what `settings` and their routes name; blocks. What is equal for several is loaded once.
+
+    `known`: profiles that there are already, and that what is equal is taken from.
 
     Raises:
         PluginError, ModelMissing: something is not installed or does not do what it is for; the text names the route.
     """
     shared = _Shared()
+    for profile in known:
+        shared.learn(profile)
     try:
         plain = _load(of_route(settings, None), shared)
         return Profiles(plain, tuple(_load_route(route, settings, shared) for route in settings.route))
@@ -66,6 +70,20 @@ class _Shared:
 
     loaded: list[tuple[object, object]] = field(default_factory=list)
     voices: list[Tts] = field(default_factory=list)
+    """Those that were loaded anew."""
+    known: list[Tts] = field(default_factory=list)
+
+    def learn(self, profile: Profile) -> None:
+        """Have what `profile` is made of for others that need the same."""
+        settings = profile.settings
+        voice = Plugin.named("tts", settings.tts).key(settings)
+        self.loaded += [
+            (Plugin.named("bot", settings.bot).key(settings), profile.make_bot),
+            (voice, profile.tts),
+            ((voice, settings.fallback_text), profile.fallback),
+            (_phrases_key(settings), profile.phrases),
+        ]
+        self.known.append(profile.tts)
 
     def get(self, key: object, load: Callable[[], Loaded]) -> Loaded:
         for known, thing in self.loaded:  # a list: settings may hold what cannot be hashed
@@ -86,16 +104,20 @@ def _load_route(route: Route, settings: Settings, shared: _Shared) -> Profile:
 
 def _load(settings: Settings, shared: _Shared) -> Profile:
     voice, bot = Plugin.named("tts", settings.tts), Plugin.named("bot", settings.bot)
-    lists = (settings.backchannels, settings.interrupting_phrases, settings.phrases_file)
     text = settings.fallback_text
     make_bot = shared.get(bot.key(settings), lambda: load_bot(bot, settings))
     tts = shared.get(voice.key(settings), lambda: load_voice(voice, settings))
     fallback = shared.get((voice.key(settings), text), lambda: record(voice, tts, text))
-    shared.voices.append(tts)  # now that it has spoken it is one
+    if not any(tts is voice for voice in shared.known):
+        shared.voices.append(tts)  # now that it has spoken it is one
     return Profile(
         settings=settings,
         make_bot=make_bot,
         tts=tts,
         fallback=fallback,
-        phrases=shared.get(("phrases", lists), lambda: load_phrases(settings)),
+        phrases=shared.get(_phrases_key(settings), lambda: load_phrases(settings)),
     )
+
+
+def _phrases_key(settings: Settings) -> tuple[object, ...]:
+    return "phrases", (settings.backchannels, settings.interrupting_phrases, settings.phrases_file)

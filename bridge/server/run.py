@@ -1,33 +1,37 @@
-"""A server from start to signal: takes the port, loads the models, opens the port, carries calls, ends them cleanly."""
+"""A server from start to end: takes the port, loads the models, opens the port, carries calls, ends them cleanly."""
 
 import asyncio
 import logging
-import signal
 import socket
-import ssl
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from urllib.parse import urlsplit
 
-from aiohttp import web
 from pydantic import SecretStr
 
 from bridge import logs, settings
 from bridge.server import routing, tls
 from bridge.server.access import listener
 from bridge.server.access.doors import who_comes_in
-from bridge.server.access.http_log import HttpLog
-from bridge.server.app import CONNECTIONS, LINES, METRICS, REFUSALS, make_app
+from bridge.server.app import METRICS, make_app
 from bridge.server.auth import with_api_token
+from bridge.server.lifecycle.handover import Predecessor, find_predecessor
+from bridge.server.lifecycle.reload import Reread
+from bridge.server.lifecycle.server import RunningServer
 from bridge.server.resources import Resources
 from bridge.settings import Settings, SettingsError
+from bridge.settings import reread as reread_files
 
 log = logging.getLogger(__name__)
 
 
-async def serve(options: Settings, load: Callable[[Settings], Resources]) -> None:
-    """Serve until SIGINT or SIGTERM, then let the running calls end well.
+async def serve(
+    options: Settings, load: Callable[[Settings], Resources], reread: Reread = lambda now: reread_files(now, {})
+) -> None:
+    """Serve until SIGTERM, then until the calls have ended or their time is over; SIGINT ends them at once.
+
+    `reread` is asked at SIGHUP for what has changed.
 
     Raises:
         SettingsError: `options` would be unsafe or contradict each other.
@@ -39,59 +43,53 @@ async def serve(options: Settings, load: Callable[[Settings], Resources]) -> Non
     given, options = options, with_api_token(options)
     for warning in settings.warnings(options):
         log.warning("%s", warning)
-    secure = await asyncio.to_thread(tls.context, options)
-    sockets = await _bind(options)
+    certificates = await asyncio.to_thread(tls.Certificates, options)
+    before = await _before(options)
+    sockets = await _port(options, before)
     try:
         resources = await asyncio.to_thread(load, options)  # before the port opens: who connects finds the models warm
         try:
             app = await asyncio.to_thread(make_app, options, resources)  # it reads the page's files
             resources.observe(app[METRICS].decodes)
             made = options.api_token if given.api_token is None else None
-            await _serve(app, options, resources, sockets, tls=secure, made=made)
+            server = RunningServer(app, options, sockets, certificates=certificates, reread=reread)
+            async with server.running(before):
+                port = sockets[0].getsockname()[1]
+                secure = certificates.context is not None
+                sys.stdout.write(banner(options, resources, port, secure=secure, made=made) + "\n")
+                sys.stdout.flush()
+                await server.time_to_end()
         finally:
             await asyncio.to_thread(resources.close)  # it waits for the decode under way
     finally:
         listener.close(sockets)
 
 
-async def _bind(options: Settings) -> list[socket.socket]:
+async def _before(options: Settings) -> Predecessor:
+    """Return the server whose port we take over, if there is one.
+
+    Raises:
+        OSError: it has another port.
+    """
+    before = await find_predecessor(options.handover_socket)
+    if before.sockets and not await listener.serves(before.sockets, options.host, options.port):
+        before.leave()
+        listener.close(before.sockets)
+        raise OSError(
+            f"the server that waits at {options.handover_socket} does not listen on {options.host}, port "
+            f"{options.port}: give this one a --handover-socket of its own"
+        )
+    return before
+
+
+async def _port(options: Settings, before: Predecessor) -> Sequence[socket.socket]:
     """Take the port, so that a busy one is told now and not after a minute of loading; AudioSocket's is only tried."""
+    if before.sockets:
+        log.info("the port is taken over from another server once the models are warm")
+        return before.sockets
     if options.audiosocket_port:
         listener.close(await listener.bind(options.host, options.audiosocket_port))
     return await listener.bind(options.host, options.port)
-
-
-async def _serve(
-    app: web.Application,
-    options: Settings,
-    resources: Resources,
-    sockets: Sequence[socket.socket],
-    *,
-    tls: ssl.SSLContext | None,
-    made: SecretStr | None,
-) -> None:
-    runner = make_runner(app, drain_s=options.drain_timeout)
-    asyncio.get_running_loop().set_exception_handler(listener.Scarcity().handle)
-    try:
-        await runner.setup()
-        assert runner.server
-        async with listener.Listener(sockets, runner.server, app[CONNECTIONS], tls=tls):
-            stop = asyncio.Event()
-            for signum in (signal.SIGINT, signal.SIGTERM):
-                asyncio.get_running_loop().add_signal_handler(signum, stop.set)
-            port = sockets[0].getsockname()[1]
-            sys.stdout.write(banner(options, resources, port, secure=tls is not None, made=made) + "\n")
-            sys.stdout.flush()
-            await stop.wait()
-            log.info("shutting down: %d calls in progress", app[LINES].taken)
-    finally:
-        await runner.cleanup()
-
-
-def make_runner(app: web.Application, *, drain_s: float) -> web.AppRunner:
-    """Return what speaks HTTP: it inflates nothing that strangers send, and logs their faults as refusals."""
-    http_log = HttpLog(logging.getLogger("aiohttp.server"), app[REFUSALS])
-    return web.AppRunner(app, access_log=None, shutdown_timeout=drain_s, auto_decompress=False, logger=http_log)
 
 
 def banner(options: Settings, resources: Resources, port: int, *, secure: bool, made: SecretStr | None = None) -> str:

@@ -22,6 +22,7 @@ from telephony.outcome import NotAnswered
 log = logging.getLogger(__name__)
 
 OURS: Final = "internal error"
+_GOING: Final = "the server is shutting down"
 _NUMBER_CHARS: Final = 100
 _REASON_CHARS: Final = 300
 _GOODBYE_S: Final = 15.0
@@ -33,6 +34,10 @@ class Switchboard:
 
     def __init__(self, settings: Settings, resources: Resources, metrics: Metrics, lines: Lines) -> None:
         self.settings, self.resources, self.metrics, self.lines = settings, resources, metrics, lines
+
+    def answer_with(self, settings: Settings, resources: Resources) -> None:
+        """Answer new calls by these; those on the line keep theirs. Engines and limits stay as they were."""
+        self.settings, self.resources = settings, resources
 
     async def carry(self, leg: OpeningLeg, *, wire: str, peer: str = "") -> None:
         """Carry one call over `leg` and hang up. Whoever calls this holds a line of `lines`.
@@ -53,8 +58,8 @@ class Switchboard:
             caller, callee = (short(number or "?", _NUMBER_CHARS) for number in (started.caller, started.callee))
             via = (f", {route}" if route else "", f", peer {peer}" if peer else "")
             log.info("call from %s to %s over %s%s%s", caller, callee, wire, *via)
-            reason = await self._run(leg, started, wire, resources, settings)
-            if self.lines.draining:
+            reason = _GOING if self.lines.ending else await self._run(leg, started, wire, resources, settings)
+            if self.lines.ending:
                 cause = HangupCause.GOING_AWAY
         except NotAnswered as error:
             reason = str(error)
@@ -105,6 +110,8 @@ class Switchboard:
             last = loop.call_later(longest_s + _GOODBYE_S, call.stop, too_long)  # whoever cannot be told goodbye
             unwatch = leg.watch(call.stop)
             self.lines.calls.add(call)
+            if self.lines.draining:  # since it took its line
+                call.drain()
             try:
                 return await call.run()
             finally:

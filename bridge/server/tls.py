@@ -20,6 +20,33 @@ if TYPE_CHECKING:
 _VALID: Final = datetime.timedelta(days=30)
 
 
+class Certificates:
+    """The certificate that the server shows, and where it comes from."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises:
+        OSError, ssl.SSLError: a certificate file cannot be read.
+        """
+        self._settings = settings
+        self.context = context(settings)
+        """The server's TLS; None for plain HTTP."""
+
+    def reload(self) -> list[str]:
+        """Show new connections what the files hold now; return a line that says why not, if so. Blocks.
+
+        A certificate that was made at the start stays.
+        """
+        certificate, key = self._settings.ssl_certfile, self._settings.ssl_keyfile
+        if self.context is None or certificate is None:
+            return []
+        try:
+            _load(certificate, key)  # one that is half loaded would be worse than an old one
+            self.context.load_cert_chain(certificate, key or None)
+        except OSError as error:  # of which ssl.SSLError is one
+            return [f"ssl_certfile {certificate}, ssl_keyfile {key}: {error}"]
+        return []
+
+
 def context(settings: Settings) -> ssl.SSLContext | None:
     """Return the server's TLS, or None for plain HTTP.
 

@@ -3,6 +3,7 @@
 from bridge.settings.checks import connection_limits, is_exposed, is_loopback, refusals, warnings
 from bridge.settings.flags import add_flags, add_help
 from bridge.settings.options import Settings
+from bridge.settings.rereading import reread
 from bridge.settings.sources import SettingsError, load
 from bridge.settings.toml_writer import as_toml
 
@@ -17,5 +18,6 @@ __all__ = [
     "is_loopback",
     "load",
     "refusals",
+    "reread",
     "warnings",
 ]

@@ -27,6 +27,7 @@ def _refusals(settings: Settings) -> list[str]:
         *_webhook(settings),
         *_sip(settings),
         *_ari(settings),
+        *_handover(settings),
     ]
     return [*plain, *_routes(settings, set(plain))]
 
@@ -196,6 +197,20 @@ def _ari(settings: Settings) -> Iterator[str]:
     low, high = map(int, settings.ari_rtp_ports.split("-"))
     if not 1024 <= low < high <= 65_535:
         yield f"--ari-rtp-ports {settings.ari_rtp_ports}; allowed: LOW-HIGH, between 1024 and 65535"
+
+
+def _handover(settings: Settings) -> Iterator[str]:
+    """Two servers cannot have these at the same time, and the old one still has calls on them."""
+    others = {
+        "--sip": settings.sip,
+        "--ari-url": bool(settings.ari_url),
+        "--audiosocket-port": settings.audiosocket_port > 0,
+    }
+    if settings.handover_socket and (used := [flag for flag, is_used in others.items() if is_used]):
+        yield (
+            f"--handover-socket hands over the HTTP port alone, not {', '.join(used)}: start the next server on "
+            "ports of its own, and move the calls in front of it"
+        )
 
 
 def _is_bare_https(url: str) -> bool:

@@ -7,6 +7,7 @@ from pydantic import SecretStr
 from bridge.settings.groups.barge_in import BargeIn, Echo, SpeculationOptions
 from bridge.settings.groups.bot import Bot, NoInput, Webhook
 from bridge.settings.groups.end_of_turn import CallerPausesOptions, EndOfTurnOptions
+from bridge.settings.groups.lifecycle import Stopping
 from bridge.settings.groups.outbound import Dialling, MachineDetection
 from bridge.settings.groups.recognition import Recognition, Vllm
 from bridge.settings.groups.server import Access, Limits, Listening, Logs
@@ -39,6 +40,7 @@ class Settings(
     Dialling,
     MachineDetection,
     Limits,
+    Stopping,
     Logs,
 ):
     """What is in force. Immutable; `Settings()` is the defaults and reads neither environment nor files.

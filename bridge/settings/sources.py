@@ -47,7 +47,7 @@ def load(
     environ = os.environ if environ is None else environ
     problems: list[str] = []
     config = given_flags.get("config") or environ.get(variable("config"))
-    given = _from_toml(Path(str(config)), problems) if config else {}
+    given = from_toml(Path(str(config)), problems) if config else {}
     given |= _from_environment(environ)
     given |= _from_flags(given_flags)
     given |= _from_secret_files(given, problems)
@@ -68,7 +68,8 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, _Given]:
     return {name: _Given(environ[variable(name)], variable(name)) for name in names}
 
 
-def _from_toml(path: Path, problems: list[str]) -> dict[str, _Given]:
+def from_toml(path: Path, problems: list[str]) -> dict[str, _Given]:
+    """Return what the file at `path` says; what is wrong with it is added to `problems`, a line each."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:  # ValueError: neither TOML nor UTF-8
@@ -98,14 +99,19 @@ def _from_secret_files(given: Mapping[str, _Given], problems: list[str]) -> dict
         if name in given:
             problems.append(f"{name} is given twice: by {given[name].source} and by {file.source}; drop one")
         try:
-            secrets[name] = _Given(_read_secret(Path(str(file.value))), str(file.value))
+            secrets[name] = _Given(secret_in(Path(str(file.value))), str(file.value))
         except (OSError, ValueError) as error:
             names = f"{flag(name)}-file / {variable(name)}_FILE"
             problems.append(f"{names}: cannot read {str(file.value)!r} (from {file.source}): {error}")
     return secrets
 
 
-def _read_secret(path: Path) -> SecretStr:
+def secret_in(path: Path) -> SecretStr:
+    """Return the secret that the file at `path` holds.
+
+    Raises:
+        OSError, ValueError: it cannot be read, is empty or no text; the message does not quote it.
+    """
     try:
         secret = path.read_text(encoding="utf-8").strip()
     except UnicodeDecodeError:  # its text would quote the bytes

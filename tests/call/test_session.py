@@ -672,6 +672,35 @@ async def test_stop_ends_the_call_with_its_pending_final() -> None:
     assert call.finals() == ["one two"]
 
 
+class Drained(ScriptBot):
+    """Counts how often it was told that the server will end."""
+
+    drained = 0
+
+    async def on_drain(self) -> None:
+        self.drained += 1
+        raise RuntimeError("a fault in it costs nothing")
+
+
+async def test_a_drain_is_told_to_the_bot_once_and_the_call_goes_on() -> None:
+    bot = Drained("Yes.")
+    call = Call(bot=bot)
+    await call.say(100)
+    call.session.drain()
+    await call.turn(1000)
+    assert bot.drained == 1 and bot.turns
+    await call.end()
+
+
+async def test_a_call_that_begins_while_the_server_drains_tells_its_bot_too() -> None:
+    bot = Drained("Yes.")
+    call = Call(bot=bot)
+    call.session.drain()
+    await call.say(100)
+    assert bot.drained == 1
+    await call.end()
+
+
 async def test_a_final_that_never_comes_does_not_hold_the_call_for_ever() -> None:
     call = Call(asr=FakeAsr(hold=asyncio.Event()), capabilities=TEXT_ONLY)
     await call.say(1000)

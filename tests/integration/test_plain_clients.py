@@ -157,7 +157,7 @@ async def test_a_message_over_the_limit_closes_only_its_session(server: Server) 
 
 
 async def test_sigterm_gives_pending_finals_before_the_socket_closes() -> None:
-    async with serve() as server, connect(server) as client:
+    async with serve("--drain-timeout", "0") as server, connect(server) as client:
         await client.stream(prompt("conf-locked").wide)
         await asyncio.sleep(0.5)
         server.stop(signal.SIGTERM)

@@ -85,6 +85,22 @@ async def test_the_process_dies_and_its_calls_end_by_fault_and_new_ones_are_take
             assert (await desk.call(1)).started.callee == "1"
 
 
+@needs_baresip
+async def test_a_sigterm_that_reaches_the_process_too_ends_no_call(tmp_path: Path) -> None:
+    """A supervisor may send it to all processes of a service; when calls end is for the bridge to say."""
+    desk = Desk()
+    async with (
+        sip(desk) as (link, port),
+        baresip(tmp_path, spoken("vm-intro", after_s=10.0), dial=f"sip:1@127.0.0.1:{port}"),
+    ):
+        taken = await desk.call()
+        assert link.pid
+        os.kill(link.pid, signal.SIGTERM)
+        heard = len(taken.heard)
+        await until(lambda: len(taken.heard) > heard + 50, "a second of audio after it")
+        assert link.ready and not taken.over.is_set()
+
+
 async def test_a_bridge_that_goes_with_something_unread_is_an_end_and_no_fault() -> None:
     settings = Settings.model_validate({"sip": True, "sip_port": free_port()})
     loop, told = asyncio.get_running_loop(), asyncio.Event()

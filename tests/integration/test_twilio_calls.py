@@ -244,7 +244,7 @@ async def test_the_webhook_passes_the_caller_and_its_own_query_to_the_stream(ser
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_ends_running_calls_well(signum: signal.Signals) -> None:
-    async with serve("--log-level", "DEBUG") as server, dial(server.twilio) as phone:
+    async with serve("--log-level", "DEBUG", "--drain-timeout", "0") as server, dial(server.twilio) as phone:
         await greeted(phone)
         await phone.say(prompt("conf-full").mulaw)
         server.stop(signum)

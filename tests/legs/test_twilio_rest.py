@@ -37,6 +37,14 @@ async def rest(api: TwilioApi, **more: object) -> AsyncIterator[TwilioRest]:
         yield ours
 
 
+async def test_a_token_that_was_changed_is_used_from_the_next_request_on() -> None:
+    async with TwilioApi() as api, rest(api, twilio_auth_token="an-old-one") as ours:
+        with pytest.raises(TwilioRefused):
+            await ours.update(CALL, {"Status": "completed"})
+        ours.sign_in_with(TOKEN)
+        await ours.update(CALL, {"Status": "completed"})
+
+
 async def refusal(api: TwilioApi, call: str = CALL, **more: object) -> str:
     async with api, rest(api, **more) as ours:
         with pytest.raises(TwilioRefused) as refused:

@@ -211,7 +211,7 @@ async def test_finals_wait_for_an_engine_as_long_as_the_settings_say() -> None:
     leg = FakeLeg(TEXT_ONLY)
     loud = encode(np.full(8000, 0.5, np.float32), Encoding.MULAW)
     shared = replace(resources(), asr=Gone())
-    running = asyncio.create_task(call(leg, shared=shared, asr_outage=0.0, drain_timeout=60.0).run())
+    running = asyncio.create_task(call(leg, shared=shared, asr_outage=0.0, final_timeout=60.0).run())
     leg.feed(Media(loud, 0), CallEnded("caller hung up"))
     await running
     assert [problem.message for problem in leg.of(Problem)] == ["the recogniser failed: every engine is down"]

@@ -80,17 +80,37 @@ async def test_a_call_that_does_not_begin_is_hung_up_with_its_cause(
 
 
 @pytest.mark.parametrize(
-    ("draining", "cause"), [(False, HangupCause.NORMAL), (True, HangupCause.GOING_AWAY)], ids=["serving", "draining"]
+    ("ending", "cause"), [(False, HangupCause.NORMAL), (True, HangupCause.GOING_AWAY)], ids=["draining", "ending"]
 )
-async def test_a_call_that_ends_is_hung_up_as_the_server_is_there_or_goes(draining: bool, cause: HangupCause) -> None:
+async def test_a_call_that_ends_is_hung_up_as_the_server_is_there_or_goes(ending: bool, cause: HangupCause) -> None:
     caller, board = Caller(), switchboard()
     call = asyncio.create_task(board.carry(caller, wire="test"))
     await asyncio.wait_for(caller.begun.wait(), 5)
-    board.lines.draining = draining
+    board.lines.draining, board.lines.ending = True, ending
     caller.hang_up.set()
     await call
     assert caller.done == ["opened", "started", "closed", "left"]
     assert (caller.reason, caller.cause) == ("bye", cause)
+
+
+async def test_a_call_that_starts_when_the_server_ends_is_hung_up() -> None:
+    caller, board = Caller(), switchboard()
+    board.lines.draining = board.lines.ending = True
+    await board.carry(caller, wire="test")
+    assert (caller.reason, caller.cause) == ("the server is shutting down", HangupCause.GOING_AWAY)
+    assert not caller.begun.is_set()
+
+
+async def test_new_calls_are_answered_by_new_settings_and_running_ones_keep_theirs() -> None:
+    board, callers = switchboard(), (Caller(), Caller())
+    calls = [asyncio.create_task(board.carry(callers[0], wire="test"))]
+    await asyncio.wait_for(callers[0].begun.wait(), 5)
+    board.answer_with(Settings(max_call_duration=1), RESOURCES)
+    calls.append(asyncio.create_task(board.carry(callers[1], wire="test")))
+    await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+    assert callers[1].reason == "the call reached 1 s" and not callers[0].reason
+    callers[0].hang_up.set()
+    await asyncio.gather(*calls)
 
 
 async def test_a_call_that_is_cut_off_leaves_its_leg() -> None:

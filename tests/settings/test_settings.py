@@ -55,7 +55,7 @@ def test_flags_go_before_the_environment_before_toml_before_the_defaults(toml: P
     toml.write_text("port = 1\nmax_calls = 1\nasr_threads = 1\n")
     flags = parse("--config", str(toml), "--port", "3")
     settings = load(flags, {"BRIDGE_PORT": "2", "BRIDGE_MAX_CALLS": "2"})
-    assert (settings.port, settings.max_calls, settings.asr_threads, settings.drain_timeout) == (3, 2, 1, 10.0)
+    assert (settings.port, settings.max_calls, settings.asr_threads, settings.drain_timeout) == (3, 2, 1, 600.0)
 
 
 def test_the_environment_can_name_the_file_and_a_flag_can_name_another(toml: Path, tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_a_refusal_names_flag_variable_value_source_and_range() -> None:
         ("port", "tcp://10.0.0.1:8000", "a whole number"),
         ("silence_threshold", "0.05", "a number from 0.1 to 10"),
         ("silence_threshold", "nan", "a number from 0.1 to 10"),
-        ("drain_timeout", "inf", "a number from 0 to 600"),
+        ("drain_timeout", "inf", "a number from 0 to 86400"),
         ("min_speech_duration", "-0.1", "a number from 0 to 5"),
         ("dfn_model", "DeepFilterNet4", "DeepFilterNet or DeepFilterNet2 or DeepFilterNet3"),
         ("vad_input", "both", "denoised or raw"),
@@ -345,6 +345,22 @@ def test_open_to_the_network_without_a_token_is_refused_unless_it_is_said(host: 
     assert refusals(Settings(host=host, insecure=True)) == []
     assert refusals(tokens(host=host)) == []
     assert any(host in line for line in warnings(tokens(host=host)))
+
+
+@pytest.mark.parametrize(
+    ("options", "flag"), [({"audiosocket_port": 9092}, "--audiosocket-port"), ({"ari_url": "http://pbx"}, "--ari-url")]
+)
+def test_a_hand_over_of_what_two_servers_cannot_have_is_refused(options: dict[str, object], flag: str) -> None:
+    reasons = refusals(tokens(handover_socket="/run/bridge/next", **options))
+    assert any("--handover-socket" in reason and flag in reason for reason in reasons)
+    assert not any("--handover-socket" in reason for reason in refusals(tokens(**options)))
+    assert refusals(tokens(handover_socket="/run/bridge/next")) == []
+
+
+@pytest.mark.parametrize("url", ["ftp://host/voice", "other.example.com", "https://user@host/voice"])
+def test_a_redirect_must_be_a_url(url: str) -> None:
+    with pytest.raises(SettingsError, match="a URL like https"):
+        load({"drain_redirect": url}, {})
 
 
 def test_with_both_tokens_there_is_nothing_to_warn_of() -> None:

@@ -18,18 +18,33 @@ _PATH = os.pathsep.join((str(Path(bridge.__file__).parents[1]), str(Path(__file_
 class FakeServer:
     """A running one."""
 
-    def __init__(self) -> None:
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
         self.said = ""
         """All that it has printed and logged."""
         self.port = 0
+        self.more = asyncio.Event()
+
+    @property
+    def http(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def says(self, text: str, *, times: int = 1, timeout_s: float = 10.0) -> None:
+        """Wait until it has printed or logged `text` so many times."""
+        async with asyncio.timeout(timeout_s):
+            while self.count(text) < times:
+                self.more.clear()
+                await self.more.wait()
 
     def count(self, text: str) -> int:
         return self.said.count(text)
 
 
 @asynccontextmanager
-async def serving(*flags: str, files: int = 1024, env: Mapping[str, str] | None = None) -> AsyncIterator[FakeServer]:
-    """Start it on a free port, with at most `files` descriptors; stop it at the end, with exit code 0."""
+async def serving(
+    *flags: str, files: int = 1024, env: Mapping[str, str] | None = None, code: int = 0
+) -> AsyncIterator[FakeServer]:
+    """Start it on a free port, with at most `files` descriptors; stop it at the end, with exit code `code`."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
     process = await asyncio.create_subprocess_exec(
         *("sh", "-c", f'ulimit -n {files}; exec "$0" "$@"'),
@@ -38,7 +53,7 @@ async def serving(*flags: str, files: int = 1024, env: Mapping[str, str] | None 
         stderr=asyncio.subprocess.STDOUT,
         env={**plain, "PYTHONPATH": _PATH, **(env or {})},
     )
-    server, ready = FakeServer(), asyncio.Event()
+    server, ready = FakeServer(process), asyncio.Event()
     reader = asyncio.create_task(_read(process, server, ready))
     try:
         async with asyncio.timeout(30):
@@ -47,17 +62,18 @@ async def serving(*flags: str, files: int = 1024, env: Mapping[str, str] | None 
         yield server
     finally:
         if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGINT)
         async with asyncio.timeout(30):
             await process.wait()
         await reader
-    assert process.returncode == 0, server.said
+    assert process.returncode == code, server.said
 
 
 async def _read(process: asyncio.subprocess.Process, server: FakeServer, ready: asyncio.Event) -> None:
     assert process.stdout
     async for line in process.stdout:
         server.said += line.decode()
+        server.more.set()
         if match := re.search(r"transcripts\s+wss?://[^/]+:(\d+)/ws", server.said):
             server.port = int(match[1])
         if "voice, bot" in server.said:

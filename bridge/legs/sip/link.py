@@ -70,6 +70,11 @@ class SipLink:
         return self._to_process is not None
 
     @property
+    def beyond_repair(self) -> bool:
+        """True once the process is not started again any more."""
+        return self._task is not None and self._task.done()
+
+    @property
     def pid(self) -> int | None:
         """The process at work; None before the first start."""
         return self._process.pid if self._process else None

@@ -120,5 +120,6 @@ async def _main(number: int) -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the bridge's: it ends us when its calls are over
+    for ours_not in (signal.SIGINT, signal.SIGTERM):  # they are the bridge's: it ends us when its calls are over
+        signal.signal(ours_not, signal.SIG_IGN)
     sys.exit(asyncio.run(_main(int(sys.argv[1]))))

@@ -23,6 +23,8 @@ class Connections:
     def __init__(self, refusals: Refusals, *, limit: int, per_address: int, head_s: float = HEAD_S) -> None:
         self._refusals, self._limit, self._per_address, self.head_s = refusals, limit, per_address, head_s
         self._taken = 0
+        self.keeps = True
+        """Whether connections stay open for a next request."""
         self._by_network = Counter[str]()
         self._guards: dict[asyncio.BaseTransport, Guard] = {}  # oldest first
 
@@ -45,6 +47,15 @@ class Connections:
     def guarded(self, protocol: asyncio.Protocol, address: str, release: Callable[[], None]) -> "Guard":
         """Return what stands before `protocol` on an admitted connection, and calls `release` at its end."""
         return Guard(protocol, address, release, connections=self, open_ones=self._guards)
+
+    def keep_none(self) -> None:
+        """Close those that wait for their peer's next request, and from now on each after its answer.
+
+        The next requests are for another server. Sockets stay open.
+        """
+        self.keeps = False
+        for guard in [guard for guard in self._guards.values() if guard.idle]:
+            guard.hang_up()
 
     def too_slow(self, address: str) -> None:
         """Tell of a peer that took more than `head_s` to say what it wants."""
@@ -152,6 +163,11 @@ class Guard(asyncio.Protocol):
         """Close at once, in favour of another."""
         self._open_ones.pop(self._transport, None)
         self._transport.abort()
+
+    def hang_up(self) -> None:
+        """Close once all is sent."""
+        self._open_ones.pop(self._transport, None)
+        self._transport.close()
 
     def _await_head(self) -> None:
         self._deadline = asyncio.get_running_loop().call_later(self._connections.head_s, self._too_slow)

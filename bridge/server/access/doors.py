@@ -48,7 +48,7 @@ HTTP: Final[tuple[Door, ...]] = (
     Door("asterisk", ("/asterisk/connect",), Asks.API_TOKEN),
     Door("calls", ("/calls", "/calls/{id}"), Asks.API_TOKEN),
     Door("metrics", ("/metrics",), Asks.API_TOKEN),
-    Door("health", ("/healthz",), Asks.NOTHING),
+    Door("health", ("/healthz", "/readyz"), Asks.NOTHING),
 )
 """All that one port has. What is not here asks for the API token."""
 PLAIN: Final = next(door for door in HTTP if door.name == "plain")

@@ -30,12 +30,9 @@ async def bind(host: str, port: int) -> list[socket.socket]:
     Raises:
         OSError: the port or the address is not to be had; the text names both.
     """
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    addresses = list(dict.fromkeys((family, address) for family, _, _, _, address in found))
     sockets: list[socket.socket] = []
     failed = OSError(errno.EADDRNOTAVAIL, "")
-    for family, address in addresses:
+    for family, address in await _addresses(host, port):
         same = sockets[0].getsockname()[1] if sockets else port
         try:
             sockets.append(_bound(family, (address[0], same, *address[2:])))
@@ -49,6 +46,19 @@ async def bind(host: str, port: int) -> list[socket.socket]:
         why = os.strerror(failed.errno or 0).lower()
         raise OSError(failed.errno, f"cannot listen on {host}, port {port}: {why}")
     return sockets
+
+
+async def serves(sockets: Sequence[socket.socket], host: str, port: int) -> bool:
+    """Return whether `sockets` are bound to addresses of `host`, and to `port`; 0 is any."""
+    wanted = {(family, address[0]) for family, address in await _addresses(host, port)}
+    bound = [(one.family, one.getsockname()) for one in sockets]
+    return bool(bound) and all((family, name[0]) in wanted and port in {0, name[1]} for family, name in bound)
+
+
+async def _addresses(host: str, port: int) -> "list[tuple[int, tuple[Any, ...]]]":
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
 
 
 def _bound(family: int, address: tuple[object, ...]) -> socket.socket:
@@ -86,6 +96,7 @@ class Listener:
         self._sockets, self._make_protocol, self._connections = sockets, make_protocol, connections
         self._tls, self._scarcity = tls, Scarcity(clock=clock)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._accepting: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         """Begin to listen.
@@ -95,15 +106,21 @@ class Listener:
         """
         for one in self._sockets:
             one.listen(_BACKLOG)
-        for one in self._sockets:
-            self._run(self._accept(one))
+        self._accepting = [asyncio.create_task(self._accept(one)) for one in self._sockets]
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Take no more; connections that are open stay."""
+        await self.give_up()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def give_up(self) -> None:
+        """Take no more, and lose none that was taken; what nobody took is left to whoever has the same sockets."""
+        for task in self._accepting:
+            task.cancel()
+        await asyncio.gather(*self._accepting, return_exceptions=True)
         close(self._sockets)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
@@ -112,15 +129,18 @@ class Listener:
         task.add_done_callback(self._tasks.discard)
 
     async def _accept(self, listening: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
         while True:
+            await _readable(listening)
             try:
-                accepted, address = await loop.sock_accept(listening)
+                accepted, address = listening.accept()  # no await: a cancelled one would lose what it has taken
+            except BlockingIOError:
+                continue  # another process was faster, or the peer is gone
             except OSError as error:
                 if error.errno != errno.ECONNABORTED:
                     self._scarcity.tell(error)
                     await asyncio.sleep(_PAUSE_S)  # what is open goes on, and ends at some time
                 continue
+            accepted.setblocking(False)
             self._take(accepted, str(address[0]))
             await asyncio.sleep(0)  # a flood of them must not keep the loop from its calls
 
@@ -153,6 +173,16 @@ class Listener:
             accepted.close()
             release()
             raise
+
+
+async def _readable(waiting: socket.socket) -> None:
+    """Return when `waiting` has something to take."""
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(waiting, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(waiting)
 
 
 class Scarcity:

@@ -9,6 +9,7 @@ from bridge.admission.refusals import Refusals
 from bridge.server.access.connections import Connections
 from bridge.server.access.doors import Asks, Door, door_at
 from bridge.server.access.hosts import check_host, peer
+from bridge.server.access.in_force import InForce
 from bridge.server.access.refused import Refusal
 from bridge.server.auth import asks_for_socket, check_client, check_twilio
 from bridge.settings import Settings
@@ -16,12 +17,12 @@ from bridge.settings import Settings
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def doorkeeper(settings: Settings, refusals: Refusals, connections: Connections) -> Middleware:
+def doorkeeper(in_force: InForce, refusals: Refusals, connections: Connections) -> Middleware:
     """Return the middleware that lets requests in by their doors."""
 
     @web.middleware
     async def admit(request: web.Request, handler: _Handler) -> web.StreamResponse:
-        resource = request.match_info.route.resource
+        resource, settings = request.match_info.route.resource, in_force.settings
         door = door_at(resource.canonical if resource else "", socket=asks_for_socket(request))
         with connections.request(request.transport):
             try:

@@ -113,12 +113,6 @@ class Limits(Group):
     send_timeout: float = Field(
         default=5.0, ge=0.1, le=600, description="Seconds for which a peer may leave unread what we send."
     )
-    drain_timeout: float = Field(
-        default=10.0,
-        ge=0,
-        le=600,
-        description="Seconds that running calls get for their last finals after Ctrl-C or SIGTERM.",
-    )
     max_message_bytes: int = Field(
         default=1 << 20,
         ge=1024,

@@ -41,7 +41,7 @@ def test_behind_a_public_url_nobody_comes_in_without_something_to_show() -> None
     assert doors["/twilio/stream, /twilio/voice, /twilio/stream/{id}, /twilio/status/{id}"] == (
         "nobody: set BRIDGE_TWILIO_AUTH_TOKEN"
     )
-    assert doors["/healthz"] == "everyone who reaches it"
+    assert doors["/healthz, /readyz"] == "everyone who reaches it"
     doors = told(**PUBLIC, api_token="x", twilio_auth_token="y")
     assert doors["/ws"] == "who has the API token"
     assert {who for door, who in doors.items() if "twilio" in door} == {"Twilio, by its signature"}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bridge.server.access.forms import read_form
 from bridge.server.access.refused import TooSlow
 from bridge.server.app import METRICS, make_app
-from bridge.server.run import make_runner
+from bridge.server.lifecycle.server import make_runner
 from bridge.settings import Settings
 
 FORM = "application/x-www-form-urlencoded"

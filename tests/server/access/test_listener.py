@@ -17,9 +17,10 @@ from bridge.metrics import Metrics
 from bridge.server import tls
 from bridge.server.access import listener
 from bridge.server.access.connections import Connections
+from bridge.server.access.in_force import InForce
 from bridge.server.access.middleware import doorkeeper
 from bridge.server.app import CONNECTIONS, METRICS, make_app
-from bridge.server.run import make_runner
+from bridge.server.lifecycle.server import make_runner
 from bridge.settings import Settings
 
 
@@ -82,7 +83,57 @@ async def test_a_name_with_several_addresses_has_one_port() -> None:
     listener.close(sockets)
 
 
+async def test_sockets_serve_the_host_and_port_that_they_are_bound_to() -> None:
+    sockets = await listener.bind("127.0.0.1", 0)
+    port = sockets[0].getsockname()[1]
+    assert await listener.serves(sockets, "127.0.0.1", port) and await listener.serves(sockets, "127.0.0.1", 0)
+    assert not await listener.serves(sockets, "127.0.0.1", port - 1)
+    assert not await listener.serves(sockets, "127.0.0.2", port)
+    assert not await listener.serves([], "127.0.0.1", port)
+    listener.close(sockets)
+
+
 # ---------------------------------------------------------------- taking connections
+
+
+async def test_a_port_that_is_given_up_goes_on_with_another_and_no_connection_falls_between() -> None:
+    """Connections are opened all the time, over the same sockets in the kernel."""
+
+    async def answered() -> bool:
+        return b" 200 OK" in await get(port)
+
+    app = make_app(Settings(), RESOURCES)
+    runner = make_runner(app, drain_s=1)
+    await runner.setup()
+    assert runner.server
+    first = await listener.bind("127.0.0.1", 0)
+    second, port = [one.dup() for one in first], first[0].getsockname()[1]
+    for one in second:
+        one.setblocking(False)
+    async with listener.Listener(first, runner.server, app[CONNECTIONS]) as old:
+        asked = [asyncio.create_task(answered()) for _ in range(20)]
+        await asyncio.sleep(0)
+        async with listener.Listener(second, runner.server, app[CONNECTIONS]):
+            asked += [asyncio.create_task(answered()) for _ in range(20)]
+            await old.give_up()
+            asked += [asyncio.create_task(answered()) for _ in range(20)]
+            assert all(await asyncio.gather(*asked))
+    await runner.cleanup()
+
+
+async def test_a_server_that_keeps_no_connections_closes_idle_ones_and_each_after_its_answer() -> None:
+    async with bridge() as (port, app):
+        idle, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b" 200 OK" in await idle.readuntil(b"}")
+        app[CONNECTIONS].keep_none()
+        assert await asyncio.wait_for(idle.read(), 5) == b""
+        other, again = await asyncio.open_connection("127.0.0.1", port)
+        again.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answer = await asyncio.wait_for(other.read(), 5)
+        assert b" 200 OK" in answer and b"Connection: close" in answer
+        writer.close()
+        again.close()
 
 
 async def test_requests_are_answered_and_a_call_goes_through() -> None:
@@ -147,7 +198,7 @@ async def test_an_answer_that_takes_longer_than_a_head_may_is_not_cut_off() -> N
         await asyncio.sleep(0.3)
         return web.Response(text="at last")
 
-    app = web.Application(middlewares=[doorkeeper(Settings(), refusals, connections)])
+    app = web.Application(middlewares=[doorkeeper(InForce(Settings()), refusals, connections)])
     app.router.add_get("/healthz", slow)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

@@ -55,7 +55,7 @@ async def serve(
     code: int | None = 0,
     start_s: float = 60,
 ) -> AsyncIterator[Server]:
-    """Start the server on a free port and stop it with SIGTERM at the end; it must exit with `code` (None: any).
+    """Start the server on a free port and stop it at once at the end; it must exit with `code` (None: any).
 
     `start_s`: seconds until it must have loaded its models.
     """
@@ -82,7 +82,7 @@ async def serve(
         yield server
     finally:
         if process.returncode is None:
-            server.stop()
+            server.stop(signal.SIGINT)
         try:
             async with asyncio.timeout(30):
                 await process.wait()

@@ -1,0 +1,115 @@
+"""What SIGHUP changes for new calls, and what it leaves where something does not load."""
+
+import logging
+from dataclasses import dataclass, field, replace
+
+import pytest
+from fakes import RESOURCES, FakeTts
+from pydantic import SecretStr
+
+from bridge.admission.lines import Lines
+from bridge.metrics import Metrics
+from bridge.server import tls
+from bridge.server.access.in_force import InForce
+from bridge.server.lifecycle.reload import Reload
+from bridge.server.switchboard import Switchboard
+from bridge.settings import Settings
+from bridge.settings.route import Route
+
+START = Settings(tts="fakes:FakeTts", bot="fakes:ScriptBot")
+
+
+def route(number: int = 1, callee: str = "+49*", **options: object) -> Route:
+    return Route(number, callee=(callee,), options=options)
+
+
+@dataclass
+class Rig:
+    """A server, and what its files say."""
+
+    files: Settings = START
+    unread: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        resources = replace(RESOURCES, tts=FakeTts())
+        self.board = Switchboard(START, resources, Metrics(), Lines(1))
+        self.in_force = InForce(START)
+        self.reload = Reload(
+            self.in_force,
+            self.board,
+            reread=lambda _: (self.files, self.unread),
+            certificates=tls.Certificates(START),
+            twilio=None,
+        )
+
+    def greetings(self) -> list[str]:
+        return [profile.settings.greeting for profile in self.board.resources.profiles]
+
+
+async def test_a_new_route_answers_new_calls_with_the_voice_that_is_there() -> None:
+    rig = Rig(START.model_copy(update={"route": (route(greeting="hello"),)}))
+    await rig.reload.reload()
+    assert rig.greetings() == ["hello"] and rig.in_force.settings.route == rig.board.settings.route
+    assert rig.board.resources.profiles[0].tts is rig.board.resources.tts
+    await rig.reload.close()
+
+
+async def test_routes_that_are_gone_answer_no_more() -> None:
+    rig = Rig(START.model_copy(update={"route": (route(greeting="hello"),)}))
+    await rig.reload.reload()
+    rig.files = START
+    await rig.reload.reload()
+    assert rig.greetings() == [] and not rig.board.settings.route
+
+
+@pytest.mark.parametrize(
+    ("routes", "told"),
+    [
+        ([route(bot="nowhere:Bot")], "route: route 1: --bot nowhere:Bot"),
+        ([route(greeting="a", callee="*"), route(2, greeting="b")], "route 2 is never taken"),
+        ([route(bot="webhook")], "route 1: --bot webhook needs to know where"),
+    ],
+)
+async def test_a_route_that_does_not_load_leaves_the_old_ones(
+    routes: list[Route], told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = Rig(START.model_copy(update={"route": (route(greeting="hello"),)}))
+    await rig.reload.reload()
+    token = SecretStr("new-token")
+    rig.files = START.model_copy(update={"route": tuple(routes), "api_token": token})
+    with caplog.at_level(logging.INFO):
+        await rig.reload.reload()
+    assert rig.greetings() == ["hello"] and len(rig.in_force.settings.route) == 1
+    assert rig.in_force.settings.api_token == token, "the rest is new"
+    [line] = [record.message for record in caplog.records if record.levelname == "ERROR"]
+    assert line.startswith("not reloaded, the old one stays in force: ") and told in line
+
+
+async def test_what_could_not_be_read_has_a_line_each(caplog: pytest.LogCaptureFixture) -> None:
+    rig = Rig(unread=["api_token_file: it is empty", "callee is 7"])
+    await rig.reload.reload()
+    assert [record.message.partition("in force: ")[2] for record in caplog.records if record.levelname == "ERROR"] == (
+        rig.unread
+    )
+
+
+async def test_a_new_token_of_a_door_loads_no_bot_anew() -> None:
+    rig = Rig(START.model_copy(update={"api_token": SecretStr("new")}))
+    before = rig.board.resources
+    await rig.reload.reload()
+    assert rig.board.resources is before and rig.in_force.settings.api_token == SecretStr("new")
+
+
+async def test_a_voice_that_a_route_brought_is_closed_with_the_server() -> None:
+    rig = Rig(START.model_copy(update={"route": (route(tts="other_voice:Other"),)}))
+    await rig.reload.reload()
+    first = rig.board.resources
+    rig.files = START
+    await rig.reload.reload()
+    voice = first.profiles[0].tts
+    rig.files = START.model_copy(update={"route": (route(tts="other_voice:Other"),)})
+    await rig.reload.reload()
+    assert rig.board.resources.profiles[0].tts is voice, "it is loaded once, however often the routes change"
+    assert voice is not first.tts and not getattr(voice, "closed")  # noqa: B009 - of the fake alone
+    await rig.reload.close()
+    assert getattr(voice, "closed") and not getattr(first.tts, "closed", False)  # noqa: B009
