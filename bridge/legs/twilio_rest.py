@@ -105,7 +105,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 def _object(body: bytes) -> Mapping[str, object]:
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

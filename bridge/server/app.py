@@ -24,6 +24,7 @@ from bridge.metrics import Metrics
 from bridge.outbound.dialler import Dialler, Trunk
 from bridge.outbound.twilio import TwilioTrunk
 from bridge.server import calls_api as callsapi
+from bridge.server.access.forms import read_form
 from bridge.server.auth import asks_for_socket, check_client, check_twilio, public_url
 from bridge.server.calls_api import DIALLER, TRUNK
 from bridge.server.pages import Pages
@@ -219,11 +220,14 @@ async def _twilio_voice(request: web.Request) -> web.Response:
     if not request.app[LINES].free:
         request.app[METRICS].refused.labels("busy").inc()
         return web.Response(text=twiml_busy(), content_type="text/xml")
-    form = await request.post()
-    wanted = {key: str(form[key]) for key in ("From", "To", "CallSid", "Direction") if key in form}
+    form = await read_form(request)
+    wanted = {key: form[key] for key in ("From", "To", "CallSid", "Direction") if key in form}
     parameters = {**{key: str(value) for key, value in request.query.items()}, **wanted}
     url = f"{public_url(request, settings, socket=True)}/twilio/stream"
-    return web.Response(text=twiml_stream(url, parameters), content_type="text/xml")
+    try:
+        return web.Response(text=twiml_stream(url, parameters), content_type="text/xml")
+    except ValueError:  # the name of the host is the peer's, where --public-url does not say it
+        raise web.HTTPBadRequest(text="the Host header names no host\n") from None
 
 
 async def _asterisk(request: web.Request) -> web.StreamResponse:
@@ -238,7 +242,7 @@ async def _asterisk_connect(request: web.Request) -> web.Response:
     check_client(request, request.app[SETTINGS])
     if WAITING not in request.app:
         raise web.HTTPNotFound(text="no Asterisk is known: set --asterisk-url ws://HOST:8088/media\n")
-    form = {name: str(value) for name, value in (await request.post()).items()}
+    form = dict(await read_form(request))
     try:
         await request.app[WAITING].connect(form.pop("id", ""), form)
     except ValueError as error:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
+from bridge.server.access.forms import read_form
 from bridge.settings import Settings, is_loopback
 from telephony.signature import twilio_signature_ok
 
@@ -50,8 +51,8 @@ async def check_twilio(request: web.Request, settings: Settings) -> None:
         if hdrs.ORIGIN in request.headers:
             raise web.HTTPForbidden(text="this door is for Twilio, which is no web page\n")
         return
-    form = await request.post()  # empty for the upgrade of a socket
-    params: Mapping[str, list[str]] = {key: [str(value) for value in form.getall(key)] for key in form}
+    form = await read_form(request)  # empty for the upgrade of a socket
+    params: Mapping[str, list[str]] = {key: form.getall(key) for key in form}
     url = public_url(request, settings, socket=asks_for_socket(request))
     signature = request.headers.get("X-Twilio-Signature", "")
     token = settings.twilio_auth_token.get_secret_value()

@@ -9,6 +9,7 @@ from bridge.outbound.call_request import BadCallRequest, read
 from bridge.outbound.dialler import Closing, Dialler, Full, NotAllowed
 from bridge.outbound.leg import PlacedCall
 from bridge.outbound.twilio import TwilioCall, TwilioTrunk
+from bridge.server.access.forms import read_form
 from bridge.server.auth import check_client, check_twilio
 from bridge.server.websocket_upgrade import upgrade
 from telephony.twilio import TwilioProtocol
@@ -36,7 +37,7 @@ async def _order(request: web.Request) -> web.Response:
         placed = dialler.place(read(json.loads(await request.read())))
     except BadCallRequest as error:
         return _problem(400, str(error))
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, web.RequestPayloadError) as error:
         return _problem(400, f"body: no JSON: {error}")
     except NotAllowed as error:
         return _problem(403, str(error))
@@ -69,8 +70,8 @@ async def _twilio_stream(request: web.Request) -> web.StreamResponse:
 
 async def _twilio_status(request: web.Request) -> web.Response:
     await check_twilio(request, request.app[DIALLER].settings)
-    form = await request.post()
-    _twilio_call(request).progress(str(form.get("CallStatus", "")))
+    form = await read_form(request)
+    _twilio_call(request).progress(form.get("CallStatus", ""))
     return web.Response(status=204)
 
 

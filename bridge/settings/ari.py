@@ -2,13 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
-from bridge.settings.types import Address, Group, OptionalPath, PortRange, SipName, Takes
+from bridge.settings.types import Address, Group, OptionalPath, PortRange, SipName, Takes, whole_url
 
 AriUrl = Annotated[
     str,
     StringConstraints(pattern=r"^(https?://[^/\s@?#]+(/[^\s@?#]*)?)?$"),
+    AfterValidator(whole_url),
     Takes("a URL like http://pbx.example.com:8088/ari"),
 ]
 AppName = Annotated[str, StringConstraints(pattern=r"^[\w-]{1,60}$"), Takes("letters, digits, - and _")]

@@ -109,7 +109,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, _Given]:
 def _from_toml(path: Path, problems: list[str]) -> dict[str, _Given]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # ValueError: neither TOML nor UTF-8
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: neither TOML nor UTF-8
         problems.append(f"--config / BRIDGE_CONFIG: cannot read {str(path)!r}: {error}")
         return {}
     problems += [_unknown(key, path) for key in table if key not in OPTIONS and key != ROUTE]

@@ -81,6 +81,6 @@ class Ari:
 def _object(body: bytes) -> dict[str, object]:
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -1,0 +1,11 @@
+"""What runs in the process that the fuzzer takes over: `python -m fuzzing.inside TARGET LIBFUZZER-OPTION...`"""
+
+import sys
+
+import atheris
+
+with atheris.instrument_imports(include=["bridge", "telephony", "bot"], enable_loader_override=False):
+    from fuzzing.targets import TARGETS
+
+atheris.Setup(sys.argv[1:], TARGETS[sys.argv[1]].run)
+atheris.Fuzz()
