@@ -1,12 +1,13 @@
 """Every target on its seeds, on what was found before, and on what is nearly those."""
 
+import ast
 import pkgutil
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 import pytest
-from fuzzing.__main__ import SEEDS, main
+from fuzzing.__main__ import ROOT, SEEDS, main
 from fuzzing.targets import TARGETS
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,11 @@ MOST_FILES, MOST_BYTES = 20, 4096
 """Of the seeds of one target: what the fuzzer finds besides is kept in build/."""
 NO_PARSERS: Final = {"errors", "events", "wires"}
 """Modules of telephony/ that read nothing."""
+READ_THEIR_OWN: Final = (
+    *("bridge/commands/", "bridge/outbound/machine_detection", "bridge/legs/sip/options"),
+    *("bridge/turns/backchannels", "bridge/speech/wording", "bridge/speech/backends/"),
+)
+"""Files that are part of the package, of a model that the operator chose, and what our own server sends."""
 every = pytest.mark.parametrize("name", TARGETS)
 
 
@@ -71,6 +77,32 @@ def test_every_wire_format_has_a_target() -> None:
     tried = {parser for target in TARGETS.values() for parser in target.parsers}
     written = {module.name for module in pkgutil.iter_modules(telephony.__path__)} - NO_PARSERS
     assert {name for name in written if f"telephony.{name}" not in tried} == set()
+
+
+def test_the_table_for_people_has_every_target() -> None:
+    table = (Path(__file__).parent / "README.md").read_text(encoding="utf-8")
+    rows = {line.split("`")[1]: line for line in table.splitlines() if line.startswith("| `")}
+    assert rows.keys() == TARGETS.keys()
+    for name, target in TARGETS.items():
+        assert all(f"`{parser}`" in rows[name] for parser in target.parsers), name
+
+
+def test_whoever_reads_json_of_others_knows_that_it_may_be_nested_too_deep() -> None:
+    for path in (path for room in ("bridge", "bot", "telephony") for path in (ROOT / room).rglob("*.py")):
+        if not path.relative_to(ROOT).as_posix().startswith(READ_THEIR_OWN):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            tries = [node for node in ast.walk(tree) if isinstance(node, ast.Try)]
+            guarded = {call for node in tries if "RecursionError" in _caught(node) for call in _loads(node)}
+            assert set(_loads(tree)) == guarded, path
+
+
+def _loads(tree: ast.AST) -> list[ast.Call]:
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [call for call in calls if ast.unparse(call.func) in {"json.loads", "tomllib.loads"}]
+
+
+def _caught(node: ast.Try) -> str:
+    return " ".join(ast.unparse(handler.type) for handler in node.handlers if handler.type)
 
 
 def test_what_the_fuzzer_found_can_be_run_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,7 +45,8 @@ LONGEST_TEXT: Final = 2000
 """Characters of what the peer, a log line or a close frame is told of one message."""
 _KEYS: Final = frozenset("0123456789*#ABCD")
 _LEAP_BYTES: Final = LEAP_MS * 192 * 4
-_SHARED: Final = ("telephony.jsontext", "telephony.malformed", "telephony.timeline", "telephony.asterisk_text")
+_HELPERS: Final = {"twilio": ["telephony.timeline"], "asterisk": ["telephony.asterisk_text"]}
+"""Modules that the protocol of a wire leaves work to, besides those that all have."""
 _COMMANDS: Final[Sequence[Command]] = (
     Play(bytes(320)),
     Mark("reply-1.2"),
@@ -247,8 +248,13 @@ def _twiml(data: bytes) -> None:
         assert outcome.outcome
 
 
+def _modules(wire: Wire) -> list[str]:
+    own = [kind.__module__ for kind in wire.protocol.__mro__ if kind.__module__.startswith("telephony.")]
+    return [*dict.fromkeys(own), *_HELPERS.get(wire.name, ()), "telephony.jsontext", "telephony.malformed"]
+
+
 TARGETS: Final = (
-    *(Target(f"wire-{wire.name}", _wire(wire), [wire.protocol.__module__, *_SHARED]) for wire in KNOWN),
+    *(Target(f"wire-{wire.name}", _wire(wire), _modules(wire)) for wire in KNOWN),
     Target("audiosocket", _audiosocket, ["telephony.audiosocket"]),
     Target("sip-frames", _sip_frames, ["telephony.sip"]),
     Target("ari", _ari, ["telephony.ari"]),
