@@ -59,7 +59,7 @@ def _routing(data: bytes) -> None:
     assert taken is None or taken in routes
     assert len(unreachable(routes)) < max(1, len(routes))
     assert normal(normal(number)) == normal(number)
-    assert matches((number,), number) or not number.strip()
+    assert matches((number[:200],), number[:200]) or not number.strip()
 
 
 def _order(data: bytes) -> None:
