@@ -20,8 +20,8 @@ from bot.tts.hibari import HibariTts
 from bridge.call.conversation import Conversation
 from bridge.call.preroll import PreRoll
 from bridge.call.session import CallSession
-from bridge.commands.call import speech_span
 from bridge.commands.carrier_buffer import FRAME_BYTES, FRAME_MS, CarrierBuffer
+from bridge.commands.recording import speech_span
 from bridge.metrics import Metrics
 from bridge.speaking.speech_output import SpeechOutput, script
 from bridge.speech.api import Hypothesis, Request

@@ -29,7 +29,8 @@ from gauge import Results, hold, late, recordings, spread, usage, without_pauses
 from integration.recordings import prompts, word_error_rate
 from integration.server import Server, serve
 
-from bridge.commands.call import Recording, call
+from bridge.commands.call import call
+from bridge.commands.recording import Recording
 from bridge.commands.simulated_phone import dial
 from bridge.speech.backends.whisper import WhisperAsr
 

@@ -8,7 +8,8 @@ import numpy as np
 from gauge import Note, Row, hold, late, spread, usage
 from integration.server import Server
 
-from bridge.commands.call import Recording, load_test
+from bridge.commands.call import load_test
+from bridge.commands.recording import Recording
 
 MAX_P95_MS: Final = 1500
 """End of speech to first audio heard; a caller who waits longer asks whether anybody is there."""

@@ -19,7 +19,7 @@ from spoken_load import TURN_S, Outcome, Spoken, crowd, sleep_until
 
 from bridge.settings import Settings
 from bridge.speech.api import SAMPLE_RATE, Samples
-from bridge.speech.qwen3 import parse, prompt
+from bridge.speech.backends.qwen3 import parse, prompt
 
 if TYPE_CHECKING:
     from vllm import LLM

@@ -102,7 +102,7 @@ def heard(call: Call, name: str, snr_db: int, talk: Sequence[Prompt]) -> Samples
 
 
 async def denoised(samples: Samples, pool: DeepFilterPool) -> Samples:
-    denoiser = await pool.acquire()
+    denoiser = await pool.open()
     late = denoiser(np.concatenate((samples, np.zeros(denoiser.delay, np.float32))))
     denoiser.close()
     return late[denoiser.delay :]

@@ -172,7 +172,7 @@ def adapted(rows: Sequence[Silence]) -> list[dict[str, float | str]]:
     inside, ends = ([s for s in rows if s.kind == kind] for kind in ("inside", "end"))
     lines = []
     for usual_ms in (300, 500, 700):
-        for most_ms in (0, EndpointRules().patience.most_ms):
+        for most_ms in (0, EndpointRules().caller_pauses.most_ms):
             rng, waits = np.random.default_rng(2), list[int]()
             early, late = list[bool](), list[bool]()
             for _ in range(300):
@@ -197,7 +197,7 @@ def adapted(rows: Sequence[Silence]) -> list[dict[str, float | str]]:
 
 def make_endpointing(most_ms: int) -> Endpointing:
     plain = EndpointRules()
-    rules = replace(plain, patience=replace(plain.patience, most_ms=most_ms))
+    rules = replace(plain, caller_pauses=replace(plain.caller_pauses, most_ms=most_ms))
     return Endpointing(rules, time_to_final=RollingQuantile(125))
 
 

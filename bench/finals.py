@@ -10,8 +10,8 @@ import aiohttp
 from gauge import Results, late, spread
 from integration.server import Server
 
-from bridge.commands.call import Recording
 from bridge.commands.carrier_buffer import FRAME_BYTES, FRAME_MS
+from bridge.commands.recording import Recording
 from bridge.commands.simulated_phone import SILENCE
 
 SILENCE_S: Final = 1.5

@@ -12,9 +12,10 @@ import numpy as np
 from integration.recordings import Prompt
 from integration.server import Server
 
-from bridge.commands.call import MAX_LATE_MS, Recording, speech_span
 from bridge.commands.call_record import CallRecord
+from bridge.commands.call_report import MAX_LATE_MS
 from bridge.commands.carrier_buffer import FRAME_MS
+from bridge.commands.recording import Recording, speech_span
 from bridge.commands.simulated_phone import dial
 
 TICKS: Final = os.sysconf("SC_CLK_TCK")

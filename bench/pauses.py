@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from bridge.commands.call import speech_span
+from bridge.commands.recording import speech_span
 from bridge.speech.api import Request, Samples
 from bridge.speech.backends.silero import SileroVad
 from bridge.speech.backends.smart_turn import SmartTurn

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "suppo
 from integration.recordings import Prompt, prompts, word_error_rate
 from spoken import spoken
 
-from bridge.commands.call import speech_span
+from bridge.commands.recording import speech_span
 from bridge.speech.api import SAMPLE_RATE, Samples
 from bridge.speech.resample import resample_whole
 

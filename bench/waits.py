@@ -23,7 +23,9 @@ from integration.recordings import Prompt, prompts
 from integration.server import Server, serve
 from pauses import PAUSES_MS, noise, quiet_points
 
-from bridge.commands.call import Recording, TurnFigures, call, speech_span
+from bridge.commands.call import call
+from bridge.commands.call_report import TurnFigures
+from bridge.commands.recording import Recording, speech_span
 from telephony.codec import encode
 from telephony.events import Encoding
 

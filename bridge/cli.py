@@ -13,7 +13,7 @@ import aiohttp
 
 from bridge import settings
 from bridge.commands import call as telephone
-from bridge.commands import dial, listen, models
+from bridge.commands import call_report, dial, listen, models, recording
 from bridge.commands.line_faults import Fault
 from bridge.plugins import PluginError
 from bridge.server.resources import Resources
@@ -25,7 +25,7 @@ _MODELS: Final = "list the recognisers and models that are usable here, or fetch
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code: 0 done, 1 cannot, 2 wrong options, 3 a run that proves nothing."""
+    """Run the command line. Return the exit code: 0 done, 1 failed, 2 wrong options, 3 a run that proves nothing."""
     flags = _parser().parse_args(argv)
     try:
         match flags.command:
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return asyncio.run(_listen(flags))
     except SettingsError as error:
         return _fail(error, 2)
-    except telephone.DishonestRun as error:
+    except call_report.DishonestRun as error:
         return _fail(error, 3)
     except (
         PluginError,
@@ -71,44 +71,55 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"bridge {version('voice-bridge')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, about in (("serve", "answer calls"), ("config", "print the options in force, secrets masked")):
-        settings.add_flags(commands.add_parser(name, help=about, description=about))
+        with_options = commands.add_parser(name, help=about, description=about, add_help=False)
+        settings.add_help(with_options)
+        settings.add_flags(with_options)
     _add_models(commands.add_parser("models", help=_MODELS, description=_MODELS))
-    about = "call a server as Twilio would, say recordings to its bot and report what a caller would notice"
-    call = commands.add_parser("call", help=about, description=about)
-    call.add_argument("recording", nargs="+", type=Path, help="WAV files, each said when the bot has finished")
-    call.add_argument("--url", default="ws://127.0.0.1:8000/twilio/stream", help="where to call (%(default)s)")
-    call.add_argument("--barge-in", type=float, metavar="MS", help="speak so long after the bot began")
-    call.add_argument("--calls", type=int, default=1, metavar="N", help="so many calls at once")
-    call.add_argument("--ramp", type=float, default=0.0, metavar="S", help="seconds over which they begin")
-    call.add_argument(
-        "--fault", type=Fault, choices=list(Fault), default=Fault.NONE, help="what is wrong with the line"
-    )
-    call.add_argument("--wav", type=Path, metavar="FILE", help="save the first call: caller left, bot right")
-    call.add_argument("--json", type=Path, metavar="FILE", help="save figures and timelines")
+    _add_call(commands)
     _add_dial(commands)
-    about = "stream a recording to a server's /ws and print partials and finals"
-    hear = commands.add_parser("listen", help=about, description=about)
-    hear.add_argument("recording", help="16-bit mono WAV, or - for raw 16-bit mono at 16 kHz on standard input")
-    hear.add_argument("--url", default="ws://127.0.0.1:8000/ws", help="where to stream (%(default)s)")
-    hear.add_argument("--language", help='English name, e.g. "Hindi"')
-    hear.add_argument("--context", default="", help="words that bias recognition")
-    hear.add_argument("--token-file", type=Path, metavar="FILE", help="holds the server's API token")
-    hear.add_argument("--fast", action="store_true", help="as fast as the server takes it, not in real time")
-    hear.add_argument("--json", action="store_true", help="print the server's messages, one a line")
+    _add_listen(commands)
     return parser
+
+
+def _add_call(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    about = "call a server as Twilio would, say recordings to its bot and report what a caller would notice"
+    parser = commands.add_parser("call", help=about, description=about)
+    parser.add_argument("recording", nargs="+", type=Path, help="WAV files, each said when the bot has finished")
+    parser.add_argument("--url", default="ws://127.0.0.1:8000/twilio/stream", help="where to call (%(default)s)")
+    parser.add_argument("--barge-in", type=float, metavar="MS", help="speak so many milliseconds after the bot began")
+    parser.add_argument("--calls", type=int, default=1, metavar="N", help="calls at the same time (%(default)s)")
+    parser.add_argument(
+        "--ramp", type=float, default=0.0, metavar="S", help="seconds over which they begin (%(default)s)"
+    )
+    what = "what is wrong with the line (%(default)s)"
+    parser.add_argument("--fault", type=Fault, choices=list(Fault), default=Fault.NONE, help=what)
+    parser.add_argument("--wav", type=Path, metavar="FILE", help="save the first call: caller left, bot right")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="save figures and timelines")
+
+
+def _add_listen(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    about = "stream a recording to a server's /ws and print partials and finals"
+    parser = commands.add_parser("listen", help=about, description=about)
+    parser.add_argument("recording", help="16-bit mono WAV, or - for raw 16-bit mono at 16 kHz on standard input")
+    parser.add_argument("--url", default="ws://127.0.0.1:8000/ws", help="where to stream (%(default)s)")
+    parser.add_argument("--language", help='English name, e.g. "Hindi"')
+    parser.add_argument("--context", default="", help="words that bias recognition")
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="file that holds the server's API token")
+    parser.add_argument("--fast", action="store_true", help="send as fast as the server takes it, not in real time")
+    parser.add_argument("--json", action="store_true", help="print the server's messages, one a line")
 
 
 def _add_dial(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     about = "have a running server call a number and put its bot on the line"
     parser = commands.add_parser("dial", help=about, description=about)
-    parser.add_argument("number", help="whom to call: +4930123456, or sip:alice@example.com")
+    parser.add_argument("number", help="number or address to call: +4930123456, or sip:alice@example.com")
     parser.add_argument("--url", default="http://127.0.0.1:8000", help="the server (%(default)s)")
-    parser.add_argument("--from", dest="caller", default="", metavar="NUMBER", help="the number that is shown")
-    parser.add_argument("--wire", default="", help="sip or twilio; the server's first unless told")
+    parser.add_argument("--from", dest="caller", default="", metavar="NUMBER", help="number that is shown")
+    parser.add_argument("--wire", default="", help="sip or twilio; the default is the first that the server has")
     for name, what in (("parameter", "parameter for the bot and for routes"), ("header", "header of the SIP INVITE")):
         parser.add_argument(f"--{name}", action="append", default=[], type=_pair, metavar="K=V", help=what)
-    parser.add_argument("--token-file", type=Path, metavar="FILE", help="holds the server's API token")
-    parser.add_argument("--wait", action="store_true", help="until the call is over; exit 1 where it was not answered")
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="file that holds the server's API token")
+    parser.add_argument("--wait", action="store_true", help="wait for the end; exit with 1 if nobody answered")
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -126,7 +137,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         description="Download a model from the hub. The token for gated ones is read from HF_TOKEN.",
     )
     fetch.add_argument("model", metavar="ID", help="owner/name, e.g. Qwen/Qwen3-ASR-1.7B")
-    fetch.add_argument("--to", type=Path, metavar="DIR", help="put it there and not in the hub's cache")
+    fetch.add_argument("--to", type=Path, metavar="DIR", help="folder to put it in, instead of the hub's cache")
 
 
 def _serve(options: Settings) -> int:
@@ -135,21 +146,21 @@ def _serve(options: Settings) -> int:
 
 
 async def _call(flags: argparse.Namespace) -> int:
-    recordings = [telephone.load(path) for path in flags.recording]
+    recordings = [recording.load(path) for path in flags.recording]
     if flags.calls > 1:
         calls = await telephone.load_test(
             flags.url, recordings, calls=flags.calls, ramp_s=flags.ramp, fault=flags.fault
         )
     else:
         calls = [await telephone.call(flags.url, recordings, barge_in_ms=flags.barge_in, fault=flags.fault)]
-        print(telephone.timeline(calls[0][1]))
+        print(call_report.timeline(calls[0][1]))
     if flags.wav:
-        telephone.save_wav(calls[0][1], flags.wav)
+        call_report.save_wav(calls[0][1], flags.wav)
     if flags.json:
-        telephone.save_json(calls, flags.json)
+        call_report.save_json(calls, flags.json)
     figures = [call for call, _ in calls]
-    telephone.check_honesty(figures)
-    print(telephone.report(figures))
+    call_report.check_honesty(figures)
+    print(call_report.report(figures))
     return 0
 
 

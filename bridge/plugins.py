@@ -20,20 +20,20 @@ EXTRAS: Final = {
     ("bridge.ending", "smart-turn"): "embedded",
     ("bridge.bot", "openai"): "openai",
 }
-"""What our own plug-ins need beyond the base install."""
+"""The extra that each of our own plug-ins needs."""
 
 
 class PluginError(Exception):
-    """A plug-in is not there or does not import; the text says what is installed, or what to install."""
+    """A plug-in is not there, or does not work. The text names its option, and what is installed or what to install."""
 
 
 def load(group: str, name: str) -> Any:
     """Return what `name` stands for in `group`, e.g. "bridge.bot": an installed plug-in or `module:attribute`.
 
-    A module may lie in the current directory; it is looked for there last, so that it hides nothing installed.
+    A module may lie in the current directory. That is searched last, so that it hides nothing installed.
 
     Raises:
-        PluginError: see there.
+        PluginError: there is none of that name, or it does not import.
     """
     point = _spelled_out(group, name) if ":" in name else _installed(group, name)
     try:
@@ -47,7 +47,7 @@ def load(group: str, name: str) -> Any:
 
 
 def make(plugin: Any) -> Any:
-    """Return what `plugin` stands for: classes with a `load` are loaded by it, others made by calling them.
+    """Return what `plugin` makes: `load()` where it has that, else a call of it.
 
     Raises:
         TypeError: it can be neither.
@@ -60,7 +60,7 @@ def make(plugin: Any) -> Any:
 
 @contextmanager
 def trial(option: str, name: str) -> Iterator[None]:
-    """Turn whatever a plug-in raises into one line that names the option: it shows at start-up, not in a call."""
+    """Turn whatever a plug-in raises inside into a PluginError of one line that names the option."""
     try:
         yield
     except (PluginError, ModelMissing):

@@ -24,8 +24,6 @@ class Timeline:
         """Milliseconds of silence put in for audio that did not come."""
         self.late = 0
         """Packets dropped because they came twice or too late."""
-        self.rebased = 0
-        """Leaps of the peer's clock that were not followed."""
         self._sample_bytes, self._sample_rate = audio.encoding.sample_bytes, audio.sample_rate
         self._encoding = audio.encoding
         self._position = 0  # samples placed so far
@@ -98,5 +96,4 @@ class Timeline:
 
     def _rebase(self) -> None:
         """Forget the peer's clock: it begins anew with this packet."""
-        self.rebased += 1
         self._base_ms = self._timestamp_ms = self._number = None

@@ -261,7 +261,7 @@ class Conversation:
             return
         self._cut_at, silent = self._talk(), not self._replying.running
         self._replying.hush()  # keys are still waited for: one of them may be what cuts it off
-        heard, unheard = self._mouth.hush()
+        heard, unheard = self._mouth.interrupt()
         if unheard:
             self._tasks.create_task(self._mouth.clear())
         if unheard or self._held:
@@ -294,7 +294,7 @@ class Conversation:
 
     def _settle(self) -> None:
         """The last reply was heard out, or there was none."""
-        heard, _ = self._mouth.hush()
+        heard, _ = self._mouth.interrupt()
         self._dialogue.settle(heard.text, silent=not heard.rest or self.course.acted)
 
     def _drop(self) -> None:
@@ -304,7 +304,7 @@ class Conversation:
     def _throw_away(self) -> None:
         """What was begun ahead answers something that was not said."""
         self._replying.hush()
-        wasted, _ = self._mouth.hush()
+        wasted, _ = self._mouth.interrupt()
         self._metrics.speculation_misses.inc()
         self._metrics.speculation_wasted.inc(len(wasted.rest))
 

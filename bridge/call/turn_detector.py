@@ -4,9 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from bridge.speech.api import EngineFailed, Samples
+from bridge.speech.api import EndOfTurn, EngineFailed, Samples
 from bridge.speech.dictation import read
-from bridge.speech.ending import EndOfTurn
 from bridge.turns.endpointing import Endpointing, Expected
 from bridge.turns.rolling_quantile import RollingQuantile
 

@@ -1,37 +1,39 @@
-"""The carrier's end of a call as the caller hears it: the playout buffer, and where it stutters. Pure: no clock."""
+"""The carrier's playout buffer, from which the caller hears the bot, and the gaps in it. Pure: no clock."""
 
 from collections import deque
 from typing import Final
 
 FRAME_MS: Final = 20
 FRAME_BYTES: Final = 160
-"""mu-law at 8 kHz."""
+"""Bytes of a frame: mu-law at 8 kHz."""
 STUTTER_MS: Final = 1500
-"""A shorter pause in the bot's audio is a gap, a longer one the end of what it said."""
+"""A shorter pause in the bot's audio is a gap; a longer one is the end of what it said."""
 _VOICED: Final = 0x68
 """A mu-law byte whose low seven bits are below this is louder than about -42 dBFS."""
 
 
 class CarrierBuffer:
-    """The playout buffer: one tick is 20 ms of the caller's ear."""
+    """The carrier's playout buffer. Call `tick` every 20 ms."""
 
     def __init__(self) -> None:
         self._queue: deque[bytes | str] = deque()  # audio and, between it, names of marks
 
     def play(self, payload: bytes) -> None:
+        """Queue audio, mu-law at 8 kHz."""
         self._queue.append(payload)
 
     def mark(self, name: str) -> None:
+        """Queue a mark: it comes back once all audio before it was heard."""
         self._queue.append(name)
 
     def clear(self) -> list[str]:
-        """Drop all audio; return the marks that come back for it."""
+        """Drop all audio; return the marks in it, which come back now."""
         marks = [item for item in self._queue if isinstance(item, str)]
         self._queue.clear()
         return marks
 
     def tick(self) -> tuple[bytes, list[str]]:
-        """Return the next frame heard, empty or short when the buffer runs dry, and the marks that were reached."""
+        """Return the next frame heard, and the marks reached. The frame is short or empty when the buffer runs dry."""
         frame, marks = b"", []
         while self._queue:
             item = self._queue[0]
@@ -50,13 +52,14 @@ class CarrierBuffer:
 
     @property
     def buffered_ms(self) -> int:
+        """Milliseconds of audio in the buffer."""
         return sum(len(item) for item in self._queue if isinstance(item, bytes)) // 8
 
 
 class GapWatch:
-    """Tells a stutter: audio that ran dry and went on within STUTTER_MS, with no clear between.
+    """Finds gaps: audio that ran dry and went on within STUTTER_MS, without a clear between.
 
-    Audio that ends at a mark has ended where the server says it may: that is a pause between sentences.
+    Audio that ends at a mark ends where the server meant it to: that is a pause between sentences, not a gap.
     """
 
     def __init__(self) -> None:
@@ -65,7 +68,7 @@ class GapWatch:
         self._dry_ms: float | None = None  # when the buffer ran dry
 
     def hear(self, frame: bytes, *, at_mark: bool, now_ms: float) -> float | None:
-        """Take the newest frame of the caller's ear; return how long the stutter was that it ends, None without one."""
+        """Take the next frame that the caller hears; return the length of the gap that it ends, if any."""
         gap_ms = now_ms - self._dry_ms if frame and self._dry_ms is not None else None
         if frame:
             self._dry_ms = None
@@ -76,10 +79,10 @@ class GapWatch:
         return gap_ms if gap_ms is not None and gap_ms < STUTTER_MS else None
 
     def cleared(self) -> None:
-        """The server cut the audio off: what runs dry now is no stutter."""
+        """Note a clear: the server cut the audio off, so what runs dry now is no gap."""
         self._playing, self._dry_ms = False, None
 
 
 def is_voiced(frame: bytes) -> bool:
-    """Tell whether a frame of mu-law can be heard: an eighth of a whole frame is above -42 dBFS."""
+    """Return whether a mu-law frame can be heard: more than an eighth of a whole frame is above -42 dBFS."""
     return sum(byte & 0x7F < _VOICED for byte in frame) > FRAME_BYTES // 8

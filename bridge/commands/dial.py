@@ -1,4 +1,4 @@
-"""`bridge dial`: asks a running server to place a call, and what becomes of it."""
+"""`bridge dial`: asks a running server to place a call, and follows the call."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -10,50 +10,51 @@ import aiohttp
 _ASK_S: Final = 0.5
 _LIMIT: Final = aiohttp.ClientTimeout(total=30)
 
-State = Mapping[str, object]
+CallState = Mapping[str, object]
+"""What the server tells about a call: its JSON object."""
 
 
 class DialRefused(Exception):
-    """The server does not place the call; the text says why."""
+    """The server does not place the call, or does not know it; the text says why."""
 
 
 @asynccontextmanager
 async def server(url: str, token: str) -> AsyncIterator[aiohttp.ClientSession]:
-    """Yield a session with the server at `url`, without a path; `token` is its API token, "" where it has none."""
+    """Yield a session with the server at `url`, an address without a path. `token`: its API token, "" for none."""
     headers = {"Authorization": f"Bearer {token}"} if token else None
     async with aiohttp.ClientSession(url, headers=headers, timeout=_LIMIT) as session:
         yield session
 
 
-async def order(session: aiohttp.ClientSession, wanted: Mapping[str, object]) -> State:
-    """Return the state of a call that was ordered.
+async def order(session: aiohttp.ClientSession, wanted: Mapping[str, object]) -> CallState:
+    """Have the server place a call; return the state of the call. `wanted`: the body of POST /calls.
 
     Raises:
-        DialRefused: it was not.
+        DialRefused: the server refuses.
         aiohttp.ClientError: the server is not there.
     """
-    return await _told(session, "POST", "/calls", wanted)
+    return await _ask(session, "POST", "/calls", wanted)
 
 
-async def follow(session: aiohttp.ClientSession, state: State) -> AsyncIterator[State]:
-    """Yield `state` of a call and each that follows, up to its end.
+async def follow(session: aiohttp.ClientSession, state: CallState) -> AsyncIterator[CallState]:
+    """Yield `state` of a call and each new one, until the call has ended.
 
     Raises:
-        DialRefused: the server knows the call no more.
+        DialRefused: the server no longer knows the call.
         aiohttp.ClientError: the server is gone.
     """
     yield state
     while state["status"] != "ended":
-        await asyncio.sleep(_ASK_S)  # the server tells who asks, and nobody else
-        now = await _told(session, "GET", f"/calls/{state['call_id']}")
+        await asyncio.sleep(_ASK_S)  # the server sends no news by itself: we have to ask
+        now = await _ask(session, "GET", f"/calls/{state['call_id']}")
         if now != state:
             yield now
         state = now
 
 
-async def _told(
+async def _ask(
     session: aiohttp.ClientSession, method: str, path: str, body: Mapping[str, object] | None = None
-) -> State:
+) -> CallState:
     async with session.request(method, path, json=body) as response:
         text = await response.text()
         if response.content_type != "application/json":

@@ -1,4 +1,4 @@
-"""What can be wrong with a caller's line, message by message. Pure."""
+"""Faults of a caller's line, applied message by message. Pure."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -11,25 +11,25 @@ _GARBAGE: Final = '{"event": "media", "media": {"payload": "%%%"}}'
 
 
 class Fault(StrEnum):
-    """What can be wrong with a caller's line."""
+    """A fault of a caller's line."""
 
     NONE = "none"
     JITTER = "jitter"  # ten frames arrive together, every 200 ms
     GAPS = "gaps"  # every twentieth frame is lost
     MALFORMED = "malformed"  # twice a second a message is garbage
     ABRUPT = "abrupt"  # the connection breaks in the middle of the first utterance
-    NO_STOP = "no-stop"  # the caller is gone, yet nobody says stop and the socket stays open
+    NO_STOP = "no-stop"  # the caller is gone, but no stop is sent and the socket stays open
 
 
 class LineFaults:
-    """Carries the media of one call, each frame in its turn, with one fault."""
+    """Carries the media messages of one call over a line with one fault."""
 
     def __init__(self, fault: Fault) -> None:
         self._fault = fault
         self._held: list[str] = []  # what jitter keeps back
 
     def carry(self, message: str, *, chunk: int) -> Sequence[str]:
-        """Return what arrives when frame `chunk`, counted from 1, is sent as `message`."""
+        """Return the messages that arrive when frame number `chunk`, from 1 on, is sent as `message`."""
         match self._fault:
             case Fault.JITTER:
                 self._held.append(message)

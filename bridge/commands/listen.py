@@ -1,4 +1,4 @@
-"""`bridge listen`: streams a recording to a running server's /ws and prints what comes back."""
+"""`bridge listen`: streams a recording to /ws of a running server, and prints what comes back."""
 
 import asyncio
 import json
@@ -15,20 +15,23 @@ _RAW_RATE: Final = 16_000
 
 
 class Refused(Exception):
-    """The server closed the session; says why."""
+    """The server closed the session; the text says why."""
 
 
 async def listen(
     url: str, source: str, *, config: Mapping[str, object], token: str = "", fast: bool = False
 ) -> AsyncIterator[dict[str, object]]:
-    """Yield the server's messages for `source`, until the final of its end has come.
+    """Yield the server's messages for `source`, up to its last final.
 
-    `source`: a 16-bit mono WAV, or "-" for raw 16-bit mono at 16 kHz on standard input. `fast`: send as fast as the
-    server takes it instead of in real time.
+    `source`: path of a 16-bit mono WAV, or "-" for raw 16-bit mono at 16 kHz on standard input. `config`: further
+    fields of the config message. `token`: the server's API token, "" if it has none. `fast`: send as fast as the server
+    takes it, not in real time.
 
     Raises:
-        ValueError: the WAV is of another kind. OSError: it cannot be read.
-        aiohttp.ClientError: the server is not there. Refused: it closed the session.
+        ValueError: the WAV is of another kind.
+        OSError: it cannot be read.
+        aiohttp.ClientError: the server is not there.
+        Refused: the server closed the session.
     """
     with _open(source) as (audio, rate):
         headers = {"Authorization": f"Bearer {token}"} if token else None
@@ -49,7 +52,7 @@ async def listen(
 
 
 class _open:  # noqa: N801 - a context manager that reads as a verb
-    """Gives (stream of samples, Hz)."""
+    """Opens a source: gives (stream of 16-bit samples, sample rate in hertz) and closes it."""
 
     def __init__(self, source: str) -> None:
         self._source = source

@@ -1,4 +1,4 @@
-"""`bridge models`: which recognisers and models are usable here, and how to get the others."""
+"""`bridge models`: lists the recognisers and models that can be used here, and says how to get others."""
 
 from collections.abc import Iterator
 from importlib.metadata import entry_points
@@ -12,11 +12,11 @@ from bridge.speech.backends import hub
 from bridge.speech.backends.models import WhisperFiles, packaged
 
 _NEEDS: Final = {"whisper": ("ctranslate2", "embedded"), "vllm": ("vllm", "vllm")}
-"""Recogniser -> the module it stands on, and the extra that brings it."""
+"""Recogniser -> the module that it needs, and the extra that installs it."""
 
 
 def listing(settings: Settings) -> str:
-    """Return a line for each recogniser and each model; `settings` say which model is in use."""
+    """Return text with a line for each recogniser and each model. `settings` name the model in use."""
     return "\n".join(
         [
             *_table("recognisers (--asr)", _recognisers()),
@@ -27,10 +27,12 @@ def listing(settings: Settings) -> str:
 
 
 def fetch(model: str, *, folder: Path | None) -> str:
-    """Download `model` (owner/name) and return how to use it.
+    """Download `model` (owner/name); return its folder and how to use it, as text. Blocks.
+
+    `folder`: where to put it; None for the hub's cache.
 
     Raises:
-        ModelMissing: it cannot be had; the text says why in one line.
+        ModelMissing: it cannot be downloaded; the text says why in one line.
     """
     if not hub.is_id(model):
         raise ModelMissing(f"model {model!r} is no id of the hub: owner/name, e.g. Qwen/Qwen3-ASR-1.7B")

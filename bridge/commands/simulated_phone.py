@@ -1,7 +1,7 @@
-"""The project's own telephone: a caller on the Twilio wire, for tests, load and the development of bots.
+"""A simulated phone: a caller on the Twilio wire, for tests, load and the development of bots.
 
-It sends 20 ms frames on absolute deadlines, models the carrier's playout buffer (marks come back when played, all of
-them at once after a clear), and keeps a timeline and both sides of the call.
+It sends 20 ms frames on absolute deadlines. It models the carrier's playout buffer: marks come back when they are
+played, all of them at once after a clear. It keeps a timeline and the audio of both sides of the call.
 """
 
 import asyncio
@@ -22,36 +22,37 @@ SILENCE: Final = b"\xff" * FRAME_BYTES
 
 
 class SimulatedPhone:
-    """One call in progress. Speak with `say`; whatever the bot says is heard on its own."""
+    """One call in progress, made by `dial`. Speak with `say`; what the bot says goes into `record`."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse, *, stream_sid: str, fault: Fault = Fault.NONE) -> None:
         self.record = CallRecord()
         self.fault = fault
         self.closed = asyncio.Event()
         self._socket, self._sid = socket, stream_sid
-        self._line = LineFaults(fault)
-        self._far_end, self._gaps = CarrierBuffer(), GapWatch()
+        self._faults = LineFaults(fault)
+        self._buffer, self._gaps = CarrierBuffer(), GapWatch()
         self._to_say = bytearray()
         self._said = asyncio.Event()
         self._babble = b""
-        self._said_in_all = 0  # bytes in `_to_say` when `say` was called
+        self._said_in_all = 0  # length of `_to_say` when `say` was called, bytes
         self._sequence = 1
         self._began = asyncio.get_running_loop().time()
-        self._speaking = False  # the bot, at the caller's ear
-        self._quiet_ms = 0.0  # since when the bot is not heard
+        self._speaking = False  # the caller hears the bot
+        self._quiet_ms = 0.0  # when the caller last heard the bot
         self._changed = asyncio.Event()
 
     @property
     def now_ms(self) -> float:
+        """Milliseconds since the call began."""
         return (asyncio.get_running_loop().time() - self._began) * 1000
 
     @property
     def speaking(self) -> bool:
-        """True while the bot is heard."""
+        """True while the caller hears the bot."""
         return self._speaking
 
     async def say(self, mulaw: bytes) -> float:
-        """Speak a recording (mu-law, 8 kHz); return the call time at which its last frame left, or the call ended."""
+        """Say a recording, mu-law at 8 kHz; return when its last frame left or the call ended, by `now_ms`."""
         self._to_say += mulaw
         self._said_in_all = len(self._to_say)
         self._note("speech-begins")
@@ -61,14 +62,14 @@ class SimulatedPhone:
         return self.now_ms
 
     def babble(self, mulaw: bytes) -> None:
-        """Speak `mulaw` over and over, for as long as the call lasts."""
+        """Say `mulaw` again and again, as long as the call lasts."""
         self._babble = mulaw
 
     async def until(self, happened: Callable[[], bool], *, timeout_s: float = 10.0) -> None:
-        """Wait until something on the timeline makes `happened` true.
+        """Wait until `happened` is true; it is asked after each event and each frame.
 
         Raises:
-            TimeoutError: nothing did.
+            TimeoutError: it is not true after `timeout_s`.
         """
         async with asyncio.timeout(timeout_s):
             while not happened():
@@ -76,19 +77,27 @@ class SimulatedPhone:
                 await self._changed.wait()
 
     async def until_heard(self, *, after_ms: float, timeout_s: float = 10.0) -> float:
-        """Wait for the bot to be heard at or after `after_ms`; return when."""
+        """Wait until the caller begins to hear the bot, at or after `after_ms`; return when.
+
+        Raises:
+            TimeoutError: the bot is not heard within `timeout_s`.
+        """
         await self.until(lambda: self.record.first("audio-heard", after_ms=after_ms) is not None, timeout_s=timeout_s)
         return self.record.first("audio-heard", after_ms=after_ms) or 0.0
 
     async def until_silent(self, *, for_ms: float = 500.0, timeout_s: float = 30.0) -> None:
-        """Wait until the bot has not been heard for `for_ms`, with nothing left to play."""
+        """Wait until the bot was silent for `for_ms` and has nothing left to play.
+
+        Raises:
+            TimeoutError: it speaks on for `timeout_s`.
+        """
         await self.until(
-            lambda: not self._speaking and not self._far_end.buffered_ms and self.now_ms - self._quiet_ms >= for_ms,
+            lambda: not self._speaking and not self._buffer.buffered_ms and self.now_ms - self._quiet_ms >= for_ms,
             timeout_s=timeout_s,
         )
 
     async def send(self, event: str, body: Mapping[str, object]) -> None:
-        """Send one message of the wire."""
+        """Send one message of the Twilio wire."""
         self._sequence += 1
         await self._socket.send_str(self._message(event, body))
 
@@ -97,12 +106,13 @@ class SimulatedPhone:
         return json.dumps(message)
 
     async def press(self, digit: str) -> None:
+        """Press a key: one of 0-9 * #."""
         await self.send("dtmf", {"dtmf": {"track": "inbound_track", "digit": digit}})
 
     # ------------------------------------------------------------ the two tasks of a call
 
     async def speak(self) -> None:
-        """Send a frame every 20 ms, speech or silence, until cancelled."""
+        """Send a frame of speech or silence every 20 ms, until cancelled."""
         loop, chunk = asyncio.get_running_loop(), 0
         while True:
             due = self._began + chunk * FRAME_MS / 1000
@@ -128,28 +138,28 @@ class SimulatedPhone:
         media = {"track": "inbound", "chunk": str(chunk), "timestamp": str((chunk - 1) * FRAME_MS)}
         self._sequence += 1
         message = self._message("media", {"media": {**media, "payload": base64.b64encode(frame).decode()}})
-        for arrived in self._line.carry(message, chunk=chunk):
+        for arrived in self._faults.carry(message, chunk=chunk):
             await self._socket.send_str(arrived)
 
     def abort(self) -> None:
-        """Break the connection without a word."""
+        """Break the connection, without a message."""
         connection = self._socket.get_extra_info("socket")
         if connection is not None:
             connection.shutdown(socket.SHUT_RDWR)
 
     async def listen(self) -> None:
-        """Take what the server sends until the socket closes."""
+        """Take what the server sends, until the socket closes."""
         async for message in self._socket:
             body = json.loads(message.data)
             match body["event"]:
                 case "media":
-                    self._far_end.play(base64.b64decode(body["media"]["payload"]))
-                    self._note("audio-received", str(self._far_end.buffered_ms))
+                    self._buffer.play(base64.b64decode(body["media"]["payload"]))
+                    self._note("audio-received", str(self._buffer.buffered_ms))
                 case "mark":
-                    self._far_end.mark(body["mark"]["name"])
+                    self._buffer.mark(body["mark"]["name"])
                 case "clear":
-                    self._note("clear", str(self._far_end.buffered_ms))
-                    await self._echo(self._far_end.clear())
+                    self._note("clear", str(self._buffer.buffered_ms))
+                    await self._echo(self._buffer.clear())
                     self._gaps.cleared()
         self.record.close_code = self._socket.close_code
         self._note("closed", str(self._socket.close_code))
@@ -157,7 +167,7 @@ class SimulatedPhone:
         self._said.set()  # nobody hears the rest
 
     async def _hear(self) -> None:
-        frame, marks = self._far_end.tick()
+        frame, marks = self._buffer.tick()
         voiced = is_voiced(frame)
         if voiced and not self._speaking:
             self._note("audio-heard")
@@ -195,7 +205,9 @@ async def dial(
     headers: Mapping[str, str] | None = None,
     fault: Fault = Fault.NONE,
 ) -> AsyncIterator[SimulatedPhone]:
-    """Place a call to a /twilio/stream address and hang up at the end of the block.
+    """Call `url`, an address that ends in /twilio/stream; hang up at the end of the block.
+
+    `parameters`: custom parameters of the stream. `headers`: of the WebSocket request.
 
     Raises:
         aiohttp.ClientError: the server is not there or refuses the call.

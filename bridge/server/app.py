@@ -1,4 +1,4 @@
-"""The aiohttp app: routes, admission, start-up and clean-up side by side."""
+"""The aiohttp app: its routes, who may come in, start-up and clean-up side by side."""
 
 import asyncio
 import logging
@@ -43,7 +43,7 @@ from telephony.wires import WIRES, Door, Wire
 log = logging.getLogger(__name__)
 
 SETTINGS: Final = web.AppKey("settings", Settings)
-ENGINES: Final = web.AppKey("engines", Resources)
+RESOURCES: Final = web.AppKey("resources", Resources)
 METRICS: Final = web.AppKey("metrics", Metrics)
 LINES: Final = web.AppKey("lines", Lines)
 SWITCHBOARD: Final = web.AppKey("switchboard", Switchboard)
@@ -56,15 +56,12 @@ _Equip = Callable[[OpeningLeg], OpeningLeg]
 """Adds to a leg what its wire alone cannot do."""
 
 
-def make_app(settings: Settings, engines: Resources | None = None) -> web.Application:
-    """Return the server; `engines` are loaded at start-up when not given (and then closed with it)."""
+def make_app(settings: Settings, resources: Resources) -> web.Application:
+    """Return the server. Whoever loaded `resources` closes them after it."""
     app = web.Application(client_max_size=64 * 1024)
     app[SETTINGS], app[METRICS], app[LINES] = settings, Metrics(), Lines(settings.max_calls)
     app[PAGES] = Pages()
-    if engines:
-        app[ENGINES] = engines
-    else:
-        app.cleanup_ctx.append(_engines)
+    app[RESOURCES] = resources
     app.cleanup_ctx.append(_switchboard)
     app.cleanup_ctx.append(_twilio)
     if settings.sip:
@@ -93,14 +90,8 @@ def make_app(settings: Settings, engines: Resources | None = None) -> web.Applic
     return app
 
 
-async def _engines(app: web.Application) -> AsyncIterator[None]:
-    app[ENGINES] = await asyncio.to_thread(Resources.load, app[SETTINGS])  # models load off the loop
-    yield  # the server runs here
-    app[ENGINES].close()
-
-
 async def _switchboard(app: web.Application) -> AsyncIterator[None]:
-    app[SWITCHBOARD] = Switchboard(app[SETTINGS], app[ENGINES], app[METRICS], app[LINES])
+    app[SWITCHBOARD] = Switchboard(app[SETTINGS], app[RESOURCES], app[METRICS], app[LINES])
     yield
 
 
@@ -201,7 +192,7 @@ async def _talk(request: web.Request) -> web.StreamResponse:
 
 async def _serve_client(request: web.Request, kind: type[PlainProtocol], *, wire: str) -> web.StreamResponse:
     check_client(request, settings := request.app[SETTINGS])
-    asr = request.app[ENGINES].asr
+    asr = request.app[RESOURCES].asr
 
     def refuse_language(language: str | None) -> str:
         try:
@@ -257,7 +248,7 @@ async def _asterisk_connect(request: web.Request) -> web.Response:
 
 
 async def _health(request: web.Request) -> web.Response:
-    """Answer load balancers: the port opens when the models are warm, so an answer means ready."""
+    """Answer load balancers. The port opens when the models are warm, so an answer means ready."""
     lines = request.app[LINES]
     state = "draining" if lines.draining else "ok"
     return web.json_response({"status": state, "calls": lines.taken}, status=503 if lines.draining else 200)

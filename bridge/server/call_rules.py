@@ -1,4 +1,4 @@
-"""From the settings to how the bot treats a caller who speaks: what interrupts it, and what it begins early."""
+"""From the settings, which count in seconds, to the rules of a call, which count in whole milliseconds."""
 
 from bridge.call.prompts import CallPrompts
 from bridge.outbound.machine_detection import MachinePolicy, MachineRules
@@ -43,7 +43,7 @@ def speculation_rules(settings: Settings) -> SpeculationRules:
 
 
 def call_prompts(settings: Settings) -> CallPrompts:
-    """Return what a caller hears who says nothing or waits."""
+    """Return what a caller hears who says nothing, or who waits."""
     return CallPrompts(
         NoInputRules(_ms(settings.no_input_timeout), settings.no_input_prompts),
         asking=settings.no_input_text,
@@ -54,7 +54,7 @@ def call_prompts(settings: Settings) -> CallPrompts:
 
 
 def machine_policy(settings: Settings) -> MachinePolicy:
-    """Return what a machine gets that answers a call of ours."""
+    """Return what we do when a machine answers a call of ours."""
     rules = MachineRules(greeting_ms=_ms(settings.machine_greeting), deadline_ms=_ms(settings.machine_deadline))
     return MachinePolicy(policy=settings.machine_detection, message=settings.machine_message, rules=rules)
 
@@ -75,25 +75,24 @@ def load_phrases(settings: Settings) -> Backchannels:
         raise PluginError(f"--phrases-file {path}: {error}") from error
 
 
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)
-
-
 def turn_rules(settings: Settings, *, talks: bool) -> TurnRules:
-    """A caller who waits for an answer is given less silence than a dictation, and interrupts sooner."""
-    endpoint_s = settings.turn_silence if talks else settings.silence_threshold
-    stop_ms = round(settings.turn_stop * 1000) if talks else TurnRules().pause_ms
-    min_speech_s = settings.barge_in_duration if talks else settings.min_speech_duration
+    """Return when a turn begins and ends, on a call with a bot (`talks`) or of a client that wants transcripts only.
+
+    A caller who waits for an answer is given less silence than a dictation, and interrupts sooner.
+    """
+    endpoint_ms = _ms(settings.turn_silence if talks else settings.silence_threshold)
+    stop_ms = _ms(settings.turn_stop) if talks else TurnRules().pause_ms
     return TurnRules(
         threshold=settings.vad_threshold,
-        min_speech_ms=round(min_speech_s * 1000),
-        endpoint_ms=round(endpoint_s * 1000),
-        pause_ms=min(stop_ms, round(endpoint_s * 1000)),
-        max_utterance_ms=round(settings.max_utterance * 1000),
+        min_speech_ms=_ms(settings.barge_in_duration if talks else settings.min_speech_duration),
+        endpoint_ms=endpoint_ms,
+        pause_ms=min(stop_ms, endpoint_ms),
+        max_utterance_ms=_ms(settings.max_utterance),
     )
 
 
 def recognition_options(settings: Settings) -> RecognitionOptions:
+    """Return how calls are recognised whose peer does not say it itself."""
     return RecognitionOptions(
         context=settings.context,
         language=settings.language,
@@ -125,7 +124,7 @@ def endpoint_rules(settings: Settings) -> EndpointRules:
         ceiling_ms=_ms(settings.turn_ceiling),
         final_share=settings.turn_final_share,
         final_most_ms=_ms(settings.turn_final_longest),
-        patience=CallerPausesRules(
+        caller_pauses=CallerPausesRules(
             usual_ms=_ms(settings.patience_usual),
             keep=settings.patience_keep,
             keep_mistaken=settings.patience_keep_mistaken,
@@ -135,3 +134,12 @@ def endpoint_rules(settings: Settings) -> EndpointRules:
             most_ms=_ms(settings.patience_most),
         ),
     )
+
+
+def longest_final_ms(settings: Settings) -> int:
+    """Return for how many milliseconds a turn waits for a final at most."""
+    return _ms(settings.turn_final_longest)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

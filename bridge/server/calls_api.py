@@ -1,4 +1,4 @@
-"""POST /calls and GET /calls/ID for clients, and what Twilio comes back to with a call that it placed for us."""
+"""POST /calls and GET /calls/ID for clients, and the routes on which Twilio reports the calls it placed for us."""
 
 import json
 from typing import Final
@@ -21,7 +21,7 @@ _RETRY: Final = {"Retry-After": "5"}
 
 
 def routes() -> list[web.RouteDef]:
-    """Return where calls are ordered and asked after, and where Twilio comes back."""
+    """Return the routes that order calls, tell their state, and serve Twilio."""
     return [
         web.post("/calls", _order),
         web.get("/calls/{id}", _state),

@@ -1,4 +1,4 @@
-"""The browser page: a handful of files that are read once and served by name, so no request reaches the disk."""
+"""The browser page: a few files, read once and served by name, so that no request reaches the disk."""
 
 import hashlib
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ class Pages:
         """Serve the file that the route calls `name`.
 
         Raises:
-            web.HTTPNotFound: there is none of this name.
+            web.HTTPNotFound: there is no such file.
         """
         return self._serve(request, request.match_info["name"])
 
@@ -55,5 +55,5 @@ class Pages:
 
 
 def _type(name: str) -> str:
-    """Return the media type of a file that a page may have, or ""."""
+    """Return the media type of the file `name`; "" if a page has no such files."""
     return next((kind for suffix, kind in _TYPES.items() if name.endswith(suffix)), "")

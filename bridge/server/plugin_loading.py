@@ -1,25 +1,88 @@
-"""From the names in `--asr` to the one recogniser that calls hear with."""
+"""Plug-ins by name: each is made, checked and tried once, so that its faults show at start-up and not in a call."""
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, Self, cast
 
 import numpy as np
 
+from bot.api import Bot, Samples, Tts
 from bridge import plugins
 from bridge.plugins import PluginError, trial
 from bridge.settings import Settings
-from bridge.speech.api import SAMPLE_RATE, Asr, AsrCapabilities
-from bridge.speech.ending import EndOfTurn
+from bridge.speech.api import SAMPLE_RATE, Asr, AsrCapabilities, Denoiser, Denoisers, EndOfTurn, Vad
+from bridge.speech.denoising import OnePerCall
+from bridge.speech.plain_vad import IsSpeech, PlainVad
 from bridge.speech.pool import Pool
 
 log = logging.getLogger(__name__)
 
 _AUTO: Final = "auto"
-_MEMBERS: Final = ("name", "capabilities", "decode", "healthy", "close")
+NONE: Final = "none"
+"""The ending that judges nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """What an option names, found but not made yet."""
+
+    option: str
+    name: str
+    found: object
+
+    @classmethod
+    def named(cls, option: str, name: str) -> Self:
+        """Return what `name` stands for at --`option`.
+
+        Raises:
+            PluginError: there is no such plug-in, or it does not import.
+        """
+        return cls(option, name, plugins.load(f"bridge.{option}", name))
+
+    def trial(self) -> AbstractContextManager[None]:
+        """Turn whatever the plug-in raises inside into a PluginError that names it and its option."""
+        return trial(self.option, self.name)
+
+    @property
+    def configured(self) -> bool:
+        """Whether it is made from the settings."""
+        return getattr(self.found, "from_settings", None) is not None
+
+    def make(self, settings: Settings) -> object:
+        """Return what it makes: `from_settings(settings)` where it has that, else `load()`, else a call of it."""
+        if self.configured:
+            return getattr(self.found, "from_settings")(settings)  # noqa: B009 - a plug-in has no static type
+        return plugins.make(self.found)
+
+    def key(self, settings: Settings) -> tuple[object, ...]:
+        """Return what the result of `make` depends on: equal keys may share one."""
+        return (self.option, self.name, settings if self.configured else None)
+
+    def check(self, made: object, protocol: type) -> None:
+        """Find out whether `made` has all that `protocol` asks for.
+
+        Raises:
+            PluginError: it has not; the text names what it lacks and where to read.
+        """
+        if missing := [member for member in _members(protocol) if not hasattr(made, member)]:
+            where = f"{protocol.__name__} in {protocol.__module__.replace('.', '/')}.py"
+            kind, lacks = type(made).__name__, " and no ".join(missing)
+            raise PluginError(f"--{self.option} {self.name}: {kind} has no {lacks}; see {where}")
+
+
+def _members(protocol: type) -> Iterator[str]:
+    for name in (*getattr(protocol, "__annotations__", {}), *vars(protocol)):
+        if not name.startswith("_") or name == "__call__":
+            yield name
+
+
+# ---------------------------------------------------------------- what hears
 
 
 def load_recogniser(settings: Settings) -> Pool:
@@ -31,11 +94,13 @@ def load_recogniser(settings: Settings) -> Pool:
     engines: list[Asr] = []
     try:
         for name in dict.fromkeys(_resolved(settings.asr)):
-            engines += _load(name, settings if not engines else settings.model_copy(update={"asr_model_path": ""}))
+            engines += _load_engines(
+                name, settings if not engines else settings.model_copy(update={"asr_model_path": ""})
+            )
         pool = Pool(engines, timeout_s=settings.asr_timeout)
         with trial("language", settings.language or "None"):
             pool.check_language(settings.language)
-    except BaseException:
+    except BaseException:  # Ctrl-C while it loads, too
         for engine in engines:
             engine.close()
         raise
@@ -62,33 +127,84 @@ def _resolved(names: Sequence[str]) -> Iterator[str]:
         yield engine
 
 
-def _load(name: str, settings: Settings) -> Sequence[Asr]:
-    plugin = plugins.load("bridge.asr", name)
-    with trial("asr", name):
-        if hasattr(plugin, "from_settings"):
-            engines = plugin.from_settings(settings)
-            if not isinstance(engines, Sequence) or not engines:
-                raise TypeError(f"from_settings returned {engines!r}, must be one engine or more in a list")
-        elif callable(plugin):
-            engines = [plugin()]
-        else:
-            raise TypeError(f"{plugin!r} can be neither loaded nor called")
+def _load_engines(name: str, settings: Settings) -> Sequence[Asr]:
+    plugin = Plugin.named("asr", name)
+    with plugin.trial():
+        made = plugin.make(settings)
+        engines = made if plugin.configured else [made]
+        if not isinstance(engines, Sequence) or not engines:
+            raise TypeError(f"from_settings returned {engines!r}, must be one engine or more in a list")
         for engine in engines:
-            _check(engine, name)
-        return cast(Sequence[Asr], engines)
+            plugin.check(engine, Asr)
+            if not isinstance(engine.capabilities, AsrCapabilities):
+                kind, capabilities = type(engine).__name__, engine.capabilities
+                raise TypeError(f"capabilities of {kind} is {capabilities!r}, must be an AsrCapabilities")
+    return cast(Sequence[Asr], engines)
 
 
-def _check(engine: object, name: str) -> None:
-    """Find out at start-up, not in a call, that something is no `Asr`."""
-    kind = type(engine).__name__
-    if missing := [member for member in _MEMBERS if not hasattr(engine, member)]:
-        raise PluginError(f"--asr {name}: {kind} has no {' and no '.join(missing)}; see Asr in bridge/speech/api.py")
-    if not isinstance(capabilities := getattr(engine, "capabilities", None), AsrCapabilities):
-        raise PluginError(f"--asr {name}: capabilities of {kind} is {capabilities!r}, must be an AsrCapabilities")
+def load_vad(settings: Settings) -> Callable[[], Vad]:
+    """Load the voice activity detector and let one hear silence; return what makes one for a call.
+
+    A plug-in with `is_speech` is made for each call; any other is made once and opened for each.
+
+    Raises:
+        PluginError, ModelMissing: it is not installed, does not load, or gives no probability.
+    """
+    plugin = Plugin.named("vad", settings.vad)
+    with plugin.trial():
+        if hasattr(plugin.found, "is_speech"):
+            plain = cast(Callable[..., IsSpeech], plugin.found)
+            make = partial(plain, threshold=settings.vad_threshold, sample_rate=SAMPLE_RATE)
+            open_vad: Callable[[], Vad] = partial(_open_plain, make)
+        else:
+            open_vad = getattr(plugin.make(settings), "open")  # noqa: B009 - a plug-in has no static type
+        _check_probability("speech", asyncio.run(_hear_silence(open_vad())))
+    return open_vad
 
 
-NONE: Final = "none"
-"""The ending that judges nothing."""
+def _open_plain(make: Callable[[], IsSpeech]) -> Vad:
+    return PlainVad(make())
+
+
+async def _hear_silence(vad: Vad) -> float:
+    return await vad(np.zeros(vad.window, np.float32))
+
+
+def load_denoisers(settings: Settings) -> Denoisers:
+    """Load the denoiser and let one denoise silence, which warms it up.
+
+    Raises:
+        PluginError, ModelMissing: it is not installed, does not load, or is none.
+    """
+    plugin = Plugin.named("denoiser", settings.denoiser)
+    with plugin.trial():
+        made = plugin.make(settings)
+        if hasattr(made, "open"):
+            plugin.check(made, Denoisers)
+            denoisers = cast(Denoisers, made)
+        else:
+            plugin.check(made, Denoiser)
+            cast(Denoiser, made).close()
+            denoisers = OnePerCall(lambda: cast(Denoiser, plugin.make(settings)))
+        asyncio.run(_denoise_silence(denoisers, plugin))
+    return denoisers
+
+
+async def _denoise_silence(denoisers: Denoisers, plugin: Plugin) -> None:
+    denoiser = await denoisers.open()
+    plugin.check(denoiser, Denoiser)
+    silence = np.zeros(SAMPLE_RATE // 50, np.float32)
+    try:
+        clean, delay = denoiser(silence), getattr(denoiser, "delay")  # noqa: B009 - it may be anything yet
+    finally:
+        denoiser.close()
+    if np.shape(clean) != silence.shape:
+        raise ValueError(f"{len(silence)} samples in, shape {np.shape(clean)} out")
+    if not isinstance(delay, int) or delay < 0:
+        raise ValueError(f"delay is {delay!r}, must be a whole number of samples")
+
+
+# ---------------------------------------------------------------- what answers
 
 
 def load_ending(settings: Settings) -> EndOfTurn | None:
@@ -99,15 +215,59 @@ def load_ending(settings: Settings) -> EndOfTurn | None:
     """
     if settings.ending == NONE:
         return None
-    plugin = plugins.load("bridge.ending", settings.ending)
-    with trial("ending", settings.ending):
-        make = getattr(plugin, "from_settings", None)
-        ending = cast(EndOfTurn, make(settings) if make else plugins.make(plugin))
-        probability = asyncio.run(_judge_silence(ending))
-        if not 0 <= probability <= 1:
-            raise ValueError(f"P(end of turn) of silence is {probability}, must be from 0 to 1")
+    plugin = Plugin.named("ending", settings.ending)
+    with plugin.trial():
+        made = plugin.make(settings)
+        plugin.check(made, EndOfTurn)
+        ending = cast(EndOfTurn, made)
+        _check_probability("end of turn", asyncio.run(_judge_silence(ending)))
     return ending
 
 
 async def _judge_silence(ending: EndOfTurn) -> float:
     return await ending.probability(np.zeros(SAMPLE_RATE, np.float32), "", "")
+
+
+def _check_probability(what: str, probability: float) -> None:
+    if not 0 <= probability <= 1:
+        raise ValueError(f"P({what}) of silence is {probability}, must be from 0 to 1")
+
+
+def load_bot(plugin: Plugin, settings: Settings) -> Callable[[], Bot]:
+    """Return what makes a bot for each call, after making one.
+
+    Raises:
+        PluginError: it makes none.
+    """
+    with plugin.trial():
+        make = plugin.make(settings) if plugin.configured else plugin.found
+        factory = cast(Callable[[], Bot], make)
+        if not isinstance(bot := factory(), Bot):
+            raise TypeError(f"it makes a {type(bot).__name__}, not a bot.api.Bot")
+    return factory
+
+
+def load_voice(plugin: Plugin, settings: Settings) -> Tts:
+    """Return the voice. `record` is its trial.
+
+    Raises:
+        PluginError, ModelMissing: it does not load.
+    """
+    with plugin.trial():
+        return cast(Tts, plugin.make(settings))
+
+
+def record(plugin: Plugin, voice: Tts, text: str) -> tuple[Samples, str] | None:
+    """Let `voice`, which is of `plugin`, speak `text`; return audio and text, or None where it has nothing to say.
+
+    Raises:
+        PluginError: it cannot speak, or is no voice.
+    """
+
+    async def speak() -> list[Samples]:
+        return [samples async for samples in voice.speak(text)]
+
+    with plugin.trial():
+        chunks = asyncio.run(speak())
+        plugin.check(voice, Tts)
+        return (np.concatenate(chunks), text) if chunks else None

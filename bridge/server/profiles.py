@@ -1,16 +1,13 @@
-"""Who plays which call: the bot, voice and words of the plain settings and of each route, equal ones loaded once."""
+"""Which bot, voice and words a call gets: one profile for each route, and one for all other calls."""
 
-import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
-import numpy as np
-
 from bot.api import Bot, Samples, Tts
-from bridge import plugins
-from bridge.plugins import PluginError, trial
+from bridge.plugins import PluginError
 from bridge.server.call_rules import load_phrases
+from bridge.server.plugin_loading import Plugin, load_bot, load_voice, record
 from bridge.settings import Settings
 from bridge.settings.route import Route
 from bridge.settings.routes import of_route
@@ -28,14 +25,16 @@ class Profile:
     make_bot: Callable[[], Bot]
     tts: Tts
     fallback: tuple[Samples, str] | None
+    """Recording, at the rate of `tts`, and text of what is heard when nothing else can be spoken."""
     phrases: Backchannels
 
 
 @dataclass(frozen=True, slots=True)
 class Profiles:
-    """The parts of all calls."""
+    """The profiles of all calls."""
 
     plain: Profile
+    """For calls that no route matches."""
     routes: tuple[Profile, ...]
     """One for each route, in their order."""
 
@@ -46,12 +45,12 @@ def load_profiles(settings: Settings) -> Profiles:
     Raises:
         PluginError, ModelMissing: something is not installed or does not do what it is for; the text names the route.
     """
-    shelf = _Shelf()
+    shared = _Shared()
     try:
-        plain = _part(of_route(settings, None), shelf)
-        return Profiles(plain, tuple(_part_of(route, settings, shelf) for route in settings.route))
+        plain = _load(of_route(settings, None), shared)
+        return Profiles(plain, tuple(_load_route(route, settings, shared) for route in settings.route))
     except BaseException:  # Ctrl-C while it loads, too
-        close_voices(shelf.voices)
+        close_voices(shared.voices)
         raise
 
 
@@ -62,7 +61,7 @@ def close_voices(voices: Iterable[Tts]) -> None:
 
 
 @dataclass(slots=True)
-class _Shelf:
+class _Shared:
     """What was loaded so far, by all that it depends on."""
 
     loaded: list[tuple[object, object]] = field(default_factory=list)
@@ -76,60 +75,27 @@ class _Shelf:
         return thing
 
 
-def _part_of(route: Route, settings: Settings, shelf: _Shelf) -> Profile:
+def _load_route(route: Route, settings: Settings, shared: _Shared) -> Profile:
     try:
-        return _part(of_route(settings, route), shelf)
+        return _load(of_route(settings, route), shared)
     except ModelMissing as error:
         raise ModelMissing(f"{route}: {error}") from error
     except PluginError as error:
         raise PluginError(f"{route}: {error}") from error
 
 
-def _part(settings: Settings, shelf: _Shelf) -> Profile:
-    voice_key = ("tts", *_seen(plugins.load("bridge.tts", settings.tts), settings.tts, settings))
+def _load(settings: Settings, shared: _Shared) -> Profile:
+    voice, bot = Plugin.named("tts", settings.tts), Plugin.named("bot", settings.bot)
     lists = (settings.backchannels, settings.interrupting_phrases, settings.phrases_file)
-    bot_key = ("bot", *_seen(plugins.load("bridge.bot", settings.bot), settings.bot, settings))
-    make_bot = shelf.get(bot_key, lambda: _bot_factory(settings))
-    tts = shelf.get(voice_key, lambda: _load_voice(settings))
-    fallback = shelf.get((*voice_key, settings.fallback_text), lambda: _record(tts, settings))
-    shelf.voices.append(tts)  # now that it has spoken it is one
+    text = settings.fallback_text
+    make_bot = shared.get(bot.key(settings), lambda: load_bot(bot, settings))
+    tts = shared.get(voice.key(settings), lambda: load_voice(voice, settings))
+    fallback = shared.get((voice.key(settings), text), lambda: record(voice, tts, text))
+    shared.voices.append(tts)  # now that it has spoken it is one
     return Profile(
         settings=settings,
         make_bot=make_bot,
         tts=tts,
         fallback=fallback,
-        phrases=shelf.get(("phrases", lists), lambda: load_phrases(settings)),
+        phrases=shared.get(("phrases", lists), lambda: load_phrases(settings)),
     )
-
-
-def _seen(plugin: object, name: str, settings: Settings) -> tuple[object, ...]:
-    """Return what the plug-in `name` may depend on: all settings, where it is made from them."""
-    return (name, settings) if hasattr(plugin, "from_settings") else (name,)
-
-
-def _bot_factory(settings: Settings) -> Callable[[], Bot]:
-    plugin = plugins.load("bridge.bot", settings.bot)
-    with trial("bot", settings.bot):
-        if from_settings := getattr(plugin, "from_settings", None):
-            plugin = from_settings(settings)
-        if not isinstance(bot := plugin(), Bot):
-            raise TypeError(f"it makes a {type(bot).__name__}, not a bot.api.Bot")
-    return cast(Callable[[], Bot], plugin)
-
-
-def _load_voice(settings: Settings) -> Tts:
-    plugin = plugins.load("bridge.tts", settings.tts)
-    with trial("tts", settings.tts):
-        make = getattr(plugin, "from_settings", None)
-        return cast(Tts, make(settings) if make else plugins.make(plugin))
-
-
-def _record(tts: Tts, settings: Settings) -> tuple[Samples, str] | None:
-    """Speak the fallback now, so that it can be heard when nothing else can be spoken."""
-
-    async def speak() -> list[Samples]:
-        return [samples async for samples in tts.speak(settings.fallback_text)]
-
-    with trial("tts", settings.tts):
-        chunks = asyncio.run(speak())
-        return (np.concatenate(chunks), settings.fallback_text) if chunks else None

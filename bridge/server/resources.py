@@ -1,27 +1,19 @@
 """What is loaded once and shared by all calls, and what of it each call gets for itself."""
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Self, cast
-
-import numpy as np
+from typing import Self
 
 from bot.api import Bot, Samples, Tts
-from bridge import plugins
-from bridge.plugins import trial
-from bridge.server.plugin_loading import load_ending, load_recogniser
+from bridge.server.call_rules import longest_final_ms
+from bridge.server.plugin_loading import load_denoisers, load_ending, load_recogniser, load_vad
 from bridge.server.profiles import Profile, close_voices, load_profiles
 from bridge.settings import Settings
-from bridge.speech.api import SAMPLE_RATE, EngineFailed, Recogniser, Vad
-from bridge.speech.backends.deepfilter import DeepFilterPool
+from bridge.speech.api import Denoisers, EndOfTurn, Recogniser, Vad
 from bridge.speech.denoising import Denoising
-from bridge.speech.ending import EndOfTurn
-from bridge.speech.observer import Observer
-from bridge.speech.plain_vad import IsSpeech, PlainVad
 from bridge.speech.pool import Pool
+from bridge.speech.pool.observer import Observer
 from bridge.speech.workers import Workers
 from bridge.turns.backchannels import Backchannels, shipped
 from bridge.turns.rolling_quantile import RollingQuantile
@@ -35,7 +27,7 @@ class Resources:
 
     asr: Recogniser
     open_vad: Callable[[], Vad]
-    denoisers: DeepFilterPool | None
+    denoisers: Denoisers | None
     workers: Workers | None
     """The denoisers' threads."""
     tts: Tts
@@ -49,7 +41,7 @@ class Resources:
     phrases: Backchannels = field(default_factory=shipped)
     """What is said over the bot that interrupts it always, or never."""
 
-    parts: tuple[Profile, ...] = ()
+    profiles: tuple[Profile, ...] = ()
     """What of the above the calls of each route have otherwise, with their settings."""
 
     @classmethod
@@ -59,37 +51,43 @@ class Resources:
         Raises:
             PluginError, ModelMissing: something named is not installed, or does not do what it is for.
         """
-        open_vad = _vad_factory(settings)
-        roles = load_profiles(settings)
+        open_vad = load_vad(settings)
+        profiles = load_profiles(settings)
         ending = load_ending(settings)
         noisy = settings.enable_noise_suppression
-        denoisers = _load_denoisers(settings) if noisy else None
+        denoisers = load_denoisers(settings) if noisy else None
         return cls(
             asr=load_recogniser(settings),  # last: it may be a process of its own, which no failure should leave behind
             open_vad=open_vad,
             denoisers=denoisers,
             workers=Workers(settings.denoiser_threads, name="denoiser") if noisy else None,
-            tts=roles.plain.tts,
-            make_bot=roles.plain.make_bot,
-            fallback=roles.plain.fallback,
+            tts=profiles.plain.tts,
+            make_bot=profiles.plain.make_bot,
+            fallback=profiles.plain.fallback,
             ending=ending,
             # The first is waited for as long as any: to wait is the smaller mistake on a machine that is just starting.
-            time_to_final=RollingQuantile(round(settings.turn_final_longest * 1000)),
-            phrases=roles.plain.phrases,
-            parts=roles.routes,
+            time_to_final=RollingQuantile(longest_final_ms(settings)),
+            phrases=profiles.plain.phrases,
+            profiles=profiles.routes,
         )
 
-    def playing(self, part: Profile) -> Self:
-        """Return the same, with what `part` has otherwise. It is not to be closed."""
-        return replace(self, tts=part.tts, make_bot=part.make_bot, fallback=part.fallback, phrases=part.phrases)
+    def with_profile(self, profile: Profile) -> Self:
+        """Return the same with the bot, voice and words of `profile`. Close the original, not this."""
+        return replace(
+            self,
+            tts=profile.tts,
+            make_bot=profile.make_bot,
+            fallback=profile.fallback,
+            phrases=profile.phrases,
+        )
 
     async def open_denoising(self) -> Denoising | None:
         """Return one call's denoiser, or None where none is wanted. Close it with the call."""
         if not self.denoisers or not self.workers:
             return None
         try:
-            return Denoising(await self.denoisers.acquire(), self.workers)
-        except EngineFailed as error:
+            return Denoising(await self.denoisers.open(), self.workers)
+        except Exception as error:  # a plug-in's: whatever it raises, the call needs no denoiser to go on
             log.error("this call goes without denoiser: %s", error)
             return None
 
@@ -101,44 +99,10 @@ class Resources:
     def close(self) -> None:
         """Free what was loaded."""
         self.asr.close()
-        close_voices([self.tts, *(part.tts for part in self.parts)])
+        close_voices([self.tts, *(profile.tts for profile in self.profiles)])
         if self.ending:
             self.ending.close()
         if self.denoisers:
             self.denoisers.close()
         if self.workers:
             self.workers.close()
-
-
-def _vad_factory(settings: Settings) -> Callable[[], Vad]:
-    """A plug-in with `load` is shared by all calls and opened for each; one with `is_speech` is made for each."""
-    plugin = plugins.load("bridge.vad", settings.vad)
-    with trial("vad", settings.vad):
-        if hasattr(plugin, "is_speech"):
-            make = partial(plugin, threshold=settings.vad_threshold, sample_rate=SAMPLE_RATE)
-            open_vad: Callable[[], Vad] = partial(_open_plain, make)
-        else:
-            open_vad = getattr(plugins.make(plugin), "open")  # noqa: B009 - a plug-in has no static type
-        vad = open_vad()
-        probability = asyncio.run(_score(vad, np.zeros(vad.window, np.float32)))
-        if not 0 <= probability <= 1:
-            raise ValueError(f"P(speech) of silence is {probability}, must be from 0 to 1")
-    return open_vad
-
-
-def _open_plain(make: Callable[[], IsSpeech]) -> Vad:
-    return PlainVad(make())
-
-
-async def _score(vad: Vad, samples: Samples) -> float:
-    return await vad(samples)
-
-
-def _load_denoisers(settings: Settings) -> DeepFilterPool:
-    pool = cast(type[DeepFilterPool], plugins.load("bridge.denoiser", settings.denoiser))
-    with trial("denoiser", settings.denoiser):
-        return pool.load(
-            settings.dfn_model,
-            attenuation_limit_db=settings.dfn_attenuation_limit,
-            post_filter=settings.dfn_post_filter,
-        )

@@ -8,7 +8,7 @@ from bridge.settings.route import Route, matches
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ringing:
-    """What is known of a call when it is to be answered."""
+    """What is known of a call before it is answered."""
 
     wire: str
     callee: str = ""
@@ -18,7 +18,7 @@ class Ringing:
 
 
 def choose(routes: Sequence[Route], call: Ringing) -> Route | None:
-    """Return the route of `call`; None where none matches and the plain settings count."""
+    """Return the first route that matches `call`; None if none does and the plain settings count."""
     return next((route for route in routes if _holds(route, call)), None)
 
 
@@ -38,7 +38,7 @@ def _holds(route: Route, call: Ringing) -> bool:
 
 
 def unreachable(routes: Sequence[Route]) -> list[str]:
-    """Return a line for each route that no call can take, because one before it takes all of its calls."""
+    """Return a line for each route that no call can take, because an earlier route takes all its calls."""
     lines = []
     for place, route in enumerate(routes):
         if first := next((before for before in routes[:place] if _covers(before, route)), None):
@@ -55,5 +55,5 @@ def _covers(wide: Route, narrow: Route) -> bool:
 
 
 def _includes(wide: str, narrow: str) -> bool:
-    """Tell whether all that `narrow` stands for is in `wide`: as a text it is, where "*" is one of its characters."""
+    """Return whether `wide` matches all that `narrow` matches: the text of `narrow` with its "*" stands for them."""
     return matches((wide,), narrow)

@@ -1,4 +1,4 @@
-"""A server from start to signal: models first, then the port, then the calls, then a clean end."""
+"""A server from start to signal: it loads the models, opens the port, carries calls, and ends them cleanly."""
 
 import asyncio
 import logging
@@ -64,7 +64,7 @@ def banner(options: Settings, engines: Resources, port: int, *, secure: bool) ->
     host = "localhost" if options.host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else options.host
     public = options.public_url or f"http{s}://{host}:{port}"
     device = getattr(engines.asr, "device", "")
-    denoiser = f"{options.dfn_model}, {options.dfn_attenuation_limit:g} dB" if engines.denoisers else "off"
+    denoiser = getattr(engines.denoisers, "name", options.denoiser) if engines.denoisers else "off"
     sip = ", ".join(options.sip_transports)
     return "\n".join(
         [

@@ -76,8 +76,8 @@ class Switchboard:
         route = choose(self.settings.route, ringing)
         if route is None:
             return self.engines, self.settings, None
-        part = self.engines.parts[route.number - 1]
-        return self.engines.playing(part), part.settings, route
+        profile = self.engines.profiles[route.number - 1]
+        return self.engines.with_profile(profile), profile.settings, route
 
     async def _run(
         self, leg: OpeningLeg, started: CallStarted, wire: str, engines: Resources, settings: Settings

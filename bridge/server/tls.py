@@ -1,4 +1,4 @@
-"""Certificates: one's own, or a self-signed one for a first try with a browser's microphone."""
+"""TLS with a certificate from files, or with a self-signed one for a first try with a browser's microphone."""
 
 import datetime
 import ipaddress

@@ -1,8 +1,19 @@
 """Every option of the bridge, defined once: flags, environment, TOML and their documentation come from `Settings`."""
 
 from bridge.settings.checks import is_loopback, refusals, warnings
-from bridge.settings.fields import Settings
-from bridge.settings.sources import SettingsError, add_flags, load
+from bridge.settings.flags import add_flags, add_help
+from bridge.settings.options import Settings
+from bridge.settings.sources import SettingsError, load
 from bridge.settings.toml_writer import as_toml
 
-__all__ = ["Settings", "SettingsError", "add_flags", "as_toml", "is_loopback", "load", "refusals", "warnings"]
+__all__ = [
+    "Settings",
+    "SettingsError",
+    "add_flags",
+    "add_help",
+    "as_toml",
+    "is_loopback",
+    "load",
+    "refusals",
+    "warnings",
+]

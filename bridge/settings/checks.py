@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from bridge.settings import routes
-from bridge.settings.fields import Settings
+from bridge.settings.options import Settings
 
 
 def refusals(settings: Settings) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Literal, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from bridge.settings.fields import Settings
+from bridge.settings.options import Settings
 from bridge.settings.types import Takes
 
 
@@ -18,6 +18,11 @@ def flag(name: str) -> str:
 def variable(name: str) -> str:
     """Return the environment variable of the option `name`."""
     return "BRIDGE_" + name.upper()
+
+
+def first_sentence(text: str) -> str:
+    """Return `text` up to the end of its first sentence, without the full stop."""
+    return text.partition(". ")[0].rstrip(".")
 
 
 def choices(field: FieldInfo) -> tuple[str, ...]:

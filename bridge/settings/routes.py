@@ -8,19 +8,19 @@ from typing import Final
 from pydantic import ValidationError
 
 from bridge.settings.describe import allowed
-from bridge.settings.fields import CALL_GROUPS, SECRETS, Settings
+from bridge.settings.options import GROUPS, SECRETS, Settings
 from bridge.settings.route import Route
 
 _SHARED: Final = {"ending", "ending_model_path", "ending_threads"}
-"""Loaded once for all calls, though the group is one call's."""
-_SINGLE: Final = ("bot", "tts", "language", "context", "chunk_size_sec", "vad_threshold", "max_call_duration")
+"""Loaded once for all calls, though other options of their group may differ."""
+_SINGLE: Final = ("language", "context", "chunk_size_sec", "vad_threshold", "max_call_duration")
 CALL_OPTIONS: Final = (
     *_SINGLE,
     *(
         name
-        for group in CALL_GROUPS
+        for group in GROUPS
         for name in group.model_fields
-        if name not in _SHARED and name not in SECRETS and name.removesuffix("_file") not in SECRETS
+        if group.per_call and name not in _SHARED and name not in SECRETS and name.removesuffix("_file") not in SECRETS
     ),
 )
 """What one call may have otherwise than another."""

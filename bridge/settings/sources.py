@@ -11,11 +11,10 @@ from types import MappingProxyType
 from typing import Final
 
 from pydantic import SecretStr, ValidationError
-from pydantic.fields import FieldInfo
 
 from bridge.settings import routes
-from bridge.settings.describe import allowed, choices, flag, variable
-from bridge.settings.fields import GROUPS, OPTIONS, SECRETS, Settings
+from bridge.settings.describe import allowed, flag, variable
+from bridge.settings.options import OPTIONS, SECRETS, Settings
 
 ROUTE: Final = "route"
 NO_FLAGS: Final[Mapping[str, object]] = MappingProxyType({})
@@ -30,44 +29,6 @@ class _Given:
     value: object
     source: str
     """For messages: "--port", "BRIDGE_PORT" or the path of a file."""
-
-
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` --config and a flag for every option but the secrets, grouped; none has a default of its own."""
-    parser.add_argument(
-        "--config",
-        metavar="PATH",
-        default=argparse.SUPPRESS,
-        help="TOML file of options; flags and the environment override it [BRIDGE_CONFIG]",
-    )
-    for group in GROUPS:
-        arguments = parser.add_argument_group(group.title())
-        for name, field in group.model_fields.items():
-            if name not in SECRETS:
-                _add_flag(arguments, name, field)
-
-
-def _add_flag(arguments: "argparse._ArgumentGroup", name: str, field: FieldInfo) -> None:
-    default = "" if field.default in (None, "", ()) else f" (default: {_plain(field.default)})"
-    help_text = f"{field.description}{default} [{variable(name)}]".replace("%", "%%")
-    if field.annotation is bool:
-        arguments.add_argument(
-            flag(name), action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=help_text
-        )
-    else:
-        arguments.add_argument(flag(name), metavar=_metavar(field), default=argparse.SUPPRESS, help=help_text)
-
-
-def _plain(default: object) -> object:
-    return ",".join(map(str, default)) if isinstance(default, tuple) else default
-
-
-def _metavar(field: FieldInfo) -> str:
-    if words := choices(field):
-        return "|".join(words)
-    if field.annotation in (int, float):
-        return "NUMBER"
-    return "PATH" if field.annotation == Path | None else "TEXT"
 
 
 def load(

@@ -7,7 +7,7 @@ from typing import Final
 
 from bridge.settings import routes
 from bridge.settings.describe import allowed, flag, variable
-from bridge.settings.fields import GROUPS, SECRETS, Settings
+from bridge.settings.options import GROUPS, SECRETS, Settings
 from bridge.settings.route import Route
 
 MASK: Final = "********"

@@ -2,8 +2,9 @@
 
 import ipaddress
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
@@ -11,18 +12,38 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Str
 
 @dataclass(frozen=True, slots=True)
 class Takes:
-    """What an option takes, in words, where its type does not say it."""
+    """Says in words what an option takes, where its type does not say it."""
 
     words: str
 
 
+@dataclass(frozen=True, slots=True)
+class First:
+    """Marks an option that a newcomer needs: `--help` shows these, `--help-all` shows all."""
+
+
+FIRST: Final = First()
+
+
+class Section(StrEnum):
+    """The headings of `--help`, in their order. Each group of options belongs to one."""
+
+    LISTENING = "Where it listens"
+    ACCESS = "Who may come in"
+    ANSWERING = "What answers"
+    SPEECH = "What hears and speaks"
+    TURNS = "Whose turn it is"
+    WIRES = "How calls come in and go out"
+    OPERATION = "Limits and logs"
+
+
 def _nothing(value: object) -> object:
-    """Read an empty text as None: TOML has no null."""
+    """Read an empty text as None, because TOML has no null."""
     return None if value == "" else value
 
 
 def split_words(value: object) -> object:
-    """Split "a, b": flags and the environment know no lists."""
+    """Split "a, b" into a list, because flags and the environment have no lists."""
     return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
 
 
@@ -104,11 +125,15 @@ PluginNames = Annotated[
 
 
 class Group(BaseModel):
-    """Options that belong together; the first line of the docstring is their heading."""
+    """Options that belong together. The first line of the docstring is their heading."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
+    section: ClassVar[Section]
+    per_call: ClassVar[bool] = False
+    """Whether a route may change these options for its calls: bridge/settings/routes.py."""
+
     @classmethod
     def title(cls) -> str:
-        """Return the heading."""
+        """Return the heading of the group."""
         return (cls.__doc__ or "").splitlines()[0].rstrip(".")

@@ -91,7 +91,7 @@ class ReplyActions:
             case Transfer(target):
                 await self._transfer(target)
             case Hangup(reason):
-                await self._mouth.until_heard()
+                await self._mouth.wait_for_playout()
                 self.acted = True
                 self.end_call(reason)
                 await asyncio.sleep(_FOR_EVER_S)  # the end of the call cancels it: nothing is said after this
@@ -115,7 +115,7 @@ class ReplyActions:
             self.acted = True
             await self._mouth.play(tones(digits, self._mouth.sample_rate), Say("", interruptible=False))
             return
-        await self._mouth.until_heard()
+        await self._mouth.wait_for_playout()
         self.acted = True
         for index, keys in enumerate(digits.upper().split("W")):
             if index:
@@ -126,7 +126,7 @@ class ReplyActions:
     async def _transfer(self, target: str) -> None:
         if not self._leg.capabilities.transfer:
             raise ActionFailed(f"this wire cannot transfer a call (to {target}); docs/wires.md says which can")
-        await self._mouth.until_heard()
+        await self._mouth.wait_for_playout()
         self.acted = True
         self._transferring = refused = asyncio.get_running_loop().create_future()
         await self._leg.send(events.Transfer(target))

@@ -1,4 +1,4 @@
-"""Keys as tones in the audio, for wires that cannot send them otherwise. Pure."""
+"""Keys as tones in the audio, for wires that have no message for keys. Pure."""
 
 from typing import Final
 
@@ -11,11 +11,14 @@ _HIGH: Final = (1209, 1336, 1477, 1633)
 _ROWS: Final = ("123A", "456B", "789C", "*0#D")
 _TONE_S, _GAP_S, _PAUSE_S = 0.1, 0.08, 0.5
 _PEAK: Final = 0.25
-"""Of each of the two tones: -9 dBFS together at the most."""
+"""Amplitude of each of the two tones: a key is 9 dB below a full-scale sine."""
 
 
 def tones(digits: str, sample_rate: int) -> Samples:
-    """Return the audio of `digits` (0-9 * # A-D, w for half a second of silence): ITU-T Q.23, 100 ms on, 80 ms off."""
+    """Return `digits` as ITU-T Q.23 tones of 100 ms with gaps of 80 ms: float32 in [-0.5, 0.5], shape (n,).
+
+    `digits`: one or more of 0-9 * # A-D, and w for half a second of silence, as bot.actions.SendDtmf checks.
+    """
     return np.concatenate([_tone(digit.upper(), sample_rate) for digit in digits])
 
 

@@ -1,41 +1,25 @@
 """What of the bot's voice was made, has left, was heard and was cleared. Pure: time is an argument.
 
-    begin -> made ... -> finish, sentence by sentence; `next` says what has to leave, `sent` that it did
+    begin -> made ... -> finish makes one sentence; `next` says what has to leave, `sent` notes that it left
 
-A reply that is held keeps what was not heard: it leaves again, from the word where it was cut. Every stretch between
-two cuts is a generation with marks of its own: those of a cleared one still come back, and must not end the next.
+A reply that is held keeps what was not heard: it leaves again, from the word where it was cut. Each stretch between
+two cuts is a generation with marks of its own: a mark of a cleared generation still comes back, and is ignored.
 """
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
-from bridge.speaking.audio_level import FRAME_MS, SILENT_DB, levels_db, word_begin
+from bridge.speaking.audio_level import FRAME_MS, SILENT_DB, levels_db
+from bridge.speaking.sentence import Sentence
 from telephony.codec import decode
 from telephony.events import AudioFormat, Mark, Play, Reply
 
-_LETTER_MS: Final = 65
-"""What a letter of a sentence that is still being made is taken to last: 200 of them are 13 s of speech."""
 _MARK_GRACE_MS: Final = 2000
-"""A mark is waited for so long past its due time, then the clock is believed."""
+"""A mark is awaited so long after it is due; then the audio counts as played."""
 _PAST: Final = 8
-"""Stretches of audio whose loudness is remembered after they were heard."""
-
-
-@dataclass(slots=True)
-class _Sentence:
-    text: str
-    interruptible: bool
-    letters: Sequence[int]  # of each word, as it is spoken
-    audio: bytearray = field(default_factory=bytearray)
-    levels: list[float] = field(default_factory=list)  # of `audio`, frame by frame
-    sent: int = 0  # bytes of it
-    begins_ms: int = 0  # when its first sample is played, as far as we know
-    whole: bool = False  # no more audio of it comes
-    announced: bool = False
-    mark: str = ""  # set once all of it was sent
-    played: bool = False  # its mark came back
+"""Cut stretches of audio whose levels are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +35,15 @@ class HeardSoFar:
 
 
 class Playout:
-    """The far side's buffer, as seen from here, and what waits to go there. `now_ms` is any one clock that never goes
-    back. No more than the far side may hold and one sentence of audio is kept."""
+    """The audio of one call on its way to the caller, and the far side's buffer as seen from here.
+
+    `now_ms` is read from any one clock that never goes back. It keeps as much audio as the far side may hold, and the
+    sentences that are being made.
+    """
 
     def __init__(self, audio: AudioFormat) -> None:
         self._audio, self._generation, self._marks = audio, 0, 0
-        self._sentences: list[_Sentence] = []
+        self._sentences: list[Sentence] = []  # of the reply, in the order in which they leave
         self._heard: list[tuple[str, int]] = []  # of the reply, before it was held: text, ms
         self._past: deque[tuple[int, Sequence[float]]] = deque(maxlen=_PAST)
         self._dry_ms = 0  # when the far side has played all that was sent
@@ -67,41 +54,47 @@ class Playout:
 
     def begin(
         self, text: str, now_ms: int, *, interruptible: bool = True, letters: Sequence[int] | None = None
-    ) -> None:
-        """Audio of `text` follows. `letters`: how many are spoken for each of its words, where that differs."""
-        for sentence in self._sentences:
-            if sentence.whole and sentence.mark and now_ms >= self._ends_ms(sentence) + _MARK_GRACE_MS:
-                self._forget_audio(sentence)
-        self._sentences.append(_Sentence(text, interruptible, letters or _lengths(text)))
+    ) -> Sentence:
+        """Begin a sentence behind all others of the reply; return it, for `made` and `finish`.
 
-    def made(self, payload: bytes) -> None:
-        """Take more audio of the newest sentence: whole frames of 20 ms."""
-        sentence = self._sentences[-1]
+        Several may be made at a time: each leaves whole, in the order in which they began. `letters`: spoken letters
+        of each word, where they differ from the written ones.
+        """
+        for sentence in self._sentences:
+            if sentence.whole and sentence.mark and now_ms >= sentence.ends_ms + _MARK_GRACE_MS:
+                sentence.forget_audio()
+        begun = Sentence(text, interruptible, letters or _lengths(text), self._frame_bytes)
+        self._sentences.append(begun)
+        return begun
+
+    def made(self, sentence: Sentence, payload: bytes) -> None:
+        """Add audio to `sentence`: whole frames of 20 ms. Audio for a reply that has ended is dropped."""
+        if sentence.over:
+            return
         sentence.audio += payload
         sentence.levels += levels_db(decode(payload, self._audio.encoding), self._frame)
 
-    def finish(self) -> None:
-        """The newest sentence is whole."""
-        self._sentences[-1].whole = True
+    def finish(self, sentence: Sentence) -> None:
+        """Note that no more audio of `sentence` follows."""
+        sentence.whole = True
 
     def next(self, step_ms: int) -> Play | Mark | Reply | None:
         """Return what has to leave next, at most `step_ms` of audio; None while there is nothing."""
-        for sentence in self._sentences:
-            if sentence.played or sentence.mark:
-                continue
-            if sentence.sent < len(sentence.audio):
-                if not sentence.announced:
-                    return Reply(sentence.text)
-                step = max(1, step_ms // FRAME_MS) * self._frame_bytes
-                return Play(bytes(sentence.audio[sentence.sent : sentence.sent + step]))
-            if not sentence.whole:
-                return None
-            return Mark(f"{self._generation}:{self._marks + 1}")
-        return None
+        sentence = self._leaving()
+        if sentence is None:
+            return None
+        if sentence.sent < len(sentence.audio):
+            if not sentence.announced:
+                return Reply(sentence.text)
+            step = max(1, step_ms // FRAME_MS) * self._frame_bytes
+            return Play(bytes(sentence.audio[sentence.sent : sentence.sent + step]))
+        return Mark(f"{self._generation}:{self._marks + 1}") if sentence.whole else None
 
     def sent(self, command: Play | Mark | Reply, now_ms: int) -> None:
-        """`command`, the one `next` gave, left; audio that finds the far side dry plays from now."""
-        sentence = next(s for s in self._sentences if not s.played and not s.mark)
+        """Note that `command`, the one `next` gave, has left. Where the far side has nothing, audio plays from now."""
+        sentence = self._leaving()
+        if sentence is None:
+            raise ValueError(f"nothing has to leave, got {command}")
         match command:
             case Reply():
                 sentence.announced = True
@@ -116,18 +109,20 @@ class Playout:
                 self._dry_ms = begins_ms + self._audio.duration_ms(payload)
 
     def played(self, mark: str, now_ms: int) -> bool:
-        """Note a mark that came back; False when it is stale or unknown."""
+        """Note a mark that came back; return False when it is stale or unknown."""
         index = next((i for i, s in enumerate(self._sentences) if s.mark and s.mark == mark), None)
         if index is None:
             return False
-        shift_ms = now_ms - self._ends_ms(self._sentences[index])  # the far side's clock is the true one
+        shift_ms = now_ms - self._sentences[index].ends_ms  # the far side's clock is the true one
         for sentence in self._sentences[: index + 1]:
-            sentence.played = True
-            self._forget_audio(sentence)
+            sentence.forget_audio()
         for sentence in self._sentences[index + 1 :]:
             sentence.begins_ms += shift_ms
         self._dry_ms = max(now_ms, self._dry_ms + shift_ms)
         return True
+
+    def _leaving(self) -> Sentence | None:
+        return next((sentence for sentence in self._sentences if sentence.left), None)
 
     # ------------------------------------------------------------ what the caller hears
 
@@ -137,12 +132,14 @@ class Playout:
 
     def left_ms(self, now_ms: int) -> int:
         """Return how much audio was made and is not heard yet."""
-        waiting = sum(len(s.audio) - s.sent for s in self._sentences)
-        return self.ahead_ms(now_ms) + self._ms(waiting)
+        return self.ahead_ms(now_ms) + sum(sentence.unsent_ms for sentence in self._sentences)
 
     def pending(self, now_ms: int, *, marks: bool) -> bool:
-        """True while the caller may still have audio to hear; by `marks`, or by the clock on wires without."""
-        if any(s.sent < len(s.audio) for s in self._sentences):
+        """Return True while the caller may still have audio to hear.
+
+        `marks`: the wire returns marks, and they tell; without them the clock does.
+        """
+        if any(s.unsent_ms for s in self._sentences):
             return True
         newest = next((s for s in reversed(self._sentences) if s.sent or s.played), None)
         if newest is None or newest.played:
@@ -150,114 +147,67 @@ class Playout:
         return now_ms < self._dry_ms + (_MARK_GRACE_MS if marks else 0)
 
     def insists(self, now_ms: int, *, marks: bool) -> bool:
-        """True while a sentence that may not be interrupted is being heard, or is made and leads to be heard.
+        """Return True while a sentence that may not be interrupted is heard, or is the next to be heard.
 
-        Its end is told by `marks` where there are: the far side may lag behind our clock, and must not be cleared yet.
+        `marks`: the wire returns marks, and they tell its end: the far side may lag behind our clock, and must not be
+        cleared yet.
         """
 
-        def due(sentence: _Sentence) -> bool:
-            lags = marks and sentence.mark and now_ms < self._ends_ms(sentence) + _MARK_GRACE_MS
-            unheard = self._heard_ms(sentence, now_ms) < self._ms(len(sentence.audio))
+        def due(sentence: Sentence) -> bool:
+            lags = marks and sentence.mark and now_ms < sentence.ends_ms + _MARK_GRACE_MS
+            unheard = sentence.heard_ms(now_ms) < sentence.ms(len(sentence.audio))
             return not sentence.played and bool(unheard or (lags and not sentence.interruptible))
 
         return not next((s.interruptible for s in self._sentences if due(s)), True)
 
     def heard(self, now_ms: int) -> HeardSoFar:
         """Return what was heard of the reply by now."""
-        parts = [(" ".join(s.text.split()[:n]), s, n) for s in self._sentences for n in [self._words(s, now_ms)]]
-        texts = [text for text, _ in self._heard] + [text for text, _, _ in parts]
-        rests = [" ".join(s.text.split()[n:]) for _, s, n in parts]
-        played_ms = sum(ms for _, ms in self._heard) + sum(self._heard_ms(s, now_ms) for s in self._sentences)
-        return HeardSoFar(_joined(texts), _joined(rests), played_ms)
+        parts = [sentence.split(now_ms) for sentence in self._sentences]
+        texts = [text for text, _ in self._heard] + [text for text, _ in parts]
+        played_ms = sum(ms for _, ms in self._heard) + sum(s.heard_ms(now_ms) for s in self._sentences)
+        return HeardSoFar(_joined(texts), _joined([rest for _, rest in parts]), played_ms)
 
     def loudest_db(self, from_ms: int, to_ms: int) -> float:
         """Return the level, dBFS, of the loudest 20 ms that the caller heard in that time, by our clock."""
-        left = [s for s in self._sentences if s.sent or s.played]
-        now = [(s.begins_ms, s.levels if s.played else s.levels[: s.sent // self._frame_bytes]) for s in left]
-        return max(_loudest([*self._past, *now], from_ms, to_ms), default=SILENT_DB)
+        now = [(s.begins_ms, s.sent_levels()) for s in self._sentences if s.sent or s.played]
+        return max(_levels_between([*self._past, *now], from_ms, to_ms), default=SILENT_DB)
 
     # ------------------------------------------------------------ cutting
 
     def hold(self, now_ms: int, *, cleared: bool) -> None:
-        """The caller stops hearing the reply: what was not heard has to leave again, from the word that was cut.
+        """Stop the reply: what was not heard has to leave again, from the word that was cut.
 
-        `cleared`: the far side throws its audio away; otherwise it plays on what it has.
+        `cleared`: the far side drops its audio; otherwise it plays what it has.
         """
         heard_ms = now_ms if cleared else max(now_ms, self._dry_ms)
-        kept = [rest for sentence in self._sentences if (rest := self._rest(sentence, heard_ms))]
         self._cut(now_ms, cleared=cleared)
-        self._sentences = kept
+        self._sentences = [sentence for sentence in self._sentences if self._has_rest(sentence, heard_ms)]
 
     def end(self, now_ms: int) -> HeardSoFar:
-        """Close the reply, cleared or played out: return what was heard of it. Its marks are stale now."""
+        """End the reply, cleared or played out; return what was heard of it. Its marks and its sentences are stale."""
         heard = self.heard(now_ms)
         self._cut(now_ms, cleared=True)
+        for sentence in self._sentences:
+            sentence.over = True
         self._sentences, self._heard = [], []
         return heard
 
     def _cut(self, now_ms: int, *, cleared: bool) -> None:
         for sentence in self._sentences:
-            if frames := self._heard_ms(sentence, now_ms if cleared else self._dry_ms) // FRAME_MS:
+            if frames := sentence.heard_ms(now_ms if cleared else self._dry_ms) // FRAME_MS:
                 self._past.append((sentence.begins_ms, sentence.levels[:frames]))
         self._generation += 1
         self._dry_ms = now_ms if cleared else self._dry_ms
 
-    def _rest(self, sentence: _Sentence, now_ms: int) -> _Sentence | None:
-        """Return what of `sentence` has to leave again; note what was heard."""
-        words, count = sentence.text.split(), self._words(sentence, now_ms)
-        if sentence.played or (sentence.whole and count == len(words) and sentence.sent):
-            self._heard.append((sentence.text, self._heard_ms(sentence, now_ms)))
-            return None
-        if not sentence.sent:
-            return sentence
-        heard = self._heard_ms(sentence, now_ms) // FRAME_MS
-        begin = word_begin(sentence.levels, near=self._word_frame(sentence, count), latest=heard)
-        self._heard.append((" ".join(words[:count]), begin * FRAME_MS))
-        left, letters = " ".join(words[count:]), sentence.letters[count:]
-        rest = _Sentence(left, sentence.interruptible, letters, whole=sentence.whole, announced=True)
-        rest.audio, rest.levels = sentence.audio[begin * self._frame_bytes :], sentence.levels[begin:]
-        return rest
-
-    # ------------------------------------------------------------ one sentence
-
-    def _ms(self, size: int) -> int:
-        return size * FRAME_MS // self._frame_bytes
-
-    def _ends_ms(self, sentence: _Sentence) -> int:
-        return sentence.begins_ms + self._ms(sentence.sent)
-
-    def _heard_ms(self, sentence: _Sentence, now_ms: int) -> int:
-        length_ms = len(sentence.levels) * FRAME_MS if sentence.played else self._ms(sentence.sent)
-        return length_ms if sentence.played else max(0, min(now_ms - sentence.begins_ms, length_ms))
-
-    def _total_ms(self, sentence: _Sentence) -> int:
-        made_ms = len(sentence.levels) * FRAME_MS
-        return made_ms if sentence.whole else max(made_ms, _LETTER_MS * (sum(sentence.letters) + len(sentence.letters)))
-
-    def _words(self, sentence: _Sentence, now_ms: int) -> int:
-        """Return how many whole words were heard by `now_ms`, taking every letter for equally long."""
-        words = sentence.text.split()
-        heard_ms, total_ms = self._heard_ms(sentence, now_ms), self._total_ms(sentence)
-        if sentence.played or (sentence.sent and heard_ms >= total_ms):
-            return len(words)
-        if not sentence.sent:
-            return 0
-        heard = sum(sentence.letters) * heard_ms / total_ms
-        for count, letters in enumerate(sentence.letters):
-            heard -= letters
-            if heard < 0:
-                return count
-        return len(words)
-
-    def _word_frame(self, sentence: _Sentence, count: int) -> int:
-        """Return the frame at which word number `count` should begin."""
-        share = sum(sentence.letters[:count]) / max(1, sum(sentence.letters))
-        return round(share * self._total_ms(sentence) / FRAME_MS)
-
-    def _forget_audio(self, sentence: _Sentence) -> None:
-        """Nobody asks for it again; its levels stay a while."""
-        sentence.audio, sentence.sent = bytearray(), 0
-        sentence.played = True
+    def _has_rest(self, sentence: Sentence, now_ms: int) -> bool:
+        """Cut `sentence` at `now_ms` and note what was heard; return whether some of it has to leave again."""
+        heard_out = sentence.whole and sentence.sent and not sentence.split(now_ms)[1]
+        if sentence.played or heard_out:
+            self._heard.append((sentence.text, sentence.heard_ms(now_ms)))
+            return False
+        if sentence.sent:
+            self._heard.append(sentence.cut(now_ms))
+        return True
 
 
 def _lengths(text: str) -> Sequence[int]:
@@ -268,7 +218,7 @@ def _joined(texts: Sequence[str]) -> str:
     return " ".join(text for text in texts if text)
 
 
-def _loudest(spans: Sequence[tuple[int, Sequence[float]]], from_ms: int, to_ms: int) -> Iterator[float]:
+def _levels_between(spans: Sequence[tuple[int, Sequence[float]]], from_ms: int, to_ms: int) -> Iterator[float]:
     for begins_ms, levels in spans:
         first, last = (from_ms - begins_ms) // FRAME_MS, (to_ms - begins_ms) // FRAME_MS + 1
         yield from levels[max(0, first) : max(0, last)]

@@ -10,16 +10,20 @@ from bot.sentences import SentenceCutter
 from bot.spoken import CodeBlocks, Spoken, spoken, weights
 from bridge.leg import Leg
 from bridge.speaking.playout import HeardSoFar, Playout
+from bridge.speaking.sentence import Sentence
 from bridge.speaking.wire_encoder import WireEncoder
 from telephony.events import AudioFormat, Clear, Mark, Play, Reply
 
-_MESSAGE_MS: Final = 400  # audio in one Play: few messages, yet a Clear never waits behind much
+_MESSAGE_MS: Final = 400  # audio in one Play: few messages, and a Clear never waits behind a long one
 _FRAME_MS: Final = 20
 
 
 class SpeechOutput:
-    """Speaks one reply at a time. A hushed reply can send nothing more, however late its task notices; a held one
-    makes no more than the sentence it is at, and sends it when it goes on."""
+    """Speaks one reply at a time.
+
+    An interrupted reply sends nothing more, even if its task notices late. A held reply finishes the sentence that is
+    being made, makes no other, and sends it when it is resumed.
+    """
 
     def __init__(
         self,
@@ -31,22 +35,23 @@ class SpeechOutput:
         language: str = "English",
         reading: Spoken = spoken,
     ) -> None:
-        """`language`: what the bot speaks, as an English name or a tag; "" leaves figures to the voice.
+        """`clock_ms`: milliseconds of a clock that never goes back.
 
-        `reading`: makes of a written sentence what the voice is to read.
+        `language`: what the bot speaks, as an English name or a tag; with "" the voice reads numbers itself.
+        `reading`: turns a written sentence into the words that the voice reads.
         """
         self.leg = leg
         self._tts, self._audio, self._clock_ms = tts, audio, clock_ms
         self._reading = reading
         self.language = language
-        """Of what is said from the next sentence on."""
+        """Language of the next sentence and all after it."""
         self._playout = Playout(audio)
-        self._generation = 0
-        self._way_out = asyncio.Lock()  # what leaves, leaves in order
-        self._open = asyncio.Event()  # not held
-        self._open.set()
-        self._news = asyncio.Event()  # a mark came back
-        self._made_ms: int | None = None  # when the first audio of the reply was there
+        self._reply = _Reply()  # the one that is spoken now
+        self._sending = asyncio.Lock()  # commands leave in order
+        self._not_held = asyncio.Event()
+        self._not_held.set()
+        self._mark_returned = asyncio.Event()
+        self._made_ms: int | None = None  # when the first audio of the reply was made
         self._audible_ms: int | None = None  # when the first audio of the reply left
         self.on_audio: Callable[[], None] = lambda: None
         """Called whenever audio has left."""
@@ -58,12 +63,12 @@ class SpeechOutput:
 
     @property
     def insists(self) -> bool:
-        """True while what is heard may not be interrupted."""
+        """True while the caller hears a sentence that may not be interrupted, or will hear it next."""
         return self._playout.insists(self._clock_ms(), marks=self.leg.capabilities.mark)
 
     @property
     def left_ms(self) -> int:
-        """Audio that was made and that the caller has yet to hear."""
+        """Milliseconds of audio that was made and that the caller has not heard yet."""
         return self._playout.left_ms(self._clock_ms())
 
     @property
@@ -73,51 +78,50 @@ class SpeechOutput:
 
     @property
     def now_ms(self) -> int:
+        """The time by `clock_ms`."""
         return self._clock_ms()
 
     @property
     def made_ms(self) -> int | None:
-        """When the first audio of the reply was there, by `now_ms`."""
+        """When the first audio of the reply was made, by `now_ms`; None where none was."""
         return self._made_ms
 
     @property
     def audible_ms(self) -> int | None:
-        """How long ago the first audio of the reply left; None where none has."""
+        """Milliseconds since the first audio of the reply left; None where none has left."""
         return None if self._audible_ms is None else self._clock_ms() - self._audible_ms
 
     def loudest_db(self, last_ms: int) -> float:
-        """Return the level, dBFS, of the loudest the caller heard of the bot in the last `last_ms`."""
+        """Return the level, dBFS, of the loudest 20 ms of the bot that the caller heard in the last `last_ms`."""
         now_ms = self._clock_ms()
         return self._playout.loudest_db(now_ms - last_ms, now_ms)
 
-    async def say(self, texts: AsyncIterator[str]) -> int:
-        """Speak `texts` as they come, sentence by sentence; return how many were spoken.
+    async def say(self, texts: AsyncIterator[str]) -> None:
+        """Speak `texts` as they come, sentence by sentence; return when all has been sent, not yet heard.
 
         The voice gets what a person would read aloud; the caller's screen and the history get what was written.
-        Returns when all has been sent, which is before all has been heard.
 
         Raises:
             whatever `texts` or the voice raises; what was sent before stays sent.
         """
-        count, generation, code = 0, self._generation, CodeBlocks()
-        async with aclosing(script(texts)) as cut:
-            async for sentence in cut:
-                if generation != self._generation:
+        reply, code = self._reply, CodeBlocks()
+        async with aclosing(script(texts)) as sentences:
+            async for text in sentences:
+                if reply.over:
                     break
-                if aloud := self._reading(code.outside(str(sentence)), self.language):
-                    count += await self._speak(sentence, self._tts.speak(aloud), generation)
-        return count
+                if aloud := self._reading(code.outside(str(text)), self.language):
+                    await self._speak(text, self._tts.speak(aloud), reply)
 
     @property
     def sample_rate(self) -> int:
-        """Hertz of what `play` takes."""
+        """Sample rate, in hertz, of the audio that `play` takes."""
         return self._tts.sample_rate
 
     def set_voice(self, name: str) -> None:
         """Speak with another voice from the next sentence on.
 
         Raises:
-            RuntimeError: the voice knows of no other, or not of this one.
+            RuntimeError: the engine has one voice only, or none of this name.
         """
         other = getattr(self._tts, "voice", None)
         if not callable(other):
@@ -125,103 +129,103 @@ class SpeechOutput:
         self._tts = other(name)
 
     async def until_open(self) -> None:
-        """Wait until the mouth is not held."""
-        await self._open.wait()
+        """Wait while the reply is held."""
+        await self._not_held.wait()
 
-    async def until_heard(self) -> None:
-        """Wait until the caller has heard all that was said: its mark came back, or is overdue; and not held."""
+    async def wait_for_playout(self) -> None:
+        """Wait until the caller has heard all that was said: its mark came back, or is overdue. Waits while held."""
         while True:
-            await self._open.wait()
+            await self._not_held.wait()
             if not self.speaking:
                 return
-            self._news.clear()
+            self._mark_returned.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(self.left_ms, _FRAME_MS) / 1000):
-                    await self._news.wait()
+                    await self._mark_returned.wait()
 
     async def play(self, samples: Samples, text: str) -> None:
-        """Speak a recording made at the voice's rate that says `text`."""
+        """Play a recording that says `text`: float32 in [-1, 1] at `sample_rate`, shape (n,)."""
 
         async def recording() -> AsyncGenerator[Samples, None]:
             yield samples
 
-        await self._speak(text if isinstance(text, Say) else Say(text), recording(), self._generation)
+        await self._speak(text if isinstance(text, Say) else Say(text), recording(), self._reply)
 
     def hold(self) -> bool:
-        """Fall silent for now; return whether there was something to be heard, which the wire must `clear`."""
-        unheard = self.speaking and self._open.is_set()
-        self._open.clear()
+        """Stop speaking for now; return whether the caller still had audio to hear, which the wire must `clear`."""
+        unheard = self.speaking and self._not_held.is_set()
+        self._not_held.clear()
         if unheard:
             self._playout.hold(self._clock_ms(), cleared=self.leg.capabilities.clear)
         return unheard
 
     async def resume(self) -> None:
-        """Go on with what was held, from the word where it was cut."""
-        self._open.set()
+        """Go on with the held reply, from the word where it was cut."""
+        self._not_held.set()
         await self._drain()
 
-    def hush(self) -> tuple[HeardSoFar, bool]:
-        """Fall silent: return what was heard of the reply, and whether the wire must `clear` the rest."""
-        unheard = self.speaking and self._open.is_set()
-        self._generation += 1
+    def interrupt(self) -> tuple[HeardSoFar, bool]:
+        """End the reply; return what was heard of it, and whether the wire must `clear` the rest."""
+        unheard = self.speaking and self._not_held.is_set()
+        self._reply.over = True
+        self._reply = _Reply()
         self._made_ms = self._audible_ms = None
-        self._open.set()
+        self._not_held.set()
         return self._playout.end(self._clock_ms()), unheard
 
     async def clear(self) -> None:
-        """Throw away what lies unheard at the far side."""
+        """Drop the audio that the far side has not played yet, where the wire can."""
         if self.leg.capabilities.clear:
-            async with self._way_out:
+            async with self._sending:
                 await self.leg.send(Clear())
 
     def played(self, mark: str) -> None:
+        """Note that `mark` came back: the caller has heard all before it."""
         self._playout.played(mark, self._clock_ms())
-        self._news.set()
+        self._mark_returned.set()
 
-    async def _speak(self, text: Say, audio: AsyncGenerator[Samples, None], generation: int) -> int:
-        voice, spoken = WireEncoder(self._tts.sample_rate, self._audio), False
+    async def _speak(self, text: Say, audio: AsyncGenerator[Samples, None], reply: "_Reply") -> None:
+        encoder = WireEncoder(self._tts.sample_rate, self._audio)
+        sentence: Sentence | None = None
         async with aclosing(audio) as chunks:
             try:
                 async for samples in chunks:
-                    if generation != self._generation:
-                        return int(spoken)
-                    if not spoken:
-                        self._begin(text)
-                        spoken = True
-                    await self._send(voice.encode(samples))
-                if spoken and generation == self._generation:
-                    await self._send(voice.flush())
+                    if reply.over:
+                        return
+                    sentence = sentence or self._begin(text)
+                    await self._send(sentence, encoder.encode(samples))
+                if sentence and not reply.over:
+                    await self._send(sentence, encoder.flush())
             finally:
-                if spoken and generation == self._generation:
-                    self._playout.finish()
+                if sentence:
+                    self._playout.finish(sentence)
         await self._drain()
-        return int(spoken)
 
-    def _begin(self, text: Say) -> None:
+    def _begin(self, text: Say) -> Sentence:
         now_ms = self._clock_ms()
         letters = weights(str(text), self.language, self._reading)
-        self._playout.begin(str(text), now_ms, interruptible=text.interruptible, letters=letters)
         self._made_ms = now_ms if self._made_ms is None else self._made_ms
+        return self._playout.begin(str(text), now_ms, interruptible=text.interruptible, letters=letters)
 
-    async def _send(self, payload: bytes) -> None:
+    async def _send(self, sentence: Sentence, payload: bytes) -> None:
         if payload:
-            self._playout.made(payload)
+            self._playout.made(sentence, payload)
         await self._drain()
 
     async def _drain(self) -> None:
-        """Send what waits, as soon as the far side may take it and while the mouth is not held."""
+        """Send what waits, as soon as the far side may take it; wait while the reply is held."""
         step_ms = min(_MESSAGE_MS, max(_FRAME_MS, self.leg.capabilities.send_ahead_ms // 2))
         while self._playout.next(step_ms) is not None:
-            await self._open.wait()
-            async with self._way_out:
-                excess_ms = await self._let_out(step_ms)
+            await self._not_held.wait()
+            async with self._sending:
+                excess_ms = await self._send_next(step_ms)
             if excess_ms > 0:
                 await asyncio.sleep(excess_ms / 1000)  # pacing is time itself: nothing tells us when audio was played
 
-    async def _let_out(self, step_ms: int) -> int:
-        """Send what waits longest; or return how many milliseconds the far side may not take it yet."""
+    async def _send_next(self, step_ms: int) -> int:
+        """Send what has to leave next; or return for how many milliseconds the far side may not take it."""
         command = self._playout.next(step_ms)
-        if command is None or not self._open.is_set():
+        if command is None or not self._not_held.is_set():
             return 0
         if isinstance(command, Play) and (excess_ms := self._excess_ms(command)) > 0:
             return excess_ms
@@ -242,13 +246,20 @@ class SpeechOutput:
                 await self.leg.send(command)
 
     def _excess_ms(self, play: Play) -> int:
-        """Return how long the far side may not take `play` yet; one frame it takes whenever it has nothing."""
+        """Return for how many milliseconds the far side may not take `play`; with an empty buffer it takes a frame."""
         limit_ms = max(self.leg.capabilities.send_ahead_ms, _FRAME_MS)
         return self._playout.ahead_ms(self._clock_ms()) + self._audio.duration_ms(play.payload) - limit_ms
 
 
+class _Reply:
+    """One reply, as seen by who makes its audio."""
+
+    over = False
+    """It was interrupted: no more of it is made."""
+
+
 async def script(texts: AsyncIterator[str]) -> AsyncGenerator[Say, None]:
-    """Yield the sentences of `texts` as they become whole, each as interruptible as its text. Closes `texts`."""
+    """Yield each sentence of `texts` once it is whole, as interruptible as its text; closes `texts`."""
     cutter = SentenceCutter()
     try:
         async for text in texts:

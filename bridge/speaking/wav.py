@@ -1,4 +1,4 @@
-"""A recording that the bot plays: a WAV file, read whole and bounded."""
+"""Reads the WAV files that the bot plays: whole, and of limited length."""
 
 import wave
 from pathlib import Path
@@ -10,13 +10,17 @@ from bot.api import Samples
 from bridge.speech.resample import resample_whole
 
 MAX_S: Final = 600
+"""Seconds of audio that are read at most."""
 
 
 def read_wav(path: str, sample_rate: int, *, longest_s: float = MAX_S) -> Samples:
-    """Return the audio of a WAV file of 16-bit samples, its channels mixed, at `sample_rate`. Blocks: it reads a file.
+    """Return a 16-bit WAV file as float32 in [-1, 1], shape (n,), at `sample_rate` hertz, its channels mixed.
+
+    Blocks: it reads a file.
 
     Raises:
-        OSError: it cannot be read. ValueError: it is no such file, or longer than `longest_s`.
+        OSError: the file cannot be read.
+        ValueError: it is no 16-bit WAV file, or longer than `longest_s`.
     """
     try:
         with wave.open(str(Path(path)), "rb") as file:

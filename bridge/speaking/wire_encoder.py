@@ -1,4 +1,4 @@
-"""The way out of one stretch of bot audio: the voice's samples to the wire's bytes."""
+"""Turns the samples of a voice into the bytes of a wire."""
 
 from typing import Final
 
@@ -10,18 +10,18 @@ from telephony.codec import encode
 from telephony.events import AudioFormat
 
 _SLICE_MS: Final = 200
-"""Audio resampled at a time: a product this small stays in the cache and on one thread, 5 s of speech cost 3 ms of
-the event loop instead of 8."""
+"""Audio that is resampled at a time. So little stays in the cache and on one thread: 5 s of speech take 3 ms of the
+event loop instead of 8."""
 
 
 class WireEncoder:
-    """Resamples and encodes as the audio comes; payloads are whole frames of 20 ms, what does not fill one waits."""
+    """Resamples and encodes one stretch of audio, piece by piece, into whole frames of 20 ms."""
 
     def __init__(self, tts_rate: int, audio: AudioFormat) -> None:
-        """`tts_rate`: hertz of the samples; `audio`: what the wire takes.
+        """`tts_rate`: sample rate of the voice, hertz; `audio`: what the wire takes.
 
         Raises:
-            ValueError: no resampler goes from the one rate to the other.
+            ValueError: there is no resampler between the two rates.
         """
         self._encoding = audio.encoding
         self._resample = make_resampler(tts_rate, audio.sample_rate)
@@ -30,7 +30,7 @@ class WireEncoder:
         self._held: Samples = np.empty(0, np.float32)
 
     def encode(self, samples: Samples, /) -> bytes:
-        """Return the frames that `samples`, float32 of shape (n,), complete; b"" where they complete none."""
+        """Return the frames that `samples` complete, b"" if none; the rest waits. float32 in [-1, 1], shape (n,)."""
         slices = (samples[begin : begin + self._slice] for begin in range(0, len(samples), self._slice))
         ready = np.concatenate((self._held, *(self._resample(part) for part in slices)))
         whole = len(ready) // self._frame * self._frame
@@ -38,7 +38,7 @@ class WireEncoder:
         return encode(ready[:whole], self._encoding)
 
     def flush(self) -> bytes:
-        """Return what is still held, filled up with silence to a whole frame. The next samples begin anew."""
+        """Return what still waits, filled up with silence to a whole frame. The next samples begin a new stretch."""
         rest = np.concatenate((self._held, self._resample.flush()))
         self._held = np.empty(0, np.float32)
         return encode(np.pad(rest, (0, -len(rest) % self._frame)), self._encoding)

@@ -1,4 +1,4 @@
-"""What a denoiser, a voice activity detector and a recogniser must be. Small on purpose: anyone can write one.
+"""What a denoiser, a voice activity detector, a recogniser and a judge of pauses must be: anyone can write one.
 
 Audio inside is always mono float32 in [-1, 1] at 16 kHz, shape (n,).
 """
@@ -19,14 +19,14 @@ SAMPLE_RATE: Final = 16_000
 
 
 class SpeechError(Exception):
-    """Base of what the speech core raises on purpose; never raised itself."""
+    """Base of the errors that the speech core raises on purpose. It is never raised itself."""
 
     retryable = False
     """Whether the same request may succeed on another engine, or later."""
 
 
 class ModelMissing(SpeechError):
-    """A model or its runtime is not installed; the text names the pip command that brings it."""
+    """A model or its runtime is not installed. The text names the pip command that installs it."""
 
 
 class BadRequest(SpeechError):
@@ -34,17 +34,17 @@ class BadRequest(SpeechError):
 
 
 class UnsupportedLanguage(BadRequest):
-    """The loaded model does not know the language; the text names the extra that does."""
+    """The loaded model does not know the language. The text names the extra that does."""
 
 
 class EngineFailed(SpeechError):
-    """The engine broke or is gone; the same request may succeed elsewhere or later."""
+    """The engine broke or is gone. The same request may succeed on another engine, or later."""
 
     retryable = True
 
 
 class EngineLost(EngineFailed):
-    """The engine died or cannot be reached: whatever else it was doing is lost too."""
+    """The engine died or cannot be reached. All its other work is lost too."""
 
 
 class DeadlineExceeded(EngineFailed):
@@ -52,36 +52,59 @@ class DeadlineExceeded(EngineFailed):
 
 
 class Overloaded(EngineFailed):
-    """Too much waits already; nothing is wrong with the engine."""
+    """Too many requests wait already. Nothing is wrong with the engine."""
 
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
-        """`retry_after_s`: seconds until the engine wants to be asked again, where it said so."""
+        """`retry_after_s`: seconds until the engine wants to be asked again; None if it did not say."""
         super().__init__(message)
         self.retry_after_s = retry_after_s
 
 
 class Denoiser(Protocol):
-    """Removes noise from one call. Stateful: one a call; called from one thread at a time, never from the loop."""
+    """Removes noise from one call. It keeps the call's state, and is called on a thread, by one thread at a time.
+
+    `--denoiser module:attribute` takes a class like this. Each call gets one of its own, made by
+    `from_settings(settings)` if the class has that, or by calling it. If all calls should share something large, write
+    a `Denoisers`. A `name` is optional, for the log.
+    """
 
     delay: int
-    """Samples by which its output lags its input."""
+    """Samples, 0 or more, by which its output lags its input. It stays the same for the whole call."""
 
     def __call__(self, samples: Samples, /) -> Samples:
-        """Return as many samples as came in, delayed by `delay`.
+        """Return as many samples as came in, delayed by `delay`. `samples` is never empty, and usually 20 ms.
 
         Raises:
-            EngineFailed: its state is lost; make a new one.
+            EngineFailed: its state is lost; the rest of the call goes without denoiser.
         """
 
     def close(self) -> None:
         """Give its state back; it is not called again."""
 
 
+class Denoisers(Protocol):
+    """A denoiser whose model is loaded once and shared: opens a `Denoiser` for each call.
+
+    `--denoiser module:attribute` takes a class like this too. It is made once, by `from_settings(settings)` if it has
+    that, or by `load()`, or by calling it. A `name` (e.g. "DeepFilterNet3, 9 dB") is optional; start-up shows it.
+    """
+
+    async def open(self) -> Denoiser:
+        """Return a fresh denoiser for a call, without blocking the event loop. The bridge closes it with the call.
+
+        Raises:
+            EngineFailed: there is none; the call goes without.
+        """
+
+    def close(self) -> None:
+        """Free what was loaded; denoisers of running calls live on. Called once, from any thread; may block."""
+
+
 class Vad(Protocol):
-    """Detects speech in one call. Stateful: one instance a call."""
+    """Detects speech in one call. It keeps the call's state: one instance a call."""
 
     window: int
-    """Samples it takes at a time, e.g. 512 (32 ms at 16 kHz)."""
+    """Samples that it takes at a time, e.g. 512 (32 ms at 16 kHz)."""
 
     async def __call__(self, samples: Samples, /) -> float:
         """Return P(speech), 0.0 to 1.0, for the next `window` samples of the call.
@@ -101,33 +124,33 @@ class Ended(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsrCapabilities:
-    """What a recogniser can do, and how much of it at once."""
+    """What a recogniser can do, and how much at once."""
 
     prefix: bool = True
-    """It can continue a text; one that cannot returns the whole text whatever the prefix was."""
+    """Whether it can continue a text. One that cannot returns the whole text, whatever the prefix was."""
     context: bool = True
-    """Words that bias recognition are heeded, not only accepted."""
+    """Whether words that bias recognition have an effect. They are accepted in any case."""
     languages: frozenset[str] | None = None
-    """English names of what it knows; None: not known, any may be asked for."""
+    """English names of the languages it knows; None if that is not known, and any may be asked for."""
     more_languages: str = ""
-    """What to do for more of them, for the error that refuses one."""
+    """How to get more languages, for the error that refuses one."""
     shortest_s: float = 0.0
-    """Shorter audio is padded with silence before it gets here."""
+    """Seconds. Shorter audio is padded with silence before the engine gets it."""
     longest_s: float = 30.0
-    """Longer audio is refused before it gets here."""
+    """Seconds. Longer audio is refused before the engine gets it."""
     word_times: bool = False
     backlog: int = 8
-    """Decodes it may have in hand, running and waiting, before partials are kept from it: more would delay finals."""
+    """Decodes, running and waiting, from which on it gets no partials, because more would delay finals."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One decode: the utterance so far and what is already known of it."""
+    """One decode: the utterance so far, and what is already known of it."""
 
     audio: Samples
     """Read only: a view of a buffer that grows behind it."""
     prefix: str = ""
-    """Text the hypothesis must begin with; it is not repeated in the answer."""
+    """Text that the hypothesis must begin with. The answer does not repeat it."""
     language: str | None = None
     """English name of the language; None lets the engine decide."""
     context: str = ""
@@ -157,10 +180,10 @@ class Hypothesis:
     """English name, e.g. "English"; "" when nothing was recognised."""
     ended: Ended = Ended.STOP
     queue_ms: int = 0
-    """Milliseconds it waited for its turn; 0 where the engine does not tell."""
+    """Milliseconds that it waited for its turn; 0 if the engine does not say."""
     run_ms: int = 0
     cached_tokens: int = 0
-    """Tokens of the prompt, audio included, that the engine did not have to compute again."""
+    """Tokens of the prompt, audio included, that the engine did not compute again."""
     engine: str = ""
     """Name of the engine that answered."""
 
@@ -171,9 +194,9 @@ class Hypothesis:
 
 
 class Asr(Protocol):
-    """A recogniser. Stateless and idempotent: any replica may serve any decode of any call.
+    """A recogniser. It is stateless and idempotent: any replica may serve any decode of any call.
 
-    What calls use is a `Pool` of these (bridge/speech/pool.py). It validates the audio and the language, so an
+    What calls use is a `Pool` of these (bridge/speech/pool/pool.py). It validates the audio and the language, so an
     engine sees float32 of shape (n,), finite, in [-1, 1], within the lengths it declares, and languages it knows.
     One that has a `device` (e.g. "CPU, int8") is announced with it at start-up.
     """
@@ -202,7 +225,7 @@ class Asr(Protocol):
 
 
 class Recogniser(Asr, Protocol):
-    """What calls hear with: an `Asr` that has checked and survives what its engines do not."""
+    """The recogniser that calls use: an `Asr` that checks its requests and survives the loss of an engine."""
 
     def check_language(self, language: str | None) -> None:
         """Accept `language` (English name or code, None for any).
@@ -212,4 +235,21 @@ class Recogniser(Asr, Protocol):
         """
 
     async def recovered(self) -> None:
-        """Return when a decode may succeed: at once while an engine is healthy."""
+        """Wait until a decode may succeed: no time while an engine is healthy."""
+
+
+class EndOfTurn(Protocol):
+    """Judges pauses. It is stateless and shared by all calls; several may ask it at the same time."""
+
+    async def probability(self, audio: Samples, text: str, language: str, /) -> float:
+        """Return P(the caller is done), 0.0 to 1.0, never blocking the event loop.
+
+        `audio`: the caller's turn so far, 16 kHz, its last 0.1 to 0.3 s silent; a view of a buffer, read only.
+        `text`: what the recogniser heard in it, "" where nothing is known; `language`: English name, "" unknown.
+
+        Raises:
+            EngineFailed: it could not tell; the turn closes as if nobody had been asked.
+        """
+
+    def close(self) -> None:
+        """Free what was loaded; judgements under way fail with EngineFailed."""

@@ -1,5 +1,6 @@
-"""The denoiser of one call as the ear uses it: off the event loop, in step with the raw signal, skipped when slow."""
+"""The denoiser of one call: it runs off the event loop, in step with the raw signal, and is skipped when it is slow."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -31,19 +32,32 @@ class RealTimeBudget:
         self._rest_left_ms = 0.0  # set when too far behind, counted down by the audio that is skipped
 
     def may_run(self, audio_ms: float) -> bool:
-        """Tell whether the next `audio_ms` may be denoised; those that may not count as rest."""
+        """Return whether the next `audio_ms` may be denoised. Audio that may not counts as rest."""
         if self._rest_left_ms <= 0:
             return True
         self._rest_left_ms -= audio_ms
         return False
 
     def ran(self, audio_ms: float, took_ms: float) -> bool:
-        """Take down that `audio_ms` of audio cost `took_ms`, waits included; return False when a rest begins."""
+        """Note that `audio_ms` of audio took `took_ms`, waits included. Return False when a rest begins."""
         self._behind_ms = max(0.0, self._behind_ms + took_ms - audio_ms)
         if self._behind_ms <= self._allowed_ms:
             return True
         self._behind_ms, self._rest_left_ms = 0.0, self._rest_ms
         return False
+
+
+class OnePerCall:
+    """`Denoisers` for a class that shares nothing: `make`, which may block, makes a denoiser for each call."""
+
+    def __init__(self, make: Callable[[], Denoiser]) -> None:
+        self._make = make
+
+    async def open(self) -> Denoiser:
+        return await asyncio.to_thread(self._make)
+
+    def close(self) -> None:
+        """Do nothing: it holds nothing."""
 
 
 class Denoising:
@@ -59,6 +73,7 @@ class Denoising:
     ) -> None:
         self._denoiser: Denoiser | None = denoiser  # None when it has failed
         self._delay = denoiser.delay
+        self._name = str(getattr(denoiser, "name", type(denoiser).__name__))
         self._workers, self._clock_ms = workers, clock_ms
         self._budget = budget or RealTimeBudget()
         self._late = np.zeros(self._delay, np.float32)  # raw samples that the denoiser still holds
@@ -69,7 +84,7 @@ class Denoising:
 
     @property
     def bypassed_ms(self) -> int:
-        """Audio of this call that was not denoised."""
+        """Milliseconds of this call that were not denoised."""
         return self._bypassed * 1000 // SAMPLE_RATE
 
     async def __call__(self, samples: Samples, /) -> tuple[Samples, Samples]:
@@ -88,13 +103,13 @@ class Denoising:
         return np.concatenate((raw[:stale], clean[stale:])), raw
 
     def close(self) -> None:
-        """Give the denoiser back."""
+        """Close the denoiser."""
         if self._denoiser:
             self._denoiser.close()
             self._denoiser = None
 
     async def _denoise(self, samples: Samples) -> Samples | None:
-        """Return `samples` denoised, or None when they are to be passed by."""
+        """Return `samples` denoised; None if they are not to be denoised."""
         audio_ms = len(samples) * 1000 / SAMPLE_RATE
         if self._denoiser is None or not self._budget.may_run(audio_ms):
             return None
@@ -122,4 +137,4 @@ class Denoising:
         self._unlogged_ms += audio_ms
         if self._unlogged_ms >= _LOG_EVERY_MS:
             self._unlogged_ms = 0.0
-            log.debug("DeepFilterNet latency: %.1fms", self._delay * 1000 / SAMPLE_RATE + took_ms)
+            log.debug("%s latency: %.1fms", self._name, self._delay * 1000 / SAMPLE_RATE + took_ms)

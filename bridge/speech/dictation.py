@@ -1,4 +1,4 @@
-"""What kind of words the caller has said so far, as far as that tells whether more comes. Pure: text in, kind out."""
+"""Which kind of words the caller has said so far, as far as it tells whether more will come. Pure."""
 
 import re
 import unicodedata
@@ -36,7 +36,7 @@ class Reading:
 
 
 _LONGEST: Final = 400
-"""Characters at the end of a text that are looked at: the rest cannot change the answer, only the time it takes."""
+"""Characters at the end of a text that are read. The rest cannot change the answer, only the time it takes."""
 
 _ANSWER_WORDS: Final = 4
 """Words an answer has at most: "yes that's right"."""
@@ -55,7 +55,7 @@ _PROVIDERS: Final = frozenset(
     "gmail googlemail yahoo hotmail outlook icloud gmx web mail aol proton protonmail".split()
 )
 _ADDRESS_WORDS: Final = 8
-"""Words at the end among which a spoken address is looked for."""
+"""Words at the end of a text that may hold a spoken address."""
 
 _TWO_LETTERS: Final = re.compile(r"(?:^|[\s.,-])[A-ZÀ-ÖØ-Þ][\s.,-]+[A-ZÀ-ÖØ-Þ][\s.,-]*$")
 """Recognisers write spelled letters as capitals: "B-A-U", "B A U." """
@@ -81,7 +81,7 @@ def read(text: str, language: str) -> Reading:
 
 
 def is_question(text: str) -> bool:
-    """Tell whether what the bot says last in `text` asks for an answer."""
+    """Return whether the last sentence of `text`, which the bot says, asks for an answer."""
     return unicodedata.normalize("NFKC", text).rstrip(_CLOSING).endswith(_QUESTIONS)
 
 
@@ -137,7 +137,7 @@ def _written_address(text: str) -> Kind | None:
 
 
 def _spoken_address(words: Sequence[str], known: Wording) -> Kind | None:
-    """Tell "jo at gmail" and "jo dot doe at" from "I'm at home": a provider follows, or a dot is near."""
+    """Return whether it is an address ("jo at gmail", "jo dot doe at") and not "I'm at home"."""
     tail = words[-_ADDRESS_WORDS:]
     ats = [n for n, word in enumerate(tail) if n and word in known.at]
     if not ats:
@@ -149,7 +149,7 @@ def _spoken_address(words: Sequence[str], known: Wording) -> Kind | None:
 
 
 def _spelled(text: str, words: Sequence[str], known: Wording) -> bool:
-    """Tell whether the text ends in two letters, two words of a spelling alphabet, or "B as in boy"."""
+    """Return whether the text ends in two letters, two words of a spelling alphabet, or "B as in boy"."""
     if _TWO_LETTERS.search(text) or all(word in known.letters or word in known.capital for word in ("", *words)[-2:]):
         return True
     example = _phrase_at_end(words[:-1], known.spelled_as)

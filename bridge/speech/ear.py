@@ -26,17 +26,17 @@ class ScoredWindow:
 
 
 class Cleaner(Protocol):
-    """What the ear needs of `denoising.Denoising`."""
+    """What the ear needs: `denoising.Denoising` is one."""
 
     async def __call__(self, samples: Samples, /) -> tuple[Samples, Samples]:
         """Return (denoised, raw), as long as `samples`, aligned with each other."""
 
 
 class Ear:
-    """One call's hearing. Media in, scored windows out, in order; what does not fill a window waits."""
+    """The hearing of one call: media in, scored windows out, in order. What does not fill a window waits."""
 
     def __init__(self, audio: AudioFormat, *, vad: Vad, cleaner: Cleaner | None = None, vad_raw: bool = False) -> None:
-        """`vad_raw`: the VAD listens to the signal before the denoiser."""
+        """`vad_raw`: whether the VAD hears the signal before the denoiser."""
         self._encoding = audio.encoding
         self._resample = make_resampler(audio.sample_rate, SAMPLE_RATE)
         self._vad, self._cleaner, self._vad_raw = vad, cleaner, vad_raw
@@ -62,7 +62,7 @@ class Ear:
         return [await self._score() for _ in range(len(self._clean) // self._vad.window)]
 
     def rest(self) -> Samples:
-        """Return and forget what fills no window: the last milliseconds of a call."""
+        """Return and forget the samples that fill no window: the last milliseconds of a call."""
         rest, self._clean, self._raw = self._clean, self._clean[:0], self._raw[:0]
         self._scored += len(rest)
         return rest

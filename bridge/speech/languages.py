@@ -1,4 +1,4 @@
-"""Languages: English names outside, and inside whatever an engine calls them."""
+"""Languages: English names outside, and an engine's own names inside."""
 
 import re
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ class Known:
 
 
 _NAME: Final = re.compile(r"[^\W\d_]+(?:[ '-][^\W\d_]+){0,3}")
-"""What may be a language nobody has heard of; a model's control marks may not."""
+"""What may be the name of an unknown language. Control marks of a model may not."""
 
 
 def _key(language: str) -> str:

@@ -26,7 +26,7 @@ class Resampler(Protocol):
     """Converts one stream. Stateful; how the stream is cut makes no difference."""
 
     delay_ms: float
-    """How late audio comes out, at most."""
+    """Milliseconds by which audio comes out late at most."""
 
     def __call__(self, samples: Samples, /) -> Samples:
         """Take the next samples, float32 of shape (n,), n >= 0; return what can be told by now, shape (m,)."""

@@ -28,7 +28,7 @@ _ZERO_WIDTH_JOINER: Final = "\N{ZERO WIDTH JOINER}"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The text of an utterance so far, in the engine's own pieces."""
+    """The text of an utterance so far, in pieces of the engine."""
 
     pieces: tuple[str, ...] = ()
     language: str = ""
@@ -40,13 +40,13 @@ class Draft:
         return "".join(self.pieces)
 
     def then(self, hypothesis: Hypothesis) -> "Draft":
-        """Return the whole of which `hypothesis` continues this."""
+        """Return the draft that begins with this and continues with `hypothesis`."""
         language = hypothesis.language or (self.language if self.pieces else "")
         return Draft((*self.pieces, *hypothesis.pieces), language, hypothesis.ended)
 
 
 class Cadence:
-    """When a partial is due: soon after speech begins, often until there is text, then once a chunk."""
+    """Decides when a partial is due: soon after speech begins, often until there is text, then once a chunk."""
 
     def __init__(self, chunk_ms: int) -> None:
         """`chunk_ms`: new audio between partials."""
@@ -63,11 +63,11 @@ class Cadence:
         return spoken_ms >= FIRST_SPEECH_MS and speech_end_ms - self._decoded_ms >= step_ms
 
     def begun(self, length_ms: int) -> None:
-        """A decode of so much audio is under way."""
+        """Note that a decode of `length_ms` of audio is under way."""
         self._decoded_ms = length_ms
 
     def heard(self, text: str) -> None:
-        """It came to this."""
+        """Note its result."""
         self._any_text = self._any_text or bool(text)
 
 
@@ -99,7 +99,7 @@ class PrefixRollback:
         return Draft(kept, self._draft.language) if "".join(kept).strip() else Draft()
 
     def add(self, draft: Draft) -> None:
-        """Take what the newest decode came to, prefix included."""
+        """Take the result of the newest decode, prefix included."""
         self._draft = draft
 
 
@@ -111,7 +111,7 @@ def _kept(pieces: tuple[str, ...], taken_back: int) -> tuple[str, ...]:
 
 
 def _splits_a_character(before: Sequence[str], after: Sequence[str]) -> bool:
-    """Tell whether what a reader sees as one character begins in `before` and goes on in `after`."""
+    """Return whether a character, as a reader sees it, begins in `before` and goes on in `after`."""
     left, right = "".join(before)[-1:], "".join(after)[:1]
     if left == _REPLACEMENT or (left and unicodedata.category(left) == "Cs"):
         return True  # half a character that an engine let through

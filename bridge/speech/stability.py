@@ -1,4 +1,4 @@
-"""What of a hypothesis is shown, and how much of what was shown had to be taken back. Pure."""
+"""How much of a hypothesis is shown, and how much of what was shown had to be taken back. Pure."""
 
 import re
 import unicodedata
@@ -12,7 +12,7 @@ _WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]|[^\s\u0e00-\u0eff
 
 
 class Screen:
-    """What one listener sees of a growing utterance: words that seldom have to be taken back."""
+    """What one reader sees of a growing utterance: words that seldom have to be taken back."""
 
     def __init__(self) -> None:
         self._before: list[str] = []  # words of the hypothesis before
@@ -37,12 +37,12 @@ class Screen:
 
 @dataclass(frozen=True, slots=True)
 class Flicker:
-    """How steady the partials of an utterance, or of many, were."""
+    """How steady the partials of one or more utterances were."""
 
     shown: int = 0
-    """Words that appeared on the screen, each time anew."""
+    """Words that appeared on the screen. A word that appears again counts again."""
     changed: int = 0
-    """Words among them that were replaced or taken away later."""
+    """Words that were replaced or taken away later."""
 
     @property
     def share(self) -> float:

@@ -16,7 +16,7 @@ class Wording:
     """Words and phrases of one language, lower case, phrases with spaces. Empty where nothing is known of it."""
 
     answers: frozenset[str] = frozenset()
-    """What answers a question in a word: yes, no, okay, tomorrow."""
+    """Words that answer a question alone: yes, no, okay, tomorrow."""
     digits: frozenset[str] = frozenset()
     """Words that are dictated digit by digit, "double" among them."""
     numbers: frozenset[str] = frozenset()
@@ -24,22 +24,22 @@ class Wording:
     letters: frozenset[str] = frozenset()
     """Words of spelling alphabets that stand for a letter."""
     spelled_as: frozenset[str] = frozenset()
-    """What stands between a letter and its example: "B as in boy"."""
+    """Words between a letter and its example: "B as in boy"."""
     capital: frozenset[str] = frozenset()
-    """What is said of a letter, or instead of a sign."""
+    """Words for a letter or for a sign."""
     at: frozenset[str] = frozenset()
     """The @ of an e-mail address, spoken."""
     dot: frozenset[str] = frozenset()
     fillers: frozenset[str] = frozenset()
-    """Sounds and words of somebody who still thinks."""
+    """Sounds and words of a caller who still thinks."""
     never_last: frozenset[str] = frozenset()
-    """No sentence ends with these, whatever the recogniser's full stop says."""
+    """Words that never end a sentence, even if the recogniser wrote a full stop."""
     seldom_last: frozenset[str] = frozenset()
-    """Sentences seldom end with these: they count where the recogniser wrote no full stop."""
+    """Words that seldom end a sentence. They count if the recogniser wrote no full stop."""
 
 
 def wording(language: str) -> Wording:
-    """Return what is known of `language` (English name or code); nothing of those without a file."""
+    """Return the words of `language` (English name or code); empty ones if it has no file."""
     return _KNOWN.get(code_of(language) or "", _UNKNOWN)
 
 

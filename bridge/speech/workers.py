@@ -1,4 +1,4 @@
-"""A bounded pool of threads for model work, shared by all calls."""
+"""A pool of a fixed number of threads for model work, shared by all calls."""
 
 import asyncio
 import atexit
@@ -40,7 +40,7 @@ class Workers:
 
     @property
     def waiting(self) -> int:
-        """Jobs that no thread has begun."""
+        """Jobs that wait for a thread."""
         return len(self._queue)
 
     async def run(self, function: Callable[[*Ts], T], *args: *Ts, priority: int = 0) -> T:

@@ -1,1 +1,1 @@
-"""Who holds the floor. Pure: time is an argument."""
+"""Who holds the floor: end of turn, barge-in, backchannels, speculation, silent callers. Pure: time is an argument."""

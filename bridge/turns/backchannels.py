@@ -1,4 +1,7 @@
-"""What callers say over the bot that interrupts it always, or never: data in phrases.toml, by language. Pure."""
+"""Backchannels and commands: what callers say over the bot that never interrupts it, or always does. Pure.
+
+The lists are data, by language, in phrases.toml.
+"""
 
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -12,14 +15,14 @@ from bridge.speech.stability import words
 
 _ANY: Final = "any"
 _SHIPPED: Final = files("bridge.turns").joinpath("phrases.toml").read_text("utf-8")
-"""Read on import, so that no call ever waits for the disk."""
+"""Read on import: no call waits for the disk."""
 _KINDS: Final = frozenset({"backchannels", "commands"})
 
 Phrase = tuple[str, ...]
 
 
 class Meaning(StrEnum):
-    """What words mean that are said while the bot speaks."""
+    """What the caller's words mean while the bot speaks."""
 
     NOTHING = "nothing"
     BACKCHANNEL = "backchannel"  # the caller listens
@@ -35,14 +38,18 @@ class _Lists:
 
 
 class Backchannels:
-    """The lists in force."""
+    """The backchannels and the commands that a call knows."""
 
     def __init__(self, lists: Mapping[str, _Lists], *, extra: _Lists) -> None:
+        """`lists`: by language code, "any" for all languages. `extra`: of all languages; overrides `lists`."""
         self._lists, self._any = lists, _joined(lists.get(_ANY, _Lists()), extra)
         self._all = {code: _joined(known, self._any) for code, known in lists.items()}
 
     def meaning(self, text: str, language: str) -> Meaning:
-        """Return NOTHING, BACKCHANNEL, WORDS or COMMAND; `language`: English name or code, "" where not known."""
+        """Return what `text` means: NOTHING, BACKCHANNEL, WORDS or COMMAND.
+
+        `language`: an English name or a code, "" where it is not known.
+        """
         said = normal(text)
         known = self._all.get(code_of(language) or "", self._any)
         if not said:
@@ -53,20 +60,20 @@ class Backchannels:
 
 
 def normal(text: str) -> Phrase:
-    """Return the words of `text` as they are compared: without case, punctuation, hyphens."""
+    """Return the words of `text` as they are compared: without case, punctuation and hyphens."""
     return tuple(words(text.replace("-", " ")))
 
 
 def shipped(*, backchannels: Iterable[str] = (), commands: Iterable[str] = ()) -> Backchannels:
-    """Return the lists that come with the bridge, and the two given, of any language, added."""
+    """Return the lists that come with the bridge; add the given phrases, of any language."""
     return parse(_SHIPPED, backchannels=backchannels, commands=commands)
 
 
 def parse(text: str, *, backchannels: Iterable[str] = (), commands: Iterable[str] = ()) -> Backchannels:
-    """Read lists: a table of `backchannels` and `commands` for each language code; add the two given, of any language.
+    """Read TOML: a table of `backchannels` and `commands` for each language code. Add the given phrases.
 
     Raises:
-        ValueError: it is no such TOML.
+        ValueError: `text` is no such TOML; the message names the place.
     """
     lists = {code: _read(code, table) for code, table in tomllib.loads(text).items()}
     return Backchannels(lists, extra=_Lists(_phrases(backchannels), _phrases(commands)))
@@ -88,7 +95,7 @@ def _phrases(texts: Iterable[str]) -> frozenset[Phrase]:
 
 
 def _joined(one: _Lists, other: _Lists) -> _Lists:
-    """A phrase that is asked for as one kind is not the other: what the settings add goes before what is shipped."""
+    """Return both; a phrase that `other` has as one kind is not the other kind, whatever `one` says."""
     backchannels = (one.backchannels - other.commands) | other.backchannels
     return _Lists(backchannels, (one.commands - other.backchannels) | other.commands)
 
@@ -100,7 +107,7 @@ def _holds(said: Phrase, phrases: frozenset[Phrase]) -> bool:
 
 
 def _consists_of(said: Phrase, phrases: frozenset[Phrase]) -> bool:
-    """Tell whether `said` is nothing but phrases one after the other."""
+    """Return whether `said` is a sequence of `phrases` and nothing else."""
     longest = max(map(len, phrases), default=0)
     reached = {0}
     for begin in range(len(said)):

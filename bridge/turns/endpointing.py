@@ -1,15 +1,16 @@
 """How long a pause must last until the caller's turn is over. Pure: media time, whole milliseconds, is an argument.
 
-The wait follows from what is known of the pause by now; it is asked for at every VAD window and may change:
+The wait depends on what is known of the pause. It is read at every VAD window and may change:
 
-    nothing yet          wait_ms, and as long as finals take in this process
+    nothing yet          wait_ms, or longer if finals take longer in this process
     not a word           sure_ms
     an answer            answer_ms; asked_answer_ms after a question
-    dictation            dictation_ms, sure_ms once the number is whole
+    dictation            dictation_ms; sure_ms once the number is whole
     a text that breaks   unfinished_ms
     a probability        sure_ms from `sure` on, unsure_ms up to `unsure`, a straight line between
 
-Except after a question it is no shorter than this caller's own pauses (caller_pauses.py); never longer than ceiling_ms.
+Except after a question it is never shorter than this caller's own pauses (caller_pauses.py). It is never longer than
+ceiling_ms.
 """
 
 from collections.abc import Callable
@@ -25,52 +26,63 @@ from bridge.turns.rolling_quantile import RollingQuantile
 
 @dataclass(frozen=True, slots=True)
 class Expected:
+    """What the bot expects the caller to say next."""
+
     kind: Expect = Expect.ANYTHING
     digits: int = 0
-    """With DIGITS: so many make the number whole; 0 is not known."""
+    """With DIGITS: how many digits make the number whole; 0 where that is not known."""
     asked: bool = False
     """The bot's last sentence was a question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointRules:
-    """When a pause ends a turn. Milliseconds count from the last speech the VAD heard; docs/turns.md has the tables."""
+    """When a pause ends the caller's turn. Waits are milliseconds since the last speech that the VAD heard.
+
+    docs/turns.md has the measurements behind the defaults.
+
+    Raises:
+        ValueError: a value is out of its range, or `unsure` is above `sure`.
+    """
 
     stop_ms: int = 128
-    """Silence after which the final is decoded and the end is judged, 32..1000. Four windows of the VAD: the
-    judgement is there 0.15 s later, in time for sure_ms, and smart-turn tells ends from pauses as well as at 0.19 s."""
+    """Silence after which the final is decoded and the end is judged, 32..1000. Four windows of the VAD: the judgement
+    comes 0.15 s later, in time for sure_ms, and smart-turn tells ends from pauses as well as at 0.19 s."""
     wait_ms: int = 500
-    """Wait while nothing is known of the pause, and for good where no judgement comes, 100..10000. Half of the pauses
+    """Wait while nothing is known of the pause; the whole wait where no judgement comes, 100..10000. Half of the pauses
     of 0.3 to 1.2 s are shorter."""
     sure: float = 0.9
-    """Probability of an end from which sure_ms is enough, 0..1. The text heuristic's for a finished sentence; six
-    ends in ten are surer to smart-turn."""
+    """Probability of an end from which sure_ms is enough, 0..1. The text heuristic gives it to a finished sentence;
+    smart-turn gives more to six ends in ten."""
     sure_ms: int = 400
-    """100..10000. The reply is heard 0.15 s later, so the middle turn is answered within 0.6 s, with some room."""
+    """Wait where the end is sure, 100..10000. The reply is heard 0.15 s later: the median turn is answered within
+    0.6 s, with some room."""
     unsure: float = 0.5
-    """Probability up to which unsure_ms is waited, 0..1. Between the two the wait lies on a line. A step cuts as few
-    turns short, but one that is 0.05 too high makes the middle turn 0.28 s slower."""
+    """Probability up to which the wait is unsure_ms, 0..1. Between `unsure` and `sure` the wait lies on a line. A step
+    would cut as few turns short, but a step that is 0.05 too high makes the median turn 0.28 s slower."""
     unsure_ms: int = 800
-    """100..10000. Smart-turn doubts one end in seven: with 0.15 s for the reply they stay within 1.0 s."""
+    """Wait where the end is doubted, 100..10000. Smart-turn doubts one end in seven: with 0.15 s for the reply these
+    are answered within 1.0 s."""
     unfinished_ms: int = 1500
-    """Wait where the text breaks off ("my", "um"), 100..10000. Such text is sure: 1 of 146 ends read like that, and a
-    quarter of the pauses. Longer than the pauses of 1.2 s that are to be survived."""
+    """Wait where the text breaks off ("my", "um"), 100..10000. Such a text is a sure sign: 1 of 146 ends read like
+    that, and a quarter of the pauses. It is longer than a pause of 1.2 s, which must not end the turn."""
     answer_ms: int = 400
-    """Wait after "yes" or "two" out of the blue, 100..10000: more may follow ("yes, but"), so not below sure_ms."""
+    """Wait after "yes" or "two" where the bot had not asked, 100..10000: more may follow ("yes, but"), so it is not
+    below sure_ms."""
     asked_answer_ms: int = 250
-    """Wait after them where the bot had asked, 100..10000. As soon as the text is there: 0.13 s to the decode and 0.12
-    s for it."""
+    """Wait after such an answer where the bot had asked, 100..10000. As soon as the text is there: 0.13 s to the decode
+    and 0.12 s for it."""
     dictation_ms: int = 1500
     """Wait inside numbers, spellings and addresses, 100..10000: callers read them out in groups, up to 1.2 s apart."""
     name_ms: int = 800
-    """Least wait where a name is expected, 100..10000: a surname, or its spelling, comes after a breath."""
+    """Shortest wait where a name is expected, 100..10000: a surname, or its spelling, comes after a breath."""
     ceiling_ms: int = 2500
-    """No wait is longer, 100..30000. LiveKit waits 2.5 s at most, Pipecat 3 s; beyond, callers ask who is there."""
+    """No wait is longer, 100..30000. LiveKit waits 2.5 s at most, Pipecat 3 s; then callers ask who is there."""
     final_share: float = 0.99
-    """Share of finals that is waited for, 0.5..1."""
+    """The wait without a judgement lasts as long as this share of finals takes, 0.5..1."""
     final_most_ms: int = 800
-    """A recogniser slower than this is not waited for before the wait without a judgement ends, 0..10000."""
-    patience: CallerPausesRules = field(default_factory=CallerPausesRules)
+    """Longest time of a final that prolongs the wait without a judgement, 0..10000."""
+    caller_pauses: CallerPausesRules = field(default_factory=CallerPausesRules)
 
     def __post_init__(self) -> None:
         waits = "wait_ms sure_ms unsure_ms unfinished_ms answer_ms asked_answer_ms dictation_ms name_ms".split()
@@ -85,80 +97,80 @@ class EndpointRules:
 
 
 class Endpointing:
-    """The waits of one call: feed it what happens, ask it at every window of a pause.
+    """The waits of one call. Tell it what happens, and read `wait_ms` at every window of a pause.
 
     began -> (paused -> read, judged -> resumed)* -> closed -> began ...; `expect`, `read`, `worded` at any time
     """
 
     def __init__(self, rules: EndpointRules, *, time_to_final: RollingQuantile) -> None:
-        """`time_to_final`: milliseconds from a pause to the final of what was said until then, of this process."""
+        """`time_to_final`: milliseconds from a pause to the final of what was said before it, in this process."""
         self._rules, self._time_to_final = rules, time_to_final
-        self._patience = CallerPauses(rules.patience)
+        self._pauses = CallerPauses(rules.caller_pauses)
         self._expected = Expected()
-        self._reading = Reading(Kind.NOTHING)  # of the turn so far; it outlives pauses
-        self._probability: float | None = None  # of this pause; None until it is judged
+        self._reading = Reading(Kind.NOTHING)  # of the turn so far, over all its pauses
+        self._probability: float | None = None  # of this pause; None before it is judged
         self.paused_since_ms: int | None = None
-        """Where the last speech ended, in a pause of the turn; None while the caller speaks or nobody does."""
+        """Where the last speech ended, while the turn pauses; None while the caller speaks, and between turns."""
         self._speech_end_ms = 0  # the last one, paused or closed
         self._closed = False  # no utterance began since the turn was closed
-        self._lesson: Callable[[], None] | None = None  # what the utterance teaches, should it have words
+        self._lesson: Callable[[], None] | None = None  # what to learn from the utterance, once it has words
 
     def expect(self, expected: Expected) -> None:
-        """Heed what the bot expects from now on; each reply says it anew."""
+        """Set what the bot expects from now on; each reply sets it anew."""
         self._expected = expected
 
     def paused(self, speech_end_ms: int) -> None:
-        """The caller fell silent at `speech_end_ms`: nothing is known of it yet."""
+        """Note that the caller fell silent at `speech_end_ms`. Nothing is known of this pause yet."""
         self._speech_end_ms = self.paused_since_ms = speech_end_ms
         self._probability = None
 
     def read(self, reading: Reading) -> None:
-        """Heed what the turn's text is by now: that of a partial, or of the final."""
+        """Note what kind of text the turn has by now: that of a partial, or of the final."""
         self._reading = reading
 
     def judged(self, probability: float, *, speech_end_ms: int) -> None:
-        """Heed P(end of turn), 0..1, of the pause after `speech_end_ms`, unless that is over; `read` comes first."""
+        """Note P(end of turn), 0..1, of the pause after `speech_end_ms`, unless that is over; `read` comes first."""
         if self.paused_since_ms == speech_end_ms:
             self._probability = probability
 
     def resumed(self, at_ms: int) -> None:
-        """The caller speaks on in the same utterance."""
-        self._patience.paused(at_ms - self._speech_end_ms)
+        """Note that the caller speaks on at `at_ms`, in the same utterance."""
+        self._pauses.paused(at_ms - self._speech_end_ms)
         self.paused_since_ms = self._probability = None
 
     def closed(self, speech_end_ms: int) -> None:
-        """The turn was closed; its last speech ended at `speech_end_ms`."""
+        """Note that the turn was closed; its last speech ended at `speech_end_ms`."""
         self._speech_end_ms, self._closed = speech_end_ms, True
         self.paused_since_ms = self._probability = None
 
     def began(self, onset_ms: int, *, bot_heard: bool) -> None:
-        """The caller speaks again. `bot_heard`: something of the bot's was heard since the turn was closed.
+        """Note that the caller speaks again. `bot_heard`: something of the bot was heard since the turn was closed.
 
-        If nothing was, it is the same turn and its words count on; it should not have been closed. Nor should it where
-        the caller speaks on over the bot's first words. Nothing is learnt of it before `worded`: it may be a cough.
+        If not, the turn was closed too early: it goes on, with all its words. It was closed too early as well if the
+        caller speaks over the bot's first words. Nothing is learnt before `worded`: the sound may be a cough.
         """
         if not self._closed:
             return
         pause_ms = onset_ms - self._speech_end_ms
-        mistaken = not bot_heard or pause_ms <= self._rules.patience.interrupted_ms
-        self._lesson = partial(self._patience.mistaken, pause_ms) if mistaken else self._patience.answered
+        mistaken = not bot_heard or pause_ms <= self._rules.caller_pauses.interrupted_ms
+        self._lesson = partial(self._pauses.mistaken, pause_ms) if mistaken else self._pauses.answered
         if bot_heard:
             self._reading = Reading(Kind.NOTHING)
         self._closed = False
 
     def worded(self) -> None:
-        """Learn from the utterance that began: it has words."""
+        """Note that the utterance that began has words: learn from it."""
         if self._lesson:
             self._lesson()
             self._lesson = None
 
     @property
     def wait_ms(self) -> int:
-        """Silence since the last speech at which the turn closes, given what is known by now."""
+        """Milliseconds since the last speech at which the turn closes, 0..`ceiling_ms`, by what is known now."""
         rules = self._rules
         if self._answers_a_question():
             return min(rules.asked_answer_ms, rules.ceiling_ms)
-        return min(max(self._plain_ms(), self._patience.floor_ms), rules.ceiling_ms)
+        return min(max(self._plain_ms(), self._pauses.floor_ms), rules.ceiling_ms)
 
     def _plain_ms(self) -> int:
         rules = self._rules
@@ -168,7 +180,7 @@ class Endpointing:
             return rules.dictation_ms
         if self._probability is None:
             return self._unjudged_ms()
-        if self._reading.kind is Kind.NOTHING:  # a noise: there is nothing to answer, and a bot it silenced may go on
+        if self._reading.kind is Kind.NOTHING:  # a noise needs no answer, and a bot that it silenced may go on
             return rules.sure_ms
         if self._reading.kind is Kind.ANSWER:
             return rules.answer_ms
@@ -178,13 +190,13 @@ class Endpointing:
         return max(least_ms, _between(rules, self._probability))
 
     def _unjudged_ms(self) -> int:
-        """As long as a judgement may still come: what most finals of this process take bounds it, no flat time."""
+        """Return the wait while a judgement may still come: as long as most finals of this process take."""
         rules = self._rules
         final_ms = min(self._time_to_final.quantile(rules.final_share), rules.final_most_ms)
         return max(rules.wait_ms, rules.stop_ms + final_ms)
 
     def _answers_a_question(self) -> bool:
-        """Tell it of words only: a digit may be the first of many."""
+        """Return whether the text answers the bot's question, in words: a digit may be the first of many."""
         asked = self._expected.asked or self._expected.kind is Expect.YES_NO
         words = self._reading.kind is Kind.ANSWER and not self._reading.digits
         return asked and words and self._probability is not None

@@ -1,4 +1,7 @@
-"""What the bot's own words make it expect next: what it says so (`Say`), and whether it asks. Pure."""
+"""What the bot expects the caller to say next, read from its own words. Pure.
+
+A `Say` states it; a question mark at the end tells that the bot asked.
+"""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -9,23 +12,23 @@ from bridge.speech.dictation import is_question
 from bridge.turns.endpointing import Expected
 
 _TAIL: Final = 200
-"""Characters at the end that tell a question."""
+"""Characters at the end of the reply that are searched for a question."""
 
 
 class ExpectedInput:
-    """Of one reply, while it is made."""
+    """Reads one reply, piece by piece, while it is made."""
 
     def __init__(self) -> None:
         self._kind, self._digits, self._end = Expect.ANYTHING, 0, ""
 
     def add(self, text: str) -> None:
-        """Heed the next piece of what the bot says; of several that expect something, the last counts."""
+        """Read the next piece of the reply. If several pieces expect something, the last one counts."""
         self._end = (self._end + text)[-_TAIL:]
         if isinstance(text, Say) and text.expect is not Expect.ANYTHING:
             self._kind, self._digits = text.expect, text.digits
 
     async def follow(self, texts: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
-        """Pass `texts` on and heed them; closes them."""
+        """Yield `texts` and read them; closes them."""
         async with aclosing(texts):
             async for text in texts:
                 self.add(text)
@@ -33,5 +36,5 @@ class ExpectedInput:
 
     @property
     def expected(self) -> Expected:
-        """What is expected after all that was added."""
+        """What the bot expects after all pieces so far."""
         return Expected(self._kind, self._digits, asked=is_question(self._end))

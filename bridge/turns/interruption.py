@@ -3,8 +3,8 @@
     QUIET -`onset_ms` of speech-> TENTATIVE -`confirm_ms` of it, or words-> CONFIRMED -the turn is over-> QUIET
                                             -no words, or only "mm-hm"-> QUIET
 
-The bot is silent from TENTATIVE on and goes on after a false alarm: what is decided here is only what becomes of its
-reply. Speech no louder than the bot's echo may be counts for nothing here; its words still do.
+The bot is silent from TENTATIVE on, and goes on after a false alarm. What is decided here is what becomes of its reply.
+Speech that is no louder than an echo of the bot does not interrupt; its words still may.
 """
 
 from dataclasses import dataclass, field
@@ -16,23 +16,27 @@ from bridge.turns.backchannels import Backchannels, Meaning, normal
 from bridge.turns.ranges import within
 
 _PAUSE_MS: Final = 128
-"""Silence after which speech begins anew: that of TurnRules, so that an onset here is one there."""
+"""Silence after which speech counts as a new onset. The same as in TurnRules, so that both see one onset."""
 _MOST_ALARMS: Final = 3
-"""False alarms in one reply that make the next onset longer."""
+"""Each false alarm of a reply makes the next onset longer, up to this many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EchoRules:
-    """What of the caller's audio may be the bot's own voice."""
+    """Which of the caller's audio may be the bot's own voice.
+
+    Raises:
+        ValueError: a value is out of its range.
+    """
 
     return_db: float = -14.0
-    """Level of the echo against the bot's, dB, -60..20: the -20 dB of a bad line and 6 dB for uneven hearing."""
+    """Level of the echo relative to the bot, dB, -60..20: -20 dB of a bad line, and a margin of 6 dB."""
     guard_ms: int = 400
-    """Echo cancellers of the line need so long from the begin of the bot's audio, 0..10000. AVA's guard is as long."""
+    """Time that the line's echo canceller needs from the start of the bot's audio, 0..10000. AVA's guard is as long."""
     guard_db: float = -3.0
-    """Level of the echo until then, -60..20: louder speech interrupts the bot even in its first word."""
+    """Level of the echo until then, dB, -60..20: louder speech interrupts the bot even in its first word."""
     tail_ms: int = 600
-    """Echo comes back within so long, 0..5000: a round trip over mobile and long distance networks, and its decay."""
+    """Echo comes back within this time, 0..5000: a round trip over mobile and long distance networks, and its decay."""
 
     def __post_init__(self) -> None:
         within(self, -60, 20, "return_db", "guard_db")
@@ -40,34 +44,43 @@ class EchoRules:
         within(self, 0, 5000, "tail_ms")
 
     def covers(self, caller_db: float, *, bot_db: float, audible_ms: int | None) -> bool:
-        """Tell whether audio of `caller_db` may be echo of a bot as loud as `bot_db`, audible for `audible_ms`."""
+        """Return whether audio of `caller_db` may be an echo of the bot. Levels are dBFS.
+
+        `audible_ms`: how long the bot has been heard; None where it is not.
+        """
         young = audible_ms is not None and audible_ms < self.guard_ms
         return caller_db <= bot_db + (self.guard_db if young else self.return_db)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterruptionRules:
+    """When the caller's speech interrupts the bot. Times are milliseconds.
+
+    Raises:
+        ValueError: a value is out of its range.
+    """
+
     onset_ms: int = 160
-    """Speech that silences the bot, 32..5000: five windows of the detector. Being silent early costs nothing that a
-    false alarm does not give back."""
+    """Speech that silences the bot, 32..5000: five windows of the detector. To be silent early costs little: after a
+    false alarm the bot goes on."""
     confirm_ms: int = 1000
-    """Speech that ends the reply though its words are not known yet, 32..30000. "Okay, right, I see" takes 0.9 s.
-    Peers take 0.5 s, but until they fall silent; here the bot has long done so, and a reply given up too early is lost
-    for good."""
+    """Speech that ends the reply although its words are not known yet, 32..30000. "Okay, right, I see" takes 0.9 s.
+    Peers take 0.5 s, but only then fall silent; here the bot is silent already, and a reply that is given up too early
+    is lost for good."""
     false_alarm_ms: int = 2000
-    """The bot goes on so long after it fell silent if there are no words by then, 100..30000. LiveKit's value. It
-    counts from the onset, whatever noise goes on: a line that hums must not silence the bot for good. Words that come
-    later still interrupt."""
+    """The bot goes on so long after it fell silent, if there are no words by then, 100..30000. LiveKit's value. A noise
+    that goes on does not change it: a line that hums must not silence the bot for good. Words that come later still
+    interrupt."""
     least_words: int = 1
-    """Words, other than commands, that interrupt, 1..100."""
+    """Number of words that interrupt, 1..100; a command always does."""
     answer_ms: int = 1000
-    """With so little of the reply left to hear, after a question, or before a word of the reply was heard, "yes" is an
-    answer and no backchannel, 0..10000. LiveKit's boundary."""
+    """A "yes" is an answer, not a backchannel, if no more than this is left to hear of the reply, 0..10000; also after
+    a question, and before a word of the reply was heard. LiveKit's boundary."""
     echo_share: float = 0.6
-    """Of the words in quiet speech, so many in the bot's own make it an echo, 0..1."""
+    """Quiet speech is an echo if this share of its words, or more, are the bot's own, 0..1."""
     quiet_words: int = 3
-    """Fewer words in quiet speech, commands aside, are an echo whatever they are, 1..20: recognisers hear "I" in the
-    begin of an echoed "Our"."""
+    """Quiet speech of fewer words, other than a command, is an echo whatever the words are, 1..20: recognisers hear "I"
+    in the beginning of an echoed "Our"."""
     echo: EchoRules = field(default_factory=EchoRules)
 
     def __post_init__(self) -> None:
@@ -96,46 +109,50 @@ class BotSpeech:
     """What the bot is saying when the caller's words come."""
 
     said: str = ""
-    """What of its reply was heard."""
+    """The words of its reply that were heard."""
     rest: str = ""
-    """And what not yet."""
+    """The words that were made and not heard yet."""
     left_ms: int = 0
-    """Of the rest."""
+    """Duration of what is left to hear."""
     insists: bool = False
-    """It may not be interrupted right now."""
+    """It may not be interrupted now."""
 
 
 class Act(Enum):
+    """What the bot has to do."""
+
     HOLD = auto()  # fall silent, forget nothing
     RESUME = auto()  # go on from the word that was cut
     CANCEL = auto()  # the reply is over
 
 
 class BargeInState(Enum):
-    QUIET = auto()
-    TENTATIVE = auto()
-    CONFIRMED = auto()
+    """How far the caller has interrupted the bot."""
+
+    QUIET = auto()  # not at all
+    TENTATIVE = auto()  # the bot is silent, and may go on
+    CONFIRMED = auto()  # the reply is over
 
 
 class Interruption:
-    """The caller against the bot, in one call."""
+    """Decides in one call whether the caller interrupts the bot."""
 
-    def __init__(self, rules: InterruptionRules, phrases: Backchannels) -> None:
+    def __init__(self, rules: InterruptionRules, backchannels: Backchannels) -> None:
         self.state = BargeInState.QUIET
-        self._rules, self._phrases = rules, phrases
+        self._rules, self._backchannels = rules, backchannels
         self._run_ms = 0  # speech of this onset or, while TENTATIVE, since it
         self._speech_end_ms = 0
         self._held_ms = 0  # when the bot fell silent
-        self._over_bot = False  # the caller's turn has speech in it that was spoken over the bot
+        self._over_bot = False  # some speech of the caller's turn was spoken over the bot
         self._loud = False  # some of it was louder than an echo
         self._listens = False  # the newest words are only a backchannel
         self._alarms = 0  # false ones in this reply
 
     def hear(self, window: SpeechWindow, *, audible: bool, interruptible: bool) -> Act | None:
-        """Observe a window of the caller's audio; return what the bot has to do.
+        """Take the next window of the caller's audio; return what the bot has to do.
 
-        `audible`: the bot may have been heard in it, itself or its echo; `interruptible`: it has something to say,
-        and may be interrupted.
+        `audible`: the bot or its echo may be heard in the window; `interruptible`: the bot has something to say and may
+        be interrupted.
         """
         self._over_bot = self._over_bot or (window.speech and (audible or interruptible))
         self._loud = self._loud or (window.speech and window.loud)
@@ -146,21 +163,21 @@ class Interruption:
         self._run_ms = 0
         return None
 
-    def means(self, text: str, language: str, talk: BotSpeech) -> Meaning:
-        """Return what `text` means, heard over the bot; WORDS where it was not said over it."""
-        meaning = self._phrases.meaning(text, language)
+    def means(self, text: str, language: str, bot: BotSpeech) -> Meaning:
+        """Return what `text` means over the bot; WORDS or NOTHING where it was not said over the bot."""
+        meaning = self._backchannels.meaning(text, language)
         if not self._over_bot:
             return meaning if meaning is Meaning.NOTHING else Meaning.WORDS
-        if not self._loud and meaning is not Meaning.NOTHING and self._is_echo(text, meaning, talk):
+        if not self._loud and meaning is not Meaning.NOTHING and self._is_echo(text, meaning, bot):
             return Meaning.ECHO
-        answers = not talk.said or talk.left_ms <= self._rules.answer_ms or is_question(talk.said)
+        answers = not bot.said or bot.left_ms <= self._rules.answer_ms or is_question(bot.said)
         return Meaning.WORDS if meaning is Meaning.BACKCHANNEL and answers else meaning
 
-    def words(self, text: str, language: str, talk: BotSpeech) -> Act | None:
-        """Heed a transcript, partial or final, of what the caller says; return what the bot has to do."""
-        if not self._over_bot or talk.insists or self.state is BargeInState.CONFIRMED:
+    def words(self, text: str, language: str, bot: BotSpeech) -> Act | None:
+        """Take a transcript of the caller, partial or final; return what the bot has to do."""
+        if not self._over_bot or bot.insists or self.state is BargeInState.CONFIRMED:
             return None
-        meaning = self.means(text, language, talk)
+        meaning = self.means(text, language, bot)
         self._listens = meaning is Meaning.BACKCHANNEL
         enough = meaning is Meaning.WORDS and len(normal(text)) >= self._rules.least_words
         if meaning is not Meaning.COMMAND and not enough:
@@ -169,13 +186,13 @@ class Interruption:
         return Act.CANCEL
 
     def over(self) -> Act | None:
-        """The caller's turn is over and all its words were heeded; return what the bot has to do."""
+        """Note that the caller's turn is over and all its words were taken; return what the bot has to do."""
         act = self._false_alarm() if self.state is BargeInState.TENTATIVE else None
         self.state, self._over_bot, self._loud, self._run_ms = BargeInState.QUIET, False, False, 0
         return act
 
     def begun(self) -> None:
-        """The bot begins another reply."""
+        """Note that the bot begins another reply."""
         self._alarms = 0
 
     def _watch(self, window: SpeechWindow) -> Act | None:
@@ -207,8 +224,8 @@ class Interruption:
         self._alarms = min(self._alarms + 1, _MOST_ALARMS)
         return Act.RESUME
 
-    def _is_echo(self, text: str, meaning: Meaning, talk: BotSpeech) -> bool:
-        """Tell whether most of the words in `text` are the bot's, or too few to tell."""
-        heard, said = normal(text), set(normal(f"{talk.said} {talk.rest}"))
+    def _is_echo(self, text: str, meaning: Meaning, bot: BotSpeech) -> bool:
+        """Return whether `text` has too few words to tell, or most of them are the bot's."""
+        heard, said = normal(text), set(normal(f"{bot.said} {bot.rest}"))
         few = len(heard) < self._rules.quiet_words and meaning is not Meaning.COMMAND
         return few or sum(word in said for word in heard) >= self._rules.echo_share * len(heard)

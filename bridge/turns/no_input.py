@@ -1,38 +1,44 @@
-"""How long a caller has said nothing. Pure: time is an argument. Noise without words ends no silence."""
+"""When a caller who says nothing is asked, and given up. Pure: time is an argument.
+
+A noise begins the silence anew. Only words and keys of the caller set the count of prompts back.
+"""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class NoInputRules:
-    """What a silent caller gets."""
+    """When a silent caller is asked, and how often."""
 
     no_input_ms: int = 0
-    """Silence of both sides after which the caller is asked; 0: never."""
+    """Silence of both sides, in milliseconds, after which the caller is asked; 0: never."""
     prompts: int = 2
-    """So often; after as much silence again the call ends."""
+    """How often the caller is asked. After as much silence again the caller is given up."""
 
 
 class NoInputTimer:
-    """Keeps one call's clock of silence."""
+    """Measures the silence of one call."""
 
     def __init__(self, rules: NoInputRules) -> None:
         self._rules = rules
         self._since_ms: int | None = None  # since when neither side is heard
         self.count = 0
-        """Times that the caller was asked since words or a key of theirs came."""
+        """How often `look` returned True since the caller last said words or pressed a key."""
 
     @property
     def given_up(self) -> bool:
-        """True once the caller was asked as often as the rules say, and one time more."""
+        """True once the caller stayed silent after the last prompt: the call is to end."""
         return self.count > self._rules.prompts
 
     def answered(self) -> None:
-        """The caller said words or pressed a key."""
+        """Note that the caller said words or pressed a key."""
         self._since_ms, self.count = None, 0
 
     def look(self, now_ms: int, *, busy: bool) -> bool:
-        """Return whether it is time to ask. `busy`: the bot speaks or thinks, or the caller does."""
+        """Return True when the caller is to be asked or, if `given_up`, the call is to end. Call it often.
+
+        `now_ms`: by any clock that never goes back. `busy`: either side speaks, or the bot thinks.
+        """
         if busy or not self._rules.no_input_ms:
             self._since_ms = None
             return False

@@ -1,4 +1,4 @@
-"""Checks of rules that are plain numbers."""
+"""Range checks for rules that are plain numbers."""
 
 
 def within(rules: object, least: float, most: float, *names: str) -> None:

@@ -1,4 +1,4 @@
-"""A quantile of what was measured lately. Pure: it counts samples, not seconds."""
+"""A quantile of the newest samples. Pure: it counts samples, not seconds."""
 
 from bisect import bisect_left, insort
 from collections import deque
@@ -6,17 +6,17 @@ from math import ceil
 from typing import Final
 
 WINDOW: Final = 256
-"""Samples remembered: a p99 needs a hundred at least, and a few calls' worth of them still forgets a bad minute."""
+"""Samples that are kept. A p99 needs at least a hundred; a few calls give so many, so a bad minute is forgotten."""
 
 
 class RollingQuantile:
     """The newest samples of one quantity of this process, e.g. milliseconds from pause to final.
 
-    Shared by all calls, used on the event loop only. Adding costs microseconds, asking nothing.
+    Shared by all calls, used on the event loop only. `add` costs microseconds, `quantile` less.
     """
 
     def __init__(self, first: int, *, window: int = WINDOW) -> None:
-        """`first`: taken for a sample until something is measured.
+        """`first`: what `quantile` returns before the first sample. `window`: samples that are kept.
 
         Raises:
             ValueError: `window` is not 1 or more.
@@ -27,11 +27,8 @@ class RollingQuantile:
         self._sorted: list[int] = []
         self._first, self._window = first, window
 
-    def __len__(self) -> int:
-        return len(self._sorted)
-
     def add(self, value: int) -> None:
-        """Remember `value`, and forget the oldest where there are too many."""
+        """Keep `value`, and drop the oldest sample if there are too many."""
         if len(self._in_order) == self._window:
             oldest = self._in_order.popleft()
             del self._sorted[bisect_left(self._sorted, oldest)]
@@ -39,9 +36,9 @@ class RollingQuantile:
         insort(self._sorted, value)
 
     def quantile(self, share: float) -> int:
-        """Return the smallest sample that at least `share` (0 to 1) of them do not exceed.
+        """Return the smallest sample that at least `share`, 0..1, of them do not exceed.
 
-        Of fewer than 100 samples the p99 is the greatest of all: an estimate errs towards waiting.
+        With fewer than 100 samples the p99 is the greatest one: the error is on the side of waiting.
         """
         if not self._sorted:
             return self._first

@@ -1,27 +1,35 @@
-"""Whether a reply may be begun before the caller's turn is over, and whether it is the one to give then. Pure."""
+"""Whether a reply is begun before the caller's turn is over, and whether it is used then. Pure."""
 
 from dataclasses import dataclass
 
 from bridge.speech.stability import words
+from bridge.turns.ranges import within
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeculationRules:
+    """When a reply is begun ahead.
+
+    Raises:
+        ValueError: a value is out of its range.
+    """
+
     probability: float = 0.5
-    """P(end of turn) from which a reply is begun, 0..1. A finished sentence has 0.9 by its text, an open one 0.3."""
+    """P(end of turn) from which a reply is begun, 0..1. By its text a finished sentence has 0.9, an open one 0.3."""
     attempts: int = 3
-    """Replies begun ahead in one turn, 0..20; 0 is none. LiveKit's cap: who pauses a fourth time does so a fifth."""
+    """Most replies begun ahead in one turn, 0..20. LiveKit's limit: who pauses a fourth time pauses a fifth time."""
     longest_speech_ms: int = 10_000
-    """None is begun once the caller has spoken so long, 0..600000. LiveKit's cap: long stories have many ends."""
+    """No reply is begun once the caller has spoken longer, milliseconds, 0..600000. LiveKit's limit: a long story has
+    many likely ends."""
 
     def __post_init__(self) -> None:
-        for name, most in (("probability", 1), ("attempts", 20), ("longest_speech_ms", 600_000)):
-            if not 0 <= (value := getattr(self, name)) <= most:
-                raise ValueError(f"{name} is {value}, must be from 0 to {most}")
+        within(self, 0, 1, "probability")
+        within(self, 0, 20, "attempts")
+        within(self, 0, 600_000, "longest_speech_ms")
 
 
 class Speculation:
-    """The bets of one call, one turn after the other.
+    """Decides for one call, turn after turn, which reply is begun ahead.
 
     propose -> (True: begin a reply) ... -> settle
     """
@@ -34,13 +42,13 @@ class Speculation:
 
     @property
     def running(self) -> bool:
-        """True while a reply is begun that nobody may hear yet."""
+        """True while a reply is begun ahead and not heard."""
         return self._words is not None
 
     def propose(self, text: str, *, spoken_ms: int, now_ms: int) -> bool:
-        """The turn may be over with `text`: return whether a reply to it is to be begun, instead of one begun before.
+        """Return whether to begin a reply to `text`, with which the turn may be over, instead of any begun before.
 
-        `spoken_ms`: how long the caller has spoken in this turn. The words decide, not how they are written.
+        `spoken_ms`: how long the caller has spoken in this turn. `text` is compared without case and punctuation.
         """
         proposed, rules = words(text), self._rules
         if not proposed or proposed == self._words:
@@ -52,14 +60,14 @@ class Speculation:
         return True
 
     def drop(self) -> bool:
-        """Give up what was begun; return whether there was something."""
+        """Give up the reply that was begun; return whether there was one."""
         begun, self._words = self.running, None
         return begun
 
     def settle(self, text: str, *, now_ms: int, ready_ms: int | None) -> int | None:
-        """The turn is over with `text`: return the milliseconds that were saved, None where nothing begun fits it.
+        """Close the turn with `text`; return the milliseconds saved, None where no reply was begun for these words.
 
-        `ready_ms`: when the first audio of the reply was there, None if it is not yet.
+        `ready_ms`: when the first audio of the reply was made, None if it is not made yet.
         """
         fits = self.running and words(text) == self._words
         self._words, self._attempts = None, 0

@@ -2,10 +2,10 @@
 
 SILENT -speech-> CANDIDATE -`min_speech_ms` of it-> SPEAKING <-> PAUSED -silence that is long enough-> SILENT
 
-How long is long enough is a flat `endpoint_ms`, or for a conversation what endpointing.py makes of the pause.
+Silence is long enough after `endpoint_ms` or, in a conversation, after the wait of endpointing.py.
 
-An utterance that grows too long is cut, at a pause if there is one: the next begins where it ended, and the turn of
-its speaker goes on through both.
+An utterance that grows too long is cut, at a pause if there is one. The next begins where it ended; both belong to one
+turn.
 """
 
 from collections.abc import Sequence
@@ -16,53 +16,63 @@ from typing import Final
 from bridge.turns.endpointing import Endpointing
 
 _CUT_AT_A_PAUSE: Final = 2 / 3
-"""Of the allowed length: from here on `pause_ms` of silence cut the utterance, between two phrases as a rule."""
+"""From this share of the allowed length on, `pause_ms` of silence cut the utterance: mostly between two phrases."""
 _CUT_AT_A_DIP: Final = 9 / 10
-"""From here on a single window without speech does: the gap between two words, or the closure of a stop."""
+"""From this share on, one window without speech does: the gap between two words, or the closure of a stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnRules:
+    """When speech begins and ends an utterance. Times are milliseconds, probabilities 0..1."""
+
     threshold: float = 0.5
     """P(speech) at which silence becomes speech."""
     hysteresis: float = 0.15
     """Speech lasts until P falls this far below `threshold` (Silero's own margin)."""
     min_speech_ms: int = 300
-    """Speech before an utterance counts; shorter bursts are noise."""
+    """Speech that makes an utterance; shorter bursts are noise."""
     pause_ms: int = 128
     """Silence after which the utterance may be over and its final is worth decoding."""
     endpoint_ms: int = 800
-    """Silence after which it is over, where no `Endpointing` knows better."""
+    """Silence after which the utterance is over, where there is no `Endpointing`."""
     max_utterance_ms: int = 28_000
-    """An utterance ends here even in the middle of a word: recognisers take 30 s at most. See `Cut`."""
+    """Longest utterance: it is cut even inside a word, as recognisers take 30 s at most. See `Cut`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Began:
+    """An utterance began at `onset_ms`."""
+
     onset_ms: int
     speech_ms: int
-    """Speech since the onset, gaps not counted."""
+    """Speech since the onset, without gaps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Paused:
+    """The utterance may be over."""
+
     at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
+    """The utterance goes on."""
+
     at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The utterance is too long: it ends and the next begins at `at_ms`, though its speaker may go on."""
+    """The utterance is too long: it ends and the next begins at `at_ms`. The turn goes on."""
 
     at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Over:
+    """The utterance and the turn are over."""
+
     at_ms: int
     speech_end_ms: int
 
@@ -71,27 +81,32 @@ TurnEvent = Began | Paused | Resumed | Cut | Over
 
 
 class FloorState(Enum):
+    """What the caller is doing."""
+
     SILENT = auto()
-    CANDIDATE = auto()
+    CANDIDATE = auto()  # speech that may still be a noise
     SPEAKING = auto()
     PAUSED = auto()
 
 
 class TurnTaker:
-    """Who holds the floor in one call, one VAD window at a time."""
+    """Follows one call, one VAD window at a time."""
 
     def __init__(self, rules: TurnRules, endpointing: Endpointing | None = None) -> None:
-        """`endpointing` is told of each pause and asked how long it may last; its `began` is for others to call."""
+        """`endpointing` is told of pauses and asked for their waits; who makes it calls its `began` and the rest."""
         self.state = FloorState.SILENT
         self.speech = False
-        """Whether the newest window held speech, after hysteresis."""
+        """True if the newest window held speech, after hysteresis."""
         self._rules, self._endpointing = rules, endpointing
         self._onset_ms = 0  # of the utterance or candidate; meaningless while SILENT
         self._speech_ms = 0  # speech in the candidate
         self._speech_end_ms = 0  # end of the newest window that held speech
 
     def hear(self, probability: float, *, from_ms: int, to_ms: int) -> TurnEvent | None:
-        """Observe the VAD window `from_ms`..`to_ms` of media time; return what it changed."""
+        """Take the VAD window `from_ms`..`to_ms` of media time; return what it changed, None if nothing.
+
+        `probability`: P(speech), 0..1.
+        """
         rules = self._rules
         self.speech = probability >= rules.threshold - (rules.hysteresis if self.speech else 0.0)
         if self.speech:
@@ -113,7 +128,7 @@ class TurnTaker:
         return None
 
     def flush(self, at_ms: int) -> Sequence[TurnEvent]:
-        """End what is pending now, a candidate too: the client asked for it or the call is over."""
+        """End the utterance now, a candidate too; return what changed. The client asked for it, or the call is over."""
         match self.state:
             case FloorState.SILENT:
                 return ()
@@ -130,7 +145,7 @@ class TurnTaker:
         return Began(self._onset_ms, self._speech_ms)
 
     def _follow(self, silence_ms: int, from_ms: int, to_ms: int) -> TurnEvent | None:
-        """Tell what became of the utterance in the window that ends `silence_ms` after the newest speech."""
+        """Return what the window changed that ends `silence_ms` after the newest speech."""
         if silence_ms >= (self._endpointing.wait_ms if self._endpointing else self._rules.endpoint_ms):
             return self._over(to_ms)
         if self._too_long(silence_ms, to_ms):

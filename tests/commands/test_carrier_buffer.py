@@ -1,4 +1,4 @@
-"""The caller's end of a call: what is heard when, and what is a stutter."""
+"""The playout buffer of the carrier: what is heard when, and what is a gap."""
 
 import pytest
 from hypothesis import given
@@ -13,57 +13,57 @@ NOTHING = b""
 
 
 def test_audio_is_heard_in_frames_of_20_ms_however_it_came() -> None:
-    far_end = CarrierBuffer()
-    far_end.play(LOUD + OTHER[:80])
-    far_end.play(OTHER[80:])
-    assert far_end.buffered_ms == 40
-    assert [far_end.tick()[0] for _ in range(3)] == [LOUD, OTHER, b""]
-    assert far_end.buffered_ms == 0
+    buffer = CarrierBuffer()
+    buffer.play(LOUD + OTHER[:80])
+    buffer.play(OTHER[80:])
+    assert buffer.buffered_ms == 40
+    assert [buffer.tick()[0] for _ in range(3)] == [LOUD, OTHER, b""]
+    assert buffer.buffered_ms == 0
 
 
 def test_a_mark_comes_back_when_the_audio_before_it_was_played() -> None:
-    far_end = CarrierBuffer()
-    far_end.play(LOUD * 2)
-    far_end.mark("two")
-    far_end.play(LOUD)
-    far_end.mark("three")
-    assert [far_end.tick()[1] for _ in range(4)] == [[], ["two"], ["three"], []]
+    buffer = CarrierBuffer()
+    buffer.play(LOUD * 2)
+    buffer.mark("two")
+    buffer.play(LOUD)
+    buffer.mark("three")
+    assert [buffer.tick()[1] for _ in range(4)] == [[], ["two"], ["three"], []]
 
 
 def test_a_mark_without_audio_before_it_comes_back_at_once() -> None:
-    far_end = CarrierBuffer()
-    far_end.mark("one")
-    far_end.mark("two")
-    assert far_end.tick() == (b"", ["one", "two"])
+    buffer = CarrierBuffer()
+    buffer.mark("one")
+    buffer.mark("two")
+    assert buffer.tick() == (b"", ["one", "two"])
 
 
 def test_a_clear_drops_all_audio_and_gives_all_marks_back() -> None:
-    far_end = CarrierBuffer()
-    far_end.play(LOUD * 50)
-    far_end.mark("one")
-    far_end.play(LOUD)
-    far_end.mark("two")
-    far_end.tick()
-    assert far_end.clear() == ["one", "two"]
-    assert far_end.buffered_ms == 0
-    assert far_end.tick() == (b"", [])
+    buffer = CarrierBuffer()
+    buffer.play(LOUD * 50)
+    buffer.mark("one")
+    buffer.play(LOUD)
+    buffer.mark("two")
+    buffer.tick()
+    assert buffer.clear() == ["one", "two"]
+    assert buffer.buffered_ms == 0
+    assert buffer.tick() == (b"", [])
 
 
 def test_a_buffer_that_runs_dry_gives_a_short_frame() -> None:
-    far_end = CarrierBuffer()
-    far_end.play(LOUD + LOUD[:60])
-    assert [len(far_end.tick()[0]) for _ in range(3)] == [160, 60, 0]
+    buffer = CarrierBuffer()
+    buffer.play(LOUD + LOUD[:60])
+    assert [len(buffer.tick()[0]) for _ in range(3)] == [160, 60, 0]
 
 
 @given(st.lists(st.binary(max_size=500)))
 def test_whatever_is_played_is_heard_once_and_in_order(payloads: list[bytes]) -> None:
-    far_end = CarrierBuffer()
+    buffer = CarrierBuffer()
     for number, payload in enumerate(payloads):
-        far_end.play(payload)
-        far_end.mark(str(number))
+        buffer.play(payload)
+        buffer.mark(str(number))
     heard, marks = b"", list[str]()
-    while far_end.buffered_ms or len(marks) < len(payloads):
-        frame, reached = far_end.tick()
+    while buffer.buffered_ms or len(marks) < len(payloads):
+        frame, reached = buffer.tick()
         heard += frame
         marks += reached
     assert heard == b"".join(payloads)

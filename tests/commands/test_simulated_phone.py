@@ -1,4 +1,4 @@
-"""Our own telephone, against a small server that echoes."""
+"""The simulated phone, against a small server that echoes."""
 
 import asyncio
 import base64

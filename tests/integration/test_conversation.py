@@ -11,7 +11,7 @@ from integration.recordings import normal, prompt
 from integration.server import Server, serve
 
 from bot.api import Samples
-from bridge.commands.call import speech_span
+from bridge.commands.recording import speech_span
 from bridge.commands.simulated_phone import SimulatedPhone, dial
 from telephony.codec import decode, encode
 from telephony.events import Encoding

@@ -9,7 +9,7 @@ from bridge.plugins import PluginError
 from bridge.server.call_rules import endpoint_rules
 from bridge.server.plugin_loading import load_ending
 from bridge.settings import Settings
-from bridge.settings.end_of_turn import CallerPauses, EndOfTurn
+from bridge.settings.groups.end_of_turn import CallerPausesOptions, EndOfTurnOptions
 from bridge.speech.api import ModelMissing, Samples
 from bridge.speech.backends.text_ending import TextEnding
 from bridge.turns.caller_pauses import CallerPausesRules
@@ -84,13 +84,18 @@ def test_the_settings_are_the_rules_and_their_defaults_agree() -> None:
     assert endpoint_rules(Settings()) == EndpointRules()
 
 
-WAITS = [name for group in (EndOfTurn, CallerPauses) for name in group.model_fields if not name.startswith("ending")]
+WAITS = [
+    name
+    for group in (EndOfTurnOptions, CallerPausesOptions)
+    for name in group.model_fields
+    if not name.startswith("ending")
+]
 
 
 def test_every_rule_is_one_setting_and_every_setting_one_rule() -> None:
     changed = [_differences(endpoint_rules(Settings.model_validate({name: _less(name)}))) for name in WAITS]
     assert [len(rules) for rules in changed] == [1] * len(WAITS)
-    every = {field.name for rules in (EndpointRules, CallerPausesRules) for field in fields(rules)} - {"patience"}
+    every = {field.name for rules in (EndpointRules, CallerPausesRules) for field in fields(rules)} - {"caller_pauses"}
     assert set().union(*changed) == every
 
 
@@ -100,10 +105,10 @@ def _less(name: str) -> float:
 
 
 def _differences(rules: EndpointRules) -> set[str]:
-    pairs = ((rules, EndpointRules()), (rules.patience, CallerPausesRules()))
+    pairs = ((rules, EndpointRules()), (rules.caller_pauses, CallerPausesRules()))
     return {
         field.name
         for ours, default in pairs
         for field in fields(default)
-        if field.name != "patience" and getattr(ours, field.name) != getattr(default, field.name)
+        if field.name != "caller_pauses" and getattr(ours, field.name) != getattr(default, field.name)
     }

@@ -56,41 +56,41 @@ def settings(*options: Mapping[str, object]) -> Settings:
 
 
 def test_each_route_has_its_own_bot_and_shares_the_rest() -> None:
-    cast = load_profiles(settings({"bot": "echo"}, {"greeting": "Hello."}))
-    echo, greeted = cast.routes
-    assert isinstance(cast.plain.make_bot(), ScriptBot)
+    profiles = load_profiles(settings({"bot": "echo"}, {"greeting": "Hello."}))
+    echo, greeted = profiles.routes
+    assert isinstance(profiles.plain.make_bot(), ScriptBot)
     assert not isinstance(echo.make_bot(), ScriptBot)
-    assert greeted.make_bot is cast.plain.make_bot
-    assert echo.tts is greeted.tts is cast.plain.tts
-    assert echo.fallback is cast.plain.fallback
-    assert echo.phrases is cast.plain.phrases
-    assert (greeted.settings.greeting, cast.plain.settings.greeting) == ("Hello.", "")
+    assert greeted.make_bot is profiles.plain.make_bot
+    assert echo.tts is greeted.tts is profiles.plain.tts
+    assert echo.fallback is profiles.plain.fallback
+    assert echo.phrases is profiles.plain.phrases
+    assert (greeted.settings.greeting, profiles.plain.settings.greeting) == ("Hello.", "")
 
 
 def test_a_voice_is_loaded_once_for_all_who_name_it_and_closed_once() -> None:
     other = f"{__name__}:OtherTts"
-    cast = load_profiles(settings({"tts": other}, {"tts": other, "fallback_text": "Pardon?"}))
+    profiles = load_profiles(settings({"tts": other}, {"tts": other, "fallback_text": "Pardon?"}))
     assert (len(CountedTts.made), len(OtherTts.made)) == (1, 1)
-    assert cast.routes[0].tts is cast.routes[1].tts is not cast.plain.tts
-    assert cast.routes[1].fallback is not None
-    assert cast.routes[1].fallback[1] == "Pardon?"
-    close_voices([cast.plain.tts, *(part.tts for part in cast.routes)])
+    assert profiles.routes[0].tts is profiles.routes[1].tts is not profiles.plain.tts
+    assert profiles.routes[1].fallback is not None
+    assert profiles.routes[1].fallback[1] == "Pardon?"
+    close_voices([profiles.plain.tts, *(profile.tts for profile in profiles.routes)])
     assert [voice.closed for voice in (*CountedTts.made, *OtherTts.made)] == [1, 1]
 
 
 def test_a_bot_made_from_the_settings_is_shared_by_equal_settings_only() -> None:
     bot = f"{__name__}:Configured"
     same = {"bot": bot, "greeting": "One."}
-    cast = load_profiles(settings(same, {**same, "greeting": "Two."}, same))
-    one, two, again = (part.make_bot for part in cast.routes)
+    profiles = load_profiles(settings(same, {**same, "greeting": "Two."}, same))
+    one, two, again = (profile.make_bot for profile in profiles.routes)
     assert [make().greeting for make in (one, two)] == ["One.", "Two."]  # type: ignore[attr-defined]
     assert again is one
     assert one() is not one(), "a bot belongs to one call"
 
 
 def test_words_of_their_own_have_lists_of_their_own() -> None:
-    cast = load_profiles(settings({"interrupting_phrases": ("hoppla",)}))
-    assert cast.routes[0].phrases.meaning("hoppla", "") != cast.plain.phrases.meaning("hoppla", "")
+    profiles = load_profiles(settings({"interrupting_phrases": ("hoppla",)}))
+    assert profiles.routes[0].phrases.meaning("hoppla", "") != profiles.plain.phrases.meaning("hoppla", "")
 
 
 def test_a_failure_names_the_route_and_closes_what_was_loaded() -> None:

@@ -71,13 +71,13 @@ def refused(**names: object) -> str:
 
 
 def test_engines_bots_and_voices_are_loaded_by_module_and_attribute(write: Write) -> None:
-    engines = load()
-    assert engines.asr.name == "fake"
-    assert isinstance(engines.tts, FakeTts)
-    assert isinstance(engines.make_bot(), ScriptBot)
-    assert engines.make_bot() is not engines.make_bot(), "a bot belongs to one call"
-    assert engines.denoisers is None
-    engines.close()
+    resources = load()
+    assert resources.asr.name == "fake"
+    assert isinstance(resources.tts, FakeTts)
+    assert isinstance(resources.make_bot(), ScriptBot)
+    assert resources.make_bot() is not resources.make_bot(), "a bot belongs to one call"
+    assert resources.denoisers is None
+    resources.close()
 
 
 async def test_the_vad_class_of_the_original_server_works_as_it_stands(write: Write) -> None:
@@ -90,8 +90,8 @@ async def test_the_vad_class_of_the_original_server_works_as_it_stands(write: Wr
 
 
 def test_each_call_has_a_vad_of_its_own_made_with_the_threshold(write: Write) -> None:
-    engines = load(vad_threshold=0.7)
-    first, second = engines.open_vad(), engines.open_vad()
+    resources = load(vad_threshold=0.7)
+    first, second = resources.open_vad(), resources.open_vad()
     assert first is not second
     made = sys.modules["custom"].CustomVAD.made[-2:]
     assert made[0] is not made[1]
@@ -122,10 +122,10 @@ def test_a_vad_with_load_is_loaded_once_and_opened_for_each_call(write: Write) -
                 return 0.0 if samples.shape == (256,) else 1 / 0
         """,
     )
-    engines = load(vad="shared:Shared")
+    resources = load(vad="shared:Shared")
     shared = sys.modules["shared"].Shared
     before = shared.opened
-    assert engines.open_vad() is not engines.open_vad()
+    assert resources.open_vad() is not resources.open_vad()
     assert (shared.loaded, shared.opened - before) == (1, 2)
 
 
@@ -138,16 +138,16 @@ def test_the_fallback_is_recorded_with_the_voice(write: Write) -> None:
 
 
 async def test_the_metrics_are_told_what_the_engines_do(write: Write) -> None:
-    engines, metrics = await asyncio.to_thread(load), Metrics()
-    engines.observe(metrics.decodes)
-    await engines.asr.decode(Request(np.full(16_000, 0.5, np.float32), final=True))
+    resources, metrics = await asyncio.to_thread(load), Metrics()
+    resources.observe(metrics.decodes)
+    await resources.asr.decode(Request(np.full(16_000, 0.5, np.float32), final=True))
     assert b'bridge_decode_seconds_count{engine="fake",kind="final"} 1.0' in metrics.text()
     assert b'bridge_engine_up{engine="fake"} 1.0' in metrics.text()
-    engines.close()
+    resources.close()
 
 
 async def test_without_a_denoiser_a_call_gets_none() -> None:
-    engines = Resources(
+    resources = Resources(
         asr=FakeAsr(),
         open_vad=lambda: PlainVad(Failing()),
         denoisers=None,
@@ -156,7 +156,7 @@ async def test_without_a_denoiser_a_call_gets_none() -> None:
         make_bot=ScriptBot,
         fallback=None,
     )
-    assert await engines.open_denoising() is None
+    assert await resources.open_denoising() is None
 
 
 # ---------------------------------------------------------------- what does not

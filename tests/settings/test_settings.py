@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from bridge.settings import Settings, SettingsError, add_flags, as_toml, load, refusals, warnings
-from bridge.settings.fields import OPTIONS, SECRETS
+from bridge.settings.options import OPTIONS, SECRETS
 
 ROOT = Path(__file__).parents[2]
 SECRET = "s3cr3t-of-the-test"

@@ -28,9 +28,9 @@ def send(playout: Playout, now_ms: int) -> list[Play | Mark | Reply]:
 
 
 def spoken(playout: Playout, text: str, ms: int, now_ms: int) -> str:
-    playout.begin(text, now_ms)
-    playout.made(audio(ms))
-    playout.finish()
+    sentence = playout.begin(text, now_ms)
+    playout.made(sentence, audio(ms))
+    playout.finish(sentence)
     return next(command.name for command in send(playout, now_ms) if isinstance(command, Mark))
 
 
@@ -114,15 +114,66 @@ def test_unknown_marks_are_ignored() -> None:
     assert not Playout(MULAW).played("0:99", 0)
 
 
+# ---------------------------------------------------------------- two writers
+
+
+def test_two_sentences_made_by_turns_leave_one_after_the_other_each_with_its_own_audio_and_mark() -> None:
+    playout, first_audio, second_audio = Playout(MULAW), audio(400), audio(400, quiet=(100,))
+    first, second = playout.begin("first", 0), playout.begin("second", 0)
+    sent = []
+    for begin in range(0, len(first_audio), 800):
+        playout.made(second, second_audio[begin : begin + 800])
+        playout.made(first, first_audio[begin : begin + 800])
+        sent += send(playout, 0)
+    playout.finish(second)
+    assert send(playout, 0) == [], "the second waits until the first is whole"
+    playout.finish(first)
+    sent += send(playout, 0)
+    marks = [command for command in sent if isinstance(command, Mark)]
+    end = sent.index(marks[0]) + 1
+    assert bytes_of(sent[:end]) == first_audio
+    assert bytes_of(sent[end:]) == second_audio
+    assert [command for command in sent if isinstance(command, Reply)] == [Reply("first"), Reply("second")]
+    playout.played(marks[0].name, 400)
+    assert playout.heard(400) == HeardSoFar("first", "second", 400)
+
+
+def test_both_of_two_writers_go_on_with_their_own_sentence_after_a_hold() -> None:
+    playout, first_audio, second_audio = Playout(MULAW), audio(1000), audio(1000, quiet=(500,))
+    first, second = playout.begin("one two", 0), playout.begin("three four", 0)
+    playout.made(first, first_audio[:4000])
+    playout.made(second, second_audio[:4000])
+    send(playout, 0)
+    playout.hold(0, cleared=True)
+    for sentence, rest in ((second, second_audio[4000:]), (first, first_audio[4000:])):
+        playout.made(sentence, rest)
+        playout.finish(sentence)
+    assert bytes_of(send(playout, 2000)) == first_audio + second_audio
+
+
+def test_audio_that_is_still_made_for_an_ended_reply_is_no_part_of_the_next() -> None:
+    playout = Playout(MULAW)
+    old = playout.begin("old words", 0)
+    playout.made(old, audio(200))
+    playout.end(100)
+    new = playout.begin("new words", 100)
+    playout.made(old, audio(200))
+    playout.finish(old)
+    playout.made(new, audio(400))
+    playout.finish(new)
+    assert bytes_of(send(playout, 100)) == audio(400)
+    assert playout.end(600) == HeardSoFar("new words", "", 400)
+
+
 # ---------------------------------------------------------------- held, and taken up again
 
 
 def test_a_held_sentence_leaves_again_from_the_word_that_was_cut() -> None:
     playout = Playout(MULAW)
     reference = audio(1000, quiet=(250, 500, 750))
-    playout.begin("aaaa bbbb cccc dddd", 0)
-    playout.made(reference)
-    playout.finish()
+    sentence = playout.begin("aaaa bbbb cccc dddd", 0)
+    playout.made(sentence, reference)
+    playout.finish(sentence)
     assert bytes_of(send(playout, 0)) == reference
     playout.hold(680, cleared=True)
     again = bytes_of(send(playout, 5000))
@@ -137,9 +188,9 @@ def test_a_held_sentence_leaves_again_from_the_word_that_was_cut() -> None:
 def test_no_word_is_lost_or_told_twice_however_often_a_reply_is_held(first_ms: int, second_ms: int) -> None:
     playout, texts = Playout(MULAW), ["one two three", "four five", "six seven eight nine"]
     for text in texts:
-        playout.begin(text, 0)
-        playout.made(audio(1000))
-        playout.finish()
+        sentence = playout.begin(text, 0)
+        playout.made(sentence, audio(1000))
+        playout.finish(sentence)
     send(playout, 0)
     playout.hold(first_ms, cleared=True)
     send(playout, 3000)
@@ -152,32 +203,32 @@ def test_no_word_is_lost_or_told_twice_however_often_a_reply_is_held(first_ms: i
 
 def test_a_sentence_that_is_still_being_made_goes_on_where_it_was_held() -> None:
     playout, reference = Playout(MULAW), audio(2000, quiet=(500, 1000, 1500))
-    playout.begin("aaaa bbbb cccc dddd " * 2, 0)
-    playout.made(reference[:8000])
+    sentence = playout.begin("aaaa bbbb cccc dddd " * 2, 0)
+    playout.made(sentence, reference[:8000])
     send(playout, 0)
     playout.hold(100, cleared=True)
-    playout.made(reference[8000:])
-    playout.finish()
+    playout.made(sentence, reference[8000:])
+    playout.finish(sentence)
     assert bytes_of(send(playout, 3000)) == reference, "no word had been heard"
 
 
 def test_what_was_made_and_not_sent_is_not_lost_in_a_hold() -> None:
     playout, reference = Playout(MULAW), audio(1000)
-    playout.begin("one two", 0)
-    playout.made(reference)
+    sentence = playout.begin("one two", 0)
+    playout.made(sentence, reference)
     command = playout.next(400)
     assert isinstance(command, Reply)
     playout.sent(command, 0)
     playout.hold(10, cleared=True)
-    playout.finish()
+    playout.finish(sentence)
     assert bytes_of(send(playout, 50)) == reference
 
 
 def test_a_wire_that_cannot_clear_plays_on_what_it_has_and_only_the_rest_leaves_again() -> None:
     playout, reference = Playout(MULAW), audio(1000, quiet=(250, 500, 750))
-    playout.begin("aaaa bbbb cccc dddd", 0)
-    playout.made(reference)
-    playout.finish()
+    sentence = playout.begin("aaaa bbbb cccc dddd", 0)
+    playout.made(sentence, reference)
+    playout.finish(sentence)
     for _ in range(3):
         command = playout.next(260)
         assert command is not None
@@ -202,9 +253,9 @@ def test_marks_from_before_a_hold_are_stale() -> None:
 
 def test_a_text_is_announced_once() -> None:
     playout = Playout(MULAW)
-    playout.begin("one two", 0)
-    playout.made(audio(400))
-    playout.finish()
+    sentence = playout.begin("one two", 0)
+    playout.made(sentence, audio(400))
+    playout.finish(sentence)
     assert Reply("one two") in send(playout, 0)
     playout.hold(100, cleared=True)
     assert not [command for command in send(playout, 200) if isinstance(command, Reply)]
@@ -213,9 +264,9 @@ def test_a_text_is_announced_once() -> None:
 def test_a_sentence_that_may_not_be_interrupted_insists_until_it_was_heard() -> None:
     playout = Playout(MULAW)
     for text, interruptible in (("first", True), ("legal", False), ("last", True)):
-        playout.begin(text, 0, interruptible=interruptible)
-        playout.made(audio(1000))
-        playout.finish()
+        sentence = playout.begin(text, 0, interruptible=interruptible)
+        playout.made(sentence, audio(1000))
+        playout.finish(sentence)
     send(playout, 0)
     assert [playout.insists(now_ms, marks=False) for now_ms in (0, 990, 1010, 1990, 2010, 3500)] == [
         False, False, True, True, False, False,
@@ -224,9 +275,9 @@ def test_a_sentence_that_may_not_be_interrupted_insists_until_it_was_heard() -> 
 
 def test_a_sentence_insists_until_its_mark_is_back_or_long_overdue() -> None:
     playout = Playout(MULAW)
-    playout.begin("legal", 0, interruptible=False)
-    playout.made(audio(1000))
-    playout.finish()
+    sentence = playout.begin("legal", 0, interruptible=False)
+    playout.made(sentence, audio(1000))
+    playout.finish(sentence)
     send(playout, 0)
     assert playout.insists(1200, marks=True)
     assert playout.insists(2990, marks=True)
@@ -249,6 +300,6 @@ def test_the_loudness_of_what_is_heard_is_known_by_the_clock_and_remembered_afte
 def test_what_is_left_to_hear_counts_what_has_not_left_too() -> None:
     playout = Playout(MULAW)
     spoken(playout, "one", 1000, 0)
-    playout.begin("two", 0)
-    playout.made(audio(500))
+    sentence = playout.begin("two", 0)
+    playout.made(sentence, audio(500))
     assert playout.left_ms(400) == 1100

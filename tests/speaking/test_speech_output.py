@@ -1,4 +1,4 @@
-"""The bot's voice on one call: what leaves, in what order, and that nothing leaves after a hush."""
+"""The bot's voice on one call: what leaves, in what order, and that nothing leaves after an interruption."""
 
 import asyncio
 import time
@@ -12,6 +12,7 @@ from fakes import PHONE, FakeLeg, FakeTts
 from bot.api import Samples, Tts
 from bridge.speaking.replies import each_within
 from bridge.speaking.speech_output import SpeechOutput, once
+from telephony.codec import decode
 from telephony.events import AudioFormat, Capabilities, Clear, Command, Encoding, Mark, Play, Reply
 
 MULAW = AudioFormat(Encoding.MULAW, 8000)
@@ -39,12 +40,18 @@ class GatedTts(FakeTts):
             yield np.full(1200, 0.3, np.float32)
 
 
-def mouth(leg: FakeLeg, tts: Tts | None = None, clock_ms: Callable[[], int] | None = None) -> SpeechOutput:
+def speech_output(leg: FakeLeg, tts: Tts | None = None, clock_ms: Callable[[], int] | None = None) -> SpeechOutput:
     return SpeechOutput(leg, tts or FakeTts(), MULAW, clock_ms=clock_ms or Clock())
 
 
 def sent_ms(commands: list[Command]) -> int:
     return sum(MULAW.duration_ms(play.payload) for play in commands if isinstance(play, Play))
+
+
+def level(commands: list[Command]) -> float:
+    """Return the middle level of what was sent."""
+    payload = b"".join(play.payload for play in commands if isinstance(play, Play))
+    return float(np.median(np.abs(decode(payload, Encoding.MULAW))))
 
 
 async def settle() -> None:
@@ -57,7 +64,7 @@ async def settle() -> None:
 
 async def test_each_sentence_becomes_audio_with_a_mark_of_its_own_behind_it() -> None:
     leg = FakeLeg()
-    assert await mouth(leg).say(once("Hello you there. Good bye.")) == 2
+    await speech_output(leg).say(once("Hello you there. Good bye."))
     assert [type(command) for command in leg.sent] == [Play, Play, Mark, Play, Play, Mark]
     assert sent_ms(leg.sent[:3]) == pytest.approx(150, abs=20)
     assert sent_ms(leg.sent[3:]) == pytest.approx(100, abs=20)
@@ -66,13 +73,13 @@ async def test_each_sentence_becomes_audio_with_a_mark_of_its_own_behind_it() ->
 
 async def test_payloads_are_whole_frames() -> None:
     leg = FakeLeg()
-    await mouth(leg).say(once("One two three four five six seven."))
+    await speech_output(leg).say(once("One two three four five six seven."))
     assert all(len(play.payload) % 160 == 0 for play in leg.of(Play))
 
 
 async def test_a_long_sentence_leaves_in_messages_of_400_ms() -> None:
     leg = FakeLeg()
-    await mouth(leg).say(once("word " * 30))
+    await speech_output(leg).say(once("word " * 30))
     assert max(len(play.payload) for play in leg.of(Play)) == 8 * 400
     assert sent_ms(leg.sent) == pytest.approx(1500, abs=20)
 
@@ -84,20 +91,20 @@ async def test_a_sentence_that_makes_no_sound_is_not_marked() -> None:
                 yield np.empty(0, np.float32)
 
     leg = FakeLeg()
-    assert await mouth(leg, Mute()).say(once("---")) == 0
+    await speech_output(leg, Mute()).say(once("---"))
     assert leg.sent == []
 
 
 async def test_a_recording_is_played_like_a_sentence() -> None:
     leg = FakeLeg()
-    await mouth(leg).play(np.full(4800, 0.2, np.float32), "Sorry.")
+    await speech_output(leg).play(np.full(4800, 0.2, np.float32), "Sorry.")
     assert sent_ms(leg.sent) == pytest.approx(200, abs=20)
     assert len(leg.of(Mark)) == 1
 
 
 async def test_wires_that_want_text_get_each_sentence_before_its_audio() -> None:
     leg = FakeLeg(Capabilities(audio_out=True, transcripts=True, send_ahead_ms=60_000))
-    await mouth(leg).say(once("Hello you. Bye."))
+    await speech_output(leg).say(once("Hello you. Bye."))
     assert leg.of(Reply) == [Reply("Hello you."), Reply("Bye.")]
     assert isinstance(leg.sent[0], Reply)
 
@@ -115,51 +122,73 @@ async def test_a_voice_that_fails_lets_the_fault_out_and_keeps_what_was_sent() -
 
     leg, tts = FakeLeg(), Dying()
     with pytest.raises(RuntimeError, match="out of breath"):
-        await mouth(leg, tts).say(once("Hello."))
+        await speech_output(leg, tts).say(once("Hello."))
     assert sent_ms(leg.sent) > 0
     assert tts.closed
 
 
-# ---------------------------------------------------------------- hushing
+# ---------------------------------------------------------------- two at a time
 
 
-async def test_a_hush_ends_a_reply_in_the_middle_of_a_sentence_although_its_task_goes_on() -> None:
+async def test_a_recording_played_while_a_sentence_is_made_is_heard_behind_it_and_not_in_it() -> None:
     leg, tts = FakeLeg(), GatedTts(closed_at=2)
-    speaker = mouth(leg, tts)
-    reply = asyncio.create_task(speaker.say(once("One two three four. And this is never heard.")))
+    output = speech_output(leg, tts)
+    reply = asyncio.create_task(output.say(once("One two three four.")))
+    await settle()
+    begun_ms = sent_ms(leg.sent)
+    recording = asyncio.create_task(output.play(np.full(4800, 0.2, np.float32), "Sorry."))
+    await settle()
+    assert sent_ms(leg.sent) == begun_ms, "it waits until the sentence is whole"
+    tts.gate.set()
+    await reply
+    await recording
+    first, second = (leg.sent.index(mark) for mark in leg.of(Mark))
+    assert sent_ms(leg.sent[:first]) == pytest.approx(200, abs=20)
+    assert sent_ms(leg.sent[first:second]) == pytest.approx(200, abs=20)
+    assert level(leg.sent[:first]) == pytest.approx(0.3, abs=0.02)
+    assert level(leg.sent[first:]) == pytest.approx(0.2, abs=0.02)
+
+
+# ---------------------------------------------------------------- interrupting
+
+
+async def test_an_interruption_ends_a_reply_in_the_middle_of_a_sentence_although_its_task_goes_on() -> None:
+    leg, tts = FakeLeg(), GatedTts(closed_at=2)
+    output = speech_output(leg, tts)
+    reply = asyncio.create_task(output.say(once("One two three four. And this is never heard.")))
     await settle()
     before = list(leg.sent)
     assert sent_ms(before) > 0
-    speaker.hush()
+    output.interrupt()
     tts.gate.set()
     await reply
     assert leg.sent == before
 
 
-async def test_a_hush_before_the_first_sound_leaves_nothing_of_the_reply_behind() -> None:
+async def test_an_interruption_before_the_first_sound_leaves_nothing_of_the_reply_behind() -> None:
     leg, tts = FakeLeg(), GatedTts(closed_at=0)
-    speaker = mouth(leg, tts)
-    reply = asyncio.create_task(speaker.say(once("One two three.")))
+    output = speech_output(leg, tts)
+    reply = asyncio.create_task(output.say(once("One two three.")))
     await settle()
-    assert speaker.hush()[1] is False
+    assert output.interrupt()[1] is False
     tts.gate.set()
-    assert await reply == 0
+    await reply
     assert leg.sent == []
-    heard, unheard = speaker.hush()
+    heard, unheard = output.interrupt()
     assert (heard.text, heard.rest, unheard) == ("", "", False)
 
 
-async def test_a_hush_while_the_end_of_a_sentence_waits_for_room_gives_it_no_mark() -> None:
+async def test_an_interruption_while_the_end_of_a_sentence_waits_for_room_gives_it_no_mark() -> None:
     leg = FakeLeg(Capabilities(audio_out=True, mark=True, send_ahead_ms=20))
-    speaker = mouth(leg)
-    reply = asyncio.create_task(speaker.say(once("One.")))
+    output = speech_output(leg)
+    reply = asyncio.create_task(output.say(once("One.")))
     await leg.until(lambda: leg.of(Play))
-    speaker.hush()
-    assert await reply == 1
+    output.interrupt()
+    await reply
     assert leg.of(Mark) == []
 
 
-async def test_a_hush_closes_the_text_that_was_still_being_written() -> None:
+async def test_an_interruption_closes_the_text_that_was_still_being_written() -> None:
     closed = asyncio.Event()
 
     async def text() -> AsyncIterator[str]:
@@ -170,45 +199,45 @@ async def test_a_hush_closes_the_text_that_was_still_being_written() -> None:
             closed.set()
 
     leg, tts = FakeLeg(), GatedTts(closed_at=1)
-    speaker = mouth(leg, tts)
-    reply = asyncio.create_task(speaker.say(text()))
+    output = speech_output(leg, tts)
+    reply = asyncio.create_task(output.say(text()))
     await settle()
-    speaker.hush()
+    output.interrupt()
     tts.gate.set()
     await reply
     assert closed.is_set()
 
 
-async def test_the_next_reply_is_heard_after_a_hush() -> None:
+async def test_the_next_reply_is_heard_after_an_interruption() -> None:
     leg = FakeLeg()
-    speaker = mouth(leg)
-    await speaker.say(once("Never mind."))
-    speaker.hush()
+    output = speech_output(leg)
+    await output.say(once("Never mind."))
+    output.interrupt()
     before = len(leg.sent)
-    assert await speaker.say(once("Sure thing.")) == 1
+    await output.say(once("Sure thing."))
     assert sent_ms(leg.sent[before:]) == pytest.approx(100, abs=20)
 
 
-async def test_a_hush_tells_what_the_caller_has_heard_and_what_not() -> None:
+async def test_an_interruption_tells_what_the_caller_has_heard_and_what_not() -> None:
     leg, clock = FakeLeg(), Clock()
-    speaker = mouth(leg, clock_ms=clock)
-    await speaker.say(once("aaaa bbbb cccc dddd"))
+    output = speech_output(leg, clock_ms=clock)
+    await output.say(once("aaaa bbbb cccc dddd"))
     clock.now_ms += 110
-    heard, unheard = speaker.hush()
+    heard, unheard = output.interrupt()
     assert (heard.text, heard.rest, unheard) == ("aaaa bbbb", "cccc dddd", True)
 
 
-async def test_the_mark_of_a_hushed_reply_does_not_end_the_next_one() -> None:
+async def test_the_mark_of_an_interrupted_reply_does_not_end_the_next_one() -> None:
     leg = FakeLeg()
-    speaker = mouth(leg)
-    await speaker.say(once("Never mind."))
-    speaker.hush()
-    await speaker.say(once("Sure."))
+    output = speech_output(leg)
+    await output.say(once("Never mind."))
+    output.interrupt()
+    await output.say(once("Sure."))
     old, new = leg.of(Mark)
-    speaker.played(old.name)
-    assert speaker.speaking
-    speaker.played(new.name)
-    assert not speaker.speaking
+    output.played(old.name)
+    assert output.speaking
+    output.played(new.name)
+    assert not output.speaking
 
 
 # ---------------------------------------------------------------- what the wire can do
@@ -216,32 +245,32 @@ async def test_the_mark_of_a_hushed_reply_does_not_end_the_next_one() -> None:
 
 async def test_with_marks_the_bot_speaks_until_the_last_one_came_back() -> None:
     leg, clock = FakeLeg(), Clock()
-    speaker = mouth(leg, clock_ms=clock)
-    await speaker.say(once("One two."))
+    output = speech_output(leg, clock_ms=clock)
+    await output.say(once("One two."))
     clock.now_ms += 500
-    assert speaker.speaking, "the mark is late, as it is when packets are"
-    speaker.played(leg.of(Mark)[0].name)
-    assert not speaker.speaking
+    assert output.speaking, "the mark is late, as it is when packets are"
+    output.played(leg.of(Mark)[0].name)
+    assert not output.speaking
 
 
 async def test_without_marks_the_clock_tells_when_the_bot_is_silent() -> None:
     leg, clock = FakeLeg(BARE), Clock()
-    speaker = mouth(leg, clock_ms=clock)
-    await speaker.say(once("One two."))
+    output = speech_output(leg, clock_ms=clock)
+    await output.say(once("One two."))
     assert leg.of(Mark) == []
     clock.now_ms += 99
-    assert speaker.speaking
+    assert output.speaking
     clock.now_ms += 21
-    assert not speaker.speaking
+    assert not output.speaking
 
 
 async def test_a_clear_is_sent_only_where_the_wire_has_one() -> None:
     for capabilities, clears in ((PHONE, [Clear()]), (BARE, [])):
         leg = FakeLeg(capabilities)
-        speaker = mouth(leg)
-        await speaker.say(once("Hello."))
-        assert speaker.hush()[1]
-        await speaker.clear()
+        output = speech_output(leg)
+        await output.say(once("Hello."))
+        assert output.interrupt()[1]
+        await output.clear()
         assert leg.of(Clear) == clears
 
 
@@ -261,7 +290,7 @@ async def test_no_more_is_sent_ahead_than_the_wire_allows(limit_ms: int) -> None
                 self.most_ms = max(self.most_ms, self.ends_ms - clock_ms())
 
     leg = Buffer(Capabilities(audio_out=True, send_ahead_ms=limit_ms))
-    await mouth(leg, clock_ms=clock_ms).say(once("One two three."))
+    await speech_output(leg, clock_ms=clock_ms).say(once("One two three."))
     assert sent_ms(leg.sent) == 160
     assert 0 < leg.most_ms <= max(limit_ms, 20) + 1
 
@@ -350,25 +379,26 @@ class Listening(FakeTts):
 async def test_the_voice_reads_words_while_the_screen_and_the_history_keep_what_was_written() -> None:
     leg, tts = FakeLeg(Capabilities(audio_out=True, transcripts=True, send_ahead_ms=60_000)), Listening()
     clock = Clock()
-    speaker = mouth(leg, tts, clock)
-    await speaker.say(once("**Pay** $12.50 \N{PARTY POPPER}. Bye."))
+    output = speech_output(leg, tts, clock)
+    await output.say(once("**Pay** $12.50 \N{PARTY POPPER}. Bye."))
     assert tts.read == ["Pay twelve dollars and fifty cents.", "Bye."]
     assert leg.of(Reply) == [Reply("**Pay** $12.50 \N{PARTY POPPER}."), Reply("Bye.")]
     clock.now_ms += 10_000
-    assert speaker.heard.text == "**Pay** $12.50 \N{PARTY POPPER}. Bye."
+    assert output.heard.text == "**Pay** $12.50 \N{PARTY POPPER}. Bye."
 
 
 async def test_what_has_no_sound_never_reaches_the_voice() -> None:
     leg, tts = FakeLeg(), Listening()
-    assert await mouth(leg, tts).say(once("\N{THUMBS UP SIGN}\n---\nSee:\n```\nx = 1\n\ny = 2\n```\nGood?")) == 3
+    await speech_output(leg, tts).say(once("\N{THUMBS UP SIGN}\n---\nSee:\n```\nx = 1\n\ny = 2\n```\nGood?"))
     assert tts.read == ["See:", "a piece of code", "Good?"]
+    assert len(leg.of(Mark)) == 3
 
 
 async def test_a_block_of_code_that_never_ended_does_not_silence_the_next_reply() -> None:
     leg, tts = FakeLeg(), Listening()
-    speaker = mouth(leg, tts)
-    await speaker.say(once("```\nx = 1"))
-    await speaker.say(once("Good?"))
+    output = speech_output(leg, tts)
+    await output.say(once("```\nx = 1"))
+    await output.say(once("Good?"))
     assert tts.read == ["a piece of code", "Good?"]
 
 
@@ -392,12 +422,12 @@ async def test_a_barge_in_after_an_amount_knows_that_it_took_long_to_say() -> No
 
     clock = Clock()
     leg = FakeLeg()
-    speaker = mouth(leg, Steady(), clock)
-    await speaker.say(once("Pay $1,234.50 by noon today please."))
+    output = speech_output(leg, Steady(), clock)
+    await output.say(once("Pay $1,234.50 by noon today please."))
     clock.now_ms += 50 * len("payonethousandtwohundredthirtyfour")  # half of the amount
-    assert speaker.heard.text == "Pay"
+    assert output.heard.text == "Pay"
     clock.now_ms += 50 * len("dollarsandfiftycentsbynoon") + 200
-    heard, _ = speaker.hush()
+    heard, _ = output.interrupt()
     assert (heard.text, heard.rest) == ("Pay $1,234.50 by noon", "today please.")
 
 
@@ -413,8 +443,8 @@ async def test_hindi_in_either_script_reaches_the_voice_the_screen_and_the_histo
         for letter in text:
             yield letter
 
-    speaker = SpeechOutput(leg, tts, MULAW, clock_ms=clock, language="Hindi")
-    await speaker.say(letters())
+    output = SpeechOutput(leg, tts, MULAW, clock_ms=clock, language="Hindi")
+    await output.say(letters())
     assert " ".join(tts.read) == " ".join(reply.text for reply in leg.of(Reply)) == text
     clock.now_ms += 60_000
-    assert speaker.hush()[0].text == text
+    assert output.interrupt()[0].text == text

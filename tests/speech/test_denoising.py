@@ -30,6 +30,8 @@ class Clock:
 class Halver:
     """A denoiser that halves what it hears, `delay` samples late, and takes `cost_ms` for it."""
 
+    name = "DeepFilterNet"
+
     def __init__(self, clock: Clock, *, delay: int = 500) -> None:
         self.delay = delay
         self.cost_ms = 1.0

@@ -27,16 +27,16 @@ def test_a_text_means(text: str, meaning: Meaning) -> None:
 
 
 def test_a_language_without_lists_has_those_of_all() -> None:
-    phrases = parse(LISTS)
-    assert phrases.meaning("mm", "Klingon") is Meaning.BACKCHANNEL
-    assert phrases.meaning("yeah", "") is Meaning.WORDS
+    backchannels = parse(LISTS)
+    assert backchannels.meaning("mm", "Klingon") is Meaning.BACKCHANNEL
+    assert backchannels.meaning("yeah", "") is Meaning.WORDS
 
 
 def test_what_is_added_counts_in_every_language_and_goes_before_what_is_there() -> None:
-    phrases = parse(LISTS, backchannels=["Hold on"], commands=["Yeah", "Feierabend"])
-    assert phrases.meaning("hold on", "English") is Meaning.BACKCHANNEL
-    assert phrases.meaning("yeah", "English") is Meaning.COMMAND
-    assert phrases.meaning("feierabend", "German") is Meaning.COMMAND
+    backchannels = parse(LISTS, backchannels=["Hold on"], commands=["Yeah", "Feierabend"])
+    assert backchannels.meaning("hold on", "English") is Meaning.BACKCHANNEL
+    assert backchannels.meaning("yeah", "English") is Meaning.COMMAND
+    assert backchannels.meaning("feierabend", "German") is Meaning.COMMAND
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,6 @@ def test_what_is_no_list_is_refused_and_named(text: str, says: str) -> None:
 def test_a_language_that_is_shipped_knows_both(language: str) -> None:
     yes = {"en": "yeah", "de": "genau", "es": "claro", "fr": "d'accord", "it": "certo", "pt": "certo", "nl": "precies"}
     no = {"en": "wait", "de": "warte", "es": "espera", "fr": "attendez", "it": "aspetta", "pt": "espera", "nl": "wacht"}
-    phrases = shipped()
-    assert phrases.meaning(yes.get(language, "अच्छा"), language) is Meaning.BACKCHANNEL
-    assert phrases.meaning(no.get(language, "रुको"), language) is Meaning.COMMAND
+    backchannels = shipped()
+    assert backchannels.meaning(yes.get(language, "अच्छा"), language) is Meaning.BACKCHANNEL
+    assert backchannels.meaning(no.get(language, "रुको"), language) is Meaning.COMMAND

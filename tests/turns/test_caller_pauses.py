@@ -14,49 +14,49 @@ def test_a_new_caller_is_taken_for_a_usual_one() -> None:
 
 
 def test_a_mistake_counts_as_much_as_all_before_it() -> None:
-    patience = CallerPauses(RULES)
-    patience.mistaken(600)
-    assert patience.floor_ms == 400 + 200  # half way, and half the distance as deviation
+    pauses = CallerPauses(RULES)
+    pauses.mistaken(600)
+    assert pauses.floor_ms == 400 + 200  # half way, and half the distance as deviation
 
 
 def test_the_pauses_of_a_slow_caller_raise_the_wait_to_about_their_length() -> None:
-    patience = CallerPauses(RULES)
+    pauses = CallerPauses(RULES)
     for _ in range(60):
-        patience.paused(700)
-    assert 695 <= patience.floor_ms <= 720
+        pauses.paused(700)
+    assert 695 <= pauses.floor_ms <= 720
 
 
 def test_varied_pauses_raise_it_above_most_of_them() -> None:
-    patience, rng = CallerPauses(RULES), random.Random(4)
+    pauses, rng = CallerPauses(RULES), random.Random(4)
     lengths = [rng.randrange(300, 800) for _ in range(300)]
     for length in lengths:
-        patience.paused(length)
-    assert 0.6 < sum(length < patience.floor_ms for length in lengths) / len(lengths) < 0.95
+        pauses.paused(length)
+    assert 0.6 < sum(length < pauses.floor_ms for length in lengths) / len(lengths) < 0.95
 
 
 def test_it_is_never_raised_beyond_its_limit() -> None:
-    patience = CallerPauses(RULES)
+    pauses = CallerPauses(RULES)
     for _ in range(50):
-        patience.mistaken(2000)
-    assert patience.floor_ms == 900
+        pauses.mistaken(2000)
+    assert pauses.floor_ms == 900
 
 
 def test_clean_turns_let_it_drift_back() -> None:
-    patience = CallerPauses(RULES)
-    patience.mistaken(1000)
-    raised = patience.floor_ms
+    pauses = CallerPauses(RULES)
+    pauses.mistaken(1000)
+    raised = pauses.floor_ms
     for _ in range(60):
-        patience.answered()
+        pauses.answered()
     assert raised > 600
-    assert patience.floor_ms <= 210
+    assert pauses.floor_ms <= 210
 
 
 @pytest.mark.parametrize("pause_ms", [-5, 0, 199, 2001, 10**9])
 def test_stops_inside_words_and_new_thoughts_are_no_pauses(pause_ms: int) -> None:
-    patience = CallerPauses(RULES)
-    patience.paused(pause_ms)
-    patience.mistaken(pause_ms)
-    assert patience.floor_ms == 200
+    pauses = CallerPauses(RULES)
+    pauses.paused(pause_ms)
+    pauses.mistaken(pause_ms)
+    assert pauses.floor_ms == 200
 
 
 @pytest.mark.parametrize(

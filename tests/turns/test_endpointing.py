@@ -27,15 +27,15 @@ RULES = EndpointRules(
     ceiling_ms=2000,
     final_share=0.99,
     final_most_ms=800,
-    patience=CallerPausesRules(usual_ms=0, most_ms=900),
+    caller_pauses=CallerPausesRules(usual_ms=0, most_ms=900),
 )
 
 
 def endpointing(*finals_ms: int, rules: EndpointRules = RULES) -> Endpointing:
-    recent = RollingQuantile(100)
+    time_to_final = RollingQuantile(100)
     for value in finals_ms:
-        recent.add(value)
-    return Endpointing(rules, time_to_final=recent)
+        time_to_final.add(value)
+    return Endpointing(rules, time_to_final=time_to_final)
 
 
 def judge(one: Endpointing, probability: float) -> None:
@@ -88,10 +88,10 @@ def test_unjudged_it_waits_as_long_as_finals_of_this_process_take(finals_ms: Seq
 
 
 def test_the_measured_time_to_final_counts_at_once() -> None:
-    recent = RollingQuantile(100)
-    one = Endpointing(RULES, time_to_final=recent)
+    time_to_final = RollingQuantile(100)
+    one = Endpointing(RULES, time_to_final=time_to_final)
     one.paused(1000)
-    recent.add(700)
+    time_to_final.add(700)
     assert one.wait_ms == 828
 
 

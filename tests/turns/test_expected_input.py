@@ -8,10 +8,10 @@ from bridge.turns.expected_input import ExpectedInput
 
 
 def expected(*texts: str) -> Expected:
-    expectation = ExpectedInput()
+    reply = ExpectedInput()
     for text in texts:
-        expectation.add(text)
-    return expectation.expected
+        reply.add(text)
+    return reply.expected
 
 
 def test_who_says_nothing_expects_anything() -> None:

@@ -21,7 +21,7 @@ class Line:
     """A caller on a clock of 32 ms windows, and a bot that talks."""
 
     def __init__(self, rules: InterruptionRules = RULES) -> None:
-        self.judge, self.now_ms, self.acts = Interruption(rules, shipped()), 0, list[tuple[int, Act]]()
+        self.interruption, self.now_ms, self.acts = Interruption(rules, shipped()), 0, list[tuple[int, Act]]()
         self.talking, self.interruptible = True, True
 
     def hear(self, ms: int, *, speech: bool = True, loud: bool = True) -> list[Act]:
@@ -29,15 +29,17 @@ class Line:
         for _ in range(round(ms / 32)):
             window = SpeechWindow(speech, self.now_ms, self.now_ms + 32, loud)
             self.now_ms += 32
-            act = self.judge.hear(window, audible=self.talking, interruptible=self.talking and self.interruptible)
+            act = self.interruption.hear(
+                window, audible=self.talking, interruptible=self.talking and self.interruptible
+            )
             if act:
                 self.acts.append((self.now_ms, act))
                 if act is Act.CANCEL:
                     self.talking = False
         return [act for _, act in self.acts[before:]]
 
-    def words(self, text: str, talk: BotSpeech = MIDDLE) -> Act | None:
-        return self.judge.words(text, "English", talk)
+    def words(self, text: str, bot: BotSpeech = MIDDLE) -> Act | None:
+        return self.interruption.words(text, "English", bot)
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def line() -> Line:
 def test_the_bot_falls_silent_at_160_ms_of_speech(line: Line) -> None:
     assert line.hear(128) == []
     assert line.hear(32) == [Act.HOLD]
-    assert line.judge.state is BargeInState.TENTATIVE
+    assert line.interruption.state is BargeInState.TENTATIVE
 
 
 def test_shorter_bursts_with_silence_between_are_nothing(line: Line) -> None:
@@ -66,7 +68,7 @@ def test_gaps_inside_words_do_not_begin_speech_anew(line: Line) -> None:
 def test_a_second_of_speech_ends_the_reply_before_its_words_are_known(line: Line) -> None:
     assert line.hear(960) == [Act.HOLD]
     assert line.hear(64) == [Act.CANCEL]
-    assert line.judge.state is BargeInState.CONFIRMED
+    assert line.interruption.state is BargeInState.CONFIRMED
     assert line.hear(3000) == []
 
 
@@ -89,7 +91,7 @@ def test_words_end_the_reply_at_once(line: Line) -> None:
 def test_a_backchannel_never_ends_it(line: Line, text: str) -> None:
     line.hear(320)
     assert line.words(text) is None
-    assert line.judge.means(text, "English", MIDDLE) is Meaning.BACKCHANNEL
+    assert line.interruption.means(text, "English", MIDDLE) is Meaning.BACKCHANNEL
     assert line.hear(2000 - 160) == [] or line.acts[-1][1] is Act.RESUME
     assert Act.CANCEL not in [act for _, act in line.acts], "however long it is"
 
@@ -110,40 +112,40 @@ def test_fewer_words_than_asked_for_are_answered_and_interrupt_nothing() -> None
     line = Line(InterruptionRules(least_words=3))
     line.hear(192)
     assert line.words("the price") is None
-    assert line.judge.means("the price", "English", MIDDLE) is Meaning.WORDS
+    assert line.interruption.means("the price", "English", MIDDLE) is Meaning.WORDS
     assert line.words("the price of it") is Act.CANCEL
 
 
 def test_backchannels_are_those_of_the_language(line: Line) -> None:
     line.hear(192)
-    assert line.judge.means("Ja, genau.", "German", MIDDLE) is Meaning.BACKCHANNEL
-    assert line.judge.means("Ja, genau.", "English", MIDDLE) is Meaning.WORDS
-    assert line.judge.means("Moment mal", "German", MIDDLE) is Meaning.COMMAND
+    assert line.interruption.means("Ja, genau.", "German", MIDDLE) is Meaning.BACKCHANNEL
+    assert line.interruption.means("Ja, genau.", "English", MIDDLE) is Meaning.WORDS
+    assert line.interruption.means("Moment mal", "German", MIDDLE) is Meaning.COMMAND
 
 
 @pytest.mark.parametrize(
-    "talk",
+    "bot",
     [
         BotSpeech("Shall I book it?", "We have a table by the window as well.", left_ms=3000),
         BotSpeech("I can book it for you now. Shall", "I?", left_ms=400),
     ],
 )
-def test_yes_is_an_answer_after_a_question_and_when_the_bot_is_nearly_done(line: Line, talk: BotSpeech) -> None:
+def test_yes_is_an_answer_after_a_question_and_when_the_bot_is_nearly_done(line: Line, bot: BotSpeech) -> None:
     line.hear(320)
-    assert line.words("Yes.", talk) is Act.CANCEL
+    assert line.words("Yes.", bot) is Act.CANCEL
 
 
 def test_a_cough_is_a_false_alarm_once_the_turn_is_over_without_words(line: Line) -> None:
     line.hear(256)
     assert line.hear(500, speech=False) == []
-    assert line.judge.over() is Act.RESUME
-    assert line.judge.state is BargeInState.QUIET
+    assert line.interruption.over() is Act.RESUME
+    assert line.interruption.state is BargeInState.QUIET
 
 
 def test_a_backchannel_is_one_too(line: Line) -> None:
     line.hear(256)
     line.words("Mm-hm.")
-    assert line.judge.over() is Act.RESUME
+    assert line.interruption.over() is Act.RESUME
 
 
 def test_without_words_the_bot_goes_on_after_two_seconds_whatever_noise_goes_on(line: Line) -> None:
@@ -170,10 +172,10 @@ def test_each_false_alarm_in_a_reply_makes_the_next_onset_longer_and_the_next_re
         while not line.hear(32):
             pass
         onsets.append(line.now_ms - begun)
-        assert line.judge.over() is Act.RESUME
+        assert line.interruption.over() is Act.RESUME
         line.hear(320, speech=False)
     assert onsets == [160, 320, 480, 640, 640, 640]
-    line.judge.begun()
+    line.interruption.begun()
     assert line.hear(160) == [Act.HOLD]
 
 
@@ -181,8 +183,8 @@ def test_nothing_is_interrupted_while_the_bot_is_silent(line: Line) -> None:
     line.talking = False
     assert line.hear(3000) == []
     assert line.words("Good morning.") is None
-    assert line.judge.means("Okay.", "English", BotSpeech()) is Meaning.WORDS
-    assert line.judge.over() is None
+    assert line.interruption.means("Okay.", "English", BotSpeech()) is Meaning.WORDS
+    assert line.interruption.over() is None
 
 
 def test_what_may_not_be_interrupted_is_not_until_it_was_heard(line: Line) -> None:
@@ -202,7 +204,7 @@ def test_speech_no_louder_than_the_echo_does_not_interrupt(line: Line) -> None:
 def test_the_bots_own_words_are_an_echo_and_interrupt_nothing(line: Line) -> None:
     line.hear(1000, loud=False)
     assert line.words("office is open from") is None
-    assert line.judge.means("or this is open from", "English", MIDDLE) is Meaning.ECHO, "misheard"
+    assert line.interruption.means("or this is open from", "English", MIDDLE) is Meaning.ECHO, "misheard"
 
 
 def test_other_words_interrupt_however_quiet(line: Line) -> None:
@@ -213,7 +215,7 @@ def test_other_words_interrupt_however_quiet(line: Line) -> None:
 def test_a_word_or_two_misheard_in_an_echo_interrupt_nothing_unless_they_command(line: Line) -> None:
     line.hear(1000, loud=False)
     assert line.words("I") is None
-    assert line.judge.means("I shop", "English", MIDDLE) is Meaning.ECHO
+    assert line.interruption.means("I shop", "English", MIDDLE) is Meaning.ECHO
     assert line.words("Stop!") is Act.CANCEL
 
 
@@ -227,7 +229,9 @@ def test_what_was_said_after_a_stray_echo_is_no_echo(line: Line) -> None:
     line.talking = False
     line.hear(640, speech=False)
     line.hear(640)
-    assert line.judge.means("Nine to five", "English", BotSpeech(MIDDLE.said + MIDDLE.rest, "", 0)) is Meaning.WORDS
+    assert (
+        line.interruption.means("Nine to five", "English", BotSpeech(MIDDLE.said + MIDDLE.rest, "", 0)) is Meaning.WORDS
+    )
 
 
 @pytest.mark.parametrize(

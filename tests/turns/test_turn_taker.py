@@ -170,7 +170,9 @@ def test_every_began_is_followed_by_one_over_whatever_is_heard() -> None:
 # ---------------------------------------------------------------- waits that follow what is known
 
 
-WAITS = EndpointRules(stop_ms=128, wait_ms=512, sure_ms=256, unsure_ms=1024, patience=CallerPausesRules(usual_ms=0))
+WAITS = EndpointRules(
+    stop_ms=128, wait_ms=512, sure_ms=256, unsure_ms=1024, caller_pauses=CallerPausesRules(usual_ms=0)
+)
 
 
 def listener() -> tuple[TurnTaker, Endpointing]:

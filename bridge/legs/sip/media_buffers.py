@@ -28,11 +28,6 @@ class Outlet:
     def __bool__(self) -> bool:
         return bool(self._audio or self._marks)
 
-    @property
-    def waiting_ms(self) -> int:
-        """What was said and is not yet with the stack."""
-        return len(self._audio) * FRAME_MS // self.frame
-
     def play(self, payload: bytes) -> None:
         self._audio += payload
 

@@ -61,7 +61,7 @@ def _first_line(error: Exception) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Cached:
+class CachedModel:
     """A model in the hub's cache that one of our engines hears with."""
 
     name: str
@@ -70,7 +70,7 @@ class Cached:
     megabytes: int
 
 
-def cached() -> Iterator[Cached]:
+def cached() -> Iterator[CachedModel]:
     """Yield what is in the hub's cache, by name; nothing where there is no client or no cache."""
     try:
         from huggingface_hub import scan_cache_dir
@@ -84,7 +84,7 @@ def cached() -> Iterator[Cached]:
     for repo in sorted((repo for repo in repos if repo.repo_type == "model"), key=lambda repo: repo.repo_id):
         newest = max(repo.revisions, key=lambda revision: revision.last_modified, default=None)
         if newest and (engine := engine_of(newest.snapshot_path)):
-            yield Cached(repo.repo_id, engine, newest.snapshot_path, round(newest.size_on_disk / 1e6))
+            yield CachedModel(repo.repo_id, engine, newest.snapshot_path, round(newest.size_on_disk / 1e6))
 
 
 def engine_of(folder: Path) -> str:

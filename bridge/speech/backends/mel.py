@@ -73,5 +73,5 @@ _FILTERS: Final = _filters()
 _BAND, _BINS = np.nonzero(_FILTERS)
 _WEIGHTS: Final = _FILTERS[_BAND, _BINS]
 _STARTS: Final = np.searchsorted(_BAND, np.arange(_BANDS))
-"""Where each band begins among the 391 weights that are not 0."""
+"""Index at which each band begins among the 391 weights that are not 0."""
 _HANN: Final = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)

@@ -27,7 +27,7 @@ class WhisperFiles:
     parts: Sequence[Path] = ()
     """The pieces of model.bin in their order, where it was too big for one wheel."""
     sha256: str = ""
-    """Of model.bin, joined."""
+    """SHA-256 of the joined model.bin, in hexadecimal."""
 
     @contextmanager
     def whole(self) -> Iterator[Path]:

@@ -22,7 +22,7 @@ _SHAPE: Final = (80, _SAMPLES // FRAME)
 
 
 class SmartTurn:
-    """An `EndOfTurn` that listens and reads: the text can only lower what the voice says."""
+    """An `EndOfTurn` that listens and reads. The text can only lower the probability that the voice gives."""
 
     def __init__(self, path: Path, *, threads: int) -> None:
         """Raises:
@@ -70,7 +70,7 @@ class SmartTurn:
         return cls.load(str(settings.ending_model_path), threads=settings.ending_threads)
 
     async def probability(self, audio: Samples, text: str, language: str, /) -> float:
-        """See EndOfTurn; what the voice says, times what the text says where that is less than a finished sentence."""
+        """Return P(the caller is done): by the voice, times that by the text if the text is no finished sentence."""
         heard = await self._workers.run(self.listen, audio)
         written = PROBABILITY[read(text, language).kind] if text else PROBABILITY[Kind.FINISHED]
         return heard * min(1.0, written / PROBABILITY[Kind.FINISHED])

@@ -14,7 +14,7 @@ def test_the_stack_is_kept_sixty_milliseconds_ahead() -> None:
     assert outlet.next(0) == 3 * FRAME
     assert outlet.next(3 * len(FRAME)) == b""
     assert outlet.next(2 * len(FRAME)) == FRAME
-    assert outlet.waiting_ms == 120
+    assert [outlet.next(0), outlet.next(0), outlet.next(0)] == [3 * FRAME, 3 * FRAME, b""], "120 ms were left"
 
 
 def test_with_nothing_to_say_the_stack_gets_nothing() -> None:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from bridge.speech.api import EndOfTurn
 from bridge.speech.backends.text_ending import PROBABILITY, TextEnding
 from bridge.speech.dictation import Kind
-from bridge.speech.ending import EndOfTurn
 
 AUDIO = np.zeros(16_000, np.float32)
 

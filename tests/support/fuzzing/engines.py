@@ -7,15 +7,15 @@ from typing import Final
 
 from tokenizers import Tokenizer
 
-from bridge.speech import qwen3
 from bridge.speech.api import EngineFailed
+from bridge.speech.backends import qwen3
 from bridge.speech.backends.models import find_whisper
-from bridge.speech.backends.openai_http import retry_after_s
-from bridge.speech.backends.openai_messages import complaint, read_chat, read_transcription
-from bridge.speech.backends.openai_shapes import Models, read
+from bridge.speech.backends.openai.http import retry_after_s
+from bridge.speech.backends.openai.messages import complaint, read_chat, read_transcription
+from bridge.speech.backends.openai.shapes import Models, read
 from bridge.speech.backends.repetition import loop_end
-from bridge.speech.backends.token_text import pieces_of
-from bridge.speech.backends.whisper_text import WhisperText
+from bridge.speech.backends.vllm.token_text import pieces_of
+from bridge.speech.backends.whisper.text import WhisperText
 from fuzzing.target import Target, clean, records
 
 _NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -83,10 +83,14 @@ TARGETS: Final = (
     Target(
         "openai-asr",
         _openai_asr,
-        ["bridge.speech.backends.openai_messages", "bridge.speech.backends.openai_shapes", "bridge.speech.qwen3"],
+        [
+            "bridge.speech.backends.openai.messages",
+            "bridge.speech.backends.openai.shapes",
+            "bridge.speech.backends.qwen3",
+        ],
     ),
-    Target("retry-after", _retry_after, ["bridge.speech.backends.openai_http"]),
-    Target("qwen3", _qwen3, ["bridge.speech.qwen3"]),
-    Target("token-text", _token_text, ["bridge.speech.backends.token_text", "bridge.speech.backends.repetition"]),
-    Target("whisper-text", _whisper_text, ["bridge.speech.backends.whisper_text"]),
+    Target("retry-after", _retry_after, ["bridge.speech.backends.openai.http"]),
+    Target("qwen3", _qwen3, ["bridge.speech.backends.qwen3"]),
+    Target("token-text", _token_text, ["bridge.speech.backends.vllm.token_text", "bridge.speech.backends.repetition"]),
+    Target("whisper-text", _whisper_text, ["bridge.speech.backends.whisper.text"]),
 )

@@ -1,6 +1,7 @@
 """Targets in bridge/: options, routes, orders of calls, SIP addresses, and audio to and from the SIP stack."""
 
 import json
+import pkgutil
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -8,12 +9,13 @@ from typing import Final
 from bridge.legs.sip import bpf, media_buffers, uri
 from bridge.outbound.call_request import BadCallRequest, CallRequest, is_allowed, read
 from bridge.server.routing import Ringing, choose, unreachable
-from bridge.settings import Settings, SettingsError, as_toml, load, refusals, warnings
-from bridge.settings.fields import OPTIONS
+from bridge.settings import Settings, SettingsError, as_toml, groups, load, refusals, warnings
+from bridge.settings.options import OPTIONS
 from bridge.settings.route import Route, matches, normal
 from fuzzing.target import Target, clean, records, value
 
 _RATE: Final = 8000
+_GROUPS: Final = [f"bridge.settings.groups.{module.name}" for module in pkgutil.iter_modules(groups.__path__)]
 _LONGEST_COMPLAINT: Final = 20_000
 """Characters; a line for each option that is wrong."""
 
@@ -140,9 +142,19 @@ TARGETS: Final = (
     Target(
         "toml",
         _toml,
-        ["bridge.settings.sources", "bridge.settings.fields", "bridge.settings.routes", "bridge.settings.types"],
+        [
+            "bridge.settings.sources",
+            "bridge.settings.options",
+            "bridge.settings.routes",
+            "bridge.settings.types",
+            *_GROUPS,
+        ],
     ),
-    Target("environment", _environment, ["bridge.settings.sources", "bridge.settings.types", "bridge.settings.checks"]),
+    Target(
+        "environment",
+        _environment,
+        ["bridge.settings.sources", "bridge.settings.types", "bridge.settings.checks", *_GROUPS],
+    ),
     Target("routing", _routing, ["bridge.settings.route", "bridge.server.routing"]),
     Target("order", _order, ["bridge.outbound.call_request"]),
     Target("sip-uri", _sip_uri, ["bridge.legs.sip.uri"]),

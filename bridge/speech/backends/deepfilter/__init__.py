@@ -1,0 +1,5 @@
+"""The denoiser DeepFilterNet."""
+
+from bridge.speech.backends.deepfilter.native import DeepFilterPool
+
+__all__ = ["DeepFilterPool"]

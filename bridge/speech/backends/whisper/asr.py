@@ -1,0 +1,199 @@
+"""The embedded recogniser: Whisper on CTranslate2, on the CPU, without torch.
+
+Whisper was trained on 30 s of audio. Encoding only the utterance and appending the encoded silence that would
+have followed costs a quarter and transcribes the same; without that silence the decoder loops.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from ctranslate2 import StorageView
+from ctranslate2.models import Whisper
+from tokenizers import Tokenizer
+
+from bot.languages import ENGLISH_NAMES
+from bridge.settings import Settings
+from bridge.speech.api import (
+    SAMPLE_RATE,
+    AsrCapabilities,
+    Ended,
+    EngineFailed,
+    Hypothesis,
+    Request,
+    Samples,
+)
+from bridge.speech.backends.mel import log_mel
+from bridge.speech.backends.models import find_whisper
+from bridge.speech.backends.repetition import loop_end
+from bridge.speech.backends.whisper.gate import DOUBT, is_speech
+from bridge.speech.backends.whisper.text import WhisperText
+from bridge.speech.languages import code_of
+from bridge.speech.workers import Workers
+
+LONGEST_S: Final = 30
+"""Seconds of audio in one decode."""
+
+_SHORTEST_WINDOW_S: Final = 12
+"""Seconds encoded at least: below 8 s the base model begins to loop."""
+
+_FRAMES_A_SECOND: Final = 100
+_POSITIONS: Final = 448
+"""Tokens the decoder has room for: context, start and hypothesis."""
+
+_CONTEXT_TOKENS: Final = 100
+_BACKLOG: Final = 4
+"""Decodes waiting for each thread, half a second, from which on partials would make finals late."""
+
+_MORE_LANGUAGES: Final = "pip install 'voice-bridge[multilingual]' and start with --asr-model-path base"
+
+_Features = npt.NDArray[np.float32]
+"""Encoder output, shape (1, 1500, width)."""
+
+
+class WhisperAsr:
+    """An `Asr` on the CPU: int8, one thread a decode, finals before partials."""
+
+    def __init__(self, model: Whisper, text: WhisperText, *, name: str, threads: int) -> None:
+        """Take what `load` loads; `model` serves `threads` decodes at once."""
+        self.name = f"whisper-{name}"
+        self.device = f"CPU, int8, {threads} decodes at once"
+        self._model, self._text = model, text
+        self._silence = self._encode(np.zeros(0, np.float32), LONGEST_S)
+        self._warm_up()
+        self._workers = Workers(threads, name=self.name)
+        self.capabilities = AsrCapabilities(
+            languages=frozenset(ENGLISH_NAMES[code] for code in text.languages),
+            more_languages="" if len(text.languages) > 1 else _MORE_LANGUAGES,
+            longest_s=LONGEST_S,
+            backlog=(1 + _BACKLOG) * threads,
+        )
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Sequence["WhisperAsr"]:
+        """Load the model that `settings` name, on so many threads as they say; see `load`."""
+        return [cls.load(settings.asr_model_path or "tiny.en", threads=settings.asr_threads)]
+
+    @classmethod
+    def load(cls, model: str = "tiny.en", *, threads: int = 2) -> "WhisperAsr":
+        """Load and warm up `model`, a folder, a packaged model or a hub id. Blocks for seconds.
+
+        Raises:
+            ModelMissing: it is not there; the text names the command that brings it.
+            EngineFailed: it is there and does not load.
+        """
+        files = find_whisper(model)
+        try:
+            with files.whole() as folder:
+                whisper = Whisper(
+                    str(folder), device="cpu", compute_type="int8", inter_threads=threads, intra_threads=1
+                )
+                tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            text = WhisperText(tokenizer, multilingual=whisper.is_multilingual)
+            return cls(whisper, text, name=Path(model).name, threads=threads)
+        except (RuntimeError, ValueError) as error:
+            raise EngineFailed(f"model {model!r} does not load: {error}") from error
+
+    async def healthy(self) -> bool:
+        """Return True: it runs in this process and lives as long as we do."""
+        return True
+
+    async def decode(self, request: Request, /) -> Hypothesis:
+        called = time.monotonic()
+        return await self._workers.run(self._decode, request, called, priority=request.priority)
+
+    def close(self) -> None:
+        """Fail the decodes that wait, let those under way end (they take up to a second) and free the model."""
+        self._workers.close()
+        self._model.unload_model()
+
+    def _warm_up(self) -> None:
+        second = np.zeros(SAMPLE_RATE, np.float32)
+        for request in Request(second), Request(second, prefix="Yes", context="Yes", final=True):
+            self._decode(request, time.monotonic())
+
+    def _decode(self, request: Request, called: float) -> Hypothesis:
+        begun = time.monotonic()
+        hypothesis = self._hear(request)
+        queue_s, run_s = begun - called, time.monotonic() - begun
+        return replace(hypothesis, queue_ms=round(1000 * queue_s), run_ms=round(1000 * run_s), engine=self.name)
+
+    def _hear(self, request: Request) -> Hypothesis:
+        seconds = len(request.audio) / SAMPLE_RATE
+        try:
+            features = self._features(request.audio, max(_SHORTEST_WINDOW_S, seconds + 1))
+            code = self._code(request.language) or self._detect(features)
+            attempt = self._generate(features, request, code)
+            if (
+                attempt.ended is Ended.REPETITION and attempt.heard
+            ):  # what loops in a short window seldom does in the long one
+                attempt = self._generate(self._features(request.audio, LONGEST_S), request, code)
+        except (RuntimeError, ValueError, MemoryError) as error:
+            raise EngineFailed(f"{self.name}: {error}") from error
+        pieces = self._text.pieces(attempt.tokens, begins=not request.prefix)
+        if not (attempt.heard and any(map(str.isalnum, request.prefix + "".join(pieces)))):
+            return Hypothesis((), "")
+        return Hypothesis(tuple(pieces), ENGLISH_NAMES[code], attempt.ended)
+
+    def _code(self, language: str | None) -> str | None:
+        """Return the code of a language, None where the model is to find out which is spoken."""
+        if language:
+            return code_of(language)
+        return None if len(self._text.languages) > 1 else next(iter(self._text.languages))
+
+    def _generate(self, features: _Features, request: Request, code: str) -> "_Attempt":
+        start = self._text.context(request.context, limit=_CONTEXT_TOKENS) + self._text.start(code)
+        prefix = self._text.prefix(request.prefix, code)
+        room = min(_most_tokens(len(request.audio) / SAMPLE_RATE, code), _POSITIONS - len(start))
+        if len(prefix) >= room:
+            return _Attempt((), Ended.LENGTH, heard=True)
+        result = self._model.generate(
+            StorageView.from_array(features),
+            [start + prefix],
+            beam_size=1,
+            # The runtime stops at half of it, and at what is left beyond the start: prefix and new tokens alike.
+            max_length=max(2 * room, room + len(start)),
+            # Else the end mark is forbidden behind a prefix, and a whole sentence is said again.
+            suppress_blank=not prefix,
+            return_scores=True,
+            return_no_speech_prob=True,
+        )[0]
+        whole: list[int] = result.sequences_ids[0]
+        new = len(whole) - len(prefix)
+        ended = Ended.LENGTH if len(whole) >= room else Ended.STOP
+        log_probability = result.scores[0] * len(whole) / max(1, new)
+        kept = loop_end(whole, suspect=ended is Ended.LENGTH or result.no_speech_prob > DOUBT)
+        if kept is not None:  # the surest of all, and no sign of speech
+            whole, ended, log_probability = whole[:kept], Ended.REPETITION, -math.inf
+        heard = is_speech(result.no_speech_prob, log_probability)
+        return _Attempt(tuple(whole[len(prefix) :]), ended, heard=heard)
+
+    def _detect(self, features: _Features) -> str:
+        ranking: list[tuple[str, float]] = self._model.detect_language(StorageView.from_array(features))[0]
+        return next(code for mark, _ in ranking if (code := mark.strip("<|>")) in self._text.languages)
+
+    def _features(self, audio: Samples, window_s: float) -> _Features:
+        encoded = self._encode(audio, min(window_s, LONGEST_S))
+        return np.ascontiguousarray(np.concatenate([encoded, self._silence[:, encoded.shape[1] :]], axis=1))
+
+    def _encode(self, audio: Samples, window_s: float) -> _Features:
+        frames = 2 * int(window_s * _FRAMES_A_SECOND / 2)  # the encoder halves them
+        return np.array(self._model.encode(StorageView.from_array(log_mel(audio, frames)[None])))
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    tokens: tuple[int, ...]
+    """The tokens after the prefix."""
+    ended: Ended
+    heard: bool
+
+
+def _most_tokens(seconds: float, code: str) -> int:
+    """Return the most tokens that anybody can say: English takes 4 a second, other scripts one a letter or syllable."""
+    return int(seconds * (8 if code == "en" else 25)) + 16

@@ -1,0 +1,5 @@
+"""Several engines as one recogniser that survives the loss of some."""
+
+from bridge.speech.pool.pool import Pool
+
+__all__ = ["Pool"]

@@ -1,0 +1,64 @@
+"""One engine of a pool: what it takes, what it has in hand, whether it may be asked."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from bridge.speech.api import SAMPLE_RATE, Asr, Request
+from bridge.speech.languages import Known
+from bridge.speech.pool.audio import padded
+from bridge.speech.pool.breaker import Breaker, BreakerState
+
+_STEPS: Final = 8
+"""Parts of the backlog in which loads are compared. A smaller difference is worth less than a warm cache."""
+
+
+class Member:
+    """An engine and what the pool knows of it."""
+
+    def __init__(self, engine: Asr, name: str, clock_s: Callable[[], float]) -> None:
+        self.engine, self.name, self.breaker = engine, name, Breaker(clock_s)
+        self.known = Known(engine.capabilities.languages)
+        self.in_hand = 0
+        """Decodes that it got and has not answered."""
+        self.last_error = ""
+        """Why it last went down."""
+
+    @property
+    def up(self) -> bool:
+        return self.breaker.state is not BreakerState.OPEN
+
+    def takes(self, request: Request) -> bool:
+        """Return whether it knows the language and the audio is not too long for it."""
+        too_long = len(request.audio) > self.engine.capabilities.longest_s * SAMPLE_RATE
+        return not too_long and self.knows(request.language)
+
+    def knows(self, language: str | None) -> bool:
+        return language is None or self.known.spelling(language) is not None
+
+    def fit(self, request: Request) -> Request:
+        """Return `request` with the language spelled, and the audio as long, as the engine wants it."""
+        language = None if request.language is None else self.known.spelling(request.language)
+        audio = padded(request.audio, self.engine.capabilities.shortest_s)
+        return replace(request, language=language, audio=audio)
+
+    def ready(self, request: Request) -> bool:
+        """Return whether it may be given `request` now: a final while it is up, a partial where there is room too."""
+        if not self.up or self.breaker.resting_s:
+            return False
+        room = 1 if self.breaker.state is BreakerState.TRIAL else self.engine.capabilities.backlog
+        return request.final or self.in_hand < room
+
+    def rank(self, request: Request) -> tuple[bool, int, bytes]:
+        """Return the rank of the engine: the lowest is preferred.
+
+        Partials try an engine that says it is back, finals rather do not. Then the least loaded; among equals a key
+        always leads to the same, which has the beginning of the utterance in its caches.
+        """
+        on_trial = self.breaker.state is BreakerState.TRIAL
+        load = self.in_hand * _STEPS // max(1, self.engine.capabilities.backlog)
+        affinity = (
+            hashlib.blake2b(f"{request.key}/{self.name}".encode(), digest_size=8).digest() if request.key else b""
+        )
+        return on_trial is request.final, load, affinity
