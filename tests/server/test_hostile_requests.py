@@ -19,6 +19,7 @@ from wires import TRAFFIC, Message
 
 from bridge.server.app import LINES, make_app
 from bridge.settings import Settings
+from telephony.audiosocket import IDENTITY, frame
 from telephony.wires import WIRES, Wire
 
 ANSWER_S: Final = 10.0
@@ -211,3 +212,37 @@ def test_no_message_is_our_fault(wire: Wire, caplog: pytest.LogCaptureFixture) -
 def is_sendable(message: Message) -> bool:
     """A client cannot send half a surrogate pair as it is."""
     return isinstance(message, bytes) or not any("\ud800" <= character <= "\udfff" for character in message)
+
+
+# ---------------------------------------------------------------- streams
+
+_IDENTITY = frame(IDENTITY, bytes(range(16)))
+_FRAME = st.builds(frame, st.sampled_from([0x00, 0x01, 0x02, 0x03, 0x10, 0x16, 0xFF]), st.binary(max_size=99))
+
+
+async def stream(client: Client, port: int, data: bytes) -> None:
+    """Send `data` as a switch would, say that this was all, and wait until the server hangs up."""
+    reader, writer = await asyncio.open_connection(client.host, port)
+    try:
+        writer.write(data)
+        writer.write_eof()
+        async with asyncio.timeout(ANSWER_S):
+            while await reader.read(4096):
+                pass
+    except ConnectionError:
+        pass  # it has heard enough
+    finally:
+        writer.close()
+
+
+def test_no_stream_is_our_fault(unused_tcp_port: int, caplog: pytest.LogCaptureFixture) -> None:
+    with serving(audiosocket_port=unused_tcp_port) as (runner, client):
+
+        @settings(max_examples=30, database=None)
+        @given(st.booleans(), st.lists(_FRAME | st.binary(max_size=9), max_size=6))
+        def is_carried(begin: bool, frames: list[bytes]) -> None:
+            runner.run(stream(client, unused_tcp_port, b"".join([_IDENTITY, *frames] if begin else frames)))
+
+        is_carried()
+        assert runner.run(is_well(client))
+    assert not faults(caplog)

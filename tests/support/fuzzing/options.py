@@ -22,11 +22,11 @@ _LONGEST_COMPLAINT: Final = 20_000
 
 def _toml(data: bytes) -> None:
     """A file of options."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "bridge.toml"
+    with tempfile.NamedTemporaryFile(suffix=".toml") as file:
+        path = Path(file.name)
         path.write_bytes(data)
         settings = _loaded({"config": str(path)}, {})
-        if settings and (b"route" in data or len(data) % 8 == 0):  # it takes its time
+        if settings and len(data) % 16 == 0:  # it takes its time
             path.write_text(as_toml(settings), encoding="utf-8")
             assert _loaded({"config": str(path)}, {}) == settings
 
