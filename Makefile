@@ -37,7 +37,7 @@ test: $(VENV)/.test
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-logo
-	$(VENV)/bin/pytest -m "not integration and not vllm" --numprocesses 2
+	$(VENV)/bin/pytest -m "not integration and not vllm and not slow" --numprocesses 2
 	@# calls last as long as calls do: three at a time keep two cores half busy
 	$(VENV)/bin/pytest -m "integration and not vllm and not slow" --numprocesses 3 --dist loadfile
 	@$(MAKE) --no-print-directory test-vllm VLLM_TESTS="vllm and not slow"

@@ -17,9 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot.api import Bot, CallInfo, Samples, Turn
 from bot.tts.hibari import HibariTts
-from bridge.call.conversation import Conversation
-from bridge.call.preroll import PreRoll
 from bridge.call.session import CallSession
+from bridge.call.turn_detector import NoTurnDetector
+from bridge.call.utterance import PreRoll
 from bridge.commands.carrier_buffer import FRAME_BYTES, FRAME_MS, CarrierBuffer
 from bridge.commands.recording import speech_span
 from bridge.metrics import Metrics
@@ -47,6 +47,7 @@ from telephony.events import (
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from integration.recordings import Prompt, prompts
+from stage import conversation
 
 MULAW: Final = AudioFormat(Encoding.MULAW, 8000)
 RULES: Final = TurnRules(min_speech_ms=160, pause_ms=128, endpoint_ms=500)
@@ -248,8 +249,8 @@ class Trial:
         self.room, self.line, self._asr = room, Line(), asr
         self._scrape = Metrics()
         metrics = self._scrape.call("bench", MULAW)
-        mouth = SpeechOutput(self.line, voice, MULAW, clock_ms=lambda: self.line.now_ms)
         bot = Storyteller(minutes)
+        output = SpeechOutput(self.line, voice, MULAW, clock_ms=lambda: self.line.now_ms, on_audio=metrics.audio_sent)
         self.session = CallSession(
             self.line,
             ear=Ear(MULAW, vad=vad.open()),
@@ -260,7 +261,10 @@ class Trial:
             metrics=metrics,
             drain_s=60,
             outage_s=5,
-            conversation=Conversation(bot, mouth, CallInfo("bench"), metrics=metrics, limit_s=600),
+            bot_side=lambda tasks, call: conversation(
+                bot, output, CallInfo("bench"), tasks=tasks, call=call, metrics=metrics, limit_s=600
+            ),
+            turn_detector=lambda _: NoTurnDetector(),
         )
 
     async def __aenter__(self) -> "Trial":

@@ -23,7 +23,7 @@ class Echo(Switchboard):
     """Says back what it hears, packet by packet."""
 
     async def _run(
-        self, leg: OpeningLeg, started: CallStarted, wire: str, engines: Resources, settings: Settings
+        self, leg: OpeningLeg, started: CallStarted, wire: str, resources: Resources, settings: Settings
     ) -> str:
         async for event in leg:
             if isinstance(event, Media):

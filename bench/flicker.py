@@ -21,9 +21,8 @@ from typing import Final
 import numpy as np
 
 from bot.api import Partial
-from bridge.call.preroll import PREROLL_MS, PreRoll
 from bridge.call.transcribe import transcribe
-from bridge.call.utterance import Utterance
+from bridge.call.utterance import PREROLL_MS, PreRoll, Utterance
 from bridge.server.plugin_loading import load_recogniser
 from bridge.settings import Settings
 from bridge.speech.api import SAMPLE_RATE, Asr, AsrCapabilities, Hypothesis, Request, Samples, Vad
@@ -175,7 +174,7 @@ class Listener:
         return self._utterance
 
     async def _read(self, said: Utterance) -> None:
-        final = await transcribe(said, self._asr, self._options, show=self._show)
+        final = await transcribe(said, self._asr, self._options, on_partial=self._show)
         self._outcome.utterances[-1].final = final.text
 
     async def _show(self, partial: Partial) -> None:
@@ -283,7 +282,7 @@ async def overhead_us() -> float:
 
     for _ in range(20):
         utterance, asr = Utterance(0, "u"), Metered(Instant())
-        reader, cpu_s = asyncio.create_task(transcribe(utterance, asr, options, show=show)), time.process_time()
+        reader, cpu_s = asyncio.create_task(transcribe(utterance, asr, options, on_partial=show)), time.process_time()
         for _ in range(_OVERHEAD_S * SAMPLE_RATE // len(window)):
             utterance.add(window, speech_ms=32)
             await asyncio.sleep(0)

@@ -20,18 +20,18 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from endpoint import TOKENS, Times, endpoint, newest
-from fakes import FakeLeg
+from fakes import FakeCall, FakeLeg
 from figures import Results, machine, show, spread
+from stage import conversation
 from stubs import InstantTts
 
-from bot.api import Bot, CallInfo, Samples, Tts, Turn
+from bot.api import Bot, Samples, Tts, Turn
 from bot.api import Final as Said
 from bot.openai import OpenAiBot
 from bot.tts.hibari import HibariTts
 from bot.webhook import WebhookBot
 from bot.webhook.client import Client
 from bot.webhook.configuration import Configuration
-from bridge.call.conversation import Conversation
 from bridge.metrics import Metrics
 from bridge.speaking.speech_output import SpeechOutput
 from telephony.events import AudioFormat, Capabilities, Command, Encoding, Play
@@ -89,18 +89,17 @@ class Listener(FakeLeg):
 class Stage:
     """One call that speaks with `voice`."""
 
-    def __init__(self, bot: Bot, voice: Tts) -> None:
+    def __init__(self, bot: Bot, voice: Tts, tasks: asyncio.TaskGroup) -> None:
         self.leg, self._now_ms = Listener(), 0
-        mouth = SpeechOutput(self.leg, voice, MULAW, clock_ms=lambda: self._now_ms)
         metrics = Metrics().call("bench", MULAW)
-        self._talk = Conversation(bot, mouth, CallInfo("CA1"), metrics=metrics, limit_s=10)
+        output = SpeechOutput(self.leg, voice, MULAW, clock_ms=lambda: self._now_ms, on_audio=metrics.audio_sent)
+        self._talk = conversation(bot, output, tasks=tasks, call=FakeCall(), metrics=metrics, limit_s=10)
 
-    async def turn(self, tasks: asyncio.TaskGroup, done: asyncio.Event) -> float:
+    async def turn(self, done: asyncio.Event) -> float:
         """Say something, wait for `done` and hear the answer out; return when the words were final."""
-        self._talk._tasks = tasks  # noqa: SLF001 - `begin` would greet
         final_s = now_s()
-        await self._talk.tell(Said("When are you open, please?", "English", self._now_ms, self._now_ms))
-        self._talk.take_the_floor()
+        await self._talk.final(Said("When are you open, please?", "English", self._now_ms, self._now_ms))
+        self._talk.end_user_turn()
         async with asyncio.timeout(10):
             await done.wait()
             while self._talk.talking:
@@ -124,11 +123,11 @@ async def times(bot: Bot, url: str) -> Times:
 async def to_the_voice(bot: Bot, url: str) -> list[float]:
     """Return ms from the final words to the first sentence at the voice for each turn, less the endpoint's time."""
     voice, values = Noting(), list[float]()
-    stage = Stage(bot, voice)
     async with asyncio.TaskGroup() as tasks:
+        stage = Stage(bot, voice, tasks)
         for _ in range(TURNS):
             voice.given.clear()
-            final_s = await stage.turn(tasks, voice.given)
+            final_s = await stage.turn(voice.given)
             came_s, _, sentence_s = await times(bot, url)
             values.append(1000 * (voice.given_s - final_s - (sentence_s - came_s)))
     return values
@@ -136,11 +135,12 @@ async def to_the_voice(bot: Bot, url: str) -> list[float]:
 
 async def to_the_wire(bot: Bot, url: str, voice: Tts) -> list[float]:
     """Return ms from the first token to the first audio for each turn of a call."""
-    stage, values = Stage(bot, voice), list[float]()
+    values: list[float] = []
     async with asyncio.TaskGroup() as tasks:
+        stage = Stage(bot, voice, tasks)
         for _ in range(TURNS):
             stage.leg.heard.clear()
-            await stage.turn(tasks, stage.leg.heard)
+            await stage.turn(stage.leg.heard)
             _, first_s, _ = await times(bot, url)
             values.append(1000 * (stage.leg.heard_s - first_s))
     return values

@@ -125,7 +125,7 @@ def listener(asr: Recogniser, options: RecognitionOptions, *, outage_s: float = 
         speaking = asyncio.create_task(_speak(said, utterance, outcome, begun))
         try:
             final = await AsrOutage(asr, longest_s=outage_s).survive(
-                lambda: transcribe(utterance, asr, options, show=show), on_wait=lambda: None
+                lambda: transcribe(utterance, asr, options, on_partial=show), on_wait=lambda: None
             )
             outcome.final = final.text
         finally:

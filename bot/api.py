@@ -140,6 +140,8 @@ class Bot:
     so only where `reply` does nothing but make text: what it books, sends or counts it may do for words that were
     never the whole question, and twice."""
 
+    __cued = False  # of the class, so that a bot with an `__init__` of its own need not call ours
+
     async def on_call(self, call: CallInfo) -> AsyncIterator[str | Action]:
         """The call has begun: yield a greeting, or nothing."""
         nothing: tuple[str, ...] = ()
@@ -182,7 +184,13 @@ class Bot:
 
     def cue(self) -> None:
         """Ask to speak though the caller said nothing: `on_cue` is asked once neither side speaks. Call it at any time,
-        in the event loop: a search is done, an order is ready."""
+        in the event loop: a search is done, an order is ready. Before the call it is kept until then."""
+        self.__cued = True
+
+    def take_cue(self) -> bool:
+        """Return whether `cue` was called since this was asked last. The bridge asks it while the line is free."""
+        cued, self.__cued = self.__cued, False
+        return cued
 
     async def on_cue(self) -> AsyncIterator[str | Action]:
         """The line is free, after `cue`: yield what there is to say, or nothing."""

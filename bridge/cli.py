@@ -1,4 +1,4 @@
-"""The `bridge` command: serve, config, models, call, dial, listen."""
+"""The `bridge` command: serve, config, doctor, models, call, dial, listen."""
 
 import argparse
 import asyncio
@@ -13,10 +13,15 @@ import aiohttp
 
 from bridge import settings
 from bridge.commands import call as telephone
-from bridge.commands import call_report, dial, listen, models, recording
+from bridge.commands import call_report, dial, doctor, listen, models, recording
 from bridge.commands.line_faults import Fault
+from bridge.commands.machine import ThisMachine
+from bridge.logs import masked
 from bridge.plugins import PluginError
+from bridge.server.access.doors import who_comes_in
+from bridge.server.auth import with_api_token
 from bridge.server.resources import Resources
+from bridge.server.routing import unreachable
 from bridge.server.run import serve
 from bridge.settings import Settings, SettingsError
 from bridge.speech.api import ModelMissing
@@ -34,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             case "config":
                 print(settings.as_toml(settings.load(flags)), end="")
                 return 0
+            case "doctor":
+                return _doctor(settings.load(flags))
             case "models":
                 print(models.fetch(flags.model, folder=flags.to) if flags.model else models.listing(settings.load()))
                 return 0
@@ -62,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(error: Exception, code: int) -> int:
-    print(f"bridge: {error}", file=sys.stderr)
+    print(f"bridge: {masked(str(error))}", file=sys.stderr)
     return code
 
 
@@ -70,7 +77,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bridge", description="Voice bots on the telephone line.")
     parser.add_argument("--version", action="version", version=f"bridge {version('voice-bridge')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for name, about in (("serve", "answer calls"), ("config", "print the options in force, secrets masked")):
+    for name, about in (
+        ("serve", "answer calls"),
+        ("config", "print the options in force, secrets masked"),
+        ("doctor", "tell what is open and what is missing for calls from outside; exit 1 where something is to mend"),
+    ):
         with_options = commands.add_parser(name, help=about, description=about, add_help=False)
         settings.add_help(with_options)
         settings.add_flags(with_options)
@@ -143,6 +154,20 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
 def _serve(options: Settings) -> int:
     asyncio.run(serve(options, Resources.load))
     return 0
+
+
+def _doctor(options: Settings) -> int:
+    refusals = [*settings.refusals(options), *unreachable(options.route)]
+    served = with_api_token(options)
+    sections = doctor.examine(
+        options,
+        ThisMachine(),
+        doors=who_comes_in(served),
+        refusals=refusals,
+        warnings=settings.warnings(served),
+    )
+    print(doctor.report(sections))
+    return 0 if doctor.is_well(sections) else 1
 
 
 async def _call(flags: argparse.Namespace) -> int:

@@ -1,9 +1,8 @@
 """The caller's side as I/O: an async iterator of events and `send(command)`. The wire's rules are in telephony/."""
 
 from collections.abc import AsyncIterator, Callable
-from typing import Protocol
-
-from aiohttp import WSCloseCode
+from enum import Enum, auto
+from typing import Protocol, Self
 
 from telephony.events import (
     CallStarted,
@@ -15,6 +14,19 @@ from telephony.events import (
 
 class LegLost(Exception):
     """What carried the call broke on our side, not the caller's; the text says what."""
+
+
+class HangupCause(Enum):
+    """Why we hang up. Each leg says it in the words of its wire, as far as the wire has any."""
+
+    NORMAL = auto()
+    """The call is over."""
+    GOING_AWAY = auto()
+    """The server shuts down."""
+    PROTOCOL_ERROR = auto()
+    """The peer broke the rules of its wire."""
+    INTERNAL_ERROR = auto()
+    """A fault of ours."""
 
 
 class Leg(Protocol):
@@ -33,12 +45,16 @@ class Leg(Protocol):
     async def send(self, command: Command, /) -> None:
         """Carry out `command`; does nothing once the peer is gone. A peer that stops reading is gone."""
 
-    async def close(self, reason: str, *, code: int = WSCloseCode.OK) -> None:
-        """Hang up, telling why where the wire can."""
-
 
 class OpeningLeg(Leg, Protocol):
-    """A leg whose call has yet to begin, and that may go silent."""
+    """A leg whose call has yet to begin, and that may go silent.
+
+    It is a context manager: what runs beside the call runs inside the `async with`, and no longer.
+    """
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *exc: object) -> None: ...
 
     async def start(self, timeout_s: float) -> CallStarted:
         """Wait until the peer is ready.
@@ -49,3 +65,6 @@ class OpeningLeg(Leg, Protocol):
 
     def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
         """Call `gone` with the reason once the peer has said nothing for too long; return what ends the watch."""
+
+    async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
+        """Hang up. The peer is told `reason`, in plain words, and `cause` where the wire can."""

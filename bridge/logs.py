@@ -14,6 +14,15 @@ call_id: Final[ContextVar[str]] = ContextVar("call_id", default="")
 UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What breaks a line, moves a terminal's cursor, turns the direction of text or cannot be encoded."""
 
+MASK: Final = "********"
+_ARGUMENT_CHARS: Final = 1000
+_MESSAGE_CHARS: Final = 4000
+"""What a peer sends may be megabytes; the longest line of ours is a list of options."""
+_CALL_ID_CHARS: Final = 100
+_TRACEBACK_LINES: Final = 200
+_USERINFO: Final = re.compile(r"(//|\bsips?:)([^/\s:@]*)(:[^/\s]*)?@")
+_IN_QUERY: Final = re.compile(r"([?&][\w-]*(?:token|key|secret|password)=)[^&\s'\"]+", re.IGNORECASE)
+
 
 def setup(level: str, *, json: bool, stream: TextIO | None = None) -> None:
     """Send all logs from `level` ("INFO") up to `stream`, standard error by default, and Python's warnings too.
@@ -34,8 +43,8 @@ class TextLines(logging.Formatter):
     """2026-01-31T12:00:00.000Z INFO bridge.call [CA12] message; a traceback follows, each line behind a bar."""
 
     def format(self, record: logging.LogRecord) -> str:
-        call = f" [{call_id.get()}]" if call_id.get() else ""
-        head = f"{_time(record)} {record.levelname} {record.name}{call} {record.getMessage()}"
+        call = f" [{short(call_id.get(), _CALL_ID_CHARS)}]" if call_id.get() else ""
+        head = f"{_time(record)} {record.levelname} {record.name}{call} {_message(record)}"
         return "\n  | ".join(escape(line) for line in [head, *_traceback(record).splitlines()])
 
 
@@ -44,8 +53,8 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields = {"time": _time(record), "level": record.levelname, "logger": record.name}
-        fields |= {"call_id": call_id.get()} if call_id.get() else {}
-        fields["message"] = record.getMessage()
+        fields |= {"call_id": short(call_id.get(), _CALL_ID_CHARS)} if call_id.get() else {}
+        fields["message"] = _message(record)
         fields |= {"traceback": traceback} if (traceback := _traceback(record)) else {}
         return escape(json_module.dumps(fields, ensure_ascii=False))
 
@@ -53,6 +62,37 @@ class JsonLines(logging.Formatter):
 def escape(text: str) -> str:
     r"""Return `text` on one line, with each unprintable character as \uXXXX, which JSON reads back."""
     return UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def short(text: str, limit: int) -> str:
+    """Return `text`; of more than `limit` characters the first, and how many there were."""
+    return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
+
+
+def masked(text: str) -> str:
+    """Return `text` without the secrets in its URLs: https://user:********@host, sip:user:********@host, ?key=***..."""
+    return _IN_QUERY.sub(rf"\1{MASK}", _USERINFO.sub(_mask_userinfo, text))
+
+
+def _mask_userinfo(match: re.Match[str]) -> str:
+    scheme, user, password = match.groups()
+    if password is None and scheme != "//":  # sip:user@host is an address; //key@host has nothing but a secret
+        return match[0]
+    return f"{scheme}{MASK}@" if password is None else f"{scheme}{user}:{MASK}@"
+
+
+def _message(record: logging.LogRecord) -> str:
+    """Return the message, bounded and masked: masked before it is cut, so that no half of a password is left."""
+    if isinstance(record.args, tuple):
+        arguments = tuple(_bounded(value) for value in record.args)
+        text = str(record.msg) % arguments if arguments else str(record.msg)
+    else:
+        text = record.getMessage()
+    return short(masked(text), _MESSAGE_CHARS)
+
+
+def _bounded(value: object) -> object:
+    return short(masked(value), _ARGUMENT_CHARS) if isinstance(value, str) else value
 
 
 def _time(record: logging.LogRecord) -> str:
@@ -64,4 +104,8 @@ def _traceback(record: logging.LogRecord) -> str:
     parts = [formatter.formatException(record.exc_info)] if record.exc_info and record.exc_info[0] else []
     if record.stack_info:
         parts.append(formatter.formatStack(record.stack_info))
-    return "\n".join(parts)
+    lines = [short(masked(line), _ARGUMENT_CHARS) for line in "\n".join(parts).splitlines()]
+    if len(lines) > _TRACEBACK_LINES:
+        half = _TRACEBACK_LINES // 2
+        lines[half:-half] = [f"... ({len(lines) - 2 * half} lines)"]
+    return "\n".join(lines)

@@ -21,6 +21,7 @@ class Metrics:
         self.calls = Gauge("bridge_calls", "Calls in progress.", ["wire"], registry=registry)
         self.ended = Counter("bridge_calls_ended", "Calls ended.", ["wire", "fault"], registry=registry)
         self.refused = Counter("bridge_calls_refused", "Calls refused at the door.", ["reason"], registry=registry)
+        self.kept_out = Counter("bridge_refused", "Who was kept out.", ["door", "reason"], registry=registry)
         self.dialled = Counter(
             "bridge_dialled", "Calls placed, and what became of them.", ["wire", "outcome"], registry=registry
         )

@@ -11,8 +11,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from telephony.events import AudioFormat, Capabilities, Encoding
-from telephony.jsontext import Fields, json_object, object_of, text_of
-from telephony.malformed import Refused
+from telephony.jsontext import Fields, json_object, key_of, object_of, text_of
 
 FORMATS: Final[Mapping[str, tuple[AudioFormat, int]]] = {
     "ulaw": (AudioFormat(Encoding.MULAW, 8000), 0),
@@ -25,7 +24,6 @@ Asterisk sends others too, slin16 for one, but is deaf to them: without a negoti
 
 _EXTENSION: Final = re.compile(r"(?P<exten>[\w.+*#-]{1,64})(@(?P<context>[\w.-]{1,64}))?", re.ASCII)
 _ENDPOINT: Final = re.compile(r"\w+/[^\s/,&|]{1,200}", re.ASCII)
-_KEYS: Final = frozenset("0123456789*#ABCD")
 
 
 class AriProtocol:
@@ -89,31 +87,34 @@ def understand(message: str | bytes) -> AriEvent | None:
         Refused: it is no event, or lacks what its kind has.
     """
     told = json_object(message)
-    match text_of(told, "", "type"):
+    match text_of(told, "type"):
         case "StasisStart":
             return _entered(object_of(told, "channel"), told.get("args"))
         case "StasisEnd" | "ChannelDestroyed":
-            return Left(text_of(object_of(told, "channel"), "channel", "id"))
+            return Left(_channel(told))
         case "ChannelDtmfReceived":
-            digit = text_of(told, "", "digit").upper()
-            if digit not in _KEYS:
-                raise Refused(f"field digit: got {digit[:20]!r}; allowed: one of 0-9 * # A-D")
-            return Pressed(text_of(object_of(told, "channel"), "channel", "id"), digit)
+            digit = key_of(told, "digit").digit
+            return Pressed(_channel(told), digit)
         case "ApplicationReplaced":
             return Replaced()
         case "ChannelUserevent":
-            return Told(text_of(told, "", "eventname"))
+            return Told(text_of(told, "eventname"))
     return None
+
+
+def _channel(told: Fields) -> str:
+    """Return the id of the channel that an event is about."""
+    return text_of(object_of(told, "channel"), "id", where="channel")
 
 
 def _entered(channel: Fields, args: object) -> Entered:
     caller, dialplan = object_of(channel, "caller"), object_of(channel, "dialplan")
     return Entered(
-        channel=text_of(channel, "channel", "id"),
-        name=text_of(channel, "channel", "name"),
-        caller=text_of(caller, "channel.caller", "number"),
-        callee=text_of(dialplan, "channel.dialplan", "exten"),
-        context=text_of(dialplan, "channel.dialplan", "context"),
+        channel=text_of(channel, "id", where="channel"),
+        name=text_of(channel, "name", where="channel"),
+        caller=text_of(caller, "number", where="channel.caller"),
+        callee=text_of(dialplan, "exten", where="channel.dialplan"),
+        context=text_of(dialplan, "context", where="channel.dialplan"),
         parameters=_parameters(args if isinstance(args, list) else []),
     )
 

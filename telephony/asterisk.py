@@ -13,6 +13,7 @@ from telephony.asterisk_text import command, is_json, parsed
 from telephony.codec import silence
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
+    KEYS,
     AudioFormat,
     CallStarted,
     Capabilities,
@@ -24,7 +25,6 @@ from telephony.events import (
     Hangup,
     Malformed,
     Mark,
-    Media,
     Owed,
     Play,
     Played,
@@ -36,6 +36,7 @@ from telephony.events import (
 )
 from telephony.jsontext import Fields
 from telephony.malformed import Malformations, Refused
+from telephony.media_time import MediaTime
 
 FORMATS: Final[Mapping[str, AudioFormat]] = {
     "ulaw": AudioFormat(Encoding.MULAW, 8000),
@@ -60,8 +61,6 @@ MAX_MALFORMED: Final = 100
 MAX_HELD_MS: Final = 60_000
 """Audio kept for an Asterisk that wants none for now; what is beyond it nobody would hear in time."""
 
-_KEYS: Final = frozenset("0123456789*#ABCD")
-
 
 class AsteriskProtocol:
     """One call: CREATED -MEDIA_START-> STARTED. The socket's end is the call's."""
@@ -72,10 +71,9 @@ class AsteriskProtocol:
     def __init__(self, parameters: Mapping[str, str] | None = None) -> None:
         """`parameters`: what is known of the call beside its messages; "from" and "to" are the numbers."""
         self._parameters = dict(parameters or {})
-        self._audio: AudioFormat | None = None  # set by MEDIA_START, as are the next two
+        self._time: MediaTime | None = None  # set by MEDIA_START, as are the next two
         self._frame_bytes = 0
         self._json = False
-        self._samples = 0  # received so far
         self._rest = bytearray()  # bot audio that is no whole frame yet
         self._marks: list[str] = []  # sent and not back
         self._cleared: list[str] = []  # of those, what a Clear took: Asterisk says nothing of them
@@ -110,7 +108,7 @@ class AsteriskProtocol:
         """
         if isinstance(command, Problem | Transcript | Reply):
             return ()
-        if self._audio is None:
+        if self._time is None:
             raise LocalProtocolError("a command before MEDIA_START: neither form nor format are known yet")
         match command:
             case Play(payload):
@@ -128,26 +126,22 @@ class AsteriskProtocol:
     # ------------------------------------------------------------ what Asterisk says
 
     def _media(self, payload: bytes) -> Sequence[Event]:
-        if self._audio is None:
+        if self._time is None:
             raise Refused(f"audio: got {len(payload)} bytes; allowed: MEDIA_START comes first")
-        if len(payload) % (size := self._audio.encoding.sample_bytes):
+        if len(payload) % (size := self._time.audio.encoding.sample_bytes):
             raise Refused(f"audio: got {len(payload)} bytes; allowed: whole samples of {size}")
-        if not payload:
-            return ()
-        at_ms = self._samples * 1000 // self._audio.sample_rate
-        self._samples += len(payload) // size
-        return (Media(payload, at_ms),)
+        return (self._time.place(payload),) if payload else ()
 
     def _control(self, message: str) -> Sequence[Event]:
         if len(message) > MAX_MESSAGE_CHARS:
             raise Refused(f"message: got {len(message)} characters; allowed: at most {MAX_MESSAGE_CHARS}")
         event, fields = parsed(message)
         if event == "MEDIA_START":
-            if self._audio is not None:
+            if self._time is not None:
                 raise Refused("event: got MEDIA_START again; allowed: once")
             self._json = is_json(message)
             return self._start(fields)
-        if self._audio is None:
+        if self._time is None:
             raise Refused(f"event: got {shown(event)}; allowed: MEDIA_START comes first")
         match event:
             case "DTMF_END":
@@ -173,7 +167,7 @@ class AsteriskProtocol:
             raise RemoteProtocolError("MEDIA_START: channel_id is missing")
         audio = FORMATS[name]
         usual = audio.sample_rate // 50 * audio.encoding.sample_bytes
-        self._audio, self._frame_bytes = audio, usual if size is None else _frame_size(size, audio)
+        self._time, self._frame_bytes = MediaTime(audio), usual if size is None else _frame_size(size, audio)
         parameters = {**_texts(fields.get("channel_variables")), **self._parameters}
         started = CallStarted(
             call_id=call_id,
@@ -211,9 +205,10 @@ class AsteriskProtocol:
 
     def _padding(self) -> Iterator[bytes]:
         """Yield what is not whole, filled up with silence: what a mark is behind must be heard."""
-        if self._rest and self._audio:
-            missing = (self._frame_bytes - len(self._rest)) // self._audio.encoding.sample_bytes
-            yield from self._frames(silence(self._audio.encoding, missing))
+        if self._rest and self._time:
+            encoding = self._time.audio.encoding
+            missing = (self._frame_bytes - len(self._rest)) // encoding.sample_bytes
+            yield from self._frames(silence(encoding, missing))
 
     def _or_held(self, messages: list[str | bytes]) -> Sequence[str | bytes]:
         if not self._paused:
@@ -228,7 +223,7 @@ class AsteriskProtocol:
 
     @property
     def _most_held(self) -> int:
-        audio = self._audio or FORMATS["slin"]
+        audio = self._time.audio if self._time else FORMATS["slin"]
         return MAX_HELD_MS * audio.sample_rate // 1000 * audio.encoding.sample_bytes
 
     def _clear(self) -> Sequence[str]:
@@ -263,6 +258,6 @@ def _frame_size(size: object, audio: AudioFormat) -> int:
 
 def _dtmf(fields: Fields) -> Dtmf:
     digit = str(fields.get("digit")).upper()
-    if digit not in _KEYS:
+    if digit not in KEYS:
         raise Refused(f"DTMF_END: digit: got {shown(digit)}; allowed: one of 0-9 * # A-D")
     return Dtmf(digit)

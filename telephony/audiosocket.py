@@ -12,6 +12,7 @@ from uuid import UUID
 
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
+    KEYS,
     AudioFormat,
     CallEnded,
     CallStarted,
@@ -21,13 +22,13 @@ from telephony.events import (
     Encoding,
     Event,
     Hangup,
-    Media,
     Play,
     Problem,
     Reply,
     Transcript,
 )
 from telephony.malformed import Malformations, Refused
+from telephony.media_time import MediaTime
 
 HANGUP: Final = 0x00
 IDENTITY: Final = 0x01
@@ -48,7 +49,6 @@ RATES: Final[Mapping[int, int]] = {
 MAX_MALFORMED: Final = 100
 """Malformed frames a call survives."""
 _KINDS: Final = {rate: kind for kind, rate in RATES.items()}
-_KEYS: Final = frozenset("0123456789*#ABCD")
 _HEADER_BYTES: Final = 3
 _MAX_PAYLOAD_BYTES: Final = 0xFFFE  # whole samples
 
@@ -87,8 +87,7 @@ class AudioSocketProtocol:
         self._quiet_rate = quiet_rate
         self._frames = Frames()
         self._identity: UUID | None = None  # set by the first frame
-        self._rate = 0  # set by the first audio
-        self._samples = 0  # received so far
+        self._time: MediaTime | None = None  # set by the first audio, or by quiet
         self._ended = False
         self._malformations = Malformations(at_most=MAX_MALFORMED)
 
@@ -115,7 +114,7 @@ class AudioSocketProtocol:
 
     def quiet(self) -> Sequence[Event]:
         """No audio comes: return the start of a call that has a name and no rate yet."""
-        return [self._start(self._quiet_rate)] if self._identity and not self._rate and not self._ended else []
+        return [self._start(self._quiet_rate)] if self._identity and not self._time and not self._ended else []
 
     def send(self, command: Command, /) -> Sequence[bytes]:
         """Return the bytes that carry out `command`; nothing clears what was sent.
@@ -158,30 +157,29 @@ class AudioSocketProtocol:
     def _audio(self, rate: int, payload: bytes) -> Sequence[Event]:
         if not payload or len(payload) % 2:
             raise Refused(f"audio: got {len(payload)} bytes; allowed: whole samples of two bytes")
-        if self._rate and rate != self._rate:
-            if not self._samples:
+        started = [] if self._time else [self._start(rate)]
+        assert self._time
+        if rate != (ours := self._time.audio.sample_rate):
+            if not self._time.samples:
                 raise RemoteProtocolError(
-                    f"the call began quietly, at {self._rate} Hz, and is of {rate} Hz: say --audiosocket-rate {rate}"
+                    f"the call began quietly, at {ours} Hz, and is of {rate} Hz: say --audiosocket-rate {rate}"
                 )
-            raise Refused(f"audio: got {rate} Hz; allowed: {self._rate} Hz, as before")
-        started = [] if self._rate else [self._start(rate)]
-        at_ms = self._samples * 1000 // rate
-        self._samples += len(payload) // 2
-        return [*started, Media(payload, at_ms)]
+            raise Refused(f"audio: got {rate} Hz; allowed: {ours} Hz, as before")
+        return [*started, self._time.place(payload)]
 
     def _start(self, rate: int) -> CallStarted:
-        self._rate = rate
-        return CallStarted(str(self._identity), AudioFormat(Encoding.L16, rate))
+        self._time = MediaTime(AudioFormat(Encoding.L16, rate))
+        return CallStarted(str(self._identity), self._time.audio)
 
     def _audio_frames(self, payload: bytes) -> Iterator[bytes]:
-        if not self._rate:
+        if self._time is None:
             raise LocalProtocolError("audio before Asterisk's first: its rate is not known yet")
         for start in range(0, len(payload), _MAX_PAYLOAD_BYTES):
-            yield frame(_KINDS[self._rate], payload[start : start + _MAX_PAYLOAD_BYTES])
+            yield frame(_KINDS[self._time.audio.sample_rate], payload[start : start + _MAX_PAYLOAD_BYTES])
 
 
 def _dtmf(payload: bytes) -> Dtmf:
     digit = payload.decode("latin-1").upper()
-    if digit not in _KEYS:
+    if digit not in KEYS:
         raise Refused(f"DTMF: got {payload[:8]!r}; allowed: one of 0-9 * # A-D")
     return Dtmf(digit)

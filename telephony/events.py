@@ -88,10 +88,16 @@ class Media:
     """True for silence that stands for audio lost on the way."""
 
 
+KEYS: Final = frozenset("0123456789*#ABCD")
+"""Of a telephone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dtmf:
+    """A key was pressed."""
+
     digit: str
-    """One of 0-9 * # A-D."""
+    """One of KEYS."""
 
 
 @dataclass(frozen=True, slots=True)

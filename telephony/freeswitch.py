@@ -18,26 +18,24 @@ from telephony.events import (
     Capabilities,
     Clear,
     Command,
-    Dtmf,
     Encoding,
     Event,
     Hangup,
     Mark,
-    Media,
     Play,
     Played,
     Problem,
     Reply,
     Transcript,
 )
-from telephony.jsontext import Fields, json_object, object_of, text_of
+from telephony.jsontext import Fields, json_object, key_of, object_of, text_of
 from telephony.malformed import Malformations, Refused
+from telephony.media_time import MediaTime
 
 RATES: Final = (8000, 16_000, 24_000, 32_000, 48_000, 64_000)
 """Sample rates, hertz."""
 MAX_MALFORMED: Final = 100
 """Malformed messages a call survives."""
-_KEYS: Final = frozenset("0123456789*#ABCD")
 _MAX_PARAMETERS: Final = 50
 _CALL_IDS: Final = ("callSid", "call_sid", "callId", "uuid")
 _CALLERS: Final = ("from", "caller")
@@ -52,8 +50,7 @@ class _ForkProtocol:
     def __init__(self, call_id: str) -> None:
         """`call_id`: of a call whose metadata name none."""
         self._call_id = call_id
-        self._format: AudioFormat | None = None  # set by the first message
-        self._samples = 0  # received so far
+        self._time: MediaTime | None = None  # set by the first message
         self._malformations = Malformations(at_most=MAX_MALFORMED)
 
     def open(self) -> Sequence[str | bytes]:
@@ -70,7 +67,7 @@ class _ForkProtocol:
             if isinstance(message, bytes):
                 return self._audio(message)
             fields = json_object(message)
-            return self._told(fields) if self._format else [self._start(fields)]
+            return self._told(fields) if self._time else [self._start(fields)]
         except Refused as why:
             return self._malformations.tell(why)
 
@@ -87,11 +84,11 @@ class _ForkProtocol:
             raise RemoteProtocolError(
                 "unusable metadata: mixType is 'stereo'; allowed: 'mono', so that the caller is heard"
             )
-        self._format = AudioFormat(Encoding.L16, rate)
+        self._time = MediaTime(AudioFormat(Encoding.L16, rate))
         parameters = _parameters(metadata)
         return CallStarted(
             call_id=_first(parameters, _CALL_IDS) or self._call_id,
-            format=self._format,
+            format=self._time.audio,
             caller=_first(parameters, _CALLERS),
             callee=_first(parameters, _CALLEES),
             parameters=parameters,
@@ -100,16 +97,14 @@ class _ForkProtocol:
     def _audio(self, payload: bytes) -> Sequence[Event]:
         if not payload or len(payload) % 2:
             raise Refused(f"audio: got {len(payload)} bytes; allowed: whole samples of two bytes")
-        started = [] if self._format else [self._start({})]
-        assert self._format
-        at_ms = self._samples * 1000 // self._format.sample_rate
-        self._samples += len(payload) // 2
-        return [*started, Media(payload, at_ms)]
+        started = [] if self._time else [self._start({})]
+        assert self._time
+        return [*started, self._time.place(payload)]
 
     def _rate_of_play(self) -> int:
-        if self._format is None:
+        if self._time is None:
             raise LocalProtocolError("audio before FreeSWITCH's metadata: its rate is not known yet")
-        return self._format.sample_rate
+        return self._time.audio.sample_rate
 
 
 class AudioForkProtocol(_ForkProtocol):
@@ -141,12 +136,9 @@ class AudioForkProtocol(_ForkProtocol):
 
     def _told(self, fields: Fields) -> Sequence[Event]:
         if fields.get("event") == "dtmf":
-            digit = text_of(fields, "", "dtmf").upper()
-            if digit not in _KEYS:
-                raise Refused(f"field dtmf: got {shown(digit)}; allowed: one of 0-9 * # A-D")
-            return [Dtmf(digit)]
+            return [key_of(fields, "dtmf")]
         if fields.get("type") == "mark":  # played, or cleared with what was before it
-            return [Played(text_of(object_of(fields, "data"), "data", "name"))]
+            return [Played(text_of(object_of(fields, "data"), "name", where="data"))]
         return ()
 
 

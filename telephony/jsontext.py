@@ -1,10 +1,11 @@
-"""JSON text of a peer that may be anybody."""
+"""JSON text of a peer that may be anybody: objects, and what their fields hold."""
 
 import json
 from collections.abc import Mapping
 from reprlib import repr as shown
 from typing import Final
 
+from telephony.events import KEYS, Dtmf
 from telephony.malformed import Refused
 
 MAX_CHARS: Final = 128 * 1024
@@ -12,6 +13,14 @@ MAX_CHARS: Final = 128 * 1024
 Fields = Mapping[str, object]
 
 _scan: Final = json.JSONDecoder().raw_decode  # json.loads without its search for white space: half the time
+
+
+class FieldRefused(Refused):
+    """What cannot be taken, in parts, for a wire that says it in its own way."""
+
+    def __init__(self, what: str, value: object, allowed: str) -> None:
+        super().__init__(f"{what}: got {shown(value)}; allowed: {allowed}")
+        self.what, self.value, self.allowed = what, value, allowed
 
 
 def json_object(message: str | bytes) -> Fields:
@@ -28,24 +37,35 @@ def json_object(message: str | bytes) -> Fields:
         parsed, end = _scan(text := message.strip())
         if end != len(text):
             raise ValueError(f"more text at character {end}")
-        if "\\u" in message:  # half a surrogate pair is legal JSON but no text: logs and bots would choke on it
+        if "\\u" in message:  # half a surrogate pair is legal JSON but no text: logs, engines and bots choke on it
             json.dumps(parsed, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise Refused(f"message: got {shown(message)}; allowed: JSON ({error})") from None
+        raise FieldRefused("message", message, f"JSON ({error})") from None
     if not isinstance(parsed, dict):
-        raise Refused(f"message: got {shown(parsed)}; allowed: a JSON object")
+        raise FieldRefused("message", parsed, "a JSON object")
     return parsed
 
 
-def text_of(fields: Fields, where: str, name: str) -> str:
-    """Return a text of `fields`, which are called `where` in the message.
+def object_or_empty(body: bytes) -> Fields:
+    """Return the object that `body` is; {} where it is none."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def text_of(fields: Fields, name: str, *, where: str = "", at_most: int | None = None) -> str:
+    """Return a text of `fields`, of `at_most` characters. `where`: what the message calls `fields`.
 
     Raises:
-        Refused: it is none.
+        Refused: it is none, or is too long.
     """
     value = fields.get(name)
     if not isinstance(value, str):
-        raise Refused(f"field {where + '.' if where else ''}{name}: got {shown(value)}; allowed: a string")
+        raise refusal(name, value, f"text of at most {at_most} characters" if at_most else "a string", where=where)
+    if at_most is not None and len(value) > at_most:
+        raise Refused(f"field {_path(where, name)}: got {len(value)} characters; allowed: at most {at_most}")
     return value
 
 
@@ -57,5 +77,62 @@ def object_of(fields: Fields, name: str) -> Fields:
     """
     value = fields.get(name)
     if not isinstance(value, dict):
-        raise Refused(f"field {name}: got {shown(value)}; allowed: an object")
+        raise refusal(name, value, "an object")
     return value
+
+
+def truth_of(fields: Fields, name: str, default: bool) -> bool:
+    """Return true or false.
+
+    Raises:
+        Refused: it is neither.
+    """
+    value = fields.get(name, default)
+    if not isinstance(value, bool):
+        raise refusal(name, value, "true, false")
+    return value
+
+
+def whole_of(fields: Fields, name: str, default: int, *, between: tuple[int, int]) -> int:
+    """Return a whole number.
+
+    Raises:
+        Refused: it is none, or lies outside `between`.
+    """
+    value = fields.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not between[0] <= value <= between[1]:
+        raise refusal(name, value, f"a whole number from {between[0]} to {between[1]}")
+    return value
+
+
+def number_of(fields: Fields, name: str, default: float, *, between: tuple[float, float]) -> float:
+    """Return a number.
+
+    Raises:
+        Refused: it is none, or lies outside `between`.
+    """
+    value = fields.get(name, default)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not between[0] <= value <= between[1]:
+        raise refusal(name, value, f"a number from {between[0]:g} to {between[1]:g}")
+    return float(value)
+
+
+def key_of(fields: Fields, name: str, *, where: str = "") -> Dtmf:
+    """Return a key of the telephone. `where`: what the message calls `fields`.
+
+    Raises:
+        Refused: it is none.
+    """
+    digit = text_of(fields, name, where=where).upper()
+    if digit not in KEYS:
+        raise refusal(name, digit, "one of 0-9 * # A-D", where=where)
+    return Dtmf(digit)
+
+
+def refusal(name: str, value: object, allowed: str, *, where: str = "") -> FieldRefused:
+    """Return what to raise for a field that cannot be taken."""
+    return FieldRefused(f"field {_path(where, name)}", value, allowed)
+
+
+def _path(where: str, name: str) -> str:
+    return f"{where}.{name}" if where else name

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -16,12 +16,13 @@ from telephony.events import (
     Encoding,
     Event,
     Finalize,
-    Media,
     Problem,
     RecognitionOptions,
     Transcript,
 )
+from telephony.jsontext import FieldRefused, Fields, json_object, number_of, refusal, text_of, truth_of, whole_of
 from telephony.malformed import Malformations, Refused
+from telephony.media_time import MediaTime
 
 ENCODINGS: Final = {
     "float32": Encoding.FLOAT32,
@@ -40,8 +41,6 @@ SAMPLE_RATE: Final = (8000, 48_000)
 """From telephone to studio."""
 MAX_CONTEXT_CHARS: Final = 10_000
 MAX_LANGUAGE_CHARS: Final = 100
-MAX_TEXT_CHARS: Final = 128 * 1024
-"""Room for a context written in \\u escapes."""
 MAX_BINARY_BYTES: Final = 1024 * 1024
 """16 s of float32 at 16 kHz in one message."""
 MAX_PEAK: Final = 2.0
@@ -71,7 +70,7 @@ class PlainProtocol:
         self._session_id, self._refuse_language = session_id, refuse_language
         self._started: CallStarted | None = None  # set by the first good config, audio or finalize
         self._max_bytes = max_bytes
-        self._samples = 0  # received so far
+        self._time = MediaTime(DEFAULT_FORMAT)
         self._malformations = Malformations(at_most=MAX_MALFORMED)
 
     def open(self) -> Sequence[str | bytes]:
@@ -84,7 +83,9 @@ class PlainProtocol:
             RemoteProtocolError: more than MAX_MALFORMED messages were malformed.
         """
         try:
-            return self._audio(message) if isinstance(message, bytes) else self._control(_parsed(message))
+            return self._audio(message) if isinstance(message, bytes) else self._control(json_object(message))
+        except FieldRefused as why:
+            return self._malformations.tell(Refused(f"{why.what}: got {_shown(why.value)}; allowed: {why.allowed}"))
         except Refused as why:
             return self._malformations.tell(why)
 
@@ -109,7 +110,7 @@ class PlainProtocol:
             return [to_json(type="final", **fields, is_speech_final=True)]
         return [to_json(type="partial", **fields)] if self._started.options.partials else ()
 
-    def _control(self, message: Mapping[str, object]) -> Sequence[Event]:
+    def _control(self, message: Fields) -> Sequence[Event]:
         match message.get("type"):
             case "config":
                 return [self._config(message)]
@@ -118,7 +119,7 @@ class PlainProtocol:
             case other:
                 raise refusal("type", other, ", ".join(f'"{name}"' for name in self.types))
 
-    def _config(self, message: Mapping[str, object]) -> CallStarted:
+    def _config(self, message: Fields) -> CallStarted:
         if self._started is not None:
             raise Refused(
                 'field type: got "config" when the session has begun; allowed: one, before audio and finalize'
@@ -129,6 +130,7 @@ class PlainProtocol:
             raise Refused(f"field {_shown(name)}: unknown in config; allowed: {', '.join(sorted(_CONFIG_FIELDS))}")
         if why := self._refuse_language(options.language):
             raise Refused(f"field language: got {_shown(options.language)}; {why}")
+        self._time = MediaTime(audio)
         self._started = CallStarted(self._session_id, audio, options=options)
         return self._started
 
@@ -140,7 +142,7 @@ class PlainProtocol:
         return (self._started,)
 
     def _audio(self, payload: bytes) -> Sequence[Event]:
-        audio = self._started.format if self._started else DEFAULT_FORMAT
+        audio = self._time.audio
         size = audio.encoding.sample_bytes
         if len(payload) > self._max_bytes:
             raise Refused(f"audio: got {len(payload)} bytes in one message; allowed: at most {self._max_bytes}")
@@ -152,33 +154,28 @@ class PlainProtocol:
             return ()
         if audio.encoding is Encoding.FLOAT32:
             payload = _checked(payload)
-        at_ms = self._samples * 1000 // audio.sample_rate
-        self._samples += len(payload) // size
-        return [*self._begin(), Media(payload, at_ms)]
+        return [*self._begin(), self._time.place(payload)]
 
 
-def _format(config: Mapping[str, object]) -> AudioFormat:
+def _format(config: Fields) -> AudioFormat:
     encoding = config.get("encoding", "float32")
     if not isinstance(encoding, str) or encoding not in ENCODINGS:
         raise refusal("encoding", encoding, ", ".join(f'"{name}"' for name in ENCODINGS))
-    sample_rate = _whole(config, "sample_rate", DEFAULT_FORMAT.sample_rate, between=SAMPLE_RATE)
+    sample_rate = whole_of(config, "sample_rate", DEFAULT_FORMAT.sample_rate, between=SAMPLE_RATE)
     return AudioFormat(ENCODINGS[encoding], sample_rate)
 
 
-def _options(config: Mapping[str, object]) -> RecognitionOptions:
+def _options(config: Fields) -> RecognitionOptions:
     default = RecognitionOptions()
     language = config.get("language")
-    partials = config.get("partials", default.partials)
-    if not isinstance(partials, bool):
-        raise refusal("partials", partials, "true, false")
     return RecognitionOptions(
-        context=_text("context", config.get("context", ""), at_most=MAX_CONTEXT_CHARS),
-        language=None if language is None else _text("language", language, at_most=MAX_LANGUAGE_CHARS),
-        unfixed_chunk_num=_whole(config, "unfixed_chunk_num", default.unfixed_chunk_num, between=UNFIXED),
-        unfixed_token_num=_whole(config, "unfixed_token_num", default.unfixed_token_num, between=UNFIXED),
-        chunk_size_sec=_seconds(config, "chunk_size_sec", default.chunk_size_sec, between=CHUNK_SIZE_SEC),
-        max_new_tokens=_whole(config, "max_new_tokens", default.max_new_tokens, between=MAX_NEW_TOKENS),
-        partials=partials,
+        context=text_of({"context": "", **config}, "context", at_most=MAX_CONTEXT_CHARS),
+        language=None if language is None else text_of(config, "language", at_most=MAX_LANGUAGE_CHARS),
+        unfixed_chunk_num=whole_of(config, "unfixed_chunk_num", default.unfixed_chunk_num, between=UNFIXED),
+        unfixed_token_num=whole_of(config, "unfixed_token_num", default.unfixed_token_num, between=UNFIXED),
+        chunk_size_sec=number_of(config, "chunk_size_sec", default.chunk_size_sec, between=CHUNK_SIZE_SEC),
+        max_new_tokens=whole_of(config, "max_new_tokens", default.max_new_tokens, between=MAX_NEW_TOKENS),
+        partials=truth_of(config, "partials", default.partials),
     )
 
 
@@ -186,28 +183,6 @@ _CONFIG_FIELDS: Final = frozenset(
     "type context language unfixed_chunk_num unfixed_token_num chunk_size_sec max_new_tokens partials sample_rate "
     "encoding".split()
 )
-
-
-def _text(name: str, value: object, *, at_most: int) -> str:
-    if not isinstance(value, str):
-        raise refusal(name, value, f"text of at most {at_most} characters")
-    if len(value) > at_most:
-        raise Refused(f"field {name}: got {len(value)} characters; allowed: at most {at_most}")
-    return value
-
-
-def _whole(config: Mapping[str, object], name: str, default: int, *, between: tuple[int, int]) -> int:
-    value = config.get(name, default)
-    if not isinstance(value, int) or isinstance(value, bool) or not between[0] <= value <= between[1]:
-        raise refusal(name, value, f"a whole number from {between[0]} to {between[1]}")
-    return value
-
-
-def _seconds(config: Mapping[str, object], name: str, default: float, *, between: tuple[float, float]) -> float:
-    value = config.get(name, default)
-    if not isinstance(value, int | float) or isinstance(value, bool) or not between[0] <= value <= between[1]:
-        raise refusal(name, value, f"a number from {between[0]:g} to {between[1]:g}")
-    return float(value)
 
 
 def _checked(payload: bytes) -> bytes:
@@ -220,25 +195,6 @@ def _checked(payload: bytes) -> bytes:
     if peak > MAX_PEAK:
         raise Refused(f"audio: got a peak of {peak:g}; allowed: [-1, 1]; int16 samples go as such or divided by 32768")
     return bytes(samples.clip(-1.0, 1.0)) if peak > 1.0 else payload
-
-
-def _parsed(message: str) -> Mapping[str, object]:
-    if len(message) > MAX_TEXT_CHARS:
-        raise Refused(f"message: got {len(message)} characters; allowed: at most {MAX_TEXT_CHARS}")
-    try:
-        parsed = json.loads(message)
-        if "\\u" in message:  # half a surrogate pair is legal JSON but no text: an engine would choke on it
-            json.dumps(parsed, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
-        raise Refused(f"message: got {_shown(message)}; allowed: JSON ({error})") from None
-    if not isinstance(parsed, dict):
-        raise Refused(f"message: got {_shown(parsed)}; allowed: a JSON object")
-    return parsed
-
-
-def refusal(name: str, value: object, allowed: str) -> Refused:
-    """Return what to raise for a field that cannot be taken."""
-    return Refused(f"field {name}: got {_shown(value)}; allowed: {allowed}")
 
 
 def _shown(value: object) -> str:

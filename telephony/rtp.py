@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from telephony.codec import silence
 from telephony.events import AudioFormat, Media
 from telephony.malformed import Refused
+from telephony.media_time import ClockedMediaTime
 
 DEADLINE_MS: Final = 60
 """What a packet that others have overtaken may be late."""
@@ -101,9 +101,9 @@ class Receiver:
         self.late = 0
         """Packets that came after silence had stood for them."""
         self._audio, self._type = audio, payload_type
-        self._began_ms = now_ms
-        self._bytes = 0  # given away so far
-        self._packet_bytes = audio.sample_rate * STEP_MS // 1000 * audio.encoding.sample_bytes  # of the newest packet
+        self._time = ClockedMediaTime(audio, now_ms)
+        self._step = audio.sample_rate * STEP_MS // 1000
+        self._packet_samples = self._step  # of the newest packet
         self._ssrc: int | None = None  # of the first packet on
         self._next = 0  # the number expected, counted on beyond 65535
         self._waiting: dict[int, tuple[bytes, float]] = {}  # by number: payload, and when it came
@@ -128,7 +128,7 @@ class Receiver:
         if ahead < 0:
             self.late += 1
             return
-        self._packet_bytes = len(packet.payload)
+        self._packet_samples = len(packet.payload) // self._audio.encoding.sample_bytes
         self._waiting.setdefault(self._next + ahead, (packet.payload, now_ms))
 
     def take(self, now_ms: float) -> list[Media]:
@@ -139,9 +139,9 @@ class Receiver:
         while self._waiting:
             if found := self._waiting.pop(self._next, None):
                 self._next += 1
-                media = self._append(found[0])
+                media = self._time.place(found[0])
                 # The peer's clock may be slower than ours: what that adds up to must not become silence in some word.
-                self._began_ms = max(self._began_ms, now_ms - self._end_ms)
+                self._time.forget_behind(now_ms)
                 yield media
             elif not self._give_up(now_ms):
                 return
@@ -149,28 +149,15 @@ class Receiver:
                 missing = min(self._waiting) - self._next
                 self._next += missing
                 # What silence of the clock has stood for already is not made twice.
-                if samples := min(missing * self._samples(self._packet_bytes), self._owed(now_ms)):
-                    yield self._append(silence(self._audio.encoding, samples), concealed=True)
-        if self._owed(now_ms) >= self._audio.sample_rate * LATE_MS // 1000:
-            step = self._audio.sample_rate * STEP_MS // 1000
-            yield self._append(silence(self._audio.encoding, self._owed(now_ms) // step * step))
+                if samples := min(missing * self._packet_samples, self._behind(now_ms)):
+                    yield self._time.fill(samples, concealed=True)
+        if self._time.behind_ms(now_ms) >= LATE_MS:
+            yield self._time.fill(self._behind(now_ms) // self._step * self._step)
 
     def _give_up(self, now_ms: float) -> bool:
         oldest_ms = min(at_ms for _, at_ms in self._waiting.values())
         return now_ms - oldest_ms >= DEADLINE_MS or len(self._waiting) > MOST_WAITING
 
-    def _owed(self, now_ms: float) -> int:
+    def _behind(self, now_ms: float) -> int:
         """Return the samples that the clock is ahead."""
-        return max(0, int((now_ms - self._began_ms - self._end_ms) * self._audio.sample_rate / 1000))
-
-    @property
-    def _end_ms(self) -> float:
-        return self._samples(self._bytes) * 1000 / self._audio.sample_rate
-
-    def _samples(self, size: int) -> int:
-        return size // self._audio.encoding.sample_bytes
-
-    def _append(self, payload: bytes, *, concealed: bool = False) -> Media:
-        at_ms = self._samples(self._bytes) * 1000 // self._audio.sample_rate
-        self._bytes += len(payload)
-        return Media(payload, at_ms, concealed=concealed)
+        return max(0, int(self._time.behind_ms(now_ms) * self._audio.sample_rate / 1000))

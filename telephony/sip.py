@@ -40,6 +40,7 @@ from telephony.events import (
     SendDtmf,
     Transfer,
 )
+from telephony.media_time import MediaTime
 from telephony.outcome import sip_outcome
 
 LONGEST_FRAME: Final = 1 << 24
@@ -181,8 +182,7 @@ class SipProtocol:
     def __init__(self, call: int, *, dial: str = "", headers: Mapping[str, str] | None = None) -> None:
         """`call`: its number. `dial`: whom to call; "" answers a call that came in."""
         self._call, self._dial, self._headers = call, dial, dict(headers or {})
-        self._format: AudioFormat | None = None
-        self._samples = 0
+        self._time: MediaTime | None = None  # set by STARTED
 
     def open(self) -> Sequence[str | bytes]:
         if self._dial:
@@ -225,7 +225,7 @@ class SipProtocol:
         Raises:
             LocalProtocolError: audio before the call started.
         """
-        if self._format is None and isinstance(command, Play | Mark | Clear):
+        if self._time is None and isinstance(command, Play | Mark | Clear):
             raise LocalProtocolError(f"{type(command).__name__} before the call started")
         match command:
             case Play(payload):
@@ -243,15 +243,15 @@ class SipProtocol:
         return ()
 
     def _started(self, told: Mapping[str, object]) -> CallStarted:
-        if self._format:
+        if self._time:
             raise FrameError("a second STARTED")
         rate, parameters = told.get("rate"), told.get("parameters")
         if not isinstance(rate, int) or not 0 < rate <= MAX_RATE or not isinstance(parameters, dict):
             raise FrameError(f"STARTED without rate or parameters: {dict(told)}")
-        self._format = AudioFormat(Encoding.L16, rate)
+        self._time = MediaTime(AudioFormat(Encoding.L16, rate))
         return CallStarted(
             _text(told.get("call_id", "")),
-            self._format,
+            self._time.audio,
             caller=_text(told.get("caller", "")),
             callee=_text(told.get("callee", "")),
             parameters={_text(name): _text(value) for name, value in parameters.items()},
@@ -260,18 +260,16 @@ class SipProtocol:
 
     def _ended(self, told: Mapping[str, object]) -> CallEnded:
         reason = _text(told.get("reason", "")) or "the call ended"
-        if self._dial and self._format is None:
+        if self._dial and self._time is None:
             raise sip_outcome(_text(told.get("answer", "")) or reason)
         return CallEnded(reason)
 
     def _media(self, payload: bytes, *, concealed: bool) -> Media:
-        if self._format is None:
+        if self._time is None:
             raise FrameError("audio before STARTED")
         if len(payload) % Encoding.L16.sample_bytes:
             raise FrameError(f"audio of {len(payload)} bytes")
-        at_ms = self._samples * 1000 // self._format.sample_rate
-        self._samples += len(payload) // Encoding.L16.sample_bytes
-        return Media(payload, at_ms, concealed=concealed)
+        return self._time.place(payload, concealed=concealed)
 
 
 def _count(body: bytes) -> int:

@@ -12,13 +12,14 @@ From the client:
 The bot hangs up by closing the socket.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from telephony.errors import LocalProtocolError
 from telephony.events import Capabilities, Clear, Command, Event, Hangup, Mark, Play, Played, Reply
+from telephony.jsontext import Fields, refusal
 from telephony.malformed import Refused
-from telephony.plain import PlainProtocol, refusal, to_json
+from telephony.plain import PlainProtocol, to_json
 
 MAX_MARK_CHARS: Final = 128
 
@@ -57,10 +58,10 @@ class TalkProtocol(PlainProtocol):
             case Clear():
                 return to_json(type="clear")
 
-    def _control(self, message: Mapping[str, object]) -> Sequence[Event]:
+    def _control(self, message: Fields) -> Sequence[Event]:
         return [self._played(message)] if message.get("type") == "mark" else super()._control(message)
 
-    def _played(self, message: Mapping[str, object]) -> Played:
+    def _played(self, message: Fields) -> Played:
         if self._started is None:
             raise Refused('field type: got "mark" before the session began; allowed: "config", "finalize"')
         name = message.get("name")

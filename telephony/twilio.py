@@ -18,7 +18,6 @@ from telephony.events import (
     Capabilities,
     Clear,
     Command,
-    Dtmf,
     Encoding,
     Event,
     Hangup,
@@ -32,7 +31,7 @@ from telephony.events import (
     Transcript,
     Transfer,
 )
-from telephony.jsontext import Fields, json_object, object_of, text_of
+from telephony.jsontext import Fields, json_object, key_of, object_of, refusal, text_of
 from telephony.malformed import Malformations, Refused
 from telephony.timeline import Timeline
 
@@ -45,7 +44,6 @@ PLAY_BYTES: Final = 8000
 """Audio in one message to Twilio: 1 s."""
 
 _SID: Final = re.compile("[\x21-\x7e]{1,128}")
-_KEYS: Final = frozenset("0123456789*#ABCD")
 
 
 class TwilioProtocol:
@@ -100,9 +98,9 @@ class TwilioProtocol:
             case "media":  # first: there are 50 a second
                 return self._media(self._fields(message, "media"))
             case "mark":
-                return [Played(text_of(self._fields(message, "mark"), "mark", "name"))]
+                return [Played(text_of(self._fields(message, "mark"), "name", where="mark"))]
             case "dtmf":
-                return [_dtmf(self._fields(message, "dtmf"))]
+                return [key_of(self._fields(message, "dtmf"), "digit", where="dtmf")]
             case "start":
                 return [self._start(message)]
             case "stop":
@@ -112,7 +110,7 @@ class TwilioProtocol:
             case str():
                 return ()
             case event:
-                raise Refused(f"field event: got {shown(event)}; allowed: a string")
+                raise refusal("event", event, "a string")
 
     def _start(self, message: Fields) -> CallStarted:
         if self._stream_sid:
@@ -139,14 +137,14 @@ class TwilioProtocol:
         if track != "inbound":
             if track == "outbound":  # our own audio, in streams that carry both
                 return ()
-            raise Refused(f"field media.track: got {shown(track)}; allowed: 'inbound', 'outbound'")
-        payload = text_of(media, "media", "payload")
+            raise refusal("track", track, "'inbound', 'outbound'", where="media")
+        payload = text_of(media, "payload", where="media")
         if len(payload) > MAX_PAYLOAD_BYTES * 4 // 3:
             raise Refused(f"field media.payload: got {len(payload)} characters; allowed: {MAX_PAYLOAD_BYTES} bytes")
         try:
             audio = a2b_base64(payload, strict_mode=True)
         except ValueError as error:
-            raise Refused(f"field media.payload: got {shown(payload)}; allowed: base64 ({error})") from None
+            raise refusal("payload", payload, f"base64 ({error})", where="media") from None
         number, timestamp_ms = _number(media, "chunk"), _number(media, "timestamp")
         return self.timeline.place(audio, number=number, timestamp_ms=timestamp_ms)
 
@@ -159,7 +157,7 @@ class TwilioProtocol:
 
     def _check_stream(self, message: Fields) -> None:
         if (stream_sid := message.get("streamSid", self._stream_sid)) != self._stream_sid:
-            raise Refused(f"field streamSid: got {shown(stream_sid)}; allowed: {self._stream_sid!r}")
+            raise refusal("streamSid", stream_sid, repr(self._stream_sid))
 
     def _message(self, event: str, **fields: str) -> str:
         if not self._stream_sid:
@@ -179,22 +177,15 @@ def _number(fields: Fields, name: str) -> int | None:
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**15:
         return value
-    raise Refused(f"field media.{name}: got {shown(value)}; allowed: a whole number below 10^15")
-
-
-def _dtmf(dtmf: Fields) -> Dtmf:
-    digit = text_of(dtmf, "dtmf", "digit").upper()
-    if digit not in _KEYS:
-        raise Refused(f"field dtmf.digit: got {shown(digit)}; allowed: one of 0-9 * # A-D")
-    return Dtmf(digit)
+    raise refusal(name, value, "a whole number below 10^15", where="media")
 
 
 def _parameters(custom: object) -> dict[str, str]:
     if custom is None:
         return {}
     if not isinstance(custom, dict):
-        raise Refused(f"field start.customParameters: got {shown(custom)}; allowed: an object")
-    return {name: text_of(custom, "start.customParameters", name) for name in custom}
+        raise refusal("customParameters", custom, "an object", where="start")
+    return {name: text_of(custom, name, where="start.customParameters") for name in custom}
 
 
 def _sid(name: str, value: object) -> str:

@@ -58,8 +58,8 @@ class Wire:
     """Returns the protocol of one call; None where the server has to know more of it, or where it is no WebSocket."""
     subprotocols: tuple[str, ...] = ()
     """What the WebSocket agrees to speak, in the words of Sec-WebSocket-Protocol."""
-    lulls: bool = False
-    """True where the peer sends nothing while there is nothing to hear."""
+    discontinuous: bool = False
+    """True where the peer sends nothing while there is nothing to hear (discontinuous transmission, DTX)."""
     note: str = ""
     """What its capabilities depend on, for people."""
 
@@ -135,7 +135,7 @@ WIRES: Final[tuple[Wire, ...]] = (
         audio="16 bit, 8 to 64 kHz",
         make=lambda: AudioForkProtocol(uuid4().hex),
         subprotocols=("audio.drachtio.org", "audio.jambonz.org"),
-        lulls=True,
+        discontinuous=True,
         note="From documents; no FreeSWITCH was at hand.",
     ),
     Wire(
@@ -147,7 +147,7 @@ WIRES: Final[tuple[Wire, ...]] = (
         family=Family.JSON,
         audio="16 bit, 8 to 64 kHz",
         make=lambda: AudioStreamProtocol(uuid4().hex),
-        lulls=True,
+        discontinuous=True,
         note="From documents; no FreeSWITCH was at hand.",
     ),
     Wire(

@@ -177,7 +177,7 @@ def test_serve_refuses_certificates_that_contradict_each_other(capsys: pytest.Ca
 
 
 def test_serve_names_a_plugin_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, errors = said(capsys, "serve", "--bot", "hermes:Bot")
+    code, _, errors = said(capsys, "serve", "--port", "0", "--bot", "hermes:Bot")
     assert code == 1
     assert errors.splitlines()[-1].startswith("bridge: --bot hermes:Bot: ")
     assert "Traceback" not in errors
@@ -192,10 +192,48 @@ def test_serve_says_in_one_line_what_a_voice_that_is_not_installed_needs(
         "    def load(cls):\n"
         "        raise RuntimeError('hibari-tts is not installed: pip install it')\n"
     )
-    code, _, errors = said(capsys, "serve", *FAKES, "--tts", "hermes:Voice")
+    code, _, errors = said(capsys, "serve", "--port", "0", *FAKES, "--tts", "hermes:Voice")
     assert code == 1
     assert errors.splitlines()[-1] == "bridge: --tts hermes:Voice: hibari-tts is not installed: pip install it"
     assert "Traceback" not in errors
+
+
+def test_serve_says_that_its_port_is_taken_before_it_loads_anything(tmp_path: Path) -> None:
+    (tmp_path / "heavy.py").write_text("raise RuntimeError('loaded')\n")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, _, errors = said_by_a_process("serve", "--asr", "heavy:Asr", "--port", str(port))
+        assert (code, "loaded" in errors) == (1, False)
+        assert f"cannot listen on 127.0.0.1, port {port}: address already in use" in errors.splitlines()[-1]
+        code, _, errors = said_by_a_process(
+            "serve", "--asr", "heavy:Asr", "--port", "0", "--audiosocket-port", str(port)
+        )
+        assert (code, "loaded" in errors) == (1, False)
+        assert f"port {port}: address already in use" in errors.splitlines()[-1]
+
+
+def test_a_password_in_a_url_is_shown_by_no_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    hook = "https://me:hush-hush@hook.example/turn?api_key=even-more-so"
+    (tmp_path / "bridge.toml").write_text(f'[[route]]\ncallee = "1"\nwebhook_url = "{hook}"\n')
+    for url in (["--webhook-url", hook], ["--config", "bridge.toml"]):
+        code, toml, errors = said(capsys, "config", *url)
+        assert code == 0 and "hush-hush" not in toml + errors and "even-more-so" not in toml + errors
+        assert '# webhook_url = "https://me:********@hook.example/turn?api_key=********"' in toml
+        tomllib.loads(toml)
+    wrong = {
+        "--public-url": "https://me:hush-hush@bot.example",
+        "--asr-url": "http://me:hush-hush@gpu:8001",
+        "--ari-url": "http://me:hush-hush@pbx:8088/ari",
+        "--asterisk-url": "ws://me:hush-hush@pbx:8088/media",
+        "--twilio-api-url": "https://me:hush-hush@api.twilio.com",
+        "--allowed-origins": "https://me:hush-hush@page.example/x",
+        "--sip-trunk": "sip:me:hush-hush@example.com x",
+        "--webhook-url": "ftp://me:hush-hush@hook.example",
+    }
+    for flag, bad in wrong.items():
+        code, _, errors = said(capsys, "serve", flag, bad)
+        assert (code, "hush-hush" in errors) == (2, False), flag
+        assert "me:********@" in errors, flag
 
 
 def test_serve_says_that_its_port_is_taken() -> None:

@@ -124,3 +124,63 @@ def test_whatever_is_logged_is_one_line_that_can_be_encoded(message: str) -> Non
         line = formatter.format(record)
         assert len(line.splitlines()) == 1 and line.encode()
     assert json.loads(logs.JsonLines().format(record))["message"] == message
+
+
+# ---------------------------------------------------------------- bounds and secrets
+
+
+def test_what_a_peer_sends_is_cut(text: io.StringIO, lines: io.StringIO) -> None:
+    for json_too in (False, True):
+        logs.setup("INFO", json=json_too, stream=(stream := io.StringIO()))
+        token = logs.call_id.set("CA" + "1" * 60_000)
+        log.info("call from %s to %s", "1" * 60_000, "2" * 60_000)
+        log.info("raised: %s", ValueError("x" * 60_000))
+        log.info("%r %d", {"a": "y" * 60_000}, 3)
+        logs.call_id.reset(token)
+        fail("z" * 60_000)
+        assert all(len(line) < 6000 for line in stream.getvalue().splitlines())
+        assert "1... (60000 characters)" in stream.getvalue()
+        assert " to 222" in stream.getvalue(), "one long value takes no room from the next"
+
+
+def test_a_traceback_without_end_is_cut_in_its_middle(text: io.StringIO) -> None:
+    fail("first\n" + "line\n" * 10_000 + "last")
+    told = text.getvalue().splitlines()
+    assert len(told) < 250
+    assert told[1].endswith("Traceback (most recent call last):") and told[-1].endswith("last")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://me:s3cret@host/path", "https://me:********@host/path"),
+        ("https://s3cret@host", "https://********@host"),
+        ("https://me:s3c@re:t@host", "https://me:********@host"),
+        ("wss://:s3cret@host", "wss://:********@host"),
+        ("sip:me:s3cret@host;transport=tls", "sip:me:********@host;transport=tls"),
+        ("sip:me@host:5060", "sip:me@host:5060"),
+        ("https://host/x?api_key=s3cret&y=1", "https://host/x?api_key=********&y=1"),
+        ("https://host/x?y=1&Token=s3cret", "https://host/x?y=1&Token=********"),
+        ("https://host:8443/a@b", "https://host:8443/a@b"),
+        ("me@example.com, 12:30", "me@example.com, 12:30"),
+    ],
+)
+def test_secrets_in_urls_are_masked_in_messages_arguments_and_tracebacks(
+    text: io.StringIO, url: str, shown: str
+) -> None:
+    log.info("%s", url)
+    log.info(url)
+    log.info("of %s", ValueError(url))
+    fail(url)
+    assert text.getvalue().count(shown) == 4
+    assert "s3c" not in text.getvalue()
+
+
+def test_a_password_is_not_cut_in_two(text: io.StringIO) -> None:
+    log.info("%s", "x" * 990 + "https://me:s3cret@host")
+    assert "s3c" not in text.getvalue()
+
+
+@given(st.text(st.characters(codec=None)))
+def test_what_was_masked_is_masked_once(message: str) -> None:
+    assert logs.masked(logs.masked(message)) == logs.masked(message)

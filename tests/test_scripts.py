@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from chat_server import Answer, ChatServer
-from fakes import TEXT_ONLY, FakeLeg, ScriptBot
+from fakes import TEXT_ONLY, FakeLeg, ScriptBot, nobody
 from hook_server import HookServer, Reply
 from stage import stage
 
@@ -167,7 +167,7 @@ async def test_history_holds_whole_words_of_what_was_heard(script: str) -> None:
         await call.says(ASKED[script])
         await call.silence(320)
         await call.speech(160)
-        call.talk.show(Partial("रुकिए ज़रा एक मिनट", "Hindi"))
+        call.talk.partial(Partial("रुकिए ज़रा एक मिनट", "Hindi"))
         await call.final("रुकिए ज़रा एक मिनट।", "Hindi")
     asked, heard = bot.turns[1].history
     assert asked == Line(Speaker.CALLER, ASKED[script])
@@ -195,7 +195,7 @@ def _root_as_it_was() -> Iterator[None]:
 async def test_logs_show_it(script: str, as_json: bool) -> None:
     logs.setup("DEBUG", json=as_json, stream=(stream := io.StringIO()))
     metrics = Metrics().call("test", AudioFormat(Encoding.MULAW, 8000))
-    await TranscriptDelivery(FakeLeg(TEXT_ONLY), None, metrics, partials=True).tell(
+    await TranscriptDelivery(FakeLeg(TEXT_ONLY), nobody(), metrics, partials=True).final(
         Final(ASKED[script], "Hindi", 0, 500)
     )
     line = next(line for line in stream.getvalue().splitlines() if "caller said" in line)

@@ -8,12 +8,13 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.actions import Action, SendDtmf, SetLanguage
 from bot.api import CallInfo, Heard, Say
 from bot.languages import named, tag_of
+from bot.webhook.fields import Fields, WrongField, text_of, truth_of, whole_of
 from bot.webhook.replies import Fetch
 
 
@@ -83,23 +84,31 @@ def understand(message: str | bytes) -> Understood:
         value = None
     if not isinstance(value, dict):
         raise NotUnderstood(f"Invalid message received: {str(message)[:80]}: a JSON object is understood")
-    match value.get("type"):
+    if not isinstance(value.get("type"), str):
+        raise NotUnderstood(f"Invalid message received: {str(message)[:80]}: type is missing")
+    try:
+        return _asked(value)
+    except WrongField as wrong:
+        got = str(wrong.value)[:40]
+        raise NotUnderstood(f"Invalid message received: {wrong.name} is {got}, must be {wrong.kind}") from None
+
+
+def _asked(value: Fields) -> Understood:
+    match value["type"]:
         case "text":
             return _spoken(value)
         case "play":
-            source = _field(value, "source")
-            item = Fetch(source, interruptible=_truth(value, "interruptible", default=True))
-            return Understood([item] * min(max(_whole(value, "loop", 1), 1), 10), last=True)
+            source = text_of(value, "source")
+            item = Fetch(source, interruptible=truth_of(value, "interruptible", default=True))
+            return Understood([item] * min(max(whole_of(value, "loop", 1), 1), 10), last=True)
         case "sendDigits":
-            return Understood([_keys(_field(value, "digits"))])
+            return Understood([_keys(text_of(value, "digits"))])
         case "language":
             return Understood(list(_languages(value)))
         case "end":
             data = value.get("handoffData", "")
             return Understood([EndSession(data if isinstance(data, str) else json.dumps(data))], last=True)
-        case str():
-            return Understood([])
-    raise NotUnderstood(f"Invalid message received: {str(message)[:80]}: type is missing")
+    return Understood([])
 
 
 def signature(token: str, url: str) -> str:
@@ -107,22 +116,22 @@ def signature(token: str, url: str) -> str:
     return base64.b64encode(hmac.new(token.encode(), url.encode(), hashlib.sha1).digest()).decode()
 
 
-def _spoken(value: Mapping[str, object]) -> Understood:
-    token, last = _field(value, "token"), _truth(value, "last", default=False)
+def _spoken(value: Fields) -> Understood:
+    token, last = text_of(value, "token"), truth_of(value, "last", default=False)
     items: list[str | Action | Fetch | EndSession] = []
     if isinstance(tag := value.get("lang"), str) and tag:
         items.append(SetLanguage(named(tag)))
     if token:
-        interruptible = _truth(value, "interruptible", default=True)
+        interruptible = truth_of(value, "interruptible", default=True)
         items.append(token if interruptible else Say(token, interruptible=False))
     return Understood(items, last=last)
 
 
-def _languages(value: Mapping[str, object]) -> Iterator[Action]:
+def _languages(value: Fields) -> Iterator[Action]:
     """Yield what changes; both are one thing here, of which what is recognised matters more."""
     for name in ("ttsLanguage", "transcriptionLanguage"):
         if value.get(name) is not None:
-            yield SetLanguage(named(_field(value, name)))
+            yield SetLanguage(named(text_of(value, name)))
 
 
 def _keys(digits: str) -> SendDtmf:
@@ -130,27 +139,6 @@ def _keys(digits: str) -> SendDtmf:
         return SendDtmf(digits)
     except ValueError as why:
         raise NotUnderstood(f"Invalid message received: digits: {why}") from None
-
-
-def _field(value: Mapping[str, object], name: str) -> str:
-    field = value.get(name)
-    if not isinstance(field, str):
-        raise NotUnderstood(f"Invalid message received: {name} is {str(field)[:40]}, must be a text")
-    return field
-
-
-def _truth(value: Mapping[str, object], name: str, *, default: bool) -> bool:
-    truth = value.get(name, default)
-    if not isinstance(truth, bool):
-        raise NotUnderstood(f"Invalid message received: {name} is {str(truth)[:40]}, must be true or false")
-    return truth
-
-
-def _whole(value: Mapping[str, object], name: str, default: int) -> int:
-    number = value.get(name, default)
-    if isinstance(number, bool) or not isinstance(number, int):
-        raise NotUnderstood(f"Invalid message received: {name} is {str(number)[:40]}, must be a whole number")
-    return number
 
 
 def _text(**fields: object) -> str:

@@ -14,6 +14,7 @@ from bot.actions import Action, Collect, Hangup, SendDtmf, SetLanguage, SetVoice
 from bot.api import Say
 from bot.languages import named
 from bot.webhook.fault import HookFailed
+from bot.webhook.fields import Fields, text_of, truth_of, whole_of
 
 _LONGEST_LINE: Final = 65_536
 
@@ -123,7 +124,7 @@ def items(value: object) -> Iterator[Item]:
                 raise HookFailed(f"the hook says {_short(each)}: an object, a list or a text is understood")
 
 
-def _item(value: Mapping[str, object]) -> Item:
+def _item(value: Fields) -> Item:
     verbs = [name for name in _VERBS if name in value]
     if len(verbs) != 1:
         raise HookFailed(f"the hook says {_short(value)}: it must name one of {', '.join(_VERBS)}")
@@ -133,65 +134,44 @@ def _item(value: Mapping[str, object]) -> Item:
         raise HookFailed(f"the hook says {_short(value)}: {_short(str(error))}") from None
 
 
-def _say(value: Mapping[str, object]) -> Item:
-    text = _text(value, "say")
+def _say(value: Fields) -> Item:
+    text = text_of(value, "say")
     if value.keys() == {"say"}:
         return text  # as a piece of a sentence that may go on
     return Say(
         text,
-        interruptible=_truth(value, "interruptible"),
-        expect=_text(value, "expect", "anything"),
-        digits=_whole(value, "digits", 0),
+        interruptible=truth_of(value, "interruptible", default=True),
+        expect=text_of(value, "expect", "anything"),
+        digits=whole_of(value, "digits", 0),
     )
 
 
-def _collect(value: Mapping[str, object]) -> Item:
+def _collect(value: Fields) -> Item:
     how = value["collect"]
     if not isinstance(how, dict):
         raise TypeError("collect is an object, e.g. {digits: 8}")
     seconds = how.get("timeout_s", 5.0)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise TypeError("timeout_s is a number")
-    return Collect(_whole(how, "digits", 0), _text(how, "terminator", "#"), float(seconds))
+    return Collect(whole_of(how, "digits", 0), text_of(how, "terminator", "#"), float(seconds))
 
 
-def _hangup(value: Mapping[str, object]) -> Item:
+def _hangup(value: Fields) -> Item:
     if value["hangup"] is True:
         return Hangup()
-    return Hangup(_text(value, "hangup"))
+    return Hangup(text_of(value, "hangup"))
 
 
-_VERBS: Final[Mapping[str, Callable[[Mapping[str, object]], Item]]] = {
+_VERBS: Final[Mapping[str, Callable[[Fields], Item]]] = {
     "say": _say,
-    "transfer": lambda value: Transfer(_text(value, "transfer")),
+    "transfer": lambda value: Transfer(text_of(value, "transfer")),
     "hangup": _hangup,
     "collect": _collect,
-    "play": lambda value: Fetch(_text(value, "play"), _truth(value, "interruptible")),
-    "dtmf": lambda value: SendDtmf(_text(value, "dtmf")),
-    "language": lambda value: SetLanguage(named(_text(value, "language"))),
-    "voice": lambda value: SetVoice(_text(value, "voice")),
+    "play": lambda value: Fetch(text_of(value, "play"), truth_of(value, "interruptible", default=True)),
+    "dtmf": lambda value: SendDtmf(text_of(value, "dtmf")),
+    "language": lambda value: SetLanguage(named(text_of(value, "language"))),
+    "voice": lambda value: SetVoice(text_of(value, "voice")),
 }
-
-
-def _text(value: Mapping[str, object], name: str, default: str | None = None) -> str:
-    text = value.get(name, default)
-    if not isinstance(text, str):
-        raise TypeError(f"{name} is a text")
-    return text
-
-
-def _whole(value: Mapping[str, object], name: str, default: int) -> int:
-    number = value.get(name, default)
-    if isinstance(number, bool) or not isinstance(number, int):
-        raise TypeError(f"{name} is a whole number")
-    return number
-
-
-def _truth(value: Mapping[str, object], name: str) -> bool:
-    truth = value.get(name, True)
-    if not isinstance(truth, bool):
-        raise TypeError(f"{name} is true or false")
-    return truth
 
 
 def _json(text: str) -> object:

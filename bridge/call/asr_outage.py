@@ -1,4 +1,4 @@
-"""What becomes of a call's finals while no engine is there: their audio is kept, and they wait, in order."""
+"""What happens to the finals of a call while no engine is there: their audio is kept, and they wait, in order."""
 
 import asyncio
 import logging
@@ -12,39 +12,38 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _PAUSES_S = (0.0, 0.5, 2.0, 5.0)
-"""What fails as often at engines that are there is their poison, and given up."""
+"""Before each further try. Audio that fails every time, with engines there, is what breaks them: it is given up."""
 
 
 class AsrOutage:
-    """One call's view of the recogniser: there, or not for now. One decode at a time may wait here.
+    """Lets the decodes of one call wait while no engine is there, one decode at a time.
 
-    A caller is told once an outage: until a decode succeeds, or one has waited in vain to the end.
+    The caller is told once in each outage. It ends when a decode succeeds, or when one has waited in vain.
     """
 
     def __init__(self, recogniser: Recogniser, *, longest_s: float, pauses_s: Sequence[float] = _PAUSES_S) -> None:
-        """`longest_s`: what is not decoded so long after the first try failed is lost; `pauses_s` come before each
-        further try."""
+        """`longest_s`: a decode is given up so long after its first try failed. `pauses_s`: before each further try."""
         self._recogniser, self._longest_s, self._pauses_s = recogniser, longest_s, pauses_s
         self._waiting: asyncio.Timeout | None = None
         self._excused = False
 
     def excuse(self) -> bool:
-        """Return True once an outage: the caller is owed a word."""
+        """Return True once in an outage: the caller is to be told now."""
         owed = self._waiting is not None and not self._excused
         self._excused = self._excused or owed
         return owed
 
     def give_up(self) -> None:
-        """Wait no longer: let what waits here fail, where something does."""
+        """Let the decode that waits fail now, if one does."""
         waiting, self._waiting = self._waiting, None
         if waiting:
             waiting.reschedule(asyncio.get_running_loop().time())
 
     async def survive(self, decode: Callable[[], Awaitable[T]], *, on_wait: Callable[[], None]) -> T:
-        """Return what `decode` returns; where it fails for want of an engine, call `on_wait`, wait and try again.
+        """Return what `decode` returns. Where it fails for want of an engine, call `on_wait`, wait and try again.
 
         Raises:
-            SpeechError: it can never succeed, or waiting was in vain; the last failure.
+            SpeechError: the last failure: it can never succeed, or waiting was in vain.
         """
         try:
             found = await decode()

@@ -1,4 +1,4 @@
-"""Tells a bot what happens on its call, and survives whatever it does with that."""
+"""Tells a bot what happens on its call. Whatever the bot does with that, the call goes on."""
 
 import asyncio
 import logging
@@ -13,16 +13,13 @@ Ts = TypeVarTuple("Ts")
 
 
 class BotHooks:
-    """The hooks of one bot that answer nothing. Each has `limit_s`; a fault in one is logged and that is all."""
+    """The hooks of one bot that say nothing. Each may take `limit_s`; a fault in one is logged, no more."""
 
-    def __init__(self, bot: Bot, *, limit_s: float) -> None:
-        self._bot, self._limit_s = bot, limit_s
+    def __init__(self, bot: Bot, *, tasks: asyncio.TaskGroup, limit_s: float) -> None:
+        """`tasks`: those of the call; the hooks run in them."""
+        self._bot, self._tasks, self._limit_s = bot, tasks, limit_s
         self._partial: asyncio.Task[None] | None = None
         self._keys = asyncio.Lock()  # keys reach the bot one by one, in order
-
-    def begin(self, tasks: asyncio.TaskGroup) -> None:
-        """`tasks`: the call's, in which all that follows runs."""
-        self._tasks = tasks
 
     def partial(self, partial: Partial) -> None:
         """Tell what the caller seems to be saying, unless the bot is still busy with the partial before."""

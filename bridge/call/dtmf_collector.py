@@ -1,4 +1,4 @@
-"""The keys that a `Collect` asked for: gathered until they are complete, instead of each going to the bot."""
+"""Gathers the keys that a `Collect` asked for; until they are complete, none goes to the bot."""
 
 import asyncio
 import logging
@@ -10,11 +10,16 @@ log = logging.getLogger(__name__)
 
 
 class DtmfCollector:
-    """One call's. `complete` is told the keys, "" where none came in time."""
+    """Gathers the keys of one call, while somebody asks for them."""
 
-    def __init__(self, complete: Callable[[str], None], *, left_ms: Callable[[], int]) -> None:
-        """`left_ms`: how long the caller still listens to what was said; the time to press begins after it."""
-        self._complete, self._left_ms = complete, left_ms
+    def __init__(
+        self, complete: Callable[[str], None], *, tasks: asyncio.TaskGroup, left_ms: Callable[[], int]
+    ) -> None:
+        """`complete` is told the keys, "" where none came in time.
+
+        `left_ms`: how long the caller still listens to what was said; the time to press begins after it.
+        """
+        self._complete, self._tasks, self._left_ms = complete, tasks, left_ms
         self._task: asyncio.Task[None] | None = None
         self._pressed: asyncio.Queue[str] = asyncio.Queue()
 
@@ -23,13 +28,14 @@ class DtmfCollector:
         """True while keys are waited for."""
         return self._task is not None and not self._task.done() and not self._task.cancelling()
 
-    def collect(self, wanted: Collect, tasks: asyncio.TaskGroup) -> None:
+    def collect(self, wanted: Collect) -> None:
         """Begin to gather, in place of what was asked for before."""
         self.stop()
         self._pressed = asyncio.Queue()
-        self._task = tasks.create_task(self._gather(wanted, self._pressed))
+        self._task = self._tasks.create_task(self._gather(wanted, self._pressed))
 
     def press(self, digit: str) -> None:
+        """Take a key."""
         self._pressed.put_nowait(digit)
 
     def stop(self) -> None:

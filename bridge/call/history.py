@@ -1,12 +1,38 @@
-"""Who said what, and what of it is answered. Pure. Only what was heard of the bot is in it."""
+"""Who said what, and what of it is answered. Of the bot it holds only what was heard. Pure."""
 
 from collections.abc import Sequence
 
 from bot.api import Final, Line, Speaker
+from bridge.speech.ear import ScoredWindow
+
+_NOISE_MS = 2500
+"""The longest wait of the end of a turn: who has been silent for so long has had their turn, if it was one."""
+
+
+class CallerSpeech:
+    """How long the caller has spoken in the turn under way, in media time."""
+
+    def __init__(self) -> None:
+        self.spoken_ms = 0
+        self._end_ms = 0  # of their newest speech
+
+    def hear(self, window: ScoredWindow, *, speech: bool) -> None:
+        """Note a window of the caller's audio."""
+        if speech:
+            self.spoken_ms += window.to_ms - window.from_ms
+            self._end_ms = window.to_ms
+
+    def spoke_lately(self, now_ms: int) -> bool:
+        """Return whether they spoke in this turn and may go on; a noise that opened no turn is over soon."""
+        return self.spoken_ms > 0 and now_ms - self._end_ms < _NOISE_MS
+
+    def over(self) -> None:
+        """The turn is over."""
+        self.spoken_ms = 0
 
 
 class History:
-    """One call's history, and the caller's words that wait for an answer."""
+    """The history of one call, and the caller's words that wait for an answer."""
 
     def __init__(self) -> None:
         self._lines: list[Line] = []
@@ -35,20 +61,20 @@ class History:
         return " ".join(final.text for final in open_finals)
 
     def say(self, final: Final) -> None:
-        """The caller said something that wants an answer."""
+        """Add what the caller said and wants answered."""
         self._unanswered.append(final)
 
     def listen(self, final: Final) -> None:
-        """The caller said something that wants none."""
+        """Add what the caller said and wants no answer to."""
         self._asides.append(final)
 
     def answer(self) -> None:
-        """A reply to all that waits is under way."""
+        """Note that a reply to all that waits is under way."""
         self._answering += self._unanswered
         self._unanswered.clear()
 
     def settle(self, heard: str, *, silent: bool = False) -> None:
-        """The reply is over and `heard` was heard of it. Where that is nothing, what it answered waits again.
+        """Note that the reply is over and `heard` was heard of it. Where that is nothing, what it answered waits again.
 
         `silent`: the bot had nothing to say, which is an answer too.
         """

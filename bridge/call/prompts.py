@@ -1,80 +1,105 @@
-"""What a call holds besides answers: the greeting, what a silent caller is asked, and the goodbye."""
+"""What a call holds besides answers: the greeting, what is said unasked, and the goodbye."""
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial as bound
 
-from bot.actions import Action, ActionFailed, Hangup
-from bot.api import Bot, CallInfo, Say
-from bridge.speaking.replies import each_within
-from bridge.turns.no_input import NoInputRules
+from bot.actions import ActionFailed, Hangup
+from bot.api import Bot, CallInfo, Samples, Say
+from bridge.speaking.reply_pieces import Piece, ReplyPieces, each_within
+from bridge.turns.no_input import NoInputRules, NoInputTimer
 
-Piece = str | Action
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class CallPrompts:
-    """What a caller hears who says nothing or waits, and at the end."""
+    """What a caller hears besides the bot's answers, as the settings say."""
 
-    vigil: NoInputRules = field(default_factory=NoInputRules)
+    no_input: NoInputRules = field(default_factory=NoInputRules)
     asking: str = "Are you still there?"
     goodbye: str = "Goodbye."
     filler: str = "One moment, please."
     filler_after_s: float = 0.0
     """0: no filler."""
+    greeting: str = ""
+    """Spoken instead of the bot's own, where there is one."""
+    fallback: tuple[Samples, str] | None = None
+    """Recording, at the voice's rate, and text of what is heard instead of a fault."""
 
 
 class Prompts:
-    """The words of the settings and of the bot, for one call. `limit_s`: the bot must say the next within so long."""
+    """The words of the settings and of the bot, for one call."""
 
-    def __init__(self, bot: Bot, manners: CallPrompts, *, greeting: str, limit_s: float) -> None:
-        self._bot, self._manners, self._greeting, self._limit_s = bot, manners, greeting, limit_s
+    def __init__(self, bot: Bot, prompts: CallPrompts, *, limit_s: float) -> None:
+        """`limit_s`: the bot must say the next thing within so long."""
+        self._bot, self._prompts, self._limit_s = bot, prompts, limit_s
 
     def greet(self, call: CallInfo) -> AsyncIterator[Piece]:
         """Say the greeting: that of the settings instead of the bot's, which gets to know of the call all the same."""
-        greeting = [self._greeting] if self._greeting else []
+        greeting = [self._prompts.greeting] if self._prompts.greeting else []
         own = each_within(self._bot.on_call(call), self._limit_s)
-        return _passing(own, first=greeting, keep=lambda piece: not (greeting and isinstance(piece, str)))
+        return _framed(own, first=greeting, keep=lambda piece: not (greeting and isinstance(piece, str)))
 
     def ask(self, count: int) -> AsyncIterator[Piece]:
         """Ask a caller who has said nothing for the `count`th time."""
         own = each_within(self._bot.on_silence(count), self._limit_s)
-        return _passing(own, otherwise=[Say(self._manners.asking)])
+        return _framed(own, otherwise=[Say(self._prompts.asking)])
 
-    async def part(self, reason: str, *, interruptible: bool) -> AsyncIterator[Piece]:
+    async def say_goodbye(self, reason: str, *, interruptible: bool) -> AsyncIterator[Piece]:
         """Say goodbye and hang up."""
-        yield Say(self._manners.goodbye, interruptible=interruptible)
+        yield Say(self._prompts.goodbye, interruptible=interruptible)
         yield Hangup(reason)
 
 
-async def _passing(
-    pieces: AsyncGenerator[Piece, None],
+class UnaskedTurns:
+    """What the bot says though the caller said nothing: what it has a cue for, and questions to a silent caller."""
+
+    def __init__(self, bot: Bot, prompts: Prompts, rules: NoInputRules) -> None:
+        self._bot, self._prompts = bot, prompts
+        self._no_input = NoInputTimer(rules)
+
+    def answered(self) -> None:
+        """The caller said words or pressed a key: their silence begins anew."""
+        self._no_input.answered()
+
+    def due(self, now_ms: int, *, busy: bool, amid_turn: bool) -> Callable[[], AsyncIterator[Piece]] | None:
+        """Return what makes the words to say now, or None.
+
+        `busy`: one side speaks, or the bot thinks. `amid_turn`: the caller may go on, or is to be answered.
+        """
+        if not busy and not amid_turn and self._bot.take_cue():
+            return self._bot.on_cue
+        if not self._no_input.look(now_ms, busy=busy):
+            return None
+        log.info("the caller has said nothing, %d", self._no_input.count)
+        if self._no_input.given_up:
+            return bound(self._prompts.say_goodbye, "the caller said nothing", interruptible=True)
+        return bound(self._prompts.ask, self._no_input.count)
+
+
+async def _framed(
+    own: AsyncGenerator[Piece, None],
     *,
     first: Sequence[Piece] = (),
     keep: Callable[[Piece], bool] = lambda _: True,
     otherwise: Sequence[Piece] = (),
 ) -> AsyncIterator[Piece]:
-    """Yield `first`, then those of `pieces` that are to be kept, `otherwise` where there were none.
-
-    An action that failed is told to whoever yielded it.
-    """
+    """Yield `first`, then those of `own` that are to be kept, or `otherwise` where there are none. Closes `own`."""
     for piece in first:
         yield piece
     empty = True
-    async with aclosing(pieces):
-        ask = anext(pieces)
-        while True:
-            try:
-                piece = await ask
-            except StopAsyncIteration:
-                break
+    async with aclosing(own):
+        pieces = ReplyPieces(own)
+        while (piece_of_own := await pieces.next()) is not None:
             empty = False
             try:
-                if keep(piece):
-                    yield piece
-                ask = anext(pieces)
+                if keep(piece_of_own):
+                    yield piece_of_own
             except ActionFailed as failed:
-                ask = pieces.athrow(failed)
+                pieces.fail(failed)
     if empty:
         for piece in otherwise:
             yield piece

@@ -1,6 +1,6 @@
 """One call from start to end, on one page.
 
-    leg -Media-> ear -windows-> turns -Began/Cut/Over-> utterance -> transcripts -Final-> bot -text-> mouth -> leg
+    leg -Media-> ear -windows-> turns -Began/Cut/Over-> utterance -> transcripts -Final-> bot -text-> output -> leg
 
 `_listen` is the receive loop: it hears, decides who holds the floor, and waits for no model and no slow peer.
 Each utterance has one task (`_turn`) that transcribes it, hands its final on and gives the floor to the bot. The reply
@@ -16,12 +16,11 @@ from uuid import uuid4
 
 from bot.api import Final
 from bridge.call.asr_outage import AsrOutage
-from bridge.call.conversation import Conversation
-from bridge.call.preroll import PreRoll
+from bridge.call.bot_side import OpenBotSide
 from bridge.call.transcribe import transcribe
 from bridge.call.transcript_delivery import TranscriptDelivery
-from bridge.call.turn_detector import TurnDetector
-from bridge.call.utterance import Utterance
+from bridge.call.turn_detector import OpenTurnDetector
+from bridge.call.utterance import PreRoll, Utterance
 from bridge.leg import Leg, LegLost
 from bridge.metrics import CallMetrics
 from bridge.speech.api import Recogniser, SpeechError
@@ -49,7 +48,7 @@ wait for, the oldest is given up."""
 
 
 class CallSession:
-    """A call. All that belongs to it is here or in what it was given; only the models are shared."""
+    """One call. All that belongs to it is here or in what it was given; only the models are shared."""
 
     def __init__(
         self,
@@ -63,32 +62,29 @@ class CallSession:
         metrics: CallMetrics,
         drain_s: float,
         outage_s: float,
+        bot_side: OpenBotSide,
+        turn_detector: OpenTurnDetector,
         new_key: Callable[[], str] = lambda: uuid4().hex,
-        conversation: Conversation | None = None,
-        judge: TurnDetector | None = None,
     ) -> None:
         """`drain_s`: pending finals must be there so long after the call ended; `outage_s`: a final waits so long for
         an engine to come back; `new_key` names an utterance to the engines.
 
-        `conversation`: the bot, on calls that have one; the others are only transcribed. `judge`: of the ends of the
-        caller's turns, where they do not close after a flat wait.
+        `bot_side` and `turn_detector` make those of this call: who speaks with the caller, and what judges the ends of
+        the caller's turns.
         """
         self._leg, self._ear, self._turns, self._preroll = leg, ear, turns, preroll
         self._asr, self._options, self._metrics, self._drain_s = asr, options, metrics, drain_s
         self._outage, self._new_key = AsrOutage(asr, longest_s=outage_s), new_key
-        self._conversation, self._judge = conversation, judge
-        self._audience = TranscriptDelivery(leg, conversation, metrics, partials=options.partials)
-        if conversation:
-            conversation.course.end_call = self.stop
-            conversation.course.set_language = self._expect_language
-        if judge and conversation:
-            judge.on_judged = conversation.prepare
         self._utterance: Utterance | None = None  # the one being spoken
         self._newest: Utterance | None = None  # the one being spoken or spoken last
         self._turns_open: dict[asyncio.Task[None], Utterance] = {}
         self._finals = asyncio.Lock()  # transcripts leave in the order they were spoken
         self._listener: asyncio.Task[str] | None = None
         self._stopped = ""  # why we ended the call, when we did
+        self._tasks = asyncio.TaskGroup()
+        self._bot = bot_side(self._tasks, self)
+        self._turn_detector = turn_detector(self._bot.speculate)
+        self._delivery = TranscriptDelivery(leg, self._bot, metrics, partials=options.partials)
 
     # ------------------------------------------------------------ the call
 
@@ -110,8 +106,7 @@ class CallSession:
             reason = str(error)
             raise
         finally:
-            if self._conversation:
-                await self._conversation.end(reason)
+            await self._bot.end(reason)
         return reason
 
     def stop(self, reason: str) -> None:
@@ -122,32 +117,35 @@ class CallSession:
 
     def finish(self, reason: str) -> None:
         """End the call from our side with the bot's goodbye, where there is a bot."""
-        if self._conversation and self._listener and not self._listener.done():
-            self._conversation.part(reason)
+        if self._listening:
+            self._bot.say_goodbye(reason)
         else:
             self.stop(reason)
 
-    def _expect_language(self, language: str) -> None:
+    def set_language(self, language: str) -> None:
+        """Expect `language` from the next utterance on; "" lets the recogniser find out."""
         self._options = replace(self._options, language=language or None)
 
     async def _carry(self) -> str:
         self._listener = listener = asyncio.create_task(self._listen())
         deadline = asyncio.timeout(None)
         try:
-            async with deadline, asyncio.TaskGroup() as self._tasks:
+            async with deadline, self._tasks:
                 try:
-                    if self._conversation:
-                        self._conversation.begin(self._tasks)
+                    self._bot.greet()
                     await asyncio.wait({listener})
                 finally:
                     listener.cancel()
                 self._close_floor()
-                if self._conversation:
-                    self._conversation.close()
+                self._bot.close()
                 deadline.reschedule(asyncio.get_running_loop().time() + self._drain_s)
         except TimeoutError:
             log.error("the call's last tasks were not done %g s after its end", self._drain_s)
         return self._stopped if listener.cancelled() else listener.result()
+
+    @property
+    def _listening(self) -> bool:
+        return self._listener is not None and not self._listener.done()
 
     async def _listen(self) -> str:
         try:
@@ -155,8 +153,8 @@ class CallSession:
                 match event:
                     case Media():
                         self._metrics.media(event)
-                        for heard in await self._ear.hear(event):
-                            await self._hear(heard)
+                        for window in await self._ear.hear(event):
+                            await self._hear(window)
                     case CallEnded(reason):
                         return reason
                     case _:
@@ -168,12 +166,12 @@ class CallSession:
 
     def _obey(self, event: Event) -> None:
         match event:
-            case Played(mark) if self._conversation:
-                self._conversation.played(mark)
-            case Dtmf(digit) if self._conversation:
-                self._conversation.press(digit)
-            case NotTransferred(reason) if self._conversation:
-                self._conversation.course.not_transferred(reason)
+            case Played(mark):
+                self._bot.played(mark)
+            case Dtmf(digit):
+                self._bot.press(digit)
+            case NotTransferred(reason):
+                self._bot.not_transferred(reason)
             case Finalize():
                 self._finalize()
             case Malformed(message):
@@ -183,35 +181,31 @@ class CallSession:
 
     # ------------------------------------------------------------ who holds the floor
 
-    async def _hear(self, heard: ScoredWindow) -> None:
-        event = self._turns.hear(heard.probability, from_ms=heard.from_ms, to_ms=heard.to_ms)
+    async def _hear(self, window: ScoredWindow) -> None:
+        event = self._turns.hear(window.probability, from_ms=window.from_ms, to_ms=window.to_ms)
         if self._utterance:
-            self._utterance.add(heard.samples, speech_ms=self._turns.speech * (heard.to_ms - heard.from_ms))
+            self._utterance.add(window.samples, speech_ms=self._turns.speech * (window.to_ms - window.from_ms))
         else:
-            self._preroll.add(heard)
+            self._preroll.add(window)
         if event:
             self._follow(event)
-        if self._conversation:
-            self._conversation.hear(heard, speech=self._turns.speech)
-        if event:
-            while self._crowded:
-                self._outage.give_up()
-                await asyncio.wait(self._turns_open, return_when=asyncio.FIRST_COMPLETED)
+        self._bot.hear(window, speech=self._turns.speech)
+        while event and self._crowded:
+            self._outage.give_up()
+            await asyncio.wait(self._turns_open, return_when=asyncio.FIRST_COMPLETED)
 
     def _follow(self, event: TurnEvent) -> None:
         match event:
             case Began(onset_ms, speech_ms):
-                before = self._newest
+                settled = self._newest is None or self._newest.told
                 self._open_turn(onset_ms).add(self._preroll.take(onset_ms), speech_ms=speech_ms)
-                self._attend(onset_ms, settled=before is None or before.told)
+                self._expect_end(onset_ms, settled=settled)
             case Paused() if self._utterance:
                 self._utterance.pause()
-                if self._judge:
-                    self._judge.asked(self._utterance.key)
+                self._turn_detector.asked(self._utterance.key)
             case Resumed() if self._utterance:
                 self._utterance.resume()
-                if self._judge:
-                    self._judge.withdrawn(self._utterance.key)
+                self._turn_detector.withdrawn(self._utterance.key)
             case Cut(at_ms) if self._utterance:
                 self._utterance.close(at_ms)
                 self._open_turn(at_ms)
@@ -222,17 +216,15 @@ class CallSession:
                 self._utterance = None
                 self._excuse()
 
-    def _attend(self, onset_ms: int, *, settled: bool) -> None:
+    def _expect_end(self, onset_ms: int, *, settled: bool) -> None:
         """Prepare to judge the end of a turn: one that begins, or one that goes on after it was closed.
 
         `settled`: what was said before has its final.
         """
-        if not (self._judge and self._conversation):
-            return
-        bot_heard = settled and self._conversation.bot_heard
+        bot_heard = settled and self._bot.bot_heard
         if bot_heard:
-            self._judge.expect(self._conversation.expected)
-        self._judge.began(onset_ms, bot_heard=bot_heard, before=self._conversation.said)
+            self._turn_detector.expect(self._bot.expected)
+        self._turn_detector.began(onset_ms, bot_heard=bot_heard, before=self._bot.said)
 
     def _open_turn(self, began_ms: int) -> Utterance:
         self._utterance = self._newest = utterance = Utterance(began_ms, self._new_key())
@@ -272,31 +264,31 @@ class CallSession:
                 if not final.text:
                     self._metrics.nothing_said()
                 if final.text or utterance.owed:
-                    await self._audience.tell(final)
-                if self._judge and self._conversation:
-                    self._judge.carried(self._conversation.said)
+                    await self._delivery.final(final)
+                self._turn_detector.carried(self._bot.said)
         finally:
             if not utterance.told:
                 log.error("final lost: utterance at %d ms", utterance.began_ms)
                 self._metrics.finals_lost.inc()
-        if self._conversation and self._newest is utterance and self._listener and not self._listener.done():
-            self._conversation.take_the_floor()
+        if self._newest is utterance and self._listening:
+            self._bot.end_user_turn()
 
     async def _transcribe(self, utterance: Utterance) -> Final:
+        deliver, detector = self._delivery.partial, self._turn_detector
         try:
             return await self._outage.survive(
-                lambda: transcribe(utterance, self._asr, self._options, show=self._audience.show, judge=self._judge),
+                lambda: transcribe(utterance, self._asr, self._options, on_partial=deliver, turn_detector=detector),
                 on_wait=self._excuse,
             )
         except SpeechError as error:
-            if self._conversation and not error.retryable:
-                self._conversation.fall_back()
-            await self._audience.lose(str(error))
+            if not error.retryable:
+                self._bot.fall_back()
+            await self._delivery.lost(str(error))
         return Final("", "", utterance.began_ms, utterance.ended_ms)
 
     def _excuse(self) -> None:
         """A final waits for an engine: the caller is told once an outage, when not speaking; not too many may wait."""
         if self._crowded:
             self._outage.give_up()
-        elif self._conversation and self._utterance is None and self._outage.excuse():
-            self._conversation.fall_back()
+        elif self._utterance is None and self._outage.excuse():
+            self._bot.fall_back()

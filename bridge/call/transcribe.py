@@ -1,4 +1,4 @@
-"""From a growing utterance to its transcripts: which decode is asked for, when, and what of it gets out.
+"""From a growing utterance to its transcripts: which decode is asked for, when, and which text is handed on.
 
 The rules are in speech/rollback.py and speech/stability.py; here they meet the engine.
 """
@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 from bot.api import Final, Partial
-from bridge.call.turn_detector import TurnDetector
+from bridge.call.turn_detector import NoTurnDetector, TurnDetection
 from bridge.call.utterance import Snapshot, Utterance
 from bridge.speech.api import Asr, Ended, Overloaded, Request, SpeechError
 from bridge.speech.rollback import LEAST_SPEECH_MS, Cadence, Draft, PrefixRollback
@@ -25,6 +25,7 @@ _FINAL_TOKENS_A_SECOND = 8
 """Twice what fast English takes; what needs more is continued."""
 _CONTINUATIONS = 8
 """Times a final that ran out of tokens is taken up again."""
+_NO_TURN_DETECTOR = NoTurnDetector()
 
 
 async def transcribe(
@@ -32,30 +33,33 @@ async def transcribe(
     asr: Asr,
     options: RecognitionOptions,
     *,
-    show: Callable[[Partial], Awaitable[None]],
-    judge: TurnDetector | None = None,
+    on_partial: Callable[[Partial], Awaitable[None]],
+    turn_detector: TurnDetection = _NO_TURN_DETECTOR,
 ) -> Final:
-    """Show the partials of `transcripts` and return the final.
+    """Hand the partials of `transcripts` to `on_partial`, and return the final.
 
     Raises:
         SpeechError: the final could not be had at the second try either.
     """
-    async with aclosing(transcripts(utterance, asr, options, judge)) as found:
+    async with aclosing(transcripts(utterance, asr, options, turn_detector)) as found:
         async for transcript in found:
             if isinstance(transcript, Final):
                 return transcript
-            await show(transcript)
+            await on_partial(transcript)
     raise AssertionError("the last transcript is the final")
 
 
 async def transcripts(
-    utterance: Utterance, asr: Asr, options: RecognitionOptions, judge: TurnDetector | None = None
+    utterance: Utterance,
+    asr: Asr,
+    options: RecognitionOptions,
+    turn_detector: TurnDetection = _NO_TURN_DETECTOR,
 ) -> AsyncGenerator[Partial | Final, None]:
     """Yield partials as the caller speaks, then the one final; its text is empty when nothing was said.
 
     At most one decode is under way. The final's begins at the first pause and is thrown away if speech goes on.
-    `judge` is told of each text before it is yielded. May be called again for an utterance whose final could not be
-    had.
+    `turn_detector` is told of each text before it is yielded. May be called again for an utterance whose final could
+    not be had.
 
     Raises:
         SpeechError: the final could not be had at the second try either.
@@ -80,27 +84,25 @@ async def transcripts(
             if not snapshot.complete:  # each pause would change what the prefix has settled
                 rollback.add(draft)
             cadence.heard(draft.text)
-            if judge:
-                await _tell(judge, utterance, snapshot, draft)
+            await _tell(turn_detector, utterance, snapshot, draft)
             if not utterance.closed and (text := screen.show(draft.text, complete=snapshot.complete)):
                 yield Partial(text, draft.language)
-    if judge:
-        judge.withdrawn(utterance.key)
+    turn_detector.withdrawn(utterance.key)
     if lost:
         draft = await decoder.decode(lost, Draft())
     yield Final(draft.text.strip(), draft.language, utterance.began_ms, utterance.ended_ms)
 
 
-async def _tell(judge: TurnDetector, utterance: Utterance, snapshot: Snapshot, draft: Draft) -> None:
+async def _tell(turn_detector: TurnDetection, utterance: Utterance, snapshot: Snapshot, draft: Draft) -> None:
     """Let the end of the turn be judged, while it may still be open."""
     if snapshot.complete:
-        judge.served(utterance.key)
+        turn_detector.served(utterance.key)
     if utterance.closed:
         return
     if not snapshot.complete:
-        judge.hear(draft.text, draft.language)
+        turn_detector.hear(draft.text, draft.language)
         return
-    weighing = judge.weigh(snapshot.audio, draft.text, draft.language)
+    weighing = turn_detector.weigh(snapshot.audio, draft.text, draft.language)
     await utterance.while_wanted(weighing, until_closed=True)
 
 

@@ -1,6 +1,7 @@
-"""The audio of one caller turn while it grows, and how much of it is speech."""
+"""The audio of one utterance of the caller: what came just before it, and how it grows."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -8,31 +9,37 @@ from typing import Final, TypeVar
 import numpy as np
 
 from bridge.speech.api import SAMPLE_RATE, Samples
+from bridge.speech.ear import ScoredWindow
 
 T = TypeVar("T")
 
+PREROLL_MS: Final = 300
+"""Kept before the onset: Silero needs a window or two to believe in a soft one."""
 _FIRST_CAPACITY: Final = 4 * SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
+    """An utterance as it was at one moment."""
+
     audio: Samples
     """All of the utterance so far. A view: do not write to it."""
     spoken_ms: int
-    """Speech in it, as the VAD judged."""
+    """Milliseconds of speech in it, by the VAD."""
     complete: bool
-    """The caller paused or is done: unless speech goes on, its hypothesis is the final one."""
+    """The caller paused or is done. Unless speech goes on, the text of this snapshot is the final."""
 
     @property
     def length_ms(self) -> int:
+        """How long `audio` is."""
         return len(self.audio) * 1000 // SAMPLE_RATE
 
 
 class Utterance:
-    """Grows in the receive loop and is read by one transcribing task; both on the event loop."""
+    """The audio of one utterance. The receive loop adds to it, one task reads it; both on the event loop."""
 
     def __init__(self, began_ms: int, key: str = "") -> None:
-        """`key` names it to the engines, e.g. a UUID."""
+        """`began_ms`: media time of its onset. `key` names it to the engines, e.g. a UUID."""
         self.began_ms, self.key = began_ms, key
         self.ended_ms = began_ms
         self.closed = False
@@ -49,6 +56,7 @@ class Utterance:
 
     @property
     def audio(self) -> Samples:
+        """All of it so far, 16 kHz. A view: do not write to it."""
         return self._buffer[: self._length]
 
     def add(self, samples: Samples, *, speech_ms: int = 0) -> None:
@@ -66,16 +74,17 @@ class Utterance:
         self._changed.set()
 
     def pause(self) -> None:
-        """The caller fell silent, for a breath or for good."""
+        """Note that the caller fell silent, for a breath or for good."""
         self._paused_at = self._length
         self._move()
 
     def resume(self) -> None:
+        """Note that the caller speaks on."""
         self._paused_at = None
         self._move()
 
     def close(self, ended_ms: int) -> None:
-        """Nothing more will be added."""
+        """End it: nothing more is added. `ended_ms`: media time of the end of its speech."""
         self.ended_ms, self.closed = ended_ms, True
         if self._paused_at is None or self._until_closed:
             self._move()
@@ -126,3 +135,24 @@ class Utterance:
         if scope:
             scope.reschedule(asyncio.get_running_loop().time())
         self._changed.set()
+
+
+class PreRoll:
+    """The caller's audio just before speech was certain, so that no utterance loses its first consonant."""
+
+    def __init__(self, keep_ms: int) -> None:
+        """`keep_ms`: the longest time from onset to `take`; PREROLL_MS more are kept."""
+        self._keep_ms = keep_ms + PREROLL_MS
+        self._windows: deque[ScoredWindow] = deque()
+
+    def add(self, window: ScoredWindow) -> None:
+        """Keep `window`, and forget what is too old."""
+        self._windows.append(window)
+        while window.to_ms - self._windows[0].from_ms > self._keep_ms:
+            self._windows.popleft()
+
+    def take(self, onset_ms: int) -> Samples:
+        """Return what was heard since PREROLL_MS before `onset_ms` and not handed out yet."""
+        taken = [window.samples for window in self._windows if window.to_ms > onset_ms - PREROLL_MS]
+        self._windows.clear()
+        return np.concatenate(taken) if taken else np.empty(0, np.float32)

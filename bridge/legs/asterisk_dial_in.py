@@ -6,21 +6,21 @@ import re
 import socket
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
-from typing import Final
+from typing import Final, Self
+from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientSession, ClientWebSocketResponse
 
 from bridge import logs
-from bridge.call.lines import Carrier
+from bridge.admission.lines import Carrier
 from bridge.legs.silence_filled import SilenceFilledLeg
-from bridge.legs.websocket import WebSocketLeg
+from bridge.legs.websocket import PING_S, WebSocketLeg
 from telephony.asterisk import AsteriskProtocol
 
 log = logging.getLogger(__name__)
 
 SUBPROTOCOL: Final = "media"
 _NAME: Final = re.compile(r"[\w.-]{1,128}", re.ASCII)
-_PING_S: Final = 15.0
 
 
 class Unreachable(Exception):
@@ -36,13 +36,16 @@ class WaitingCalls:
         self._session = ClientSession()
         self._calls: set[asyncio.Task[None]] = set()
 
+    async def __aenter__(self) -> Self:
+        return self
+
     async def connect(self, name: str, parameters: Mapping[str, str]) -> None:
-        """Connect to the call whose connection id is `name` and have it carried; return once it is connected.
+        """Connect to the call whose connection id is `name`; return once it is connected. The call goes on.
 
         Raises:
-            ValueError: `name` can be none.
-            Busy: there is no line.
-            Unreachable: it is not to be had within `start_timeout`.
+            ValueError: `name` is no connection id.
+            Busy: all lines are taken.
+            Unreachable: there is no connection within `start_timeout`.
         """
         if not _NAME.fullmatch(name):
             raise ValueError(f"id: got {name[:60]!r}; allowed: the call's MEDIA_WEBSOCKET_CONNECTION_ID")
@@ -53,7 +56,7 @@ class WaitingCalls:
             self._calls.add(call)
             call.add_done_callback(self._calls.discard)
 
-    async def close(self) -> None:
+    async def __aexit__(self, *exc: object) -> None:
         """End what is left of the calls."""
         for call in self._calls:
             call.cancel()
@@ -67,7 +70,7 @@ class WaitingCalls:
                 return await self._session.ws_connect(
                     f"{self._url}/{name}",
                     protocols=(SUBPROTOCOL,),
-                    heartbeat=_PING_S,  # it may have nothing to say for long
+                    heartbeat=PING_S,
                     compress=0,
                     max_msg_size=4 * settings.max_message_bytes,
                 )
@@ -84,4 +87,4 @@ class WaitingCalls:
         with line:
             logs.call_id.set("")
             leg = WebSocketLeg(wire, protocol, abort=abort, idle_s=None, send_s=self._carrier.settings.send_timeout)
-            await self._carrier.carry(SilenceFilledLeg(leg), wire="asterisk")
+            await self._carrier.carry(SilenceFilledLeg(leg), wire="asterisk", peer=urlsplit(self._url).hostname or "")

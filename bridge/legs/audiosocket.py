@@ -7,7 +7,8 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
-from bridge.call.lines import Busy, Carrier
+from bridge.admission.lines import Busy, Carrier
+from bridge.admission.refusals import Refusals, Why
 from bridge.legs.silence_filled import SilenceFilledLeg
 from bridge.legs.tcp_stream import StreamLeg
 from telephony.audiosocket import AudioSocketProtocol
@@ -15,27 +16,27 @@ from telephony.audiosocket import AudioSocketProtocol
 log = logging.getLogger(__name__)
 
 _SEND_BUFFER_BYTES: Final = 16 * 1024
-"""What the kernel may hold of our audio: a peer that stops reading is to be noticed in seconds, not minutes."""
+"""What the kernel may hold of our audio: so a peer that stops reading is noticed in seconds, not minutes."""
 
 
-async def listen(carrier: Carrier, *, host: str, port: int, allow: Sequence[str]) -> asyncio.Server:
-    """Return the open port. `allow`: networks whose connections are taken; the protocol itself has no password.
+async def listen(carrier: Carrier, *, host: str, port: int, allow: Sequence[str], refusals: Refusals) -> asyncio.Server:
+    """Open the port and return it. `allow`: networks whose connections are taken; the protocol itself has no password.
 
     Raises:
-        OSError: the port is not to be had.
+        OSError: the port cannot be opened.
     """
     networks = [ipaddress.ip_network(network, strict=False) for network in allow]
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = ipaddress.ip_address(writer.get_extra_info("peername")[0].partition("%")[0])
         if not any(peer in network for network in networks):
-            log.warning("AudioSocket from %s refused: not in --audiosocket-allow", peer)
+            refusals.note("audiosocket", Why.ADDRESS, peer=str(peer), detail="not in --audiosocket-allow")
             carrier.metrics.refused.labels("address").inc()
             writer.close()
             return
         try:
             with carrier.lines.take():
-                await _carry(carrier, reader, writer)
+                await _carry(carrier, reader, writer, peer=str(peer))
         except Busy as busy:
             log.warning("AudioSocket call refused: %s", busy)
             carrier.metrics.refused.labels("busy").inc()
@@ -44,14 +45,9 @@ async def listen(carrier: Carrier, *, host: str, port: int, allow: Sequence[str]
     return await asyncio.start_server(connected, host, port)
 
 
-async def _carry(carrier: Carrier, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _carry(carrier: Carrier, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, peer: str) -> None:
     settings = carrier.settings
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
     protocol = AudioSocketProtocol(quiet_rate=settings.audiosocket_rate)
     leg = StreamLeg(reader, writer, protocol, send_s=settings.send_timeout)
-    async with asyncio.TaskGroup() as tasks:
-        pump = tasks.create_task(leg.pump())
-        try:
-            await carrier.carry(SilenceFilledLeg(leg), wire="audiosocket")
-        finally:
-            pump.cancel()
+    await carrier.carry(SilenceFilledLeg(leg), wire="audiosocket", peer=peer)

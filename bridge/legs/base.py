@@ -1,21 +1,27 @@
-"""What legs share: a leg around another, the first event and the last, and how long a peer has said nothing."""
+"""What legs share: a leg around another, the tasks beside a call, its first event and its last, and a silent peer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from typing import Self
 
-from aiohttp import WSCloseCode
-
-from bridge.leg import OpeningLeg
+from bridge.leg import HangupCause, OpeningLeg
 from telephony.errors import RemoteProtocolError
 from telephony.events import CallEnded, CallStarted, Command, Event, Malformed
 
 
 class WrappedLeg:
-    """A leg that adds something to `leg`; what a subclass does not say itself is that of `leg`."""
+    """A leg around `leg`. What a subclass does not define, `leg` does."""
 
     def __init__(self, leg: OpeningLeg) -> None:
         self.capabilities = leg.capabilities
         self._leg = leg
+
+    async def __aenter__(self) -> Self:
+        await self._leg.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._leg.__aexit__(*exc)
 
     async def start(self, timeout_s: float) -> CallStarted:
         """See OpeningLeg."""
@@ -32,9 +38,44 @@ class WrappedLeg:
         """See Leg."""
         await self._leg.send(command)
 
-    async def close(self, reason: str, *, code: int = WSCloseCode.OK) -> None:
-        """See Leg."""
-        await self._leg.close(reason, code=code)
+    async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
+        """See OpeningLeg."""
+        await self._leg.close(reason, cause=cause)
+
+
+class PassiveLeg:
+    """A leg that needs nothing to run beside its call."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None: ...
+
+
+class LegTasks:
+    """Tasks that run beside one call, as long as its leg is open."""
+
+    def __init__(self, fail: Callable[[Exception], None]) -> None:
+        """`fail` takes the error of a task that failed: the call has to end with it."""
+        self._fail = fail
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, work: Coroutine[None, None, None]) -> None:
+        """Run `work` until it is done or the leg is left."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._done)
+        self._tasks.append(task)
+
+    async def stop(self) -> None:
+        """End them all; return when they have ended."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self._fail(error)
 
 
 async def first(
@@ -44,10 +85,12 @@ async def first(
     missing: str,
     refuse: Callable[[Malformed], Awaitable[None]] | None = None,
 ) -> tuple[CallStarted, Sequence[Event]]:
-    """Return the start of a call, and what came in one message with it. `refuse` answers what is malformed before.
+    """Wait for the start of a call; return it, and the events behind it in the same message.
+
+    `missing`: what there has not been after `timeout_s`, for the error. `refuse` answers malformed messages before it.
 
     Raises:
-        RemoteProtocolError: it is not there within `timeout_s`, when there is only `missing` to tell; or the peer left.
+        RemoteProtocolError: the call does not start in time, or the peer hangs up before.
     """
     try:
         async with asyncio.timeout(timeout_s):
@@ -65,7 +108,7 @@ async def first(
 
 
 async def until_end(early: Sequence[Event], receive: Callable[[], Awaitable[Sequence[Event]]]) -> AsyncIterator[Event]:
-    """Yield `early` and what is received after it, up to and with CallEnded."""
+    """Yield `early`, and then what is received, up to and including CallEnded."""
     events = early
     while True:
         for event in events:
@@ -76,24 +119,24 @@ async def until_end(early: Sequence[Event], receive: Callable[[], Awaitable[Sequ
 
 
 class Silence:
-    """How long a peer has said nothing.
+    """Measures how long a peer has said nothing.
 
     One timer a call that looks at the clock now and then: a timeout around each of 50 messages a second costs 20 times
     as much.
     """
 
     def __init__(self, idle_s: float | None, what: str = "no message from the peer") -> None:
-        """`idle_s`: so much is too long; None: nothing is."""
+        """`idle_s`: how long is too long; None: never. `what` there has not been, for the reason."""
         self._idle_s, self._what = idle_s, what
         self._clock = asyncio.get_running_loop().time
         self._heard_s = self._clock()
 
     def broken(self) -> None:
-        """The peer has said something."""
+        """Note that the peer has said something."""
         self._heard_s = self._clock()
 
     def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
-        """Call `gone` with the reason once it was too long; return what ends the watch."""
+        """Call `gone` with the reason once it is too long; return what ends the watch."""
         if (idle_s := self._idle_s) is None:
             return lambda: None
         timer: asyncio.TimerHandle

@@ -7,6 +7,7 @@ waits here, where it can be cleared, and where it is known which of it has been 
 from collections import deque
 from typing import Final
 
+from bridge.legs.marked_audio import MarkedAudio
 from telephony.codec import silence
 from telephony.events import AudioFormat
 
@@ -21,14 +22,10 @@ class Pacer:
 
     def __init__(self, audio: AudioFormat, now_ms: float) -> None:
         """`now_ms`: any clock that never goes back, as in `due`."""
-        self.late = 0
-        """Frames that left so late that the far side had run dry."""
         self._frame_bytes = audio.sample_rate * FRAME_MS // 1000 * audio.encoding.sample_bytes
         self._silence = silence(audio.encoding, self._frame_bytes // audio.encoding.sample_bytes)
-        self._waiting = bytearray()
-        self._taken = 0  # bytes of bot audio that were put in, ever
-        self._marks: deque[tuple[int, str]] = deque()  # behind so many bytes of it
-        self._due_marks: deque[tuple[float, str]] = deque()  # heard at that time
+        self._audio = MarkedAudio()
+        self._left_marks: deque[tuple[float, str]] = deque()  # their audio has left, and is heard at that time
         self._next_ms = now_ms - LEAD_FRAMES * FRAME_MS  # when the next frame has to leave
 
     @property
@@ -37,41 +34,34 @@ class Pacer:
         return self._next_ms
 
     def play(self, payload: bytes) -> None:
-        self._waiting += payload
-        self._taken += len(payload)
+        """Add audio."""
+        self._audio.play(payload)
 
     def mark(self, name: str) -> None:
-        self._marks.append((self._taken, name))
+        """Put a mark behind all audio so far."""
+        self._audio.mark(name)
 
     def clear(self) -> list[str]:
-        """Forget what has not left; return the marks that waited for it."""
-        names = [name for _, name in self._due_marks] + [name for _, name in self._marks]
-        self._waiting.clear()
-        self._marks.clear()
-        self._due_marks.clear()
+        """Forget what has not left; return the marks that were not heard."""
+        names = [name for _, name in self._left_marks] + self._audio.clear()
+        self._left_marks.clear()
         return names
 
     def due(self, now_ms: float) -> tuple[list[bytes], list[str]]:
         """Return the frames that have to leave by now, and the marks whose audio has been played."""
-        behind = int((now_ms - self._next_ms) // FRAME_MS)
-        if behind > LEAD_FRAMES:
-            self.late += behind - LEAD_FRAMES
-        if behind > _FAR_BEHIND_FRAMES:
+        if now_ms - self._next_ms >= (_FAR_BEHIND_FRAMES + 1) * FRAME_MS:
             self._next_ms = now_ms - LEAD_FRAMES * FRAME_MS
         frames = []
         while self._next_ms <= now_ms:
             frames.append(self._frame())
-            self._next_ms += FRAME_MS
-            left = self._taken - len(self._waiting)
-            while self._marks and self._marks[0][0] <= left:
-                heard_ms = self._next_ms + LEAD_FRAMES * FRAME_MS
-                self._due_marks.append((heard_ms, self._marks.popleft()[1]))
         names = []
-        while self._due_marks and self._due_marks[0][0] <= now_ms:
-            names.append(self._due_marks.popleft()[1])
+        while self._left_marks and self._left_marks[0][0] <= now_ms:
+            names.append(self._left_marks.popleft()[1])
         return frames, names
 
     def _frame(self) -> bytes:
-        payload = bytes(self._waiting[: self._frame_bytes])
-        del self._waiting[: self._frame_bytes]
+        payload = self._audio.take(self._frame_bytes)
+        self._next_ms += FRAME_MS
+        heard_ms = self._next_ms + LEAD_FRAMES * FRAME_MS
+        self._left_marks.extend((heard_ms, name) for name in self._audio.reached())
         return payload + self._silence[len(payload) :]

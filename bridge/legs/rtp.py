@@ -4,13 +4,13 @@ import asyncio
 import logging
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable
-from typing import Final, Protocol
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final, Protocol, Self
 
-from aiohttp import WSCloseCode
-
-from bridge.leg import LegLost
-from bridge.legs.pacer import Pacer
+from bridge.leg import HangupCause, LegLost
+from bridge.legs.base import LegTasks, until_end
+from bridge.legs.inbox import Inbox
+from bridge.legs.paced_playback import PacedPlayback
 from telephony.errors import RemoteProtocolError
 from telephony.events import (
     CallEnded,
@@ -23,7 +23,6 @@ from telephony.events import (
     Hangup,
     Mark,
     Play,
-    Played,
     SendDtmf,
     Transfer,
 )
@@ -50,7 +49,7 @@ class Control(Protocol):
         """Answer, and have the audio sent to `ours`; return the call, and where its audio comes from and goes to.
 
         Raises:
-            RemoteProtocolError: it is not to be had.
+            RemoteProtocolError: the call cannot be set up.
         """
 
     async def carry_out(self, command: Hangup | Transfer | SendDtmf) -> None:
@@ -61,72 +60,76 @@ class Control(Protocol):
         """
 
     async def close(self) -> None:
-        """End what is left of the call; whatever is gone already is let be."""
+        """End what is left of the call."""
 
 
 class RtpLeg(asyncio.DatagramProtocol):
-    """One call. `pump` has to run beside it."""
+    """The caller's side of one call whose audio is RTP."""
 
     def __init__(self, control: Control, *, host: str, ports: range) -> None:
-        """`host`: the address to listen on, which the peer is told. `ports`: one of them is taken, an even one."""
+        """`host`: the address to listen on, which the peer is told. `ports`: an even one of them is taken."""
         self.capabilities = control.capabilities
-        self.strangers = 0
-        """Packets from elsewhere than where the call's audio is."""
         self._control, self._host, self._ports = control, host, ports
         self._clock = asyncio.get_running_loop().time
         self._transport: asyncio.DatagramTransport | None = None
-        self._peer: Address | None = None  # from the start on
+        self._peer: Address | None = None  # set by `start`, as are the next three
         self._receiver: Receiver
         self._sender: Sender
-        self._pace: Pacer
-        self._events: asyncio.Queue[Event | RemoteProtocolError | LegLost] = asyncio.Queue()
+        self._playback: PacedPlayback
+        self._inbox = Inbox[Event](_MOST)
+        self._tasks = LegTasks(self._inbox.put_always)
         self._malformations = Malformations(at_most=_MAX_MALFORMED)
-        self._started = asyncio.Event()
         self._over = False
 
     # ------------------------------------------------------------ what comes
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
+        """Take a packet; one from elsewhere than where the call's audio is, is dropped."""
         if addr[:2] != self._peer:
-            self.strangers += 1
             return
         now_ms = self._clock() * 1000
         try:
             self._receiver.put(data, now_ms)
         except Refused as why:
-            try:
-                self._tell(*self._malformations.tell(why))
-            except RemoteProtocolError as error:
-                self._tell(error)
+            self._refuse(why)
             return
-        self._tell(*self._receiver.take(now_ms))
+        self._inbox.put(*self._receiver.take(now_ms))
+
+    def _refuse(self, why: Refused) -> None:
+        try:
+            self._inbox.put(*self._malformations.tell(why))
+        except RemoteProtocolError as error:
+            self._inbox.put_always(error)
 
     def error_received(self, exc: Exception) -> None:
-        log.debug("RTP: %s", exc)  # nobody there yet, or no more: its end is told otherwise
+        """Go on: nobody is there yet, or no more, and its end is told otherwise."""
+        log.debug("RTP: %s", exc)
 
     def pressed(self, digit: str) -> None:
-        self._tell(Dtmf(digit))
+        """Note that the caller has pressed a key."""
+        self._inbox.put(Dtmf(digit))
 
     def ended(self, reason: str) -> None:
-        """The call is no more."""
+        """Note that the call has ended."""
         if not self._over:
             self._over = True
-            self._tell(CallEnded(reason))
-
-    def _tell(self, *events: Event | RemoteProtocolError | LegLost) -> None:
-        for event in events:
-            if self._events.qsize() == _MOST:
-                self._events.put_nowait(LegLost("the bridge did not keep up with the call's audio"))
-            elif self._events.qsize() < _MOST or isinstance(event, CallEnded):
-                self._events.put_nowait(event)
+            self._inbox.put_always(CallEnded(reason))
 
     # ------------------------------------------------------------ the bridge's side
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Stop sending, and give the port back."""
+        self._drop()
+        await self._tasks.stop()
+
     async def start(self, timeout_s: float) -> CallStarted:
-        """Answer, and wait until there is a way for the audio.
+        """Answer, and wait until it is known where the audio goes.
 
         Raises:
-            RemoteProtocolError: there is none in time, or the caller hung up.
+            RemoteProtocolError: it is not in time, or the caller hung up.
             LegLost: no port is free.
         """
         self._transport = await self._open()
@@ -140,19 +143,13 @@ class RtpLeg(asyncio.DatagramProtocol):
         self._receiver = Receiver(started.format, kind, now_ms)
         chance = secrets.randbits
         self._sender = Sender(started.format, kind, ssrc=chance(32), sequence=chance(16), timestamp=chance(32))
-        self._pace = Pacer(started.format, now_ms)
+        self._playback = PacedPlayback(started.format, send=self._send_frames, tell=self._inbox.put_always)
         self._peer = peer
-        self._started.set()
+        self._tasks.start(self._playback.run())
         return started
 
-    async def __aiter__(self) -> AsyncIterator[Event]:
-        while True:
-            event = await self._events.get()
-            if isinstance(event, RemoteProtocolError | LegLost):
-                raise event
-            yield event
-            if isinstance(event, CallEnded):
-                return
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return until_end((), self._receive)
 
     def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
         """Do nothing: a peer with nothing to play sends nothing, and its end is told otherwise."""
@@ -165,42 +162,36 @@ class RtpLeg(asyncio.DatagramProtocol):
             RuntimeError: a transfer or keys, and why not.
         """
         match command:
-            case Play(payload):
-                self._pace.play(payload)
-            case Mark(name):
-                self._pace.mark(name)
-            case Clear():
-                self._tell(*map(Played, self._pace.clear()))
+            case Play() | Mark() | Clear():
+                self._playback.take(command)
             case Hangup() | Transfer() | SendDtmf() if not self._over:
                 await self._control.carry_out(command)
 
-    async def close(self, reason: str, *, code: int = WSCloseCode.OK) -> None:
-        """Hang up, unless the other side has; neither RTP nor ARI has words for it."""
+    async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
+        """Hang up, unless the other side has; RTP has no words for `reason` and `cause`."""
         self._over = True
-        self.drop()
+        self._drop()
         await self._control.close()
 
-    def drop(self) -> None:
-        """Give the port back."""
+    async def _receive(self) -> Sequence[Event]:
+        return (await self._inbox.get(),)
+
+    def _send_frames(self, frames: Sequence[bytes]) -> None:
+        """Send what is due, and keep the time of a caller who sends nothing."""
+        if self._transport and not self._transport.is_closing():
+            for frame in frames:
+                self._transport.sendto(self._sender.packet(frame), self._peer)
+            self._inbox.put(*self._receiver.take(self._clock() * 1000))
+
+    def _drop(self) -> None:
         if self._transport:
             self._transport.close()
 
-    async def pump(self) -> None:
-        """Send what is due, and keep the time of a caller who sends nothing, until cancelled."""
-        await self._started.wait()
-        while self._transport and not self._transport.is_closing():
-            now_ms = self._clock() * 1000
-            frames, played = self._pace.due(now_ms)
-            for frame in frames:
-                self._transport.sendto(self._sender.packet(frame), self._peer)
-            self._tell(*map(Played, played), *self._receiver.take(now_ms))
-            await asyncio.sleep(self._pace.next_ms / 1000 - self._clock())  # below 0: at once
-
     async def _open(self) -> asyncio.DatagramTransport:
-        """Return a socket on an even port, as RTP has it: the odd ones are for RTCP, which we do not do.
+        """Return a socket on an even port, as is usual for RTP: the odd ones are for RTCP, which we do not speak.
 
         Raises:
-            LegLost: none is to be had.
+            LegLost: no port is free.
         """
         loop = asyncio.get_running_loop()
         evens = range(self._ports.start + self._ports.start % 2, self._ports.stop, 2)

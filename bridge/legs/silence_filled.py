@@ -15,23 +15,23 @@ class SilenceFilledLeg(WrappedLeg):
     def __init__(self, leg: OpeningLeg) -> None:
         super().__init__(leg)
         self._clock = asyncio.get_running_loop().time
-        self._lull: SilenceFiller | None = None  # from the start on
+        self._filler: SilenceFiller | None = None  # from the start on
 
     async def start(self, timeout_s: float) -> CallStarted:
         """See OpeningLeg."""
         started = await super().start(timeout_s)
-        self._lull = SilenceFiller(started.format, self._clock() * 1000)
+        self._filler = SilenceFiller(started.format, self._clock() * 1000)
         return started
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        assert self._lull, "start comes first"
+        assert self._filler, "start comes first"
         events = aiter(self._leg)
         coming = asyncio.ensure_future(anext(events))
         try:
             while True:
-                await asyncio.wait({coming}, timeout=max(0.0, self._lull.next_ms / 1000 - self._clock()))
+                await asyncio.wait({coming}, timeout=max(0.0, self._filler.next_ms / 1000 - self._clock()))
                 if not coming.done():
-                    if silence := self._lull.due(self._clock() * 1000):
+                    if silence := self._filler.due(self._clock() * 1000):
                         yield silence
                     continue
                 event = coming.result()
@@ -39,6 +39,6 @@ class SilenceFilledLeg(WrappedLeg):
                     yield event
                     return
                 coming = asyncio.ensure_future(anext(events))
-                yield self._lull.place(event.payload, self._clock() * 1000) if isinstance(event, Media) else event
+                yield self._filler.place(event.payload, self._clock() * 1000) if isinstance(event, Media) else event
         finally:
             coming.cancel()

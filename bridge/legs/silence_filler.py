@@ -6,29 +6,28 @@ caller who says nothing is asked. So where audio stays away, silence of our own 
 
 from typing import Final
 
-from telephony.codec import silence
 from telephony.events import AudioFormat, Media
+from telephony.media_time import ClockedMediaTime
 
 LATE_MS: Final = 100
-"""Audio that is later than this, counted from the last that came, is taken for none. What the network held back for
-longer comes after the silence that stood for it, and no more is made until our clock has caught up."""
+"""After so long without audio, silence stands for it. Audio that the network held back for longer comes behind that
+silence, and no more silence is made until our clock has caught up."""
 STEP_MS: Final = 20
-"""Silence is made in pieces of so much, as a carrier would send it."""
+"""The length of a piece of silence: a packet, as a carrier would send it."""
 
 
 class SilenceFiller:
-    """One call's. The bridge's time line is that of `place` and `due`, not that of the wire."""
+    """Fills the gaps in one call's audio. The call's media time is that of `place` and `due`, not that of the wire."""
 
     def __init__(self, audio: AudioFormat, now_ms: float) -> None:
         """`now_ms`: when the call began, by any clock that never goes back, as in `place` and `due`."""
-        self._audio, self._began_ms = audio, now_ms
-        self._bytes = 0
+        self._time = ClockedMediaTime(audio, now_ms)
         self._silent = False
 
     @property
     def next_ms(self) -> float:
         """When `due` has to be asked next, should no audio come."""
-        return self._began_ms + self._end_ms + (STEP_MS if self._silent else LATE_MS)
+        return self._time.due_ms + (STEP_MS if self._silent else LATE_MS)
 
     def place(self, payload: bytes, now_ms: float) -> Media:
         """Return audio that came, behind what there is.
@@ -37,8 +36,8 @@ class SilenceFiller:
         would fall into some later word.
         """
         self._silent = False
-        media = self._append(payload)
-        self._began_ms = max(self._began_ms, now_ms - self._end_ms)
+        media = self._time.place(payload)
+        self._time.forget_behind(now_ms)
         return media
 
     def due(self, now_ms: float) -> Media | None:
@@ -46,14 +45,5 @@ class SilenceFiller:
         if now_ms < self.next_ms:
             return None
         self._silent = True
-        missing_ms = int(now_ms - self._began_ms - self._end_ms) // STEP_MS * STEP_MS
-        return self._append(silence(self._audio.encoding, missing_ms * self._audio.sample_rate // 1000))
-
-    @property
-    def _end_ms(self) -> float:
-        return self._bytes / self._audio.encoding.sample_bytes * 1000 / self._audio.sample_rate
-
-    def _append(self, payload: bytes) -> Media:
-        media = Media(payload, int(self._end_ms))
-        self._bytes += len(payload)
-        return media
+        missing_ms = int(self._time.behind_ms(now_ms)) // STEP_MS * STEP_MS
+        return self._time.fill(missing_ms * self._time.audio.sample_rate // 1000)

@@ -1,6 +1,5 @@
 """Twilio's REST API, as far as calls need it: https://www.twilio.com/docs/voice/api/call-resource"""
 
-import json
 import re
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -10,22 +9,23 @@ from typing import Final
 import aiohttp
 
 from bridge.settings import Settings
+from telephony.jsontext import object_or_empty
 
 _CALL_SID: Final = re.compile(r"CA[0-9A-Za-z]{32}")
 _MOST_BYTES: Final = 256 * 1024
-"""Of an answer; a call is described in 2 kB."""
+"""The longest answer that is read; the description of a call has 2 kB."""
 _SHOWN_CHARS: Final = 200
 
 Fields = Mapping[str, str | Sequence[str]]
-"""Of a form; a list is a field that comes several times."""
+"""Fields of a form; a list is a field that comes several times."""
 
 
 class TwilioRefused(RuntimeError):
-    """Twilio did not do it; the text has its own words."""
+    """Twilio did not do what was asked; the text has Twilio's words."""
 
 
 class TwilioRest:
-    """One account. Nothing is tried twice: a request that was not answered may have been obeyed."""
+    """The calls of one account. Nothing is tried twice: Twilio may have obeyed a request that it did not answer."""
 
     def __init__(self, session: aiohttp.ClientSession, *, account_sid: str, auth_token: str, url: str) -> None:
         """`session` has the limits of time; `url` is the API's, without a path."""
@@ -37,7 +37,7 @@ class TwilioRest:
         """Place a call; return its SID.
 
         Raises:
-            TwilioRefused: it is not placed, as far as can be told.
+            TwilioRefused: it is not placed, as far as we can tell.
         """
         told = await self._post(f"{self._calls}.json", fields)
         if not _is_sid(sid := told.get("sid")):
@@ -45,10 +45,10 @@ class TwilioRest:
         return str(sid)
 
     async def update(self, call_sid: str, fields: Fields) -> None:
-        """Change a call that is there: what it does next, or its end.
+        """Change a call: what it does next, or end it.
 
         Raises:
-            TwilioRefused: it is not changed, as far as can be told.
+            TwilioRefused: it is not changed, as far as we can tell.
         """
         if not _is_sid(call_sid):  # it becomes part of a path, and came from outside
             raise TwilioRefused(f"no call of Twilio has the SID {call_sid[:_SHOWN_CHARS]!r}")
@@ -57,14 +57,14 @@ class TwilioRest:
     async def _post(self, url: str, fields: Fields) -> Mapping[str, object]:
         form = aiohttp.FormData([pair for name, value in fields.items() for pair in _pairs(name, value)])
         try:
-            # Elsewhere than where the operator said, the token has no business.
+            # The token goes to the operator's address and nowhere else.
             async with self._session.post(url, data=form, headers=self._headers, allow_redirects=False) as response:
                 body = await _read(response)
         except TimeoutError:
             raise TwilioRefused("Twilio did not answer in time") from None
         except (aiohttp.ClientError, OSError) as error:
             raise TwilioRefused(f"Twilio cannot be reached: {error}") from error
-        told = _object(body)
+        told = object_or_empty(body)
         if response.status not in {200, 201}:
             raise TwilioRefused(f"Twilio says {response.status}: {_why(told, body)}")
         return told
@@ -100,14 +100,6 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         if len(body) > _MOST_BYTES:
             raise TwilioRefused(f"Twilio answered with more than {_MOST_BYTES} bytes")
     return body
-
-
-def _object(body: bytes) -> Mapping[str, object]:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _why(told: Mapping[str, object], body: bytes) -> str:

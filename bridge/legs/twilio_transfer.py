@@ -1,4 +1,4 @@
-"""A Twilio stream whose call can be transferred: the stream cannot, the REST API can."""
+"""A Twilio stream whose call can be transferred: over the REST API, as the stream cannot."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -11,13 +11,13 @@ from telephony.twiml import twiml_transfer
 
 
 class TwilioTransferLeg(WrappedLeg):
-    """`leg`, the stream of a call, with what `rest` adds to it."""
+    """`leg`, the stream of a call; `rest` transfers it."""
 
     def __init__(self, leg: OpeningLeg, rest: TwilioRest) -> None:
         super().__init__(leg)
         self.capabilities = replace(leg.capabilities, transfer=True)
         self._rest = rest
-        self._call_sid = ""  # from the start on
+        self._call_sid = ""  # set by `start`
         self._target = ""  # whom the call is being put through to
 
     async def start(self, timeout_s: float) -> CallStarted:

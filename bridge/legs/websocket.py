@@ -1,21 +1,28 @@
 """A leg over a WebSocket."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final
 
 from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMsgType, web
 
-from bridge.legs.base import Silence, first, until_end
+from bridge.leg import HangupCause
+from bridge.legs.base import PassiveLeg, Silence, first, until_end
 from telephony.events import CallEnded, CallStarted, Command, Event, Malformed, Owed, Problem, WireProtocol
 
+PING_S: Final = 15.0
+"""Between the pings of a peer that may have nothing to say for long: they tell whether it is there."""
 _REASON_BYTES: Final = 123  # RFC 6455: a close frame holds 125, two of them the code
-
-
+_CODES: Final[Mapping[HangupCause, WSCloseCode]] = {
+    HangupCause.NORMAL: WSCloseCode.OK,
+    HangupCause.GOING_AWAY: WSCloseCode.GOING_AWAY,
+    HangupCause.PROTOCOL_ERROR: WSCloseCode.PROTOCOL_ERROR,
+    HangupCause.INTERNAL_ERROR: WSCloseCode.INTERNAL_ERROR,
+}
 _HUNG_UP: Final = {0, WSCloseCode.OK, WSCloseCode.GOING_AWAY}  # 0: without a code
 
 
-class WebSocketLeg:
+class WebSocketLeg(PassiveLeg):
     """A wire over a WebSocket."""
 
     def __init__(
@@ -34,7 +41,7 @@ class WebSocketLeg:
         self.capabilities = protocol.capabilities
         self._socket, self._protocol = socket, protocol
         self._silence, self._send_s, self._abort = Silence(idle_s), send_s, abort
-        self._lost = "connection lost"  # why, when it is
+        self._lost = "connection lost"  # the reason, when it is
         self._dropped = False  # by us
         self._writing = asyncio.Lock()
         self._early: Sequence[Event] = ()  # came in one message with CallStarted
@@ -60,11 +67,12 @@ class WebSocketLeg:
     async def send(self, command: Command, /) -> None:
         await self._write(self._protocol.send(command))
 
-    async def close(self, reason: str, *, code: int = WSCloseCode.OK) -> None:
+    async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
+        """Close the socket. `reason` is cut to what a close frame holds."""
         message = reason.encode(errors="replace")[:_REASON_BYTES].decode(errors="ignore").encode()
         try:
             async with asyncio.timeout(self._send_s), self._writing:
-                await self._socket.close(code=code, message=message)
+                await self._socket.close(code=_CODES[cause], message=message)
         except TimeoutError:  # it reads nothing, or does not hang up in turn
             self._drop()
 
@@ -82,7 +90,7 @@ class WebSocketLeg:
                 return [CallEnded(self._lost)]
 
     async def _settle(self, events: Sequence[Event]) -> Sequence[Event]:
-        """Say what `events` have us say; return the others."""
+        """Send what we owe the peer by the rules of the wire; return the other events."""
         for event in events:
             if isinstance(event, Owed):
                 await self._write(event.messages)
@@ -92,7 +100,7 @@ class WebSocketLeg:
         await self.send(Problem(event.message))
 
     async def _write(self, messages: Sequence[str | bytes]) -> None:
-        """Write; a caller that is cancelled leaves the rest to be written or dropped, within `send_s`.
+        """Write `messages`. Where the caller is cancelled, the rest is still written, or dropped after `send_s`.
 
         aiohttp has one future for all who wait for room, and a waiter that is cancelled cancels it for the others.
         So one waits at a time, and none is cancelled.

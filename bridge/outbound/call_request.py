@@ -7,6 +7,8 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from bridge.settings.route import escaped, normal
+from telephony.jsontext import Fields, text_of
+from telephony.malformed import Refused
 
 MOST_PARAMETERS: Final = 32
 _NUMBER: Final = re.compile(r"\+?[0-9*#]{2,32}")
@@ -25,31 +27,38 @@ _FIELDS: Final = ("to", "from", "wire", "parameters", "headers")
 
 
 class BadCallRequest(ValueError):
-    """What was asked for cannot be; the text names the field, its value and what is allowed."""
+    """No such call can be placed; the text names the field, its value and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRequest:
-    """Whom to call, as whom, over what."""
+    """Whom to call, as which caller, over which wire."""
 
     to: str
     """A number without blanks, or a SIP address."""
     caller: str = ""
-    """Our number; "" is the wire's own."""
+    """The number that is shown; "" is the wire's own."""
     wire: str = ""
-    """Its name in the metrics; "" is the first that can place calls."""
+    """The wire's name in the metrics; "" is the first that can place calls."""
     parameters: Mapping[str, str] = field(default_factory=dict)
-    """For the bot and for routes."""
+    """What the bot and the routes are told."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Of the INVITE, on SIP."""
+    """Headers of the INVITE; SIP only."""
 
 
 def read(body: object) -> CallRequest:
-    """Return the order that `body`, parsed JSON, is.
+    """Return what `body`, parsed JSON, asks for.
 
     Raises:
-        BadOrder: it is none.
+        BadCallRequest: it asks for no call.
     """
+    try:
+        return _read(body)
+    except Refused as why:
+        raise BadCallRequest(str(why)) from None
+
+
+def _read(body: object) -> CallRequest:
     if not isinstance(body, dict):
         raise BadCallRequest('body: must be a JSON object, e.g. {"to": "+4930123456"}')
     if unknown := sorted(str(name)[:40] for name in body.keys() - set(_FIELDS)):
@@ -68,7 +77,7 @@ def read(body: object) -> CallRequest:
 
 
 def is_allowed(to: str, allow: Iterable[str]) -> bool:
-    """Tell whether `to`, as in an order, may be called: a number by how it begins, an address by a pattern for it."""
+    """Tell whether `to`, as in a request, may be called: a number by how it begins, an address by a pattern for it."""
     if not (address := _ADDRESS.fullmatch(to)):
         return any(to.startswith(prefix) for prefix in allow if "@" not in prefix)
     who = address["who"].lower()
@@ -83,16 +92,11 @@ def _whom(to: str) -> str:
     return number
 
 
-def _text(body: Mapping[str, object], name: str) -> str:
-    value = body.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise BadCallRequest(f"field {name}: got {str(value)[:40]!r}; allowed: a string")
-    return value
+def _text(body: Fields, name: str) -> str:
+    return "" if body.get(name) is None else text_of(body, name)
 
 
-def _texts(body: Mapping[str, object], name: str) -> Mapping[str, str]:
+def _texts(body: Fields, name: str) -> Mapping[str, str]:
     value = body.get(name)
     if value is None:
         return {}
@@ -104,7 +108,7 @@ def _texts(body: Mapping[str, object], name: str) -> Mapping[str, str]:
     return value
 
 
-def _headers(body: Mapping[str, object]) -> Mapping[str, str]:
+def _headers(body: Fields) -> Mapping[str, str]:
     headers = _texts(body, "headers")
     for name in headers:
         if not _HEADER.fullmatch(name):  # the others are the stack's: a second Contact or Route would be another call

@@ -1,4 +1,4 @@
-"""Places calls: who may be called, when it is their turn, and what became of them."""
+"""Places calls: who may be called, when each call begins, and what became of it."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import Final
 from uuid import uuid4
 
-from bridge.call.lines import Busy, Carrier
+from bridge.admission.lines import Busy, Carrier
 from bridge.leg import OpeningLeg
 from bridge.outbound.call_request import BadCallRequest, CallRequest, is_allowed
 from bridge.outbound.leg import OutboundLeg, PlacedCall, Status
@@ -18,19 +18,19 @@ from telephony.outcome import Outcome
 log = logging.getLogger(__name__)
 
 REMEMBERED: Final = 1000
-"""Calls that are over and may still be asked for."""
+"""Calls that are over and can still be asked for."""
 _GOING: Final = "the server is shutting down"
 
 Trunk = Callable[[CallRequest, str], OpeningLeg]
-"""Returns the leg of a call that an order wants, under this id; its start rings it.
+"""Returns the leg of the call that is requested, under this id; its start rings it.
 
 Raises:
-    OSError: the wire is out of order.
+    OSError: the wire does not work.
 """
 
 
 class NotAllowed(Exception):
-    """Nobody said that this number may be called; the text says how to."""
+    """This number may not be called; the text says how to allow it."""
 
 
 class Full(Exception):
@@ -48,13 +48,13 @@ class Dialler:
         self,
         settings: Settings,
         carrier: Carrier,
-        ways: Mapping[str, Trunk],
+        trunks: Mapping[str, Trunk],
         *,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         new_id: Callable[[], str] = lambda: uuid4().hex,
     ) -> None:
-        """`ways`: the wires that can place calls, by name, the first for orders that name none."""
-        self.settings, self._carrier, self._ways = settings, carrier, ways
+        """`trunks`: the wires that can place calls, by name; the first is for requests that name none."""
+        self.settings, self._carrier, self._trunks = settings, carrier, trunks
         self._pause, self._new_id = pause, new_id
         self._slots = asyncio.Semaphore(settings.dial_ringing)
         self._next_s = 0.0  # by the loop's clock: no call begins before
@@ -63,22 +63,22 @@ class Dialler:
         self._tasks: dict[asyncio.Task[None], PlacedCall] = {}
         self._legs: dict[str, OutboundLeg] = {}
 
-    def place(self, order: CallRequest) -> PlacedCall:
-        """Have a call placed when it is its turn; return it, to be looked at.
+    def place(self, request: CallRequest) -> PlacedCall:
+        """Have a call placed when it is its turn; return it, and what becomes of it.
 
         Raises:
             NotAllowed: not to that number.
-            BadOrder: not over that wire, or not as that caller.
+            BadCallRequest: not over that wire, or not as that caller.
             Full, Closing: not now.
         """
-        if not is_allowed(order.to, self.settings.dial_allow):
-            raise NotAllowed(f"field to: {order.to} may not be called; --dial-allow says who may")
-        wire = self._wire(order)
+        if not is_allowed(request.to, self.settings.dial_allow):
+            raise NotAllowed(f"field to: {request.to} may not be called; --dial-allow says who may")
+        wire = self._wire(request)
         if self._carrier.lines.draining:
             raise Closing(_GOING)
         if sum(call.status is Status.QUEUED for call in self._calls.values()) >= self.settings.dial_queue:
             raise Full(f"{self.settings.dial_queue} calls wait already")
-        placed = PlacedCall(self._new_id(), order, wire)
+        placed = PlacedCall(self._new_id(), request, wire)
         self._calls[placed.call_id] = placed
         task = asyncio.create_task(self._place(placed))
         self._tasks[task] = placed
@@ -90,7 +90,7 @@ class Dialler:
         return self._calls.get(call_id) or self._ended.get(call_id)
 
     async def close(self) -> None:
-        """Place no more, and have what rings ring no more. The calls that were answered end as all calls do."""
+        """Place no more calls, and hang up those that ring. The calls that were answered end as all calls do."""
         for task, placed in list(self._tasks.items()):
             if placed.status is Status.QUEUED:
                 placed.end(Outcome.FAILED, _GOING)
@@ -98,16 +98,17 @@ class Dialler:
         ringing = [leg for call, leg in self._legs.items() if self._calls[call].status is Status.RINGING]
         await asyncio.gather(*(leg.close(_GOING) for leg in ringing))
 
-    def _wire(self, order: CallRequest) -> str:
-        wire = order.wire or next(iter(self._ways), "")
-        if wire not in self._ways:
-            there = ", ".join(self._ways) or "none; docs/outbound.md says what makes one"
-            raise BadCallRequest(f"field wire: got {order.wire!r}; wires that can place calls: {there}")
-        if wire == "sip" and order.caller:
+    def _wire(self, request: CallRequest) -> str:
+        wire = request.wire or next(iter(self._trunks), "")
+        if wire not in self._trunks:
+            there = ", ".join(self._trunks) or "none; docs/outbound.md says what makes one"
+            raise BadCallRequest(f"field wire: got {request.wire!r}; wires that can place calls: {there}")
+        if wire == "sip" and request.caller:
             raise BadCallRequest("field from: SIP calls come from the trunk's address; a header may say otherwise")
-        if wire != "sip" and (order.headers or "@" in order.to):
-            raise BadCallRequest(f"field {'headers' if order.headers else 'to'}: {order.to} over {wire}; only sip can")
-        if wire == "twilio" and not (order.caller or self.settings.dial_from):
+        if wire != "sip" and (request.headers or "@" in request.to):
+            field = "headers" if request.headers else "to"
+            raise BadCallRequest(f"field {field}: {request.to} over {wire}; only sip can")
+        if wire == "twilio" and not (request.caller or self.settings.dial_from):
             raise BadCallRequest("field from: Twilio calls come from a number of yours; or set --dial-from")
         return wire
 
@@ -118,16 +119,16 @@ class Dialler:
             await self._turn()
             try:
                 with self._carrier.lines.take():
-                    leg = self._ways[placed.wire](placed.order, placed.call_id)
-                    log.info("call %s to %s over %s", placed.call_id, placed.order.to, placed.wire)
-                    dialled = OutboundLeg(leg, placed, ring_s=self.settings.dial_timeout, settled=slot.close)
-                    self._legs[placed.call_id] = dialled
-                    await self._carrier.carry(dialled, wire=placed.wire)
+                    leg = self._trunks[placed.wire](placed.request, placed.call_id)
+                    log.info("call %s to %s over %s", placed.call_id, placed.request.to, placed.wire)
+                    outbound = OutboundLeg(leg, placed, ring_s=self.settings.dial_timeout, settled=slot.close)
+                    self._legs[placed.call_id] = outbound
+                    await self._carrier.carry(outbound, wire=placed.wire)
             except (Busy, OSError) as error:
                 placed.end(Outcome.FAILED, str(error))
 
     async def _turn(self) -> None:
-        """Wait until another call may begin. Who asks first is first."""
+        """Wait until another call may begin, in the order of asking."""
         now_s = asyncio.get_running_loop().time()
         begin_s = max(now_s, self._next_s)
         self._next_s = begin_s + 1 / self.settings.dial_per_second

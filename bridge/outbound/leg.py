@@ -1,4 +1,4 @@
-"""A leg that we placed: it rings before it is answered, and whoever ordered it is told what becomes of it."""
+"""The leg of a call that we place: it rings before it is answered, and its PlacedCall tells what becomes of it."""
 
 import asyncio
 import logging
@@ -7,9 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from aiohttp import WSCloseCode
-
-from bridge.leg import LegLost, OpeningLeg
+from bridge.leg import HangupCause, LegLost, OpeningLeg
 from bridge.legs.base import WrappedLeg
 from bridge.outbound.call_request import CallRequest
 from telephony.errors import RemoteProtocolError
@@ -19,7 +17,7 @@ from telephony.outcome import NotAnswered, Outcome
 log = logging.getLogger(__name__)
 
 _MORE_S: Final = 5.0
-"""What the wire gets beyond the ringing, so that it is the ringing that ends."""
+"""What the wire may take longer than the ringing, so that the ringing's own limit comes first."""
 
 
 class Status(StrEnum):
@@ -33,34 +31,34 @@ class Status(StrEnum):
 
 @dataclass(slots=True)
 class PlacedCall:
-    """A call that was ordered, from then on."""
+    """A call that was asked for, and what has become of it so far."""
 
     call_id: str
-    order: CallRequest
+    request: CallRequest
     wire: str
     status: Status = Status.QUEUED
     outcome: Outcome | None = None
-    """Once it has ended."""
+    """Set once it has ended."""
     reason: str = ""
     answered_by: str = ""
     """human, machine or unknown, where it is asked."""
 
     def end(self, outcome: Outcome, reason: str) -> None:
-        """It is over; the first to say so is right."""
+        """Note that it is over; only the first such note counts."""
         if self.status is not Status.ENDED:
             self.status, self.outcome, self.reason = Status.ENDED, outcome, reason
 
 
 class OutboundLeg(WrappedLeg):
-    """`leg` of a call that was placed."""
+    """`leg`, whose start rings it and waits for an answer."""
 
     def __init__(self, leg: OpeningLeg, placed: PlacedCall, *, ring_s: float, settled: Callable[[], None]) -> None:
-        """`ring_s`: so long it may ring. `settled` is called when it rings no more."""
+        """`ring_s`: how long it may ring. `settled` is called when it rings no more."""
         super().__init__(leg)
         self._placed, self._ring_s, self._settled = placed, ring_s, settled
 
     async def start(self, timeout_s: float) -> CallStarted:
-        """Ring until it is answered; how long a caller's leg may take to begin does not matter here.
+        """Ring until it is answered. `timeout_s` does not count here: `ring_s` does.
 
         Raises:
             NotAnswered: it is not, and why.
@@ -74,15 +72,15 @@ class OutboundLeg(WrappedLeg):
         finally:
             self._settled()
         self._placed.status = Status.ANSWERED
-        order, call_id = self._placed.order, self._placed.call_id
+        request, call_id = self._placed.request, self._placed.call_id
         log.info("call %s was answered; to the wire it is %s", call_id, started.call_id)
         return replace(
             started,
             call_id=call_id,
-            caller=order.caller or started.caller,
-            callee=order.to,
+            caller=request.caller or started.caller,
+            callee=request.to,
             direction="outbound",
-            parameters={**started.parameters, **order.parameters},
+            parameters={**started.parameters, **request.parameters},
         )
 
     async def _ring(self) -> CallStarted:
@@ -95,11 +93,11 @@ class OutboundLeg(WrappedLeg):
             raise NotAnswered(Outcome.FAILED, str(error)) from error
 
     def answered(self, by: str) -> None:
-        """It is known who answered."""
+        """Note who answered."""
         self._placed.answered_by = by
 
-    async def close(self, reason: str, *, code: int = WSCloseCode.OK) -> None:
+    async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
         """Hang up, or ring no more."""
-        well = self._placed.status is Status.ANSWERED and code != WSCloseCode.INTERNAL_ERROR
+        well = self._placed.status is Status.ANSWERED and cause is not HangupCause.INTERNAL_ERROR
         self._placed.end(Outcome.COMPLETED if well else Outcome.FAILED, reason)
-        await super().close(reason, code=code)
+        await super().close(reason, cause=cause)

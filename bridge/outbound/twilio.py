@@ -1,14 +1,13 @@
-"""Calls that Twilio places for us: ordered over its REST API, heard over a stream of their own."""
+"""Calls that Twilio places for us: asked for over its REST API, heard over a stream of their own."""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Final
+from typing import Final, Self
 
-from aiohttp import WSCloseCode
-
-from bridge.leg import OpeningLeg
+from bridge.leg import HangupCause, OpeningLeg
 from bridge.legs.twilio_rest import Fields, TwilioRefused, TwilioRest
 from bridge.legs.twilio_transfer import TwilioTransferLeg
 from bridge.outbound.call_request import CallRequest
@@ -24,19 +23,19 @@ _OVER: Final = frozenset({"busy", "no-answer", "canceled", "failed", "completed"
 
 
 class TwilioTrunk:
-    """Makes the legs of such calls, and knows them again when Twilio comes back with them."""
+    """Makes the legs of such calls, and finds them again when Twilio opens their streams."""
 
     def __init__(self, rest: TwilioRest, settings: Settings) -> None:
         self._rest, self._settings = rest, settings
         self._host = settings.public_url.partition("://")[2].rstrip("/")
         self._calls: dict[str, TwilioCall] = {}
 
-    def __call__(self, order: CallRequest, call_id: str) -> "TwilioCall":
+    def __call__(self, request: CallRequest, call_id: str) -> "TwilioCall":
         """Return the leg of a call. `call_id`, which nobody can guess, is part of the addresses that Twilio gets."""
         stream = f"wss://{self._host}/twilio/stream/{call_id}"
         fields = {
-            "To": order.to,
-            "From": order.caller or self._settings.dial_from,
+            "To": request.to,
+            "From": request.caller or self._settings.dial_from,
             "Timeout": f"{self._settings.dial_timeout:.0f}",
             "Twiml": twiml_stream(stream, {}),
             "StatusCallback": f"https://{self._host}/twilio/status/{call_id}",
@@ -47,20 +46,21 @@ class TwilioTrunk:
         return call
 
     def get(self, call_id: str) -> "TwilioCall | None":
-        """Return a call that is not over."""
+        """Return a call that is not over; None where there is none."""
         return self._calls.get(call_id)
 
 
 class TwilioCall:
-    """The leg of one."""
+    """The leg of one such call. Its audio comes over a stream that Twilio opens once the call is answered."""
 
     def __init__(self, rest: TwilioRest, fields: Fields, *, start_s: float, over: Callable[[], object]) -> None:
-        """`start_s`: so long a stream that is there has to say what it is. `over` is called once the call is."""
+        """`start_s`: how long a stream may take to say what it is. `over` is called when the call is over."""
         self.capabilities = replace(TwilioProtocol.capabilities, transfer=True)
         self._rest, self._fields, self._start_s, self._over = rest, fields, start_s, over
         self._stream: asyncio.Future[OpeningLeg] = asyncio.get_running_loop().create_future()
+        self._opened = AsyncExitStack()  # holds the stream
         self._closed = asyncio.Event()
-        self._sid = ""  # once Twilio has taken the order
+        self._sid = ""  # set once Twilio has taken the request
 
     # ------------------------------------------------------------ Twilio's side
 
@@ -74,27 +74,33 @@ class TwilioCall:
 
     @property
     def awaited(self) -> bool:
-        """True until its stream has come."""
+        """True until its stream is there."""
         return not self._stream.done()
 
     def progress(self, status: str) -> None:
-        """Take a CallStatus of Twilio."""
+        """Note a CallStatus of Twilio."""
         if status in _OVER and not self._stream.done():
             self._stream.set_exception(twilio_outcome(status))
 
     # ------------------------------------------------------------ the bridge's side
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._opened.aclose()
+
     async def start(self, timeout_s: float) -> CallStarted:
-        """Order the call and wait until it was answered.
+        """Have Twilio place the call, and wait until it is answered.
 
         Raises:
-            NotAnswered: it was not, and why.
+            NotAnswered: nobody answered, or Twilio did not place it.
         """
         try:
             self._sid = await self._rest.create(self._fields)
         except TwilioRefused as why:
             raise NotAnswered(Outcome.REFUSED, str(why)) from why
-        leg = await asyncio.shield(self._stream)
+        leg = await self._opened.enter_async_context(await asyncio.shield(self._stream))
         return await leg.start(self._start_s)
 
     def __aiter__(self) -> AsyncIterator[Event]:
@@ -107,8 +113,8 @@ class TwilioCall:
     async def send(self, command: Command, /) -> None:
         await self._stream.result().send(command)
 
-    async def close(self, reason: str, *, code: int = WSCloseCode.OK) -> None:
-        """Hang up: by closing the stream, which is all that the call is, or over the API where there is none yet."""
+    async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
+        """Hang up: close the stream, which ends the call; where there is none yet, end the call over the API."""
         if self._closed.is_set():
             return
         self._over()
@@ -116,7 +122,7 @@ class TwilioCall:
         if not self._stream.done():
             self._stream.set_exception(NotAnswered(Outcome.FAILED, reason))
         if self._stream.exception() is None:
-            await self._stream.result().close(reason, code=code)
+            await self._stream.result().close(reason, cause=cause)
         elif self._sid:
             try:
                 await self._rest.update(self._sid, {"Status": "completed"})

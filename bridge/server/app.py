@@ -10,7 +10,8 @@ from typing import Final
 
 from aiohttp import web
 
-from bridge.call.lines import Busy, Lines
+from bridge.admission.lines import Busy, Lines
+from bridge.admission.refusals import Refusals
 from bridge.leg import OpeningLeg
 from bridge.legs import audiosocket
 from bridge.legs.ari.link import AriLink
@@ -24,14 +25,17 @@ from bridge.metrics import Metrics
 from bridge.outbound.dialler import Dialler, Trunk
 from bridge.outbound.twilio import TwilioTrunk
 from bridge.server import calls_api as callsapi
+from bridge.server.access.connections import Connections
 from bridge.server.access.forms import read_form
-from bridge.server.auth import asks_for_socket, check_client, check_twilio, public_url
+from bridge.server.access.hosts import peer
+from bridge.server.access.middleware import doorkeeper
+from bridge.server.auth import asks_for_socket, public_url
 from bridge.server.calls_api import DIALLER, TRUNK
 from bridge.server.pages import Pages
 from bridge.server.resources import Resources
 from bridge.server.switchboard import Switchboard
 from bridge.server.websocket_upgrade import upgrade
-from bridge.settings import Settings
+from bridge.settings import Settings, connection_limits
 from bridge.speech.api import UnsupportedLanguage
 from telephony.asterisk import AsteriskProtocol
 from telephony.events import WireProtocol
@@ -50,6 +54,8 @@ SWITCHBOARD: Final = web.AppKey("switchboard", Switchboard)
 SIP: Final = web.AppKey("sip", SipLink)
 WAITING: Final = web.AppKey("waiting", WaitingCalls)
 TWILIO: Final = web.AppKey("twilio", TwilioRest)
+CONNECTIONS: Final = web.AppKey("connections", Connections)
+REFUSALS: Final = web.AppKey("refusals", Refusals)
 PAGES: Final = web.AppKey("pages", Pages)
 
 _Equip = Callable[[OpeningLeg], OpeningLeg]
@@ -58,8 +64,13 @@ _Equip = Callable[[OpeningLeg], OpeningLeg]
 
 def make_app(settings: Settings, resources: Resources) -> web.Application:
     """Return the server. Whoever loaded `resources` closes them after it."""
-    app = web.Application(client_max_size=64 * 1024)
-    app[SETTINGS], app[METRICS], app[LINES] = settings, Metrics(), Lines(settings.max_calls)
+    metrics = Metrics()
+    refusals = Refusals(metrics.kept_out)
+    in_all, per_address = connection_limits(settings)
+    connections = Connections(refusals, limit=in_all, per_address=per_address)
+    app = web.Application(client_max_size=64 * 1024, middlewares=[doorkeeper(settings, refusals, connections)])
+    app[SETTINGS], app[METRICS], app[LINES] = settings, metrics, Lines(settings.max_calls)
+    app[CONNECTIONS], app[REFUSALS] = connections, refusals
     app[PAGES] = Pages()
     app[RESOURCES] = resources
     app.cleanup_ctx.append(_switchboard)
@@ -103,41 +114,38 @@ async def _twilio(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _sip(app: web.Application) -> AsyncIterator[None]:
-    app[SIP] = make_link(app[SETTINGS], app[SWITCHBOARD])
-    await app[SIP].start()
-    yield
-    await app[SIP].close()
+    async with make_link(app[SETTINGS], app[SWITCHBOARD]) as app[SIP]:
+        yield
 
 
 async def _audiosocket(app: web.Application) -> AsyncIterator[None]:
     options = app[SETTINGS]
     port, allow = options.audiosocket_port, options.audiosocket_allow
-    listener = await audiosocket.listen(app[SWITCHBOARD], host=options.host, port=port, allow=allow)
+    listener = await audiosocket.listen(
+        app[SWITCHBOARD], host=options.host, port=port, allow=allow, refusals=app[REFUSALS]
+    )
     yield
     listener.close()
 
 
 async def _ari(app: web.Application) -> AsyncIterator[None]:
-    link = AriLink(app[SETTINGS], app[SWITCHBOARD])
-    await link.start()
-    yield
-    await link.close()
+    async with AriLink(app[SETTINGS], app[SWITCHBOARD]):
+        yield
 
 
 async def _dialler(app: web.Application) -> AsyncIterator[None]:
-    settings, ways = app[SETTINGS], dict[str, Trunk]()
+    settings, trunks = app[SETTINGS], dict[str, Trunk]()
     if link := app.get(SIP):
-        ways["sip"] = lambda order, _: link.dial(order.to, order.headers)
+        trunks["sip"] = lambda request, _: link.dial(request.to, request.headers)
     if (rest := app.get(TWILIO)) and settings.public_url:
-        ways["twilio"] = app[TRUNK] = TwilioTrunk(rest, settings)
-    app[DIALLER] = Dialler(settings, app[SWITCHBOARD], ways)
+        trunks["twilio"] = app[TRUNK] = TwilioTrunk(rest, settings)
+    app[DIALLER] = Dialler(settings, app[SWITCHBOARD], trunks)
     yield
 
 
 async def _waiting_calls(app: web.Application) -> AsyncIterator[None]:
-    app[WAITING] = WaitingCalls(app[SWITCHBOARD], url=app[SETTINGS].asterisk_url)
-    yield
-    await app[WAITING].close()
+    async with WaitingCalls(app[SWITCHBOARD], url=app[SETTINGS].asterisk_url) as app[WAITING]:
+        yield
 
 
 async def _drain(app: web.Application) -> None:
@@ -169,14 +177,10 @@ def _door_of(wire: Wire) -> Callable[[web.Request], Awaitable[web.StreamResponse
 
 
 async def _stream(request: web.Request, *, wire: Wire) -> web.StreamResponse:
-    if wire.door is Door.TWILIO_SIGNATURE:
-        await check_twilio(request, request.app[SETTINGS])
-    else:
-        check_client(request, request.app[SETTINGS])
     if wire.make is None:
         raise TypeError(f"the wire {wire.name} has neither a handler nor what makes its protocol")
     rest = request.app.get(TWILIO) if wire.door is Door.TWILIO_SIGNATURE else None
-    equip: _Equip = SilenceFilledLeg if wire.lulls else lambda leg: leg
+    equip: _Equip = SilenceFilledLeg if wire.discontinuous else lambda leg: leg
     if rest:
         equip = partial(TwilioTransferLeg, rest=rest)
     return await _carry(request, wire.make(), wire=wire.name, subprotocols=wire.subprotocols, equip=equip)
@@ -191,8 +195,7 @@ async def _talk(request: web.Request) -> web.StreamResponse:
 
 
 async def _serve_client(request: web.Request, kind: type[PlainProtocol], *, wire: str) -> web.StreamResponse:
-    check_client(request, settings := request.app[SETTINGS])
-    asr = request.app[RESOURCES].asr
+    settings, asr = request.app[SETTINGS], request.app[RESOURCES].asr
 
     def refuse_language(language: str | None) -> str:
         try:
@@ -207,11 +210,10 @@ async def _serve_client(request: web.Request, kind: type[PlainProtocol], *, wire
 
 async def _twilio_voice(request: web.Request) -> web.Response:
     """Answer Twilio's webhook: connect the call to our stream, or say that we are busy."""
-    await check_twilio(request, settings := request.app[SETTINGS])
+    form, settings = await read_form(request), request.app[SETTINGS]
     if not request.app[LINES].free:
         request.app[METRICS].refused.labels("busy").inc()
         return web.Response(text=twiml_busy(), content_type="text/xml")
-    form = await read_form(request)
     wanted = {key: form[key] for key in ("From", "To", "CallSid", "Direction") if key in form}
     parameters = {**{key: str(value) for key, value in request.query.items()}, **wanted}
     url = f"{public_url(request, settings, socket=True)}/twilio/stream"
@@ -222,7 +224,6 @@ async def _twilio_voice(request: web.Request) -> web.Response:
 
 
 async def _asterisk(request: web.Request) -> web.StreamResponse:
-    check_client(request, request.app[SETTINGS])
     parameters = {name: value for name, value in request.query.items() if name != "token"}
     protocol = AsteriskProtocol(parameters)
     return await _carry(request, protocol, wire="asterisk", subprotocols=(SUBPROTOCOL,), equip=SilenceFilledLeg)
@@ -230,7 +231,6 @@ async def _asterisk(request: web.Request) -> web.StreamResponse:
 
 async def _asterisk_connect(request: web.Request) -> web.Response:
     """Connect to the call that waits at our Asterisk under the `id` in the form; the rest of it are its parameters."""
-    check_client(request, request.app[SETTINGS])
     if WAITING not in request.app:
         raise web.HTTPNotFound(text="no Asterisk is known: set --asterisk-url ws://HOST:8088/media\n")
     form = dict(await read_form(request))
@@ -255,7 +255,6 @@ async def _health(request: web.Request) -> web.Response:
 
 
 async def _metrics(request: web.Request) -> web.Response:
-    check_client(request, request.app[SETTINGS])
     return web.Response(body=request.app[METRICS].text(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
 
@@ -277,7 +276,7 @@ async def _carry(
         app[METRICS].refused.labels("busy").inc()
     with _line(app[LINES]):
         socket, leg = await upgrade(request, protocol, settings, subprotocols=subprotocols)
-        await app[SWITCHBOARD].carry(equip(leg), wire=wire)
+        await app[SWITCHBOARD].carry(equip(leg), wire=wire, peer=peer(request, settings))
     return socket
 
 

@@ -1,6 +1,7 @@
 """Who may come in: checked before any work is done for them."""
 
 import hmac
+import secrets
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -8,13 +9,26 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
+from pydantic import SecretStr
 
+from bridge.admission.refusals import Why
 from bridge.server.access.forms import read_form
-from bridge.settings import Settings, is_loopback
+from bridge.server.access.refused import Forbidden, InParts, Unauthorized
+from bridge.settings import Settings, is_exposed, is_loopback
 from telephony.signature import twilio_signature_ok
 
 BEARER_PROTOCOL: Final = "bearer."
 """WebSocket subprotocol that carries the API token for browsers, which cannot set headers: bearer.<token>."""
+
+
+def with_api_token(settings: Settings) -> Settings:
+    """Return `settings` with a token made now, where one is needed and none was set.
+
+    Behind a proxy or a tunnel every request comes from this machine, so that where it comes from proves nothing.
+    """
+    if settings.api_token or settings.insecure or not is_exposed(settings):
+        return settings
+    return settings.model_copy(update={"api_token": SecretStr(secrets.token_urlsafe(24))})
 
 
 def asks_for_socket(request: web.Request) -> bool:
@@ -31,12 +45,14 @@ def check_client(request: web.Request, settings: Settings) -> None:
     """
     origin = request.headers.get(hdrs.ORIGIN)
     if origin and not _is_ours(origin, request, settings) and not {origin, "*"} & set(settings.allowed_origins):
-        raise web.HTTPForbidden(text=f"origin {origin!r} is not allowed: add it to --allowed-origins\n")
+        raise Forbidden(Why.ORIGIN, f"origin {origin!r} is not allowed: add it to --allowed-origins")
     if settings.api_token:
-        if not any(_same(token, settings.api_token.get_secret_value()) for token in _tokens(request)):
-            raise web.HTTPUnauthorized(text="send the API token: Authorization: Bearer <token>\n")
-    elif not is_loopback(settings.host) and not settings.insecure:
-        raise web.HTTPForbidden(text="closed: set BRIDGE_API_TOKEN, or start with --insecure\n")
+        right, given = settings.api_token.get_secret_value(), list(_tokens(request))
+        if not any(_same(token, right) for token in given):
+            why = Why.WRONG_TOKEN if given else Why.NO_TOKEN
+            raise Unauthorized(why, "send the API token: Authorization: Bearer <token>")
+    elif is_exposed(settings) and not settings.insecure:
+        raise Forbidden(Why.CLOSED, "closed: set BRIDGE_API_TOKEN, or start with --insecure")
 
 
 async def check_twilio(request: web.Request, settings: Settings) -> None:
@@ -44,20 +60,29 @@ async def check_twilio(request: web.Request, settings: Settings) -> None:
 
     Raises:
         web.HTTPForbidden: the signature is missing or wrong, or the server is closed to unsigned requests.
+        web.HTTPBadRequest: its form is none.
     """
     if not settings.twilio_auth_token:
-        if not is_loopback(settings.host) and not settings.insecure:
-            raise web.HTTPForbidden(text="closed: set BRIDGE_TWILIO_AUTH_TOKEN, or start with --insecure\n")
+        if is_exposed(settings) and not settings.insecure:
+            raise Forbidden(Why.CLOSED, "closed: set BRIDGE_TWILIO_AUTH_TOKEN, or start with --insecure")
         if hdrs.ORIGIN in request.headers:
-            raise web.HTTPForbidden(text="this door is for Twilio, which is no web page\n")
+            raise Forbidden(Why.ORIGIN, "this door is for Twilio, which is no web page")
         return
-    form = await read_form(request)  # empty for the upgrade of a socket
+    url = f"{public_url(request, settings, socket=asks_for_socket(request))}{request.path_qs}"
+    wrong = Forbidden(
+        Why.SIGNATURE,
+        "the Twilio signature does not match: check the auth token and --public-url",
+        detail=f"its signature is not Twilio's for {url}: check the auth token and --public-url",
+    )
+    try:
+        form = await read_form(request)  # empty for the upgrade of a socket
+    except InParts:
+        raise wrong from None
     params: Mapping[str, list[str]] = {key: form.getall(key) for key in form}
-    url = public_url(request, settings, socket=asks_for_socket(request))
     signature = request.headers.get("X-Twilio-Signature", "")
     token = settings.twilio_auth_token.get_secret_value()
-    if not twilio_signature_ok(token=token, signature=signature, url=f"{url}{request.path_qs}", params=params):
-        raise web.HTTPForbidden(text="the Twilio signature does not match: check the auth token and --public-url\n")
+    if not twilio_signature_ok(token=token, signature=signature, url=url, params=params):
+        raise wrong
 
 
 def public_url(request: web.Request, settings: Settings, *, socket: bool) -> str:
@@ -86,15 +111,16 @@ def _first(forwarded: str) -> str:
 def _is_ours(origin: str, request: web.Request, settings: Settings) -> bool:
     """True for a page that came from this server. Without a Host header none can be told to.
 
-    On a loopback address the name must be a loopback name or that of --public-url: any site can have a name of its
-    own resolve to 127.0.0.1, and its page would then pass for ours.
+    On a loopback address the name must be a loopback name or the one that the outside world has for us: any site can
+    have a name of its own resolve to 127.0.0.1, and its page would then pass for ours.
     """
     try:
         page, host = urlsplit(origin), request.headers[hdrs.HOST]
     except (KeyError, ValueError):  # ValueError: no URL at all
         return False
-    named = is_loopback(page.hostname or "") or page.netloc == urlsplit(settings.public_url).netloc
-    return page.netloc == host and (named or not is_loopback(settings.host))
+    if is_exposed(settings) and page.netloc == urlsplit(public_url(request, settings, socket=False)).netloc:
+        return True
+    return page.netloc == host and (is_loopback(page.hostname or "") or not is_loopback(settings.host))
 
 
 def _tokens(request: web.Request) -> Iterator[str]:

@@ -1,16 +1,22 @@
-"""What a call is made of: the shared models and the settings, brought together for one caller."""
+"""Makes a call: brings the shared models and the settings together for one caller."""
 
+import asyncio
 import time
+from dataclasses import replace
+from functools import partial as bound
+from typing import Final
 
 from bot.api import CallInfo
+from bridge.call.bot_side import BotSide, SilentBotSide
 from bridge.call.conversation import Conversation
-from bridge.call.preroll import PreRoll
 from bridge.call.session import CallSession
-from bridge.call.turn_detector import TurnDetector
+from bridge.call.turn_detector import NoTurnDetector, OpenTurnDetector, TurnDetector
+from bridge.call.utterance import PreRoll
 from bridge.leg import Leg
 from bridge.metrics import CallMetrics
-from bridge.outbound.conversation import OutboundConversation
+from bridge.outbound.answer_gate import AnswerGate
 from bridge.outbound.leg import OutboundLeg
+from bridge.outbound.machine_detection import Answer
 from bridge.server.call_rules import (
     call_prompts,
     endpoint_rules,
@@ -22,6 +28,7 @@ from bridge.server.call_rules import (
 )
 from bridge.server.resources import Resources
 from bridge.settings import Settings
+from bridge.speaking.actions import CallControl
 from bridge.speaking.speech_output import SpeechOutput
 from bridge.speech.denoising import Denoising
 from bridge.speech.ear import Ear
@@ -29,12 +36,14 @@ from bridge.turns.endpointing import Endpointing
 from bridge.turns.turn_taker import TurnTaker
 from telephony.events import CallStarted
 
+_FLAT_WAITS: Final[tuple[None, OpenTurnDetector]] = (None, lambda _: NoTurnDetector())
+
 
 def make_call(
     leg: Leg,
     started: CallStarted,
     *,
-    engines: Resources,
+    resources: Resources,
     settings: Settings,
     metrics: CallMetrics,
     denoising: Denoising | None,
@@ -42,61 +51,74 @@ def make_call(
     """Return the session of a call that has started: with a bot where the wire takes audio, else transcripts only."""
     talks = leg.capabilities.audio_out
     rules = turn_rules(settings, talks=talks)
-    endpointing, judge = _judging(engines, settings) if talks else (None, None)
+    endpointing, turn_detector = _end_of_turn(resources, settings) if talks else _FLAT_WAITS
+    talking = bound(_open_bot_side, leg=leg, started=started, resources=resources, settings=settings, metrics=metrics)
     return CallSession(
         leg,
-        ear=Ear(started.format, vad=engines.open_vad(), cleaner=denoising, vad_raw=settings.vad_input == "raw"),
+        ear=Ear(started.format, vad=resources.open_vad(), cleaner=denoising, vad_raw=settings.vad_input == "raw"),
         turns=TurnTaker(rules, endpointing),
         preroll=PreRoll(keep_ms=4 * rules.min_speech_ms),
-        asr=engines.asr,
+        asr=resources.asr,
         options=started.options or recognition_options(settings),
         metrics=metrics,
         drain_s=settings.drain_timeout,
         outage_s=settings.asr_outage,
-        conversation=_conversation(leg, started, engines, settings, metrics) if talks else None,
-        judge=judge,
+        bot_side=talking if talks else SilentBotSide,
+        turn_detector=turn_detector,
     )
 
 
-def _judging(engines: Resources, settings: Settings) -> tuple[Endpointing, TurnDetector] | tuple[None, None]:
-    if engines.ending is None:
-        return None, None
-    finals = engines.time_to_final
+def _end_of_turn(resources: Resources, settings: Settings) -> tuple[Endpointing | None, OpenTurnDetector]:
+    if resources.ending is None:
+        return _FLAT_WAITS
+    finals = resources.time_to_final
     endpointing = Endpointing(endpoint_rules(settings), time_to_final=finals)
-    judge = TurnDetector(
+    return endpointing, bound(
+        TurnDetector,
         endpointing,
-        engines.ending,
+        resources.ending,
         time_to_final=finals,
         limit_s=settings.ending_timeout,
         clock_ms=lambda: int(time.monotonic() * 1000),
     )
-    return endpointing, judge
 
 
-def _conversation(
-    leg: Leg, started: CallStarted, engines: Resources, settings: Settings, metrics: CallMetrics
-) -> Conversation:
+def _open_bot_side(
+    tasks: asyncio.TaskGroup,
+    call: CallControl,
+    *,
+    leg: Leg,
+    started: CallStarted,
+    resources: Resources,
+    settings: Settings,
+    metrics: CallMetrics,
+) -> BotSide:
     began = time.monotonic()
-    asks = started.direction == "outbound" and settings.machine_detection != "off"
-    conversation = (OutboundConversation if asks else Conversation)(
-        engines.make_bot(),
+    conversation = Conversation(
+        resources.make_bot(),
         SpeechOutput(
             leg,
-            engines.tts,
+            resources.tts,
             started.format,
             clock_ms=lambda: int((time.monotonic() - began) * 1000),
-            language=getattr(engines.tts, "language", ""),
+            on_audio=metrics.audio_sent,
+            language=getattr(resources.tts, "language", ""),
         ),
         CallInfo(started.call_id, started.caller, started.callee, started.parameters, started.direction),
+        tasks=tasks,
+        call=call,
         metrics=metrics,
         limit_s=settings.bot_timeout,
-        greeting=settings.greeting,
-        fallback=engines.fallback,
-        rules=interruption_rules(settings),
-        phrases=engines.phrases,
+        prompts=replace(call_prompts(settings), greeting=settings.greeting, fallback=resources.fallback),
+        interruption=interruption_rules(settings),
+        backchannels=resources.phrases,
         speculation=speculation_rules(settings),
-        manners=call_prompts(settings),
     )
-    if isinstance(conversation, OutboundConversation):
-        conversation.expect(machine_policy(settings), leg.answered if isinstance(leg, OutboundLeg) else lambda _: None)
-    return conversation
+    if started.direction != "outbound" or settings.machine_detection == "off":
+        return conversation
+    on_answer = leg.answered if isinstance(leg, OutboundLeg) else _placed_elsewhere
+    return AnswerGate(conversation, tasks=tasks, call=call, machine=machine_policy(settings), on_answer=on_answer)
+
+
+def _placed_elsewhere(answer: Answer) -> None:
+    """Nobody here waits for who answered: the carrier placed the call for somebody else."""

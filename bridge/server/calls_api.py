@@ -5,12 +5,13 @@ from typing import Final
 
 from aiohttp import web
 
+from bridge.admission.refusals import Why
 from bridge.outbound.call_request import BadCallRequest, read
 from bridge.outbound.dialler import Closing, Dialler, Full, NotAllowed
 from bridge.outbound.leg import PlacedCall
 from bridge.outbound.twilio import TwilioCall, TwilioTrunk
-from bridge.server.access.forms import read_form
-from bridge.server.auth import check_client, check_twilio
+from bridge.server.access.forms import read_body, read_form
+from bridge.server.access.refused import Forbidden
 from bridge.server.websocket_upgrade import upgrade
 from telephony.twilio import TwilioProtocol
 
@@ -32,15 +33,14 @@ def routes() -> list[web.RouteDef]:
 
 async def _order(request: web.Request) -> web.Response:
     dialler = request.app[DIALLER]
-    check_client(request, dialler.settings)
     try:
-        placed = dialler.place(read(json.loads(await request.read())))
+        placed = dialler.place(read(json.loads(await read_body(request))))
     except BadCallRequest as error:
         return _problem(400, str(error))
-    except (ValueError, RecursionError, web.RequestPayloadError) as error:
+    except (ValueError, RecursionError) as error:
         return _problem(400, f"body: no JSON: {error}")
     except NotAllowed as error:
-        return _problem(403, str(error))
+        raise Forbidden(Why.NUMBER, str(error), json=True) from None
     except Full as error:
         return _problem(429, str(error), _RETRY)
     except Closing as error:
@@ -50,7 +50,6 @@ async def _order(request: web.Request) -> web.Response:
 
 async def _state(request: web.Request) -> web.Response:
     dialler = request.app[DIALLER]
-    check_client(request, dialler.settings)
     placed = dialler.get(request.match_info["id"])
     if placed is None:
         return _problem(404, "no such call, or it ended long ago")
@@ -58,18 +57,15 @@ async def _state(request: web.Request) -> web.Response:
 
 
 async def _twilio_stream(request: web.Request) -> web.StreamResponse:
-    settings = request.app[DIALLER].settings
-    await check_twilio(request, settings)
     call = _twilio_call(request)
     if not call.awaited:
         raise web.HTTPConflict(text="this call has its stream\n")
-    socket, leg = await upgrade(request, TwilioProtocol(), settings)
+    socket, leg = await upgrade(request, TwilioProtocol(), request.app[DIALLER].settings)
     await call.connect(leg)
     return socket
 
 
 async def _twilio_status(request: web.Request) -> web.Response:
-    await check_twilio(request, request.app[DIALLER].settings)
     form = await read_form(request)
     _twilio_call(request).progress(form.get("CallStatus", ""))
     return web.Response(status=204)
@@ -86,7 +82,7 @@ def _twilio_call(request: web.Request) -> TwilioCall:
 def _told(placed: PlacedCall) -> dict[str, object]:
     return {
         "call_id": placed.call_id,
-        "to": placed.order.to,
+        "to": placed.request.to,
         "wire": placed.wire,
         "status": placed.status,
         "outcome": placed.outcome,

@@ -1,14 +1,13 @@
-"""Calls of every wire, from their first message to their end: whatever goes wrong in one ends it and no other."""
+"""Carries the calls of all wires, from the first message to the end. A fault in one call ends no other."""
 
 import asyncio
 import logging
 from typing import Final
 
-from aiohttp import WSCloseCode
-
 from bridge import logs
-from bridge.call.lines import Lines
-from bridge.leg import LegLost, OpeningLeg
+from bridge.admission.lines import Lines
+from bridge.leg import HangupCause, LegLost, OpeningLeg
+from bridge.logs import short
 from bridge.metrics import Metrics
 from bridge.server.call_factory import make_call
 from bridge.server.resources import Resources
@@ -22,50 +21,55 @@ from telephony.outcome import NotAnswered
 log = logging.getLogger(__name__)
 
 OURS: Final = "internal error"
+_NUMBER_CHARS: Final = 100
+_REASON_CHARS: Final = 300
 _GOODBYE_S: Final = 15.0
-"""So long a call may last beyond its longest for its last words to be heard."""
+"""What a call gets beyond its longest, so that its last words are heard."""
 
 
 class Switchboard:
-    """What all calls share. A wire makes a leg of what reached it, takes a line, and has it carried here."""
+    """What all calls share. A wire makes a leg of what reached it, takes a line, and hands the leg over to `carry`."""
 
-    def __init__(self, settings: Settings, engines: Resources, metrics: Metrics, lines: Lines) -> None:
-        self.settings, self.engines, self.metrics, self.lines = settings, engines, metrics, lines
+    def __init__(self, settings: Settings, resources: Resources, metrics: Metrics, lines: Lines) -> None:
+        self.settings, self.resources, self.metrics, self.lines = settings, resources, metrics, lines
 
-    async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
-        """Carry one call over `leg` and close it. The caller of this holds a line of `lines`.
+    async def carry(self, leg: OpeningLeg, *, wire: str, peer: str = "") -> None:
+        """Carry one call over `leg` and hang up. Whoever calls this holds a line of `lines`.
 
-        `wire`: what the metrics and the log call it.
+        `wire`: what the metrics and the log call it. `peer`: the address it came from, for the log.
         """
         with self.metrics.calls.labels(wire).track_inprogress():
-            await self._answer(leg, wire)
+            async with leg:
+                await self._answer(leg, wire, peer)
 
-    async def _answer(self, leg: OpeningLeg, wire: str) -> None:
-        fault, code = "", WSCloseCode.OK
+    async def _answer(self, leg: OpeningLeg, wire: str, peer: str) -> None:
+        fault, cause, begun = "", HangupCause.NORMAL, False
         try:
             started = await leg.start(self.settings.start_timeout)
             logs.call_id.set(started.call_id)
-            engines, settings, route = self._casting(started, wire)
-            way = (started.caller or "?", started.callee or "?", wire, f", {route}" if route else "")
-            log.info("call from %s to %s over %s%s", *way)
-            reason = await self._run(leg, started, wire, engines, settings)
+            begun = True
+            resources, settings, route = self._profile_of(started, wire)
+            caller, callee = (short(number or "?", _NUMBER_CHARS) for number in (started.caller, started.callee))
+            via = (f", {route}" if route else "", f", peer {peer}" if peer else "")
+            log.info("call from %s to %s over %s%s%s", caller, callee, wire, *via)
+            reason = await self._run(leg, started, wire, resources, settings)
             if self.lines.draining:
-                code = WSCloseCode.GOING_AWAY
+                cause = HangupCause.GOING_AWAY
         except NotAnswered as error:
             reason = str(error)
         except RemoteProtocolError as error:
-            reason, fault, code = str(error), "remote", WSCloseCode.PROTOCOL_ERROR
+            reason, fault, cause = str(error), "remote", HangupCause.PROTOCOL_ERROR
         except LegLost as error:
-            reason, fault, code = str(error), "ours", WSCloseCode.INTERNAL_ERROR
+            reason, fault, cause = str(error), "ours", HangupCause.INTERNAL_ERROR
         except Exception:  # our fault or a plug-in's: it must not take the server with it
             log.exception("call failed")
-            reason, fault, code = OURS, "ours", WSCloseCode.INTERNAL_ERROR
+            reason, fault, cause = OURS, "ours", HangupCause.INTERNAL_ERROR
         self.metrics.ended.labels(wire, fault).inc()
-        log.info("call ended: %s", reason)
-        await leg.close(reason, code=code)
+        log.info("call ended: %s%s", short(reason, _REASON_CHARS), "" if begun or not peer else f", peer {peer}")
+        await leg.close(reason, cause=cause)
 
-    def _casting(self, started: CallStarted, wire: str) -> tuple[Resources, Settings, Route | None]:
-        """Return what this call is answered with, and the route that says so."""
+    def _profile_of(self, started: CallStarted, wire: str) -> tuple[Resources, Settings, Route | None]:
+        """Return what answers this call, and the route that says so; None where no route does."""
         ringing = Ringing(
             wire=wire,
             callee=started.callee,
@@ -75,19 +79,19 @@ class Switchboard:
         )
         route = choose(self.settings.route, ringing)
         if route is None:
-            return self.engines, self.settings, None
-        profile = self.engines.profiles[route.number - 1]
-        return self.engines.with_profile(profile), profile.settings, route
+            return self.resources, self.settings, None
+        profile = self.resources.profiles[route.number - 1]
+        return self.resources.with_profile(profile), profile.settings, route
 
     async def _run(
-        self, leg: OpeningLeg, started: CallStarted, wire: str, engines: Resources, settings: Settings
+        self, leg: OpeningLeg, started: CallStarted, wire: str, resources: Resources, settings: Settings
     ) -> str:
-        denoising = await self.engines.open_denoising()
+        denoising = await self.resources.open_denoising()
         try:
             call = make_call(
                 leg,
                 started,
-                engines=engines,
+                resources=resources,
                 settings=settings,
                 metrics=self.metrics.call(wire, started.format),
                 denoising=denoising,

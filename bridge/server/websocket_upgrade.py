@@ -1,16 +1,13 @@
-"""A request that becomes a leg: the WebSocket of a wire, accepted."""
+"""Makes a leg of a request: accepts the WebSocket of a wire."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from aiohttp import web
 
-from bridge.legs.websocket import WebSocketLeg
+from bridge.legs.websocket import PING_S, WebSocketLeg
 from bridge.server.auth import BEARER_PROTOCOL
 from bridge.settings import Settings
 from telephony.events import WireProtocol
-
-_PING_S: Final = 15.0  # a plain client may be silent for hours: pings tell whether it is there
 
 
 async def upgrade(
@@ -25,7 +22,7 @@ async def upgrade(
     socket = web.WebSocketResponse(
         compress=False,
         max_msg_size=4 * settings.max_message_bytes,  # the protocol refuses in words what is over the limit
-        heartbeat=None if protocol.capabilities.steady else _PING_S,
+        heartbeat=None if protocol.capabilities.steady else PING_S,
         protocols=[*subprotocols, *(p for p in offered if p.startswith(BEARER_PROTOCOL))],
     )
     try:

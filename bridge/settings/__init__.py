@@ -1,6 +1,6 @@
 """Every option of the bridge, defined once: flags, environment, TOML and their documentation come from `Settings`."""
 
-from bridge.settings.checks import is_loopback, refusals, warnings
+from bridge.settings.checks import connection_limits, is_exposed, is_loopback, refusals, warnings
 from bridge.settings.flags import add_flags, add_help
 from bridge.settings.options import Settings
 from bridge.settings.sources import SettingsError, load
@@ -12,6 +12,8 @@ __all__ = [
     "add_flags",
     "add_help",
     "as_toml",
+    "connection_limits",
+    "is_exposed",
     "is_loopback",
     "load",
     "refusals",

@@ -5,12 +5,17 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
+from bridge.logs import masked
 from bridge.settings import routes
 from bridge.settings.options import Settings
 
 
 def refusals(settings: Settings) -> list[str]:
-    """Return why `serve` must not start, one line a reason; empty when it may."""
+    """Return why `serve` must not start, one line a reason; empty when it may. Passwords in URLs are masked."""
+    return [masked(line) for line in _refusals(settings)]
+
+
+def _refusals(settings: Settings) -> list[str]:
     plain = [
         *_exposure(settings),
         *_tls(settings),
@@ -27,15 +32,12 @@ def refusals(settings: Settings) -> list[str]:
 
 
 def warnings(settings: Settings) -> list[str]:
-    """Return what an operator should know at start-up, one line each."""
-    reach = "this machine" if is_loopback(settings.host) else f"every machine that reaches {settings.host}"
-    lines = []
-    if settings.api_token is None:
-        lines.append(f"/ws is open to {reach}: set BRIDGE_API_TOKEN or --api-token-file")
-    if settings.twilio_auth_token is None:
-        lines.append(
-            f"/twilio is open to {reach}, nothing is verified: set BRIDGE_TWILIO_AUTH_TOKEN or --twilio-auth-token-file"
-        )
+    """Return what an operator should know at start-up, one line each. Passwords in URLs are masked."""
+    return [masked(line) for line in _warnings(settings)]
+
+
+def _warnings(settings: Settings) -> list[str]:
+    lines = [*_open_doors(settings)]
     if settings.webhook_url and not settings.webhook_url.startswith(("https:", "wss:")):
         lines.append(f"--webhook-url {settings.webhook_url}: what callers say goes there unencrypted")
     if settings.webhook_url.startswith("http") and settings.webhook_secret is None:
@@ -49,6 +51,30 @@ def warnings(settings: Settings) -> list[str]:
     if settings.sip and settings.sip_media_encryption == "required" and settings.sip_transports != ("tls",):
         lines.append("--sip-media-encryption required without TLS alone: whoever reads the signalling reads the keys")
     return lines
+
+
+def _open_doors(settings: Settings) -> Iterator[str]:
+    reach = f"every machine that reaches {settings.public_url or settings.host}"
+    if not is_exposed(settings):
+        reach = "this machine"
+    closed = is_exposed(settings) and not settings.insecure
+    if settings.api_token is None:
+        state = f"closed to {reach}" if closed else f"open to {reach}"
+        yield f"/ws is {state}: set BRIDGE_API_TOKEN or --api-token-file"
+    if settings.twilio_auth_token is None:
+        state = f"closed to {reach}" if closed else f"open to {reach}, nothing is verified"
+        yield f"/twilio is {state}: set BRIDGE_TWILIO_AUTH_TOKEN or --twilio-auth-token-file"
+
+
+def is_exposed(settings: Settings) -> bool:
+    """Return whether others than the users of this machine may reach the port: over the network, or through a proxy."""
+    return not is_loopback(settings.host) or bool(settings.public_url) or settings.trust_proxy_headers
+
+
+def connection_limits(settings: Settings) -> tuple[int, int]:
+    """Return how many connections there may be in all, and from one address."""
+    in_all = settings.max_connections or settings.max_calls + 400
+    return in_all, min(in_all, settings.max_connections_per_address or settings.max_calls + 100)
 
 
 def is_loopback(host: str) -> bool:
@@ -98,10 +124,11 @@ def _twilio(settings: Settings) -> Iterator[str]:
 
 
 def _dialling(settings: Settings) -> Iterator[str]:
-    if settings.dial_allow and not (settings.api_token or is_loopback(settings.host)):
+    if settings.dial_allow and not settings.api_token and is_exposed(settings):
+        who = settings.public_url or settings.host
         yield (
-            f"--dial-allow lets everyone who reaches {settings.host} place calls at your cost: set BRIDGE_API_TOKEN, "
-            "or listen on 127.0.0.1"
+            f"--dial-allow lets everyone who reaches {who} place calls at your cost: set BRIDGE_API_TOKEN, or listen "
+            "on 127.0.0.1 without --public-url and --trust-proxy-headers"
         )
 
 
@@ -137,7 +164,7 @@ def _ending(settings: Settings) -> Iterator[str]:
 
 def _routes(settings: Settings, plain: set[str]) -> Iterator[str]:
     for route in settings.route:
-        yield from (f"{route}: {line}" for line in refusals(routes.of_route(settings, route)) if line not in plain)
+        yield from (f"{route}: {line}" for line in _refusals(routes.of_route(settings, route)) if line not in plain)
 
 
 def _webhook(settings: Settings) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from bridge.logs import masked
 from bridge.settings.describe import allowed
 from bridge.settings.options import GROUPS, SECRETS, Settings
 from bridge.settings.route import Route
@@ -63,7 +64,7 @@ def _route(number: int, table: Mapping[str, object], given: Mapping[str, object]
         checked = {key: getattr(settings, key) for key in options}
     except ValidationError as error:
         named = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors(include_input=False))
-        wrong += [f"{key} is {options[key]!r}; allowed: {allowed(key)}" for key in named if key in options]
+        wrong += [f"{key} is {masked(repr(options[key]))}; allowed: {allowed(key)}" for key in named if key in options]
     problems += [f"{route}: {line}" for line in wrong]
     if wrong:
         return None

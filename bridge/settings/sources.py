@@ -12,6 +12,7 @@ from typing import Final
 
 from pydantic import SecretStr, ValidationError
 
+from bridge.logs import MASK, masked
 from bridge.settings import routes
 from bridge.settings.describe import allowed, flag, variable
 from bridge.settings.options import OPTIONS, SECRETS, Settings
@@ -129,5 +130,5 @@ def _validate(given: Mapping[str, _Given], problems: list[str]) -> Settings | No
 
 
 def _refused(name: str, given: _Given) -> str:
-    value = "********" if name in SECRETS else repr(given.value)
+    value = MASK if name in SECRETS else masked(repr(given.value))
     return f"{flag(name)} / {variable(name)} is {value} (from {given.source}); allowed: {allowed(name)}"

@@ -5,12 +5,12 @@ import textwrap
 from pathlib import Path
 from typing import Final
 
+from bridge.logs import MASK, masked
 from bridge.settings import routes
 from bridge.settings.describe import allowed, flag, variable
 from bridge.settings.options import GROUPS, SECRETS, Settings
 from bridge.settings.route import Route
 
-MASK: Final = "********"
 HEADER: Final = """\
 # The options of voice-bridge. Each is also a flag (--vad-threshold) and an environment variable (BRIDGE_VAD_THRESHOLD);
 # flags go before the environment, the environment before this file. `bridge serve --config FILE` reads it.
@@ -34,7 +34,7 @@ def as_toml(settings: Settings) -> str:
 
 def _table(route: Route) -> str:
     entries = (*routes.conditions(route), *route.options.items())
-    return "\n[[route]]\n" + "".join(f"{key} = {_value(value)}\n" for key, value in entries)
+    return "\n[[route]]\n" + "".join(f"{_line(key, value)}\n" for key, value in entries)
 
 
 def _entry(settings: Settings, name: str) -> str:
@@ -43,7 +43,13 @@ def _entry(settings: Settings, name: str) -> str:
         text = f"{description} Never in this file: {variable(name)}, or the file named by {name}_file."
         state = "is not set" if getattr(settings, name) is None else f'= "{MASK}"'
         return f"\n{_comment(text)}# {name} {state}\n"
-    return f"\n{_comment(description)}# {flag(name)}: {allowed(name)}\n{name} = {_value(getattr(settings, name))}\n"
+    return f"\n{_comment(description)}# {flag(name)}: {allowed(name)}\n{_line(name, getattr(settings, name))}\n"
+
+
+def _line(key: str, value: object) -> str:
+    """Return the line that sets `key`; one with a password in it only says so, as it would set another password."""
+    line = f"{key} = {_value(value)}"
+    return line if masked(line) == line else f"# {masked(line)}  # holds a password: write it here yourself"
 
 
 def _comment(text: str) -> str:

@@ -32,16 +32,17 @@ class SpeechOutput:
         audio: AudioFormat,
         *,
         clock_ms: Callable[[], int],
+        on_audio: Callable[[], None],
         language: str = "English",
         reading: Spoken = spoken,
     ) -> None:
-        """`clock_ms`: milliseconds of a clock that never goes back.
+        """`clock_ms`: milliseconds of a clock that never goes back. `on_audio` is called whenever audio has left.
 
         `language`: what the bot speaks, as an English name or a tag; with "" the voice reads numbers itself.
         `reading`: turns a written sentence into the words that the voice reads.
         """
         self.leg = leg
-        self._tts, self._audio, self._clock_ms = tts, audio, clock_ms
+        self._tts, self._audio, self._clock_ms, self._on_audio = tts, audio, clock_ms, on_audio
         self._reading = reading
         self.language = language
         """Language of the next sentence and all after it."""
@@ -53,8 +54,6 @@ class SpeechOutput:
         self._mark_returned = asyncio.Event()
         self._made_ms: int | None = None  # when the first audio of the reply was made
         self._audible_ms: int | None = None  # when the first audio of the reply left
-        self.on_audio: Callable[[], None] = lambda: None
-        """Called whenever audio has left."""
 
     @property
     def speaking(self) -> bool:
@@ -239,7 +238,7 @@ class SpeechOutput:
             case Play():
                 self._audible_ms = self._clock_ms() if self._audible_ms is None else self._audible_ms
                 await self.leg.send(command)
-                self.on_audio()
+                self._on_audio()
             case Mark() if wire.mark:
                 await self.leg.send(command)
             case Reply() if wire.transcripts and command.text:

@@ -22,6 +22,19 @@ async def test_a_bot_without_hooks_takes_all_that_happens_in_a_call() -> None:
     await bot.on_end("caller hung up")
 
 
+def test_a_cue_is_kept_until_it_is_taken_once() -> None:
+    class Own(Bot):
+        def __init__(self, *, cued: bool) -> None:  # and none of ours
+            if cued:
+                self.cue()
+
+    eager, patient = Own(cued=True), Own(cued=False)
+    assert [eager.take_cue(), eager.take_cue(), patient.take_cue()] == [True, False, False]
+    patient.cue()
+    patient.cue()
+    assert [patient.take_cue(), patient.take_cue(), eager.take_cue()] == [True, False, False]
+
+
 async def test_a_bot_overrides_only_what_it_needs() -> None:
     class Counter(Bot):
         digits = ""

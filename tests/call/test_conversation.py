@@ -42,7 +42,7 @@ async def test_the_bot_falls_silent_at_the_onset_and_is_told_when_there_are_word
         await call.speech(160)
         assert len(call.leg.of(Clear)) == 1
         assert not bot.points
-        call.talk.show(Partial("I would like", "English"))
+        call.talk.partial(Partial("I would like", "English"))
         await settle()
         assert len(bot.points) == 1
         assert call.count("barge_ins") == 1
@@ -114,7 +114,7 @@ async def test_a_reply_that_is_still_being_written_is_held_and_loses_nothing() -
         await call.final("")
         for _ in range(80):
             await call.silence(32)
-            await asyncio.sleep(0.012)  # the mouth paces itself by time
+            await asyncio.sleep(0.012)  # the output paces itself by time
         await call.says("Good.")
     assert len(written) == 4
     assert bot.turns[0].history == (Line(Speaker.BOT, " ".join(written)),)
@@ -203,10 +203,10 @@ async def test_marks_that_come_back_for_what_was_cleared_end_nothing() -> None:
             call.talk.played(mark.name)
         await call.silence(320)
         await call.final("")
-        assert call.talk.talking
+        assert call.conversation.talking
         for mark in call.leg.of(Mark)[len(stale) :]:
             call.talk.played(mark.name)
-        assert not call.talk.talking
+        assert not call.conversation.talking
 
 
 async def test_a_wire_that_cannot_clear_is_stopped() -> None:
@@ -284,7 +284,7 @@ async def test_the_echo_of_the_bot_is_neither_a_barge_in_nor_an_utterance() -> N
     async with stage(bot) as call:
         await call.silence(320)
         await call.hear(1504, level=QUIET)
-        call.talk.show(Partial("is open from nine to five", "English"))
+        call.talk.partial(Partial("is open from nine to five", "English"))
         await call.silence(320)
         await call.final("is open from nine to fife")
         assert not call.leg.of(Clear)
@@ -300,7 +300,7 @@ async def test_a_quiet_caller_interrupts_with_words() -> None:
         await call.silence(992)
         await call.hear(992, level=QUIET)
         assert not call.leg.of(Clear)
-        call.talk.show(Partial("I have a question", "English"))
+        call.talk.partial(Partial("I have a question", "English"))
         await settle()
         assert len(call.leg.of(Clear)) == 1
         await call.final("I have a question")
@@ -324,7 +324,7 @@ async def test_a_reply_begun_ahead_is_unheard_until_the_turn_is_over() -> None:
     async with stage(bot) as call:
         await call.speech(992)
         await call.silence(128)
-        call.talk.prepare("book a table", "English")
+        call.talk.speculate("book a table", "English")
         await settle()
         assert len(bot.turns) == 1
         assert call.leg.sent == []
@@ -350,7 +350,7 @@ async def test_words_spoken_into_the_end_of_the_greeting_do_not_cancel_the_reply
         since = len(call.leg.sent)
         await call.speech(960)  # the greeting is over, but its echo might still be on the line
         await call.silence(128)
-        call.talk.prepare("call me", "English")
+        call.talk.speculate("call me", "English")
         await call.silence(256)
         await call.final("call me")
         assert call.sent_ms(since) > 0, "the caller is answered"
@@ -361,7 +361,7 @@ async def test_a_reply_to_words_that_were_not_all_is_thrown_away() -> None:
     bot = Eager()
     async with stage(bot) as call:
         await call.speech(992)
-        call.talk.prepare("book a table", "English")
+        call.talk.speculate("book a table", "English")
         await settle()
         await call.speech(992)
         await call.final("Book a table for two.")
@@ -377,7 +377,7 @@ async def test_three_replies_are_begun_ahead_at_most() -> None:
     async with stage(bot) as call:
         for text in ("one", "one two", "one two three", "one two three four"):
             await call.speech(320)
-            call.talk.prepare(text, "English")
+            call.talk.speculate(text, "English")
             await settle()
         await call.final("one two three four")
         assert [len(turn.text.split()) for turn in bot.turns] == [1, 2, 3, 4]
@@ -388,7 +388,7 @@ async def test_none_is_begun_after_ten_seconds_of_speech() -> None:
     bot = Eager()
     async with stage(bot) as call:
         await call.speech(10_016)
-        call.talk.prepare("and so on", "English")
+        call.talk.speculate("and so on", "English")
         await settle()
         assert bot.turns == []
 
@@ -397,7 +397,7 @@ async def test_a_bot_that_does_more_than_speak_is_never_asked_ahead() -> None:
     bot = NotingBot("Booked.")
     async with stage(bot) as call:
         await call.speech(992)
-        call.talk.prepare("book a table", "English")
+        call.talk.speculate("book a table", "English")
         await settle()
         assert bot.turns == []
         await call.final("Book a table.")
@@ -408,7 +408,7 @@ async def test_a_reply_begun_ahead_for_a_turn_that_was_nothing_is_never_heard() 
     bot = Eager()
     async with stage(bot) as call:
         await call.speech(320)
-        call.talk.prepare("hm", "English")
+        call.talk.speculate("hm", "English")
         await settle()
         await call.final("")
         assert call.leg.sent == []
@@ -422,6 +422,6 @@ async def test_nothing_is_begun_ahead_while_the_bot_speaks() -> None:
     async with stage(bot) as call:
         await call.silence(320)
         await call.speech(96)
-        call.talk.prepare("yes", "English")
+        call.talk.speculate("yes", "English")
         await settle()
         assert bot.turns == []

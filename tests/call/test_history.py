@@ -1,7 +1,10 @@
 """Who said what, and what of it is answered."""
 
+import numpy as np
+
 from bot.api import Final, Line, Speaker
-from bridge.call.history import History
+from bridge.call.history import CallerSpeech, History
+from bridge.speech.ear import ScoredWindow
 
 
 def final(text: str) -> Final:
@@ -17,50 +20,77 @@ def bot(text: str) -> Line:
 
 
 def test_what_was_answered_and_heard_becomes_history() -> None:
-    dialogue = History()
-    dialogue.say(final("hello"))
-    assert (dialogue.text, dialogue.language, dialogue.lines) == ("hello", "English", ())
-    dialogue.answer()
-    dialogue.settle("Hi.")
-    assert dialogue.lines == (caller("hello"), bot("Hi."))
-    assert dialogue.text == ""
+    history = History()
+    history.say(final("hello"))
+    assert (history.text, history.language, history.lines) == ("hello", "English", ())
+    history.answer()
+    history.settle("Hi.")
+    assert history.lines == (caller("hello"), bot("Hi."))
+    assert history.text == ""
 
 
 def test_what_was_answered_unheard_waits_again_before_what_came_since() -> None:
-    dialogue = History()
-    dialogue.say(final("a table"))
-    dialogue.answer()
-    dialogue.say(final("for two"))
-    assert dialogue.carried(bot_heard=False) == "a table for two"
-    assert dialogue.carried(bot_heard=True) == "for two"
-    dialogue.settle("")
-    assert dialogue.text == "a table for two"
-    assert dialogue.lines == ()
+    history = History()
+    history.say(final("a table"))
+    history.answer()
+    history.say(final("for two"))
+    assert history.carried(bot_heard=False) == "a table for two"
+    assert history.carried(bot_heard=True) == "for two"
+    history.settle("")
+    assert history.text == "a table for two"
+    assert history.lines == ()
 
 
 def test_a_bot_that_says_nothing_has_answered() -> None:
-    dialogue = History()
-    dialogue.say(final("bye"))
-    dialogue.answer()
-    dialogue.settle("", silent=True)
-    assert dialogue.lines == (caller("bye"),)
-    assert dialogue.text == ""
+    history = History()
+    history.say(final("bye"))
+    history.answer()
+    history.settle("", silent=True)
+    assert history.lines == (caller("bye"),)
+    assert history.text == ""
 
 
 def test_a_backchannel_is_in_the_history_and_waits_for_no_answer() -> None:
-    dialogue = History()
-    dialogue.say(final("tell me"))
-    dialogue.answer()
-    dialogue.listen(final("mm-hm"))
-    assert dialogue.text == ""
-    dialogue.settle("It is so.")
-    assert dialogue.lines == (caller("tell me"), bot("It is so."), caller("mm-hm"))
+    history = History()
+    history.say(final("tell me"))
+    history.answer()
+    history.listen(final("mm-hm"))
+    assert history.text == ""
+    history.settle("It is so.")
+    assert history.lines == (caller("tell me"), bot("It is so."), caller("mm-hm"))
 
 
 def test_what_is_being_answered_comes_before_what_is_said_meanwhile() -> None:
-    dialogue = History()
-    dialogue.say(final("one"))
-    dialogue.answer()
-    dialogue.say(final("two"))
-    assert dialogue.lines == (caller("one"),)
-    assert dialogue.text == "two"
+    history = History()
+    history.say(final("one"))
+    history.answer()
+    history.say(final("two"))
+    assert history.lines == (caller("one"),)
+    assert history.text == "two"
+
+
+# ---------------------------------------------------------------- how long the caller spoke
+
+
+def window(from_ms: int) -> ScoredWindow:
+    return ScoredWindow(np.zeros(512, np.float32), 0.9, from_ms, from_ms + 32)
+
+
+def test_speech_adds_up_until_the_turn_is_over() -> None:
+    speech_of = CallerSpeech()
+    for at_ms, speech in ((0, True), (32, False), (64, True)):
+        speech_of.hear(window(at_ms), speech=speech)
+    assert speech_of.spoken_ms == 64
+    speech_of.over()
+    assert speech_of.spoken_ms == 0
+
+
+def test_who_spoke_lately_may_go_on() -> None:
+    speech_of = CallerSpeech()
+    assert not speech_of.spoke_lately(0)
+    speech_of.hear(window(0), speech=True)
+    assert speech_of.spoke_lately(32 + 2499)
+    assert not speech_of.spoke_lately(32 + 2500), "a noise that opened no turn is over"
+    speech_of.hear(window(5000), speech=True)
+    speech_of.over()
+    assert not speech_of.spoke_lately(5032)

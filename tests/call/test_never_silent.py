@@ -4,13 +4,14 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from fakes import PHONE, FakeTts
+from fakes import PHONE, FakeCall, FakeTts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from stage import conversation
 from virtual import run
 
 from bot.actions import Action, Collect, Hangup, SendDtmf, SetLanguage, SetVoice, Transfer
@@ -182,13 +183,25 @@ doings = st.lists(
 )
 
 
+class Ending(FakeCall):
+    """Hangs up where the bot ends the call."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__()
+        self._line = line
+
+    def stop(self, reason: str) -> None:
+        super().stop(reason)
+        self._line.over.set()
+
+
 @dataclass
 class Caller:
     """Speaks windows of 32 ms into a conversation."""
 
     talk: Conversation
     line: Line
-    ended: list[str] = field(default_factory=list)
+    ended: list[str]
     at_ms: int = 0
 
     async def be(self, seconds: float, *, speaking: bool = False) -> None:
@@ -199,9 +212,9 @@ class Caller:
             await asyncio.sleep(0.032)
             if speaking:
                 self.line.sound()
-            listened = ScoredWindow(samples, 0.9 if speaking else 0.0, self.at_ms, self.at_ms + 32)
+            window = ScoredWindow(samples, 0.9 if speaking else 0.0, self.at_ms, self.at_ms + 32)
             self.at_ms += 32
-            self.talk.hear(listened, speech=speaking)
+            self.talk.hear(window, speech=speaking)
             for mark in self.line.played():
                 self.talk.played(mark)
 
@@ -215,39 +228,32 @@ class Caller:
             return
         await self.be(doing.speaks_s, speaking=True)
         if doing.says:
-            self.talk.show(Partial(doing.says, "English"))
+            self.talk.partial(Partial(doing.says, "English"))
         await self.be(0.2)
         if doing.guessed and doing.says:
-            self.talk.prepare(doing.says, "English", 0.95)
+            self.talk.speculate(doing.says, "English", 0.95)
         await self.be(0.3)
         if self.line.over.is_set():
             return
         if doing.says:
-            await self.talk.tell(Final(doing.says, "English", 0, self.at_ms))
-        self.talk.take_the_floor()
-
-    def end(self, reason: str) -> None:
-        self.ended.append(reason)
-        self.line.over.set()
+            await self.talk.final(Final(doing.says, "English", 0, self.at_ms))
+        self.talk.end_user_turn()
 
 
 async def call(bot: Script, doings: Sequence[Doing]) -> tuple[Line, Caller, Metrics]:
-    """Carry one call until the bot ends it, or the caller has done all, listened to the answer, and hung up."""
+    """Carry one call until the bot ends it, or the caller has done all, window to the answer, and hung up."""
     loop, line, metrics = asyncio.get_running_loop(), Line(), Metrics()
-    voice = FakeTts()
-    talk = Conversation(
-        bot,
-        SpeechOutput(line, voice, MULAW, clock_ms=lambda: int(loop.time() * 1000)),
-        CallInfo("CA1"),
-        metrics=metrics.call("test", MULAW),
-        limit_s=LIMIT_S,
+    counts, voice, call = metrics.call("test", MULAW), FakeTts(), Ending(line)
+    prompts = CallPrompts(
+        NoInputRules(round(NO_INPUT_S * 1000), prompts=2),
+        filler_after_s=FILLER_S,
         fallback=(np.full(voice.sample_rate, 0.1, np.float32), "Sorry."),
-        manners=CallPrompts(NoInputRules(round(NO_INPUT_S * 1000), prompts=2), filler_after_s=FILLER_S),
     )
-    caller = Caller(talk, line)
-    talk.course.end_call = caller.end
+    output = SpeechOutput(line, voice, MULAW, clock_ms=lambda: int(loop.time() * 1000), on_audio=counts.audio_sent)
     async with asyncio.timeout(3600), asyncio.TaskGroup() as tasks:
-        talk.begin(tasks)
+        talk = conversation(bot, output, tasks=tasks, call=call, metrics=counts, limit_s=LIMIT_S, prompts=prompts)
+        caller = Caller(talk, line, call.ended)
+        talk.greet()
         for doing in doings:
             await caller.do(doing)
         with suppress(TimeoutError):

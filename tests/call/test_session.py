@@ -4,18 +4,22 @@ import asyncio
 import itertools
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import replace
+from functools import partial as bound
 from typing import Any
 
 import numpy as np
 import pytest
 from fakes import PHONE, TEXT_ONLY, FakeAsr, FakeLeg, FakeTts, LoudnessVad, ScriptBot
+from stage import conversation
 
 from bot.api import Bot, CallInfo, Final, Line, Say, Speaker, Turn
-from bridge.call.conversation import Conversation
-from bridge.call.preroll import PreRoll
+from bridge.call.bot_side import BotSide, SilentBotSide
+from bridge.call.prompts import CallPrompts
 from bridge.call.session import CallSession
-from bridge.call.turn_detector import TurnDetector
+from bridge.call.turn_detector import NoTurnDetector, OpenTurnDetector, TurnDetector
+from bridge.call.utterance import PreRoll
 from bridge.metrics import Metrics
+from bridge.speaking.actions import CallControl
 from bridge.speaking.speech_output import SpeechOutput
 from bridge.speech.api import BadRequest, EngineLost, Hypothesis, Request, Samples
 from bridge.speech.ear import Ear
@@ -66,18 +70,17 @@ class Call:
         tts = tts or FakeTts()
         self.metrics = Metrics()
         metrics = self.metrics.call("test", MULAW)
-        conversation = None
-        if bot:
-            conversation = Conversation(
-                bot,
-                SpeechOutput(self.leg, tts, MULAW, clock_ms=lambda: self.now_ms),
-                INFO,
-                metrics=metrics,
-                limit_s=0.5,
-                greeting=options.pop("greeting", ""),
-                fallback=(np.full(2400, 0.2, np.float32), "Sorry."),
+        self.output = SpeechOutput(self.leg, tts, MULAW, clock_ms=lambda: self.now_ms, on_audio=metrics.audio_sent)
+        prompts = CallPrompts(greeting=options.pop("greeting", ""), fallback=(np.full(2400, 0.2, np.float32), "Sorry."))
+
+        def bot_side(tasks: asyncio.TaskGroup, call: CallControl) -> BotSide:
+            if bot is None:
+                return SilentBotSide(tasks, call)
+            return conversation(
+                bot, self.output, INFO, tasks=tasks, call=call, metrics=metrics, limit_s=0.5, prompts=prompts
             )
-        endpointing, judge = options.pop("judging", (None, None))
+
+        endpointing, turn_detector = options.pop("judging", (None, lambda _: NoTurnDetector()))
         self.session = CallSession(
             self.leg,
             ear=Ear(MULAW, vad=options.pop("vad", LoudnessVad())),
@@ -89,8 +92,8 @@ class Call:
             drain_s=0.5,
             outage_s=outage_s,
             new_key=map("u{}".format, itertools.count()).__next__,
-            conversation=conversation,
-            judge=judge,
+            bot_side=bot_side,
+            turn_detector=turn_detector,
         )
         self.running = asyncio.create_task(self.session.run())
 
@@ -533,6 +536,40 @@ async def test_a_caller_who_speaks_is_told_of_the_outage_afterwards() -> None:
     await call.end()
 
 
+class SlowVoice(FakeTts):
+    """Makes 50 ms of a tone at a time, each when the test lets it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_go_on = asyncio.Event()
+
+    async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
+        for number, word in enumerate(text.split()):
+            if number == 10:
+                await self.may_go_on.wait()
+            async for samples in super().speak(word):
+                yield samples
+
+
+async def test_the_word_on_an_outage_waits_for_a_reply_that_the_caller_spoke_over() -> None:
+    bot, asr, voice = ScriptBot(" ".join(["word"] * 40)), MortalAsr(up=True), SlowVoice()
+    call = Call(bot=bot, asr=asr, tts=voice)
+    await call.turn(1000)
+    assert call.audio_ms() == pytest.approx(500, abs=20), "the bot is in the middle of a word"
+    asr.up.clear()
+    await call.turn(500)
+    assert call.leg.of(Clear), "the bot is held"
+    voice.may_go_on.set()
+    await call.say(5000, loud=False)
+    assert call.audio_ms() == pytest.approx(40 * 50 + 100, abs=200), "the rest of the reply, then the fallback"
+    assert len(call.leg.of(Mark)) == 2
+    assert call.metrics.text().count(b'bridge_replies_failed_total{wire="test"} 1.0') == 1
+    assert not call.output.speaking, "and it comes to its end"
+    asr.up.set()
+    await call.settle()
+    await call.end()
+
+
 @pytest.mark.parametrize("dies_late", [False, True])
 async def test_too_many_utterances_in_an_outage_cost_the_oldest_and_the_call_is_still_heard(dies_late: bool) -> None:
     asr = MortalAsr(up=dies_late, hold=asyncio.Event())
@@ -704,10 +741,10 @@ class FixedEnding:
         """It holds nothing."""
 
 
-def judging(ending: FixedEnding) -> tuple[Endpointing, TurnDetector]:
+def judging(ending: FixedEnding) -> tuple[Endpointing, OpenTurnDetector]:
     finals = RollingQuantile(0)
     endpointing = Endpointing(EndpointRules(), time_to_final=finals)
-    return endpointing, TurnDetector(endpointing, ending, time_to_final=finals, limit_s=1.0, clock_ms=lambda: 0)
+    return endpointing, bound(TurnDetector, endpointing, ending, time_to_final=finals, limit_s=1.0, clock_ms=lambda: 0)
 
 
 @pytest.mark.parametrize(("probability", "wait_ms"), [(1.0, 400), (0.0, 800)])
@@ -753,8 +790,7 @@ async def test_a_turn_that_goes_on_before_the_bot_is_heard_is_judged_and_answere
             yield "Thank you."
 
     bot, ending = Thinking("x"), FixedEnding(1.0)
-    endpointing, judge = judging(ending)
-    call = Call(bot=bot, judging=(endpointing, judge))
+    call = Call(bot=bot, judging=judging(ending))
     await call.say(500)
     await call.silence_until(lambda: bot.turns)
     await call.say(200, loud=False)
@@ -812,8 +848,7 @@ async def test_what_was_answered_is_no_part_of_the_next_turn() -> None:
 
 async def test_a_cough_behind_a_turn_teaches_nothing() -> None:
     bot = ScriptBot("")  # never heard
-    endpointing, judge = judging(FixedEnding(1.0))
-    call = Call(bot=bot, judging=(endpointing, judge))
+    call = Call(bot=bot, judging=judging(FixedEnding(1.0)))
     await call.say(500)
     await call.silence_until(lambda: bot.turns)
     await call.say(300, loud=False)

@@ -382,7 +382,7 @@ async def test_partials_are_shown_and_the_final_returned() -> None:
     async def show(partial: Partial) -> None:
         shown.append(partial)
 
-    reader = asyncio.create_task(transcribe(utterance, FakeAsr(), OPTIONS, show=show))
+    reader = asyncio.create_task(transcribe(utterance, FakeAsr(), OPTIONS, on_partial=show))
     await say(utterance, 1)
     utterance.close(0)
     assert await reader == Final("one two", "English", 0, 0)
@@ -397,7 +397,7 @@ async def test_cancelling_leaves_nothing_behind(spoil: Callable[[ScriptedAsr], N
         await stuck.wait()
 
     spoil(asr)
-    reader = asyncio.create_task(transcribe(utterance, asr, OPTIONS, show=show))
+    reader = asyncio.create_task(transcribe(utterance, asr, OPTIONS, on_partial=show))
     await say(utterance, 1)
     reader.cancel()
     await asyncio.wait({reader})
@@ -418,7 +418,7 @@ async def test_a_failure_leaves_nothing_behind() -> None:
         raise AssertionError
 
     with pytest.raises(EngineLost):
-        await transcribe(utterance, Lost(), OPTIONS, show=show)
+        await transcribe(utterance, Lost(), OPTIONS, on_partial=show)
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
@@ -452,18 +452,23 @@ class Court:
     def __init__(self, asr: Asr, ending: Ending | None = None) -> None:
         self.ending, self.finals, self.now_ms = ending or Ending(), RollingQuantile(150), 0
         self.endpointing = Endpointing(EndpointRules(), time_to_final=self.finals)
-        self.judge = TurnDetector(
-            self.endpointing, self.ending, time_to_final=self.finals, limit_s=5.0, clock_ms=lambda: self.now_ms
+        self.detector = TurnDetector(
+            self.endpointing,
+            self.ending,
+            lambda *_: None,
+            time_to_final=self.finals,
+            limit_s=5.0,
+            clock_ms=lambda: self.now_ms,
         )
         self.utterance = Utterance(0, "u1")
         self.reader = asyncio.create_task(self._read(asr))
 
     async def _read(self, asr: Asr) -> list[Partial | Final]:
-        return [transcript async for transcript in transcripts(self.utterance, asr, OPTIONS, self.judge)]
+        return [transcript async for transcript in transcripts(self.utterance, asr, OPTIONS, self.detector)]
 
     async def pause(self) -> None:
         self.endpointing.paused(1000)
-        self.judge.asked("u1")
+        self.detector.asked("u1")
         self.utterance.pause()
         await settle()
 
@@ -498,7 +503,7 @@ async def test_a_judgement_under_way_is_given_up_when_the_caller_speaks_on_and_m
     await court.pause()
     court.utterance.resume()
     court.endpointing.resumed(1100)
-    court.judge.withdrawn("u1")
+    court.detector.withdrawn("u1")
     await say(court.utterance, 1)
     assert court.ending.cancelled == 1
     court.ending.may_answer.set()
@@ -538,5 +543,5 @@ async def test_a_final_that_could_not_be_had_is_no_measurement() -> None:
     await court.pause()
     court.now_ms = 1234
     assert (await court.close())[-1] == Final("one two", "English", 0, 1000)
-    court.judge.served("u1")
+    court.detector.served("u1")
     assert court.finals.quantile(1.0) == 150, "the first guess"

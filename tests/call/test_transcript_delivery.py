@@ -1,7 +1,7 @@
-"""Who is told what the caller says. With a bot: tests/test_call.py."""
+"""Who is told what the caller says. With a bot: test_session.py."""
 
 import pytest
-from fakes import PHONE, TEXT_ONLY, FakeLeg
+from fakes import PHONE, TEXT_ONLY, FakeLeg, nobody
 
 from bot.api import Final, Partial
 from bridge.call.transcript_delivery import TranscriptDelivery
@@ -17,9 +17,9 @@ MULAW = AudioFormat(Encoding.MULAW, 8000)
 )
 async def test_a_client_gets_the_text_it_wants(capabilities: Capabilities, partials: bool, told: list[bool]) -> None:
     leg, metrics = FakeLeg(capabilities), Metrics()
-    audience = TranscriptDelivery(leg, None, metrics.call("test", MULAW), partials=partials)
-    await audience.show(Partial("wear", "English"))
-    await audience.tell(Final("where", "English", 0, 500))
+    delivery = TranscriptDelivery(leg, nobody(), metrics.call("test", MULAW), partials=partials)
+    await delivery.partial(Partial("wear", "English"))
+    await delivery.final(Final("where", "English", 0, 500))
     assert [transcript.final for transcript in leg.of(Transcript)] == told
     assert {transcript.text for transcript in leg.of(Transcript) if transcript.final} <= {"where"}
     for count in (b"bridge_partials_total", b"bridge_finals_total"):
@@ -28,6 +28,7 @@ async def test_a_client_gets_the_text_it_wants(capabilities: Capabilities, parti
 
 async def test_a_final_that_is_lost_is_counted_and_said() -> None:
     leg, metrics = FakeLeg(TEXT_ONLY), Metrics()
-    await TranscriptDelivery(leg, None, metrics.call("test", MULAW), partials=True).lose("every engine is down")
+    delivery = TranscriptDelivery(leg, nobody(), metrics.call("test", MULAW), partials=True)
+    await delivery.lost("every engine is down")
     assert leg.of(Problem) == [Problem("the recogniser failed: every engine is down")]
     assert b'bridge_finals_lost_total{wire="test"} 1.0' in metrics.text()

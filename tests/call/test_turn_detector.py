@@ -48,8 +48,14 @@ class Scene:
         self.now_ms = 0
         self.finals = RollingQuantile(100)
         self.endpointing = Endpointing(RULES, time_to_final=self.finals)
-        self.judge = TurnDetector(
-            self.endpointing, ending, time_to_final=self.finals, limit_s=limit_s, clock_ms=lambda: self.now_ms
+        self.told: list[tuple[str, str, float]] = []
+        self.detector = TurnDetector(
+            self.endpointing,
+            ending,
+            lambda *judged: self.told.append(judged),
+            time_to_final=self.finals,
+            limit_s=limit_s,
+            clock_ms=lambda: self.now_ms,
         )
 
 
@@ -57,14 +63,14 @@ class Scene:
 async def test_the_model_decides_how_long_a_pause_may_last(answer: float, expected_ms: int) -> None:
     scene = Scene(FakeEnding(answer))
     scene.endpointing.paused(1000)
-    await scene.judge.weigh(AUDIO, "That is all.", "English")
+    await scene.detector.weigh(AUDIO, "That is all.", "English")
     assert scene.endpointing.wait_ms == expected_ms
 
 
 async def test_a_model_that_fails_leaves_the_plain_wait_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
     scene = Scene(FakeEnding(fault=EngineFailed("out of order")))
     scene.endpointing.paused(1000)
-    await scene.judge.weigh(AUDIO, "That is all.", "English")
+    await scene.detector.weigh(AUDIO, "That is all.", "English")
     assert scene.endpointing.wait_ms == 500
     assert "out of order" in caplog.text
 
@@ -72,39 +78,37 @@ async def test_a_model_that_fails_leaves_the_plain_wait_and_says_so(caplog: pyte
 async def test_a_model_that_hangs_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
     scene = Scene(FakeEnding(hold=asyncio.Event()), limit_s=0.01)
     scene.endpointing.paused(1000)
-    await scene.judge.weigh(AUDIO, "That is all.", "English")
+    await scene.detector.weigh(AUDIO, "That is all.", "English")
     assert scene.endpointing.wait_ms == 500
     assert "no answer in 0.01 s" in caplog.text
 
 
 async def test_a_judgement_is_told_with_the_words_of_the_utterance() -> None:
-    scene, told = Scene(FakeEnding(0.7)), list[tuple[str, str, float]]()
-    scene.judge.on_judged = lambda *judged: told.append(judged)
-    scene.judge.carried("Well.")
+    scene = Scene(FakeEnding(0.7))
+    scene.detector.carried("Well.")
     scene.endpointing.paused(1000)
-    await scene.judge.weigh(AUDIO, "That is all.", "English")
-    assert told == [("That is all.", "English", 0.7)]
+    await scene.detector.weigh(AUDIO, "That is all.", "English")
+    assert scene.told == [("That is all.", "English", 0.7)]
 
 
 async def test_an_end_judged_too_late_is_not_told() -> None:
     ending = FakeEnding(hold=asyncio.Event())
-    scene, told = Scene(ending), list[str]()
-    scene.judge.on_judged = lambda text, language, probability: told.append(text)
+    scene = Scene(ending)
     scene.endpointing.paused(1000)
-    late = asyncio.create_task(scene.judge.weigh(AUDIO, "That is all.", "English"))
+    late = asyncio.create_task(scene.detector.weigh(AUDIO, "That is all.", "English"))
     await ending.called.wait()
     scene.endpointing.resumed(1200)
     assert ending.hold
     ending.hold.set()
     await late
-    assert told == []
+    assert scene.told == []
 
 
 async def test_a_judgement_that_comes_after_the_caller_spoke_on_is_not_heeded() -> None:
     ending = FakeEnding(hold=asyncio.Event())
     scene = Scene(ending)
     scene.endpointing.paused(1000)
-    late = asyncio.create_task(scene.judge.weigh(AUDIO, "That is all.", "English"))
+    late = asyncio.create_task(scene.detector.weigh(AUDIO, "That is all.", "English"))
     await ending.called.wait()
     scene.endpointing.resumed(1200)
     scene.endpointing.paused(2000)
@@ -117,13 +121,13 @@ async def test_a_judgement_that_comes_after_the_caller_spoke_on_is_not_heeded() 
 async def test_between_pauses_nobody_is_asked() -> None:
     ending = FakeEnding()
     scene = Scene(ending)
-    await scene.judge.weigh(AUDIO, "That is all.", "English")
+    await scene.detector.weigh(AUDIO, "That is all.", "English")
     assert ending.asked == []
 
 
 async def test_a_partial_shows_dictation_before_the_pause_is_judged() -> None:
     scene = Scene(FakeEnding())
-    scene.judge.hear("my number is 555 01", "English")
+    scene.detector.hear("my number is 555 01", "English")
     scene.endpointing.paused(1000)
     assert scene.endpointing.wait_ms == 1600
 
@@ -132,9 +136,9 @@ async def test_a_turn_that_goes_on_is_read_as_one() -> None:
     """ "five five" and "five": neither alone is a number."""
     ending = FakeEnding()
     scene = Scene(ending)
-    scene.judge.carried("five five")
+    scene.detector.carried("five five")
     scene.endpointing.paused(1000)
-    await scene.judge.weigh(AUDIO, "five", "English")
+    await scene.detector.weigh(AUDIO, "five", "English")
     assert scene.endpointing.wait_ms == 1600
     assert ending.asked == ["five five five"]
 
@@ -142,10 +146,10 @@ async def test_a_turn_that_goes_on_is_read_as_one() -> None:
 async def test_what_finals_take_is_measured_and_bounds_the_wait() -> None:
     scene = Scene(FakeEnding(fault=EngineFailed("out of order")))
     scene.endpointing.paused(1000)
-    scene.judge.asked("u1")
+    scene.detector.asked("u1")
     scene.now_ms = 650
-    scene.judge.served("u1")
-    await scene.judge.weigh(AUDIO, "", "")
+    scene.detector.served("u1")
+    await scene.detector.weigh(AUDIO, "", "")
     assert scene.finals.quantile(0.99) == 650
     scene.endpointing.paused(2000)
     assert scene.endpointing.wait_ms == RULES.stop_ms + 650
@@ -153,24 +157,24 @@ async def test_what_finals_take_is_measured_and_bounds_the_wait() -> None:
 
 def test_a_final_that_nobody_wanted_is_no_measurement() -> None:
     scene = Scene(FakeEnding())
-    scene.judge.asked("u1")
-    scene.judge.withdrawn("u1")
-    scene.judge.served("u1")
-    scene.judge.withdrawn("never asked for")
+    scene.detector.asked("u1")
+    scene.detector.withdrawn("u1")
+    scene.detector.served("u1")
+    scene.detector.withdrawn("never asked for")
     assert scene.finals.quantile(1.0) == 100, "the first guess"
 
 
 def test_a_late_final_is_measured_from_its_own_pause() -> None:
     """A slow recogniser must not look quick because the next utterance has paused meanwhile."""
     scene = Scene(FakeEnding())
-    scene.judge.asked("u1")
+    scene.detector.asked("u1")
     scene.now_ms = 1900
-    scene.judge.asked("u2")
+    scene.detector.asked("u2")
     scene.now_ms = 2000
-    scene.judge.served("u1")
+    scene.detector.served("u1")
     assert scene.finals.quantile(1.0) == 2000
     scene.now_ms = 2500
-    scene.judge.served("u2")
+    scene.detector.served("u2")
     assert [scene.finals.quantile(share) for share in (0.5, 0.51)] == [600, 2000], "two samples"
 
 
@@ -178,8 +182,8 @@ def test_only_an_utterance_with_words_teaches_how_long_this_caller_pauses() -> N
     scene = Scene(FakeEnding())
     for text, expected_ms in (("", RULES.wait_ms), (" ", RULES.wait_ms), ("and also", 725)):
         scene.endpointing.closed(1000)
-        scene.judge.began(2100, bot_heard=False, before="")
-        scene.judge.hear(text, "English")
+        scene.detector.began(2100, bot_heard=False, before="")
+        scene.detector.hear(text, "English")
         scene.endpointing.paused(3000)
         scene.endpointing.read(Reading(Kind.OPEN))
         assert scene.endpointing.wait_ms >= expected_ms
@@ -188,7 +192,7 @@ def test_only_an_utterance_with_words_teaches_how_long_this_caller_pauses() -> N
 
 def test_what_the_bot_expects_reaches_the_waits() -> None:
     scene = Scene(FakeEnding())
-    scene.judge.expect(Expected(Expect.DIGITS))
+    scene.detector.expect(Expected(Expect.DIGITS))
     assert scene.endpointing.wait_ms == RULES.dictation_ms
 
 
@@ -196,7 +200,7 @@ def test_what_the_bot_expects_reaches_the_waits() -> None:
 async def test_a_number_that_is_no_probability_is_no_judgement(answer: float, caplog: pytest.LogCaptureFixture) -> None:
     scene = Scene(FakeEnding(answer))
     scene.endpointing.paused(1000)
-    await scene.judge.weigh(AUDIO, "That is all.", "English")
+    await scene.detector.weigh(AUDIO, "That is all.", "English")
     assert scene.endpointing.wait_ms == 500
     assert "must be 0 to 1" in caplog.text
 
@@ -208,7 +212,7 @@ async def test_a_model_that_breaks_costs_a_judgement_and_not_the_call(caplog: py
 
     scene = Scene(Broken())
     scene.endpointing.paused(1000)
-    await scene.judge.weigh(AUDIO, "That is all.", "English")
+    await scene.detector.weigh(AUDIO, "That is all.", "English")
     assert scene.endpointing.wait_ms == 500
     assert "its author's mistake" in caplog.text
 
@@ -217,6 +221,6 @@ async def test_the_words_of_the_caller_are_not_logged(caplog: pytest.LogCaptureF
     scene = Scene(FakeEnding())
     scene.endpointing.paused(1000)
     with caplog.at_level(logging.DEBUG):
-        await scene.judge.weigh(AUDIO, "my secret is 4711", "English")
+        await scene.detector.weigh(AUDIO, "my secret is 4711", "English")
     assert "4711" not in caplog.text
     assert "0.00" in caplog.text or "1.00" in caplog.text

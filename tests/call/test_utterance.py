@@ -1,4 +1,4 @@
-"""The audio of one caller turn while it grows."""
+"""The audio of one utterance: what came just before it, and how it grows."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,7 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from bridge.call.utterance import Snapshot, Utterance
+from bridge.call.utterance import PREROLL_MS, PreRoll, Snapshot, Utterance
+from bridge.speech.ear import ScoredWindow
 
 STEP = 1600
 
@@ -226,3 +227,34 @@ async def test_cancelling_whoever_waits_cancels_the_decode() -> None:
     assert result.cancelled()
     assert decode.cancelled
     utterance.pause()  # nothing is left that could be disturbed
+
+
+# ---------------------------------------------------------------- the audio before speech was certain
+
+
+def window(index: int) -> ScoredWindow:
+    return ScoredWindow(np.full(512, index, np.float32), 0.0, index * 32, index * 32 + 32)
+
+
+def test_an_utterance_begins_preroll_ms_before_its_onset() -> None:
+    preroll = PreRoll(keep_ms=320)
+    for index in range(100):
+        preroll.add(window(index))
+    taken = preroll.take(onset_ms=95 * 32)
+    assert taken[0] == 85  # the window that holds the sample 300 ms before
+    assert taken[-1] == 99
+    assert len(taken) == 15 * 512
+
+
+def test_nothing_is_handed_out_twice() -> None:
+    preroll = PreRoll(keep_ms=320)
+    preroll.add(window(0))
+    assert len(preroll.take(0)) == 512
+    assert len(preroll.take(0)) == 0
+
+
+def test_it_keeps_no_more_than_it_must() -> None:
+    preroll = PreRoll(keep_ms=320)
+    for index in range(1000):
+        preroll.add(window(index))
+    assert len(preroll.take(0)) <= (320 + PREROLL_MS) * 16

@@ -70,14 +70,10 @@ async def ari(pbx: Asterisk, desk: Desk, *, app: str = "", **more: object) -> As
         "ari_password": "s3cret",
         "ari_format": "ulaw",
     }
-    link = AriLink(Settings.model_validate({**known, **more}), desk)
-    await link.start()
-    try:
+    async with AriLink(Settings.model_validate({**known, **more}), desk) as link:
         await until(lambda: "bridge_ari_up 1.0" in desk.measured, "connected")
         await pbx.cli(f"dialplan set global APP {app}")
         yield link
-    finally:
-        await link.close()
 
 
 def plain(heard: bytes | bytearray, encoding: Encoding) -> Pcm:

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -69,8 +70,8 @@ def write_wav(path: Path, audio: Samples, rate: int) -> Path:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def server() -> AsyncIterator[Server]:
     """A server whose bot likes to talk."""
-    # bridge.test is a name that we did not give the server: without the flag its pages would not be ours.
-    async with serve("--greeting", GREETING, "--allowed-origins", "*") as server:
+    # bridge.test is a name that we did not give the server: one that is for this machine alone would refuse it.
+    async with serve("--greeting", GREETING, "--host", "0.0.0.0", "--insecure") as server:
         yield server
 
 
@@ -314,6 +315,24 @@ async def test_it_works_by_keyboard(server: Server, browser: Browser) -> None:
         fields = "[...document.querySelectorAll('input, textarea, select, meter')]"
         assert await page.run(f"{fields}.every(field => field.labels.length || field.hidden)")
         assert await page.run("document.querySelector('[role=log]').contains(lines)")
+
+
+async def test_the_printed_address_opens_the_page_with_its_token_which_the_tab_keeps(browser: Browser) -> None:
+    async with serve("--public-url", "https://bot.example.com") as server:
+        token = re.findall(r"page +http://localhost:\d+/\?token=(\S+)", server.log)[0]
+        async with browser.page(f"{server.http}/?token={token}") as page:
+            for _ in range(2):
+                await page.until("document.querySelector('#ws').onclick")
+                assert await page.run("location.search") == "", "it is in no bookmark"
+                await page.run("ws.click()")
+                await page.says("Listening")
+                await page.run("ws.click()")
+                await page.says("Done")
+                await page.call("Page.navigate", url=server.http)
+                await page.until("document.readyState === 'complete'")
+        async with browser.page(server.http) as page:
+            await page.run("ws.click()")
+            assert "The server wants a token" in await problem(page)
 
 
 async def test_a_token_is_asked_for_and_a_busy_server_says_so(closed: Server, browser: Browser, shots: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import aiohttp
 from integration.server import serve
-from integration.sip_peers import baresip, free_port, needs_baresip, needs_stack, place, spoken, until
+from integration.sip_peers import PROCESS, baresip, free_port, needs_baresip, needs_stack, place, spoken, until
 
 pytestmark = [needs_stack, needs_baresip]
 
@@ -55,4 +55,4 @@ def stacks(server: int) -> list[int]:
     """Return the processes in which a server runs its SIP stack."""
     children = Path(f"/proc/{server}/task").glob("*/children")
     found = {int(pid) for path in children for pid in path.read_text().split()}
-    return [pid for pid in found if b"bridge.sip.process" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in found if PROCESS[-1].encode() in Path(f"/proc/{pid}/cmdline").read_bytes()]

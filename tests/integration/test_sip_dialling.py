@@ -2,19 +2,44 @@
 
 import asyncio
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 import pytest
-from integration.by_hand import headers
+from integration.by_hand import headers, opened, reply, sdp
 from integration.sip_peers import Desk, baresip, free_port, needs_baresip, needs_stack, sip, spoken, until
 
 from bridge.outbound.call_request import read
 from bridge.outbound.dialler import Dialler
 from bridge.outbound.leg import PlacedCall, Status
 from bridge.settings import Settings
-from telephony.outcome import Outcome
+from telephony.events import Hangup
+from telephony.outcome import NotAnswered, Outcome
+
+LEARNS_LATE: Final = """
+import asyncio, runpy
+from baresip import Runtime
+from baresip.events import Event
+from baresip._native import lib
+
+at_once = Runtime.cmd
+
+async def late(self, command, **options):
+    if command != lib.BP_CMD_UA_CONNECT:
+        return await at_once(self, command, **options)
+    settled = asyncio.Event()
+    self.subscribe(lambda event: settled.set() if event.event is Event.{event} else None)
+    told = await at_once(self, command, **options)
+    await settled.wait()
+    return told
+
+Runtime.cmd = late
+runpy.run_module("bridge.legs.sip.process", run_name="__main__")
+"""
+"""A SIP process that learns which call it has made only when that event of it is past, as on a busy machine."""
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), needs_stack]
 
@@ -38,13 +63,6 @@ async def dialling(desk: Desk, **options: object) -> AsyncIterator[Dialler]:
 async def ended(call: PlacedCall) -> tuple[Outcome | None, str]:
     await until(lambda: call.status is Status.ENDED, "the end of the call")
     return call.outcome, call.reason
-
-
-def reply(invite: bytes, status: str) -> bytes:
-    """Return an answer to `invite` by hand."""
-    told = headers(invite)
-    lines = "".join(f"{name}: {told[name]}\r\n" for name in ("via", "from", "call-id", "cseq"))
-    return f"SIP/2.0 {status}\r\n{lines}to: {told['to']};tag=7\r\nContent-Length: 0\r\n\r\n".encode()
 
 
 async def request(wire: socket.socket, method: str) -> tuple[bytes, tuple[str, int]]:
@@ -97,6 +115,36 @@ async def test_who_does_not_take_the_call_says_why(status: str, outcome: Outcome
         assert await ended(call) == (outcome, f"the other side answered {status}")
         await request(wire, "ACK")
     assert desk.lines.taken == 0
+
+
+def learns_late(event: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", LEARNS_LATE.replace("{event}", event))
+
+
+async def test_an_answer_that_is_faster_than_the_dialling_side_begins_the_call(wire: socket.socket) -> None:
+    desk = Desk()
+    with opened() as media:
+        async with sip(desk, learns_late("CALL_ESTABLISHED")) as (link, _):
+            carried = asyncio.create_task(desk.carry(link.dial(at(wire)), wire="sip"))
+            invite, source = await request(wire, "INVITE")
+            accepted = {"more": f"Contact: <{at(wire)}>\r\n", "body": sdp("127.0.0.1", media.getsockname()[1])}
+            wire.sendto(reply(invite, "200 OK", **accepted), source)
+            taken = await desk.call()
+            assert taken.started.call_id == headers(invite)["call-id"]
+            await taken.leg.send(Hangup("enough"))
+            bye, _ = await request(wire, "BYE")
+            wire.sendto(reply(bye, "200 OK"), source)
+            await carried
+    assert taken.ended == "enough"
+
+
+async def test_an_end_that_is_faster_than_the_dialling_side_ends_the_call(wire: socket.socket) -> None:
+    async with sip(Desk(), learns_late("CALL_CLOSED")) as (link, _):
+        starting = asyncio.create_task(link.dial(at(wire)).start(5))
+        invite, source = await request(wire, "INVITE")
+        wire.sendto(reply(invite, "486 Busy Here"), source)
+        with pytest.raises(NotAnswered, match="486 Busy Here"):
+            await starting
 
 
 async def test_nobody_answers_and_the_ringing_is_cancelled(wire: socket.socket) -> None:

@@ -3,11 +3,16 @@
 import asyncio
 import os
 import signal
+import socket
 from pathlib import Path
 
 from integration.recordings import prompt
-from integration.sip_peers import Desk, baresip, needs_baresip, needs_stack, sip, spoken, until
+from integration.sip_peers import PROCESS, Desk, baresip, free_port, needs_baresip, needs_stack, sip, spoken, until
 from integration.sipp import cancel, everything_twice, fall_silent, hang_up_at_once, needs_sipp, pcap, sipp
+
+from bridge.legs.sip.from_settings import stack_options
+from bridge.settings import Settings
+from telephony.sip import Kind, frame, on_the_wire
 
 pytestmark = needs_stack
 
@@ -78,3 +83,23 @@ async def test_the_process_dies_and_its_calls_end_by_fault_and_new_ones_are_take
         await until(lambda: link.ready, "started again")
         async with baresip(tmp_path / "2", audio, dial=f"sip:1@127.0.0.1:{port}"):
             assert (await desk.call(1)).started.callee == "1"
+
+
+async def test_a_bridge_that_goes_with_something_unread_is_an_end_and_no_fault() -> None:
+    settings = Settings.model_validate({"sip": True, "sip_port": free_port()})
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    ours, theirs = socket.socketpair()
+    with theirs:
+        command = (*PROCESS, str(theirs.fileno()))
+        process = await asyncio.create_subprocess_exec(
+            *command, pass_fds=[theirs.fileno()], stderr=asyncio.subprocess.PIPE
+        )
+    async with asyncio.timeout(30):
+        with ours:
+            ours.setblocking(False)
+            await loop.sock_sendall(ours, on_the_wire([frame(Kind.OPTIONS, 0, stack_options(settings).to_json())]))
+            loop.add_reader(ours, told.set)
+            await told.wait()
+            loop.remove_reader(ours)
+        _, said = await process.communicate()
+    assert (process.returncode, said) == (0, b"")

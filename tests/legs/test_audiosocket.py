@@ -1,15 +1,23 @@
-"""AudioSocket on literals, its pace on a clock of numbers, and its port on loopback."""
+"""AudioSocket on literals, and its port on loopback."""
 
 import asyncio
-from contextlib import suppress
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
 import pytest
+from fakes import RESOURCES
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.legs.pacer import Pacer
+from bridge.admission.lines import Lines
+from bridge.admission.refusals import Refusals
+from bridge.legs.audiosocket import listen
 from bridge.legs.tcp_stream import StreamLeg
+from bridge.metrics import Metrics
+from bridge.server.switchboard import Switchboard
+from bridge.settings import Settings
 from telephony.audiosocket import MAX_MALFORMED, AudioSocketProtocol, frame
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
@@ -128,55 +136,31 @@ def test_audio_leaves_at_the_rate_it_comes_and_not_before_it_is_known() -> None:
         AudioSocketProtocol().send(Play(bytes(4)))
 
 
-# ---------------------------------------------------------------- pace
-
-
-def test_frames_leave_on_absolute_deadlines_and_silence_where_there_is_nothing_to_say() -> None:
-    pace = Pacer(L16_8K, 1000)
-    pace.play(b"\1\1" * 200)
-    frames, _ = pace.due(1000)
-    assert frames == [b"\1\1" * 160, b"\1\1" * 40 + bytes(240), bytes(320)]
-    assert pace.due(1019) == ([], [])
-    assert [len(pace.due(now)[0]) for now in (1021, 1040, 1085)] == [1, 1, 2]
-    assert pace.late == 0
-
-
-def test_a_mark_is_told_when_its_audio_has_been_played_not_when_it_left() -> None:
-    pace = Pacer(L16_8K, 0)
-    pace.play(bytes(320))
-    pace.mark("m")
-    assert [now for now in range(0, 100, 10) if pace.due(now)[1]] == [20]
-
-
-def test_a_clear_leaves_silence_and_tells_the_marks_that_waited() -> None:
-    pace = Pacer(L16_8K, 0)
-    pace.play(b"\1\1" * 8000)
-    pace.mark("m")
-    pace.due(0)
-    assert pace.clear() == ["m"]
-    assert pace.due(20) == ([bytes(320)], [])
-
-
-def test_after_a_long_stall_no_burst_is_sent() -> None:
-    pace = Pacer(L16_8K, 0)
-    pace.due(0)
-    frames, _ = pace.due(1000)
-    assert len(frames) == 3 and pace.late > 40
-
-
 # ---------------------------------------------------------------- over TCP
 
 
-async def test_a_peer_that_only_says_its_name_is_a_call_without_waiting_for_audio() -> None:
+@asynccontextmanager
+async def connected(
+    protocol: AudioSocketProtocol | None = None,
+) -> AsyncIterator[tuple[StreamLeg, asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A leg of ours that is yet to be opened, and the two ends of its peer."""
     legs: asyncio.Queue[StreamLeg] = asyncio.Queue()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        legs.put_nowait(leg := StreamLeg(reader, writer, AudioSocketProtocol(), send_s=1))
-        await leg.pump()
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        legs.put_nowait(StreamLeg(reader, writer, protocol or AudioSocketProtocol(), send_s=1))
 
-    async with asyncio.timeout(5), await asyncio.start_server(connected, "127.0.0.1", 0) as server:
+    async with asyncio.timeout(5), await asyncio.start_server(accept, "127.0.0.1", 0) as server:
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-        leg = await legs.get()
+        try:
+            yield await legs.get(), reader, writer
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+
+async def test_a_peer_that_only_says_its_name_is_a_call_without_waiting_for_audio() -> None:
+    async with connected() as (leg, reader, writer), leg:
         writer.write(IDENTITY)
         assert (await leg.start(3)).format == L16_8K
         assert await reader.readexactly(323) == frame(0x10, bytes(320)), "silence is sent at once"
@@ -185,16 +169,7 @@ async def test_a_peer_that_only_says_its_name_is_a_call_without_waiting_for_audi
 
 
 async def test_a_call_over_tcp_from_uuid_to_hang_up() -> None:
-    legs: asyncio.Queue[StreamLeg] = asyncio.Queue()
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        leg = StreamLeg(reader, writer, AudioSocketProtocol(), send_s=1)
-        legs.put_nowait(leg)
-        await leg.pump()
-
-    async with asyncio.timeout(5), await asyncio.start_server(connected, "127.0.0.1", 0) as server:
-        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-        leg = await legs.get()
+    async with connected() as (leg, reader, writer), leg:
         writer.write(IDENTITY + AUDIO)
         assert (await leg.start(1)).call_id == str(NAME)
         await leg.send(Play(b"\2\2" * 8000))
@@ -205,3 +180,80 @@ async def test_a_call_over_tcp_from_uuid_to_hang_up() -> None:
         events = [event async for event in leg]
         assert events == [Media(b"\1\0" * 160, 0), Played("m"), CallEnded("caller hung up")]
         await leg.close("done")
+
+
+async def test_a_stream_that_breaks_the_protocol_is_the_peers_fault() -> None:
+    async with connected() as (leg, _, writer), leg:
+        writer.write(b"GET / HTTP/1.1\r\n" + bytes(30_000))
+        with pytest.raises(RemoteProtocolError, match="no AudioSocket"):
+            await leg.start(3)
+
+
+class BrokenProtocol(AudioSocketProtocol):
+    """Has a fault of ours."""
+
+    def receive(self, data: bytes, /) -> Sequence[Event]:
+        raise ZeroDivisionError("a fault of ours")
+
+
+async def test_a_fault_of_ours_while_we_read_reaches_the_call() -> None:
+    async with connected(BrokenProtocol()) as (leg, _, writer), leg:
+        writer.write(IDENTITY)
+        with pytest.raises(ZeroDivisionError):
+            await leg.start(3)
+
+
+@pytest.mark.parametrize("how", ["done", "fault", "cancelled"])
+async def test_however_a_leg_is_left_nothing_of_it_goes_on(how: str) -> None:
+    before = asyncio.all_tasks()
+
+    async def call(leg: StreamLeg) -> None:
+        async with leg:
+            await leg.start(3)
+            during.update(asyncio.all_tasks() - before)
+            started.set()
+            if how == "fault":
+                raise ZeroDivisionError("a fault of ours")
+            if how == "cancelled":
+                await asyncio.Event().wait()
+
+    async with connected() as (leg, _, writer):
+        writer.write(IDENTITY + AUDIO)
+        during, started = set[asyncio.Task[object]](), asyncio.Event()
+        calling = asyncio.create_task(call(leg))
+        await started.wait()
+        calling.cancel()
+        await asyncio.wait({calling})
+        assert len(during) == 3, "the call, what reads and what plays"
+        assert not during & asyncio.all_tasks()
+
+
+# ---------------------------------------------------------------- the port
+
+
+async def refused_or_taken(allow: str, caplog: pytest.LogCaptureFixture) -> str:
+    """Call a port that takes `allow`; return its metrics once it has hung up."""
+    caplog.set_level(logging.INFO)
+    metrics = Metrics()
+    carrier = Switchboard(Settings(start_timeout=0.2), RESOURCES, metrics, Lines(1))
+    refusals = Refusals(metrics.kept_out)
+    async with await listen(carrier, host="127.0.0.1", port=0, allow=[allow], refusals=refusals) as port:
+        reader, writer = await asyncio.open_connection(*port.sockets[0].getsockname())
+        writer.write(IDENTITY + AUDIO + frame(0x00, b""))
+        async with asyncio.timeout(5):
+            with suppress(ConnectionError):  # who is refused is not read
+                await reader.read()
+        writer.close()
+    return metrics.text().decode()
+
+
+async def test_who_is_not_on_the_list_is_refused_with_a_line_and_a_count(caplog: pytest.LogCaptureFixture) -> None:
+    counted = await refused_or_taken("10.0.0.0/8", caplog)
+    assert 'bridge_refused_total{door="audiosocket",reason="address"} 1.0' in counted
+    assert 'bridge_calls_refused_total{reason="address"} 1.0' in counted
+    assert "refused 127.0.0.1 at the door audiosocket: not in --audiosocket-allow" in caplog.text
+
+
+async def test_the_line_of_a_call_has_the_address_of_its_peer(caplog: pytest.LogCaptureFixture) -> None:
+    assert "bridge_refused_total{" not in await refused_or_taken("127.0.0.0/8", caplog)
+    assert " over audiosocket, peer 127.0.0.1" in caplog.text

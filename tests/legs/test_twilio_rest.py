@@ -17,6 +17,7 @@ from twilio_messages import media
 
 from bot.actions import Action, Transfer
 from bot.api import Bot, CallInfo
+from bridge.legs.base import PassiveLeg
 from bridge.legs.twilio_rest import TwilioRefused, TwilioRest, twilio_rest
 from bridge.legs.twilio_transfer import TwilioTransferLeg
 from bridge.server.app import make_app
@@ -147,7 +148,7 @@ def test_a_target_stays_text_whatever_is_in_it() -> None:
 # ---------------------------------------------------------------- the leg
 
 
-class OpenedLeg(FakeLeg):
+class OpenedLeg(FakeLeg, PassiveLeg):
     async def start(self, timeout_s: float) -> CallStarted:
         return CallStarted(CALL, MULAW_8K)
 

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMsgType, web
 from aiohttp.test_utils import TestClient, TestServer
 
+from bridge.leg import HangupCause
 from bridge.legs.websocket import WebSocketLeg
 from telephony.errors import RemoteProtocolError
 from telephony.events import (
@@ -317,9 +318,20 @@ async def test_closing_does_not_wait_long_for_a_peer_that_does_not_answer() -> N
 async def test_the_reason_reaches_the_peer() -> None:
     async with connected() as call:
         hearing = asyncio.create_task(call.peer.receive())
-        await call.leg.close("too many words", code=WSCloseCode.PROTOCOL_ERROR)
+        await call.leg.close("too many words", cause=HangupCause.PROTOCOL_ERROR)
         message = await hearing
         assert (message.type, message.data, message.extra) == (WSMsgType.CLOSE, 1002, "too many words")
+
+
+@pytest.mark.parametrize(
+    ("cause", "code"),
+    list(zip(HangupCause, (1000, 1001, 1002, 1011), strict=True)),
+)
+async def test_each_cause_of_a_hangup_is_a_close_code(cause: HangupCause, code: int) -> None:
+    async with connected() as call:
+        hearing = asyncio.create_task(call.peer.receive())
+        await call.leg.close("over", cause=cause)
+        assert (await hearing).data == code
 
 
 @pytest.mark.parametrize(

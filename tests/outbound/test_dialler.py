@@ -7,8 +7,9 @@ from typing import Final
 import pytest
 from fakes import FakePause
 
-from bridge.call.lines import Lines
-from bridge.leg import LegLost, OpeningLeg
+from bridge.admission.lines import Lines
+from bridge.leg import HangupCause, LegLost, OpeningLeg
+from bridge.legs.base import PassiveLeg
 from bridge.metrics import Metrics
 from bridge.outbound.call_request import BadCallRequest, CallRequest
 from bridge.outbound.dialler import REMEMBERED, Closing, Dialler, Full, NotAllowed, Trunk
@@ -22,7 +23,7 @@ TO: Final = CallRequest(to="+4930123456", parameters={"name": "Anna"})
 L16: Final = AudioFormat(Encoding.L16, 8000)
 
 
-class Telephone:
+class Telephone(PassiveLeg):
     """A leg whose other side does what the test says."""
 
     capabilities = Capabilities(audio_out=True)
@@ -51,7 +52,7 @@ class Telephone:
     async def send(self, command: Command, /) -> None:
         pass
 
-    async def close(self, reason: str, *, code: int = 1000) -> None:
+    async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
         self.closed = reason
         if not self._answer.done():
             self.answer(NotAnswered(Outcome.FAILED, reason))
@@ -66,8 +67,12 @@ class Exchange:
         self.over = asyncio.Event()
         self.phones: list[Telephone] = []
 
-    async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
-        code = 1000
+    async def carry(self, leg: OpeningLeg, *, wire: str, peer: str = "") -> None:
+        async with leg:
+            await self._answer(leg)
+
+    async def _answer(self, leg: OpeningLeg) -> None:
+        cause = HangupCause.NORMAL
         try:
             self.started.append(await leg.start(10))
             await self.over.wait()
@@ -75,10 +80,10 @@ class Exchange:
         except NotAnswered as why:
             reason = str(why)
         except RuntimeError as fault:
-            reason, code = str(fault), 1011
-        await leg.close(reason, code=code)
+            reason, cause = str(fault), HangupCause.INTERNAL_ERROR
+        await leg.close(reason, cause=cause)
 
-    def way(self, order: CallRequest, call_id: str) -> Telephone:
+    def trunk(self, request: CallRequest, call_id: str) -> Telephone:
         self.phones.append(Telephone())
         return self.phones[-1]
 
@@ -89,13 +94,13 @@ async def settle() -> None:
 
 
 def dialler(
-    exchange: Exchange, *, pause: FakePause | None = None, ways: dict[str, Trunk] | None = None, **options: object
+    exchange: Exchange, *, pause: FakePause | None = None, trunks: dict[str, Trunk] | None = None, **options: object
 ) -> Dialler:
     given = {"dial_allow": "+49, sip:*@example.com", "dial_per_second": 100, **options}
     return Dialler(
         Settings.model_validate(given),
         exchange,
-        {"sip": exchange.way} if ways is None else ways,
+        {"sip": exchange.trunk} if trunks is None else trunks,
         pause=pause or (lambda _: asyncio.sleep(0)),
     )
 
@@ -244,11 +249,11 @@ async def test_a_call_whose_turn_comes_when_all_lines_are_busy_is_not_placed() -
 
 
 async def test_a_wire_that_is_out_of_order_fails_the_call_and_no_other() -> None:
-    def broken(order: CallRequest, call_id: str) -> OpeningLeg:
+    def broken(request: CallRequest, call_id: str) -> OpeningLeg:
         raise OSError("the SIP process is being started again")
 
     exchange = Exchange()
-    out = dialler(exchange, ways={"sip": broken, "twilio": exchange.way}, dial_ringing=1, dial_from="+49301")
+    out = dialler(exchange, trunks={"sip": broken, "twilio": exchange.trunk}, dial_ringing=1, dial_from="+49301")
     call = out.place(TO)
     other = out.place(CallRequest(to="+4930", wire="twilio"))
     await settle()
@@ -269,7 +274,7 @@ async def test_who_is_not_allowed_is_not_called() -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "why"),
+    ("wanted", "why"),
     [
         (CallRequest(to="+49", wire="plain"), "field wire: got 'plain'; wires that can place calls: sip, twilio"),
         (CallRequest(to="+49", wire="sip", caller="+4930"), "field from"),
@@ -278,15 +283,15 @@ async def test_who_is_not_allowed_is_not_called() -> None:
         (CallRequest(to="+49", wire="twilio"), "--dial-from"),
     ],
 )
-async def test_what_a_wire_cannot_do_is_refused_at_once(order: CallRequest, why: str) -> None:
+async def test_what_a_wire_cannot_do_is_refused_at_once(wanted: CallRequest, why: str) -> None:
     exchange = Exchange()
     with pytest.raises(BadCallRequest, match=why):
-        dialler(exchange, ways={"sip": exchange.way, "twilio": exchange.way}).place(order)
+        dialler(exchange, trunks={"sip": exchange.trunk, "twilio": exchange.trunk}).place(wanted)
 
 
 async def test_without_a_wire_that_can_place_calls_there_are_none() -> None:
     with pytest.raises(BadCallRequest, match=r"docs/outbound\.md"):
-        dialler(Exchange(), ways={}).place(TO)
+        dialler(Exchange(), trunks={}).place(TO)
 
 
 # ---------------------------------------------------------------- memory, and the end

@@ -11,7 +11,7 @@ from multidict import MultiDict
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 from yarl import URL
 
-from bridge.call.lines import Busy, Lines
+from bridge.admission.lines import Busy, Lines
 from bridge.server.auth import check_client, check_twilio, public_url
 from bridge.settings import Settings, is_loopback
 
@@ -216,8 +216,8 @@ async def test_a_name_that_resolves_to_this_machine_does_not_make_a_page_ours() 
     rebound = {"Origin": "http://evil.example:8000", "Host": "evil.example:8000"}
     assert await ws(settings(), rebound) == 403
     assert await ws(settings(public_url="https://bot.example.com"), rebound) == 403
-    tunnel = {"Origin": "https://bot.example.com", "Host": "bot.example.com"}
-    assert await ws(settings(public_url="https://bot.example.com"), tunnel) == 200
+    tunnel = {"Origin": "https://bot.example.com", "Host": "bot.example.com", "Authorization": f"Bearer {TOKEN}"}
+    assert await ws(settings(public_url="https://bot.example.com", api_token=TOKEN), tunnel) == 200
 
 
 async def test_no_web_page_opens_the_door_for_twilio() -> None:

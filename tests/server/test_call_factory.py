@@ -10,6 +10,7 @@ from fakes import PHONE, TEXT_ONLY, FakeAsr, FakeLeg, FakeTts, LoudnessVad, Scri
 
 from bot.api import CallInfo
 from bridge.call.session import CallSession
+from bridge.call.turn_detector import NoTurnDetector, TurnDetector
 from bridge.metrics import Metrics
 from bridge.server.call_factory import make_call
 from bridge.server.call_rules import turn_rules
@@ -35,7 +36,7 @@ MULAW = AudioFormat(Encoding.MULAW, 8000)
 STARTED = CallStarted("CA1", MULAW, caller="+4930123", callee="+4930456", parameters={"shop": "7"})
 
 
-def engines(make_bot: Callable[[], ScriptBot] = ScriptBot, open_vad: Callable[[], Vad] = LoudnessVad) -> Resources:
+def resources(make_bot: Callable[[], ScriptBot] = ScriptBot, open_vad: Callable[[], Vad] = LoudnessVad) -> Resources:
     return Resources(
         asr=FakeAsr(),
         open_vad=open_vad,
@@ -53,7 +54,7 @@ def call(
     return make_call(
         leg,
         started,
-        engines=shared or engines(),
+        resources=shared or resources(),
         settings=Settings.model_validate(options),
         metrics=Metrics().call("test", MULAW),
         denoising=None,
@@ -117,7 +118,7 @@ async def test_a_wire_that_takes_audio_gets_a_bot_that_knows_the_caller() -> Non
 
     bot = Knowing("x", greeting=["Hello."])
     leg = FakeLeg(PHONE)
-    assert await run(call(leg, shared=engines(lambda: bot)), leg) == "caller hung up"
+    assert await run(call(leg, shared=resources(lambda: bot)), leg) == "caller hung up"
     assert bot.info == CallInfo("CA1", "+4930123", "+4930456", {"shop": "7"})
     assert bot.ended == "caller hung up"
 
@@ -131,7 +132,7 @@ async def test_a_wire_that_takes_text_alone_gets_no_bot() -> None:
 
     for capabilities in (TEXT_ONLY, Capabilities()):
         leg = FakeLeg(capabilities)
-        await run(call(leg, shared=engines(make_bot)), leg)
+        await run(call(leg, shared=resources(make_bot)), leg)
         assert leg.sent == []
     assert made == []
 
@@ -148,7 +149,7 @@ async def test_each_call_has_a_bot_and_a_vad_of_its_own() -> None:
         vads.append(LoudnessVad())
         return vads[-1]
 
-    shared = engines(make_bot, open_vad)
+    shared = resources(make_bot, open_vad)
     for _ in range(2):
         leg = FakeLeg()
         await run(call(leg, shared=shared), leg)
@@ -156,16 +157,17 @@ async def test_each_call_has_a_bot_and_a_vad_of_its_own() -> None:
 
 
 async def test_the_end_of_a_turn_is_judged_where_a_bot_answers_and_nowhere_else() -> None:
-    judging = replace(engines(), ending=TextEnding())
-    assert call(FakeLeg(PHONE), shared=judging)._judge
-    assert call(FakeLeg(PHONE), shared=engines())._judge is None, "nothing is there that could judge"
+    judging = replace(resources(), ending=TextEnding())
+    assert isinstance(call(FakeLeg(PHONE), shared=judging)._turn_detector, TurnDetector)
+    unjudged = call(FakeLeg(PHONE), shared=resources())
+    assert isinstance(unjudged._turn_detector, NoTurnDetector), "nothing is there that could judge"
     text_only = call(FakeLeg(TEXT_ONLY), shared=judging)
-    assert text_only._judge is None
+    assert isinstance(text_only._turn_detector, NoTurnDetector)
     assert text_only._turns._endpointing is None
 
 
 def test_each_call_has_its_own_waits_and_all_measure_the_same_recogniser() -> None:
-    judging = replace(engines(), ending=TextEnding())
+    judging = replace(resources(), ending=TextEnding())
     first, second = (call(FakeLeg(PHONE), shared=judging, turn_silence=0.3)._turns._endpointing for _ in range(2))
     assert first is not second
     judging.time_to_final.add(700)
@@ -208,7 +210,7 @@ async def test_finals_wait_for_an_engine_as_long_as_the_settings_say() -> None:
 
     leg = FakeLeg(TEXT_ONLY)
     loud = encode(np.full(8000, 0.5, np.float32), Encoding.MULAW)
-    shared = replace(engines(), asr=Gone())
+    shared = replace(resources(), asr=Gone())
     running = asyncio.create_task(call(leg, shared=shared, asr_outage=0.0, drain_timeout=60.0).run())
     leg.feed(Media(loud, 0), CallEnded("caller hung up"))
     await running

@@ -26,8 +26,8 @@ def test_settings_become_rules_in_milliseconds() -> None:
 
 
 def test_who_says_nothing_is_asked_after_the_seconds_of_the_settings() -> None:
-    manners = call_prompts(Settings(no_input_timeout=7.5, no_input_prompts=1, goodbye_text="Bye."))
-    assert manners.vigil == NoInputRules(7500, 1) and manners.goodbye == "Bye."
+    prompts = call_prompts(Settings(no_input_timeout=7.5, no_input_prompts=1, goodbye_text="Bye."))
+    assert prompts.no_input == NoInputRules(7500, 1) and prompts.goodbye == "Bye."
 
 
 def test_phrases_of_the_settings_are_added_to_the_shipped_ones() -> None:

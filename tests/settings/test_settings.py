@@ -9,11 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from bridge.settings import Settings, SettingsError, add_flags, as_toml, load, refusals, warnings
+from bridge.settings import (
+    Settings,
+    SettingsError,
+    add_flags,
+    as_toml,
+    connection_limits,
+    is_exposed,
+    load,
+    refusals,
+    warnings,
+)
 from bridge.settings.options import OPTIONS, SECRETS
 
 ROOT = Path(__file__).parents[2]
 SECRET = "s3cr3t-of-the-test"
+PUBLIC = "https://b.example"
 
 
 def parse(*arguments: str) -> argparse.Namespace:
@@ -375,7 +386,7 @@ def test_a_public_url_is_scheme_and_host(url: str) -> None:
 )
 def test_any_other_public_url_is_refused(url: str) -> None:
     [reason] = refusals(Settings(public_url=url))
-    assert f"--public-url is {url!r}" in reason
+    assert f"--public-url is {url.replace('a:b@', 'a:********@')!r}" in reason
 
 
 def test_servers_of_the_recogniser_need_the_recogniser_that_asks_them_and_it_needs_them() -> None:
@@ -448,3 +459,45 @@ def test_what_counts_as_unsure_is_not_above_what_counts_as_sure() -> None:
     [reason] = refusals(Settings(turn_unsure=0.95))
     assert "--turn-unsure 0.95 must not be above --turn-sure 0.9" in reason
     assert refusals(Settings(turn_unsure=0.9)) == []
+
+
+# ---------------------------------------------------------------- who may come in
+
+
+@pytest.mark.parametrize("options", [{"public_url": PUBLIC}, {"trust_proxy_headers": True}])
+def test_behind_a_proxy_or_a_tunnel_loopback_is_no_protection(options: dict[str, object]) -> None:
+    assert is_exposed(Settings.model_validate(options)) and not is_exposed(Settings())
+    assert [line.split(":")[0].split(" to ")[0] for line in warnings(Settings.model_validate(options))][:2] == [
+        "/ws is closed",
+        "/twilio is closed",
+    ]
+    told = warnings(Settings.model_validate({**options, "insecure": True}))
+    assert "/ws is open" in told[0] and "/twilio is open" in told[1]
+
+
+@pytest.mark.parametrize("options", [{"public_url": PUBLIC}, {"trust_proxy_headers": True}, {"host": "::"}])
+@pytest.mark.parametrize("insecure", [False, True])
+def test_calls_at_our_cost_need_a_token_that_was_set_on_purpose(options: dict[str, object], insecure: bool) -> None:
+    known = {"dial_allow": "+49", "insecure": insecure, "twilio_auth_token": SECRET, **options}
+    if options == {"host": "::"}:
+        known["public_url"] = PUBLIC
+    [reason] = refusals(Settings.model_validate(known))
+    assert "--dial-allow" in reason and "BRIDGE_API_TOKEN" in reason
+    assert refusals(Settings.model_validate({**known, "api_token": SECRET})) == []
+
+
+def test_on_this_machine_alone_calls_need_no_token() -> None:
+    assert refusals(Settings.model_validate({"dial_allow": "+49"})) == []
+
+
+def test_connections_have_room_for_all_calls_unless_told_otherwise() -> None:
+    assert connection_limits(Settings(max_calls=100)) == (500, 200)
+    assert connection_limits(Settings(max_calls=1000)) == (1400, 1100)
+    assert connection_limits(Settings(max_connections=50)) == (50, 50)
+    assert connection_limits(Settings(max_connections_per_address=7)) == (500, 7)
+
+
+def test_a_password_in_a_url_is_in_no_warning_and_not_written_down() -> None:
+    settings = Settings(webhook_url="http://me:s3cret@hook.example/?key=s3cret")
+    assert "s3cret" not in "".join([*warnings(settings), as_toml(settings)])
+    assert tomllib.loads(as_toml(settings)).get("webhook_url") is None, "a mask is no password"

@@ -13,7 +13,8 @@ from wav_files import write
 from bot.actions import Action, ActionFailed, Collect, Hangup, PlayFile, SendDtmf, SetLanguage, SetVoice, Transfer
 from bot.api import CallInfo, Partial, Turn
 from bridge.call.prompts import CallPrompts
-from bridge.speaking.replies import each_within, filler
+from bridge.speaking.replies import filler
+from bridge.speaking.reply_pieces import each_within
 from bridge.turns.no_input import NoInputRules
 from telephony import events
 from telephony.events import Clear, Mark, Reply
@@ -40,29 +41,19 @@ class ActingBot(ScriptBot):
             yield f"{self._silence} {count}"
 
 
-class Ended(list[str]):
-    """Why the call was ended, each time."""
-
-
 async def play_out(call: Stage) -> None:
     """Let the caller hear all that was sent."""
     for _ in range(50):
         await settle(5)
         for mark in call.leg.of(Mark):
             call.talk.played(mark.name)
-        if not call.talk.talking:
+        if not call.conversation.talking:
             return
-
-
-def ends_of(call: Stage) -> Ended:
-    ended = Ended()
-    call.talk.course.end_call = ended.append
-    return ended
 
 
 async def test_a_hang_up_waits_until_the_last_words_were_heard() -> None:
     async with stage(ActingBot(["Goodbye.", Hangup("done")])) as call:
-        ended = ends_of(call)
+        ended = call.control.ended
         await call.says("Thank you, that is all.")
         assert call.leg.of(Mark) and not ended
         for mark in call.leg.of(Mark):
@@ -73,15 +64,15 @@ async def test_a_hang_up_waits_until_the_last_words_were_heard() -> None:
 
 async def test_an_interruption_drops_what_was_not_reached() -> None:
     async with stage(ActingBot([LONG, Hangup()], ["Yes?"])) as call:
-        ended = ends_of(call)
+        ended = call.control.ended
         await call.says("Tell me.")
         await call.silence(992)
         await call.speech(320)
-        call.talk.show(Partial("wait I have a question", "English"))
+        call.talk.partial(Partial("wait I have a question", "English"))
         await call.final("Wait, I have a question.")
         await play_out(call)
         assert not ended
-        assert [turn.text for turn in call.talk._bot.turns] == ["Tell me.", "Wait, I have a question."]  # type: ignore[attr-defined]
+        assert [turn.text for turn in call.conversation._bot.turns] == ["Tell me.", "Wait, I have a question."]  # type: ignore[attr-defined]
 
 
 async def test_a_transfer_is_asked_of_the_wire_once_all_was_heard() -> None:
@@ -97,7 +88,7 @@ async def test_a_transfer_that_the_wire_refuses_fails_at_once_and_the_call_goes_
     async with stage(bot, capabilities=ABLE) as call:
         await call.says("A human, please.")
         await play_out_until(call, events.Transfer)
-        call.talk.course.not_transferred("486 Busy Here")
+        call.talk.not_transferred("486 Busy Here")
         await call.leg.until(lambda: len(bot.failures) == 2)
         assert bot.failures[0] == "486 Busy Here"
         assert call.count("replies_failed") == 0
@@ -169,11 +160,9 @@ async def test_a_file_is_played_between_the_words(tmp_path: Path) -> None:
 
 async def test_a_language_changes_what_is_heard_and_how_figures_are_read() -> None:
     async with stage(ActingBot([SetLanguage("German"), "Ja."])) as call:
-        languages: list[str] = []
-        call.talk.course.set_language = languages.append
         await call.says("Deutsch, bitte.")
-        assert languages == ["German"]
-        assert call.talk._mouth.language == "German"
+        assert call.control.languages == ["German"]
+        assert call.conversation._output.language == "German"
 
 
 async def test_a_voice_that_has_no_others_says_so() -> None:
@@ -184,11 +173,11 @@ async def test_a_voice_that_has_no_others_says_so() -> None:
 
 async def test_nothing_is_done_for_a_reply_that_was_only_begun_ahead() -> None:
     async with stage(ActingBot([Hangup("early")], ["Well."], speculates=True)) as call:
-        ended = ends_of(call)
+        ended = call.control.ended
         await call.speech(320)
-        call.talk.prepare("Hang up", "English", 0.9)
+        call.talk.speculate("Hang up", "English", 0.9)
         await settle()
-        assert call.talk._speculation.running and not ended
+        assert call.conversation._speculative.running and not ended
         await call.final("Hang up")
         assert ended == ["early"]
 
@@ -253,8 +242,8 @@ async def test_a_call_that_ends_while_keys_are_awaited_waits_for_none_and_asks_n
 
 async def test_a_silent_caller_is_asked_twice_told_goodbye_and_hung_up_on() -> None:
     bot = ActingBot()
-    async with stage(bot, capabilities=ABLE, manners=QUIET) as call:
-        ended = ends_of(call)
+    async with stage(bot, capabilities=ABLE, prompts=QUIET) as call:
+        ended = call.control.ended
         for _ in range(3):
             await call.silence(2112)
             await settle()
@@ -268,27 +257,27 @@ async def test_a_silent_caller_is_asked_twice_told_goodbye_and_hung_up_on() -> N
 
 
 async def test_a_bot_may_ask_in_its_own_words() -> None:
-    async with stage(ActingBot(silence="Still there, number"), capabilities=ABLE, manners=QUIET) as call:
+    async with stage(ActingBot(silence="Still there, number"), capabilities=ABLE, prompts=QUIET) as call:
         await call.silence(2112)
         assert [reply.text for reply in call.leg.of(Reply)] == ["Still there, number 1"]
 
 
 async def test_words_begin_the_silence_anew_and_noise_does_not() -> None:
     bot = ActingBot(["Fine."])
-    async with stage(bot, capabilities=ABLE, manners=QUIET) as call:
+    async with stage(bot, capabilities=ABLE, prompts=QUIET) as call:
         await call.silence(2112)
         await play_out(call)
         await call.speech(320)
         await call.final("")  # a noise
         await call.silence(2500)
         await play_out(call)
-        assert len(call.leg.of(Reply)) == 2 and call.talk._vigil.count == 2
+        assert len(call.leg.of(Reply)) == 2 and call.conversation._unasked._no_input.count == 2
         await call.says("Yes, I am here.")
-        assert call.talk._vigil.count == 0
+        assert call.conversation._unasked._no_input.count == 0
 
 
 async def test_a_bot_that_says_nothing_leads_to_a_question() -> None:
-    async with stage(ActingBot([]), capabilities=ABLE, manners=QUIET) as call:
+    async with stage(ActingBot([]), capabilities=ABLE, prompts=QUIET) as call:
         await call.says("What now?")
         await call.silence(2112)
         assert [reply.text for reply in call.leg.of(Reply)] == ["Anybody there?"]
@@ -296,14 +285,14 @@ async def test_a_bot_that_says_nothing_leads_to_a_question() -> None:
 
 async def test_the_longest_call_ends_with_a_goodbye_that_nothing_interrupts() -> None:
     bot = ActingBot([LONG], ["Never said."])
-    async with stage(bot, capabilities=ABLE, manners=QUIET) as call:
-        ended = ends_of(call)
+    async with stage(bot, capabilities=ABLE, prompts=QUIET) as call:
+        ended = call.control.ended
         await call.says("Tell me.")
         await call.silence(320)
-        call.talk.part("the call reached 60 s")
+        call.talk.say_goodbye("the call reached 60 s")
         await settle()
         await call.speech(320)
-        call.talk.show(Partial("no wait please", "English"))
+        call.talk.partial(Partial("no wait please", "English"))
         await call.final("No, wait, please.")
         for mark in call.leg.of(Mark):
             call.talk.played(mark.name)
@@ -311,6 +300,22 @@ async def test_the_longest_call_ends_with_a_goodbye_that_nothing_interrupts() ->
         assert call.leg.of(Reply)[-1].text == "Bye now."
         assert ended == ["the call reached 60 s"]
         assert len(bot.turns) == 1
+
+
+async def test_a_goodbye_is_said_though_a_reply_was_begun_ahead() -> None:
+    bot = ActingBot(["Never said."], speculates=True)
+    async with stage(bot, capabilities=ABLE, prompts=QUIET) as call:
+        await call.speech(320)
+        call.talk.speculate("And on Sunday", "English", 0.9)
+        await settle()
+        call.talk.say_goodbye("the call reached 60 s")
+        await settle()
+        await call.final("")
+        for mark in call.leg.of(Mark):
+            call.talk.played(mark.name)
+        await settle()
+        assert [reply.text for reply in call.leg.of(Reply)] == ["Bye now."]
+        assert call.control.ended == ["the call reached 60 s"]
 
 
 async def answer(*pieces: str | asyncio.Event) -> AsyncIterator[str | Action]:
@@ -405,10 +410,10 @@ async def test_a_greeting_of_the_settings_replaces_the_words_of_the_bots_own_and
             yield SetLanguage("German")
 
     bot = Greeter()
-    async with stage(bot, capabilities=ABLE, greeting="Welcome.") as call:
+    async with stage(bot, capabilities=ABLE, prompts=CallPrompts(greeting="Welcome.")) as call:
         await settle()
         assert [reply.text for reply in call.leg.of(Reply)] == ["Welcome."]
-        assert bot.call.call_id == "CA1" and call.talk._mouth.language == "German"
+        assert bot.call.call_id == "CA1" and call.conversation._output.language == "German"
 
 
 async def test_a_greeting_hears_of_an_action_that_failed_like_a_reply() -> None:

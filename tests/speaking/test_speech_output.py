@@ -10,7 +10,7 @@ import pytest
 from fakes import PHONE, FakeLeg, FakeTts
 
 from bot.api import Samples, Tts
-from bridge.speaking.replies import each_within
+from bridge.speaking.reply_pieces import each_within
 from bridge.speaking.speech_output import SpeechOutput, once
 from telephony.codec import decode
 from telephony.events import AudioFormat, Capabilities, Clear, Command, Encoding, Mark, Play, Reply
@@ -41,7 +41,7 @@ class GatedTts(FakeTts):
 
 
 def speech_output(leg: FakeLeg, tts: Tts | None = None, clock_ms: Callable[[], int] | None = None) -> SpeechOutput:
-    return SpeechOutput(leg, tts or FakeTts(), MULAW, clock_ms=clock_ms or Clock())
+    return SpeechOutput(leg, tts or FakeTts(), MULAW, clock_ms=clock_ms or Clock(), on_audio=lambda: None)
 
 
 def sent_ms(commands: list[Command]) -> int:
@@ -404,12 +404,17 @@ async def test_a_block_of_code_that_never_ended_does_not_silence_the_next_reply(
 
 async def test_the_language_of_a_call_and_how_it_is_read_can_be_chosen() -> None:
     tts = Listening()
-    german = SpeechOutput(FakeLeg(), tts, MULAW, clock_ms=Clock(), language="German")
+    german = SpeechOutput(FakeLeg(), tts, MULAW, clock_ms=Clock(), on_audio=lambda: None, language="German")
     await german.say(once("Das macht 5 \N{EURO SIGN}."))
     german.language = ""
     await german.say(once("5 \N{EURO SIGN}."))
     shouting = SpeechOutput(
-        FakeLeg(), tts, MULAW, clock_ms=Clock(), reading=lambda text, language: f"{text.upper()} {language}"
+        FakeLeg(),
+        tts,
+        MULAW,
+        clock_ms=Clock(),
+        on_audio=lambda: None,
+        reading=lambda text, language: f"{text.upper()} {language}",
     )
     await shouting.say(once("Hm 5."))
     assert tts.read == ["Das macht fünf Euro.", "5 \N{EURO SIGN}.", "HM 5. English"]
@@ -443,7 +448,7 @@ async def test_hindi_in_either_script_reaches_the_voice_the_screen_and_the_histo
         for letter in text:
             yield letter
 
-    output = SpeechOutput(leg, tts, MULAW, clock_ms=clock, language="Hindi")
+    output = SpeechOutput(leg, tts, MULAW, clock_ms=clock, on_audio=lambda: None, language="Hindi")
     await output.say(letters())
     assert " ".join(tts.read) == " ".join(reply.text for reply in leg.of(Reply)) == text
     clock.now_ms += 60_000

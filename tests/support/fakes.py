@@ -10,6 +10,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 from bot.api import Bot, CallInfo, Final, Partial, Turn
+from bridge.call.bot_side import SilentBotSide
+from bridge.leg import HangupCause
 from bridge.server.resources import Resources
 from bridge.speech.api import AsrCapabilities, EngineFailed, Hypothesis, Request, Samples, UnsupportedLanguage
 from telephony.events import Capabilities, Command, Event
@@ -41,7 +43,7 @@ class FakeLeg:
         self.sent.append(command)
         self._changed.set()
 
-    async def close(self, reason: str, *, code: int = 1000) -> None:
+    async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
         pass
 
     def of(self, kind: type[T]) -> list[T]:
@@ -53,6 +55,25 @@ class FakeLeg:
             while not happened():
                 self._changed.clear()
                 await self._changed.wait()
+
+
+class FakeCall:
+    """What a bot's side did to its call."""
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+        self.languages: list[str] = []
+
+    def stop(self, reason: str) -> None:
+        self.ended.append(reason)
+
+    def set_language(self, language: str) -> None:
+        self.languages.append(language)
+
+
+def nobody() -> SilentBotSide:
+    """The bot's side of a call that has no bot."""
+    return SilentBotSide(asyncio.TaskGroup(), FakeCall())
 
 
 class LoudnessVad:

@@ -1,19 +1,23 @@
 """A conversation under test, whose clock is the media's."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from fakes import PHONE, FakeLeg, FakeTts
+from fakes import PHONE, FakeCall, FakeLeg, FakeTts
 
-from bot.api import Bot, CallInfo, Final
+from bot.api import Bot, CallInfo, Final, Samples
+from bridge.call.bot_side import BotSide
 from bridge.call.conversation import Conversation
 from bridge.call.prompts import CallPrompts
-from bridge.metrics import Metrics
+from bridge.metrics import CallMetrics, Metrics
+from bridge.speaking.actions import CallControl
+from bridge.speaking.replies import Replies
 from bridge.speaking.speech_output import SpeechOutput
 from bridge.speech.ear import ScoredWindow
+from bridge.turns.backchannels import shipped
 from bridge.turns.interruption import InterruptionRules
 from bridge.turns.speculation import SpeculationRules
 from telephony.events import AudioFormat, Capabilities, Encoding, Play
@@ -32,9 +36,12 @@ LOUD, QUIET = 0.3, 0.02  # the bot's voice, and its echo at -23 dB
 
 @dataclass
 class Stage:
-    """A conversation under test; its clock is the media's."""
+    """A call with a bot under test; its clock is the media's."""
 
-    talk: Conversation
+    talk: BotSide
+    conversation: Conversation
+    """The same, but where something is in front of it."""
+    control: FakeCall
     leg: FakeLeg
     metrics: Metrics
     now_ms: int = 0
@@ -43,8 +50,8 @@ class Stage:
         """Hear the caller for so long: speech where `level` is above 0."""
         for _ in range(ms // 32):
             samples = np.full(512, level, np.float32)
-            listened = ScoredWindow(samples, 0.9 if level else 0.0, self.now_ms, self.now_ms + 32)
-            self.talk.hear(listened, speech=level > 0)
+            window = ScoredWindow(samples, 0.9 if level else 0.0, self.now_ms, self.now_ms + 32)
+            self.talk.hear(window, speech=level > 0)
             self.now_ms += 32
             await settle(3)
 
@@ -57,8 +64,8 @@ class Stage:
     async def final(self, text: str, language: str = "English") -> None:
         """The caller's turn is over with `text`."""
         if text:
-            await self.talk.tell(Final(text, language, 0, self.now_ms))
-        self.talk.take_the_floor()
+            await self.talk.final(Final(text, language, 0, self.now_ms))
+        self.talk.end_user_turn()
         await settle()
 
     async def says(self, text: str, ms: int = 320) -> None:
@@ -79,6 +86,56 @@ class Stage:
         return b"".join(c.payload for c in self.leg.sent[since:] if isinstance(c, Play))
 
 
+def conversation(
+    bot: Bot,
+    output: SpeechOutput,
+    info: CallInfo = INFO,
+    *,
+    tasks: asyncio.TaskGroup,
+    call: CallControl,
+    metrics: CallMetrics,
+    limit_s: float = 5.0,
+    prompts: CallPrompts | None = None,
+    rules: InterruptionRules | None = None,
+    speculation: SpeculationRules | None = None,
+) -> Conversation:
+    """Return a conversation by the rules that hold where nobody sets others."""
+    return Conversation(
+        bot,
+        output,
+        info,
+        tasks=tasks,
+        call=call,
+        metrics=metrics,
+        limit_s=limit_s,
+        prompts=prompts or CallPrompts(),
+        interruption=rules or InterruptionRules(),
+        backchannels=shipped(),
+        speculation=speculation or SpeculationRules(),
+    )
+
+
+def replies_of(
+    output: SpeechOutput,
+    *,
+    tasks: asyncio.TaskGroup,
+    on_fault: Callable[[], None],
+    fallback: tuple[Samples, str] | None = None,
+) -> Replies:
+    """Return the replies of a call that nobody ends, and where no keys are collected."""
+    return Replies(
+        output,
+        tasks=tasks,
+        call=FakeCall(),
+        collect=lambda _: None,
+        limit_s=5,
+        filler="",
+        filler_after_s=0,
+        fallback=fallback,
+        on_fault=on_fault,
+    )
+
+
 async def settle(rounds: int = 60) -> None:
     for _ in range(rounds):
         await asyncio.sleep(0)
@@ -92,24 +149,17 @@ async def stage(
     tts: FakeTts | None = None,
     rules: InterruptionRules | None = None,
     speculation: SpeculationRules | None = None,
-    manners: CallPrompts | None = None,
-    greeting: str = "",
+    prompts: CallPrompts | None = None,
 ) -> AsyncIterator[Stage]:
-    leg, metrics = FakeLeg(capabilities), Metrics()
-    talk = Conversation(
-        bot,
-        SpeechOutput(leg, tts or FakeTts(), MULAW, clock_ms=lambda: here.now_ms),
-        INFO,
-        metrics=metrics.call("test", MULAW),
-        limit_s=5,
-        greeting=greeting,
-        rules=rules,
-        speculation=speculation,
-        manners=manners,
-    )
-    here = Stage(talk, leg, metrics)
+    leg, metrics, call = FakeLeg(capabilities), Metrics(), FakeCall()
+    counts = metrics.call("test", MULAW)
     async with asyncio.TaskGroup() as tasks:
-        talk.begin(tasks)
+        output = SpeechOutput(leg, tts or FakeTts(), MULAW, clock_ms=lambda: here.now_ms, on_audio=counts.audio_sent)
+        talk = conversation(
+            bot, output, tasks=tasks, call=call, metrics=counts, prompts=prompts, rules=rules, speculation=speculation
+        )
+        here = Stage(talk, talk, call, leg, metrics)
+        talk.greet()
         await settle()
         yield here
         talk.close()

@@ -14,7 +14,7 @@ from telephony.events import CallStarted, Hangup, SendDtmf, Transfer
 log = logging.getLogger(__name__)
 
 MEDIA_PREFIX: Final = "bridge-media-"
-"""Of the ids of the channels that carry audio to us: they enter the application too, and are no calls."""
+"""Begins the ids of the channels that carry audio to us: they enter the application too, but are no calls."""
 
 
 class AriCall:
@@ -32,7 +32,7 @@ class AriCall:
         """Set while the caller is being put through, and after."""
         self.media_entered = asyncio.Event()
         """Set once the channel of the audio is in our application: no bridge takes it before."""
-        self._gone = False  # the channel: there is nothing to hang up
+        self._gone = False  # True once there is no channel to hang up
 
     async def connect(self, ours: Address) -> tuple[CallStarted, Address]:
         """See Control."""
@@ -91,7 +91,7 @@ class AriCall:
         await asyncio.gather(self._delete("channels", self.media), self._delete("bridges", self._bridge))
 
     def left(self) -> str:
-        """The channel is ours no more; return why."""
+        """Note that the channel has left our application; return why."""
         self._gone = True
         return f"transferred to {self.transferred_to}" if self.transferred_to else "caller hung up"
 

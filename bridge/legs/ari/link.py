@@ -6,12 +6,14 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from bridge import logs
-from bridge.call.lines import Busy, Carrier
+from bridge.admission.lines import Busy, Carrier
+from bridge.backoff import Backoff
 from bridge.legs.ari.call import MEDIA_PREFIX, AriCall
 from bridge.legs.ari.rest import Ari, AriRefused, NotThere
 from bridge.legs.rtp import RtpLeg
@@ -23,12 +25,11 @@ log = logging.getLogger(__name__)
 
 _WIRE: Final = "ari"
 _FIRST_PAUSE_S: Final = 0.2
-_LONGEST_PAUSE_S: Final = 30.0
 _FIRST_TESTS_S: Final = (0.0, 1.0)
 _TEST_S: Final = 10.0
 """Seconds before each test whether Asterisk tells us events."""
 _GONE_S: Final = 10.0
-"""Without its events for so long, an Asterisk is taken to have lost our calls too."""
+"""An Asterisk whose events we have missed for so long is taken to have lost our calls too."""
 
 
 class AriLink:
@@ -41,46 +42,42 @@ class AriLink:
         *,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`pause` waits for so many seconds between two attempts."""
+        """`pause` waits for a number of seconds, between two attempts."""
         self._settings, self._carrier, self._pause = settings, carrier, pause
         self._app, self._up = settings.ari_app, carrier.metrics.ari_up
         low, high = map(int, settings.ari_rtp_ports.split("-"))
         self._ports = range(low, high + 1)
-        self._name = f"bridge-{uuid.uuid4().hex}"  # in our tests
+        self._name = f"bridge-{uuid.uuid4().hex}"  # of the events that we send to ourselves
         self._legs: dict[str, tuple[RtpLeg, AriCall]] = {}  # by the caller's channel
-        self._ari: Ari
+        limit = aiohttp.ClientTimeout(total=None, sock_connect=settings.ari_timeout)
+        self._session = aiohttp.ClientSession(timeout=limit)
+        self._ari = _rest(settings, self._session)
+        self._tasks = asyncio.TaskGroup()
         self._task: asyncio.Task[None] | None = None
         self._gone: asyncio.TimerHandle | None = None
         self._test_name, self._heard = "", asyncio.Event()  # of the test under way
 
-    async def start(self) -> None:
+    async def __aenter__(self) -> Self:
         """Begin to connect; an Asterisk that is not there is tried again and again."""
         self._task = asyncio.create_task(self._run())
+        return self
 
-    async def close(self) -> None:
-        """End what is left."""
+    async def __aexit__(self, *exc: object) -> None:
+        """End what is left of the calls, and disconnect."""
         if self._task:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+        await self._session.close()
 
     async def _run(self) -> None:
-        settings, password = self._settings, self._settings.ari_password
-        pause_s = _FIRST_PAUSE_S
-        limit = aiohttp.ClientTimeout(total=None, sock_connect=settings.ari_timeout)
-        async with aiohttp.ClientSession(timeout=limit) as session, asyncio.TaskGroup() as self._tasks:
-            self._ari = Ari(
-                session,
-                url=settings.ari_url,
-                user=settings.ari_user,
-                password=password.get_secret_value() if password else "",
-                timeout_s=settings.ari_timeout,
-            )
+        backoff, clock_s = Backoff(_FIRST_PAUSE_S, steady_s=0), asyncio.get_running_loop().time
+        async with self._tasks:
             while True:
                 try:
                     before = await self._channels()
                     async with await self._ari.listen(self._app) as events:
-                        pause_s = _FIRST_PAUSE_S
+                        backoff.ready(clock_s())
                         await self._at_work(before)
                         test = self._tasks.create_task(self._test(events))
                         try:
@@ -90,12 +87,12 @@ class AriLink:
                 except AriRefused as error:
                     why = str(error)
                 self._off_work()
+                pause_s = backoff.failed(clock_s())
                 log.warning("%s; tried again in %g s", why, pause_s)
                 await self._pause(pause_s)
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     async def _channels(self) -> set[str]:
-        """Return the channels that the application has."""
+        """Return the ids of the channels that are in our application."""
         try:
             told = await self._ari.ask("GET", "applications", self._app)
         except NotThere:
@@ -104,7 +101,7 @@ class AriLink:
         return {str(channel) for channel in channels} if isinstance(channels, list) else set()
 
     async def _at_work(self, before: set[str]) -> None:
-        """`before`: the channels there were before Asterisk gave us new ones."""
+        """Match our calls with the channels that Asterisk has. `before`: those that there were before we connected."""
         log.info("connected to Asterisk as %s at %s", self._app, self._settings.ari_url)
         there = await self._channels()
         for channel, (leg, _) in list(self._legs.items()):
@@ -197,12 +194,17 @@ class AriLink:
         leg = RtpLeg(call, host=settings.ari_media_host, ports=self._ports)
         self._legs[entered.channel] = leg, call
         try:
-            async with asyncio.TaskGroup() as tasks:
-                pump = tasks.create_task(leg.pump())
-                try:
-                    await self._carrier.carry(leg, wire=_WIRE)
-                finally:
-                    pump.cancel()
+            await self._carrier.carry(leg, wire=_WIRE, peer=urlsplit(settings.ari_url).hostname or "")
         finally:
-            leg.drop()  # where the call was cut off, nothing else has
             del self._legs[entered.channel]
+
+
+def _rest(settings: Settings, session: aiohttp.ClientSession) -> Ari:
+    password = settings.ari_password
+    return Ari(
+        session,
+        url=settings.ari_url,
+        user=settings.ari_user,
+        password=password.get_secret_value() if password else "",
+        timeout_s=settings.ari_timeout,
+    )

@@ -1,16 +1,17 @@
 """Asterisk's REST interface over HTTP."""
 
 import asyncio
-import json
 from base64 import b64encode
 from typing import Final
 from urllib.parse import quote
 
 import aiohttp
 
+from bridge.legs.websocket import PING_S
+from telephony.jsontext import Fields, object_or_empty
+
 _SHOWN_CHARS: Final = 200
 _MOST_BYTES: Final = 256 * 1024
-_PING_S: Final = 15.0
 
 
 class AriRefused(RuntimeError):
@@ -18,11 +19,11 @@ class AriRefused(RuntimeError):
 
 
 class NotThere(AriRefused):
-    """What was asked for does not exist, or no more."""
+    """What was asked for does not exist, or does not exist any more."""
 
 
 class Ari:
-    """One Asterisk. Nothing is tried twice: a request that was not answered may have been obeyed."""
+    """The interface of one Asterisk. Nothing is tried twice: a request without an answer may have been obeyed."""
 
     def __init__(self, session: aiohttp.ClientSession, *, url: str, user: str, password: str, timeout_s: float) -> None:
         """`url`: where the interface is, e.g. http://pbx:8088/ari."""
@@ -30,12 +31,12 @@ class Ari:
         self._headers = {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
         self._limit = aiohttp.ClientTimeout(total=timeout_s)
 
-    async def ask(self, method: str, *path: str, **parameters: str) -> dict[str, object]:
+    async def ask(self, method: str, *path: str, **parameters: str) -> Fields:
         """Return what Asterisk answers, {} where that is no object; the parts of `path` are quoted.
 
         Raises:
             NotThere: what `path` names is not there.
-            AriRefused: it does not do it, as far as can be told.
+            AriRefused: Asterisk does not do it, as far as we can tell.
         """
         url = "/".join((self._url, *(quote(part, safe="") for part in path)))
         try:
@@ -45,14 +46,14 @@ class Ari:
                 params=parameters,
                 headers=self._headers,
                 timeout=self._limit,
-                allow_redirects=False,  # elsewhere the password has no business
+                allow_redirects=False,  # the password goes to the operator's address and nowhere else
             ) as response:
                 body = await response.content.read(_MOST_BYTES)
         except TimeoutError:
             raise AriRefused(f"Asterisk did not answer {method} /{'/'.join(path)} in time") from None
         except (aiohttp.ClientError, OSError) as error:
             raise AriRefused(f"Asterisk cannot be reached: {error}") from error
-        told = _object(body)
+        told = object_or_empty(body)
         if response.status >= 300:
             kind = NotThere if response.status == 404 else AriRefused
             why = str(told.get("message") or told.get("error") or body.decode(errors="replace"))
@@ -63,12 +64,12 @@ class Ari:
         """Return a socket with the events of `app`, to which its channels are given while it is open.
 
         Raises:
-            AriRefused: it is not to be had.
+            AriRefused: Asterisk does not open it.
         """
         url = f"ws{self._url.removeprefix('http')}/events?app={quote(app, safe='')}"
         try:
             async with asyncio.timeout(self._limit.total):
-                return await self._session.ws_connect(url, headers=self._headers, heartbeat=_PING_S, compress=0)
+                return await self._session.ws_connect(url, headers=self._headers, heartbeat=PING_S, compress=0)
         except TimeoutError:
             raise AriRefused("Asterisk did not open its events in time") from None
         except aiohttp.WSServerHandshakeError as error:
@@ -76,11 +77,3 @@ class Ari:
             raise AriRefused(f"Asterisk says {error.status} to our events: {why}") from None
         except (aiohttp.ClientError, OSError) as error:
             raise AriRefused(f"Asterisk cannot be reached: {error}") from error
-
-
-def _object(body: bytes) -> dict[str, object]:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -3,7 +3,7 @@
 import ssl
 from pathlib import Path
 
-from bridge.call.lines import Carrier
+from bridge.admission.lines import Carrier
 from bridge.legs.sip.link import SipLink
 from bridge.legs.sip.options import StackOptions
 from bridge.legs.sip.uri import parameter

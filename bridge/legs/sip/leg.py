@@ -4,20 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
-from aiohttp import WSCloseCode
-
-from bridge.leg import LegLost
-from bridge.legs.base import Silence, first, until_end
+from bridge.leg import HangupCause, LegLost
+from bridge.legs.base import PassiveLeg, Silence, first, until_end
+from bridge.legs.inbox import Inbox
 from telephony.events import CallStarted, Command, Event, Hangup
 from telephony.sip import SipProtocol
 
 _MOST: Final = 3000
-"""Frames that may wait for a call that does not keep up: a minute of audio."""
+"""Frames that may wait for the call: a minute of audio."""
 _END_S: Final = 2.0
+"""What `close` waits for the other side to agree."""
 
 
-class SipLeg:
-    """One call over the SIP process. `post` takes frames for it, `room` waits until it takes more."""
+class SipLeg(PassiveLeg):
+    """One call over the SIP process."""
 
     def __init__(
         self,
@@ -27,34 +27,34 @@ class SipLeg:
         room: Callable[[], Awaitable[None]],
         idle_s: float,
     ) -> None:
-        """`idle_s`: the process is taken for stuck when the call has had nothing from it for so long."""
+        """`post` sends a frame to the process; `room` waits until the process takes more.
+
+        `idle_s`: the process counts as stuck when nothing of this call has come from it for so long.
+        """
         self.capabilities = protocol.capabilities
         self._protocol, self._post, self._room = protocol, post, room
         self._silence = Silence(idle_s, "no audio from the SIP process")
-        self._events: asyncio.Queue[bytes | LegLost] = asyncio.Queue()
+        self._inbox = Inbox[bytes](_MOST)
         self._early: Sequence[Event] = ()
         self._over = asyncio.Event()
-        """Set once the call is no more: it needs no hanging up."""
+        """Set once the call has ended: then there is nothing to hang up."""
 
     # ------------------------------------------------------------ the process's side
 
     def feed(self, frame: bytes) -> None:
         """Take a frame of this call."""
         self._silence.broken()
-        if self._events.qsize() == _MOST:
-            self._events.put_nowait(LegLost("the bridge did not keep up with the call's audio"))
-        elif self._events.qsize() < _MOST:
-            self._events.put_nowait(frame)
+        self._inbox.put(frame)
 
     def ended(self, frame: bytes) -> None:
         """Take its last frame."""
         self._over.set()
-        self._events.put_nowait(frame)
+        self._inbox.put_always(frame)
 
     def lose(self, why: str) -> None:
-        """The process is gone, and the call with it."""
+        """End the call: the process is gone, and `why`."""
         self._over.set()
-        self._events.put_nowait(LegLost(why))
+        self._inbox.put_always(LegLost(why))
 
     # ------------------------------------------------------------ the bridge's side
 
@@ -62,8 +62,8 @@ class SipLeg:
         """Answer, or ring, and wait until there is audio.
 
         Raises:
-            RemoteProtocolError: there was none in time, or it was hung up.
-            LegLost: the SIP process died.
+            RemoteProtocolError: there is none in time, or the other side hangs up.
+            LegLost: the SIP process dies.
         """
         self._send(self._protocol.open())
         started, self._early = await first(self._receive, timeout_s=timeout_s, missing="no audio")
@@ -82,8 +82,8 @@ class SipLeg:
         self._send(self._protocol.send(command))
         await self._room()
 
-    async def close(self, reason: str, *, code: int = WSCloseCode.OK) -> None:
-        """Hang up, unless the other side has; SIP has no room for the code."""
+    async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
+        """Hang up, unless the other side has. The stack chooses BYE, CANCEL or 486, which have no room for `cause`."""
         if self._over.is_set():
             return
         self._send(self._protocol.send(Hangup(reason)))
@@ -98,7 +98,4 @@ class SipLeg:
             self._post(frame if isinstance(frame, bytes) else frame.encode())
 
     async def _receive(self) -> Sequence[Event]:
-        found = await self._events.get()
-        if isinstance(found, LegLost):
-            raise found
-        return self._protocol.receive(found)
+        return self._protocol.receive(await self._inbox.get())

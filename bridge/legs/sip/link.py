@@ -1,4 +1,4 @@
-"""Keeps the SIP process at work: its calls are carried by the switchboard, its death ends them, it is started again."""
+"""Keeps the SIP process at work: hands its calls on, ends them when it dies, and starts it again."""
 
 import asyncio
 import itertools
@@ -8,9 +8,11 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, Self
 
-from bridge.call.lines import Busy, Carrier
+from bridge.admission.lines import Busy, Carrier
+from bridge.backoff import Backoff
+from bridge.legs.sip.frame_writer import FrameWriter
 from bridge.legs.sip.leg import SipLeg
 from bridge.legs.sip.options import StackOptions
 from telephony.sip import FrameError, Frames, Kind, SipProtocol, fields, frame, on_the_wire, split
@@ -22,9 +24,8 @@ _WIRE: Final = "sip"
 _START_S: Final = 20.0
 _END_S: Final = 8.0
 _FIRST_PAUSE_S: Final = 0.2
-_LONGEST_PAUSE_S: Final = 30.0
 _STEADY_S: Final = 60.0
-"""Seconds of service after which a death is an accident, and the next start comes after the first pause again."""
+"""After so much service a death is an accident, and the next start comes soon."""
 _READ: Final = 1 << 18
 
 
@@ -44,42 +45,42 @@ class SipLink:
         send_s: float,
         command: Sequence[str] = _COMMAND,
     ) -> None:
-        """`idle_s`: silence of the process after which a call is lost; `send_s`: it may leave frames unread so long."""
+        """`idle_s`: a call is lost when the process is silent for so long; `send_s`: how long it may read nothing."""
         self._options, self._carrier, self._metrics = options, carrier, carrier.metrics.sip
         self._idle_s, self._send_s, self._command = idle_s, send_s, command
         self._process: subprocess.Popen[bytes] | None = None
-        self._writer: asyncio.StreamWriter | None = None
+        self._to_process: FrameWriter | None = None  # to the process, while it is ready
         self._legs: dict[int, SipLeg] = {}
         self._even = itertools.count(2, 2)  # the process numbers inbound calls oddly
-        self._outcome: asyncio.Future[None]
+        self._outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()  # of the first start
+        self._tasks = asyncio.TaskGroup()
         self._task: asyncio.Task[None] | None = None
-        self._waiting: list[bytes] = []
-        self._ready_s = 0.0
+        self._backoff = Backoff(_FIRST_PAUSE_S, steady_s=_STEADY_S)
 
     @property
     def ready(self) -> bool:
-        """Whether calls can come in and go out."""
-        return self._writer is not None
+        """True while calls can come in and go out."""
+        return self._to_process is not None
 
     @property
     def pid(self) -> int | None:
-        """Of the process at work."""
+        """The process at work; None before the first start."""
         return self._process.pid if self._process else None
 
-    async def start(self) -> None:
+    async def __aenter__(self) -> Self:
         """Start the process; return when it listens.
 
         Raises:
-            SipUnavailable: it does not, and why; it is not tried again.
+            SipUnavailable: it does not start; it is not tried again.
         """
-        self._outcome = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run())
         await asyncio.wait((self._outcome, self._task), return_when=asyncio.FIRST_COMPLETED)
         if not self._outcome.done():
             self._task.result()  # a fault of ours: let it surface
         self._outcome.result()
+        return self
 
-    async def close(self) -> None:
+    async def __aexit__(self, *exc: object) -> None:
         """End the process and what calls it has left."""
         if self._task:
             self._task.cancel()
@@ -100,20 +101,17 @@ class SipLink:
     # ------------------------------------------------------------ the process
 
     async def _run(self) -> None:
-        pause_s = _FIRST_PAUSE_S
-        loop = asyncio.get_running_loop()
-        async with asyncio.TaskGroup() as self._tasks:
+        clock_s = asyncio.get_running_loop().time
+        async with self._tasks:
             while True:
                 error = await self._live()
                 if not self._outcome.done():
                     self._outcome.set_exception(SipUnavailable(error))
                     return
-                if loop.time() - self._ready_s > _STEADY_S:
-                    pause_s = _FIRST_PAUSE_S
+                pause_s = self._backoff.failed(clock_s())
                 self._metrics.restarts.inc()
                 log.error("%s; it is started again in %g s", error, pause_s)
                 await asyncio.sleep(pause_s)  # a port that is taken, or a crash at start, must not spin
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     async def _live(self) -> str:
         """Serve with one process from its start to its end; return why it ended."""
@@ -133,10 +131,12 @@ class SipLink:
             why = await self._serve(reader, writer) or why
         except TimeoutError:
             why = f"the SIP process was not ready within {_START_S:g} s"
-        except (FrameError, ConnectionError) as error:
+        except ConnectionError:
+            pass  # so ends one that dies with something of ours unread
+        except FrameError as error:
             why = f"the SIP process broke: {error}"
         finally:
-            self._writer = None
+            self._to_process = None
             self._metrics.up.set(0)
             for leg in self._legs.values():
                 leg.lose(why)
@@ -148,7 +148,7 @@ class SipLink:
         return f"{why} (exit status {process.returncode})" if process.returncode else why
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
-        """Hand out frames until there are no more; return why, "" where it did not say."""
+        """Hand out frames until there are no more; return why, "" where the process did not say."""
         frames = Frames()
         async with asyncio.timeout(_START_S) as start:
             while data := await reader.read(_READ):
@@ -164,7 +164,8 @@ class SipLink:
         return ""
 
     def _begin(self, writer: asyncio.StreamWriter) -> None:
-        self._writer, self._ready_s = writer, asyncio.get_running_loop().time()
+        self._to_process = FrameWriter(writer)
+        self._backoff.ready(asyncio.get_running_loop().time())
         self._metrics.up.set(1)
         if self._outcome.done():
             log.warning("the SIP process is back")
@@ -195,11 +196,12 @@ class SipLink:
                     leg.feed(received)
 
     def _registered(self, told: Mapping[str, object]) -> None:
-        self._metrics.registered.set(bool(told.get("ok")))
-        if told.get("ok"):
-            log.info("registered with the trunk: %s", told.get("text"))
+        ok, text = bool(told.get("ok")), told.get("text")
+        self._metrics.registered.set(ok)
+        if ok:
+            log.info("registered with the trunk: %s", text)
         else:
-            log.warning("the trunk does not register us: %s", told.get("text"))
+            log.warning("the trunk does not register us: %s", text)
 
     async def _answer(self, number: int, leg: SipLeg) -> None:
         try:
@@ -209,39 +211,34 @@ class SipLink:
             self._carrier.metrics.refused.labels("busy").inc()
             await leg.close(str(busy))
         finally:
-            self._legs.pop(number, None)
+            if self._legs.get(number) is leg:  # the next process gives the same numbers
+                del self._legs[number]
 
     def _leg(self, number: int, protocol: SipProtocol) -> SipLeg:
         leg = self._legs[number] = SipLeg(protocol, post=self._post, room=self._room, idle_s=self._idle_s)
         return leg
 
     def _post(self, data: bytes) -> None:
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._waiting.append(data)
-
-    def _flush(self) -> None:
-        if self._writer and self._waiting:
-            self._writer.write(on_the_wire(self._waiting))
-        self._waiting.clear()
+        if self._to_process:
+            self._to_process.post(data)
 
     async def _room(self) -> None:
-        """Wait until the process takes more; one that takes nothing for `send_s` is stuck, and ended."""
-        if (writer := self._writer) is None:
+        """Wait until the process takes more; kill it where it takes nothing for `send_s`."""
+        if (out := self._to_process) is None:
             return
         try:
             async with asyncio.timeout(self._send_s):
-                await writer.drain()
+                await out.drain()
         except ConnectionError:
             pass  # its reader hears of it and ends the calls
         except TimeoutError:
             log.error("the SIP process has not read for %g s and is ended", self._send_s)
-            if self._process and self._process.poll() is None:
+            if self._process:
                 self._process.kill()
 
 
 async def _end(process: subprocess.Popen[bytes]) -> None:
-    """Return when it is gone: it ends by itself once its socket is closed."""
+    """Wait until `process` is gone. It ends by itself once its socket is closed."""
     try:
         await asyncio.to_thread(process.wait, _END_S)
     except subprocess.TimeoutExpired:

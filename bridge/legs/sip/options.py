@@ -7,11 +7,11 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackOptions:
-    """All it needs; it reads neither settings nor environment. The repr leaves the passwords out."""
+    """All that the process needs; it reads neither settings nor environment. The repr leaves the passwords out."""
 
     host: str
     port: int
-    """Of UDP and TCP; TLS is on the next one."""
+    """The port of UDP and TCP; TLS has the next one."""
     transports: tuple[Literal["udp", "tcp", "tls"], ...]
     allow: tuple[str, ...]
     """Networks whose packets the kernel lets through to the SIP ports; the trunk's addresses are added."""
@@ -21,7 +21,7 @@ class StackOptions:
     keyfile: str
     cafile: str
     headers: tuple[str, ...]
-    """Of an INVITE, told to the bot."""
+    """Headers of an INVITE that the bot is told."""
     dtmf: Literal["auto", "rtp", "info"]
     max_calls: int
     calls_per_second: float

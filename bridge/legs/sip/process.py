@@ -5,29 +5,29 @@ import logging
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import Final
 
+from bridge.legs.sip.frame_writer import FrameWriter
 from bridge.legs.sip.options import StackOptions
 from bridge.legs.sip.stack import Stack, StackError
-from telephony.sip import FrameError, Frames, Kind, json_frame, on_the_wire, split
+from telephony.sip import FrameError, Frames, Kind, json_frame, split
 
 log = logging.getLogger(__name__)
 
 _TICK_S: Final = 0.020
 _LATE_S: Final = 0.2
-"""A clock that is further behind than this goes on from now: the audio of that time is lost anyway."""
+"""A clock that is further behind goes on from now: the audio of that time is lost anyway."""
 _READ: Final = 1 << 16
 _CLOSE_S: Final = 8.0
 
 
 class Process:
-    """Serves the bridge with one stack until either is gone."""
+    """Serves the bridge with one stack, until one of them is gone."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer, self._frames = reader, writer, Frames()
-        self._waiting: list[bytes] = []
+        self._reader, self._writer, self._frames = reader, FrameWriter(writer), Frames()
         self._dead = asyncio.Event()
-        self._late = 0
 
     async def run(self) -> int:
         """Return the exit status: 0 when the bridge ended it."""
@@ -43,11 +43,11 @@ class Process:
             about = await stack.start()
         except StackError as error:
             self.post(json_frame(Kind.FAILED, reason=str(error)))
-            self._flush()
+            self._writer.flush()
             await self._writer.drain()
             return 1
         self.post(json_frame(Kind.READY, 0, **about))
-        self._flush()
+        self._writer.flush()
         works = [asyncio.create_task(work) for work in (self._clock(stack), self._listen(stack), self._dead.wait())]
         await asyncio.wait(works, return_when=asyncio.FIRST_COMPLETED)
         for work in works:
@@ -63,15 +63,8 @@ class Process:
         return 0
 
     def post(self, frame: bytes) -> None:
-        """Send `frame` with the others of this turn of the loop."""
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._waiting.append(frame)
-
-    def _flush(self) -> None:
-        if self._waiting:
-            self._writer.write(on_the_wire(self._waiting))
-            self._waiting.clear()
+        """Send `frame` to the bridge."""
+        self._writer.post(frame)
 
     async def _options(self) -> StackOptions:
         while data := await self._reader.read(_READ):
@@ -83,9 +76,10 @@ class Process:
         raise FrameError("the bridge said nothing")
 
     async def _listen(self, stack: Stack) -> None:
-        while data := await self._reader.read(_READ):
-            for data_frame in self._frames.feed(data):
-                stack.obey(*split(data_frame))
+        with suppress(ConnectionError):  # so ends a bridge that goes with something of ours unread
+            while data := await self._reader.read(_READ):
+                for data_frame in self._frames.feed(data):
+                    stack.obey(*split(data_frame))
 
     async def _clock(self, stack: Stack) -> None:
         """Tick on absolute deadlines: what one tick is late, the next is early."""

@@ -11,10 +11,10 @@ _State = tuple[int, tuple[tuple[int, int], ...]]
 
 
 class Shape:
-    """Converts one direction of one call, as it comes. Where nothing differs it costs nothing."""
+    """Converts one direction of one call, piece by piece. Where nothing differs it costs nothing."""
 
     def __init__(self, rate: int, channels: int, to_rate: int, to_channels: int) -> None:
-        """Channels are one or two; hertz."""
+        """Rates are in hertz; channels are one or two."""
         self._from, self._channels = rate, channels
         self._to, self._to_channels = to_rate, to_channels
         self._state: _State | None = None

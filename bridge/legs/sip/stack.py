@@ -42,7 +42,7 @@ class Stack:
         self._trunk: baresip.UserAgent | None = None
         self._calls: dict[int, StackCall] = {}
         self._dialling: dict[int, str | None] = {}  # whose INVITE is on its way out; why they are given up already
-        self._early: dict[int, str | None] = {}  # calls that rang before we had their handle, or ended: why
+        self._early: dict[int, list[StackEvent]] = {}  # what was told of calls before we had their handle
         self._numbers: dict[int, int] = {}  # the stack's handle -> ours
         self._newest = 1  # inbound calls are odd, the bridge gives outbound ones even numbers
         self._tasks: set[asyncio.Task[None]] = set()
@@ -82,13 +82,15 @@ class Stack:
         self._folder.cleanup()
 
     def tick(self, now_ms: float) -> None:
-        """Pass on what 20 ms brought, in both directions of all calls."""
+        """Move 20 ms of audio, in both directions of all calls."""
         for call in list(self._calls.values()):
             call.tick(now_ms)
 
     def obey(self, kind: Kind, number: int, body: bytes) -> None:
-        """Carry out a frame of the bridge; of a call that is gone, nothing is left to do."""
+        """Carry out a frame of the bridge; frames for calls that are gone do nothing."""
         if kind is Kind.DIAL:
+            if not self._dialling:
+                self._early.clear()  # what is left is of no call of ours
             self._dialling[number] = None
             self._spawn(self._dial(number, fields(body)))
         elif call := self._calls.get(number):
@@ -124,18 +126,16 @@ class Stack:
             case Event.REGISTER_OK | Event.REGISTER_FAIL if self._trunk and event.ua == self._trunk.handle:
                 ok = event.event is Event.REGISTER_OK
                 self._post(json_frame(Kind.REGISTERED, ok=ok, text=event.text or ""))
+            case _ if self._dialling and event.call and event.call not in self._numbers:
+                self._early.setdefault(event.call, []).append(event)
             case Event.CALL_CLOSED:
                 number = self._numbers.pop(event.call, 0)
                 if call := self._calls.pop(number, None):
                     # The stack's own listener, which keeps the statistics, may come after us.
                     asyncio.get_running_loop().call_soon(call.closed, event.text or "")
-                elif self._dialling:
-                    self._early[event.call] = event.text or ""
             case Event.CALL_RINGING | Event.CALL_PROGRESS | Event.CALL_ESTABLISHED:
                 if call := self._calls.get(self._numbers.get(event.call, 0)):
                     call.moves()
-                elif self._dialling:
-                    self._early.setdefault(event.call, None)
 
     def _incoming(self, event: StackEvent) -> None:
         call = baresip.Call._from_incoming(self._runtime, event)  # noqa: SLF001  # on_incoming asks each agent anew
@@ -166,16 +166,11 @@ class Stack:
             given_up = self._dialling.pop(number)
         ours = self._trunk_aor() if self._trunk else ""
         call = StackCall(number, dialled, self._post, caller=ours, callee=target, peer=target)
-        if call.handle in self._early:
-            call.moves()
-        ended = self._early.pop(call.handle, None)
-        if not self._dialling:
-            self._early.clear()  # the others were no calls of ours
-        if ended is not None:
-            call.closed(ended)
-            return
         self._add(number, call)
-        if given_up is not None:
+        for event in self._early.pop(call.handle, ()):
+            dialled._on_stack_event(event)  # noqa: SLF001  # the answer may be faster than what `dial` returns
+            self._on_event(event)
+        if given_up is not None and number in self._calls:
             await call.hang_up(given_up)
 
     def _complete(self, target: str) -> str:

@@ -10,6 +10,7 @@ import baresip
 from bridge.legs.sip.media_buffers import Inlet, Outlet
 from bridge.legs.sip.resample import Shape
 from bridge.legs.sip.uri import host_of, name_of, whole
+from telephony.events import KEYS
 from telephony.sip import Kind, frame, json_frame
 
 log = logging.getLogger(__name__)
@@ -19,11 +20,10 @@ _TRANSFERRED: Final = "Call transfered"  # the stack's spelling
 _BYE: Final = "Connection reset by peer"  # what a BYE is to the stack
 _SILENT: Final = "rtp stream error"
 _UNHEARD_S: Final = 5.0
-_DIGITS: Final = frozenset("0123456789ABCD*#")
 
 
 class StackCall:
-    """From the INVITE to the end. Inbound it waits for `answer`; outbound it is being rung."""
+    """One call, from its INVITE to its end. An inbound one waits for `answer`; an outbound one rings."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class StackCall:
         callee: str,
         peer: str,
     ) -> None:
-        """`peer`: the address of the other side, whichever of them that is."""
+        """`peer`: the address of the other side: `caller` of an inbound call, `callee` of an outbound one."""
         self._number, self._call, self._post = number, call, post
         self._caller, self._callee, self._peer = caller, callee, peer
         self._outlet: Outlet | None = None
@@ -155,7 +155,7 @@ class StackCall:
             await self.hang_up("cannot be answered")
 
     def moves(self) -> None:
-        """The other side of an outbound call has said something, if only that it rings."""
+        """Note that the other side of an outbound call has said something, if only that it rings."""
         self._moved.set()
 
     async def hang_up(self, reason: str) -> None:
@@ -177,7 +177,7 @@ class StackCall:
             log.debug("nothing came back to an INVITE")
 
     async def transfer(self, target: str, *, host: str) -> None:
-        """Put the other side through; a bare number is one of `host`'s, or of the other side's own where it is ""."""
+        """Put the other side through. A bare number is one at `host`, or where that is "", at the other side's host."""
         self._transferred_to = target
         try:
             await self._call.transfer(whole(target, host or host_of(self._peer)))
@@ -189,7 +189,7 @@ class StackCall:
                 )
 
     async def send_digits(self, digits: str) -> None:
-        wanted = "".join(digit for digit in digits.upper() if digit in _DIGITS)
+        wanted = "".join(digit for digit in digits.upper() if digit in KEYS)
         try:
             async with self._keys:
                 await self._call.send_dtmf(wanted)
@@ -202,7 +202,7 @@ class StackCall:
     # ------------------------------------------------------------ the end
 
     def closed(self, text: str) -> None:
-        """The stack has closed the call, and says why in `text`."""
+        """Report the end of the call; `text` is the stack's reason."""
         self._moved.set()
         if self._outlet is not None:
             self._told(self._outlet.clear())

@@ -112,8 +112,8 @@ const WAYS_OUT = {
   occupied: ["The microphone cannot be opened", "Another program may hold it. Close that program and start again."],
   unplugged: ["The microphone is gone", "Plug it in again and start again."],
   file: ["This file cannot be read as audio", "The browser could not decode it. WAV, MP3, Ogg, FLAC and M4A work."],
-  token: ["The server wants a token", "It was started with BRIDGE_API_TOKEN. Enter that token here."],
-  wrongToken: ["The server does not know this token", "Enter the one it was started with as BRIDGE_API_TOKEN."],
+  token: ["The server wants a token", "It was started with BRIDGE_API_TOKEN, or printed a token at its start. Enter that token here."],
+  wrongToken: ["The server does not know this token", "Enter BRIDGE_API_TOKEN as the server has it, or the token that it printed at its start."],
   forbidden: ["The server refuses this page", "It says why below."],
   busy: ["All lines are busy", "Try again in a few seconds. bridge serve --max-calls raises the number of lines."],
   socket: ["The connection was refused", "Try again. If a proxy stands between here and the server, it must pass " +

@@ -6,7 +6,7 @@ import { Session } from "./session.js";
 
 const LABELS = { talk: "Hang up", ws: "Stop", file: "Stop" };
 const NAMES = Object.fromEntries(Object.keys(LABELS).map((kind) => [kind, $(kind).textContent]));
-let token = "";
+let token = tokenOfAddress(); // of the link that the server prints when it has made a token itself
 let running = null; // {kind, session}, session null while it is being opened
 let last = null; // what to start once there is a token
 
@@ -77,6 +77,17 @@ function showRunning(kind) {
     $(name).disabled = kind !== null && name !== kind;
   }
   document.body.classList.toggle("live", kind !== null);
+}
+
+function tokenOfAddress() {
+  // Takes the token out of the address bar, so that it is in no bookmark, and keeps it for reloads of this tab.
+  const url = new URL(location.href);
+  const given = url.searchParams.get("token");
+  if (given === null) return sessionStorage.getItem("token") ?? "";
+  url.searchParams.delete("token");
+  history.replaceState(null, "", url);
+  sessionStorage.setItem("token", given);
+  return given;
 }
 
 for (const kind of ["talk", "ws"]) $(kind).onclick = () => (running ? stop() : start(kind));

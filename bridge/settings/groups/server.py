@@ -36,8 +36,8 @@ class Listening(Group):
     )
     trust_proxy_headers: bool = Field(
         default=False,
-        description="Believe X-Forwarded-Proto and X-Forwarded-Host. Use it only behind a proxy that sets both: "
-        "without one, anybody can forge them.",
+        description="Believe X-Forwarded-Proto, X-Forwarded-Host and, for the log, X-Forwarded-For. Use it only behind "
+        "a proxy that sets them: without one, anybody can forge them.",
     )
     ssl_certfile: OptionalPath = Field(default=None, description="Certificate chain (PEM) to serve TLS with.")
     ssl_keyfile: OptionalPath = Field(default=None, description="Private key (PEM) of ssl_certfile.")
@@ -55,13 +55,16 @@ class Access(Group):
         default=None, description="File that holds twilio_auth_token, which Twilio signs its requests with."
     )
     api_token: SecretStr | None = Field(
-        default=None, description="Bearer token that clients of /ws must send. If it is not set, anyone may connect."
+        default=None,
+        description="Bearer token that clients must send. If it is not set, everyone on this machine may connect; "
+        "where others can reach the port, the server makes one at start-up and prints it.",
     )
     api_token_file: Annotated[OptionalPath, FIRST] = Field(
-        default=None, description="File that holds api_token, which clients of /ws must send."
+        default=None, description="File that holds api_token, which clients must send."
     )
     insecure: Annotated[bool, FIRST] = Field(
-        default=False, description="Start without any token although other machines can reach the port."
+        default=False,
+        description="Leave doors open that have no token, although other machines can reach the port.",
     )
     allowed_origins: Origins = Field(
         default=(),
@@ -77,6 +80,20 @@ class Limits(Group):
 
     max_calls: Annotated[int, FIRST] = Field(
         default=100, ge=1, le=100_000, description="Calls at the same time. Further callers hear that we are busy."
+    )
+    max_connections: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="Connections to the port at the same time; 0 is 400 more than max_calls, for pages, orders and "
+        "monitoring. Each takes a descriptor of `ulimit -n`.",
+    )
+    max_connections_per_address: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="Connections from one address, of IPv6 from one /64; 0 is 100 more than max_calls, because a PBX "
+        "or a proxy has one address for all its calls.",
     )
     max_call_duration: float = Field(
         default=3600.0,

@@ -10,7 +10,7 @@ import pytest
 from ari_server import PASSWORD, USER, AriServer, channel
 from fakes import FakePause
 
-from bridge.call.lines import Lines
+from bridge.admission.lines import Lines
 from bridge.leg import LegLost, OpeningLeg
 from bridge.legs.ari import link as link_module
 from bridge.legs.ari.link import AriLink
@@ -32,8 +32,12 @@ class Desk:
         self.events: asyncio.Queue[Event] = asyncio.Queue()
         self.failed: asyncio.Queue[RemoteProtocolError | LegLost] = asyncio.Queue()
 
-    async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
+    async def carry(self, leg: OpeningLeg, *, wire: str, peer: str = "") -> None:
         assert wire == "ari"
+        async with leg:
+            await self._take(leg)
+
+    async def _take(self, leg: OpeningLeg) -> None:
         try:
             started = await leg.start(5)
         except (RemoteProtocolError, LegLost) as error:
@@ -56,13 +60,9 @@ def settings(url: str, **more: object) -> Settings:
 async def linked(
     asterisk: AriServer, desk: Desk, pause: FakePause | None = None, **more: object
 ) -> AsyncIterator[None]:
-    link = AriLink(settings(asterisk.url, **more), desk, **({"pause": pause} if pause else {}))
-    await link.start()
-    try:
+    async with AriLink(settings(asterisk.url, **more), desk, **({"pause": pause} if pause else {})):
         await asterisk.until_connected()
         yield
-    finally:
-        await link.close()
 
 
 async def next_of(queue: asyncio.Queue[T]) -> T:
@@ -295,12 +295,10 @@ async def test_events_that_nothing_comes_over_are_asked_for_anew(
 
 async def test_an_asterisk_that_is_not_there_is_tried_again_each_time_later() -> None:
     desk, pause = Desk(), FakePause()
-    link = AriLink(settings("http://127.0.0.1:9/ari"), desk, pause=pause)
-    await link.start()
-    for count in range(1, 11):
-        await pause.until(count)
-        await pause.end()
-    await link.close()
+    async with AriLink(settings("http://127.0.0.1:9/ari"), desk, pause=pause):
+        for count in range(1, 11):
+            await pause.until(count)
+            await pause.end()
     assert pause.delays[:4] == [0.2, 0.4, 0.8, 1.6]
     assert max(pause.delays) == 30.0
     assert "bridge_ari_up 0.0" in desk.metrics.text().decode()
@@ -308,11 +306,8 @@ async def test_an_asterisk_that_is_not_there_is_tried_again_each_time_later() ->
 
 async def test_a_wrong_password_is_told_with_where_to_look(caplog: pytest.LogCaptureFixture) -> None:
     pause = FakePause()
-    async with AriServer() as asterisk:
-        link = AriLink(settings(asterisk.url, ari_password="wrong"), Desk(), pause=pause)
-        await link.start()
+    async with AriServer() as asterisk, AriLink(settings(asterisk.url, ari_password="wrong"), Desk(), pause=pause):
         await pause.until(1)
-        await link.close()
     assert "401" in caplog.text and "wrong" not in caplog.text
 
 

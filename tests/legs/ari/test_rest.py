@@ -1,5 +1,7 @@
 """What Asterisk's REST interface answers, and worse."""
 
+from collections.abc import Mapping
+
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
@@ -7,7 +9,7 @@ from aiohttp.test_utils import TestServer
 from bridge.legs.ari.rest import Ari, AriRefused, NotThere
 
 
-async def asked(status: int, body: bytes) -> dict[str, object]:
+async def asked(status: int, body: bytes) -> Mapping[str, object]:
     """Return what `ask` makes of an answer."""
 
     async def answer(request: web.Request) -> web.Response:

@@ -1,11 +1,17 @@
 """The bridge's side of the SIP process, with a process that has no stack but says what one would."""
 
 import asyncio
+import itertools
+import logging
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
-from bridge.call.lines import Lines
-from bridge.leg import OpeningLeg
+import pytest
+
+from bridge.admission.lines import Lines
+from bridge.leg import LegLost, OpeningLeg
 from bridge.legs.sip.from_settings import stack_options
 from bridge.legs.sip.link import SipLink
 from bridge.metrics import Metrics
@@ -13,40 +19,93 @@ from bridge.settings import Settings
 from telephony.errors import RemoteProtocolError
 
 SAYS: Final = """
-import socket, sys
+import select, socket, sys
 from telephony.sip import Kind, json_frame, on_the_wire
 bridge = socket.socket(fileno=int(sys.argv[1]))
 bridge.recv(1 << 16)
 bridge.sendall(on_the_wire([json_frame(Kind.READY), {frames}]))
-while bridge.recv(1 << 16):
-    pass
+{then}
 """
+CALLS: Final = 'json_frame(Kind.INCOMING, 3, caller="a")'
+SERVES: Final = "while bridge.recv(1 << 16): pass"
+DIES: Final = "bridge.recv(1 << 16)"
+DIES_WITHOUT_READING: Final = "select.select([bridge], [], [])"
 
 
 class Desk:
-    """Starts each call and keeps why it did not."""
+    """Starts the first calls and keeps why each did not; later ones it lets ring."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 1) -> None:
         self.settings, self.lines, self.metrics = Settings(), Lines(10), Metrics()
         self.failed: asyncio.Queue[str] = asyncio.Queue()
+        self.rang = asyncio.Event()
+        self._most, self._calls = most, itertools.count(1)
 
-    async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
+    async def carry(self, leg: OpeningLeg, *, wire: str, peer: str = "") -> None:
+        number = next(self._calls)
+        if number > self._most:
+            self.rang.set()
+        else:
+            async with leg:
+                await self.take(number, leg)
+
+    async def take(self, number: int, leg: OpeningLeg) -> None:
         try:
             await leg.start(5)
-        except RemoteProtocolError as error:
+        except (RemoteProtocolError, LegLost) as error:
             self.failed.put_nowait(str(error))
             await leg.close(str(error))
 
 
+class SlowDesk(Desk):
+    """Is done with its first call when the second is there, and starts the second after that."""
+
+    def __init__(self) -> None:
+        super().__init__(most=2)
+        self._second, self._done = asyncio.Event(), asyncio.Event()
+
+    async def take(self, number: int, leg: OpeningLeg) -> None:
+        if number == 2:
+            self._second.set()
+            await self._done.wait()
+        await super().take(number, leg)
+        if number == 1:
+            await self._second.wait()
+            asyncio.get_running_loop().call_soon(self._done.set)  # after the link has heard of it
+
+
+@asynccontextmanager
+async def linked(desk: Desk, frames: str, then: str = SERVES) -> AsyncIterator[None]:
+    """Run a link with a process that says `frames`, and `then` does that."""
+    command = (sys.executable, "-c", SAYS.replace("{frames}", frames).replace("{then}", then))
+    async with SipLink(stack_options(Settings()), desk, idle_s=5, send_s=5, command=command):
+        yield
+
+
 async def test_a_caller_who_gave_up_before_we_looked_is_told_as_that_at_once() -> None:
-    frames = 'json_frame(Kind.INCOMING, 3, caller="a"), json_frame(Kind.ENDED, 3, reason="the other side hung up")'
+    frames = CALLS + ', json_frame(Kind.ENDED, 3, reason="the other side hung up")'
     desk = Desk()
-    command = (sys.executable, "-c", SAYS.replace("{frames}", frames))
-    link = SipLink(stack_options(Settings()), desk, idle_s=5, send_s=5, command=command)
-    await link.start()
-    try:
-        async with asyncio.timeout(4):
-            assert await desk.failed.get() == "the other side hung up before the call started"
-            await desk.lines.empty.wait()
-    finally:
-        await link.close()
+    async with linked(desk, frames), asyncio.timeout(4):
+        assert await desk.failed.get() == "the other side hung up before the call started"
+        await desk.lines.empty.wait()
+
+
+@pytest.mark.parametrize("then", [DIES, DIES_WITHOUT_READING])
+async def test_a_process_that_dies_is_told_in_one_way_whether_its_socket_closes_or_breaks(
+    then: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = Desk()
+    async with linked(desk, CALLS, then), asyncio.timeout(20):
+        assert await desk.failed.get() == "the SIP process died"
+        await desk.rang.wait()
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert told == ["the SIP process died; it is started again in 0.2 s"]
+    assert "bridge_sip_restarts_total 1.0" in desk.metrics.text().decode()
+
+
+async def test_a_call_whose_process_died_may_end_after_the_next_process_has_given_its_number_again() -> None:
+    desk = SlowDesk()
+    async with linked(desk, CALLS, DIES), asyncio.timeout(20):
+        assert await desk.failed.get() == "the SIP process died"
+        assert await desk.failed.get() == "the SIP process died"
+        await desk.rang.wait()

@@ -250,7 +250,13 @@ def _twiml(data: bytes) -> None:
 
 def _modules(wire: Wire) -> list[str]:
     own = [kind.__module__ for kind in wire.protocol.__mro__ if kind.__module__.startswith("telephony.")]
-    return [*dict.fromkeys(own), *_HELPERS.get(wire.name, ()), "telephony.jsontext", "telephony.malformed"]
+    return [
+        *dict.fromkeys(own),
+        *_HELPERS.get(wire.name, ()),
+        "telephony.media_time",
+        "telephony.jsontext",
+        "telephony.malformed",
+    ]
 
 
 TARGETS: Final = (

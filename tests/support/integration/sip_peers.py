@@ -5,8 +5,9 @@ import itertools
 import os
 import shutil
 import socket
+import sys
 import wave
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -18,7 +19,7 @@ import numpy.typing as npt
 import pytest
 from integration.recordings import prompt
 
-from bridge.call.lines import Lines
+from bridge.admission.lines import Lines
 from bridge.leg import LegLost, OpeningLeg
 from bridge.legs.sip.from_settings import stack_options
 from bridge.legs.sip.link import SipLink
@@ -30,6 +31,7 @@ from telephony.outcome import NotAnswered
 
 Pcm = npt.NDArray[np.int16]
 MODULES: Final = Path("/usr/lib/baresip/modules")
+PROCESS: Final = (sys.executable, "-m", "bridge.legs.sip.process")
 
 needs_stack = pytest.mark.skipif(find_spec("baresip") is None, reason="the extra sip is not installed")
 needs_baresip = pytest.mark.skipif(shutil.which("baresip") is None, reason="baresip is not installed: apt install it")
@@ -105,10 +107,14 @@ class Desk:
         self.failed: list[str] = []
         self._echo, self._say = echo, say
 
-    async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
+    async def carry(self, leg: OpeningLeg, *, wire: str, peer: str = "") -> None:
         assert wire in {"sip", "ari"}
         self.ringing += 1
         await self.pick_up.wait()
+        async with leg:
+            await self._take(leg)
+
+    async def _take(self, leg: OpeningLeg) -> None:
         try:
             started = await leg.start(10)
         except (RemoteProtocolError, NotAnswered, LegLost) as error:
@@ -156,16 +162,13 @@ class Desk:
 
 
 @asynccontextmanager
-async def sip(desk: Desk, **options: object) -> AsyncIterator[tuple[SipLink, int]]:
+async def sip(desk: Desk, command: Sequence[str] = PROCESS, /, **options: object) -> AsyncIterator[tuple[SipLink, int]]:
     """Run the SIP side of a bridge whose calls go to `desk`; yield it and its port. `options` are settings."""
     port = int(str(options.pop("sip_port", 0))) or free_port()
     settings = Settings.model_validate({"sip": True, "sip_port": port, **options})
-    link = SipLink(stack_options(settings), desk, idle_s=settings.media_timeout, send_s=settings.send_timeout)
-    await link.start()
-    try:
+    idle_s, send_s = settings.media_timeout, settings.send_timeout
+    async with SipLink(stack_options(settings), desk, idle_s=idle_s, send_s=send_s, command=command) as link:
         yield link, port
-    finally:
-        await link.close()
 
 
 # ---------------------------------------------------------------- baresip

@@ -3,13 +3,13 @@
 import asyncio
 import itertools
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
+from bridge.backoff import Backoff
 from bridge.speech.api import EngineFailed, EngineLost, SpeechError
 from bridge.speech.backends.process import refusal
 from bridge.speech.backends.process.child import Child
@@ -18,9 +18,8 @@ from bridge.speech.backends.process.frames import Frame, FrameKind
 _logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE_S: Final = 1.0
-_LONGEST_PAUSE_S: Final = 30.0
 _STEADY_S: Final = 60.0
-"""Seconds of service after which a death is an accident, and the next start comes after the first pause again."""
+"""After so much service a death is an accident, and the next start comes soon."""
 
 Start = Callable[[], Child]
 Explain = Callable[[SpeechError, Sequence[str]], SpeechError]
@@ -41,7 +40,7 @@ class Supervised:
         """Questions without an answer; None while nobody is there to ask."""
         self._outcome: bytes | SpeechError = b""
         """What `start` waits for."""
-        self._ready_at = math.inf
+        self._backoff = Backoff(_FIRST_PAUSE_S, steady_s=_STEADY_S)
         self._started, self._closed = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"{name}-supervisor", daemon=True)
 
@@ -109,7 +108,6 @@ class Supervised:
             self._thread.join()
 
     def _run(self) -> None:
-        pause_s = _FIRST_PAUSE_S
         while True:
             error = self._live()
             if not self._started.is_set():
@@ -118,16 +116,13 @@ class Supervised:
                 return
             if self._closed.is_set():
                 return
-            if time.monotonic() - self._ready_at > _STEADY_S:
-                pause_s = _FIRST_PAUSE_S
+            pause_s = self._backoff.failed(time.monotonic())
             _logger.error("%s: %s; it is started again in %.0f s", self._name, error, pause_s)
             if self._closed.wait(pause_s):
                 return
-            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def _live(self) -> SpeechError:
         """Serve with one child from its start to its end; return why it ended."""
-        self._ready_at = math.inf
         try:
             child = self._start_child()
         except OSError as error:
@@ -161,7 +156,7 @@ class Supervised:
             raise refusal.from_bytes(frame.head)
         with self._lock:
             self._open = {}
-        self._ready_at = time.monotonic()
+        self._backoff.ready(time.monotonic())
         if self._started.is_set():
             _logger.warning("%s: it is back", self._name)
         self._outcome = frame.head

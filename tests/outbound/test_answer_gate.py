@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
-from fakes import FakeLeg, FakeTts, ScriptBot
-from stage import INFO, LOUD, MULAW, Stage, settle
+from fakes import FakeCall, FakeLeg, FakeTts, ScriptBot
+from stage import LOUD, MULAW, Stage, conversation, settle
 
 from bot.api import CallInfo, Final, Partial
 from bridge.metrics import Metrics
-from bridge.outbound.conversation import OutboundConversation
+from bridge.outbound.answer_gate import AnswerGate
 from bridge.outbound.machine_detection import MachinePolicy
 from bridge.speaking.speech_output import SpeechOutput
 from bridge.speech.ear import ScoredWindow
@@ -56,27 +56,23 @@ class Outcall(Stage):
             await settle(3)
 
     async def finals(self, text: str, *, began_ms: int, ended_ms: int) -> None:
-        await self.talk.tell(Final(text, "English", began_ms, ended_ms))
-        self.talk.take_the_floor()
+        await self.talk.final(Final(text, "English", began_ms, ended_ms))
+        self.talk.end_user_turn()
         await settle()
 
 
 @asynccontextmanager
 async def outcall(bot: Caller, machine: MachinePolicy) -> AsyncIterator[Outcall]:
     leg, metrics = FakeLeg(), Metrics()
-    talk = OutboundConversation(
-        bot,
-        SpeechOutput(leg, FakeTts(), MULAW, clock_ms=lambda: here.now_ms),
-        INFO,
-        metrics=metrics.call("test", MULAW),
-        limit_s=5,
-    )
-    here = Outcall(talk, leg, metrics)
-    here.answers, here.ended = [], []
-    talk.expect(machine, here.answers.append)
-    talk.course.end_call = here.ended.append
+    call, answers = FakeCall(), list[str]()
+    counts = metrics.call("test", MULAW)
     async with asyncio.TaskGroup() as tasks:
-        talk.begin(tasks)
+        output = SpeechOutput(leg, FakeTts(), MULAW, clock_ms=lambda: here.now_ms, on_audio=counts.audio_sent)
+        behind = conversation(bot, output, tasks=tasks, call=call, metrics=counts)
+        talk = AnswerGate(behind, tasks=tasks, call=call, machine=machine, on_answer=answers.append)
+        here = Outcall(talk, behind, call, leg, metrics)
+        here.answers, here.ended = answers, call.ended
+        talk.greet()
         await settle()
         yield here
         talk.close()
@@ -179,7 +175,7 @@ async def test_words_tell_a_machine_that_pauses_like_a_person(partial: bool) -> 
         await call.speech(480)
         await call.silence(320)
         if partial:
-            call.talk.show(Partial("Please leave a message", "English"))
+            call.talk.partial(Partial("Please leave a message", "English"))
         else:
             await call.finals("Please leave a message", began_ms=0, ended_ms=480)
         assert call.answers == ["machine"]

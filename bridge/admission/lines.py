@@ -12,7 +12,7 @@ from bridge.settings import Settings
 
 
 class Busy(Exception):
-    """There is no line for another call; the text says why."""
+    """There is no line for another call. The text says why."""
 
 
 class Lines:
@@ -28,10 +28,12 @@ class Lines:
 
     @property
     def taken(self) -> int:
+        """How many lines are in use."""
         return self._taken
 
     @property
     def free(self) -> bool:
+        """True if another call may come."""
         return not self.draining and self._taken < self._limit
 
     @contextmanager
@@ -54,11 +56,14 @@ class Lines:
 
 
 class Carrier(Protocol):
-    """What of the switchboard a wire needs."""
+    """What a wire needs of the switchboard."""
 
     settings: Settings
     lines: Lines
     metrics: Metrics
 
-    async def carry(self, leg: OpeningLeg, *, wire: str) -> None:
-        """Carry one call from its start to its end. Whatever goes wrong in it stays there."""
+    async def carry(self, leg: OpeningLeg, *, wire: str, peer: str = "") -> None:
+        """Carry one call from its start to its end. Whatever goes wrong in it ends this call and no other.
+
+        `peer`: the address it came from, "" where nobody knows.
+        """

@@ -1,0 +1,121 @@
+"""The bot's side of a call, as the session sees it: somebody who may be spoken to, or nobody."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from bot.api import Final, Partial
+from bridge.speaking.actions import CallControl
+from bridge.speech.ear import ScoredWindow
+from bridge.turns.endpointing import Expected
+
+
+class BotSide(Protocol):
+    """What the session tells the bot's side of one call, and asks of it."""
+
+    @property
+    def bot_heard(self) -> bool:
+        """True if the caller has heard something of the reply under way, or of the last one."""
+
+    @property
+    def said(self) -> str:
+        """What the caller has said in the turn so far: all that was not answered, as far as can be heard."""
+
+    @property
+    def expected(self) -> Expected:
+        """What the newest reply makes the bot expect."""
+
+    def greet(self) -> None:
+        """The call begins."""
+
+    def hear(self, window: ScoredWindow, *, speech: bool) -> None:
+        """Note a window of the caller's audio. `speech`: as who holds the floor is judged by."""
+
+    def partial(self, partial: Partial) -> None:
+        """The caller seems to be saying this."""
+
+    def speculate(self, text: str, language: str, probability: float = 1.0) -> None:
+        """The caller's turn may end with `text`, of the utterance under way, with that probability, 0 to 1."""
+
+    async def final(self, final: Final) -> None:
+        """The caller said this."""
+
+    def end_user_turn(self) -> None:
+        """The caller is done, and all their finals were told."""
+
+    def press(self, digit: str) -> None:
+        """The caller pressed a key."""
+
+    def played(self, mark: str) -> None:
+        """The far side has played what came before `mark`."""
+
+    def not_transferred(self, reason: str) -> None:
+        """The wire has not transferred the call, and says why."""
+
+    def say_goodbye(self, reason: str) -> None:
+        """Say goodbye, and end the call with `reason` once that was heard."""
+
+    def fall_back(self) -> None:
+        """Let the caller hear that something went wrong, instead of silence."""
+
+    def close(self) -> None:
+        """The call is over: say no more, and wait for nothing."""
+
+    async def end(self, reason: str) -> None:
+        """The call is over and its tasks have ended."""
+
+
+OpenBotSide = Callable[[asyncio.TaskGroup, CallControl], BotSide]
+"""Makes the bot's side of a call, from the tasks of the call and the handle on it. No task may begin before `greet`."""
+
+
+class SilentBotSide:
+    """Nobody: for calls that are only transcribed."""
+
+    bot_heard = False
+    said = ""
+    expected = Expected()
+
+    def __init__(self, tasks: asyncio.TaskGroup, call: CallControl) -> None:
+        """`tasks`: not used; as `OpenBotSide` wants it."""
+        self._call = call
+
+    def greet(self) -> None:
+        """Nobody speaks."""
+
+    def hear(self, window: ScoredWindow, *, speech: bool) -> None:
+        """Nobody listens."""
+
+    def partial(self, partial: Partial) -> None:
+        """Nobody listens."""
+
+    def speculate(self, text: str, language: str, probability: float = 1.0) -> None:
+        """Nobody answers."""
+
+    async def final(self, final: Final) -> None:
+        """Nobody listens."""
+
+    def end_user_turn(self) -> None:
+        """Nobody answers."""
+
+    def press(self, digit: str) -> None:
+        """Nobody waits for keys."""
+
+    def played(self, mark: str) -> None:
+        """Nothing was played."""
+
+    def not_transferred(self, reason: str) -> None:
+        """Nobody asked for it."""
+
+    def say_goodbye(self, reason: str) -> None:
+        """End the call without a word."""
+        self._call.stop(reason)
+
+    def fall_back(self) -> None:
+        """Nobody speaks."""
+
+    def close(self) -> None:
+        """Nothing is under way."""
+
+    async def end(self, reason: str) -> None:
+        """Nobody is told."""

@@ -1,0 +1,181 @@
+"""The connections of the HTTP port: how many there may be, and how long each may take to say what it wants."""
+
+import asyncio
+import ipaddress
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Final
+
+from bridge.admission.refusals import Refusals, Why
+
+HEAD_S: Final = 10.0
+"""So long a TLS handshake, and the head of a request from its first byte on, may take; a new connection in all."""
+_LAST_S: Final = 1.0
+_DOOR: Final = "port"
+_TIMED_OUT: Final = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+class Connections:
+    """All that are open, by the address they came from."""
+
+    def __init__(self, refusals: Refusals, *, limit: int, per_address: int, head_s: float = HEAD_S) -> None:
+        self._refusals, self._limit, self._per_address, self.head_s = refusals, limit, per_address, head_s
+        self._taken = 0
+        self._by_network = Counter[str]()
+        self._guards: dict[asyncio.BaseTransport, Guard] = {}  # oldest first
+
+    def admit(self, address: str) -> Callable[[], None] | None:
+        """Count a connection from `address`; return what takes it off again, or None where it is one too many.
+
+        Where there are too many in all, the oldest that waits for its peer's next request gives way.
+        """
+        network = _network(address)
+        if self._by_network.get(network, 0) >= self._per_address and not self._make_room(network):
+            self._refuse(address, f"it has {self._per_address} connections open already")
+            return None
+        if self._taken >= self._limit and not self._make_room():
+            self._refuse(address, f"there are {self._limit} connections open already")
+            return None
+        self._taken += 1
+        self._by_network[network] += 1
+        return partial(self._release, [network])
+
+    def guarded(self, protocol: asyncio.Protocol, address: str, release: Callable[[], None]) -> "Guard":
+        """Return what stands before `protocol` on an admitted connection, and calls `release` at its end."""
+        return Guard(protocol, address, release, connections=self, open_ones=self._guards)
+
+    def too_slow(self, address: str) -> None:
+        """Tell of a peer that took more than `head_s` to say what it wants."""
+        self._refusals.note(_DOOR, Why.SLOW, peer=address, detail=f"no whole request within {self.head_s:g} s")
+
+    @contextmanager
+    def request(self, transport: asyncio.BaseTransport | None) -> Iterator[None]:
+        """Note that a request of that connection is being answered: its head is here."""
+        guard = self._guards.get(transport) if transport else None
+        if guard is None:
+            yield
+            return
+        guard.answering()
+        try:
+            yield
+        finally:
+            guard.answered()
+
+    def _release(self, held: list[str]) -> None:
+        """`held`: the network, once; a second call finds it empty."""
+        for network in held:
+            self._taken -= 1
+            self._by_network[network] -= 1
+            if not self._by_network[network]:
+                del self._by_network[network]
+        held.clear()
+
+    def _make_room(self, network: str = "") -> bool:
+        """Drop the oldest that waits for its peer's next request, of those from `network` where it is named."""
+        for guard in self._guards.values():
+            if guard.idle and network in {"", _network(guard.address)}:
+                guard.give_way()
+                return True
+        return False
+
+    def _refuse(self, address: str, detail: str) -> None:
+        self._refusals.note(_DOOR, Why.CONNECTIONS, peer=address, detail=detail)
+
+
+class Guard(asyncio.Protocol):
+    """Stands before the HTTP protocol of one connection, and drops a peer that does not get to the point."""
+
+    def __init__(
+        self,
+        inner: asyncio.Protocol,
+        address: str,
+        release: Callable[[], None],
+        *,
+        connections: Connections,
+        open_ones: "dict[asyncio.BaseTransport, Guard]",
+    ) -> None:
+        self.address = address
+        self._inner, self._release = inner, release
+        self._connections, self._open_ones = connections, open_ones
+        self._transport: asyncio.Transport
+        self._deadline: asyncio.TimerHandle | None = None
+        self._answering = False
+        self._begun = False  # some of a head has come
+        self._served = False
+
+    @property
+    def idle(self) -> bool:
+        """True where a request was answered and nothing has come since."""
+        return self._served and not self._answering and not self._begun
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._open_ones[transport] = self
+        self._await_head()
+        self._inner.connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._answering:
+            self._begun = True
+            if self._deadline is None:
+                self._await_head()
+        self._inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        return self._inner.eof_received()
+
+    def pause_writing(self) -> None:
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._inner.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._open_ones.pop(self._transport, None)
+        self._disarm()
+        self._release()
+        self._inner.connection_lost(exc)
+
+    def answering(self) -> None:
+        """The head of a request is here."""
+        self._answering, self._begun, self._served = True, False, True
+        self._disarm()
+
+    def answered(self) -> None:
+        """Its answer is made."""
+        self._answering = False
+
+    def give_way(self) -> None:
+        """Close at once, in favour of another."""
+        self._open_ones.pop(self._transport, None)
+        self._transport.abort()
+
+    def _await_head(self) -> None:
+        self._deadline = asyncio.get_running_loop().call_later(self._connections.head_s, self._too_slow)
+
+    def _disarm(self) -> None:
+        if self._deadline:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_slow(self) -> None:
+        if self._begun:  # browsers open connections on suspicion, and leave them unused: no attack
+            self._connections.too_slow(self.address)
+            self._transport.write(_TIMED_OUT)
+        self._open_ones.pop(self._transport, None)
+        self._transport.close()
+        self._deadline = asyncio.get_running_loop().call_later(_LAST_S, self._transport.abort)  # it may read nothing
+
+
+def _network(address: str) -> str:
+    """Return what counts as one address: of IPv6 the /64 that every customer has."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv6Address):
+        return str(ip.ipv4_mapped or ipaddress.ip_network((int(ip) >> 64 << 64, 64)))
+    return str(ip)

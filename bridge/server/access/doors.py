@@ -1,0 +1,94 @@
+"""The doors: where one can come in, what each asks for, and who that lets in under given settings."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import Final
+
+from bridge.settings import Settings, is_exposed
+from telephony.wires import WIRES
+from telephony.wires import Door as WireDoor
+
+
+class Asks(Enum):
+    """What a door asks for."""
+
+    NOTHING = "nothing"
+    API_TOKEN = "API token"
+    TWILIO_SIGNATURE = "Twilio signature"
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One or several routes under one name."""
+
+    name: str
+    """In the log and in the metrics."""
+    paths: tuple[str, ...]
+    """Routes as the server has them, e.g. /calls/{id}."""
+    asks: Asks
+
+    def __str__(self) -> str:
+        return ", ".join(self.paths)
+
+
+def _of_wires() -> Iterator[Door]:
+    for wire in WIRES:
+        if wire.is_socket:
+            asks = Asks.TWILIO_SIGNATURE if wire.door is WireDoor.TWILIO_SIGNATURE else Asks.API_TOKEN
+            yield Door(wire.name, (wire.address,), asks)
+
+
+PAGE: Final = Door("page", ("/", "/web/{name}"), Asks.NOTHING)
+HTTP: Final[tuple[Door, ...]] = (
+    PAGE,
+    *_of_wires(),
+    Door("twilio", ("/twilio/voice", "/twilio/stream/{id}", "/twilio/status/{id}"), Asks.TWILIO_SIGNATURE),
+    Door("asterisk", ("/asterisk/connect",), Asks.API_TOKEN),
+    Door("calls", ("/calls", "/calls/{id}"), Asks.API_TOKEN),
+    Door("metrics", ("/metrics",), Asks.API_TOKEN),
+    Door("health", ("/healthz",), Asks.NOTHING),
+)
+"""All that one port has. What is not here asks for the API token."""
+PLAIN: Final = next(door for door in HTTP if door.name == "plain")
+"""Where a socket at / leads, too."""
+_BY_PATH: Final[Mapping[str, Door]] = MappingProxyType({path: door for door in HTTP for path in door.paths})
+
+
+def door_at(path: str, *, socket: bool) -> Door:
+    """Return the door of the route `path`; `socket`: the request asks for a WebSocket."""
+    if path == "/" and socket:
+        return PLAIN
+    return _BY_PATH.get(path) or Door("other", (path,), Asks.API_TOKEN)
+
+
+def who_comes_in(settings: Settings) -> list[tuple[str, str]]:
+    """Return each door with who may come in by it, in words for the operator."""
+    names = dict.fromkeys(door.name for door in HTTP)
+    http = [[door for door in HTTP if door.name == name] for name in names]
+    lines = [(", ".join(map(str, doors)), _who(doors[0].asks, settings)) for doors in http]
+    if settings.audiosocket_port:
+        lines.append((f"AudioSocket, port {settings.audiosocket_port}", ", ".join(settings.audiosocket_allow)))
+    if settings.sip:
+        trunk = " and the trunk" if settings.sip_trunk else ""
+        lines.append((f"SIP, port {settings.sip_port}", ", ".join(settings.sip_allow) + trunk))
+    if settings.ari_url:
+        lines.append(("ARI", "nobody: we connect to Asterisk"))
+    return lines
+
+
+def _who(asks: Asks, settings: Settings) -> str:
+    everyone = "everyone who reaches it" if is_exposed(settings) else "everyone on this machine"
+    closed = is_exposed(settings) and not settings.insecure
+    match asks:
+        case Asks.NOTHING:
+            return everyone
+        case Asks.API_TOKEN if settings.api_token:
+            return "who has the API token"
+        case Asks.API_TOKEN:
+            return "nobody: set BRIDGE_API_TOKEN" if closed else everyone
+        case Asks.TWILIO_SIGNATURE if settings.twilio_auth_token:
+            return "Twilio, by its signature"
+        case Asks.TWILIO_SIGNATURE:
+            return "nobody: set BRIDGE_TWILIO_AUTH_TOKEN" if closed else everyone

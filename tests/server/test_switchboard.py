@@ -1,0 +1,102 @@
+"""One call over any leg: it is open as long as its call, and hung up with the cause of its end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from fakes import RESOURCES
+
+from bridge.admission.lines import Lines
+from bridge.leg import HangupCause, LegLost
+from bridge.metrics import Metrics
+from bridge.server.switchboard import Switchboard
+from bridge.settings import Settings
+from telephony.errors import RemoteProtocolError
+from telephony.events import AudioFormat, CallEnded, CallStarted, Capabilities, Command, Encoding, Event
+from telephony.outcome import NotAnswered, Outcome
+
+
+class Caller:
+    """A leg whose call goes as the test says, and that keeps what was done with it."""
+
+    capabilities = Capabilities()
+
+    def __init__(self, start: Exception | None = None) -> None:
+        """`start`: what becomes of the start of a call that does not begin; the others last until `hang_up` is set."""
+        self.done: list[str] = []
+        self.reason, self.cause = "", HangupCause.NORMAL
+        self.begun, self.hang_up = asyncio.Event(), asyncio.Event()
+        self._start = start
+
+    async def __aenter__(self) -> "Caller":
+        self.done.append("opened")
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self.done.append("left")
+
+    async def start(self, timeout_s: float) -> CallStarted:
+        self.done.append("started")
+        if self._start:
+            raise self._start
+        return CallStarted("c", AudioFormat(Encoding.L16, 8000))
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        self.begun.set()
+        await self.hang_up.wait()
+        yield CallEnded("bye")
+
+    def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
+        return lambda: None
+
+    async def send(self, command: Command, /) -> None:
+        """Nothing is sent to this caller."""
+
+    async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
+        self.done.append("closed")
+        self.reason, self.cause = reason, cause
+
+
+def switchboard() -> Switchboard:
+    return Switchboard(Settings(), RESOURCES, Metrics(), Lines(1))
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "cause"),
+    [
+        (NotAnswered(Outcome.BUSY, "busy there"), "busy there", HangupCause.NORMAL),
+        (RemoteProtocolError("no start"), "no start", HangupCause.PROTOCOL_ERROR),
+        (LegLost("no port"), "no port", HangupCause.INTERNAL_ERROR),
+        (ZeroDivisionError("a fault of ours"), "internal error", HangupCause.INTERNAL_ERROR),
+    ],
+)
+async def test_a_call_that_does_not_begin_is_hung_up_with_its_cause(
+    error: Exception, reason: str, cause: HangupCause
+) -> None:
+    caller = Caller(error)
+    await switchboard().carry(caller, wire="test")
+    assert caller.done == ["opened", "started", "closed", "left"]
+    assert (caller.reason, caller.cause) == (reason, cause)
+
+
+@pytest.mark.parametrize(
+    ("draining", "cause"), [(False, HangupCause.NORMAL), (True, HangupCause.GOING_AWAY)], ids=["serving", "draining"]
+)
+async def test_a_call_that_ends_is_hung_up_as_the_server_is_there_or_goes(draining: bool, cause: HangupCause) -> None:
+    caller, board = Caller(), switchboard()
+    call = asyncio.create_task(board.carry(caller, wire="test"))
+    await asyncio.wait_for(caller.begun.wait(), 5)
+    board.lines.draining = draining
+    caller.hang_up.set()
+    await call
+    assert caller.done == ["opened", "started", "closed", "left"]
+    assert (caller.reason, caller.cause) == ("bye", cause)
+
+
+async def test_a_call_that_is_cut_off_leaves_its_leg() -> None:
+    caller = Caller()
+    call = asyncio.create_task(switchboard().carry(caller, wire="test"))
+    await asyncio.wait_for(caller.begun.wait(), 5)
+    call.cancel()
+    await asyncio.wait({call})
+    assert caller.done == ["opened", "started", "left"]

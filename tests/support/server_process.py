@@ -1,0 +1,65 @@
+"""`bridge serve` as a process, with fakes for its models: it starts in two seconds."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import bridge
+
+_FAKES = ["--asr", "fakes:FakeAsr", "--tts", "fakes:FakeTts", "--bot", "fakes:ScriptBot"]
+_PATH = os.pathsep.join((str(Path(bridge.__file__).parents[1]), str(Path(__file__).parent)))
+
+
+class FakeServer:
+    """A running one."""
+
+    def __init__(self) -> None:
+        self.said = ""
+        """All that it has printed and logged."""
+        self.port = 0
+
+    def count(self, text: str) -> int:
+        return self.said.count(text)
+
+
+@asynccontextmanager
+async def serving(*flags: str, files: int = 1024, env: Mapping[str, str] | None = None) -> AsyncIterator[FakeServer]:
+    """Start it on a free port, with at most `files` descriptors; stop it at the end, with exit code 0."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
+    process = await asyncio.create_subprocess_exec(
+        *("sh", "-c", f'ulimit -n {files}; exec "$0" "$@"'),
+        *(sys.executable, "-m", "bridge", "serve", "--port", "0", *_FAKES, *flags),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**plain, "PYTHONPATH": _PATH, **(env or {})},
+    )
+    server, ready = FakeServer(), asyncio.Event()
+    reader = asyncio.create_task(_read(process, server, ready))
+    try:
+        async with asyncio.timeout(30):
+            await ready.wait()
+        assert server.port, server.said
+        yield server
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(30):
+            await process.wait()
+        await reader
+    assert process.returncode == 0, server.said
+
+
+async def _read(process: asyncio.subprocess.Process, server: FakeServer, ready: asyncio.Event) -> None:
+    assert process.stdout
+    async for line in process.stdout:
+        server.said += line.decode()
+        if match := re.search(r"transcripts\s+wss?://[^/]+:(\d+)/ws", server.said):
+            server.port = int(match[1])
+        if "voice, bot" in server.said:
+            ready.set()
+    ready.set()
