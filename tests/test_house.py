@@ -1,11 +1,14 @@
 """The shape of bridge/: one name a class, short modules, small folders."""
 
 import ast
+import re
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-BRIDGE = Path(__file__).parents[1] / "bridge"
+ROOT = Path(__file__).parents[1]
+BRIDGE = ROOT / "bridge"
 MODULES = sorted(BRIDGE.rglob("*.py"))
 FOLDERS = sorted({module.parent for module in MODULES})
 MOST_LINES = 300
@@ -56,3 +59,25 @@ def test_final_has_no_other_name() -> None:
         if alias.name == "Final" and alias.asname
     ]
     assert renamed == []
+
+
+def test_the_map_shows_the_layers_that_are_enforced() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    [layers] = [contract["layers"] for contract in contracts if contract.get("containers") == ["bridge"]]
+    assert " > ".join(layers) in " ".join((ROOT / "ARCHITECTURE.md").read_text("utf-8").split())
+
+
+def test_what_the_map_names_is_there() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8") + (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    rooms = [
+        BRIDGE,
+        BRIDGE / "speech",
+        BRIDGE / "server",
+        BRIDGE / "call",
+        BRIDGE / "speaking",
+        BRIDGE / "outbound",
+        ROOT,
+    ]
+    named = set(re.findall(r"[\w/]+\.(?:py|toml)\b", text))
+    assert len(named) > 30
+    assert {path for path in named if not any((room / path).exists() for room in rooms)} == set()
