@@ -6,6 +6,7 @@
 # make bench-compare BEFORE=a.json AFTER=b.json
 # make test-slow                  calls that `make test` leaves out: the same with more faults and forms
 # make test-vllm                  all tests of vLLM, in an environment of their own; `make test` runs the quick ones
+# make fuzz                       a coverage-guided fuzzer on every parser, 60 s each (ARGS="--seconds 600 replies toml")
 # make tiny-qwen3-asr             train the checkpoint of these tests (ARGS="--out build/tiny-qwen3-asr")
 # make clean                      remove what make made
 
@@ -18,7 +19,7 @@ ARGS ?=
 ENGINE ?= --asr vllm --asr-model-path tests/data/tiny-qwen3-asr --vllm-kv-cache-mb 64 --vllm-block-size 32 --no-vllm-cuda-graphs
 UPGRADE ?=
 
-.PHONY: serve test test-slow test-vllm tiny-qwen3-asr bench bench-engines bench-compare format lock wires clean
+.PHONY: serve test test-slow test-vllm fuzz tiny-qwen3-asr bench bench-engines bench-compare format lock wires clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
@@ -48,6 +49,10 @@ test-slow: $(VENV)/.test
 test-vllm: $(VENV)/.test
 	@scripts/apt-install espeak-ng || echo "the vLLM tests that speak will be skipped"
 	@if scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV) $(VENV)/bin/uv; then $(VLLM_VENV)/bin/pytest -m "$(VLLM_TESTS)"; else test $$? = 75; fi
+
+# 75 says that the fuzzer cannot be installed here, and the script has said why.
+fuzz: $(VENV)/.test
+	@if scripts/install-fuzz $(VENV); then PYTHONPATH=tests/support $(VENV)/bin/python -m fuzzing $(ARGS); else test $$? = 75; fi
 
 tiny-qwen3-asr: $(VENV)/.test
 	scripts/apt-install espeak-ng

@@ -106,6 +106,8 @@ class AsteriskProtocol:
         Raises:
             LocalProtocolError: something before the call began, or what this wire cannot do.
         """
+        if isinstance(command, Problem | Transcript | Reply):
+            return ()
         if self._time is None:
             raise LocalProtocolError("a command before MEDIA_START: neither form nor format are known yet")
         match command:
@@ -118,8 +120,6 @@ class AsteriskProtocol:
                 return self._clear()
             case Hangup():
                 return [self._command("HANGUP")]
-            case Problem() | Transcript() | Reply():
-                return ()
             case Transfer() | SendDtmf():
                 raise LocalProtocolError(f"chan_websocket cannot carry {command}: use Asterisk's dialplan or ARI")
 

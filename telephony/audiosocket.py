@@ -103,7 +103,7 @@ class AudioSocketProtocol:
                 or more than MAX_MALFORMED frames were malformed.
         """
         events: list[Event] = []
-        for kind, payload in self._frames.feed(data):
+        for kind, payload in () if self._ended else self._frames.feed(data):  # what comes behind the end is not kept
             if self._ended:
                 break
             try:

@@ -76,14 +76,15 @@ class _ForkProtocol:
         return ()
 
     def _start(self, metadata: Fields) -> CallStarted:
-        rate = metadata.get("sampleRate", 8000)
-        if rate not in RATES:
-            raise RemoteProtocolError(f"unusable metadata: sampleRate is {shown(rate)}; allowed: {RATES}")
+        told = metadata.get("sampleRate", 8000)
+        rate = next((known for known in RATES if known == told), 0)  # 8000.0 is 8000, too
+        if not rate:
+            raise RemoteProtocolError(f"unusable metadata: sampleRate is {shown(told)}; allowed: {RATES}")
         if metadata.get("mixType") == "stereo":
             raise RemoteProtocolError(
                 "unusable metadata: mixType is 'stereo'; allowed: 'mono', so that the caller is heard"
             )
-        self._time = MediaTime(AudioFormat(Encoding.L16, int(str(rate))))
+        self._time = MediaTime(AudioFormat(Encoding.L16, rate))
         parameters = _parameters(metadata)
         return CallStarted(
             call_id=_first(parameters, _CALL_IDS) or self._call_id,

@@ -44,11 +44,16 @@ from telephony.media_time import MediaTime
 from telephony.outcome import sip_outcome
 
 LONGEST_FRAME: Final = 1 << 24
-"""Bytes; minutes of audio. More is a broken stream."""
+"""Bytes; minutes of audio. More is a broken stream, and so is silence that would be longer."""
+LONGEST_TEXT: Final = 1000
+"""Characters of one text that a peer has written: an address, a header, a reason."""
+MAX_RATE: Final = 192_000
+"""Hertz."""
 
 _LENGTH: Final = struct.Struct("!I")
 _HEAD: Final = struct.Struct("!BI")
 _COUNT: Final = struct.Struct("!I")
+_KEYS: Final = frozenset("0123456789*#ABCD")
 
 
 class Kind(IntEnum):
@@ -118,7 +123,7 @@ def fields(body: bytes) -> Mapping[str, object]:
     """
     try:
         value = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FrameError(f"no JSON: {body[:80]!r}: {error}") from None
     if not isinstance(value, dict):
         raise FrameError(f"no object: {body[:80]!r}")
@@ -201,16 +206,15 @@ class SipProtocol:
                 case Kind.AUDIO:
                     return [self._media(body, concealed=False)]
                 case Kind.SILENCE:
-                    (count,) = _COUNT.unpack(body)
-                    return [self._media(silence(Encoding.L16, count), concealed=True)]
+                    return [self._media(silence(Encoding.L16, _count(body)), concealed=True)]
                 case Kind.DIGIT:
-                    return [Dtmf(body.decode())]
+                    return [_key(body.decode())]
                 case Kind.PLAYED:
                     return [Played(body.decode())]
                 case Kind.TROUBLE:
-                    return [Malformed(body.decode(errors="replace"))]
+                    return [Malformed(_text(body.decode(errors="replace")))]
                 case Kind.NOT_TRANSFERRED:
-                    return [NotTransferred(body.decode(errors="replace"))]
+                    return [NotTransferred(_text(body.decode(errors="replace")))]
                 case Kind.ENDED:
                     return [self._ended(fields(body))]
         except (FrameError, UnicodeDecodeError, struct.error) as error:
@@ -241,26 +245,49 @@ class SipProtocol:
         return ()
 
     def _started(self, told: Mapping[str, object]) -> CallStarted:
+        if self._time:
+            raise FrameError("a second STARTED")
         rate, parameters = told.get("rate"), told.get("parameters")
-        if not isinstance(rate, int) or rate <= 0 or not isinstance(parameters, dict):
+        if not isinstance(rate, int) or not 0 < rate <= MAX_RATE or not isinstance(parameters, dict):
             raise FrameError(f"STARTED without rate or parameters: {dict(told)}")
         self._time = MediaTime(AudioFormat(Encoding.L16, rate))
         return CallStarted(
-            str(told.get("call_id", "")),
+            _text(told.get("call_id", "")),
             self._time.audio,
-            caller=str(told.get("caller", "")),
-            callee=str(told.get("callee", "")),
-            parameters={str(name): str(value) for name, value in parameters.items()},
+            caller=_text(told.get("caller", "")),
+            callee=_text(told.get("callee", "")),
+            parameters={_text(name): _text(value) for name, value in parameters.items()},
             direction="outbound" if self._dial else "inbound",
         )
 
     def _ended(self, told: Mapping[str, object]) -> CallEnded:
-        reason = str(told.get("reason", "")) or "the call ended"
+        reason = _text(told.get("reason", "")) or "the call ended"
         if self._dial and self._time is None:
-            raise sip_outcome(str(told.get("answer", "")) or reason)
+            raise sip_outcome(_text(told.get("answer", "")) or reason)
         return CallEnded(reason)
 
     def _media(self, payload: bytes, *, concealed: bool) -> Media:
         if self._time is None:
             raise FrameError("audio before STARTED")
+        if len(payload) % Encoding.L16.sample_bytes:
+            raise FrameError(f"audio of {len(payload)} bytes")
         return self._time.place(payload, concealed=concealed)
+
+
+def _count(body: bytes) -> int:
+    """Return the samples that silence lasts."""
+    (count,) = _COUNT.unpack(body)
+    if count * Encoding.L16.sample_bytes > LONGEST_FRAME:
+        raise FrameError(f"silence of {count} samples")
+    return int(count)
+
+
+def _key(digit: str) -> Event:
+    if digit.upper() not in _KEYS:  # e.g. a hook flash, which is an event of RFC 4733 too
+        return Malformed(f"key: got {digit[:8]!r}; allowed: one of 0-9 * # A-D")
+    return Dtmf(digit.upper())
+
+
+def _text(value: object) -> str:
+    """Return `value` as text that can be logged and sent on: bounded, and without halves of surrogate pairs."""
+    return str(value)[:LONGEST_TEXT].encode(errors="replace").decode()

@@ -6,6 +6,7 @@ from typing import Final
 
 PARAMETER_CHARS: Final = 499
 """Name and value of a <Parameter> together; Twilio wants fewer than 500."""
+_SOCKET: Final = re.compile("wss?://[!-~]+")
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -15,12 +16,14 @@ def twiml_stream(url: str, parameters: Mapping[str, str]) -> str:
     Characters that XML forbids are dropped and values cut to PARAMETER_CHARS: a caller may choose some of them.
 
     Raises:
-        ValueError: `url` has a query string, which Twilio would drop.
+        ValueError: `url` has a query string, which Twilio would drop, or is no URL of a WebSocket.
     """
     from twilio.twiml.voice_response import VoiceResponse  # type: ignore[import-untyped]  # 5 ms: only when needed
 
     if "?" in url:
         raise ValueError(f"url {url!r}: Twilio drops the query string; use parameters instead")
+    if not _SOCKET.fullmatch(url):
+        raise ValueError(f"url {url[:200]!r}: allowed: ws://HOST/PATH or wss://HOST/PATH")
     response = VoiceResponse()
     stream = response.connect().stream(url=url)
     for name, value in parameters.items():

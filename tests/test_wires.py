@@ -2,7 +2,6 @@
 
 import importlib
 import inspect
-import json
 import pkgutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from fakes import RESOURCES
+from garbage import garbage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wires import KNOWN, TRAFFIC, Message, b64, begun, protocol
@@ -156,6 +156,13 @@ def test_what_people_read_never_stops_a_call(wire: Wire) -> None:
 
 
 @every
+def test_a_complaint_about_what_came_before_the_call_is_no_fault_of_ours(wire: Wire) -> None:
+    made = protocol(wire)
+    made.open()
+    made.send(Problem("audio: MEDIA_START comes first"))
+
+
+@every
 def test_marks_come_back_by_name(wire: Wire) -> None:
     made, played = begun(wire), TRAFFIC[wire.name].played
     if not made.capabilities.mark:
@@ -183,45 +190,6 @@ def test_stop_ends_the_call_and_nothing_comes_after(wire: Wire) -> None:
 
 
 # ---------------------------------------------------------------- what a wire survives
-
-
-def words(wire: Wire) -> list[str]:
-    """Return every name and text of this wire's own traffic, to make likely garbage of."""
-    found: set[str] = set()
-
-    def collect(value: object) -> None:
-        if isinstance(value, str):
-            found.add(value)
-        elif isinstance(value, dict):
-            found.update(value)
-            for inner in value.values():
-                collect(inner)
-
-    traffic = TRAFFIC[wire.name]
-    for message in [*traffic.begin, traffic.media(1), traffic.dtmf, traffic.stop]:
-        if isinstance(message, str):
-            try:
-                collect(json.loads(message))
-            except ValueError:
-                found.add(message)
-    return sorted(found) or ["x"]
-
-
-def garbage(wire: Wire) -> st.SearchStrategy[Message]:
-    word = st.sampled_from(words(wire))
-    value = st.recursive(
-        word | st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(word, inner, max_size=5),
-        max_leaves=8,
-    )
-    own = [*TRAFFIC[wire.name].begin, TRAFFIC[wire.name].media(3)]
-    return (
-        st.dictionaries(word, value, max_size=6).map(json.dumps)
-        | value.map(json.dumps)
-        | st.text(max_size=60)
-        | st.binary(max_size=700)
-        | st.sampled_from(own)
-    )
 
 
 @every

@@ -71,10 +71,13 @@ class Calls:
     """Tool calls, put together. Index and id may be missing, be the same for all, come once or with each piece."""
 
     def __init__(self) -> None:
+        self.characters = 0
+        """Of all pieces so far."""
         self._calls: list[list[Piece]] = []
 
     def add(self, pieces: Sequence[Piece]) -> None:
         for piece in pieces:
+            self.characters += len(piece.id) + len(piece.name) + len(piece.arguments)
             if not self._calls or self._begins(piece):
                 self._calls.append([])
             self._calls[-1].append(piece)

@@ -23,6 +23,8 @@ Message = Mapping[str, object]
 
 _LONGEST: Final = 3000
 """Characters of one answer, three minutes of speech: a model that repeats itself for ever is cut here."""
+_MOST_ASKED: Final = 20_000
+"""Characters of the tool calls of one answer: more than any tool has use for, little enough to keep."""
 _THEIR_FAULT: Final = {400, 413, 422}
 """Of what was asked, not of the server; another may still take it."""
 
@@ -95,6 +97,8 @@ async def converse(
             if spoken > _LONGEST:
                 log.warning("%s: an answer of more than %d characters was cut", endpoint, _LONGEST)
                 return
+            if len(unspoken) > _LONGEST or calls.characters > _MOST_ASKED:
+                raise ModelFailed(f"{endpoint}: an answer without an end")
     if not reason:
         raise ModelFailed(f"{endpoint}: the answer broke off", lasting=True, lost=True)
     if calls.whole and question.may_call:

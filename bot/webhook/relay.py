@@ -185,7 +185,10 @@ class RelayBot(Bot):
         if handoff.startswith("{") and handoff.endswith("}"):
             try:
                 told = json.loads(data)
-            except ValueError:
+            except (ValueError, RecursionError):
                 told = None
             handoff = str(told.get(handoff[1:-1], "")) if isinstance(told, dict) else ""
-        return Transfer(handoff) if handoff and data else Hangup("the application ended the session")
+        try:
+            return Transfer(handoff) if handoff and data else Hangup("the application ended the session")
+        except ValueError as error:
+            raise HookFailed(f"the application hands over to nobody: {error}") from None

@@ -47,7 +47,8 @@ class Reader:
             "text/event-stream": self._events,
         }
         if kind not in forms:
-            raise HookFailed(f"the hook answers with {kind or 'no content type'!r}: one of {', '.join(forms)} is read")
+            told = _short(kind or "no content type")
+            raise HookFailed(f"the hook answers with {told}: one of {', '.join(forms)} is read")
         self._form = forms[kind]
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._text = ""
@@ -110,16 +111,17 @@ def items(value: object) -> Iterator[Item]:
     Raises:
         HookFailed: it asks for nothing that is known here.
     """
-    match value:
-        case str():
-            yield value
-        case list():
-            for each in value:
-                yield from items(each)
-        case dict():
-            yield _item(value)
-        case _:
-            raise HookFailed(f"the hook says {_short(value)}: an object, a list or a text is understood")
+    waiting = [value]  # a list in a list in a list must not reach the end of Python's stack
+    while waiting:
+        match each := waiting.pop():
+            case str():
+                yield each
+            case list():
+                waiting += reversed(each)
+            case dict():
+                yield _item(each)
+            case _:
+                raise HookFailed(f"the hook says {_short(each)}: an object, a list or a text is understood")
 
 
 def _item(value: Fields) -> Item:
@@ -128,8 +130,8 @@ def _item(value: Fields) -> Item:
         raise HookFailed(f"the hook says {_short(value)}: it must name one of {', '.join(_VERBS)}")
     try:
         return _VERBS[verbs[0]](value)
-    except (ValueError, TypeError) as error:
-        raise HookFailed(f"the hook says {_short(value)}: {error}") from None
+    except (ValueError, TypeError, OverflowError) as error:  # OverflowError: a whole number that no float holds
+        raise HookFailed(f"the hook says {_short(value)}: {_short(str(error))}") from None
 
 
 def _say(value: Fields) -> Item:

@@ -242,7 +242,10 @@ async def _twilio_voice(request: web.Request) -> web.Response:
     wanted = {key: form[key] for key in ("From", "To", "CallSid", "Direction") if key in form}
     parameters = {**{key: str(value) for key, value in request.query.items()}, **wanted}
     url = f"{public_url(request, settings, socket=True)}/twilio/stream"
-    return web.Response(text=twiml_stream(url, parameters), content_type="text/xml")
+    try:
+        return web.Response(text=twiml_stream(url, parameters), content_type="text/xml")
+    except ValueError:  # the name of the host is the peer's, where --public-url does not say it
+        raise web.HTTPBadRequest(text="the Host header names no host\n") from None
 
 
 async def _asterisk(request: web.Request) -> web.StreamResponse:

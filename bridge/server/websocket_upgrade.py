@@ -13,7 +13,11 @@ from telephony.events import WireProtocol
 async def upgrade(
     request: web.Request, protocol: WireProtocol, settings: Settings, *, subprotocols: Sequence[str] = ()
 ) -> tuple[web.WebSocketResponse, WebSocketLeg]:
-    """Accept the socket; return it and the leg over it."""
+    """Accept the socket; return it and the leg over it.
+
+    Raises:
+        web.HTTPException: the request does not ask for one as it should.
+    """
     offered = [p.strip() for p in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
     socket = web.WebSocketResponse(
         compress=False,
@@ -21,7 +25,10 @@ async def upgrade(
         heartbeat=None if protocol.capabilities.steady else PING_S,
         protocols=[*subprotocols, *(p for p in offered if p.startswith(BEARER_PROTOCOL))],
     )
-    await socket.prepare(request)
+    try:
+        await socket.prepare(request)
+    except UnicodeEncodeError:  # aiohttp quotes the header that is wrong, and cannot
+        raise web.HTTPBadRequest(text="a header of the handshake is no text\n") from None
     transport = request.transport
     leg = WebSocketLeg(
         socket,

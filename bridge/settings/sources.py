@@ -72,7 +72,7 @@ def from_toml(path: Path, problems: list[str]) -> dict[str, _Given]:
     """Return what the file at `path` says; what is wrong with it is added to `problems`, a line each."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # ValueError: neither TOML nor UTF-8
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: neither TOML nor UTF-8
         problems.append(f"--config / BRIDGE_CONFIG: cannot read {str(path)!r}: {error}")
         return {}
     problems += [_unknown(key, path) for key in table if key not in OPTIONS and key != ROUTE]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
@@ -50,6 +51,18 @@ def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
 
+def whole_url(url: str) -> str:
+    """Return `url` as it is.
+
+    Raises:
+        ValueError: it cannot be taken apart: a bracket of an IPv6 address is missing, or the port is no number.
+    """
+    parts = urlsplit(url)
+    if parts.port == 0:
+        raise ValueError("port 0 is no place to go")
+    return url
+
+
 def _network(text: str) -> str:
     return str(ipaddress.ip_network(text, strict=False))  # a ValueError says what is wrong with it
 
@@ -57,14 +70,17 @@ def _network(text: str) -> str:
 OptionalPath = Annotated[Path | None, BeforeValidator(_nothing)]
 OptionalText = Annotated[str | None, BeforeValidator(_nothing)]
 Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
-Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^/\s]+)$")]
+Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^/\s]+)$"), AfterValidator(whole_url)]
 Origins = Annotated[tuple[Origin, ...], BeforeValidator(split_words), Takes("origins like https://example.com, or *")]
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s@?#]+(/[^\s@?#]*)?$")]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s@?#]+(/[^\s@?#]*)?$"), AfterValidator(whole_url)]
 Urls = Annotated[
     tuple[Url, ...], BeforeValidator(split_words), Takes("URLs like http://gpu1:8001, with commas between")
 ]
 SocketUrl = Annotated[
-    str, StringConstraints(pattern=r"^$|^wss?://[^/\s@?#]+(/[^\s@?#]*)?$"), Takes("a URL like ws://pbx:8088/media")
+    str,
+    StringConstraints(pattern=r"^$|^wss?://[^/\s@?#]+(/[^\s@?#]*)?$"),
+    AfterValidator(whole_url),
+    Takes("a URL like ws://pbx:8088/media"),
 ]
 Phrases = Annotated[
     tuple[Annotated[str, StringConstraints(min_length=1, max_length=100)], ...],

@@ -27,10 +27,12 @@ def read_wav(path: str, sample_rate: int, *, longest_s: float = MAX_S) -> Sample
             if file.getsampwidth() != 2:
                 raise ValueError(f"{path}: samples of {8 * file.getsampwidth()} bits; allowed: 16")
             rate, channels, frames = file.getframerate(), file.getnchannels(), file.getnframes()
+            if not rate:  # `wave` takes it
+                raise ValueError(f"{path}: no samples a second")
             if frames > longest_s * rate:
                 raise ValueError(f"{path}: {frames / rate:.0f} s; allowed: at most {longest_s:g}")
             pcm = np.frombuffer(file.readframes(frames), "<i2")
-    except (wave.Error, EOFError) as error:
+    except (wave.Error, EOFError, RuntimeError) as error:  # RuntimeError: a chunk is longer than the file says
         raise ValueError(f"{path}: no WAV file that can be played ({error})") from error
     mono = pcm[: len(pcm) // channels * channels].reshape(-1, channels).mean(axis=1) / 32768
     return resample_whole(mono.astype(np.float32), rate, sample_rate)

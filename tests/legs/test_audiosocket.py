@@ -121,6 +121,14 @@ def test_garbage_breaks_the_rules_of_the_wire_and_nothing_else(frames: list[byte
     assert all(len(event.payload) % 2 == 0 and event.payload for event in media)
 
 
+def test_what_comes_behind_the_end_means_nothing_and_is_not_kept() -> None:
+    protocol = begun()
+    protocol.receive(frame(0x00))
+    for _ in range(100):
+        assert protocol.receive(AUDIO * 100) == []
+    assert not protocol._frames._bytes
+
+
 def test_audio_leaves_at_the_rate_it_comes_and_not_before_it_is_known() -> None:
     assert begun().send(Play(bytes(4))) == [frame(0x10, bytes(4))]
     assert begun().send(Hangup()) == [frame(0x00)]

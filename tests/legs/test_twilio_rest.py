@@ -85,7 +85,7 @@ async def test_what_is_not_there_is_refused_in_twilios_words() -> None:
     assert await refusal(api) == "Twilio says 404: The requested resource was not found (error 20404)"
 
 
-@pytest.mark.parametrize("raw", [b"", b"<html>busy</html>", b"[1]", b"\xff\xfe", b'{"message": ""}', b"{" * 100_000])
+@pytest.mark.parametrize("raw", [b"", b"<html>busy</html>", b"[1]", b"\xff\xfe", b'{"message": ""}', b"[" * 100_000])
 async def test_a_broken_api_is_refused_with_what_it_said(raw: bytes) -> None:
     assert (await refusal(TwilioApi(status=500, raw=raw))).startswith("Twilio says 500: ")
 

@@ -214,10 +214,23 @@ def test_an_unknown_key_is_an_error_that_guesses_what_was_meant(toml: Path) -> N
     assert problem({"config": str(toml)}) == f"'xyzzy' in {toml} is no option"
 
 
-@pytest.mark.parametrize("content", [b"port = ", b"\xff\xfe", b"port = 1\nport = 2"], ids=["cut", "bytes", "twice"])
+@pytest.mark.parametrize(
+    "content",
+    [b"port = ", b"\xff\xfe", b"port = 1\nport = 2", b"port = " + b"[" * 5000],
+    ids=["cut", "bytes", "twice", "deep"],
+)
 def test_a_file_that_is_no_toml_is_named(toml: Path, content: bytes) -> None:
     toml.write_bytes(content)
     assert problem({"config": str(toml)}).startswith(f"--config / BRIDGE_CONFIG: cannot read {str(toml)!r}: ")
+
+
+@pytest.mark.parametrize(
+    "name", ["asr_url", "ari_url", "twilio_api_url", "webhook_url", "asterisk_url", "allowed_origins"]
+)
+@pytest.mark.parametrize("host", ["[", "[::1", "a:b", "a:65536", "a:0"])
+def test_a_url_that_cannot_be_taken_apart_is_refused_before_anybody_tries(name: str, host: str) -> None:
+    scheme = "ws" if name == "asterisk_url" else "http"
+    assert problem({name: f"{scheme}://{host}"}).startswith(f"--{name.replace('_', '-')} / BRIDGE_{name.upper()} is ")
 
 
 def test_a_file_that_is_not_there_is_named(toml: Path) -> None:

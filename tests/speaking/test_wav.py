@@ -25,5 +25,13 @@ def test_what_cannot_be_played_says_why(tmp_path: Path) -> None:
         read_wav(str(tmp_path / "c.wav"), 8000)
     with pytest.raises(ValueError, match=f"at most {MAX_S}"):
         read_wav(write(tmp_path / "d.wav", rate=100, seconds=MAX_S + 1), 8000)
+    silent = bytearray(Path(write(tmp_path / "f.wav", rate=8000)).read_bytes())
+    silent[24:28] = bytes(4)  # where its rate stands
+    (tmp_path / "f.wav").write_bytes(silent)
+    with pytest.raises(ValueError, match="no samples a second"):
+        read_wav(str(tmp_path / "f.wav"), 8000)
+    (tmp_path / "g.wav").write_bytes(b"RIFF\x10\0\0\0WAVEjunk\xff\0\0\0")  # a chunk that is longer than the file
+    with pytest.raises(ValueError, match="no WAV file"):
+        read_wav(str(tmp_path / "g.wav"), 8000)
     with pytest.raises(FileNotFoundError):
         read_wav(str(tmp_path / "e.wav"), 8000)

@@ -64,6 +64,11 @@ def test_a_stream_without_metadata_is_a_call_at_8_khz() -> None:
     assert media == Media(PACKET, 0)
 
 
+def test_a_rate_may_be_written_as_a_decimal() -> None:
+    [started] = AudioForkProtocol("x").receive('{"sampleRate": 16000.0}')
+    assert isinstance(started, CallStarted) and started.format == AudioFormat(Encoding.L16, 16_000)
+
+
 @pytest.mark.parametrize(("field", "value"), [("sampleRate", 11025), ("sampleRate", "8k"), ("mixType", "stereo")])
 def test_metadata_that_cannot_be_used_end_the_call_and_name_the_field(field: str, value: object) -> None:
     with pytest.raises(RemoteProtocolError, match=field):

@@ -22,7 +22,19 @@ from telephony.events import (
     SendDtmf,
     Transfer,
 )
-from telephony.sip import FrameError, Frames, Kind, SipProtocol, fields, frame, json_frame, on_the_wire, split
+from telephony.sip import (
+    LONGEST_TEXT,
+    MAX_RATE,
+    FrameError,
+    Frames,
+    Kind,
+    SipProtocol,
+    fields,
+    frame,
+    json_frame,
+    on_the_wire,
+    split,
+)
 
 STARTED = json_frame(
     Kind.STARTED, 1, call_id="c1", rate=16_000, caller="alice", callee="bot", parameters={"X-Campaign": "7"}
@@ -108,6 +120,8 @@ def test_audio_before_the_call_is_our_bug() -> None:
         frame(Kind.STARTED, 1, b"{"),
         frame(Kind.STARTED, 1, b"[]"),
         json_frame(Kind.STARTED, 1, rate=0, parameters={}),
+        json_frame(Kind.STARTED, 1, rate=MAX_RATE + 1, parameters={}),
+        frame(Kind.STARTED, 1, b"[" * 20_000),
         frame(Kind.SILENCE, 1, b"\1"),
         frame(Kind.PLAY, 1),
     ],
@@ -115,6 +129,28 @@ def test_audio_before_the_call_is_our_bug() -> None:
 def test_a_stack_that_breaks_the_rules_ends_the_call(data: bytes) -> None:
     with pytest.raises(RemoteProtocolError):
         SipProtocol(1).receive(data)
+
+
+@pytest.mark.parametrize("data", [frame(Kind.SILENCE, 1, b"\xff" * 4), frame(Kind.AUDIO, 1, b"odd"), STARTED])
+def test_a_stack_that_breaks_the_rules_of_a_running_call_ends_it(data: bytes) -> None:
+    with pytest.raises(RemoteProtocolError):
+        started().receive(data)
+
+
+@pytest.mark.parametrize("key", ["!", "12", "", "x"])
+def test_what_is_no_key_is_told_and_goes_to_no_bot(key: str) -> None:
+    assert [type(event) for event in started().receive(frame(Kind.DIGIT, 1, key.encode()))] == [Malformed]
+
+
+def test_what_a_peer_writes_is_bounded_and_can_be_sent_on() -> None:
+    [call] = SipProtocol(1).receive(
+        json_frame(Kind.STARTED, 1, call_id="c", rate=8000, caller="\udcff", parameters={"X": "x" * 70_000})
+    )
+    assert isinstance(call, CallStarted)
+    assert (call.caller, len(call.parameters["X"])) == ("?", LONGEST_TEXT)
+    for kind in (Kind.TROUBLE, Kind.NOT_TRANSFERRED):
+        [told] = started().receive(frame(kind, 1, b"x" * 70_000))
+        assert len(str(told)) < LONGEST_TEXT + 100
 
 
 @given(st.lists(st.binary(max_size=40), max_size=8), st.integers(1, 16))

@@ -413,6 +413,12 @@ def test_a_stream_url_with_a_query_is_refused() -> None:
         twiml_stream("wss://bot.example/s?a=1", {})
 
 
+@pytest.mark.parametrize("host", ["", "bot example", "b\N{LATIN SMALL LETTER O WITH DIAERESIS}t", "\udcff", "bot\0"])
+def test_a_stream_url_that_xml_or_twilio_cannot_take_is_refused(host: str) -> None:
+    with pytest.raises(ValueError, match="allowed: ws://HOST"):
+        twiml_stream(f"wss://{host}", {})
+
+
 def test_busy_is_a_reject() -> None:
     [reject] = ElementTree.fromstring(twiml_busy())
     assert (reject.tag, reject.attrib) == ("Reject", {"reason": "busy"})

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
-from bridge.settings.types import FIRST, Group, OptionalPath, Origins, Plugin, Section, Takes
+from bridge.settings.types import FIRST, Group, OptionalPath, Origins, Plugin, Section, Takes, whole_url
 
 HookUrl = Annotated[
     str,
     StringConstraints(pattern=r"^((https?|wss?)://[^/\s#]+(/[^\s#]*)?)?$"),
+    AfterValidator(whole_url),
     Takes("a URL like https://HOST/PATH or wss://HOST/PATH"),
 ]
 

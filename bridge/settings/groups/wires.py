@@ -20,12 +20,14 @@ from bridge.settings.types import (
     SocketUrl,
     Takes,
     Url,
+    whole_url,
 )
 from telephony.audiosocket import RATES
 
 AriUrl = Annotated[
     str,
     StringConstraints(pattern=r"^(https?://[^/\s@?#]+(/[^\s@?#]*)?)?$"),
+    AfterValidator(whole_url),
     Takes("a URL like http://pbx.example.com:8088/ari"),
 ]
 AppName = Annotated[str, StringConstraints(pattern=r"^[\w-]{1,60}$"), Takes("letters, digits, - and _")]

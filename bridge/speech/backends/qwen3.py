@@ -28,6 +28,8 @@ WINDOW_S: Final = 8
 _TEXT_BEGINS: Final = "<asr_text>"
 _LANGUAGE: Final = re.compile(r"language\s+(\S.*)")
 _CONTROL: Final = re.compile(r"<\|[^|<>]*\|>|<asr_text>")
+_SIGNS: Final = re.compile(r"[<>]|[^<>]+")
+_INSIDE: Final = re.compile(r"\|[^|<>]*\||asr_text")
 
 
 def windows(audio: Samples) -> list[Samples]:
@@ -57,10 +59,23 @@ def prompt(*, windows: int, context: str, language: str | None, prefix: str) -> 
 
 
 def plain(text: str) -> str:
-    """Take the model's control marks out of `text`, also those that appear only when others are gone."""
-    while (cleaned := _CONTROL.sub("", text)) != text:
-        text = cleaned
-    return text
+    """Take the model's control marks out of `text`, also those that appear only when others are gone.
+
+    Takes time in proportion to the length of `text`: clients choose it.
+    """
+    if not _CONTROL.search(text):
+        return text
+    opened: list[list[str]] = [[]]  # what follows each "<" that has no ">" yet
+    for sign in _SIGNS.findall(text):
+        if sign == "<":
+            opened.append([])
+        elif sign == ">" and len(opened) > 1:
+            inside = "".join(opened.pop())
+            if not _INSIDE.fullmatch(inside):
+                opened[-1].append(f"<{inside}>")
+        else:
+            opened[-1].append(sign)
+    return "<".join("".join(parts) for parts in opened)
 
 
 def parse(pieces: Sequence[str], language: str | None) -> tuple[tuple[str, ...], str]:

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -128,6 +129,12 @@ async def test_a_very_long_answer_is_cut(server: ChatServer) -> None:
     bot = make(server, [("", Answer("and on " * 3000, fault=Fault.STALL))])
     assert 3000 < len(await reply(bot, "Tell me all.")) < 3010
     await server.until(lambda: server.hung_up == 1)
+
+
+@pytest.mark.parametrize("endless", [Answer("... " * 1000), Answer("...", [("find_order", "1" * 21_000)])])
+async def test_an_answer_that_says_nothing_for_ever_is_given_up(server: ChatServer, endless: Answer) -> None:
+    with pytest.raises(ModelFailed, match="without an end"):
+        await reply(make(server, [("", replace(endless, fault=Fault.STALL))]), "Hello?")
 
 
 # ------------------------------------------------------------ tools

@@ -216,6 +216,7 @@ async def test_partials_are_told_where_that_is_wanted() -> None:
         ("+4989", '{"to":"+4930"}', Transfer("+4989")),
         ("{to}", '{"to":"+4930"}', Transfer("+4930")),
         ("{to}", "no JSON", Hangup("the application ended the session")),
+        ("{to}", "[" * 20_000, Hangup("the application ended the session")),
         ("+4989", "", Hangup("the application ended the session")),
     ],
 )
@@ -224,6 +225,15 @@ async def test_the_end_of_the_session_hangs_up_or_hands_over(handoff: str, data:
     async with App(partial(plays, said=said)) as app:
         bot = make(app, handoff=handoff)
         assert await all_of(bot.reply(turn("A human, please."))) == [end]
+        await bot.on_end("")
+
+
+async def test_a_handover_to_what_is_no_target_is_a_fault_of_the_application() -> None:
+    said = json.dumps({"type": "end", "handoffData": json.dumps({"to": "+4930\r\nX: y"})})
+    async with App(partial(plays, said=said)) as app:
+        bot = make(app, handoff="{to}")
+        with pytest.raises(HookFailed, match="on one line"):
+            await all_of(bot.reply(turn("A human, please.")))
         await bot.on_end("")
 
 

@@ -11,6 +11,8 @@ from typing import cast
 
 import pytest
 from hook_server import Fault, HookServer, Reply
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.actions import Collect, Hangup, PlayFile, SendDtmf, SetLanguage, SetVoice, Transfer
 from bot.api import CallInfo, Heard, Line, Say, Speaker, Turn
@@ -181,13 +183,51 @@ def test_what_is_said_may_say_more() -> None:
         ("application/json", b'{"say": "x", "expect": "weather"}', "expect is 'weather'"),
         ("application/json", b"5", "an object, a list or a text"),
         ("application/json", b"[" * 100_000, "no JSON"),
+        ("application/json", b'{"collect": {"digits": 1, "timeout_s": 1' + b"0" * 400 + b"}}", "too large"),
+        ("application/" + "x" * 8000, b"", "is read"),
         (NDJSON, b"x" * 70_000, "too long"),
         ("text/plain", b"\xff", "not UTF-8"),
     ],
 )
 def test_what_cannot_be_understood_is_a_fault(kind: str, body: bytes, why: str) -> None:
-    with pytest.raises(HookFailed, match=why):
+    with pytest.raises(HookFailed, match=why) as failed:
         read(kind, body)
+    assert len(str(failed.value)) < 400
+
+
+def test_lists_in_lists_are_what_is_in_them_however_deep() -> None:
+    deep: list[object] = ["first", "second"]
+    for _ in range(5000):
+        deep = [deep]
+    assert list(items([deep, "third"])) == ["first", "second", "third"]
+
+
+_WORDS = st.sampled_from("say transfer hangup collect play dtmf language voice interruptible expect digits".split())
+_ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | _WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORDS, inner, max_size=3),
+    max_leaves=9,
+)
+
+
+@given(st.lists(_ANY, max_size=5), st.integers(1, 99))
+def test_whatever_json_comes_is_understood_or_refused_and_how_it_is_cut_makes_no_difference(
+    values: list[object], size: int
+) -> None:
+    body = "\n".join(map(json.dumps, values)).encode()
+
+    def understood(size: int) -> object:
+        try:
+            return [item for at in range(0, len(body), size) for item in reader.feed(body[at : at + size])] + [
+                *reader.end()
+            ]
+        except HookFailed as why:
+            return len(str(why)) < 400
+
+    reader = Reader(NDJSON)
+    whole = understood(len(body) or 1)
+    reader = Reader(NDJSON)
+    assert understood(size) == whole
 
 
 async def test_text_is_spoken_as_it_comes(server: HookServer) -> None:

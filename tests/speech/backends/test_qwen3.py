@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -74,6 +76,16 @@ def test_a_prefix_of_unknown_language_is_left_out() -> None:
 )
 def test_control_marks_are_taken_out_of_other_peoples_text(text: str, left: str) -> None:
     assert qwen3.plain(text) == left
+
+
+@pytest.mark.parametrize(
+    "text", ["<|" * 2500 + "|>" * 2500, "<|a" * 2500 + "|>" * 2500, "<asr_" * 1000 + "text>" * 1000]
+)
+def test_marks_in_marks_do_not_take_longer_than_text(text: str) -> None:
+    begun_s = time.process_time()
+    for _ in range(10):
+        qwen3.plain(f"<|a|>{text}")
+    assert time.process_time() - begun_s < 1.0
 
 
 @given(st.lists(st.sampled_from(["<|", "|>", "<asr_text>", "<asr_", "text>", "im_end", "x", "<", "|", ">"])))

@@ -169,8 +169,8 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes | None:
 
 def retry_after_s(value: str, now: datetime) -> float | None:
     """Return the seconds that a Retry-After header asks to wait, given as such or as a date; None if it says none."""
-    if value.strip().isdecimal() and value.isascii():
-        return float(value) if len(value) < 10 else None
+    if (seconds := value.strip()).isdecimal() and seconds.isascii():
+        return float(seconds) if len(seconds) < 10 else None
     try:
         until = parsedate_to_datetime(value)
     except (ValueError, OverflowError):

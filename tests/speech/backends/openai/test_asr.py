@@ -436,6 +436,7 @@ async def test_a_busy_server_says_when_to_come_back(status: int) -> None:
         ("soon", None),
         ("Thu, 99 Jan 2026 00:00:00 GMT", None),
         ("Thu, 01 Jan 99999 00:00:00 GMT", None),
+        ("0\x1f", 0.0),  # white space to some
     ],
 )
 def test_retry_after_is_seconds_or_a_date_or_nothing(value: str, seconds: float | None) -> None:

@@ -1,0 +1,188 @@
+"""Targets in bot/: answers of hooks and of models, and text on its way to the voice."""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from openai.types.chat import ChatCompletionChunk
+
+from bot import spoken
+from bot.actions import PlayFile
+from bot.api import CallInfo, Line, Speaker, Turn
+from bot.languages import named, tag_of
+from bot.openai.chunks import Calls, ToolCall, read
+from bot.openai.messages import Exchange, Round, conversation
+from bot.sentences import LONGEST, SentenceCutter
+from bot.tools import describe
+from bot.webhook import dialect
+from bot.webhook.configuration import Configuration
+from bot.webhook.fault import HookFailed
+from bot.webhook.replies import Fetch, Item, Reader
+from fuzzing.target import Target, clean, messages, pieces, records, value
+
+_HOOK: Final = Configuration(url="https://hook.example/bot")
+_KINDS: Final = ("text/plain", "application/x-ndjson", "application/json", "text/event-stream")
+_LANGUAGES: Final = ("English", "en-GB", "German", "Spanish", "French", "Hindi", "Klingon", "")
+_LONGEST_COMPLAINT: Final = 1000
+_SPOKEN: Final = "addresses code dates english french german hindi languages money numbers phones spanish".split()
+
+
+def _replies(data: bytes) -> None:
+    """Records: how the answer is cut, its content type, and the answer."""
+    sizes, kind, answer = (*data.split(b"\x1e", 2), b"", b"")[:3]
+    whole = _items(clean(kind), answer, b"")
+    assert whole == _items(clean(kind), answer, sizes), "how an answer is cut makes no difference"
+    for item in whole:
+        if isinstance(item, Fetch):
+            _HOOK.recording(item.url)
+    for each in _KINDS:
+        _items(each, data, b"")
+
+
+def _items(kind: str, answer: bytes, sizes: bytes) -> list[Item | str]:
+    found: list[Item] = []
+    try:
+        reader = Reader(kind)
+        for piece in pieces(answer, sizes):
+            found += reader.feed(piece)
+        found += reader.end()
+    except HookFailed as why:
+        assert 0 < len(str(why)) <= _LONGEST_COMPLAINT
+        return ["failed"]
+    if kind.partition(";")[0].strip().lower() == "text/plain":
+        return ["".join(map(str, found))]
+    return list(found)
+
+
+def _relay(data: bytes) -> None:
+    for message in messages(data):
+        try:
+            understood = dialect.understand(message)
+        except dialect.NotUnderstood as why:
+            assert len(str(why)) <= _LONGEST_COMPLAINT
+            json.loads(dialect.error(str(why)))
+        else:
+            assert len(understood.items) <= 10
+    said = clean(data)
+    for told in (dialect.prompt(said, said), dialect.dtmf(said), dialect.setup(CallInfo(said, said, said), said)):
+        assert isinstance(json.loads(told), dict)
+
+
+def _chunks(data: bytes) -> None:
+    """Each record is the JSON of one chunk of a streamed answer."""
+    calls = Calls()
+    for record in records(data):
+        told = value(record)
+        chunk = ChatCompletionChunk.construct(**told) if isinstance(told, dict) else told
+        try:
+            delta = read(chunk)  # type: ignore[arg-type]
+        except (AttributeError, TypeError, LookupError):
+            continue
+        assert len(delta.text) + len(delta.reason) <= len(record)
+        calls.add(delta.calls)
+    for call in calls.whole:
+        assert call.name and isinstance(call.arguments, str)
+        _told_again(call)
+
+
+def _told_again(call: ToolCall) -> None:
+    exchange = Exchange(0, "hello", [Round("One moment.", [call], ["done"])])
+    turn = Turn(CallInfo("c"), "hello, are you there?", "English", history=[Line(Speaker.BOT, "Hi")])
+    for message in conversation("", turn, [exchange], memory=10, now=exchange):
+        for asked in _dicts(message.get("tool_calls")):
+            function = asked["function"]
+            assert isinstance(function, dict) and isinstance(json.loads(function["arguments"]), dict)
+
+
+def _dicts(found: object) -> Sequence[dict[str, object]]:
+    return found if isinstance(found, list) else ()
+
+
+async def _order(number: int, *, note: str = "", lines: list[str] | None = None) -> str:
+    """Look up where an order is."""
+    return f"{number}{note}{lines}"
+
+
+_TOOL: Final = describe(_order)
+
+
+def _arguments(data: bytes) -> None:
+    try:
+        checked = _TOOL.check(clean(data))
+    except ValueError:
+        return
+    assert isinstance(checked["number"], int)
+
+
+def _sentences(data: bytes) -> None:
+    """The first record says how the text is cut."""
+    sizes, _, rest = data.partition(b"\x1e")
+    text = clean(rest)
+    for eager in (True, False):
+        whole = _cut([text], eager=eager)
+        assert "".join("".join(whole).split()) == "".join(text.split())
+        assert all(0 < len(one) <= LONGEST and one == one.strip() for one in whole)
+        at = [0]
+        for size in sizes:
+            at.append(at[-1] + size)
+        assert _cut([text[a:b] for a, b in zip(at, [*at[1:], len(text)], strict=True)], eager=eager) == whole
+
+
+def _cut(texts: Sequence[str], *, eager: bool) -> list[str]:
+    cutter = SentenceCutter(eager=eager)
+    return [sentence for text in texts for sentence in cutter.feed(text)] + cutter.flush()
+
+
+def _spoken(data: bytes) -> None:
+    text = clean(data)
+    for language in _LANGUAGES:
+        said = spoken.spoken(text, language)
+        assert said == " ".join(said.split())
+        assert len(said) <= 100 * (len(text) + 10)
+    blocks = spoken.CodeBlocks()
+    for line in text.splitlines():
+        assert len(blocks.outside(line)) <= len(line)
+
+
+def _markup(data: bytes) -> None:
+    text = clean(data)
+    out = spoken.plain(text)
+    assert out == " ".join(out.split()) and len(out) <= 4 * len(text)
+
+
+def _languages(data: bytes) -> None:
+    language, known, *_ = [clean(record) for record in (*records(data), b"")]
+    assert named(named(language)) in {named(language), named(named(language))}
+    tag_of(language, known)
+
+
+def _recording(data: bytes) -> None:
+    """A WAV file, as a hook or a bot may have it played."""
+    from bridge.speaking.wav import read_wav  # it brings numpy's resampler: only where it is tried
+
+    with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+        Path(file.name).write_bytes(data)
+        played = PlayFile(file.name)
+        with suppress(ValueError):
+            samples = read_wav(played.path, 8000, longest_s=60)
+            assert samples.ndim == 1 and len(samples) <= 8000 * 61
+
+
+TARGETS: Final = (
+    Target("replies", _replies, ["bot.webhook.replies", "bot.webhook.configuration", "bot.actions"]),
+    Target("relay", _relay, ["bot.webhook.dialect", "bot.webhook.replies", "bot.actions"]),
+    Target("chunks", _chunks, ["bot.openai.chunks", "bot.openai.messages"]),
+    Target("arguments", _arguments, ["bot.tools"]),
+    Target("sentences", _sentences, ["bot.sentences"]),
+    Target(
+        "spoken",
+        _spoken,
+        [f"bot.spoken.{name}" for name in _SPOKEN],
+    ),
+    Target("markup", _markup, ["bot.spoken.markup"]),
+    Target("languages", _languages, ["bot.languages"]),
+    Target("recording", _recording, ["bridge.speaking.wav", "bot.webhook.recordings"]),
+)

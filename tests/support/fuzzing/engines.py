@@ -1,0 +1,96 @@
+"""Targets in bridge/speech: what servers and models answer."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import cache
+from typing import Final
+
+from tokenizers import Tokenizer
+
+from bridge.speech.api import EngineFailed
+from bridge.speech.backends import qwen3
+from bridge.speech.backends.models import find_whisper
+from bridge.speech.backends.openai.http import retry_after_s
+from bridge.speech.backends.openai.messages import complaint, read_chat, read_transcription
+from bridge.speech.backends.openai.shapes import Models, read
+from bridge.speech.backends.repetition import loop_end
+from bridge.speech.backends.vllm.token_text import pieces_of
+from bridge.speech.backends.whisper.text import WhisperText
+from fuzzing.target import Target, clean, records
+
+_NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _openai_asr(data: bytes) -> None:
+    """The body of an answer."""
+    for reader in (read_chat, read_transcription):
+        with suppress(EngineFailed):
+            answer = reader(data)
+            assert all(answer.pieces)
+            assert sum(map(len, answer.pieces)) <= len(data)
+            pieces, language = qwen3.parse(answer.pieces, None)
+            assert pieces or not language
+    with suppress(EngineFailed):
+        assert read(Models, data).data is not None
+    said = complaint(data)
+    assert len(said) <= 300 and len(said.splitlines()) <= 1
+
+
+def _retry_after(data: bytes) -> None:
+    wait_s = retry_after_s(clean(data), _NOW)
+    assert wait_s is None or wait_s >= 0
+
+
+def _qwen3(data: bytes) -> None:
+    """Records: the pieces of an answer."""
+    pieces = [clean(record) for record in records(data)]
+    plain = qwen3.plain("".join(pieces))
+    assert qwen3.plain(plain) == plain and "<asr_text>" not in plain
+    for language in (None, "English"):
+        kept, told = qwen3.parse(pieces, language)
+        assert "".join(pieces).endswith("".join(kept)) and (kept or not told)
+
+
+def _token_text(data: bytes) -> None:
+    """Each byte is a token."""
+    tokens = list(data)
+    found = pieces_of(tokens, lambda group: bytes(group).decode(errors="replace"))
+    assert all(found)
+    whole = data.decode(errors="replace")
+    assert len("".join(found)) <= 4 * len(whole) + 4
+    with suppress(UnicodeDecodeError):
+        assert "".join(found) == data.decode() or "\ufffd" in whole
+    end = loop_end(tokens, suspect=bool(tokens) and tokens[0] > 127)
+    assert end is None or 0 < end < len(tokens)
+
+
+@cache
+def _whisper() -> WhisperText:
+    return WhisperText(Tokenizer.from_file(str(find_whisper("tiny.en").folder / "tokenizer.json")), multilingual=False)
+
+
+def _whisper_text(data: bytes) -> None:
+    """Tokens of two bytes each; and the same bytes as text."""
+    ids = [int.from_bytes(data[at : at + 2]) % 51_864 for at in range(0, len(data) - 1, 2)]
+    for begins in (True, False):
+        assert all(_whisper().pieces(ids, begins=begins))
+    text = clean(data).strip()
+    assert all(token < 50_256 for token in _whisper().prefix(text, "en"))
+    assert len(_whisper().context(text, limit=50)) <= 51
+
+
+TARGETS: Final = (
+    Target(
+        "openai-asr",
+        _openai_asr,
+        [
+            "bridge.speech.backends.openai.messages",
+            "bridge.speech.backends.openai.shapes",
+            "bridge.speech.backends.qwen3",
+        ],
+    ),
+    Target("retry-after", _retry_after, ["bridge.speech.backends.openai.http"]),
+    Target("qwen3", _qwen3, ["bridge.speech.backends.qwen3"]),
+    Target("token-text", _token_text, ["bridge.speech.backends.vllm.token_text", "bridge.speech.backends.repetition"]),
+    Target("whisper-text", _whisper_text, ["bridge.speech.backends.whisper.text"]),
+)

@@ -1,0 +1,273 @@
+"""Targets in telephony/: whatever a peer sends breaks the rules of its wire and nothing else."""
+
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Final
+from xml.etree import ElementTree
+
+from wires import KNOWN, TRAFFIC, protocol
+
+from fuzzing.target import Target, clean, is_text, messages, pieces, records
+from telephony import ari, audiosocket, rtp, sip
+from telephony.codec import decode, encode
+from telephony.errors import LocalProtocolError, RemoteProtocolError
+from telephony.events import (
+    AudioFormat,
+    CallEnded,
+    CallStarted,
+    Clear,
+    Command,
+    Dtmf,
+    Encoding,
+    Event,
+    Hangup,
+    Malformed,
+    Mark,
+    Media,
+    Play,
+    Played,
+    Problem,
+    SendDtmf,
+    Transcript,
+    Transfer,
+    WireProtocol,
+)
+from telephony.jsontext import MAX_CHARS, json_object
+from telephony.malformed import Refused
+from telephony.outcome import NotAnswered, sip_outcome, twilio_outcome
+from telephony.signature import twilio_signature_ok
+from telephony.timeline import LEAP_MS, Timeline
+from telephony.twiml import twiml_stream, twiml_transfer
+from telephony.wires import Wire
+
+LONGEST_TEXT: Final = 2000
+"""Characters of what the peer, a log line or a close frame is told of one message."""
+_KEYS: Final = frozenset("0123456789*#ABCD")
+_LEAP_BYTES: Final = LEAP_MS * 192 * 4
+_HELPERS: Final = {"twilio": ["telephony.timeline"], "asterisk": ["telephony.asterisk_text"]}
+"""Modules that the protocol of a wire leaves work to, besides those that all have."""
+_COMMANDS: Final[Sequence[Command]] = (
+    Play(bytes(320)),
+    Mark("reply-1.2"),
+    Clear(),
+    Transfer("+4930"),
+    SendDtmf("12"),
+    Problem("a problem"),
+    Transcript("hello", "English", final=True, timestamp=1.0),
+    Hangup("done"),
+)
+
+
+class Heard:
+    """Checks the events of one call as they come: contiguous, bounded, and text that can be told on."""
+
+    def __init__(self) -> None:
+        self.started: CallStarted | None = None
+        self._bytes = 0
+
+    def take(self, events: Iterable[Event], *, came: int) -> None:
+        """Check `events`, which a message of `came` bytes or characters brought."""
+        told = 0
+        for event in events:
+            match event:
+                case CallStarted():
+                    assert self.started is None, "a call starts once"
+                    assert 0 < event.format.sample_rate <= 192_000
+                    words = [event.call_id, event.caller, event.callee, *event.parameters, *event.parameters.values()]
+                    assert all(map(is_text, words))
+                    self.started = event
+                case Media():
+                    told += len(event.payload)
+                    self._place(event)
+                case Dtmf(digit):
+                    assert digit in _KEYS
+                case Played(name):
+                    assert is_text(name)
+                case Malformed(why) | CallEnded(why):
+                    assert len(why) <= LONGEST_TEXT and is_text(why)
+        assert told <= came + _LEAP_BYTES
+
+    def _place(self, media: Media) -> None:
+        assert self.started, "audio before the call"
+        audio = self.started.format
+        assert len(media.payload) % audio.encoding.sample_bytes == 0
+        assert media.at_ms == self._bytes // audio.encoding.sample_bytes * 1000 // audio.sample_rate
+        self._bytes += len(media.payload)
+        if audio.encoding is Encoding.FLOAT32:
+            assert abs(decode(media.payload, audio.encoding)).max() <= 1
+
+
+def _wire(wire: Wire) -> Callable[[bytes], None]:
+    """Return the target of `wire`. Data that begin with 1e are a call that has started already."""
+
+    def run(data: bytes) -> None:
+        made, heard = protocol(wire), Heard()
+        opening = TRAFFIC[wire.name].begin if data.startswith(b"\x1e") else ()
+        made.open()
+        try:
+            for message in (*opening, *messages(data)):
+                heard.take(made.receive(message), came=len(message))
+                _say(made, _COMMANDS[:3])
+        except RemoteProtocolError as error:
+            assert 0 < len(str(error)) <= LONGEST_TEXT and is_text(str(error))
+        _say(made, _COMMANDS)
+
+    return run
+
+
+def _say(made: WireProtocol, commands: Sequence[Command]) -> None:
+    for command in commands:
+        with suppress(LocalProtocolError):
+            assert all(isinstance(one, bytes) or is_text(one) for one in made.send(command))
+
+
+def _audiosocket(data: bytes) -> None:
+    """The first record says how the stream is cut, the rest is the stream."""
+    sizes, _, stream = data.partition(b"\x1e")
+    assert _streamed(stream, sizes) == _streamed(stream, b""), "how a stream is cut makes no difference"
+
+
+def _streamed(stream: bytes, sizes: bytes) -> list[object]:
+    made, heard, all_of_it = audiosocket.AudioSocketProtocol(), Heard(), list[object]()
+    try:
+        for piece in pieces(stream, sizes):
+            events = made.receive(piece)
+            heard.take(events, came=len(stream))
+            all_of_it += events
+    except RemoteProtocolError as error:
+        assert 0 < len(str(error)) <= LONGEST_TEXT
+        return [str(error)]  # what came before it in the same piece is not told
+    heard.take(made.quiet(), came=0)
+    return all_of_it
+
+
+def _sip_frames(data: bytes) -> None:
+    """The first record says how the stream is cut; the rest are frames of one call, and then a stream of them."""
+    sizes, *bodies = records(data)
+    made, heard = sip.SipProtocol(1, dial="sip:a@b" if sizes.startswith(b"d") else ""), Heard()
+    with suppress(RemoteProtocolError, NotAnswered):
+        for body in bodies:
+            heard.take(made.receive(body), came=sip.LONGEST_FRAME)  # silence is a number of four bytes
+    stream = sip.on_the_wire(bodies)
+    found: list[bytes] = []
+    frames = sip.Frames()
+    with suppress(sip.FrameError):
+        for piece in pieces(stream, sizes):
+            found += frames.feed(piece)
+        assert found == bodies
+    with suppress(sip.FrameError):
+        sip.Frames().feed(data)
+
+
+def _ari(data: bytes) -> None:
+    for message in messages(data):
+        try:
+            event = ari.understand(message)
+        except Refused as why:
+            assert len(str(why)) <= LONGEST_TEXT and is_text(str(why))
+            continue
+        if isinstance(event, ari.Pressed):
+            assert event.digit in _KEYS
+        if isinstance(event, ari.Entered):
+            assert is_text("".join((event.channel, event.caller, event.callee, *event.parameters.values())))
+    with suppress(ValueError):
+        ari.destination(clean(data), context="default")
+
+
+def _rtp(data: bytes) -> None:
+    """Each record is what passes until a packet comes, in two bytes and milliseconds, and that packet."""
+    audio, heard, now_ms = AudioFormat(Encoding.MULAW, 8000), Heard(), 0.0
+    heard.take([CallStarted("c", audio)], came=0)
+    receiver = rtp.Receiver(audio, 0, now_ms)
+    for record in records(data):
+        now_ms += int.from_bytes(record[:2]) % 1000
+        with suppress(Refused):
+            packet = rtp.parse(record[2:])
+            assert rtp.parse(rtp.build(packet)) == packet
+            receiver.put(record[2:], now_ms)
+        heard.take(receiver.take(now_ms), came=len(data))
+
+
+def _timeline(data: bytes) -> None:
+    """Each record is a packet: what it says of itself, its number, its timestamp, and then audio."""
+    audio, heard = AudioFormat(Encoding.L16, 8000), Heard()
+    heard.take([CallStarted("c", audio)], came=0)
+    timeline = Timeline(audio)
+    for record in records(data):
+        if len(record) < 13:
+            continue
+        told, number, timestamp_ms = struct.unpack_from("!BIq", record)
+        payload = record[13 : 13 + len(record[13:]) // 2 * 2]
+        placed = timeline.place(
+            payload, number=number if told & 1 else None, timestamp_ms=timestamp_ms if told & 2 else None
+        )
+        heard.take(placed, came=len(payload))
+
+
+def _codec(data: bytes) -> None:
+    for encoding in Encoding:
+        try:
+            samples = decode(data, encoding)
+        except ValueError:
+            assert len(data) % encoding.sample_bytes
+            continue
+        assert samples.dtype == "float32" and len(samples) == len(data) // encoding.sample_bytes
+        again = encode(samples, encoding)
+        assert len(again) == len(data)
+        if encoding is Encoding.L16:
+            assert again == data
+        assert encode(decode(again, encoding), encoding) == again
+
+
+def _jsontext(data: bytes) -> None:
+    for message in (clean(data), data):
+        try:
+            assert all(is_text(name) for name in json_object(message))
+        except Refused as why:
+            assert len(str(why)) <= LONGEST_TEXT and is_text(str(why))
+        else:
+            assert len(message) <= MAX_CHARS
+
+
+def _signature(data: bytes) -> None:
+    """Records: the URL, the signature, then names and values of the form in turn."""
+    url, signature, *form = [clean(record) for record in (*records(data), b"", b"")]
+    params = dict(zip(form[::2], form[1::2], strict=False))
+    assert not twilio_signature_ok(token="s3cret", signature=signature, url=url, params=params)
+
+
+def _twiml(data: bytes) -> None:
+    """Records: the host of the stream, then names and values of parameters in turn."""
+    host, *rest = [clean(record) for record in records(data)]
+    with suppress(ValueError):  # a query string
+        xml = twiml_stream(f"wss://{host}/twilio/stream", dict(zip(rest[::2], rest[1::2], strict=False)))
+        assert ElementTree.fromstring(xml).tag == "Response"
+    assert ElementTree.fromstring(twiml_transfer(clean(data))).tag == "Response"
+    for outcome in (sip_outcome(clean(data)), twilio_outcome(clean(data))):
+        assert outcome.outcome
+
+
+def _modules(wire: Wire) -> list[str]:
+    own = [kind.__module__ for kind in wire.protocol.__mro__ if kind.__module__.startswith("telephony.")]
+    return [
+        *dict.fromkeys(own),
+        *_HELPERS.get(wire.name, ()),
+        "telephony.media_time",
+        "telephony.jsontext",
+        "telephony.malformed",
+    ]
+
+
+TARGETS: Final = (
+    *(Target(f"wire-{wire.name}", _wire(wire), _modules(wire)) for wire in KNOWN),
+    Target("audiosocket", _audiosocket, ["telephony.audiosocket"]),
+    Target("sip-frames", _sip_frames, ["telephony.sip"]),
+    Target("ari", _ari, ["telephony.ari"]),
+    Target("rtp", _rtp, ["telephony.rtp"]),
+    Target("timeline", _timeline, ["telephony.timeline"]),
+    Target("codec", _codec, ["telephony.codec"]),
+    Target("jsontext", _jsontext, ["telephony.jsontext"]),
+    Target("signature", _signature, ["telephony.signature"]),
+    Target("twiml", _twiml, ["telephony.twiml", "telephony.outcome"]),
+)
