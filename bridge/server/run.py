@@ -14,7 +14,8 @@ from bridge import logs, settings
 from bridge.server import routing, tls
 from bridge.server.access import listener
 from bridge.server.access.doors import who_comes_in
-from bridge.server.app import METRICS, make_app
+from bridge.server.app import make_app
+from bridge.server.app_keys import METRICS
 from bridge.server.auth import with_api_token
 from bridge.server.lifecycle.handover import Predecessor, find_predecessor
 from bridge.server.lifecycle.reload import Reread

@@ -19,7 +19,8 @@ from fakes import FakeAsr, FakeTts, LoudnessVad, ScriptBot
 from integration.sip_peers import free_port
 from integration.wire_peers import NAMES, SILENCE, TONE, Peer, TcpPeer, connect, packet
 
-from bridge.server.app import LINES, METRICS, make_app
+from bridge.server.app import make_app
+from bridge.server.app_keys import LINES, METRICS
 from bridge.server.resources import Resources
 from bridge.settings import Settings
 from telephony.audiosocket import frame

@@ -14,7 +14,8 @@ from fakes import RESOURCES, Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.server.app import LINES, make_app
+from bridge.server.app import make_app
+from bridge.server.app_keys import LINES
 from bridge.settings import Settings
 from telephony.asterisk import FORMATS, MAX_BINARY_BYTES, MAX_HELD_MS, MAX_MALFORMED, AsteriskProtocol
 from telephony.errors import LocalProtocolError, RemoteProtocolError

@@ -8,7 +8,8 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from fakes import RESOURCES, Client
 
-from bridge.server.app import LINES, make_app
+from bridge.server.app import make_app
+from bridge.server.app_keys import LINES
 from bridge.settings import Settings
 
 

@@ -17,7 +17,8 @@ from twilio_api import ACCOUNT, CALL, TOKEN, TwilioApi, settings
 
 from bot.api import CallInfo
 from bridge.cli import main
-from bridge.server.app import LINES, make_app
+from bridge.server.app import make_app
+from bridge.server.app_keys import LINES
 
 Client = TestClient[web.Request, web.Application]
 CALLS = f"/2010-04-01/Accounts/{ACCOUNT}/Calls"

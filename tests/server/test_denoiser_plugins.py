@@ -15,7 +15,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from fakes import FakeAsr
 
 from bridge.plugins import PluginError
-from bridge.server.app import METRICS, make_app
+from bridge.server.app import make_app
+from bridge.server.app_keys import METRICS
 from bridge.server.plugin_loading import load_denoisers
 from bridge.server.resources import Resources
 from bridge.settings import Settings

@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wires import TRAFFIC, Message
 
-from bridge.server.app import LINES, make_app
+from bridge.server.app import make_app
+from bridge.server.app_keys import LINES
 from bridge.settings import Settings
 from telephony.audiosocket import IDENTITY, frame
 from telephony.wires import WIRES, Wire

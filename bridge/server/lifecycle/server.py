@@ -15,7 +15,7 @@ from aiohttp import web
 
 from bridge.server.access import listener
 from bridge.server.access.http_log import HttpLog
-from bridge.server.app import CONNECTIONS, IN_FORCE, REFUSALS, SHUTDOWN, SWITCHBOARD, TWILIO
+from bridge.server.app_keys import CONNECTIONS, IN_FORCE, REFUSALS, SHUTDOWN, SWITCHBOARD, TWILIO
 from bridge.server.lifecycle.handover import Handover, Predecessor
 from bridge.server.lifecycle.last_resort import LastResort
 from bridge.server.lifecycle.reload import Reload, Reread

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from bridge.server.access.forms import read_form
 from bridge.server.access.refused import TooSlow
-from bridge.server.app import METRICS, make_app
+from bridge.server.app import make_app
+from bridge.server.app_keys import METRICS
 from bridge.server.lifecycle.server import make_runner
 from bridge.settings import Settings
 

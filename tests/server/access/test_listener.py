@@ -19,7 +19,8 @@ from bridge.server.access import listener
 from bridge.server.access.connections import Connections
 from bridge.server.access.in_force import InForce
 from bridge.server.access.middleware import doorkeeper
-from bridge.server.app import CONNECTIONS, METRICS, make_app
+from bridge.server.app import make_app
+from bridge.server.app_keys import CONNECTIONS, METRICS
 from bridge.server.lifecycle.server import make_runner
 from bridge.settings import Settings
 

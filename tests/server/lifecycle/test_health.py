@@ -8,7 +8,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from fakes import RESOURCES, FakeAsr, FakeClock
 
 from bridge.admission.lines import Lines
-from bridge.server.app import LINES, make_app
+from bridge.server.app import make_app
+from bridge.server.app_keys import LINES
 from bridge.server.lifecycle.health import HOPELESS_S, Health
 from bridge.settings import Settings
 

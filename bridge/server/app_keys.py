@@ -1,0 +1,33 @@
+"""What handlers find in the app, by key."""
+
+from typing import Final
+
+from aiohttp import web
+
+from bridge.admission.lines import Lines
+from bridge.admission.refusals import Refusals
+from bridge.legs.asterisk_dial_in import WaitingCalls
+from bridge.legs.sip.link import SipLink
+from bridge.legs.twilio_rest import TwilioRest
+from bridge.metrics import Metrics
+from bridge.server.access.connections import Connections
+from bridge.server.access.in_force import InForce
+from bridge.server.lifecycle.shutdown import Shutdown
+from bridge.server.pages import Pages
+from bridge.server.resources import Resources
+from bridge.server.switchboard import Switchboard
+from bridge.settings import Settings
+
+SETTINGS: Final = web.AppKey("settings", Settings)
+RESOURCES: Final = web.AppKey("resources", Resources)
+METRICS: Final = web.AppKey("metrics", Metrics)
+LINES: Final = web.AppKey("lines", Lines)
+SWITCHBOARD: Final = web.AppKey("switchboard", Switchboard)
+SIP: Final = web.AppKey("sip", SipLink)
+WAITING: Final = web.AppKey("waiting", WaitingCalls)
+TWILIO: Final = web.AppKey("twilio", TwilioRest)
+CONNECTIONS: Final = web.AppKey("connections", Connections)
+REFUSALS: Final = web.AppKey("refusals", Refusals)
+IN_FORCE: Final = web.AppKey("in_force", InForce)
+SHUTDOWN: Final = web.AppKey("shutdown", Shutdown)
+PAGES: Final = web.AppKey("pages", Pages)

@@ -1,0 +1,176 @@
+"""The routes: what each request is answered with, and the call that a socket carries."""
+
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Final
+
+from aiohttp import web
+
+from bridge.admission.lines import Busy, Lines
+from bridge.leg import OpeningLeg
+from bridge.legs.asterisk_dial_in import SUBPROTOCOL, Unreachable
+from bridge.legs.silence_filled import SilenceFilledLeg
+from bridge.legs.twilio_transfer import TwilioTransferLeg
+from bridge.server.access.forms import read_form
+from bridge.server.access.hosts import peer
+from bridge.server.app_keys import (
+    LINES,
+    METRICS,
+    PAGES,
+    RESOURCES,
+    SETTINGS,
+    SWITCHBOARD,
+    TWILIO,
+    WAITING,
+)
+from bridge.server.auth import asks_for_socket, public_url
+from bridge.server.pages import Pages
+from bridge.server.websocket_upgrade import upgrade
+from bridge.speech.api import UnsupportedLanguage
+from telephony.asterisk import AsteriskProtocol
+from telephony.events import WireProtocol
+from telephony.plain import PlainProtocol
+from telephony.talk import TalkProtocol
+from telephony.twiml import twiml_busy, twiml_redirect, twiml_stream
+from telephony.wires import WIRES, Door, Wire
+
+log = logging.getLogger(__name__)
+
+_Equip = Callable[[OpeningLeg], OpeningLeg]
+"""Adds to a leg what its wire alone cannot do."""
+
+
+def routes(pages: Pages) -> Sequence[web.RouteDef]:
+    """Return the routes of pages, wires, webhooks and metrics."""
+    return [
+        web.get("/", _front),
+        web.get("/web/{name}", pages.file),
+        web.post("/twilio/voice", _twilio_voice),
+        web.post("/asterisk/connect", _asterisk_connect),
+        *(web.get(wire.address, _door_of(wire)) for wire in WIRES if wire.is_socket),
+        web.get("/metrics", _metrics),
+    ]
+
+
+async def _front(request: web.Request) -> web.StreamResponse:
+    if asks_for_socket(request):
+        return await _plain(request)
+    return await request.app[PAGES].front(request)
+
+
+def _door_of(wire: Wire) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return the handler of `wire`: its own where it needs more than the request, else what its line says."""
+    return _OWN.get(wire.name) or partial(_stream, wire=wire)
+
+
+async def _stream(request: web.Request, *, wire: Wire) -> web.StreamResponse:
+    if wire.make is None:
+        raise TypeError(f"the wire {wire.name} has neither a handler nor what makes its protocol")
+    rest = request.app.get(TWILIO) if wire.door is Door.TWILIO_SIGNATURE else None
+    equip: _Equip = SilenceFilledLeg if wire.discontinuous else lambda leg: leg
+    if rest:
+        equip = partial(TwilioTransferLeg, rest=rest)
+    return await _carry(request, wire.make(), wire=wire.name, subprotocols=wire.subprotocols, equip=equip)
+
+
+async def _plain(request: web.Request) -> web.StreamResponse:
+    return await _serve_client(request, PlainProtocol, wire="plain")
+
+
+async def _talk(request: web.Request) -> web.StreamResponse:
+    return await _serve_client(request, TalkProtocol, wire="talk")
+
+
+async def _serve_client(request: web.Request, kind: type[PlainProtocol], *, wire: str) -> web.StreamResponse:
+    settings, asr = request.app[SETTINGS], request.app[RESOURCES].asr
+
+    def refuse_language(language: str | None) -> str:
+        try:
+            asr.check_language(language)
+        except UnsupportedLanguage as error:
+            return str(error)
+        return ""
+
+    protocol = kind(uuid.uuid4().hex, refuse_language=refuse_language, max_bytes=settings.max_message_bytes)
+    return await _carry(request, protocol, wire=wire)
+
+
+async def _twilio_voice(request: web.Request) -> web.Response:
+    """Answer Twilio's webhook: connect the call to our stream, or say that we are busy."""
+    form, settings = await read_form(request), request.app[SETTINGS]
+    lines = request.app[LINES]
+    if not lines.free:
+        request.app[METRICS].refused.labels("busy").inc()
+        elsewhere = settings.drain_redirect if lines.draining else ""
+        return web.Response(text=twiml_redirect(elsewhere) if elsewhere else twiml_busy(), content_type="text/xml")
+    wanted = {key: form[key] for key in ("From", "To", "CallSid", "Direction") if key in form}
+    parameters = {**{key: str(value) for key, value in request.query.items()}, **wanted}
+    url = f"{public_url(request, settings, socket=True)}/twilio/stream"
+    try:
+        return web.Response(text=twiml_stream(url, parameters), content_type="text/xml")
+    except ValueError:  # the name of the host is the peer's, where --public-url does not say it
+        raise web.HTTPBadRequest(text="the Host header names no host\n") from None
+
+
+async def _asterisk(request: web.Request) -> web.StreamResponse:
+    parameters = {name: value for name, value in request.query.items() if name != "token"}
+    protocol = AsteriskProtocol(parameters)
+    return await _carry(request, protocol, wire="asterisk", subprotocols=(SUBPROTOCOL,), equip=SilenceFilledLeg)
+
+
+async def _asterisk_connect(request: web.Request) -> web.Response:
+    """Connect to the call that waits at our Asterisk under the `id` in the form; the rest of it are its parameters."""
+    if WAITING not in request.app:
+        raise web.HTTPNotFound(text="no Asterisk is known: set --asterisk-url ws://HOST:8088/media\n")
+    form = dict(await read_form(request))
+    try:
+        await request.app[WAITING].connect(form.pop("id", ""), form)
+    except ValueError as error:
+        raise web.HTTPBadRequest(text=f"{error}\n") from None
+    except Busy as busy:
+        request.app[METRICS].refused.labels("busy").inc()
+        raise web.HTTPServiceUnavailable(text=f"{busy}\n", headers={"Retry-After": "5"}) from None
+    except Unreachable as error:
+        log.warning("call not connected: %s", error)
+        raise web.HTTPBadGateway(text=f"{error}\n") from None
+    return web.Response(text="connected\n")
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    return web.Response(body=request.app[METRICS].text(), headers={"Content-Type": "text/plain; version=0.0.4"})
+
+
+_OWN: Final = {"plain": _plain, "talk": _talk, "asterisk": _asterisk}
+
+# ---------------------------------------------------------------- one call
+
+
+async def _carry(
+    request: web.Request,
+    protocol: WireProtocol,
+    *,
+    wire: str,
+    subprotocols: Sequence[str] = (),
+    equip: _Equip = lambda leg: leg,
+) -> web.StreamResponse:
+    app, settings = request.app, request.app[SETTINGS]
+    if not app[LINES].free and asks_for_socket(request):
+        app[METRICS].refused.labels("busy").inc()
+    with _line(app[LINES]):
+        socket, leg = await upgrade(request, protocol, settings, subprotocols=subprotocols)
+        await app[SWITCHBOARD].carry(equip(leg), wire=wire, peer=peer(request, settings))
+    return socket
+
+
+@contextmanager
+def _line(lines: Lines) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(lines.take())
+        except Busy as busy:
+            text = f"{busy}, try again later\n"
+            raise web.HTTPServiceUnavailable(text=text, headers={"Retry-After": "5"}) from busy
+        yield
