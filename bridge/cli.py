@@ -20,9 +20,9 @@ from bridge.logs import masked
 from bridge.plugins import PluginError
 from bridge.server.access.doors import who_comes_in
 from bridge.server.auth import with_api_token
+from bridge.server.lifecycle.run import serve
 from bridge.server.resources import Resources
 from bridge.server.routing import unreachable
-from bridge.server.run import serve
 from bridge.settings import Settings, SettingsError
 from bridge.speech.api import ModelMissing
 

@@ -36,8 +36,8 @@ from bridge.server.app_keys import (
 )
 from bridge.server.calls_api import DIALLER, TRUNK
 from bridge.server.lifecycle.health import Health, Part
+from bridge.server.lifecycle.loop_monitor import LoopMonitor
 from bridge.server.lifecycle.shutdown import Shutdown
-from bridge.server.loop_monitor import LoopMonitor
 from bridge.server.pages import Pages
 from bridge.server.resources import Resources
 from bridge.server.routes import routes

@@ -12,7 +12,7 @@ from fakes import RESOURCES
 from pydantic import SecretStr
 from server_process import FakeServer, serving
 
-from bridge.server.run import banner
+from bridge.server.lifecycle.run import banner
 from bridge.settings import Settings
 
 PUBLIC = "https://bot.example.com"

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from bridge import logs
-from bridge.server.loop_monitor import LoopMonitor
+from bridge.server.lifecycle.loop_monitor import LoopMonitor
 
 
 def block(seconds: float) -> None:
