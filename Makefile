@@ -1,4 +1,5 @@
 # make serve ARGS="--port 9000"   run the server        make test     all checks, as CI runs them
+# make check                      the quick part: lint, types, imports, unit tests
 # make format                     lay the code out      make lock     renew the locks (UPGRADE=--upgrade: newest versions)
 # make bench                      what a caller notices, what a call costs (half an hour; ARGS=--quick: ten minutes)
 # make bench-engines              what recognition costs, holds and survives (ten minutes; ENGINE="--asr whisper", ARGS=--quick)
@@ -19,7 +20,7 @@ ARGS ?=
 ENGINE ?= --asr vllm --asr-model-path tests/data/tiny-qwen3-asr --vllm-kv-cache-mb 64 --vllm-block-size 32 --no-vllm-cuda-graphs
 UPGRADE ?=
 
-.PHONY: serve test test-slow test-vllm fuzz tiny-qwen3-asr bench bench-engines bench-compare format lock wires clean
+.PHONY: serve check test test-slow test-vllm fuzz tiny-qwen3-asr bench bench-engines bench-compare format lock wires clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
@@ -33,14 +34,17 @@ test: $(VENV)/.test
 	scripts/apt-install chromium || echo "the tests of the page will be skipped"
 	scripts/install-llm $(VENV) || test $$? = 75
 	scripts/install-asterisk build/asterisk || echo "the calls from a real Asterisk will be skipped"
+	@$(MAKE) --no-print-directory check
+	@# calls last as long as calls do: three at a time keep two cores half busy
+	$(VENV)/bin/pytest -m "integration and not vllm and not slow" --numprocesses 3 --dist loadfile
+	@$(MAKE) --no-print-directory test-vllm VLLM_TESTS="vllm and not slow"
+
+check: $(VENV)/.test
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-logo
 	$(VENV)/bin/pytest -m "not integration and not vllm and not slow" --numprocesses 2
-	@# calls last as long as calls do: three at a time keep two cores half busy
-	$(VENV)/bin/pytest -m "integration and not vllm and not slow" --numprocesses 3 --dist loadfile
-	@$(MAKE) --no-print-directory test-vllm VLLM_TESTS="vllm and not slow"
 
 test-slow: $(VENV)/.test
 	$(VENV)/bin/pytest -m "slow and not vllm" --numprocesses 2 --dist loadfile
@@ -57,7 +61,7 @@ fuzz: $(VENV)/.test
 tiny-qwen3-asr: $(VENV)/.test
 	scripts/apt-install espeak-ng
 	scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV) $(VENV)/bin/uv
-	PYTHONPATH=scripts:tests $(VLLM_VENV)/bin/python -m tiny_qwen3_asr $(ARGS)
+	PYTHONPATH=scripts:tests/support $(VLLM_VENV)/bin/python -m tiny_qwen3_asr $(ARGS)
 
 format: $(VENV)/.test
 	$(VENV)/bin/ruff check --fix
