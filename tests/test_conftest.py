@@ -1,4 +1,4 @@
-"""The net that catches blocking calls has no holes where we look."""
+"""The net that catches blocking calls has no holes where we look, and reports get through."""
 
 import subprocess
 from collections.abc import Callable, Coroutine
@@ -45,3 +45,9 @@ async def test_what_a_test_calls_itself_is_its_affair() -> None:
 def test_outside_the_loop_everything_goes() -> None:
     with pytest.raises(StopIteration):
         ours("async def f(): open('/dev/null').close()")().send(None)
+
+
+def test_what_was_logged_can_be_sent_to_another_process(request: pytest.FixtureRequest) -> None:
+    report = pytest.TestReport("test_x", ("x.py", 1, "x"), {}, "passed", None, "call", [("log", "from \udcff")])
+    data = request.config.hook.pytest_report_to_serializable(config=request.config, report=report)
+    assert data["sections"] == [("log", "from \\udcff")]
