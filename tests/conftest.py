@@ -48,6 +48,14 @@ def _blocking_calls_fail() -> None:
     sys.addaudithook(_forbid_blocking)  # for good: hooks cannot be taken back
 
 
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist's
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Choose ours for `--dist loadfile`."""
+    from schedule import ByFileAndEngines
+
+    return ByFileAndEngines(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_report_to_serializable() -> Generator[None, dict[str, object], object]:
     """Escape lone surrogates, which tests log: pytest-xdist cannot send them, and ends the whole run, passed or not."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import pytest
+from schedule import LONGEST_FIRST
 
 
 def ours(code: str) -> Callable[[], Coroutine[None, None, None]]:
@@ -51,3 +52,8 @@ def test_what_was_logged_can_be_sent_to_another_process(request: pytest.FixtureR
     report = pytest.TestReport("test_x", ("x.py", 1, "x"), {}, "passed", None, "call", [("log", "from \udcff")])
     data = request.config.hook.pytest_report_to_serializable(config=request.config, report=report)
     assert data["sections"] == [("log", "from \\udcff")]
+
+
+def test_the_long_files_of_integration_tests_are_there() -> None:
+    folder = Path(__file__).parent / "integration"
+    assert [name for name in LONGEST_FIRST if not (folder / f"test_{name}.py").exists()] == []

@@ -144,8 +144,8 @@ async def plays(socket: web.WebSocketResponse, message: dict[str, Any], *, said:
         await socket.send_str(said)
 
 
-def make(app: App, **how: object) -> RelayBot:
-    bot = RelayBot(Configuration(url=app.url, wait_s=0.3, **how))  # type: ignore[arg-type]
+def make(app: App, *, wait_s: float = 20, **how: object) -> RelayBot:
+    bot = RelayBot(Configuration(url=app.url, wait_s=wait_s, **how))  # type: ignore[arg-type]
     bot.cued = asyncio.Event()  # type: ignore[attr-defined]
     bot.cue = bot.cued.set  # type: ignore[attr-defined,method-assign]
     return bot
@@ -280,7 +280,7 @@ async def hangs_up(socket: web.WebSocketResponse, message: dict[str, Any]) -> No
 )
 async def test_a_fault_is_raised_behind_what_was_said(behave: Behaviour, heard: list[str], why: str) -> None:
     async with App(behave) as app:
-        bot = make(app)
+        bot = make(app, wait_s=0.3 if why == "in time" else 20)
         said = []
         with pytest.raises(HookFailed, match=why):
             async for piece in bot.reply(turn("Hello?")):
