@@ -51,9 +51,9 @@ def _blocking_calls_fail() -> None:
 @pytest.hookimpl(optionalhook=True)  # pytest-xdist's
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """Choose ours for `--dist loadfile`."""
-    from schedule import ByFileAndEngines
+    from schedule import ByWhatIsShared
 
-    return ByFileAndEngines(config, log) if config.getvalue("dist") == "loadfile" else None
+    return ByWhatIsShared(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(wrapper=True)

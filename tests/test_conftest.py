@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import pytest
-from schedule import LONGEST_FIRST
+from schedule import LONGEST_FIRST, SHARE_NOTHING
 
 
 def ours(code: str) -> Callable[[], Coroutine[None, None, None]]:
@@ -54,6 +54,9 @@ def test_what_was_logged_can_be_sent_to_another_process(request: pytest.FixtureR
     assert data["sections"] == [("log", "from \\udcff")]
 
 
-def test_the_long_files_of_integration_tests_are_there() -> None:
+def test_files_that_are_scheduled_by_name_are_there_and_those_that_share_nothing_have_no_fixtures_of_their_own() -> (
+    None
+):
     folder = Path(__file__).parent / "integration"
-    assert [name for name in LONGEST_FIRST if not (folder / f"test_{name}.py").exists()] == []
+    texts = {name: (folder / f"test_{name}.py").read_text("utf-8") for name in (*LONGEST_FIRST, *SHARE_NOTHING)}
+    assert [name for name in SHARE_NOTHING if "fixture" in texts[name]] == []
