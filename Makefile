@@ -37,8 +37,8 @@ serve: $(VENV)/.serve
 	@exec $(VENV)/bin/bridge serve $(ARGS)
 
 # pytest is called by its own name: `python -m pytest` would put the checkout in front of what is installed.
-test: $(VENV)/.test
-	@$(MAKE) --no-print-directory --jobs 3 test-tools
+test:
+	@$(MAKE) --no-print-directory --jobs 4 $(VENV)/.test test-tools
 	@$(MAKE) --no-print-directory check
 	@# Calls last as long as calls do: a worker keeps a fifth of a core busy. Its tests are in one folder: it looks nowhere else.
 	$(VENV)/bin/pytest tests/integration -m "not vllm and not slow" --numprocesses $(CALLERS) --dist loadfile --no-loadscope-reorder
@@ -54,8 +54,9 @@ check: $(VENV)/.test
 # What only tests need, downloaded at once. Where something cannot be had, its tests are skipped, and this says so.
 test-tools: tools-apt tools-llm tools-asterisk tools-vllm
 
-# All in one go; where that fails, each by itself, so that one that is missing takes no other with it.
-tools-apt:
+# All in one go; where that fails, each by itself, so that one that is missing takes no other with it. Making the
+# environment may use apt too, and only one at a time can.
+tools-apt: $(VENV)/.made
 	@scripts/apt-install $(SOUNDS) libportaudio2 sip-tester baresip chromium espeak-ng mmdebstrap || { \
 	    scripts/apt-install $(SOUNDS) || echo "tests that need recordings will be skipped"; \
 	    scripts/apt-install libportaudio2 || echo "the test of the microphone will be skipped"; \
