@@ -227,8 +227,8 @@ class SoakBot(Bot):
                 yield "Goodbye."
                 yield Hangup("the bot is done")
             case Does.LECTURES:
-                for _ in range(3):
-                    yield ANSWER
+                for _ in range(4):
+                    yield f"{ANSWER} "
         yield ANSWER
 
     async def on_end(self, reason: str) -> None:

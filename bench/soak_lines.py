@@ -49,6 +49,7 @@ class SocketLine:
     """A WebSocket with signed 16 bit at 8 kHz in binary messages. `told` says what its texts mean."""
 
     garbage: Message = "{"
+    steady = False
 
     def __init__(self, wire: aiohttp.ClientWebSocketResponse, ident: str) -> None:
         self.socket, self.ident = wire, ident
@@ -189,6 +190,7 @@ class AudioSocketLine:
     """Asterisk's AudioSocket over TCP."""
 
     garbage: Message = frame(0x77, b"x")
+    steady = True
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
@@ -266,6 +268,7 @@ class AriLine:
     """One call over ARI: RTP with mu-law."""
 
     garbage: Message = b"\x00 no RTP"
+    steady = True
 
     def __init__(self, exchange: Exchange, ident: str, theirs: tuple[str, int]) -> None:
         self._exchange, self._ident, self._theirs = exchange, ident, theirs

@@ -20,6 +20,8 @@ class PhoneLine(Protocol):
 
     garbage: Message
     """A message that the wire does not understand."""
+    steady: bool
+    """Whether the server's audio never stops: what it has nothing to say in is silence."""
     close_code: int | None
     """WebSocket close code of the server; None while the call lasts, and where there is none."""
 
@@ -61,6 +63,7 @@ class TwilioLine:
     """Twilio Media Streams."""
 
     garbage: Message = '{"event": "media", "media": {"payload": "%%%"}}'
+    steady = False
 
     def __init__(self, wire: aiohttp.ClientWebSocketResponse, *, call_sid: str) -> None:
         self.socket = wire

@@ -90,9 +90,13 @@ class SimulatedPhone:
             TimeoutError: it speaks on for `timeout_s`.
         """
         await self.until(
-            lambda: not self._speaking and not self._buffer.buffered_ms and self.now_ms - self._quiet_ms >= for_ms,
+            lambda: not self._speaking and not self._unheard and self.now_ms - self._quiet_ms >= for_ms,
             timeout_s=timeout_s,
         )
+
+    @property
+    def _unheard(self) -> bool:
+        return bool(self._buffer.buffered_ms) and not self.line.steady
 
     async def press(self, digit: str) -> None:
         """Press a key: one of 0-9 * #."""
@@ -158,18 +162,19 @@ class SimulatedPhone:
     async def _hear(self) -> None:
         frame, marks = self._buffer.tick()
         voiced = is_voiced(frame)
+        silent = not voiced if self.line.steady else not frame
         if voiced and not self._speaking:
             self._note("audio-heard")
-        elif self._speaking and not frame:
+        elif self._speaking and silent:
             self._note("silence")
         gap_ms = self._gaps.hear(frame, at_mark=bool(marks), now_ms=self.now_ms)
-        if gap_ms is not None:
+        if gap_ms is not None and (voiced or not self.line.steady):
             self._note("gap", f"{gap_ms:.0f} ms")
         if voiced:
             self._speaking = True
-        elif not frame:
+        elif silent:
             self._speaking = False
-        if frame:
+        if not silent:
             self._quiet_ms = self.now_ms
         self.record.bot += frame.ljust(FRAME_BYTES, b"\xff")
         await self._echo(marks)
