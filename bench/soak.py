@@ -41,18 +41,21 @@ from soak_accounts import (
     total,
 )
 from soak_bots import LEDGER, REAL, Does, ident
-from soak_calls import Job, make, plan
+from soak_calls import KILLED, Job, crowd, make, plan
 from soak_lines import Exchange, Place, open_line
 
 from bridge.commands.simulated_phone import on_line
 
 HERE: Final = Path(__file__).resolve().parent
+MOST: Final = len(KILLED)
+"""Calls that one job may be."""
 WINDOWS: Final = 12
 """Times that the server is looked at, with nobody on the line."""
 FLAGS: Final = (
-    *("--log-level", "WARNING", "--no-input-timeout", "0", "--denoiser", "off"),
-    *("--media-timeout", "3", "--start-timeout", "2", "--bot-timeout", "2", "--max-calls", "200"),
-    *("--asr", "soak_bots:SoakAsr", "--tts", "soak_bots:SoakTts", "--bot", "soak_bots:SoakBot"),
+    *("--log-level", "WARNING", "--no-input-timeout", "0"),
+    *("--media-timeout", "5", "--start-timeout", "2", "--bot-timeout", "2"),
+    *("--asr", "soak_bots:SoakAsr", "--denoiser", "soak_bots:SoakDenoisers"),
+    *("--tts", "soak_bots:SoakTts", "--bot", "soak_bots:SoakBot"),
 )
 """Short limits, so that what has to be noticed is noticed in a call of seconds."""
 
@@ -86,10 +89,7 @@ class Soak:
 
     async def look(self, session: aiohttp.ClientSession) -> None:
         """Sample the server once nobody is on the line."""
-        async with asyncio.timeout(60):
-            while total(await self.series(session), "bridge_calls"):  # noqa: ASYNC110 - a metric calls nobody
-                await asyncio.sleep(0.2)
-        await asyncio.sleep(1)  # connections close behind their calls
+        await self.idle(session)
         pid = self.server.process.pid
         server, sip = process(pid), sip_process(pid)
         name = ident(Does.COUNTS, len(self.samples))
@@ -98,6 +98,13 @@ class Soak:
         self.calls.append(Call("census", "twilio", name))
         found = Book(self.ledger).census[-1]
         self.samples.append(Sample(len(self.calls), server, process(sip) if sip else None, found))
+
+    async def idle(self, session: aiohttp.ClientSession) -> None:
+        """Wait until nobody is on the line."""
+        async with asyncio.timeout(60):
+            while total(await self.series(session), "bridge_calls"):  # noqa: ASYNC110 - a metric calls nobody
+                await asyncio.sleep(0.2)
+        await asyncio.sleep(1)  # connections close behind their calls
 
     async def series(self, session: aiohttp.ClientSession) -> Series:
         async with session.get(f"{self.server.http}/metrics") as response:
@@ -120,7 +127,9 @@ def progress(done: int, in_all: int, gone_s: float, held: Sample) -> str:
 
 
 @asynccontextmanager
-async def started(folder: Path, *, real: float, without: Sequence[str]) -> AsyncIterator[tuple[Server, Place]]:
+async def started(
+    folder: Path, *, real: float, lines: int, without: Sequence[str]
+) -> AsyncIterator[tuple[Server, Place]]:
     """Start the server and the exchange that hands calls to it."""
     audiosocket_port, sip_port = free_port(), free_port()
     sip: tuple[str, ...] = ("--sip", "--sip-port", str(sip_port), "--sip-rtp-ports", "22000-26000")
@@ -131,6 +140,7 @@ async def started(folder: Path, *, real: float, without: Sequence[str]) -> Async
         await exchange.open()
         ari = ("--ari-url", exchange.url, "--ari-user", USER, "--ari-format", "ulaw")
         flags = (*FLAGS, *ari, *(() if "sip" in without else sip), "--audiosocket-port", str(audiosocket_port))
+        flags += ("--max-calls", str(lines))
         async with serve(*flags, env=env) as server:
             await exchange.until_connected()
             yield server, Place(server.http, audiosocket_port, sip_port, exchange)
@@ -147,14 +157,17 @@ async def soak(flags: argparse.Namespace) -> tuple[Soak, list[Claim], str]:
     if without:
         print(f"left out, not installed: {', '.join(without)}")
     jobs = plan(flags.calls, seed=flags.seed, without=without)
+    lines = flags.at_once * 2 + 2 * MOST  # a job of several calls takes several
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with (
-            started(folder, real=flags.real, without=without) as (server, place),
+            started(folder, real=flags.real, lines=lines, without=without) as (server, place),
             aiohttp.ClientSession() as session,
         ):
             run = Soak(server, place, folder / "ledger", flags.at_once)
             await run.run(jobs, session)
+            run.calls += await crowd(place, lines=lines, number=len(jobs) * MOST)
+            await run.idle(session)
             series = await run.series(session)
         found = claims(
             *(run.calls, run.samples, series, Book(run.ledger)),

@@ -168,7 +168,7 @@ def _grows(what: str, values: Sequence[float], allowed: float, unit: str) -> Cla
 
 
 def _accounted(calls: Sequence[Call], series: Series, book: Book) -> Iterator[Claim]:
-    made = Counter(call.wire for call in calls if call.kind != "stranger")
+    made = Counter(call.wire for call in calls if call.kind not in {"stranger", "refused"})
     never = Counter(call.wire for call in calls if call.kind == "never-begun")
     hasty = Counter(call.wire for call in calls if call.kind == "at-once")
     for wire in sorted(made):
@@ -190,7 +190,7 @@ def _accounted(calls: Sequence[Call], series: Series, book: Book) -> Iterator[Cl
     out = total(series, "bridge_refused_total", reason="origin")
     yield Claim("refusals counted", out == strangers, f"by origin {out} of {strangers}")
     full = total(series, "bridge_calls_refused_total", reason="busy")
-    yield Claim("no call refused for want of a line", full == busy, f"busy {full}")
+    yield Claim("calls refused for want of a line, none else", full == busy, f"busy {full} of {busy}")
     yield from _told(calls, series, book)
 
 

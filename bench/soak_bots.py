@@ -26,7 +26,8 @@ from bot.api import Final as Said
 from bot.tts.hibari import HibariTts
 from bridge import logs
 from bridge.commands.recording import speech_span
-from bridge.speech.api import AsrCapabilities, Hypothesis, Request
+from bridge.speech.api import AsrCapabilities, Denoiser, Hypothesis, Request
+from bridge.speech.backends.deepfilter import DeepFilterPool
 from bridge.speech.backends.whisper import WhisperAsr
 
 LEDGER: Final = "SOAK_LEDGER"
@@ -147,6 +148,31 @@ def _print(audio: Samples) -> Samples:
     bands = np.concatenate([third.reshape(_BANDS, -1).mean(axis=1) for third in thirds])
     shape = bands / max(1e-9, float(np.linalg.norm(bands)))
     return np.append(shape, len(speech) / 16_000).astype(np.float32)
+
+
+class SoakDenoisers:
+    """DeepFilterNet in real calls; the others pass the same way unchanged."""
+
+    def __init__(self) -> None:
+        self._real = DeepFilterPool.load()
+
+    async def open(self) -> Denoiser:
+        return await self._real.open() if _is_real() else Passing()
+
+    def close(self) -> None:
+        self._real.close()
+
+
+class Passing:
+    """Denoises nothing."""
+
+    delay = 0
+
+    def __call__(self, samples: Samples, /) -> Samples:
+        return samples
+
+    def close(self) -> None:
+        """Hold nothing."""
 
 
 class SoakTts:

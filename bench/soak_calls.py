@@ -5,7 +5,7 @@ import random
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -225,6 +225,23 @@ async def _killed(job: Job, place: Place, dice: random.Random) -> list[Call]:
     await process.wait()
     failed = "" if told else errors.decode()[-300:]
     return [Call(job.kind, wire, name, failed=failed) for wire, name in names.items()]
+
+
+async def crowd(place: Place, *, lines: int, number: int) -> list[Call]:
+    """Take all `lines` at once, and find out that one more is turned away. `number`: of the first of them."""
+    calls = [Call("crowd", "twilio", ident(Does.ANSWERS, number + i)) for i in range(lines)]
+    async with AsyncExitStack() as stack:
+        for call in calls:
+            await stack.enter_async_context(open_line(call.wire, place, call.name))
+        return calls + [await _turned_away(wire, place) for wire in ("twilio", *NAMED[1:3])]
+
+
+async def _turned_away(wire: str, place: Place) -> Call:
+    try:
+        async with open_line(wire, place, "CA-one-too-many"):
+            return Call("refused", wire, failed="let in")
+    except aiohttp.WSServerHandshakeError as refused:
+        return Call("refused", wire, failed="" if refused.status == 503 else f"status {refused.status}")
 
 
 # ---------------------------------------------------------------- faults of bots
