@@ -8,7 +8,6 @@ docs/reliability.md says what is asserted.
 
 import argparse
 import asyncio
-import os
 import shutil
 import sys
 import tempfile
@@ -27,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "suppo
 from ari_server import PASSWORD, USER
 from integration.server import Server, serve
 from integration.sip_peers import free_port
-from soak_accounts import (
+from soaking.accounts import (
     Book,
     Call,
     Claim,
@@ -40,13 +39,12 @@ from soak_accounts import (
     sip_process,
     total,
 )
-from soak_bots import LEDGER, REAL, Does, ident
-from soak_calls import KILLED, Job, crowd, make, plan
-from soak_lines import Exchange, Place, open_line
+from soaking.bots import LEDGER, REAL, Does, ident
+from soaking.calls import KILLED, SUPPORT, Job, crowd, make, plan
+from soaking.lines import Exchange, Place, open_line
 
 from bridge.commands.simulated_phone import on_line
 
-HERE: Final = Path(__file__).resolve().parent
 MOST: Final = len(KILLED)
 """Calls that one job may be."""
 WINDOWS: Final = 12
@@ -54,8 +52,8 @@ WINDOWS: Final = 12
 FLAGS: Final = (
     *("--log-level", "WARNING", "--no-input-timeout", "0"),
     *("--media-timeout", "5", "--start-timeout", "2", "--bot-timeout", "2"),
-    *("--asr", "soak_bots:SoakAsr", "--denoiser", "soak_bots:SoakDenoisers"),
-    *("--tts", "soak_bots:SoakTts", "--bot", "soak_bots:SoakBot"),
+    *("--asr", "soaking.bots:SoakAsr", "--denoiser", "soaking.bots:SoakDenoisers"),
+    *("--tts", "soaking.bots:SoakTts", "--bot", "soaking.bots:SoakBot"),
 )
 """Short limits, so that what has to be noticed is noticed in a call of seconds."""
 
@@ -134,8 +132,7 @@ async def started(
     audiosocket_port, sip_port = free_port(), free_port()
     sip: tuple[str, ...] = ("--sip", "--sip-port", str(sip_port), "--sip-rtp-ports", "22000-26000")
     sip += ("--sip-media-timeout", "3", "--sip-max-calls-per-second", "50")
-    path = os.pathsep.join((str(HERE.parent / "tests" / "support"), str(HERE)))
-    env = {"PYTHONPATH": path, LEDGER: str(folder / "ledger"), REAL: str(real), "BRIDGE_ARI_PASSWORD": PASSWORD}
+    env = {"PYTHONPATH": str(SUPPORT), LEDGER: str(folder / "ledger"), REAL: str(real), "BRIDGE_ARI_PASSWORD": PASSWORD}
     async with Exchange(free_port()) as exchange:
         await exchange.open()
         ari = ("--ari-url", exchange.url, "--ari-user", USER, "--ari-format", "ulaw")

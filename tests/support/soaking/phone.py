@@ -1,16 +1,14 @@
-"""Phones that talk without end, in a process to kill: python bench/soak_phone.py URL AUDIOSOCKET_PORT WIRE=NAME ..."""
+"""Phones that talk without end, in a process to kill: python -m soaking.phone URL AUDIOSOCKET_PORT WIRE=NAME ..."""
 
 import asyncio
 import sys
 from contextlib import AsyncExitStack
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
-from gauge import recordings, without_pauses
-from soak_bots import sentences
-from soak_lines import Place, open_line
+from integration.recordings import recordings, without_pauses
 
 from bridge.commands.simulated_phone import on_line
+from soaking.bots import sentences
+from soaking.lines import Place, open_line
 
 
 async def main(url: str, audiosocket_port: int, calls: dict[str, str]) -> None:
@@ -22,7 +20,8 @@ async def main(url: str, audiosocket_port: int, calls: dict[str, str]) -> None:
             if wire != "plain":
                 await phone.until_heard(after_ms=0)
             phone.babble(without_pauses(recordings(sentences())))
-        print("on the line", flush=True)
+        sys.stdout.write("on the line\n")
+        sys.stdout.flush()
         await asyncio.sleep(3600)
 
 

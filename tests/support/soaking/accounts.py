@@ -12,7 +12,8 @@ import numpy as np
 from integration.recordings import word_error_rate
 from integration.sip_peers import PROCESS
 from prometheus_client.parser import text_string_to_metric_families
-from soak_bots import FAILING, Census
+
+from soaking.bots import FAILING, Census
 
 _PAGE_MB: Final = os.sysconf("SC_PAGE_SIZE") / 1e6
 _WORDS_WRONG: Final = 0.5
@@ -224,7 +225,8 @@ def _unharmed(calls: Sequence[Call], book: Book, answer_ms: float) -> Iterator[C
     healthy = [call for call in calls if call.kind in HEALTHY]
     late = [call for call in healthy if any(ms is None or ms > answer_ms + call.late_ms for ms in call.heard_ms)]
     heard = [ms for call in healthy for ms in call.heard_ms if ms is not None]
-    spread = f"p50 {np.percentile(heard, 50):.0f}, p95 {np.percentile(heard, 95):.0f}, max {max(heard):.0f} ms"
+    p50, p95, most = np.percentile(heard, (50, 95, 100)) if heard else (0.0, 0.0, 0.0)
+    spread = f"p50 {p50:.0f}, p95 {p95:.0f}, max {most:.0f} ms"
     detail = f"{len(heard)} answers, {spread}; not so: {_names(late)}"
     yield Claim(f"healthy calls answered within {answer_ms:g} ms", not late, detail)
     gaps = [call for call in healthy if call.gaps]

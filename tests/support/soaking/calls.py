@@ -1,6 +1,7 @@
 """How each kind of call in a soak goes: healthy ones, those with a fault of the line, of the caller or of the bot."""
 
 import asyncio
+import os
 import random
 import sys
 import tempfile
@@ -13,19 +14,18 @@ from typing import Final
 import aiohttp
 import numpy as np
 import pytest
-from gauge import recordings
-from integration.recordings import Prompt
+from integration.recordings import Prompt, recordings
 from integration.sip_peers import Baresip, baresip
 from integration.sipp import everything_twice, fall_silent, hang_up_at_once, pcap, sipp
-from soak_accounts import Call
-from soak_bots import Does, ident, sentences
-from soak_lines import SOCKETS, ClientLine, Place, open_line
 
 from bridge.commands.call import complete, converse
 from bridge.commands.line_faults import Fault
 from bridge.commands.simulated_phone import SimulatedPhone, on_line
+from soaking.accounts import Call
+from soaking.bots import Does, ident, sentences
+from soaking.lines import SOCKETS, ClientLine, Place, open_line
 
-HERE: Final = Path(__file__).resolve().parent
+SUPPORT: Final = Path(__file__).parents[1]
 SOCKET_WIRES: Final = ("twilio", *SOCKETS)
 TALKING: Final = tuple(wire for wire in (*SOCKET_WIRES, "audiosocket") if wire != "plain")
 CLEARING: Final = ("twilio", "talk", "asterisk", "jambonz")
@@ -210,10 +210,13 @@ def _url(wire: str, place: Place) -> str:
 async def _killed(job: Job, place: Place, dice: random.Random) -> list[Call]:
     """Kill a process of phones, one on each wire, while all of them talk."""
     names = {wire: ident(Does.ANSWERS, job.number + i) for i, wire in enumerate(KILLED)}
-    command = (str(HERE / "soak_phone.py"), place.url, str(place.audiosocket_port))
+    command = ("-m", "soaking.phone", place.url, str(place.audiosocket_port))
     async with _phones_free:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, *command), *(f"{wire}={name}" for wire, name in names.items()), stdout=-1, stderr=-1
+            *(sys.executable, *command, *(f"{wire}={name}" for wire, name in names.items())),
+            stdout=-1,
+            stderr=-1,
+            env={**os.environ, "PYTHONPATH": str(SUPPORT)},
         )
         assert process.stdout
         assert process.stderr

@@ -12,9 +12,9 @@ from uuid import UUID
 
 import aiohttp
 from ari_server import AriServer
-from soak_bots import uuid_of
 
 from bridge.commands.phone_line import Heard, Message, PhoneLine, TwilioLine, break_off
+from soaking.bots import uuid_of
 from telephony.audiosocket import Frames, frame
 from telephony.codec import decode, encode
 from telephony.events import AudioFormat, Clear, Encoding, Mark, Play, Transcript
