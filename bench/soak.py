@@ -180,7 +180,12 @@ def main() -> int:
     parser.add_argument("--at-once", type=int, default=16, metavar="N", help="calls that are on the line together")
     parser.add_argument("--real", type=float, default=0.1, metavar="SHARE", help="calls with Whisper and the voice")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--answer-ms", type=float, default=2000, help="what a healthy caller may wait for an answer")
+    parser.add_argument(
+        "--answer-ms",
+        type=float,
+        default=3000,
+        help="what a healthy caller may wait for an answer; 19 of 20 half of it",
+    )
     parser.add_argument("--growth-mb", type=float, default=8, help="memory in 1,000 calls, and in all in fewer")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the claims, calls and samples here")
     parser.add_argument("--log", type=Path, metavar="FILE", help="write what the server logged here")

@@ -96,6 +96,7 @@ def test_books_that_agree_bear_every_claim_out(tmp_path: Path) -> None:
         (lambda b: setattr(b.calls[0], "gaps", 1), "no gap"),
         (lambda b: setattr(b.calls[0], "heard_ms", [None]), "healthy calls answered"),
         (lambda b: setattr(b.calls[0], "heard_ms", [2500.0]), "healthy calls answered"),
+        (lambda b: [setattr(call, "heard_ms", [1500.0]) for call in b.calls], "healthy calls answered"),
         (lambda b: setattr(b.calls[0], "failed", "not greeted"), "each call went"),
     ],
 )

@@ -19,6 +19,8 @@ from integration.sip_peers import Baresip, baresip
 from integration.sipp import everything_twice, fall_silent, hang_up_at_once, pcap, sipp
 
 from bridge.commands.call import complete, converse
+from bridge.commands.call_record import CallRecord
+from bridge.commands.carrier_buffer import FRAME_MS
 from bridge.commands.line_faults import Fault
 from bridge.commands.simulated_phone import SimulatedPhone, on_line
 from soaking.accounts import Call
@@ -28,11 +30,13 @@ from soaking.lines import SOCKETS, ClientLine, Place, open_line
 SUPPORT: Final = Path(__file__).parents[1]
 SOCKET_WIRES: Final = ("twilio", *SOCKETS)
 TALKING: Final = tuple(wire for wire in (*SOCKET_WIRES, "audiosocket") if wire != "plain")
-CLEARING: Final = ("twilio", "talk", "asterisk", "jambonz")
-"""Wires on which a phone sees that it is told to throw audio away."""
+CLEARING: Final = ("twilio", "asterisk", "jambonz")
+"""Wires on which a phone sees that it is told to throw audio away, and can have a bot that talks for long."""
 NAMED: Final = tuple(wire for wire in TALKING if wire != "talk")
 """Wires on which the caller names the call, and so chooses its bot."""
 KILLED: Final = (*SOCKET_WIRES, "audiosocket")
+_LATE_MS: Final = 15.0
+_NEAR_FRAMES: Final = 15
 SIP_SILENCE_S: Final = 2.2
 """Before a SIP caller speaks, so that the greeting is over."""
 SIP_WAIT_S: Final = 2.5
@@ -86,11 +90,17 @@ def _call(job: Job, *, failed: str = "") -> Call:
 
 def _finish(call: Call, phone: SimulatedPhone) -> None:
     """Enter what the phone knows once the call is over."""
-    call.gaps = phone.record.count("gap")
+    call.gaps = gaps(phone.record)
     call.late_ms = round(max(phone.record.late_ms, default=0.0))
     call.told = [moment.detail for moment in phone.record.timeline if moment.what == "final"]
     if isinstance(phone.line, ClientLine):
         call.name = phone.line.ident
+
+
+def gaps(record: CallRecord) -> int:
+    """Return how many gaps were heard while the phone itself was on time: one that is late makes gaps of its own."""
+    heard = [int(moment.at_ms) // FRAME_MS for moment in record.timeline if moment.what == "gap"]
+    return sum(max(record.late_ms[max(0, at - _NEAR_FRAMES) : at + 2], default=0.0) <= _LATE_MS for at in heard)
 
 
 # ---------------------------------------------------------------- callers who say all they have to say
