@@ -134,7 +134,7 @@ def claims(
     calls: Sequence[Call], samples: Sequence[Sample], series: Series, book: Book, *, answer_ms: float, growth_mb: float
 ) -> list[Claim]:
     """Return all that is claimed. `growth_mb`: that memory may grow by in 1,000 calls, and in all in fewer."""
-    return [*_flat(samples, growth_mb), *_accounted(calls, series, book), *_unharmed(calls, book, answer_ms)]
+    return [*_flat(samples, growth_mb), *_accounted(calls, series, book), *_unharmed(calls, series, book, answer_ms)]
 
 
 def warm(samples: Sequence[Sample]) -> Sequence[Sample]:
@@ -219,7 +219,7 @@ def _heard(calls: Sequence[Call], wire: str) -> int:
     return sum(len(call.told) for call in calls if call.wire == wire)
 
 
-def _unharmed(calls: Sequence[Call], book: Book, answer_ms: float) -> Iterator[Claim]:
+def _unharmed(calls: Sequence[Call], series: Series, book: Book, answer_ms: float) -> Iterator[Claim]:
     failed = Counter(f"{call.kind} over {call.wire}: {call.failed}" for call in calls if call.failed)
     yield Claim("each call went as its kind goes", not failed, "; ".join(f"{n} x {what}" for what, n in failed.items()))
     healthy = [call for call in calls if call.kind in HEALTHY]
@@ -232,7 +232,9 @@ def _unharmed(calls: Sequence[Call], book: Book, answer_ms: float) -> Iterator[C
     bound = f"{answer_ms:g} ms, 19 of 20 within {usual_ms:g} ms"
     yield Claim(f"healthy calls answered within {bound}", not late and p95 <= usual_ms, detail)
     gaps = [call for call in healthy if call.gaps]
-    yield Claim("no gap in what healthy callers heard", not gaps, f"{len(healthy)} calls; {_names(gaps)}")
+    sip = total(series, "bridge_sip_late_frames_total")
+    detail = f"{len(healthy)} calls; {_names(gaps)}; frames late over SIP, told only: {sip}"
+    yield Claim("no gap in what healthy callers heard", not gaps, detail)
     wrong = [call for call in healthy if not _understood(call, book)]
     what = "; ".join(f"{call.name} said {call.said}, {_finals(call, book)}" for call in wrong[:5])
     yield Claim("each sentence of healthy callers told once, in order", not wrong, f"{len(wrong)} not: {what}")
