@@ -225,7 +225,7 @@ def _unharmed(calls: Sequence[Call], series: Series, book: Book, answer_ms: floa
     healthy = [call for call in calls if call.kind in HEALTHY]
     late = [call for call in healthy if any(ms is None or ms > answer_ms + call.late_ms for ms in call.heard_ms)]
     heard = [ms for call in healthy for ms in call.heard_ms if ms is not None]
-    p50, p95, most = np.percentile(heard, (50, 95, 100)) if heard else (0.0, 0.0, 0.0)
+    p50, p95, most = map(float, np.percentile(heard, (50, 95, 100)) if heard else (0.0, 0.0, 0.0))
     usual_ms = answer_ms / 2
     spread = f"p50 {p50:.0f}, p95 {p95:.0f}, max {most:.0f} ms"
     detail = f"{len(heard)} answers, {spread}; not so: {_names(late)}"
