@@ -134,11 +134,7 @@ async def test_hanging_up_in_mid_word_keeps_what_was_said(server: Server) -> Non
 async def test_a_malformed_message_does_not_end_the_call(server: Server, garbage: str | bytes) -> None:
     async with dial(server.twilio) as phone:
         await greeted(phone)
-        socket = phone._socket
-        if isinstance(garbage, str):
-            await socket.send_str(garbage)
-        else:
-            await socket.send_bytes(garbage)
+        await phone.line.send(garbage)
         ended_ms = await phone.say(prompt("conf-full").mulaw)
         await phone.until_heard(after_ms=ended_ms)
 
@@ -146,9 +142,9 @@ async def test_a_malformed_message_does_not_end_the_call(server: Server, garbage
 async def test_endless_garbage_ends_the_call_with_a_reason(server: Server) -> None:
     async with dial(server.twilio) as phone:
         for _ in range(300):
-            if phone._socket.closed:
+            if phone.closed.is_set():
                 break
-            await phone._socket.send_str("garbage")
+            await phone.line.send("garbage")
         await asyncio.wait_for(phone.closed.wait(), 5)
     assert phone.record.close_code == 1002
 
@@ -277,9 +273,7 @@ async def test_media_of_a_call_survives_thirty_callers_that_vanish(server: Serve
     async def vanish(number: int) -> None:
         async with dial(server.twilio, call_sid=f"CA{200 + number:032d}") as phone:
             await phone.until(lambda: phone.now_ms > 300)
-            transport = phone._socket.get_extra_info("socket")
-            phone._socket._response.connection.transport.abort()  # type: ignore[union-attr]
-            assert transport
+            phone.abort()
 
     async with dial(server.twilio) as phone:
         await greeted(phone)
