@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import json
 import re
 import signal
 
@@ -282,3 +283,38 @@ async def test_media_of_a_call_survives_thirty_callers_that_vanish(server: Serve
         await phone.until_heard(after_ms=ended_ms)
     async with aiohttp.ClientSession() as session, session.get(f"{server.http}/healthz") as response:
         assert (await response.json())["status"] == "ok"
+
+
+async def test_both_sides_of_a_call_without_a_bot_are_written_down(server: Server) -> None:
+    caller, agent = prompt("conf-waitforleader"), prompt("vm-goodbye")
+    said: dict[str, str] = {}
+
+    async def listen(listener: aiohttp.ClientWebSocketResponse) -> None:
+        async for message in listener:
+            told = json.loads(message.data)
+            if told["type"] == "final":
+                said[told["speaker"]] = f"{said.get(told['speaker'], '')} {told['text']}"
+            if told["type"] == "call_ended":
+                return
+
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{server.ws}?listen=CA-listened") as listener,
+        session.ws_connect(f"{server.http}/twilio/listen") as stream,
+    ):
+        listening = asyncio.create_task(listen(listener))
+        about = {"callSid": "CA-listened", "streamSid": "MZ1", "tracks": ["inbound", "outbound"]}
+        await stream.send_json({"event": "start", "streamSid": "MZ1", "start": about})
+        silence = b"\xff" * 8000 * 2
+        sides = {"inbound": caller.mulaw + silence + silence, "outbound": silence + agent.mulaw + silence + silence}
+        begun_s = asyncio.get_running_loop().time()
+        for at in range(0, max(map(len, sides.values())), 160):
+            for track, audio in sides.items():
+                payload = base64.b64encode(audio[at : at + 160] or b"\xff" * 160).decode()
+                media = {"track": track, "chunk": str(at // 160 + 1), "timestamp": str(at // 8), "payload": payload}
+                await stream.send_json({"event": "media", "streamSid": "MZ1", "media": media})
+            await asyncio.sleep(begun_s + at / 8000 - asyncio.get_running_loop().time())
+        await stream.send_json({"event": "stop", "streamSid": "MZ1", "stop": {}})
+        async with asyncio.timeout(10):
+            await listening
+    assert word_error_rate([caller.text, agent.text], [said["caller"], said["agent"]]) <= 0.2
