@@ -11,9 +11,16 @@ from telephony.events import WireProtocol
 
 
 async def upgrade(
-    request: web.Request, protocol: WireProtocol, settings: Settings, *, subprotocols: Sequence[str] = ()
+    request: web.Request,
+    protocol: WireProtocol,
+    settings: Settings,
+    *,
+    subprotocols: Sequence[str] = (),
+    idles: bool = False,
 ) -> tuple[web.WebSocketResponse, WebSocketLeg]:
     """Accept the socket; return it and the leg over it.
+
+    `idles`: a peer without audio is closed, so that its pongs need not tell whether it is there.
 
     Raises:
         web.HTTPException: the request does not ask for one as it should.
@@ -22,7 +29,7 @@ async def upgrade(
     socket = web.WebSocketResponse(
         compress=False,
         max_msg_size=4 * settings.max_message_bytes,  # the protocol refuses in words what is over the limit
-        heartbeat=None if protocol.capabilities.steady else PING_S,
+        heartbeat=None if protocol.capabilities.steady or idles else PING_S,
         protocols=[*subprotocols, *(p for p in offered if p.startswith(BEARER_PROTOCOL))],
     )
     try:
@@ -36,5 +43,6 @@ async def upgrade(
         abort=transport.abort if transport else lambda: None,
         idle_s=settings.media_timeout if protocol.capabilities.steady else None,
         send_s=settings.send_timeout,
+        ping_s=PING_S if idles else None,
     )
     return socket, leg
