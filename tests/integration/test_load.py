@@ -27,12 +27,6 @@ async def server() -> AsyncIterator[FakeServer]:
         yield server
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
-
-
 async def speak(peer: Peer) -> None:
     """Say half a second and be silent for half a second, in real time, again and again."""
     for number in range(1, 100_000):
@@ -51,8 +45,14 @@ async def test_start_up_says_the_limits(server: FakeServer) -> None:
 
 @pytest.mark.parametrize("path", ["/ws", "/talk"])
 async def test_silent_clients_leave_the_lines_of_calls_free_and_are_closed_with_the_reason(
-    server: FakeServer, session: aiohttp.ClientSession, path: str
+    server: FakeServer, path: str
 ) -> None:
+    async with aiohttp.ClientSession() as session:  # it closes what is open
+        call = await _silent(server, session, path)
+        assert call is not None  # it lives until here
+
+
+async def _silent(server: FakeServer, session: aiohttp.ClientSession, path: str) -> Peer:
     clients = [await session.ws_connect(f"{server.http}{path}") for _ in range(3)]
     for client in clients:
         await client.send_json({"type": "config"})
@@ -66,12 +66,18 @@ async def test_silent_clients_leave_the_lines_of_calls_free_and_are_closed_with_
         assert [json.loads(message.data)["type"] for message in messages] == ["session_created"]
         assert client.close_code == aiohttp.WSCloseCode.OK
     assert server.count("call ended: no audio for 2 s") >= len(clients)
+    return call
 
 
 async def test_new_ones_are_refused_in_the_words_of_their_wire_while_finals_wait_and_calls_go_on(
-    server: FakeServer, session: aiohttp.ClientSession
+    server: FakeServer,
 ) -> None:
-    callers = [await phone(server, session) for _ in range(3)]
+    async with aiohttp.ClientSession() as session:
+        callers = [await phone(server, session) for _ in range(3)]
+        await _overloaded(server, session, callers)
+
+
+async def _overloaded(server: FakeServer, session: aiohttp.ClientSession, callers: list[Peer]) -> None:
     async with asyncio.timeout(60), asyncio.TaskGroup() as speaking:
         tasks = [speaking.create_task(speak(caller)) for caller in callers]
         await server.says(
