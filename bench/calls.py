@@ -35,7 +35,10 @@ from bridge.commands.simulated_phone import dial
 from bridge.speech.backends.whisper import WhisperAsr
 
 HERE: Final = Path(__file__).resolve().parent
-QUIET: Final = ("--log-level", "WARNING", "--no-input-timeout", "0")  # idle callers are measured, not asked
+QUIET: Final = (
+    *("--log-level", "WARNING", "--no-input-timeout", "0"),  # idle callers are measured, not asked
+    *("--load-final-wait", "0", "--load-loop-lag", "0"),  # and so is too much load
+)
 STUBS: Final = ("--asr", "stubs:InstantAsr", "--tts", "stubs:InstantTts")
 
 

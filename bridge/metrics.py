@@ -78,6 +78,7 @@ class Metrics:
             registry=registry,
             buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
         )
+        self.load = LoadMetrics(registry)
         self.decodes = DecodeMetrics(registry)
         self.sip = SipMetrics(registry)
         self.ari_up = Gauge("bridge_ari_up", "1 while Asterisk hands calls over ARI to us.", registry=registry)
@@ -143,6 +144,23 @@ class CallMetrics:
         if self._speech_end_s is not None:
             self.first_audio.observe(time.monotonic() - self._speech_end_s)
             self._speech_end_s = None
+
+
+class LoadMetrics:
+    """How loaded the server is, and what is left out for it; `lines` is calls or clients."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.step = Gauge(
+            "bridge_load_step",
+            "What is left out: 0 nothing, 1 denoising, 2 partials too, 3 new ones are refused too.",
+            ["lines"],
+            registry=registry,
+        )
+        self.steps = Counter("bridge_load_steps", "Times a step began.", ["lines", "step"], registry=registry)
+        self.wait = Gauge(
+            "bridge_load_final_wait_seconds", "How long finals wait for an engine.", ["lines"], registry=registry
+        )
+        self.lag = Gauge("bridge_load_loop_lag_seconds", "How late the event loop is.", registry=registry)
 
 
 class SipMetrics:

@@ -37,6 +37,10 @@ class Full(Exception):
     """Too many calls wait."""
 
 
+class TooLoaded(Exception):
+    """Those on the line would suffer from more calls; it may be asked for later."""
+
+
 class Closing(Exception):
     """The server is going down."""
 
@@ -69,13 +73,15 @@ class Dialler:
         Raises:
             NotAllowed: not to that number.
             BadCallRequest: not over that wire, or not as that caller.
-            Full, Closing: not now.
+            Full, Closing, TooLoaded: not now.
         """
         if not is_allowed(request.to, self.settings.dial_allow):
             raise NotAllowed(f"field to: {request.to} may not be called; --dial-allow says who may")
         wire = self._wire(request)
         if self._carrier.lines.draining:
             raise Closing(_GOING)
+        if overload := self._carrier.lines.overload:
+            raise TooLoaded(overload)
         if sum(call.status is Status.QUEUED for call in self._calls.values()) >= self.settings.dial_queue:
             raise Full(f"{self.settings.dial_queue} calls wait already")
         placed = PlacedCall(self._new_id(), request, wire)

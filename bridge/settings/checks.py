@@ -83,8 +83,9 @@ def is_exposed(settings: Settings) -> bool:
 
 def connection_limits(settings: Settings) -> tuple[int, int]:
     """Return how many connections there may be in all, and from one address."""
-    in_all = settings.max_connections or settings.max_calls + 400
-    return in_all, min(in_all, settings.max_connections_per_address or settings.max_calls + 100)
+    lines = settings.max_calls + settings.max_clients
+    in_all = settings.max_connections or lines + 400
+    return in_all, min(in_all, settings.max_connections_per_address or lines + 100)
 
 
 def is_loopback(host: str) -> bool:

@@ -12,7 +12,7 @@ from bridge.leg import HangupCause, LegLost, OpeningLeg
 from bridge.legs.base import PassiveLeg
 from bridge.metrics import Metrics
 from bridge.outbound.call_request import BadCallRequest, CallRequest
-from bridge.outbound.dialler import REMEMBERED, Closing, Dialler, Full, NotAllowed, Trunk
+from bridge.outbound.dialler import REMEMBERED, Closing, Dialler, Full, NotAllowed, TooLoaded, Trunk
 from bridge.outbound.leg import PlacedCall, Status
 from bridge.settings import Settings
 from telephony.errors import RemoteProtocolError
@@ -227,6 +227,14 @@ async def test_calls_begin_in_their_order_and_so_many_a_second() -> None:
     await pause.end()
     await pause.end()
     assert [call.status for call in calls] == [Status.RINGING] * 3
+
+
+async def test_under_load_no_call_is_taken_to_be_placed() -> None:
+    exchange = Exchange()
+    out = dialler(exchange)
+    exchange.lines = Lines(10, overload=lambda whose: "too much to do")
+    with pytest.raises(TooLoaded, match="too much to do"):
+        out.place(TO)
 
 
 async def test_only_so_many_wait() -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from fakes import RESOURCES
+from fakes import RESOURCES, unlimited
 
 from bridge.admission.lines import Lines
 from bridge.leg import HangupCause, LegLost
@@ -58,7 +58,7 @@ class Caller:
 
 
 def switchboard() -> Switchboard:
-    return Switchboard(Settings(), RESOURCES, Metrics(), Lines(1))
+    return Switchboard(Settings(), RESOURCES, Metrics(), Lines(1), unlimited())
 
 
 @pytest.mark.parametrize(

@@ -519,10 +519,10 @@ def test_on_this_machine_alone_calls_need_no_token() -> None:
 
 
 def test_connections_have_room_for_all_calls_unless_told_otherwise() -> None:
-    assert connection_limits(Settings(max_calls=100)) == (500, 200)
-    assert connection_limits(Settings(max_calls=1000)) == (1400, 1100)
+    assert connection_limits(Settings(max_calls=100)) == (550, 250)
+    assert connection_limits(Settings(max_calls=1000)) == (1450, 1150)
     assert connection_limits(Settings(max_connections=50)) == (50, 50)
-    assert connection_limits(Settings(max_connections_per_address=7)) == (500, 7)
+    assert connection_limits(Settings(max_connections_per_address=7)) == (550, 7)
 
 
 def test_a_password_in_a_url_is_in_no_warning_and_not_written_down() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 from bot.api import Bot, CallInfo, Final, Partial, Turn
+from bridge.admission.load import Load
 from bridge.call.bot_side import SilentBotSide
 from bridge.leg import HangupCause
 from bridge.server.resources import Resources
@@ -70,6 +71,11 @@ class FakeCall:
 
     def set_language(self, language: str) -> None:
         self.languages.append(language)
+
+
+def unlimited() -> Load:
+    """Return a load that leaves nothing out."""
+    return Load(final_wait_s=0, loop_lag_s=0, clock_s=time.monotonic)
 
 
 def nobody() -> SilentBotSide:
@@ -279,6 +285,17 @@ class BlockingBot(ScriptBot):
 
     async def on_dtmf(self, digit: str) -> None:
         time.sleep(6)  # noqa: ASYNC251  # what it is for
+
+
+class SlowAsr(FakeAsr):
+    """One decode at a time, a second each."""
+
+    def __init__(self) -> None:
+        super().__init__(capabilities=AsrCapabilities(at_once=1))
+
+    async def decode(self, request: Request, /) -> Hypothesis:
+        await asyncio.sleep(1)
+        return replace(await super().decode(request), run_ms=1000)
 
 
 class LoudnessVads:

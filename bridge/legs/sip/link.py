@@ -241,7 +241,7 @@ class SipLink:
             with self._carrier.lines.take():
                 await self._carrier.carry(leg, wire=_WIRE)
         except Busy as busy:
-            self._carrier.metrics.refused.labels("busy").inc()
+            self._carrier.metrics.refused.labels(busy.reason).inc()
             await leg.close(str(busy))
         finally:
             if self._legs.get(number) is leg:  # the next process gives the same numbers

@@ -72,6 +72,7 @@ class WhisperAsr:
             more_languages="" if len(text.languages) > 1 else _MORE_LANGUAGES,
             longest_s=LONGEST_S,
             backlog=(1 + _BACKLOG) * threads,
+            at_once=threads,
         )
 
     @classmethod
@@ -105,7 +106,7 @@ class WhisperAsr:
 
     async def decode(self, request: Request, /) -> Hypothesis:
         called = time.monotonic()
-        return await self._workers.run(self._decode, request, called, priority=request.priority)
+        return await self._workers.run(self._decode, request, called, priority=request.priority, to_its_end=True)
 
     def close(self) -> None:
         """Fail the decodes that wait, let those under way end (they take up to a second) and free the model."""
