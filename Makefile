@@ -3,6 +3,7 @@
 # make format                     lay the code out      make lock     renew the locks (UPGRADE=--upgrade: newest versions)
 # make bench                      what a caller notices, what a call costs (half an hour; ARGS=--quick: ten minutes)
 # make bench-engines              what recognition costs, holds and survives (ten minutes; ENGINE="--asr whisper", ARGS=--quick)
+# make soak                       2,000 calls, most with a fault: nothing grows or is lost (25 minutes; ARGS="--calls 300")
 # make wires                      write the table of wires into README.md and docs/wires.md
 # make bench-compare BEFORE=a.json AFTER=b.json
 # make test-slow                  calls that `make test` leaves out: the same with more faults and forms
@@ -30,7 +31,7 @@ UPGRADE ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: serve check test test-slow test-vllm test-tools tools-apt tools-llm tools-asterisk tools-vllm fuzz \
-    tiny-qwen3-asr bench bench-engines bench-compare format lock wires clean
+    tiny-qwen3-asr bench bench-engines bench-compare soak format lock wires clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
@@ -114,6 +115,12 @@ bench-engines:
 
 bench-compare: $(VENV)/.test
 	@$(VENV)/bin/python bench/compare.py $(BEFORE) $(AFTER)
+
+soak: $(VENV)/.test
+	scripts/apt-install $(SOUNDS)
+	scripts/apt-install sip-tester baresip || echo "calls over SIP will be left out"
+	mkdir -p build
+	$(VENV)/bin/python bench/soak.py --json build/soak.json $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(VLLM_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import json
 import re
 import signal
 
@@ -134,11 +135,7 @@ async def test_hanging_up_in_mid_word_keeps_what_was_said(server: Server) -> Non
 async def test_a_malformed_message_does_not_end_the_call(server: Server, garbage: str | bytes) -> None:
     async with dial(server.twilio) as phone:
         await greeted(phone)
-        socket = phone._socket
-        if isinstance(garbage, str):
-            await socket.send_str(garbage)
-        else:
-            await socket.send_bytes(garbage)
+        await phone.line.send(garbage)
         ended_ms = await phone.say(prompt("conf-full").mulaw)
         await phone.until_heard(after_ms=ended_ms)
 
@@ -146,9 +143,9 @@ async def test_a_malformed_message_does_not_end_the_call(server: Server, garbage
 async def test_endless_garbage_ends_the_call_with_a_reason(server: Server) -> None:
     async with dial(server.twilio) as phone:
         for _ in range(300):
-            if phone._socket.closed:
+            if phone.closed.is_set():
                 break
-            await phone._socket.send_str("garbage")
+            await phone.line.send("garbage")
         await asyncio.wait_for(phone.closed.wait(), 5)
     assert phone.record.close_code == 1002
 
@@ -277,9 +274,7 @@ async def test_media_of_a_call_survives_thirty_callers_that_vanish(server: Serve
     async def vanish(number: int) -> None:
         async with dial(server.twilio, call_sid=f"CA{200 + number:032d}") as phone:
             await phone.until(lambda: phone.now_ms > 300)
-            transport = phone._socket.get_extra_info("socket")
-            phone._socket._response.connection.transport.abort()  # type: ignore[union-attr]
-            assert transport
+            phone.abort()
 
     async with dial(server.twilio) as phone:
         await greeted(phone)
@@ -288,3 +283,38 @@ async def test_media_of_a_call_survives_thirty_callers_that_vanish(server: Serve
         await phone.until_heard(after_ms=ended_ms)
     async with aiohttp.ClientSession() as session, session.get(f"{server.http}/healthz") as response:
         assert (await response.json())["status"] == "ok"
+
+
+async def test_both_sides_of_a_call_without_a_bot_are_written_down(server: Server) -> None:
+    caller, agent = prompt("conf-waitforleader"), prompt("vm-goodbye")
+    said: dict[str, str] = {}
+
+    async def listen(listener: aiohttp.ClientWebSocketResponse) -> None:
+        async for message in listener:
+            told = json.loads(message.data)
+            if told["type"] == "final":
+                said[told["speaker"]] = f"{said.get(told['speaker'], '')} {told['text']}"
+            if told["type"] == "call_ended":
+                return
+
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{server.ws}?listen=CA-listened") as listener,
+        session.ws_connect(f"{server.http}/twilio/listen") as stream,
+    ):
+        listening = asyncio.create_task(listen(listener))
+        about = {"callSid": "CA-listened", "streamSid": "MZ1", "tracks": ["inbound", "outbound"]}
+        await stream.send_json({"event": "start", "streamSid": "MZ1", "start": about})
+        silence = b"\xff" * 8000 * 2
+        sides = {"inbound": caller.mulaw + silence + silence, "outbound": silence + agent.mulaw + silence + silence}
+        begun_s = asyncio.get_running_loop().time()
+        for at in range(0, max(map(len, sides.values())), 160):
+            for track, audio in sides.items():
+                payload = base64.b64encode(audio[at : at + 160] or b"\xff" * 160).decode()
+                media = {"track": track, "chunk": str(at // 160 + 1), "timestamp": str(at // 8), "payload": payload}
+                await stream.send_json({"event": "media", "streamSid": "MZ1", "media": media})
+            await asyncio.sleep(begun_s + at / 8000 - asyncio.get_running_loop().time())
+        await stream.send_json({"event": "stop", "streamSid": "MZ1", "stop": {}})
+        async with asyncio.timeout(10):
+            await listening
+    assert word_error_rate([caller.text, agent.text], [said["caller"], said["agent"]]) <= 0.2

@@ -43,6 +43,12 @@ def test_a_session_begins_with_who_calls_whom() -> None:
     }
 
 
+def test_a_session_is_told_what_twilio_told_of_the_caller() -> None:
+    call = CallInfo("CA1", caller_name="ALICE", forwarded_from="+4940", parameters={"AccountSid": "AC1"})
+    told = json.loads(dialect.setup(call, "VX1"))
+    assert (told["callerName"], told["forwardedFrom"], told["accountSid"]) == ("ALICE", "+4940", "AC1")
+
+
 def test_what_the_caller_does_is_told_in_the_words_of_the_dialect() -> None:
     assert json.loads(dialect.prompt("Hi! Can you tell me about life?", "English")) == {
         "type": "prompt",

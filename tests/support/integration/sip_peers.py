@@ -223,6 +223,10 @@ class Baresip:
             await self.command("sndcode", "\\u0004")
             await asyncio.sleep(0.1)
 
+    def kill(self) -> None:
+        """End it without a word to anybody."""
+        self._process.kill()
+
     async def end(self) -> None:
         """Switch it off: its recordings are complete."""
         self._process.terminate()
