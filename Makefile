@@ -18,10 +18,10 @@ VLLM_PYTHON ?= python3.11
 VLLM_VENV ?= .venv-vllm
 VLLM_TESTS ?= vllm
 VLLM_WORKERS ?= 0
-# At the same time: unit tests, callers, and rigs of vLLM's engines (where there is memory for three engines, 4 GB each).
+# At the same time: unit tests, callers, and rigs of vLLM's engines (both where there is memory for three engines, 2 GB each).
 WORKERS ?= 3
 CALLERS ?= 5
-RIGS ?= $(shell awk '/^MemTotal/ { print ($$2 > 14000000) + 1 }' /proc/meminfo 2>/dev/null || echo 1)
+RIGS ?= $(shell awk '/^MemTotal/ { print ($$2 > 10000000) + 1 }' /proc/meminfo 2>/dev/null || echo 1)
 SOUNDS := asterisk-core-sounds-en asterisk-core-sounds-en-wav
 ARGS ?=
 ENGINE ?= --asr vllm --asr-model-path tests/data/tiny-qwen3-asr --vllm-kv-cache-mb 64 --vllm-block-size 32 --no-vllm-cuda-graphs
