@@ -23,7 +23,8 @@ from bridge.call.utterance import PreRoll
 from bridge.commands.carrier_buffer import FRAME_BYTES, FRAME_MS, CarrierBuffer
 from bridge.commands.recording import speech_span
 from bridge.metrics import Metrics
-from bridge.speaking.speech_output import SpeechOutput, script
+from bridge.speaking.script import script
+from bridge.speaking.speech_output import SpeechOutput
 from bridge.speech.api import Hypothesis, Request
 from bridge.speech.backends.silero import SileroVad
 from bridge.speech.backends.whisper import WhisperAsr

@@ -137,7 +137,7 @@ def active_rms(samples: Samples) -> float:
 
 def _pieces(text: str) -> Sequence[str]:
     """Cut `text` into sentences that can be read aloud."""
-    cutter = SentenceCutter(eager=False)
+    cutter = SentenceCutter(eager=False, language="English")
     whole = [*cutter.feed(_readable(text)), *cutter.flush()]
     return [piece for piece in whole if any(character.isalnum() for character in piece)]
 

@@ -6,10 +6,10 @@ from contextlib import aclosing, suppress
 from typing import Final
 
 from bot.api import Samples, Say, Tts
-from bot.sentences import SentenceCutter
 from bot.spoken import CodeBlocks, Spoken, spoken, weights
 from bridge.leg import Leg
 from bridge.speaking.playout import HeardSoFar, Playout
+from bridge.speaking.script import script
 from bridge.speaking.sentence import Sentence
 from bridge.speaking.wire_encoder import WireEncoder
 from telephony.events import AudioFormat, Clear, Mark, Play, Reply
@@ -104,7 +104,7 @@ class SpeechOutput:
             whatever `texts` or the voice raises; what was sent before stays sent.
         """
         reply, code = self._reply, CodeBlocks()
-        async with aclosing(script(texts)) as sentences:
+        async with aclosing(script(texts, self.language)) as sentences:
             async for text in sentences:
                 if reply.over:
                     break
@@ -255,29 +255,6 @@ class _Reply:
 
     over = False
     """It was interrupted: no more of it is made."""
-
-
-async def script(texts: AsyncIterator[str]) -> AsyncGenerator[Say, None]:
-    """Yield each sentence of `texts` once it is whole, as interruptible as its text; closes `texts`."""
-    cutter = SentenceCutter()
-    try:
-        async for text in texts:
-            if isinstance(text, Say):
-                whole = [Say(sentence) for sentence in cutter.flush()] + _cut(text)
-            else:
-                whole = [Say(sentence) for sentence in cutter.feed(text)]
-            for sentence in whole:
-                yield sentence
-        for rest in cutter.flush():
-            yield Say(rest)
-    finally:
-        if isinstance(texts, AsyncGenerator):  # a plain iterator has nothing to close
-            await texts.aclose()
-
-
-def _cut(text: Say) -> list[Say]:
-    cutter = SentenceCutter(eager=False)
-    return [Say(part, interruptible=text.interruptible) for part in (*cutter.feed(str(text)), *cutter.flush())]
 
 
 async def once(text: str) -> AsyncIterator[str]:

@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from bot import spoken
 from bot.actions import PlayFile
 from bot.api import CallInfo, Line, Speaker, Turn
 from bot.languages import named, tag_of
+from bot.model_markup import ModelMarkup
 from bot.openai.chunks import Calls, ToolCall, read
 from bot.openai.messages import Exchange, Round, conversation
 from bot.sentences import LONGEST, SentenceCutter
@@ -27,7 +29,8 @@ _HOOK: Final = Configuration(url="https://hook.example/bot")
 _KINDS: Final = ("text/plain", "application/x-ndjson", "application/json", "text/event-stream")
 _LANGUAGES: Final = ("English", "en-GB", "German", "Spanish", "French", "Hindi", "Klingon", "")
 _LONGEST_COMPLAINT: Final = 1000
-_SPOKEN: Final = "addresses code dates english french german hindi languages money numbers phones spanish".split()
+_SPOKEN: Final = "addresses code dates identifiers keys languages money numbers phones units".split()
+_WORDINGS: Final = "english french german hindi spanish".split()
 
 
 def _replies(data: bytes) -> None:
@@ -121,19 +124,43 @@ def _sentences(data: bytes) -> None:
     """The first record says how the text is cut."""
     sizes, _, rest = data.partition(b"\x1e")
     text = clean(rest)
-    for eager in (True, False):
-        whole = _cut([text], eager=eager)
+    at = [0]
+    for size in sizes:
+        at.append(at[-1] + size)
+    cut = [text[a:b] for a, b in zip(at, [*at[1:], len(text)], strict=True)]
+    for eager, language in product((True, False), ("", "English", "German")):
+        whole = _cut([text], eager=eager, language=language)
         assert "".join("".join(whole).split()) == "".join(text.split())
         assert all(0 < len(one) <= LONGEST and one == one.strip() for one in whole)
-        at = [0]
-        for size in sizes:
-            at.append(at[-1] + size)
-        assert _cut([text[a:b] for a, b in zip(at, [*at[1:], len(text)], strict=True)], eager=eager) == whole
+        assert _cut(cut, eager=eager, language=language) == whole
 
 
-def _cut(texts: Sequence[str], *, eager: bool) -> list[str]:
-    cutter = SentenceCutter(eager=eager)
+def _cut(texts: Sequence[str], *, eager: bool, language: str) -> list[str]:
+    cutter = SentenceCutter(eager=eager, language=language)
     return [sentence for text in texts for sentence in cutter.feed(text)] + cutter.flush()
+
+
+def _model_markup(data: bytes) -> None:
+    """The first record says how the text is cut."""
+    sizes, _, rest = data.partition(b"\x1e")
+    text = clean(rest)
+    whole, taken_back = _passed([text])
+    assert len(whole) <= len(text)
+    cut, at = [], 0
+    for size in sizes:
+        cut.append(text[at : at + size])
+        at += size
+    if not taken_back:  # how much is, depends on what had left
+        assert _passed([*cut, text[at:]])[0] == whole == _passed(list(text))[0]
+
+
+def _passed(texts: Sequence[str]) -> tuple[str, bool]:
+    """Return what is passed of `texts`, and whether something was taken back."""
+    markup, passed, taken_back = ModelMarkup(), "", False
+    for text in texts:
+        passed += markup.feed(text)
+        taken_back |= markup.thoughts_before
+    return passed + markup.flush(), taken_back
 
 
 def _spoken(data: bytes) -> None:
@@ -176,11 +203,12 @@ TARGETS: Final = (
     Target("relay", _relay, ["bot.webhook.dialect", "bot.webhook.replies", "bot.actions"]),
     Target("chunks", _chunks, ["bot.openai.chunks", "bot.openai.messages"]),
     Target("arguments", _arguments, ["bot.tools"]),
-    Target("sentences", _sentences, ["bot.sentences"]),
+    Target("sentences", _sentences, ["bot.sentences", "bot.abbreviations"]),
+    Target("model-markup", _model_markup, ["bot.model_markup"]),
     Target(
         "spoken",
         _spoken,
-        [f"bot.spoken.{name}" for name in _SPOKEN],
+        [f"bot.spoken.{name}" for name in _SPOKEN] + [f"bot.spoken.wordings.{name}" for name in _WORDINGS],
     ),
     Target("markup", _markup, ["bot.spoken.markup"]),
     Target("languages", _languages, ["bot.languages"]),
