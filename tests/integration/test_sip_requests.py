@@ -1,0 +1,150 @@
+"""What the stack itself does not tell: who calls whom, keys by INFO, passwords, and transfers asked of us."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+from integration.by_hand import answer, headers, opened, request
+from integration.sip_peers import Desk, Taken, needs_stack, sip, until
+
+pytestmark = needs_stack
+
+
+@pytest.fixture
+def wire() -> Iterator[socket.socket]:
+    with opened() as ours:
+        yield ours
+
+
+class Phone:
+    """A telephone made by hand that is in a call."""
+
+    def __init__(self, wire: socket.socket, port: int, call: str) -> None:
+        self._wire, self._port, self._call, self._cseq, self.tag = wire, port, call, 1, ""
+
+    async def invite(self, *more: str, uri: str = "", **instead: str) -> None:
+        """Call and be answered; `instead`: headers in place of the usual ones, `more`: besides them."""
+        self._wire.sendto(self.write("INVITE", *more, uri=uri, **instead), ("127.0.0.1", self._port))
+        self.tag = headers(await answer(self._wire, 200, cseq="1 INVITE"))["to"]
+        self._wire.sendto(request("ACK", self._wire, self._port, call=self._call, to=self.tag), self.to)
+
+    @property
+    def to(self) -> tuple[str, int]:
+        return "127.0.0.1", self._port
+
+    def write(self, method: str, *more: str, uri: str = "", body: str = "", kind: str = "", **instead: str) -> bytes:
+        """Return a request with headers and a body of its own."""
+        plain = request(method, self._wire, self._port, call=self._call, cseq=self._cseq, to=self.tag)
+        head, _, usual = plain.decode().partition("\r\n\r\n")
+        if uri:
+            head = head.replace(head.split(" ", 2)[1], uri, 1)
+        if kind:
+            usual = body
+            instead |= {"Content-Type": kind, "Content-Length": str(len(body.encode()))}
+        for name, value in instead.items():
+            lines = [f"{name}: {value}" if line.startswith(f"{name}:") else line for line in head.split("\r\n")]
+            head = "\r\n".join(lines)
+        return "\r\n".join([head, *more, "", usual]).encode()
+
+    def send(self, method: str, *more: str, body: str = "", kind: str = "", times: int = 1) -> None:
+        """Send the next request of the call."""
+        self._cseq += 1
+        for _ in range(times):
+            self._wire.sendto(self.write(method, *more, body=body, kind=kind), self.to)
+
+    async def hang_up(self) -> None:
+        self.send("BYE")
+        await answer(self._wire, 200, cseq="BYE")
+
+
+@asynccontextmanager
+async def in_a_call(wire: socket.socket, **options: object) -> AsyncIterator[tuple[Phone, Taken, Desk]]:
+    desk = Desk()
+    async with sip(desk, **options) as (_, port):
+        phone = Phone(wire, port, "c1")
+        await phone.invite()
+        taken = await desk.call()
+        yield phone, taken, desk
+        await phone.hang_up()
+        await taken.over.wait()
+
+
+async def test_who_calls_whom_is_told_as_the_headers_mean_it(wire: socket.socket) -> None:
+    desk = Desk()
+    async with sip(desk) as (_, port):
+        for number, (more, instead, uri) in enumerate(
+            [
+                ((), {"From": '"<sip:+49110@bank.example>" <sip:+4930123456@127.0.0.1>;tag=1'}, ""),
+                ((), {"From": "<tel:+49-30-123456>;tag=1"}, ""),
+                ((), {"From": '"Anna \\"A\\"" <sip:+4930123456;npdi=yes@127.0.0.1;user=phone>;tag=1'}, ""),
+                (
+                    (
+                        "P-Asserted-Identity: <sip:+4930123456@pbx>",
+                        "Privacy: id",
+                        "Diversion: <sip:+4940@pbx>;reason=no-answer",
+                    ),
+                    {"From": "Anonymous <sip:anonymous@anonymous.invalid>;tag=1"},
+                    "",
+                ),
+                ((), {}, f"sip:+49309999@127.0.0.1:{port}"),
+            ]
+        ):
+            phone = Phone(wire, port, f"c{number}")
+            await phone.invite(*more, uri=uri, **instead)
+            await desk.call(number)
+            await phone.hang_up()
+    told = [taken.started for taken in desk.calls]
+    assert [started.caller for started in told] == ["+4930123456", "+4930123456", "+4930123456", "anonymous", "me"]
+    assert {started.callee for started in told} == {"bot"}
+    plain = [{name: value for name, value in started.parameters.items() if name.islower()} for started in told]
+    assert plain == [
+        {"caller_name": "<sip:+49110@bank.example>"},
+        {},
+        {"caller_name": 'Anna "A"'},
+        {
+            "caller_name": "Anonymous",
+            "asserted_identity": "+4930123456",
+            "forwarded_from": "+4940",
+            "forward_reason": "no-answer",
+            "privacy": "id",
+        },
+        {"request_uri": "+49309999"},
+    ]
+
+
+async def test_keys_by_info_count_when_they_come_however_they_are_written(wire: socket.socket) -> None:
+    async with in_a_call(wire) as (phone, taken, _):
+        for key in "5927":
+            phone.send("INFO", kind="application/dtmf-relay", body=f"Signal={key}\r\nDuration=250\r\n")
+            await asyncio.sleep(0.12)
+        await until(lambda: taken.digits == "5927", "four keys that are faster than they last")
+        for body, kind in [
+            ("Signal= 1\nDuration= 60000", "application/dtmf-relay"),
+            ("Signal=10\r\nDuration=160\r\n", "application/dtmf-relay"),
+            ("Signal=11\r\n", "application/dtmf-relay"),
+            ("*", "application/dtmf"),
+            ("#\r\n", "application/DTMF;charset=utf-8"),
+            ("Signal=d\r\nDuration=100\r\n", "application/dtmf-relay"),
+        ]:
+            phone.send("INFO", kind=kind, body=body)
+            await answer(wire, 200, cseq="INFO")
+        await until(lambda: taken.digits == "59271*#*#D", "keys in other forms")
+        phone.send("INFO", kind="application/dtmf-relay", body="Signal=3\r\nDuration=100\r\n", times=3)
+        await until(lambda: taken.digits.endswith("D3"), "a key that was sent again")
+        phone.send("INFO", kind="application/dtmf-relay", body="Signal=99\r\nDuration=100\r\n")
+        await answer(wire, 400, cseq="INFO")
+        stranger = Phone(wire, phone.to[1], "c1")
+        stranger.tag = "<sip:bot@127.0.0.1>;tag=of-another-call"
+        stranger.send("INFO", kind="application/dtmf-relay", body="Signal=7\r\nDuration=100\r\n")
+        await answer(wire, 481, cseq="INFO")
+    assert taken.digits == "59271*#*#D3"
+
+
+async def test_a_transfer_that_a_caller_asks_of_us_is_refused_at_once(wire: socket.socket) -> None:
+    async with in_a_call(wire) as (phone, taken, _):
+        phone.send("REFER", "Refer-To: <sip:+1900@premium.example>")
+        await answer(wire, 603, cseq="REFER")
+        phone.send("INFO", kind="application/dtmf", body="1")
+        await until(lambda: taken.digits == "1", "the call, which goes on")
