@@ -92,6 +92,24 @@ def _whom(to: str) -> str:
     return number
 
 
+def redirected_to(address: str, trunk_host: str) -> str:
+    """Return the `to` of a request for the address that a call is redirected to: a number where it is the trunk's.
+
+    Raises:
+        BadCallRequest: it is none that may be asked for.
+    """
+    try:
+        target = parse(address if "<" in address else f"<{address}>")
+    except NoAddress as why:
+        raise BadCallRequest(f"the address {address[:80]!r}: {why}") from None
+    if _NUMBER.fullmatch(target.user) and (target.scheme == "tel" or target.host.lower() == trunk_host.lower() != ""):
+        return target.user  # so it is the number that is allowed or not, and it goes through the trunk
+    uri = address[address.find("<") + 1 :].partition(">")[0]
+    plain, *parameters = uri.partition("?")[0].strip().split(";")
+    kept = [text for text in parameters if text.lower().startswith("transport=")][:1]
+    return _whom(";".join([plain, *kept]))
+
+
 def _text(body: Fields, name: str) -> str:
     return "" if body.get(name) is None else text_of(body, name)
 

@@ -117,6 +117,36 @@ async def test_who_does_not_take_the_call_says_why(status: str, outcome: Outcome
     assert desk.lines.taken == 0
 
 
+async def test_a_call_that_is_redirected_goes_where_it_may_and_nowhere_else(wire: socket.socket) -> None:
+    async with dialling(desk := Desk()) as dialler:
+        with opened() as elsewhere, opened() as media:
+            call = dialler.place(read({"to": at(wire), "headers": {"X-Campaign": "7"}}))
+            invite, source = await request(wire, "INVITE")
+            moved = f"Contact: <{at(elsewhere)};x=y>;q=0.9\r\n"
+            wire.sendto(reply(invite, "302 Moved Temporarily", more=moved), source)
+            invite, source = await request(elsewhere, "INVITE")
+            assert headers(invite)["x-campaign"] == "7"
+            accepted = {"more": f"Contact: <{at(elsewhere)}>\r\n", "body": sdp("127.0.0.1", media.getsockname()[1])}
+            elsewhere.sendto(reply(invite, "200 OK", **accepted), source)
+            taken = await desk.call()
+            assert (call.status, taken.started.callee) == (Status.ANSWERED, at(wire))
+            await taken.leg.close("enough")
+        other = dialler.place(read({"to": at(wire)}))
+        invite, source = await request(wire, "INVITE")
+        wire.sendto(reply(invite, "302 Moved Temporarily", more="Contact: <sip:+1900@premium.example>\r\n"), source)
+        outcome, reason = await ended(other)
+        assert outcome is Outcome.FAILED
+        assert reason == (
+            "the other side answered 302 Moved Temporarily, to sip:+1900@premium.example: "
+            "sip:+1900@premium.example may not be called; --dial-allow says who may"
+        )
+        circle = dialler.place(read({"to": at(wire)}))
+        for _ in range(2):
+            invite, source = await request(wire, "INVITE")
+            wire.sendto(reply(invite, "301 Moved", more=f"Contact: <{at(wire)}>\r\n"), source)
+        assert "without end" in (await ended(circle))[1]
+
+
 def learns_late(event: str) -> tuple[str, ...]:
     return (sys.executable, "-c", LEARNS_LATE.replace("{event}", event))
 

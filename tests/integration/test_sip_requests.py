@@ -1,13 +1,17 @@
 """What the stack itself does not tell: who calls whom, keys by INFO, passwords, and transfers asked of us."""
 
 import asyncio
+import hashlib
+import re
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
-from integration.by_hand import answer, headers, opened, request
+from integration.by_hand import answer, asked, headers, opened, reply, request
 from integration.sip_peers import Desk, Taken, needs_stack, sip, until
+
+from telephony.events import SendInfo
 
 pytestmark = needs_stack
 
@@ -21,8 +25,8 @@ def wire() -> Iterator[socket.socket]:
 class Phone:
     """A telephone made by hand that is in a call."""
 
-    def __init__(self, wire: socket.socket, port: int, call: str) -> None:
-        self._wire, self._port, self._call, self._cseq, self.tag = wire, port, call, 1, ""
+    def __init__(self, wire: socket.socket, port: int, call: str, *, cseq: int = 1) -> None:
+        self._wire, self._port, self._call, self._cseq, self.tag = wire, port, call, cseq, ""
 
     async def invite(self, *more: str, uri: str = "", **instead: str) -> None:
         """Call and be answered; `instead`: headers in place of the usual ones, `more`: besides them."""
@@ -135,7 +139,7 @@ async def test_keys_by_info_count_when_they_come_however_they_are_written(wire: 
         await until(lambda: taken.digits.endswith("D3"), "a key that was sent again")
         phone.send("INFO", kind="application/dtmf-relay", body="Signal=99\r\nDuration=100\r\n")
         await answer(wire, 400, cseq="INFO")
-        stranger = Phone(wire, phone.to[1], "c1")
+        stranger = Phone(wire, phone.to[1], "c1", cseq=50)
         stranger.tag = "<sip:bot@127.0.0.1>;tag=of-another-call"
         stranger.send("INFO", kind="application/dtmf-relay", body="Signal=7\r\nDuration=100\r\n")
         await answer(wire, 481, cseq="INFO")
@@ -148,3 +152,84 @@ async def test_a_transfer_that_a_caller_asks_of_us_is_refused_at_once(wire: sock
         await answer(wire, 603, cseq="REFER")
         phone.send("INFO", kind="application/dtmf", body="1")
         await until(lambda: taken.digits == "1", "the call, which goes on")
+
+
+async def test_what_a_bot_tells_the_other_side_is_an_info_with_its_headers(wire: socket.socket) -> None:
+    async with in_a_call(wire) as (phone, taken, _):
+        info = SendInfo('{"intent": "100 % Größe"}', "application/json", {"X-Session": "7 %s", "X-Other": "a"})
+        sending = asyncio.create_task(taken.leg.send(info))
+        told, source = await asked(wire, "INFO")
+        assert told.partition(b"\r\n\r\n")[2].decode() == info.body
+        given = headers(told)
+        assert (given["content-type"], given["x-session"], given["x-other"]) == ("application/json", "7 %s", "a")
+        assert given["call-id"] == "c1"
+        assert "tag=1" in given["to"]
+        assert not sending.done()
+        wire.sendto(reply(told, "200 OK"), source)
+        await sending
+        sending = asyncio.create_task(taken.leg.send(info))
+        told, source = await asked(wire, "INFO")
+        wire.sendto(reply(told, "415 Unsupported Media Type"), source)
+        with pytest.raises(OSError, match="the other side answered 415"):
+            await sending
+        sending = asyncio.create_task(taken.leg.send(info))
+        await asked(wire, "INFO")
+        phone.send("BYE")
+        with pytest.raises(OSError, match="ended before it was answered|no answer"):
+            await sending
+
+
+def proof(challenge: str, *, user: str, password: str, uri: str = "sip:bot@127.0.0.1", method: str = "INVITE") -> str:
+    """Return the Authorization line that answers an MD5 or a SHA-256 challenge."""
+    told = dict(re.findall(r'(\w+)="?([^",]+)"?', challenge))
+    make = hashlib.sha256 if told["algorithm"] == "SHA-256" else hashlib.md5
+
+    def digest(text: str) -> str:
+        return make(text.encode()).hexdigest()
+
+    secret = digest(f"{user}:{told['realm']}:{password}")
+    response = digest(f"{secret}:{told['nonce']}:00000001:c:auth:{digest(f'{method}:{uri}')}")
+    return (
+        f'Authorization: Digest username="{user}", realm="{told["realm"]}", nonce="{told["nonce"]}", uri="{uri}", '
+        f'response="{response}", algorithm={told["algorithm"]}, qop=auth, nc=00000001, cnonce="c"'
+    )
+
+
+def challenges(message: bytes) -> list[str]:
+    return [line for line in message.decode().split("\r\n") if line.lower().startswith("www-authenticate:")]
+
+
+async def test_with_users_a_caller_must_give_a_password(wire: socket.socket, tmp_path: Path) -> None:
+    users = tmp_path / "users"
+    users.write_text("# who may call\nanna:s3cret\nben:other\n")
+    desk = Desk()
+    async with sip(desk, sip_users=users) as (_, port):
+
+        async def call(number: str, *more: str) -> bytes:
+            """Call; return what comes back."""
+            wire.sendto(Phone(wire, port, number).write("INVITE", *more), ("127.0.0.1", port))
+            async with asyncio.timeout(5):
+                while True:
+                    told = await asyncio.get_running_loop().sock_recv(wire, 65536)
+                    if headers(told)["call-id"] == number and not told.startswith(b"SIP/2.0 1"):
+                        return told
+
+        first = await call("d1")
+        assert first.startswith(b"SIP/2.0 401 ")
+        strong, old = challenges(first)
+        assert "SHA-256" in strong
+        assert "MD5" in old
+        wrong = await call("d2", proof(old, user="anna", password="wrong"))
+        assert wrong.startswith(b"SIP/2.0 401 ")
+        nobody = await call("d3", proof(old, user="zoe", password="s3cret"))
+        assert nobody.startswith(b"SIP/2.0 401 ")
+        right = proof(old, user="anna", password="s3cret")
+        asserted = "P-Asserted-Identity: <sip:+4911@bank.example>"
+        assert (await call("d4", right, asserted)).startswith(b"SIP/2.0 200 ")
+        again = await call("d5", right)
+        assert again.startswith(b"SIP/2.0 401 ")
+        assert "stale=true" in challenges(again)[0]
+        assert (await call("d6", proof(challenges(again)[0], user="ben", password="other"))).startswith(b"SIP/2.0 200 ")
+        await desk.call(1)
+        await until(lambda: 'bridge_calls_refused_total{reason="password"} 2.0' in desk.measured, "two refusals")
+    assert [taken.started.parameters for taken in desk.calls] == [{"sip_user": "anna"}, {"sip_user": "ben"}]

@@ -123,6 +123,8 @@ class Stack:
                 self._spawn(call.transfer(str(fields(body).get("target", "")), host=host_of(self._options.trunk)))
             case Kind.SEND_DIGITS:
                 self._spawn(call.send_digits(str(fields(body).get("digits", ""))))
+            case Kind.SEND_INFO:
+                self._spawn(call.send_info(fields(body), self._thread))
             case _:
                 raise FrameError(f"the bridge sent {kind.name}")
 
@@ -142,6 +144,9 @@ class Stack:
                 if call := self._calls.pop(number, None):
                     # The stack's own listener, which keeps the statistics, may come after us.
                     asyncio.get_running_loop().call_soon(call.closed, event.text or "")
+            case Event.CALL_REDIRECT:
+                if call := self._calls.get(self._numbers.get(event.call, 0)):
+                    call.redirect = (event.text or "").partition(",")[2]  # before it is the status
             case Event.CALL_RINGING | Event.CALL_PROGRESS | Event.CALL_ESTABLISHED:
                 if call := self._calls.get(self._numbers.get(event.call, 0)):
                     call.moves()

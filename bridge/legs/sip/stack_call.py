@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import baresip
 from baresip.events import Event, StackEvent
 
 from bridge.legs.sip.media_buffers import Inlet, Outlet
+from bridge.legs.sip.requests.native import StackThread
 from bridge.legs.sip.resample import Shape
 from bridge.legs.sip.uri import whole
 from telephony.events import KEYS
@@ -46,6 +47,8 @@ class StackCall:
         self._out: Shape
         self._gear = (0, 0, 0, 0)  # rates and channels of the stack's side
         self._ended_by_us = ""
+        self.redirect = ""
+        """Where the other side says that an outbound call should go instead."""
         self._transferred_to = ""
         self._moved = asyncio.Event()
         self._keys = asyncio.Lock()  # one row of digits at a time
@@ -217,6 +220,18 @@ class StackCall:
         except baresip.BaresipError as error:
             self._trouble(f"the digits were not sent: {error}")
 
+    async def send_info(self, told: Mapping[str, object], thread: StackThread) -> None:
+        """Send an INFO, and report what the other side answers."""
+        headers = told.get("headers")
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items()) if isinstance(headers, dict) else ""
+        kind, body = str(told.get("content_type", "")), str(told.get("body", "")).encode()
+        try:
+            status = await thread.send_info(self.call_id, kind, body, lines)
+            refused = "" if 200 <= status < 300 else f"the other side answered {status}" if status else "no answer came"
+        except (baresip.BaresipError, LookupError, OSError) as error:
+            refused = str(error)
+        self._post(json_frame(Kind.INFO_ANSWERED, self._number, reason=refused))
+
     def _trouble(self, text: str) -> None:
         self._post(frame(Kind.TROUBLE, self._number, text.encode()))
 
@@ -227,7 +242,8 @@ class StackCall:
         self._moved.set()
         if self._outlet is not None:
             self._told(self._outlet.clear())
-        told = {"reason": self._reason(text), "answer": "" if self._ended_by_us else text}
+        answer = "" if self._ended_by_us else text
+        told = {"reason": self._reason(text), "answer": answer, "redirect": self.redirect}
         self._post(json_frame(Kind.ENDED, self._number, **told, statistics=self._statistics()))
 
     def _reason(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""Asks callers for a password and checks what they answer (RFC 3261, section 22; RFC 8760 for SHA-256). Pure."""
+"""Asks callers for a password and checks what they answer (RFC 3261, section 22; RFC 8760 for SHA-256)."""
 
 import hashlib
 import hmac
@@ -96,7 +96,7 @@ class Challenger:
         return self._clock_s() - float(begun) <= _LIVES_S
 
     def _is_spent(self, nonce: str) -> bool:
-        """Tell whether a nonce was answered before, and note that it is now: a proof that is overheard opens nothing."""
+        """Tell whether a nonce was answered before, and note that it is now: an overheard proof opens nothing."""
         now_s = self._clock_s()
         while self._used and (len(self._used) >= _MOST_USED or next(iter(self._used.values())) < now_s):
             self._used.popitem(last=False)

@@ -137,7 +137,7 @@ class StackThread:
     def _request(self, message: int, _: int) -> bool:
         try:
             data, source = self._received
-            return self._on_request(data, source, message)
+            return bool(self._on_request(data, source, message))
         except Exception:
             log.exception("a SIP request is left to the stack")  # an exception must not reach C
             return False
@@ -154,11 +154,11 @@ class StackThread:
         """
         self._count += 1
         number = self._count
-        self._waiting[number] = answered = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
-        kind = f"{content_type}\r\n{headers}".removesuffix(
-            "\r\n"
-        )  # the stack writes it as it is, and a line's end behind
+        answered: asyncio.Future[int] = self._loop.create_future()
+        self._waiting[number] = answered
+        # The stack writes the type as it is, and a line's end behind it: so headers of our own go with it.
+        kind = f"{content_type}\r\n{headers}".removesuffix("\r\n")
         try:
             await self.run(lambda: self._send(number, call_id, kind.encode(), body))
             return await answered
