@@ -9,6 +9,7 @@ from typing import Final
 from bridge.settings.route import escaped, normal
 from telephony.jsontext import Fields, text_of
 from telephony.malformed import Refused
+from telephony.sip_address import NoAddress, parse
 
 MOST_PARAMETERS: Final = 32
 _NUMBER: Final = re.compile(r"\+?[0-9*#]{2,32}")

@@ -6,6 +6,7 @@ import re
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from integration.by_hand import answer, asked, headers, opened, reply, request
@@ -155,7 +156,7 @@ async def test_a_transfer_that_a_caller_asks_of_us_is_refused_at_once(wire: sock
 
 
 async def test_what_a_bot_tells_the_other_side_is_an_info_with_its_headers(wire: socket.socket) -> None:
-    async with in_a_call(wire) as (phone, taken, _):
+    async with in_a_call(wire) as (_, taken, _):
         info = SendInfo('{"intent": "100 % Größe"}', "application/json", {"X-Session": "7 %s", "X-Other": "a"})
         sending = asyncio.create_task(taken.leg.send(info))
         told, source = await asked(wire, "INFO")
@@ -174,9 +175,8 @@ async def test_what_a_bot_tells_the_other_side_is_an_info_with_its_headers(wire:
             await sending
         sending = asyncio.create_task(taken.leg.send(info))
         await asked(wire, "INFO")
-        phone.send("BYE")
-        with pytest.raises(OSError, match="ended before it was answered|no answer"):
-            await sending
+    with pytest.raises(OSError, match="not taken: the call ended before it was answered"):
+        await sending
 
 
 def proof(challenge: str, *, user: str, password: str, uri: str = "sip:bot@127.0.0.1", method: str = "INVITE") -> str:
