@@ -20,6 +20,7 @@ from telephony.events import (
     Played,
     Problem,
     SendDtmf,
+    SendInfo,
     Transfer,
 )
 from telephony.sip import (
@@ -96,9 +97,15 @@ def test_what_the_stack_tells_is_an_event(data: bytes, event: object) -> None:
         (Hangup("done"), json_frame(Kind.HANGUP, 1, reason="done")),
         (Transfer("sip:desk@example.com"), json_frame(Kind.TRANSFER, 1, target="sip:desk@example.com")),
         (SendDtmf("12#"), json_frame(Kind.SEND_DIGITS, 1, digits="12#")),
+        (
+            SendInfo("{}", "application/json", {"X-a": "b"}),
+            json_frame(Kind.SEND_INFO, 1, body="{}", content_type="application/json", headers={"X-a": "b"}),
+        ),
     ],
 )
-def test_what_we_ask_is_a_frame(command: Play | Mark | Clear | Hangup | Transfer | SendDtmf, data: bytes) -> None:
+def test_what_we_ask_is_a_frame(
+    command: Play | Mark | Clear | Hangup | Transfer | SendDtmf | SendInfo, data: bytes
+) -> None:
     assert started().send(command) == [data]
 
 

@@ -1,0 +1,120 @@
+import hashlib
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.legs.sip.requests.digest import REALM, Challenger, Verdict
+
+HERE = "192.0.2.1"
+MAKE = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
+
+
+class Clock:
+    now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def nonce_of(challenge: str) -> str:
+    return str(re.findall(r'nonce="([^"]+)"', challenge)[0])
+
+
+def proof(
+    nonce: str, *, user: str = "anna", password: str = "s3cret", kind: str = "MD5", qop: str = "auth", **more: str
+) -> str:
+    def digest(text: str) -> str:
+        return MAKE[kind](text.encode()).hexdigest()
+
+    secret, asked = digest(f"{user}:{REALM}:{password}"), digest("INVITE:sip:bot@host")
+    between = f"00000001:abc:{qop}:" if qop else ""
+    told = {
+        "username": user,
+        "realm": REALM,
+        "nonce": nonce,
+        "uri": "sip:bot@host",
+        "response": digest(f"{secret}:{nonce}:{between}{asked}"),
+        "algorithm": kind,
+        **({"qop": qop, "nc": "00000001", "cnonce": "abc"} if qop else {}),
+        **more,
+    }
+    return "Digest " + ", ".join(f'{name}="{value}"' for name, value in told.items())
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def callers(clock: Clock) -> Challenger:
+    return Challenger({"anna": "s3cret", "ben": 'o"ther'}, clock_s=clock)
+
+
+def test_the_strongest_algorithm_is_offered_first(callers: Challenger) -> None:
+    first, second = callers.challenge(HERE).splitlines()
+    assert "algorithm=SHA-256" in first
+    assert "algorithm=MD5" in second
+    assert all(line.startswith(f'WWW-Authenticate: Digest realm="{REALM}", nonce=') for line in (first, second))
+
+
+@pytest.mark.parametrize("kind", ["MD5", "SHA-256"])
+@pytest.mark.parametrize("qop", ["auth", ""])
+def test_who_knows_the_password_is_let_in(kind: str, qop: str, callers: Challenger) -> None:
+    nonce = nonce_of(callers.challenge(HERE))
+    assert callers.check([proof(nonce, kind=kind, qop=qop)], "INVITE", HERE) == Verdict(user="anna")
+
+
+def test_who_proves_nothing_is_asked(callers: Challenger) -> None:
+    assert callers.check([], "INVITE", HERE) == Verdict()
+    assert callers.check(["Basic YTpi", 'Digest realm="another", username="anna"'], "INVITE", HERE) == Verdict()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"password": "guess"},
+        {"user": "zoe"},
+        {"response": ""},
+        {"response": "\ufffd"},
+        {"algorithm": "MD5-sess"},
+        {"qop": "auth-int"},
+        {"uri": "sip:other@host"},
+    ],
+)
+def test_a_wrong_proof_lets_nobody_in_and_says_who_it_was(wrong: dict[str, str], callers: Challenger) -> None:
+    verdict = callers.check([proof(nonce_of(callers.challenge(HERE)), **wrong)], "INVITE", HERE)
+    assert not verdict.user
+    assert verdict.wrong == f"user or password, as {wrong.get('user', 'anna')!r}"
+
+
+def test_a_proof_for_another_method_is_none(callers: Challenger) -> None:
+    assert callers.check([proof(nonce_of(callers.challenge(HERE)))], "REGISTER", HERE).wrong
+
+
+def test_a_challenge_is_answered_once_from_where_it_went_and_in_time(callers: Challenger, clock: Clock) -> None:
+    nonce = nonce_of(callers.challenge(HERE))
+    assert callers.check([proof(nonce)], "INVITE", "192.0.2.2") == Verdict(stale=True)
+    assert callers.check([proof(nonce)], "INVITE", HERE).user == "anna"
+    assert callers.check([proof(nonce)], "INVITE", HERE) == Verdict(stale=True)
+    late = nonce_of(callers.challenge(HERE))
+    clock.now_s += 61
+    assert callers.check([proof(late)], "INVITE", HERE) == Verdict(stale=True)
+    assert "stale=true" in callers.challenge(HERE, stale=True)
+
+
+@pytest.mark.parametrize("nonce", ["", "x", "1.2.3", "....", "1000.000.aa.bb", "inf.a.b", "\ufffd"])
+def test_a_challenge_of_another_is_answered_in_vain(nonce: str, callers: Challenger) -> None:
+    assert callers.check([proof(nonce)], "INVITE", HERE) == Verdict(stale=True)
+
+
+def test_another_server_does_not_take_our_challenges(callers: Challenger, clock: Clock) -> None:
+    other = Challenger({"anna": "s3cret"}, clock_s=clock)
+    assert callers.check([proof(nonce_of(other.challenge(HERE)))], "INVITE", HERE) == Verdict(stale=True)
+
+
+@given(st.text(alphabet='Digest realm="voice-bridge", nonce=\\;:,abc', max_size=120) | st.text(max_size=60))
+def test_any_header_lets_nobody_in(text: str) -> None:
+    assert Challenger({"anna": "s3cret"}).check([text], "INVITE", HERE).user == ""
