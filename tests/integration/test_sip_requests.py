@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from integration.by_hand import answer, asked, headers, opened, reply, request
-from integration.sip_peers import Desk, Taken, needs_stack, sip, until
+from integration.sip_peers import Desk, Taken, baresip, needs_baresip, needs_stack, sip, spoken, until
 
 from telephony.events import SendInfo
 
@@ -177,6 +177,21 @@ async def test_what_a_bot_tells_the_other_side_is_an_info_with_its_headers(wire:
         await asked(wire, "INFO")
     with pytest.raises(OSError, match="not taken: the call ended before it was answered"):
         await sending
+
+
+@needs_baresip
+async def test_a_telephone_gives_its_password_when_it_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "users").write_text("anna:s3cret\n")
+    desk, audio = Desk(), spoken("vm-intro", after_s=1.0)
+    async with sip(desk, sip_users=tmp_path / "users") as (_, port):
+        target = f"sip:1@127.0.0.1:{port}"
+        async with baresip(tmp_path / "1", audio, dial=target, account=";auth_user=anna;auth_pass=guess") as wrong:
+            await until(lambda: "401" in wrong.output, "refused with 401")
+        async with baresip(tmp_path / "2", audio, dial=target, account=";auth_user=anna;auth_pass=s3cret") as right:
+            await until(lambda: "established" in right.output, "established")
+        taken = await desk.call()
+    assert taken.started.parameters["sip_user"] == "anna"
+    assert len(desk.calls) == 1
 
 
 def proof(challenge: str, *, user: str, password: str, uri: str = "sip:bot@127.0.0.1", method: str = "INVITE") -> str:
