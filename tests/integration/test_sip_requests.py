@@ -195,23 +195,18 @@ async def test_a_telephone_gives_its_password_when_it_is_asked(tmp_path: Path) -
 
 
 def proof(challenge: str, *, user: str, password: str, uri: str = "sip:bot@127.0.0.1", method: str = "INVITE") -> str:
-    """Return the Authorization line that answers an MD5 or a SHA-256 challenge."""
+    """Return the Authorization line that answers a challenge."""
     told = dict(re.findall(r'(\w+)="?([^",]+)"?', challenge))
-    make = hashlib.sha256 if told["algorithm"] == "SHA-256" else hashlib.md5
 
     def digest(text: str) -> str:
-        return make(text.encode()).hexdigest()
+        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
     secret = digest(f"{user}:{told['realm']}:{password}")
     response = digest(f"{secret}:{told['nonce']}:00000001:c:auth:{digest(f'{method}:{uri}')}")
     return (
         f'Authorization: Digest username="{user}", realm="{told["realm"]}", nonce="{told["nonce"]}", uri="{uri}", '
-        f'response="{response}", algorithm={told["algorithm"]}, qop=auth, nc=00000001, cnonce="c"'
+        f'response="{response}", algorithm=MD5, qop=auth, nc=00000001, cnonce="c"'
     )
-
-
-def challenges(message: bytes) -> list[str]:
-    return [line for line in message.decode().split("\r\n") if line.lower().startswith("www-authenticate:")]
 
 
 async def test_with_users_a_caller_must_give_a_password(wire: socket.socket, tmp_path: Path) -> None:
@@ -227,13 +222,14 @@ async def test_with_users_a_caller_must_give_a_password(wire: socket.socket, tmp
                 while True:
                     told = await asyncio.get_running_loop().sock_recv(wire, 65536)
                     if headers(told)["call-id"] == number and not told.startswith(b"SIP/2.0 1"):
-                        return told
+                        break
+            ack = request("ACK", wire, port, call=number, to=headers(told)["to"])
+            wire.sendto(ack, ("127.0.0.1", port))
+            return told
 
         first = await call("d1")
         assert first.startswith(b"SIP/2.0 401 ")
-        strong, old = challenges(first)
-        assert "SHA-256" in strong
-        assert "MD5" in old
+        old = headers(first)["www-authenticate"]
         wrong = await call("d2", proof(old, user="anna", password="wrong"))
         assert wrong.startswith(b"SIP/2.0 401 ")
         nobody = await call("d3", proof(old, user="zoe", password="s3cret"))
@@ -243,8 +239,9 @@ async def test_with_users_a_caller_must_give_a_password(wire: socket.socket, tmp
         assert (await call("d4", right, asserted)).startswith(b"SIP/2.0 200 ")
         again = await call("d5", right)
         assert again.startswith(b"SIP/2.0 401 ")
-        assert "stale=true" in challenges(again)[0]
-        assert (await call("d6", proof(challenges(again)[0], user="ben", password="other"))).startswith(b"SIP/2.0 200 ")
+        new = headers(again)["www-authenticate"]
+        assert "stale=true" in new
+        assert (await call("d6", proof(new, user="ben", password="other"))).startswith(b"SIP/2.0 200 ")
         await desk.call(1)
         await until(lambda: 'bridge_calls_refused_total{reason="password"} 2.0' in desk.measured, "two refusals")
     assert [taken.started.parameters for taken in desk.calls] == [{"sip_user": "anna"}, {"sip_user": "ben"}]

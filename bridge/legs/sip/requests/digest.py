@@ -1,4 +1,8 @@
-"""Asks callers for a password and checks what they answer (RFC 3261, section 22; RFC 8760 for SHA-256)."""
+"""Asks callers for a password and checks what they answer (RFC 3261, section 22; RFC 2617).
+
+By MD5, as all of SIP does: a telephone that knows nothing else may give up where SHA-256 (RFC 8760) is offered beside
+it, and baresip 1.0 does.
+"""
 
 import hashlib
 import hmac
@@ -15,8 +19,6 @@ REALM: Final = "voice-bridge"
 _LIVES_S: Final = 60.0
 """How long a challenge may be answered."""
 _MOST_USED: Final = 100_000
-_HASHES: Final[Mapping[str, Callable[[bytes], "hashlib._Hash"]]] = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
-"""The strongest first, as they are offered; telephones take the first they know."""
 _TOKEN_BYTES: Final = 12
 
 
@@ -42,14 +44,11 @@ class Challenger:
         self._used: OrderedDict[str, float] = OrderedDict()  # nonces, and until when they would hold
 
     def challenge(self, source: str, *, stale: bool = False) -> str:
-        """Return the header lines that ask the caller at `source` for a password."""
+        """Return the header line that asks the caller at `source` for a password."""
         begun, token = f"{self._clock_s():.3f}", secrets.token_hex(_TOKEN_BYTES)
         nonce = f"{begun}.{token}.{self._seal(begun, token, source)}"
         again = ", stale=true" if stale else ""
-        return "".join(
-            f'WWW-Authenticate: Digest realm="{REALM}", nonce="{nonce}", algorithm={name}, qop="auth"{again}\r\n'
-            for name in _HASHES
-        )
+        return f'WWW-Authenticate: Digest realm="{REALM}", nonce="{nonce}", algorithm=MD5, qop="auth"{again}\r\n'
 
     def check(self, proofs: Sequence[str], method: str, source: str) -> Verdict:
         """Return what `proofs`, the Authorization headers of a request from `source`, show."""
@@ -68,21 +67,16 @@ class Challenger:
         return Verdict(stale=True) if self._is_spent(nonce) else Verdict(user=name)
 
     def _expected(self, fields: Mapping[str, str], method: str) -> str:
-        make = _HASHES.get(fields.get("algorithm", "MD5").upper())
-        if make is None:
+        if fields.get("algorithm", "MD5").upper() != "MD5":
             return ""
         name = fields.get("username", "")
         password = self._users.get(name) or secrets.token_hex()  # who is not known takes as long as who is
-
-        def digest(*parts: str) -> str:
-            return make(":".join(parts).encode()).hexdigest()
-
-        first, second = digest(name, REALM, password), digest(method, fields.get("uri", ""))
+        first, second = _md5(name, REALM, password), _md5(method, fields.get("uri", ""))
         if qop := fields.get("qop", ""):
             if qop != "auth":
                 return ""
-            return digest(first, fields.get("nonce", ""), fields.get("nc", ""), fields.get("cnonce", ""), qop, second)
-        return digest(first, fields.get("nonce", ""), second)  # RFC 2069, as some old telephones have it
+            return _md5(first, fields.get("nonce", ""), fields.get("nc", ""), fields.get("cnonce", ""), qop, second)
+        return _md5(first, fields.get("nonce", ""), second)  # RFC 2069, as some old telephones have it
 
     def _seal(self, begun: str, token: str, source: str) -> str:
         return hmac.new(self._secret, f"{begun} {token} {source}".encode(), hashlib.sha256).hexdigest()[:32]
@@ -104,6 +98,10 @@ class Challenger:
             return True
         self._used[nonce] = now_s + _LIVES_S
         return False
+
+
+def _md5(*parts: str) -> str:
+    return hashlib.md5(":".join(parts).encode(), usedforsecurity=False).hexdigest()
 
 
 def _fields(proof: str) -> Mapping[str, str]:
