@@ -34,6 +34,8 @@ class SipAddress:
     """What the peer calls itself; no proof of anything."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Those behind the brackets; names in lower case."""
+    uri: str = ""
+    """The address itself, as it was written."""
 
     @property
     def who(self) -> str:
@@ -50,7 +52,7 @@ def parse(text: str) -> SipAddress:
     name, uri, rest = _parts(text.strip())
     scheme, user, host = _uri(uri)
     parameters = dict(_parameter(part) for part in split(rest, ";") if part)
-    return SipAddress(user, host, scheme, name[:LONGEST_NAME], parameters)
+    return SipAddress(user, host, scheme, name[:LONGEST_NAME], parameters, uri)
 
 
 def parse_uri(text: str) -> SipAddress:
@@ -60,7 +62,7 @@ def parse_uri(text: str) -> SipAddress:
         NoAddress: it is none.
     """
     scheme, user, host = _uri(text.strip())
-    return SipAddress(user, host, scheme)
+    return SipAddress(user, host, scheme, uri=text.strip())
 
 
 def split(text: str, separator: str = ",") -> Sequence[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
 
+from bridge.legs.sip.uri import host_of
 from bridge.settings.route import escaped, normal
 from telephony.jsontext import Fields, text_of
 from telephony.malformed import Refused
@@ -96,6 +97,8 @@ def _whom(to: str) -> str:
 def redirected_to(address: str, trunk_host: str) -> str:
     """Return the `to` of a request for the address that a call is redirected to: a number where it is the trunk's.
 
+    `trunk_host`: without its port; "" is none.
+
     Raises:
         BadCallRequest: it is none that may be asked for.
     """
@@ -103,10 +106,10 @@ def redirected_to(address: str, trunk_host: str) -> str:
         target = parse(address if "<" in address else f"<{address}>")
     except NoAddress as why:
         raise BadCallRequest(f"the address {address[:80]!r}: {why}") from None
-    if _NUMBER.fullmatch(target.user) and (target.scheme == "tel" or target.host.lower() == trunk_host.lower() != ""):
+    host = host_of(f"sip:{target.host}", port=False).lower()
+    if _NUMBER.fullmatch(target.user) and (target.scheme == "tel" or host == trunk_host.lower() != ""):
         return target.user  # so it is the number that is allowed or not, and it goes through the trunk
-    uri = address[address.find("<") + 1 :].partition(">")[0]
-    plain, *parameters = uri.partition("?")[0].strip().split(";")
+    plain, *parameters = target.uri.partition("?")[0].split(";")
     kept = [text for text in parameters if text.lower().startswith("transport=")][:1]
     return _whom(";".join([plain, *kept]))
 

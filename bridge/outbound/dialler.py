@@ -147,7 +147,7 @@ class Dialler:
             NotAnswered: nobody may be called there, or the wire does not work.
         """
         try:
-            to = redirected_to(address, host_of(self.settings.sip_trunk))
+            to = redirected_to(address, host_of(self.settings.sip_trunk, port=False))
         except BadCallRequest as why:
             raise NotAnswered(Outcome.FAILED, str(why)) from why
         if not is_allowed(to, self.settings.dial_allow):

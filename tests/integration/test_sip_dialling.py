@@ -16,7 +16,7 @@ from bridge.outbound.call_request import read
 from bridge.outbound.dialler import Dialler
 from bridge.outbound.leg import PlacedCall, Status
 from bridge.settings import Settings
-from telephony.events import Hangup
+from telephony.events import Hangup, SendInfo
 from telephony.outcome import NotAnswered, Outcome
 
 LEARNS_LATE: Final = """
@@ -130,6 +130,10 @@ async def test_a_call_that_is_redirected_goes_where_it_may_and_nowhere_else(wire
             elsewhere.sendto(reply(invite, "200 OK", **accepted), source)
             taken = await desk.call()
             assert (call.status, taken.started.callee) == (Status.ANSWERED, at(wire))
+            telling = asyncio.create_task(taken.leg.send(SendInfo("{}", "application/json")))
+            info, source = await request(elsewhere, "INFO")
+            elsewhere.sendto(reply(info, "200 OK"), source)
+            await telling
             await taken.leg.close("enough")
         other = dialler.place(read({"to": at(wire)}))
         invite, source = await request(wire, "INVITE")

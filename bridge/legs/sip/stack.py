@@ -29,6 +29,10 @@ from telephony.sip_identity import SipIdentity, who
 log = logging.getLogger(__name__)
 
 
+_LONGEST_TEXT = 250
+"""Characters; the stack cuts the text of an event there, and half an address is another one."""
+
+
 class StackError(Exception):
     """The stack does not start; the text says why, for an operator."""
 
@@ -146,7 +150,8 @@ class Stack:
                     asyncio.get_running_loop().call_soon(call.closed, event.text or "")
             case Event.CALL_REDIRECT:
                 if call := self._calls.get(self._numbers.get(event.call, 0)):
-                    call.redirect = (event.text or "").partition(",")[2]  # before it is the status
+                    status_and_uri = event.text or ""
+                    call.redirect = "" if len(status_and_uri) > _LONGEST_TEXT else status_and_uri.partition(",")[2]
             case Event.CALL_RINGING | Event.CALL_PROGRESS | Event.CALL_ESTABLISHED:
                 if call := self._calls.get(self._numbers.get(event.call, 0)):
                     call.moves()

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 _ListEntry = ctypes.c_void_p * 4  # prev, next, list, data: struct le of re_list.h
 _CALL_WORDS: Final = 24  # how far into a call the account is looked for
+_ANSWERED_S: Final = 35.0
+"""The stack gives a request up after 32 s (RFC 3261, timer F)."""
 _Trace = ctypes.CFUNCTYPE(
     None,
     ctypes.c_bool,  # sent, not received
@@ -135,17 +137,21 @@ class StackThread:
             self._received = ctypes.string_at(packet, size), _address(source)
 
     def _request(self, message: int, _: int) -> bool:
+        (data, source), self._received = self._received, (b"", "")  # of no other message
         try:
-            data, source = self._received
             return bool(self._on_request(data, source, message))
         except Exception:
-            log.exception("a SIP request is left to the stack")  # an exception must not reach C
-            return False
+            log.exception("a SIP request is refused")  # an exception must not reach C, nor the request get by unseen
+            if not data.startswith(b"ACK "):
+                self.answer(message, 500, "Server Internal Error")
+            return True
 
     # ------------------------------------------------------------ INFO
 
     async def send_info(self, call_id: str, content_type: str, body: bytes, headers: str) -> int:
-        """Send an INFO within a call and return the status of its answer. `headers`: whole lines, each with CR and LF.
+        """Send an INFO within a call and return the status of its answer, 0 where there is none.
+
+        `headers`: whole lines, each with CR and LF.
 
         Raises:
             LookupError: there is no such call.
@@ -161,7 +167,10 @@ class StackThread:
         kind = f"{content_type}\r\n{headers}".removesuffix("\r\n")
         try:
             await self.run(lambda: self._send(number, call_id, kind.encode(), body))
-            return await answered
+            async with asyncio.timeout(_ANSWERED_S):
+                return await answered
+        except TimeoutError:
+            return 0  # the call ended with it
         finally:
             del self._waiting[number]
 
