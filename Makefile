@@ -16,11 +16,21 @@ VENV ?= .venv
 VLLM_PYTHON ?= python3.11
 VLLM_VENV ?= .venv-vllm
 VLLM_TESTS ?= vllm
+VLLM_WORKERS ?= 0
+# At the same time: unit tests, callers, and rigs of vLLM's engines (where there is memory for three engines, 4 GB each).
+WORKERS ?= 3
+CALLERS ?= 5
+RIGS ?= $(shell awk '/^MemTotal/ { print ($$2 > 14000000) + 1 }' /proc/meminfo 2>/dev/null || echo 1)
+SOUNDS := asterisk-core-sounds-en asterisk-core-sounds-en-wav
 ARGS ?=
 ENGINE ?= --asr vllm --asr-model-path tests/data/tiny-qwen3-asr --vllm-kv-cache-mb 64 --vllm-block-size 32 --no-vllm-cuda-graphs
 UPGRADE ?=
 
-.PHONY: serve check test test-slow test-vllm fuzz tiny-qwen3-asr bench bench-engines bench-compare format lock wires clean
+# Tests start hundreds of processes: what these import is compiled once, whatever the machine's habits are.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: serve check test test-slow test-vllm test-tools tools-apt tools-llm tools-asterisk tools-vllm fuzz \
+    tiny-qwen3-asr bench bench-engines bench-compare format lock wires clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
@@ -28,31 +38,49 @@ serve: $(VENV)/.serve
 
 # pytest is called by its own name: `python -m pytest` would put the checkout in front of what is installed.
 test: $(VENV)/.test
-	scripts/apt-install asterisk-core-sounds-en asterisk-core-sounds-en-wav || echo "tests that need them will be skipped"
-	scripts/apt-install libportaudio2 || echo "the test of the microphone will be skipped"
-	scripts/apt-install sip-tester baresip || echo "the tests of SIP will be skipped"
-	scripts/apt-install chromium || echo "the tests of the page will be skipped"
-	scripts/install-llm $(VENV) || test $$? = 75
-	scripts/install-asterisk build/asterisk || echo "the calls from a real Asterisk will be skipped"
+	@$(MAKE) --no-print-directory --jobs 3 test-tools
 	@$(MAKE) --no-print-directory check
-	@# calls last as long as calls do: three at a time keep two cores half busy
-	$(VENV)/bin/pytest -m "integration and not vllm and not slow" --numprocesses 3 --dist loadfile
-	@$(MAKE) --no-print-directory test-vllm VLLM_TESTS="vllm and not slow"
+	@# Calls last as long as calls do: a worker keeps a fifth of a core busy. Its tests are in one folder: it looks nowhere else.
+	$(VENV)/bin/pytest tests/integration -m "not vllm and not slow" --numprocesses $(CALLERS) --dist loadfile --no-loadscope-reorder
+	@$(MAKE) --no-print-directory test-vllm VLLM_TESTS="vllm and not slow" VLLM_WORKERS=$(RIGS)
 
 check: $(VENV)/.test
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-logo
-	$(VENV)/bin/pytest -m "not integration and not vllm and not slow" --numprocesses 2
+	$(VENV)/bin/pytest -m "not integration and not vllm and not slow" --numprocesses $(WORKERS)
+
+# What only tests need, downloaded at once. Where something cannot be had, its tests are skipped, and this says so.
+test-tools: tools-apt tools-llm tools-asterisk tools-vllm
+
+# All in one go; where that fails, each by itself, so that one that is missing takes no other with it.
+tools-apt:
+	@scripts/apt-install $(SOUNDS) libportaudio2 sip-tester baresip chromium espeak-ng mmdebstrap || { \
+	    scripts/apt-install $(SOUNDS) || echo "tests that need recordings will be skipped"; \
+	    scripts/apt-install libportaudio2 || echo "the test of the microphone will be skipped"; \
+	    scripts/apt-install sip-tester baresip || echo "the tests of SIP will be skipped"; \
+	    scripts/apt-install chromium || echo "the tests of the page will be skipped"; \
+	    scripts/apt-install espeak-ng || echo "the vLLM tests that speak will be skipped"; \
+	}
+
+tools-llm: $(VENV)/.test
+	@scripts/install-llm $(VENV) || test $$? = 75
+
+tools-asterisk: tools-apt
+	@scripts/install-asterisk build/asterisk || echo "the calls from a real Asterisk will be skipped"
+
+# 75 says that vLLM cannot be installed here, and the script has said why.
+tools-vllm: $(VENV)/.test
+	@scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV) $(VENV)/bin/uv || test $$? = 75
 
 test-slow: $(VENV)/.test
 	$(VENV)/bin/pytest -m "slow and not vllm" --numprocesses 2 --dist loadfile
 
-# 75 says that vLLM cannot be installed here, and the script has said why.
 test-vllm: $(VENV)/.test
 	@scripts/apt-install espeak-ng || echo "the vLLM tests that speak will be skipped"
-	@if scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV) $(VENV)/bin/uv; then $(VLLM_VENV)/bin/pytest -m "$(VLLM_TESTS)"; else test $$? = 75; fi
+	@if scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV) $(VENV)/bin/uv; \
+	then $(VLLM_VENV)/bin/pytest -m "$(VLLM_TESTS)" --numprocesses $(VLLM_WORKERS) --dist loadgroup; else test $$? = 75; fi
 
 # 75 says that the fuzzer cannot be installed here, and the script has said why.
 fuzz: $(VENV)/.test

@@ -158,6 +158,12 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert output.startswith("bridge ")
 
 
+def test_a_command_imports_nothing_that_only_another_one_needs() -> None:
+    program = "import sys, bridge.cli as cli; cli.main(['models']); print('aiohttp' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "False"
+
+
 # ---------------------------------------------------------------- bridge serve
 
 

@@ -34,6 +34,7 @@ exten => 600,1,Stasis(${APP},campaign=spring)
  same => n,Wait(20)
 exten => 300,1,Set(GLOBAL(TRANSFERRED)=${CALLERID(num)})
  same => n,Playback(demo-thanks)
+ same => n,Set(GLOBAL(PLAYED)=yes)
  same => n,Wait(20)
 exten => 700,1,Answer()
  same => n,Read(TYPED,,3,,1,20)
@@ -52,7 +53,7 @@ async def pbx() -> AsyncIterator[Asterisk]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def here(pbx: Asterisk) -> AsyncIterator[Asterisk]:
     """It, without the calls and globals of the test before."""
-    for name in ("AFTER", "TRANSFERRED", "TYPED"):
+    for name in ("AFTER", "PLAYED", "TRANSFERRED", "TYPED"):
         await pbx.cli(f"dialplan set global {name} none")
     yield pbx
     await pbx.cli("channel request hangup all")
@@ -205,7 +206,7 @@ async def test_the_bot_puts_its_caller_through_to_an_extension(here: Asterisk) -
         await taken.over.wait()
         assert taken.ended == "transferred to 300"
         await here.until("dialplan show globals", "TRANSFERRED=4711")
-        await asyncio.sleep(5)  # the prompt
+        await here.until("dialplan show globals", "PLAYED=yes")
         await here.cli("channel request hangup all")
         await here.idle()
     assert likeness("demo-thanks", recorded(here, heard)) > 0.9

@@ -81,7 +81,6 @@ async def test_a_machine_gets_the_message_after_its_beep(bridge: Server, ears: W
     tape = np.concatenate((silence(1.0), greeting, silence(0.6), beep(), silence(30)))
     port = free_port()
     async with baresip(tmp_path, tape, RATE, listen=port, user="peter") as machine:
-        await asyncio.sleep(0.5)  # until it listens; it does not say so
         async with called(bridge, f"sip:peter@127.0.0.1:{port}") as call:
             state = await ended(bridge, call)
         await machine.end()
@@ -101,7 +100,6 @@ async def test_a_person_who_says_hello_is_greeted_and_talks(bridge: Server, ears
     line = np.concatenate((silence(1.0), hello, silence(9.0), question, silence(8.0)))
     port = free_port()
     async with baresip(tmp_path, line, RATE, listen=port, user="anna") as phone:
-        await asyncio.sleep(0.5)
         async with called(bridge, f"sip:anna@127.0.0.1:{port}") as call:
             state = await ended(bridge, call)
         await phone.end()

@@ -113,6 +113,7 @@ exten => 204,1,Set(CALLERID(name)=<sip:+49110@bank.example>)
 exten => 300,1,Answer()
  same => n,Set(GLOBAL(TRANSFERRED)=${CALLERID(num)})
  same => n,Playback(demo-thanks)
+ same => n,Set(GLOBAL(PLAYED)=yes)
  same => n,Wait(20)
 exten => 401,1,Answer()
  same => n,Wait(1)
@@ -147,7 +148,7 @@ async def pbx(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asteris
 @pytest_asyncio.fixture(loop_scope="module")
 async def here(pbx: Asterisk) -> AsyncIterator[Asterisk]:
     """It, without the calls and globals of the test before."""
-    for name in ("AFTER", "TRANSFERRED", "TYPED"):
+    for name in ("AFTER", "PLAYED", "TRANSFERRED", "TYPED"):
         await pbx.cli(f"dialplan set global {name} none")
     yield pbx
     await pbx.cli("channel request hangup all")
@@ -305,7 +306,7 @@ async def test_the_bot_puts_its_caller_through_to_another_extension(target: str,
             await taken.over.wait()
         assert taken.ended == f"transferred to {target}", taken.trouble
         await here.until("dialplan show globals", "TRANSFERRED=4711")
-        await asyncio.sleep(6)  # the prompt
+        await here.until("dialplan show globals", "PLAYED=yes")
         await here.cli("channel request hangup all")
         await here.idle()
     assert likeness("demo-thanks", recorded(here, heard)) > 0.9

@@ -85,7 +85,6 @@ async def test_a_call_that_is_answered_talks_until_the_other_side_hangs_up(tmp_p
         dialling(desk) as dialler,
         baresip(tmp_path, spoken("vm-intro", after_s=3.0), listen=port, user="alice") as alice,
     ):
-        await asyncio.sleep(0.5)
         order = {"to": f"sip:alice@127.0.0.1:{port}", "parameters": {"name": "Anna"}, "headers": {"X-Campaign": "7"}}
         call = dialler.place(read(order))
         taken = await desk.call()

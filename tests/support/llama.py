@@ -28,6 +28,8 @@ def serve_llama(folder: Path) -> Iterator[str]:
             whole.write(piece.read_bytes())
     parameters = xllamacpp.CommonParams()
     parameters.model.path, parameters.n_ctx, parameters.n_parallel, parameters.port = str(gguf), 4096, SLOTS, 0
+    # Its threads spin while they wait for each other: beside other work two are ten times slower than one.
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1
     server = xllamacpp.Server(parameters)
     try:
         yield f"{server.listening_address}/v1"

@@ -2,14 +2,14 @@
 
 import asyncio
 import itertools
-import os
 import shutil
 import socket
 import sys
 import wave
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -40,11 +40,11 @@ needs_baresip = pytest.mark.skipif(shutil.which("baresip") is None, reason="bare
 def free_port() -> int:
     """Return a port that is free for UDP and TCP, as is the next one.
 
-    Each worker has ports of its own, below those that the system gives away: what is free stays free until it is used.
+    Each process has ports of its own, below those that the system gives away: what is free stays free until it is used.
     """
-    first = _FIRST_PORT + _PORTS_EACH * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    ports = _own_ports()
     for _ in range(_PORTS_EACH // 2):
-        port = first + 2 * next(_taken) % _PORTS_EACH
+        port = next(ports)
         with socket.socket() as tcp, socket.socket() as after, socket.socket(type=socket.SOCK_DGRAM) as udp:
             try:
                 tcp.bind(("127.0.0.1", port))
@@ -56,9 +56,24 @@ def free_port() -> int:
     raise OSError("no free port")
 
 
+@cache
+def _own_ports() -> Iterator[int]:
+    """Return every second port of a range, over and over. Its first one stays bound, which keeps others out of it."""
+    for first in range(_FIRST_PORT, _END_OF_PORTS, _PORTS_EACH):
+        claim = socket.socket()
+        try:
+            claim.bind(("127.0.0.1", first))
+        except OSError:
+            claim.close()
+            continue
+        claim.detach()  # bound until the process ends
+        return itertools.cycle(range(first + 2, first + _PORTS_EACH, 2))
+    raise OSError(f"all ranges of ports between {_FIRST_PORT} and {_END_OF_PORTS} are taken by other tests")
+
+
 _FIRST_PORT: Final = 3000
-_PORTS_EACH: Final = 800  # eight workers below 9400
-_taken: Final = itertools.count()
+_END_OF_PORTS: Final = 9400
+_PORTS_EACH: Final = 200  # 32 processes at once
 
 
 def spoken(name: str, *, after_s: float = 0.0) -> Pcm:

@@ -1,0 +1,50 @@
+"""`bridge call`: calls a server as Twilio would, and reports what a caller would notice."""
+
+import argparse
+import asyncio
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+
+from bridge.commands import call, call_report, recording
+from bridge.commands.line_faults import Fault
+
+FAILURES: Final = {call_report.DishonestRun: 3, aiohttp.ClientError: 1}
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` what to say, where, how often and over what line."""
+    parser.add_argument("recording", nargs="+", type=Path, help="WAV files, each said when the bot has finished")
+    parser.add_argument("--url", default="ws://127.0.0.1:8000/twilio/stream", help="where to call (%(default)s)")
+    parser.add_argument("--barge-in", type=float, metavar="MS", help="speak so many milliseconds after the bot began")
+    parser.add_argument("--calls", type=int, default=1, metavar="N", help="calls at the same time (%(default)s)")
+    parser.add_argument(
+        "--ramp", type=float, default=0.0, metavar="S", help="seconds over which they begin (%(default)s)"
+    )
+    what = "what is wrong with the line (%(default)s)"
+    parser.add_argument("--fault", type=Fault, choices=list(Fault), default=Fault.NONE, help=what)
+    parser.add_argument("--wav", type=Path, metavar="FILE", help="save the first call: caller left, bot right")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="save figures and timelines")
+
+
+def run(flags: argparse.Namespace) -> int:
+    """Call, and print the report. Return 0."""
+    return asyncio.run(_call(flags))
+
+
+async def _call(flags: argparse.Namespace) -> int:
+    recordings = [recording.load(path) for path in flags.recording]
+    if flags.calls > 1:
+        calls = await call.load_test(flags.url, recordings, calls=flags.calls, ramp_s=flags.ramp, fault=flags.fault)
+    else:
+        calls = [await call.call(flags.url, recordings, barge_in_ms=flags.barge_in, fault=flags.fault)]
+        print(call_report.timeline(calls[0][1]))
+    if flags.wav:
+        call_report.save_wav(calls[0][1], flags.wav)
+    if flags.json:
+        call_report.save_json(calls, flags.json)
+    figures = [figures for figures, _ in calls]
+    call_report.check_honesty(figures)
+    print(call_report.report(figures))
+    return 0

@@ -1,0 +1,28 @@
+"""`bridge serve`: answers calls."""
+
+import argparse
+import asyncio
+from typing import Final
+
+import aiohttp
+
+from bridge import settings
+from bridge.plugins import PluginError
+from bridge.server.lifecycle.run import serve
+from bridge.server.resources import Resources
+from bridge.speech.api import ModelMissing
+
+FAILURES: Final = {settings.SettingsError: 2, PluginError: 1, ModelMissing: 1, aiohttp.ClientError: 1}
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` all options."""
+    settings.add_help(parser)
+    settings.add_flags(parser)
+
+
+def run(flags: argparse.Namespace) -> int:
+    """Serve until a signal ends it. Return 0."""
+    options = settings.load(flags)
+    asyncio.run(serve(options, Resources.load, lambda now: settings.reread(now, flags)))
+    return 0
