@@ -167,5 +167,6 @@ WIRES: Final[tuple[Wire, ...]] = (
         door=Door.OTHER,
         family=Family.RTP,
         audio="PCMU, PCMA, G.722, Opus",
+        note="Who calls, who vouches and who forwarded: [sip.md](sip.md#who-calls).",
     ),
 )
