@@ -153,6 +153,8 @@ class Dialler:
         if not is_allowed(to, self.settings.dial_allow):
             raise NotAnswered(Outcome.FAILED, f"{to} may not be called; --dial-allow says who may")
         await self._turn()
+        if placed.status is Status.ENDED:
+            raise NotAnswered(Outcome.FAILED, placed.reason)  # hung up while it waited
         try:
             return self._trunks[placed.wire](replace(placed.request, to=to), placed.call_id)
         except OSError as error:

@@ -136,19 +136,16 @@ async def test_a_call_rings_is_answered_and_ends() -> None:
 
 
 async def test_a_call_that_is_redirected_waits_its_turn_again_and_goes_there_as_itself() -> None:
-    exchange, turns = Exchange(), list[float]()
-
-    async def pause(seconds: float) -> None:
-        turns.append(seconds)
-
-    out = dialler(exchange, pause=pause, dial_per_second=1)  # type: ignore[arg-type]
+    exchange, pause = Exchange(), FakePause()
+    out = dialler(exchange, pause=pause, dial_per_second=1)
     call = out.place(TO)
     await settle()
     exchange.phones[0].answer(Redirected("<sip:desk@example.com;x=y>", "302 Moved"))
+    await pause.until(1)
+    assert len(exchange.phones) == 1
+    await pause.end()
     await settle()
-    assert len(exchange.phones) == 2
     assert exchange.asked[1] == replace(TO, to="sip:desk@example.com")
-    assert [round(seconds, 1) for seconds in turns] == [1.0]
     exchange.phones[1].answer()
     await settle()
     assert (call.status, exchange.started[0].callee, exchange.lines.taken) == (Status.ANSWERED, TO.to, 1)
@@ -173,6 +170,20 @@ async def test_a_redirection_to_what_is_no_address_ends_the_call() -> None:
     exchange.phones[0].answer(Redirected("<<<", "302 Moved"))
     await settle()
     assert fate(call)[:2] == (Status.ENDED, Outcome.FAILED)
+
+
+async def test_a_redirected_call_that_is_hung_up_while_it_waits_its_turn_is_not_placed() -> None:
+    exchange, pause = Exchange(), FakePause()
+    out = dialler(exchange, pause=pause, dial_per_second=1)
+    call = out.place(TO)
+    await settle()
+    exchange.phones[0].answer(Redirected("sip:desk@example.com", "302 Moved"))
+    await pause.until(1)
+    await out.close()
+    await pause.end()
+    await settle()
+    assert len(exchange.phones) == 1
+    assert fate(call) == (Status.ENDED, Outcome.FAILED, "the server is shutting down")
 
 
 async def test_redirections_have_an_end() -> None:
