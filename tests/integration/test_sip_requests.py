@@ -1,14 +1,13 @@
 """What the stack itself does not tell: who calls whom, keys by INFO, passwords, and transfers asked of us."""
 
 import asyncio
-import hashlib
-import re
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from digest_proof import proof
 from integration.by_hand import answer, asked, headers, opened, reply, request
 from integration.sip_peers import Desk, Taken, baresip, needs_baresip, needs_stack, sip, spoken, until
 
@@ -194,25 +193,14 @@ async def test_a_telephone_gives_its_password_when_it_is_asked(tmp_path: Path) -
     assert len(desk.calls) == 1
 
 
-def proof(challenge: str, *, user: str, password: str, uri: str = "sip:bot@127.0.0.1", method: str = "INVITE") -> str:
-    """Return the Authorization line that answers a challenge."""
-    told = dict(re.findall(r'(\w+)="?([^",]+)"?', challenge))
-
-    def digest(text: str) -> str:
-        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-
-    secret = digest(f"{user}:{told['realm']}:{password}")
-    response = digest(f"{secret}:{told['nonce']}:00000001:c:auth:{digest(f'{method}:{uri}')}")
-    return (
-        f'Authorization: Digest username="{user}", realm="{told["realm"]}", nonce="{told["nonce"]}", uri="{uri}", '
-        f'response="{response}", algorithm=MD5, qop=auth, nc=00000001, cnonce="c"'
-    )
-
-
 async def test_with_users_a_caller_must_give_a_password(wire: socket.socket, tmp_path: Path) -> None:
     users = tmp_path / "users"
     users.write_text("# who may call\nanna:s3cret\nben:other\n")
     desk = Desk()
+
+    def given(challenge: str, user: str, password: str) -> str:
+        return f"Authorization: {proof(challenge, user=user, password=password)}"
+
     async with sip(desk, sip_users=users) as (_, port):
 
         async def call(number: str, *more: str) -> bytes:
@@ -230,18 +218,18 @@ async def test_with_users_a_caller_must_give_a_password(wire: socket.socket, tmp
         first = await call("d1")
         assert first.startswith(b"SIP/2.0 401 ")
         old = headers(first)["www-authenticate"]
-        wrong = await call("d2", proof(old, user="anna", password="wrong"))
+        wrong = await call("d2", given(old, "anna", "wrong"))
         assert wrong.startswith(b"SIP/2.0 401 ")
-        nobody = await call("d3", proof(old, user="zoe", password="s3cret"))
+        nobody = await call("d3", given(old, "zoe", "s3cret"))
         assert nobody.startswith(b"SIP/2.0 401 ")
-        right = proof(old, user="anna", password="s3cret")
+        right = given(old, "anna", "s3cret")
         asserted = "P-Asserted-Identity: <sip:+4911@bank.example>"
         assert (await call("d4", right, asserted)).startswith(b"SIP/2.0 200 ")
         again = await call("d5", right)
         assert again.startswith(b"SIP/2.0 401 ")
         new = headers(again)["www-authenticate"]
         assert "stale=true" in new
-        assert (await call("d6", proof(new, user="ben", password="other"))).startswith(b"SIP/2.0 200 ")
+        assert (await call("d6", given(new, "ben", "other"))).startswith(b"SIP/2.0 200 ")
         await desk.call(1)
         await until(lambda: 'bridge_calls_refused_total{reason="password"} 2.0' in desk.measured, "two refusals")
     assert [taken.started.parameters for taken in desk.calls] == [{"sip_user": "anna"}, {"sip_user": "ben"}]

@@ -3,6 +3,7 @@ import ipaddress
 import re
 
 import pytest
+from digest_proof import proof
 
 from bridge.legs.sip.requests.digest import Challenger
 from bridge.legs.sip.requests.gate import RequestGate, Trust
@@ -113,6 +114,16 @@ async def test_with_users_a_stranger_is_asked_and_the_trunk_is_not() -> None:
     assert identity.parameters == {"asserted_identity": "+4931"}
 
 
+async def test_a_caller_with_a_password_is_known_by_it_and_vouches_for_nobody() -> None:
+    told, stack = Told(Challenger({"anna": "s3cret"})), Answers()
+    told.gate.look(request("INVITE"), PEER, 1, stack)
+    given = f"Authorization: {proof(stack.given[0][1])}"
+    assert not told.gate.look(request("INVITE", "P-Asserted-Identity: <sip:+4931@pbx>", given), PEER, 1, stack)
+    identity = told.gate.take("c1")
+    assert identity
+    assert identity.parameters == {"sip_user": "anna"}
+
+
 async def test_a_tag_in_the_name_of_whom_is_called_makes_no_call_that_is_known() -> None:
     told, stack = Told(Challenger({"anna": "s3cret"})), Answers()
     data = request("INVITE").replace(b"To: <sip:bot@host>", b'To: ";tag=9" <sip:bot@host>;tag=9')
@@ -129,8 +140,7 @@ async def test_what_is_asked_within_a_call_needs_no_password_again() -> None:
 async def test_a_wrong_password_is_counted() -> None:
     told, stack = Told(Challenger({"anna": "s3cret"})), Answers()
     told.gate.look(request("INVITE"), PEER, 1, stack)
-    nonce = re.findall(r'nonce="([^"]+)"', stack.given[0][1])[0]
-    wrong = f'Authorization: Digest username="anna", realm="voice-bridge", nonce="{nonce}", uri="sip:x", response="0"'
+    wrong = f"Authorization: {proof(stack.given[0][1], password='guess')}"
     assert told.gate.look(request("INVITE", wrong), PEER, 1, stack)
     await settle()
     assert told.refused == ["password"]
