@@ -80,7 +80,7 @@ class SendInfo:
     The reply goes on once the other side has taken it; what it refuses is an `ActionFailed`.
     """
 
-    body: str | Mapping[str, object]
+    body: str | Mapping[str, object] = field(repr=False)  # it may hold what is in no log
     """A text, or what becomes a JSON object; at most 8000 bytes of UTF-8."""
     content_type: str = ""
     """What the body is; "" is application/json for a mapping and text/plain for a text."""

@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
+from typing import Final
 
 import baresip
 from baresip.events import Event, StackEvent
@@ -29,7 +30,7 @@ from telephony.sip_identity import SipIdentity, who
 log = logging.getLogger(__name__)
 
 
-_LONGEST_TEXT = 250
+_LONGEST_TEXT: Final = 250
 """Characters; the stack cuts the text of an event there, and half an address is another one."""
 
 
