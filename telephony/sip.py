@@ -45,6 +45,7 @@ from telephony.events import (
 )
 from telephony.media_time import MediaTime
 from telephony.outcome import sip_outcome
+from telephony.sip_identity import CALLER_NAME, FORWARDED_FROM
 
 LONGEST_FRAME: Final = 1 << 24
 """Bytes; minutes of audio. More is a broken stream, and so is silence that would be longer."""
@@ -260,13 +261,16 @@ class SipProtocol:
         if not isinstance(rate, int) or not 0 < rate <= MAX_RATE or not isinstance(parameters, dict):
             raise FrameError(f"STARTED without rate or parameters: {dict(told)}")
         self._time = MediaTime(AudioFormat(Encoding.L16, rate))
+        texts = {_text(name): _text(value) for name, value in parameters.items()}
         return CallStarted(
             _text(told.get("call_id", "")),
             self._time.audio,
             caller=_text(told.get("caller", "")),
             callee=_text(told.get("callee", "")),
-            parameters={_text(name): _text(value) for name, value in parameters.items()},
+            parameters=texts,
             direction="outbound" if self._dial else "inbound",
+            caller_name=texts.get(CALLER_NAME, ""),
+            forwarded_from=texts.get(FORWARDED_FROM, ""),
         )
 
     def _ended(self, told: Mapping[str, object]) -> CallEnded:
