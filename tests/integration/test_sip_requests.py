@@ -188,7 +188,7 @@ async def test_a_telephone_gives_its_password_when_it_is_asked(tmp_path: Path) -
             await until(lambda: "401" in wrong.output, "refused with 401")
         async with baresip(tmp_path / "2", audio, dial=target, account=";auth_user=anna;auth_pass=s3cret") as right:
             await until(lambda: "established" in right.output, "established")
-        taken = await desk.call()
+            taken = await desk.call()
     assert taken.started.parameters["sip_user"] == "anna"
     assert len(desk.calls) == 1
 
