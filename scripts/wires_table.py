@@ -17,6 +17,7 @@ ABILITIES: Final = {
     "hangup": "be hung up by the bot",
     "transfer": "transfer the call",
     "dtmf_out": "send digits",
+    "info": "carry messages of the bot",
     "transcripts": "show transcripts",
 }
 

@@ -193,5 +193,6 @@ WIRES: Final[tuple[Wire, ...]] = (
         family=Family.RTP,
         audio="PCMU, PCMA, G.722, Opus",
         tried="Asterisk 22.10, baresip, sipp",
+        note="Who calls, who vouches and who forwarded: [sip.md](sip.md#who-calls).",
     ),
 )

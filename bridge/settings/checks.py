@@ -51,8 +51,8 @@ def _warnings(settings: Settings) -> list[str]:
         lines.append("--trust-proxy-headers: whoever reaches the port without the proxy can forge where a request went")
     if settings.ari_url.startswith("http:") and not is_loopback(urlsplit(settings.ari_url).hostname or ""):
         lines.append(f"--ari-url {settings.ari_url}: its password goes there unencrypted")
-    if settings.sip and {"0.0.0.0/0", "::/0"} & set(settings.sip_allow):
-        lines.append("--sip-allow lets every machine call the bot: name the networks of your trunk")
+    if settings.sip and not settings.sip_users and {"0.0.0.0/0", "::/0"} & set(settings.sip_allow):
+        lines.append("--sip-allow lets every machine call the bot: name the networks of your trunk, or --sip-users")
     if settings.sip and settings.sip_media_encryption == "required" and settings.sip_transports != ("tls",):
         lines.append("--sip-media-encryption required without TLS alone: whoever reads the signalling reads the keys")
     return lines
@@ -194,6 +194,7 @@ def _sip(settings: Settings) -> Iterator[str]:
         ("--sip-certfile", settings.sip_certfile),
         ("--sip-keyfile", settings.sip_keyfile),
         ("--sip-cafile", settings.sip_cafile),
+        ("--sip-users", settings.sip_users),
     ):
         if path and not path.is_file():
             yield f"{flag} {path} is no file"

@@ -12,7 +12,18 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Final, NoReturn, Protocol
 
-from bot.actions import Action, ActionFailed, Collect, Hangup, PlayFile, SendDtmf, SetLanguage, SetVoice, Transfer
+from bot.actions import (
+    Action,
+    ActionFailed,
+    Collect,
+    Hangup,
+    PlayFile,
+    SendDtmf,
+    SendInfo,
+    SetLanguage,
+    SetVoice,
+    Transfer,
+)
 from bot.api import Say
 from bridge.speaking.dtmf_tones import tones
 from bridge.speaking.reply_pieces import Piece, ReplyPieces
@@ -92,6 +103,8 @@ class ReplyActions:
                 await self._output.play(audio, Say("", interruptible=interruptible))
             case SendDtmf(digits):
                 await self._send_keys(digits)
+            case SendInfo():
+                await self._send_info(action)
             case Transfer(target):
                 await self._transfer(target)
             case Hangup(reason):
@@ -126,6 +139,17 @@ class ReplyActions:
                 await asyncio.sleep(_PAUSE_S)
             if keys:
                 await self._leg.send(events.SendDtmf(keys))
+
+    async def _send_info(self, info: SendInfo) -> None:
+        if not self._leg.capabilities.info:
+            raise ActionFailed("this wire carries no messages to the other side; docs/wires.md says which can")
+        await self._output.wait_for_playout()
+        self.acted = True
+        try:
+            await self._leg.send(events.SendInfo(info.text, info.media_type, dict(info.headers)))
+        except OSError:
+            self.acted = False
+            raise
 
     async def _transfer(self, target: str) -> None:
         if not self._leg.capabilities.transfer:

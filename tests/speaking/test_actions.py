@@ -10,7 +10,18 @@ from fakes import PHONE, ScriptBot
 from stage import LONG, Stage, settle, stage
 from wav_files import write
 
-from bot.actions import Action, ActionFailed, Collect, Hangup, PlayFile, SendDtmf, SetLanguage, SetVoice, Transfer
+from bot.actions import (
+    Action,
+    ActionFailed,
+    Collect,
+    Hangup,
+    PlayFile,
+    SendDtmf,
+    SendInfo,
+    SetLanguage,
+    SetVoice,
+    Transfer,
+)
 from bot.api import CallInfo, Partial, Turn
 from bridge.call.prompts import CallPrompts
 from bridge.speaking.replies import filler
@@ -19,7 +30,7 @@ from bridge.turns.no_input import NoInputRules
 from telephony import events
 from telephony.events import Clear, Mark, Reply
 
-ABLE = replace(PHONE, dtmf_out=True, transfer=True, transcripts=True)
+ABLE = replace(PHONE, dtmf_out=True, transfer=True, info=True, transcripts=True)
 QUIET = CallPrompts(NoInputRules(2000, prompts=2), asking="Anybody there?", goodbye="Bye now.")
 
 
@@ -94,7 +105,44 @@ async def test_a_transfer_that_the_wire_refuses_fails_at_once_and_the_call_goes_
         assert call.count("replies_failed") == 0
 
 
-async def play_out_until(call: Stage, kind: type[events.Transfer] | type[events.SendDtmf]) -> None:
+async def test_a_message_goes_to_the_other_side_once_all_before_it_was_heard() -> None:
+    info = SendInfo({"intent": "billing"}, headers={"X-Session": "7"})
+    async with stage(ActingBot(["One moment.", info]), capabilities=ABLE) as call:
+        await call.says("My bill.")
+        assert not call.leg.of(events.SendInfo)
+        await play_out_until(call, events.SendInfo)
+        assert call.leg.of(events.SendInfo) == [
+            events.SendInfo('{"intent": "billing"}', "application/json", {"X-Session": "7"})
+        ]
+
+
+class InfoBot(ActingBot):
+    """Keeps why its message was not taken."""
+
+    failure = ""
+
+    async def reply(self, turn: Turn) -> AsyncIterator[str | Action]:  # type: ignore[override]
+        try:
+            yield SendInfo("hello")
+        except ActionFailed as failed:
+            self.failure = str(failed)
+
+
+async def test_a_message_that_the_wire_does_not_carry_or_the_peer_does_not_take_fails_where_it_was_asked_for() -> None:
+    bot = InfoBot()
+    async with stage(bot) as call:
+        await call.says("Go.")
+        assert bot.failure.startswith("this wire carries no messages")
+        assert not call.leg.of(events.SendInfo)
+    async with stage(bot, capabilities=ABLE) as call:
+        call.leg.refusal = OSError("the INFO was not taken: the other side answered 415")
+        await call.says("Go.")
+        assert bot.failure == "the INFO was not taken: the other side answered 415"
+
+
+async def play_out_until(
+    call: Stage, kind: type[events.Transfer] | type[events.SendDtmf] | type[events.SendInfo]
+) -> None:
     for mark in call.leg.of(Mark):
         call.talk.played(mark.name)
     await settle()

@@ -16,7 +16,7 @@ from bridge.call.bot_side import SilentBotSide
 from bridge.leg import HangupCause
 from bridge.server.resources import Resources
 from bridge.speech.api import AsrCapabilities, EngineFailed, Hypothesis, Request, Samples, UnsupportedLanguage
-from telephony.events import Capabilities, Command, Event
+from telephony.events import Capabilities, Command, Event, SendInfo
 
 PHONE = Capabilities(audio_out=True, clear=True, mark=True, hangup=True, send_ahead_ms=60_000)
 TEXT_ONLY = Capabilities(transcripts=True)
@@ -30,6 +30,8 @@ class FakeLeg:
     def __init__(self, capabilities: Capabilities = PHONE) -> None:
         self.capabilities = capabilities
         self.sent: list[Command] = []
+        self.refusal: OSError | None = None
+        """Why the other side takes no messages of the bot."""
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._changed = asyncio.Event()
 
@@ -44,6 +46,8 @@ class FakeLeg:
     async def send(self, command: Command, /) -> None:
         self.sent.append(command)
         self._changed.set()
+        if self.refusal and isinstance(command, SendInfo):
+            raise self.refusal
 
     async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
         pass

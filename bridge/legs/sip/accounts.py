@@ -9,8 +9,6 @@ import baresip
 from bridge.legs.sip.options import StackOptions
 from bridge.legs.sip.uri import host_of, parameter, user_of
 
-WHO: Final = ("From", "To")
-"""Headers that tell who calls whom."""
 _CODECS: Final = {
     "pcmu": "pcmu/8000/1",
     "pcma": "pcma/8000/1",
@@ -42,7 +40,7 @@ def config(options: StackOptions, folder: Path) -> baresip.Config:
     anywhere = options.host in {"0.0.0.0", "::"}
     return baresip.Config(
         net_interface=None if anywhere else options.host,
-        expose_headers=(*options.headers, *WHO),
+        expose_headers=options.headers,
         max_concurrent_calls=None,
         rtp_timeout=options.media_timeout_s,
         extra_config_text="".join(f"{name} {value}\n" for name, value in lines.items()),

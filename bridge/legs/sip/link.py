@@ -219,7 +219,7 @@ class SipLink:
             case Kind.REGISTERED:
                 self._registered(fields(body))
             case Kind.REFUSED:
-                self._carrier.metrics.refused.labels("rate").inc()
+                self._carrier.metrics.refused.labels(str(fields(body).get("reason", ""))).inc()
             case Kind.LOG:
                 told = fields(body)
                 level = told.get("level")

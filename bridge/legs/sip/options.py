@@ -20,6 +20,8 @@ class StackOptions:
     certfile: str
     keyfile: str
     cafile: str
+    users: tuple[str, ...]
+    """Who may call with a password, as name:password; empty: callers are not asked for one."""
     headers: tuple[str, ...]
     """Headers of an INVITE that the bot is told."""
     dtmf: Literal["auto", "rtp", "info"]

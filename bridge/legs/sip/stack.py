@@ -10,19 +10,28 @@ import os
 import tempfile
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
+from typing import Final
 
 import baresip
 from baresip.events import Event, StackEvent
 
 from bridge.legs.sip import bpf, sockets
-from bridge.legs.sip.accounts import WHO, config, own_account, trunk_account
+from bridge.legs.sip.accounts import config, own_account, trunk_account
 from bridge.legs.sip.media_buffers import Bucket
 from bridge.legs.sip.options import StackOptions
+from bridge.legs.sip.requests.digest import Challenger
+from bridge.legs.sip.requests.gate import RequestGate, Trust
+from bridge.legs.sip.requests.native import StackThread
 from bridge.legs.sip.stack_call import StackCall
 from bridge.legs.sip.uri import host_of, parameter, user_of, whole
 from telephony.sip import FrameError, Kind, fields, json_frame
+from telephony.sip_identity import SipIdentity, who
 
 log = logging.getLogger(__name__)
+
+
+_LONGEST_TEXT: Final = 250
+"""Characters; the stack cuts the text of an event there, and half an address is another one."""
 
 
 class StackError(Exception):
@@ -37,6 +46,7 @@ class Stack:
         self._options, self._post = options, post
         self._runtime = baresip.Runtime()
         self._runtime.on_dead = dead
+        self._trunk_networks: list[bpf.Network] = []
         self._bucket = Bucket(options.calls_per_second)
         self._agent: baresip.UserAgent
         self._trunk: baresip.UserAgent | None = None
@@ -47,6 +57,8 @@ class Stack:
         self._newest = 1  # inbound calls are odd, the bridge gives outbound ones even numbers
         self._tasks: set[asyncio.Task[None]] = set()
         self._folder = tempfile.TemporaryDirectory(prefix="bridge-sip-")
+        self._gate: RequestGate
+        self._thread = StackThread(self._runtime, self._look)
 
     async def start(self) -> dict[str, object]:
         """Listen; return what the bridge is told.
@@ -59,6 +71,8 @@ class Stack:
             await self._runtime.start(config(options, Path(self._folder.name)))
             allowed = await asyncio.to_thread(self._allowed)
             sockets.guard({options.port, options.port + 1}, allowed)
+            self._gate = RequestGate(self._trust(), on_key=self._pressed, on_refused=self._refused)
+            await self._thread.start()
             self._runtime.subscribe(self._on_event)
             self._agent = await baresip.UserAgent.create(self._runtime, own_account(options), transfer_policy="reject")
             if options.trunk:
@@ -114,6 +128,8 @@ class Stack:
                 self._spawn(call.transfer(str(fields(body).get("target", "")), host=host_of(self._options.trunk)))
             case Kind.SEND_DIGITS:
                 self._spawn(call.send_digits(str(fields(body).get("digits", ""))))
+            case Kind.SEND_INFO:
+                self._spawn(call.send_info(fields(body), self._thread))
             case _:
                 raise FrameError(f"the bridge sent {kind.name}")
 
@@ -133,6 +149,10 @@ class Stack:
                 if call := self._calls.pop(number, None):
                     # The stack's own listener, which keeps the statistics, may come after us.
                     asyncio.get_running_loop().call_soon(call.closed, event.text or "")
+            case Event.CALL_REDIRECT:
+                if call := self._calls.get(self._numbers.get(event.call, 0)):
+                    status_and_uri = event.text or ""
+                    call.redirect = "" if len(status_and_uri) > _LONGEST_TEXT else status_and_uri.partition(",")[2]
             case Event.CALL_RINGING | Event.CALL_PROGRESS | Event.CALL_ESTABLISHED:
                 if call := self._calls.get(self._numbers.get(event.call, 0)):
                     call.moves()
@@ -145,10 +165,9 @@ class Stack:
             return
         self._newest += 2
         ours = self._newest
-        caller, callee = (event.headers.get(name, "") for name in WHO)
-        caller = caller or event.peer or ""
-        self._add(ours, StackCall(ours, call, self._post, caller=caller, callee=callee, peer=caller))
-        self._post(json_frame(Kind.INCOMING, ours, caller=caller, callee=callee))
+        identity = self._gate.take(event.call_id or "") or SipIdentity(who(event.peer or ""), "")
+        self._add(ours, StackCall(ours, call, self._post, identity=identity, host=host_of(event.peer or "")))
+        self._post(json_frame(Kind.INCOMING, ours, caller=identity.caller, callee=identity.callee))
 
     def _add(self, number: int, call: StackCall) -> None:
         self._calls[number] = call
@@ -164,8 +183,8 @@ class Stack:
             return
         finally:
             given_up = self._dialling.pop(number)
-        ours = self._trunk_aor() if self._trunk else ""
-        call = StackCall(number, dialled, self._post, caller=ours, callee=target, peer=target)
+        identity = SipIdentity(user_of(self._options.trunk), who(target) or target)
+        call = StackCall(number, dialled, self._post, identity=identity, host=host_of(target))
         self._add(number, call)
         for event in self._early.pop(call.handle, ()):
             dialled._on_stack_event(event)  # noqa: SLF001  # the answer may be faster than what `dial` returns
@@ -182,14 +201,29 @@ class Stack:
         transport = parameter(self._options.trunk, "transport")
         return whole(target, host_of(self._options.trunk)) + (f";transport={transport}" if transport else "")
 
-    def _trunk_aor(self) -> str:
-        return f"sip:{user_of(self._options.trunk)}@{host_of(self._options.trunk)}"
+    # ------------------------------------------------------------ before the stack acts on a request
+
+    def _look(self, data: bytes, source: str, request: int) -> bool:
+        return self._gate.look(data, source, request, self._thread)
+
+    def _pressed(self, call_id: str, key: str) -> None:
+        for call in self._calls.values():
+            if call.call_id == call_id:
+                call.pressed(key)
+
+    def _refused(self, reason: str) -> None:
+        self._post(json_frame(Kind.REFUSED, reason=reason))
+
+    def _trust(self) -> Trust:
+        users = dict(user.split(":", 1) for user in self._options.users)
+        return Trust(Challenger(users) if users else None, self._trunk_networks)
 
     def _allowed(self) -> list[bpf.Network]:
         trunk = sockets.addresses(host_of(self._options.trunk, port=False)) if self._options.trunk else []
         if self._options.trunk and not trunk:
             log.warning("the trunk %s does not resolve: nothing it sends gets in", self._options.trunk)
-        return bpf.networks([*self._options.allow, *trunk])
+        self._trunk_networks = bpf.networks(trunk)
+        return [*bpf.networks(self._options.allow), *self._trunk_networks]
 
     async def _register(self, trunk: baresip.UserAgent) -> None:
         try:

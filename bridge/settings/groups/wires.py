@@ -71,6 +71,11 @@ class Sip(Group):
         description="Networks that may reach the SIP ports, besides the trunk. The kernel drops what comes from "
         "elsewhere. 0.0.0.0/0 lets everybody in, and fraudsters find a public port within minutes.",
     )
+    sip_users: OptionalPath = Field(
+        default=None,
+        description="File of callers, a line name:password each, of whom all but the trunk must be one (digest "
+        "authentication). If it is not set, whoever reaches the port may call.",
+    )
     sip_max_calls_per_second: float = Field(
         default=20.0, gt=0, le=1000, description="Calls that may come in a second. Further ones get status 486."
     )

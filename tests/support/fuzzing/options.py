@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Final
 
 from bridge.legs.sip import bpf, media_buffers, uri
+from bridge.legs.sip.requests.digest import Challenger
 from bridge.outbound.call_request import BadCallRequest, CallRequest, is_allowed, read
 from bridge.server.routing import Ringing, choose, unreachable
 from bridge.settings import Settings, SettingsError, as_toml, groups, load, refusals, warnings
 from bridge.settings.options import OPTIONS
 from bridge.settings.route import Route, matches, normal
 from fuzzing.target import Target, clean, records, value
+from telephony import sip_message
+from telephony.events import KEYS
+from telephony.sip_identity import PRIVACY, identity_of
+from telephony.sip_keys import key_of
 
 _RATE: Final = 8000
 _FRAME_BYTES: Final = 320
@@ -88,11 +93,27 @@ def _check(order: CallRequest) -> None:
 
 def _sip_uri(data: bytes) -> None:
     address, name, *_ = [*(clean(record) for record in records(data)), ""]
-    for told in (uri.user_of(address), uri.host_of(address), uri.host_of(address, port=False), uri.name_of(address)):
+    for told in (uri.user_of(address), uri.host_of(address), uri.host_of(address, port=False)):
         assert len(told) <= len(address)
     assert not any(character in uri.host_of(address) for character in "\r\n <>;")
     assert len(uri.parameter(address, name)) <= 3 * len(address)  # lower case may be longer
     uri.whole(address, "pbx.example.com")
+
+
+def _sip_message(data: bytes) -> None:
+    """A message, and what its headers and its body mean."""
+    try:
+        message = sip_message.parse(data)
+    except sip_message.NoMessage as why:
+        assert len(str(why)) < _LONGEST_COMPLAINT
+        return
+    assert (message.status > 0) == (message.method == "")
+    assert all(text.isprintable() or "\t" in text for header in message.headers for text in header)
+    assert key_of(message.body) in {"", *KEYS}
+    identity = identity_of(message)
+    told = {"caller": identity.caller, "callee": identity.callee, **identity.parameters}
+    assert all(text.isprintable() for name, text in told.items() if name != PRIVACY)
+    assert Challenger({"anna": "s3cret"}).check(message.all("authorization"), message.method, "::1").user == ""
 
 
 def _networks(data: bytes) -> None:
@@ -160,6 +181,17 @@ TARGETS: Final = (
     Target("routing", _routing, ["bridge.settings.route", "bridge.server.routing"]),
     Target("order", _order, ["bridge.outbound.call_request"]),
     Target("sip-uri", _sip_uri, ["bridge.legs.sip.uri"]),
+    Target(
+        "sip-message",
+        _sip_message,
+        [
+            "telephony.sip_message",
+            "telephony.sip_address",
+            "telephony.sip_identity",
+            "telephony.sip_keys",
+            "bridge.legs.sip.requests.digest",
+        ],
+    ),
     Target("networks", _networks, ["bridge.legs.sip.bpf"]),
     Target("media-buffers", _media_buffers, ["bridge.legs.sip.media_buffers"]),
 )
