@@ -172,6 +172,11 @@ class SipMetrics:
         self.restarts = Counter(
             "bridge_sip_restarts", "Times the SIP process had to be started again.", registry=registry
         )
+        self.latched = Counter(
+            "bridge_sip_latched",
+            "RTP streams answered where they come from, not where the SDP says.",
+            registry=registry,
+        )
         self.frozen = Counter(
             "bridge_sip_frozen", "Times the SIP process said nothing and was killed.", registry=registry
         )

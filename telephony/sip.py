@@ -92,6 +92,7 @@ class Kind(IntEnum):
     NOT_TRANSFERRED = 45
     PONG = 46
     INFO_ANSWERED = 47
+    LATCHED = 50  # a stream goes where its packets come from, which is not where its SDP says
 
 
 class FrameError(Exception):

@@ -55,6 +55,11 @@ def _warnings(settings: Settings) -> list[str]:
         lines.append("--sip-allow lets every machine call the bot: name the networks of your trunk, or --sip-users")
     if settings.sip and settings.sip_media_encryption == "required" and settings.sip_transports != ("tls",):
         lines.append("--sip-media-encryption required without TLS alone: whoever reads the signalling reads the keys")
+    if settings.sip and settings.sip_public_address and is_loopback(settings.sip_host):
+        lines.append(
+            f"--sip-public-address {settings.sip_public_address}: nothing comes in from outside while --sip-host is "
+            f"{settings.sip_host}; set it to this machine's address in its network"
+        )
     return lines
 
 

@@ -96,6 +96,7 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "vllm_dtype": "float16",
         "turn_final_share": "0.9",
         "sip_host": "0.0.0.0",
+        "sip_public_address": "203.0.113.7",
         "sip_transports": "tls",
         "sip_allow": "192.0.2.0/24, 2001:db8::/32",
         "sip_codecs": "pcma",
@@ -374,6 +375,13 @@ def test_a_hand_over_of_what_two_servers_cannot_have_is_refused(options: dict[st
 def test_a_redirect_must_be_a_url(url: str) -> None:
     with pytest.raises(SettingsError, match="a URL like https"):
         load({"drain_redirect": url}, {})
+
+
+def test_a_public_address_where_nobody_gets_in_from_outside_is_told() -> None:
+    told = {"sip": True, "sip_public_address": "203.0.113.7"}
+    before = warnings(Settings.model_validate({**told, "sip_host": "10.0.0.5"}))
+    [line] = set(warnings(Settings.model_validate(told))) - set(before)
+    assert "--sip-host" in line
 
 
 def test_with_both_tokens_there_is_nothing_to_warn_of() -> None:

@@ -6,7 +6,8 @@ from typing import Final, Literal
 
 import baresip
 
-from bridge.legs.sip.options import StackOptions
+from bridge.legs.sip.media.streams import PLAIN
+from bridge.legs.sip.options import StackOptions, Transport
 from bridge.legs.sip.uri import host_of, parameter, user_of
 
 _CODECS: Final = {
@@ -15,8 +16,8 @@ _CODECS: Final = {
     "g722": "g722/16000/1",
     "opus": "opus/48000/1",
 }
-_TRANSPORTS: Final[Mapping[str, Literal["udp", "tcp", "tls"]]] = {"udp": "udp", "tcp": "tcp", "tls": "tls"}
-_ENCRYPTION: Final = {"optional": "mediaenc=srtp", "required": "mediaenc=srtp-mand"}
+_TRANSPORTS: Final[Mapping[str, Transport]] = {"udp": "udp", "tcp": "tcp", "tls": "tls"}
+_ENCRYPTION: Final = {"off": f"mediaenc={PLAIN}", "optional": "mediaenc=srtp", "required": "mediaenc=srtp-mand"}
 
 
 def config(options: StackOptions, folder: Path) -> baresip.Config:
@@ -57,23 +58,22 @@ def _certificate(options: StackOptions, folder: Path) -> str:
 
 
 def _common(options: StackOptions) -> tuple[str, ...]:
-    encryption = _ENCRYPTION.get(options.media_encryption)
     # Without the first, a call answered without video is re-negotiated at once, which simple peers do not survive.
-    return ("video_codecs=none", *([encryption] if encryption else []))
+    return ("video_codecs=none", _ENCRYPTION[options.media_encryption])
 
 
 def _codecs(options: StackOptions) -> tuple[str, ...]:
     return tuple(_CODECS[name] for name in options.codecs)
 
 
-def own_account(options: StackOptions) -> baresip.Account:
-    """Return the account that calls come in at."""
+def own_account(options: StackOptions, transport: Transport) -> baresip.Account:
+    """Return the account that calls over one transport come in at: the stack asks none of another transport."""
     return baresip.Account(
         "bridge",
         options.host,
         "",
         reg_interval=0,
-        transport=options.transports[0],
+        transport=transport,
         audio_codecs=_codecs(options),
         dtmf_mode=_dtmf(options.dtmf),
         extra_params=(*_common(options), "catchall=yes"),

@@ -26,6 +26,7 @@ def stack_options(settings: Settings) -> StackOptions:
         host=settings.sip_host,
         port=settings.sip_port,
         transports=transports,
+        public_address=settings.sip_public_address,
         allow=settings.sip_allow,
         codecs=settings.sip_codecs,
         media_encryption=settings.sip_media_encryption,

@@ -220,6 +220,12 @@ class SipLink:
                 self._registered(fields(body))
             case Kind.REFUSED:
                 self._carrier.metrics.refused.labels(str(fields(body).get("reason", ""))).inc()
+            case Kind.LATCHED:
+                told = fields(body)
+                self._metrics.latched.inc()
+                log.info(
+                    "audio comes from %s, not from %s: it is answered there", told.get("source"), told.get("named")
+                )
             case Kind.LOG:
                 told = fields(body)
                 level = told.get("level")

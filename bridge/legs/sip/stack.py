@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Final
 
 import baresip
+from baresip import _native
 from baresip.events import Event, StackEvent
 
 from bridge.legs.sip import bpf, sockets
 from bridge.legs.sip.accounts import config, own_account, trunk_account
+from bridge.legs.sip.media.extension import StackExtension
+from bridge.legs.sip.media.latch import Address
+from bridge.legs.sip.media.libre import OtherStack
 from bridge.legs.sip.media_buffers import Bucket
 from bridge.legs.sip.options import StackOptions
 from bridge.legs.sip.requests.digest import Challenger
@@ -48,7 +52,8 @@ class Stack:
         self._runtime.on_dead = dead
         self._trunk_networks: list[bpf.Network] = []
         self._bucket = Bucket(options.calls_per_second)
-        self._agent: baresip.UserAgent
+        self._extension: StackExtension
+        self._agents: dict[str, baresip.UserAgent] = {}  # by transport, the first is the one for calls out
         self._trunk: baresip.UserAgent | None = None
         self._calls: dict[int, StackCall] = {}
         self._dialling: dict[int, str | None] = {}  # whose INVITE is on its way out; why they are given up already
@@ -74,16 +79,30 @@ class Stack:
             self._gate = RequestGate(self._trust(), on_key=self._pressed, on_refused=self._refused)
             await self._thread.start()
             self._runtime.subscribe(self._on_event)
-            self._agent = await baresip.UserAgent.create(self._runtime, own_account(options), transfer_policy="reject")
+            self._extension = self._extended(asyncio.get_running_loop())
+            for transport in dict.fromkeys(options.transports):
+                self._agents[transport] = await self._agent(own_account(options, transport))
             if options.trunk:
-                self._trunk = await baresip.UserAgent.create(
-                    self._runtime, trunk_account(options), transfer_policy="reject"
-                )
+                self._trunk = await self._agent(trunk_account(options))
                 if options.register_s:
                     self._spawn(self._register(self._trunk))
-        except (baresip.BaresipError, sockets.Unguarded, ValueError, OSError) as error:
+        except (baresip.BaresipError, sockets.Unguarded, OtherStack, ValueError, OSError) as error:
             raise StackError(f"SIP on {options.host}:{options.port}: {error}") from error
         return {"allowed": [str(network) for network in allowed], "pid": os.getpid()}
+
+    def _extended(self, loop: asyncio.AbstractEventLoop) -> StackExtension:
+        def latched(source: Address, named: Address | None) -> None:
+            told = json_frame(Kind.LATCHED, 0, source=_text(source), named=_text(named) if named else "no address")
+            loop.call_soon_threadsafe(self._post, told)
+
+        extension = StackExtension(_native.__file__, self._options, latched)
+        extension.install()
+        return extension
+
+    async def _agent(self, account: baresip.Account) -> baresip.UserAgent:
+        agent = await baresip.UserAgent.create(self._runtime, account, transfer_policy="reject")
+        self._extension.name_contact(account.user, account.transport)
+        return agent
 
     async def close(self) -> None:
         """End all calls and the stack."""
@@ -177,7 +196,7 @@ class Stack:
         target, headers = str(told.get("target", "")), told.get("headers")
         try:
             given = {str(name): str(value) for name, value in headers.items()} if isinstance(headers, dict) else {}
-            dialled = await (self._trunk or self._agent).dial(self._complete(target), given)
+            dialled = await (self._trunk or self._agent_for(target)).dial(self._complete(target), given)
         except (baresip.BaresipError, ValueError) as error:
             self._post(json_frame(Kind.ENDED, number, reason=f"cannot call {target}: {error}", statistics={}))
             return
@@ -191,6 +210,10 @@ class Stack:
             self._on_event(event)
         if given_up is not None and number in self._calls:
             await call.hang_up(given_up)
+
+    def _agent_for(self, target: str) -> baresip.UserAgent:
+        """Return the agent of the target's transport, else the first."""
+        return self._agents.get(parameter(target, "transport")) or next(iter(self._agents.values()))
 
     def _complete(self, target: str) -> str:
         """Return `target` as a URI; a bare number is called through the trunk."""
@@ -235,6 +258,11 @@ class Stack:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _text(address: Address) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def _refuse(call: baresip.Call) -> None:

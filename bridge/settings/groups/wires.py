@@ -12,6 +12,7 @@ from bridge.settings.types import (
     Networks,
     OptionalPath,
     PortRange,
+    PublicAddress,
     Section,
     SipCodecs,
     SipName,
@@ -62,6 +63,11 @@ class Sip(Group):
     )
     sip_port: int = Field(
         default=5060, ge=1, le=65534, description="Port of SIP over UDP and TCP. TLS is on the next port."
+    )
+    sip_public_address: PublicAddress = Field(
+        default="",
+        description="Our IP address as peers see it, for a bridge behind NAT: told them in SDP and Contact. The router "
+        "must hand on the SIP port and sip_rtp_ports under the same numbers.",
     )
     sip_transports: SipTransports = Field(
         default=("udp", "tcp"), min_length=1, description="Transports of SIP; tls needs sip_certfile."

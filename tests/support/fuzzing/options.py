@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from bridge.legs.sip import bpf, media_buffers, uri
+from bridge.legs.sip.media.latch import Latch, rtp_head
+from bridge.legs.sip.media.multipart import sdp_of
 from bridge.legs.sip.requests.digest import Challenger
 from bridge.outbound.call_request import BadCallRequest, CallRequest, is_allowed, read
 from bridge.server.routing import Ringing, choose, unreachable
@@ -126,6 +128,18 @@ def _networks(data: bytes) -> None:
     assert len(steps) <= 4096
 
 
+def _sip_media(data: bytes) -> None:
+    """The body of a request, and as records, packets that come to an RTP port in turn from two sources."""
+    found = sdp_of(data)
+    assert found is None or len(found) <= len(data), "it is put into the same place"
+    latch, settled = Latch(), 0
+    latch.open(("10.0.0.1", 1))
+    for number, packet in enumerate(records(data)):
+        if head := rtp_head(packet):
+            settled += latch.hear((f"10.0.0.{number % 2}", 1), head[1])
+    assert settled == (latch.source is not None)
+
+
 def _media_buffers(data: bytes) -> None:
     """Pairs of bytes: what is done, and with how much."""
     outlet, inlet, now_ms = media_buffers.Outlet(_RATE), media_buffers.Inlet(_RATE, 0.0), 0.0
@@ -192,6 +206,7 @@ TARGETS: Final = (
             "bridge.legs.sip.requests.digest",
         ],
     ),
+    Target("sip-media", _sip_media, ["bridge.legs.sip.media.multipart", "bridge.legs.sip.media.latch"]),
     Target("networks", _networks, ["bridge.legs.sip.bpf"]),
     Target("media-buffers", _media_buffers, ["bridge.legs.sip.media_buffers"]),
 )
