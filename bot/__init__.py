@@ -1,6 +1,17 @@
 """What a bot author sees."""
 
-from bot.actions import Action, ActionFailed, Collect, Hangup, PlayFile, SendDtmf, SetLanguage, SetVoice, Transfer
+from bot.actions import (
+    Action,
+    ActionFailed,
+    Collect,
+    Handoff,
+    Hangup,
+    PlayFile,
+    SendDtmf,
+    SetLanguage,
+    SetVoice,
+    Transfer,
+)
 from bot.api import Bot, CallInfo, Expect, Final, Heard, Line, Partial, Say, Speaker, Tts, Turn
 
 __all__ = [
@@ -11,6 +22,7 @@ __all__ = [
     "Collect",
     "Expect",
     "Final",
+    "Handoff",
     "Hangup",
     "Heard",
     "Line",
