@@ -25,8 +25,8 @@ from asr import hear, spelled
 from capacity import converse, ramp, stream
 from denoiser import measure as measure_denoiser
 from finals import finals
-from gauge import Results, hold, late, recordings, spread, usage, without_pauses
-from integration.recordings import prompts, word_error_rate
+from gauge import Results, hold, late, spread, usage
+from integration.recordings import prompts, recordings, without_pauses, word_error_rate
 from integration.server import Server, serve
 
 from bridge.commands.call import call

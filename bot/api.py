@@ -77,6 +77,13 @@ class CallInfo:
     """What the webhook, the dial plan or whoever ordered the call passed along."""
     direction: str = "inbound"
     """Or "outbound": the bridge placed the call, and `callee` is who answers."""
+    caller_name: str = ""
+    """The name that the network shows for the caller. Anybody may have chosen it: it proves nothing."""
+    forwarded_from: str = ""
+    """The number that was called first, where the call was forwarded to us."""
+    stir_verstat: str = ""
+    """How far the networks vouch for `caller`, in the words of STIR/SHAKEN: "TN-Validation-Passed-A" is the most;
+    "" is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         self.calls = Gauge("bridge_calls", "Calls in progress.", ["wire"], registry=registry)
+        self.started = Counter("bridge_calls_started", "Calls that began.", ["wire"], registry=registry)
         self.ended = Counter("bridge_calls_ended", "Calls ended.", ["wire", "fault"], registry=registry)
         self.refused = Counter("bridge_calls_refused", "Calls refused at the door.", ["reason"], registry=registry)
         self.kept_out = Counter("bridge_refused", "Who was kept out.", ["door", "reason"], registry=registry)

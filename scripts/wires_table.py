@@ -25,14 +25,14 @@ def full() -> str:
     """Return every wire with all it declares."""
     names = " | ".join(name.replace("_", " ") for name in ABILITIES)
     lines = [
-        f"| wire | `wire` in the metrics | address | audio | door | {names} | plays ahead | note |",
-        "|---" * (len(ABILITIES) + 7) + "|",
+        f"| wire | `wire` in the metrics | address | audio | door | {names} | plays ahead | tried against | note |",
+        "|---" * (len(ABILITIES) + 8) + "|",
     ]
     for wire in WIRES:
         can = wire.capabilities
         has = " | ".join("yes" if getattr(can, name) else "-" for name in ABILITIES)
         cells = f"{wire.title} | {wire.name} | `{wire.address}` | {wire.audio} | {wire.door.value}"
-        lines.append(f"| {cells} | {has} | {_ahead(can)} | {wire.note} |")
+        lines.append(f"| {cells} | {has} | {_ahead(can)} | {wire.tried} | {wire.note} |")
     return "\n".join(lines)
 
 

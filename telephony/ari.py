@@ -48,6 +48,8 @@ class Entered:
     context: str
     parameters: Mapping[str, str]
     """What the dialplan says behind the application: NAME=VALUE, or arg1, arg2."""
+    caller_name: str = ""
+    """CALLERID(name); anybody may have chosen it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ def _entered(channel: Fields, args: object) -> Entered:
         callee=text_of(dialplan, "exten", where="channel.dialplan"),
         context=text_of(dialplan, "context", where="channel.dialplan"),
         parameters=_parameters(args if isinstance(args, list) else []),
+        caller_name=name if isinstance(name := caller.get("name"), str) else "",
     )
 
 

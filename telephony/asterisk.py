@@ -11,6 +11,7 @@ from typing import Final
 
 from telephony.asterisk_text import command, is_json, parsed
 from telephony.codec import silence
+from telephony.early import Early
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
     KEYS,
@@ -25,6 +26,7 @@ from telephony.events import (
     Hangup,
     Malformed,
     Mark,
+    Media,
     Owed,
     Play,
     Played,
@@ -37,6 +39,7 @@ from telephony.events import (
 from telephony.jsontext import Fields
 from telephony.malformed import Malformations, Refused
 from telephony.media_time import MediaTime
+from telephony.whole_samples import WholeSamples
 
 FORMATS: Final[Mapping[str, AudioFormat]] = {
     "ulaw": AudioFormat(Encoding.MULAW, 8000),
@@ -57,13 +60,19 @@ MAX_BINARY_BYTES: Final = 65_500
 MAX_MESSAGE_CHARS: Final = 64 * 1024
 """What we read of it; its start message has the channel's variables."""
 MAX_MALFORMED: Final = 100
-"""Malformed messages a call survives."""
+"""Malformed messages, beyond the good ones, that a call survives."""
+MAX_EARLY_BYTES: Final = 256 * 1024
+"""What is kept for a MEDIA_START that comes late: 1.3 s of slin96, 8 s of slin16."""
 MAX_HELD_MS: Final = 60_000
 """Audio kept for an Asterisk that wants none for now; what is beyond it nobody would hear in time."""
 
 
 class AsteriskProtocol:
-    """One call: CREATED -MEDIA_START-> STARTED. The socket's end is the call's."""
+    """One call: CREATED -MEDIA_START-> STARTED. The socket's end is the call's.
+
+    Asterisk may send audio and text before MEDIA_START: what comes too early is kept, and means what it would have
+    meant behind it.
+    """
 
     capabilities = Capabilities(audio_out=True, clear=True, mark=True, hangup=True, send_ahead_ms=10_000)
     """Asterisk asks for a pause when 18 s are queued, at packets of 20 ms."""
@@ -74,6 +83,8 @@ class AsteriskProtocol:
         self._time: MediaTime | None = None  # set by MEDIA_START, as are the next two
         self._frame_bytes = 0
         self._json = False
+        self._early = Early[str | bytes](at_most=MAX_EARLY_BYTES)  # until then
+        self._whole: WholeSamples | None = None  # of formats with samples of 16 bit
         self._rest = bytearray()  # bot audio that is no whole frame yet
         self._marks: list[str] = []  # sent and not back
         self._cleared: list[str] = []  # of those, what a Clear took: Asterisk says nothing of them
@@ -87,17 +98,19 @@ class AsteriskProtocol:
         return ()
 
     def receive(self, message: str | bytes, /) -> Sequence[Event]:
-        """Return what `message` means; unknown events mean nothing.
+        """Return what `message` means; unknown events and a repeated start mean nothing.
 
         Raises:
-            RemoteProtocolError: the start is unusable, or more than MAX_MALFORMED messages were malformed.
+            RemoteProtocolError: the start is unusable, or MAX_MALFORMED more messages were malformed than good.
         """
         events: list[Event] = [Played(name) for name in self._cleared]
         self._cleared.clear()
         try:
-            events += self._media(message) if isinstance(message, bytes) else self._control(message)
+            events += self._understand(message)
         except Refused as why:
             events += self._malformations.tell(why)
+        else:
+            self._malformations.good()
         return events
 
     def send(self, command: Command, /) -> Sequence[str | bytes]:
@@ -125,24 +138,27 @@ class AsteriskProtocol:
 
     # ------------------------------------------------------------ what Asterisk says
 
+    def _understand(self, message: str | bytes) -> Sequence[Event]:
+        return self._media(message) if isinstance(message, bytes) else self._control(message)
+
     def _media(self, payload: bytes) -> Sequence[Event]:
         if self._time is None:
-            raise Refused(f"audio: got {len(payload)} bytes; allowed: MEDIA_START comes first")
-        if len(payload) % (size := self._time.audio.encoding.sample_bytes):
-            raise Refused(f"audio: got {len(payload)} bytes; allowed: whole samples of {size}")
+            self._early.keep(payload, size=len(payload))
+            return ()
+        if self._whole:
+            payload = self._whole.take(payload)
         return (self._time.place(payload),) if payload else ()
 
     def _control(self, message: str) -> Sequence[Event]:
         if len(message) > MAX_MESSAGE_CHARS:
             raise Refused(f"message: got {len(message)} characters; allowed: at most {MAX_MESSAGE_CHARS}")
         event, fields = parsed(message)
-        if event == "MEDIA_START":
-            if self._time is not None:
-                raise Refused("event: got MEDIA_START again; allowed: once")
-            self._json = is_json(message)
-            return self._start(fields)
         if self._time is None:
-            raise Refused(f"event: got {shown(event)}; allowed: MEDIA_START comes first")
+            if event == "MEDIA_START":
+                self._json = is_json(message)
+                return self._start(fields)
+            self._early.keep(message, size=len(message))
+            return ()
         match event:
             case "DTMF_END":
                 return (_dtmf(fields),)
@@ -168,15 +184,29 @@ class AsteriskProtocol:
         audio = FORMATS[name]
         usual = audio.sample_rate // 50 * audio.encoding.sample_bytes
         self._time, self._frame_bytes = MediaTime(audio), usual if size is None else _frame_size(size, audio)
+        self._whole = WholeSamples() if audio.encoding is Encoding.L16 else None
         parameters = {**_texts(fields.get("channel_variables")), **self._parameters}
+        early = self._heard_before()
         started = CallStarted(
             call_id=call_id,
             format=audio,
             caller=parameters.get("from") or parameters.get("From") or "",
             callee=parameters.get("to") or parameters.get("To") or "",
+            caller_name=parameters.get("caller_name", ""),
+            forwarded_from=parameters.get("forwarded_from", ""),
             parameters=parameters,
+            early_ms=sum(audio.duration_ms(event.payload) for event in early if isinstance(event, Media)),
         )
-        return started, Owed((self._command("ANSWER"),))  # does nothing where the dialplan has answered
+        return started, Owed((self._command("ANSWER"),)), *early  # ANSWER does nothing where the dialplan has answered
+
+    def _heard_before(self) -> Sequence[Event]:
+        events: list[Event] = []
+        for message in self._early.take():
+            try:
+                events += self._understand(message)
+            except Refused as why:
+                events.append(Malformed(str(why)))
+        return events
 
     def _played(self, name: object) -> Sequence[Event]:
         if not isinstance(name, str) or name not in self._marks:  # of a cleared one: it was told before

@@ -2,14 +2,17 @@
 
 Source: https://docs.asterisk.org/Configuration/Channel-Drivers/AudioSocket/ and Asterisk's res_audiosocket.c. Asterisk
 connects to us, names the call by a UUID in its first frame and sends audio from then on, but none while the channel has
-nothing to play; the caller's hang-up is the end of the stream. What we send is played as it comes: Asterisk has no
-buffer worth the name, no clear and no mark, so the leg paces it (bridge/legs/pacer.py).
+nothing to play. Other peers say so by a frame of kind 02, or by one without audio; both mean nothing. The caller's
+hang-up is the end of the stream. What we send is played as it comes: Asterisk has no buffer worth the name, no clear
+and no mark, so the leg paces it (bridge/legs/pacer.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
+from telephony.early import Early
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
     KEYS,
@@ -21,7 +24,11 @@ from telephony.events import (
     Dtmf,
     Encoding,
     Event,
+    FormatChanged,
     Hangup,
+    Malformed,
+    Media,
+    Notice,
     Play,
     Problem,
     Reply,
@@ -29,9 +36,12 @@ from telephony.events import (
 )
 from telephony.malformed import Malformations, Refused
 from telephony.media_time import MediaTime
+from telephony.whole_samples import WholeSamples
 
 HANGUP: Final = 0x00
 IDENTITY: Final = 0x01
+SILENCE: Final = 0x02
+"""Of the protocol's first description; Asterisk itself never sends it."""
 DTMF: Final = 0x03
 ERROR: Final = 0xFF
 RATES: Final[Mapping[int, int]] = {
@@ -46,10 +56,20 @@ RATES: Final[Mapping[int, int]] = {
     0x18: 192_000,
 }
 """Sample rates, hertz, by the kind of frame that carries them."""
+_HUNG_UP: Final = 0x01
+ERRORS: Final[Mapping[int, str]] = {
+    _HUNG_UP: "the channel was hung up",
+    0x02: "a frame could not be forwarded",
+    0x04: "there was no memory",
+}
+"""What an error frame says, by its code; codes of the Go library at https://github.com/CyCoreSystems/audiosocket"""
 MAX_MALFORMED: Final = 100
-"""Malformed frames a call survives."""
+"""Malformed frames, beyond the good ones, that a call survives."""
+MAX_EARLY_BYTES: Final = 128 * 1024
+"""What is kept for a UUID that does not come first: 4 s at 16 kHz."""
 _KINDS: Final = {rate: kind for kind, rate in RATES.items()}
 _HEADER_BYTES: Final = 3
+_MOST_KEYS: Final = 100
 _MAX_PAYLOAD_BYTES: Final = 0xFFFE  # whole samples
 
 
@@ -87,6 +107,9 @@ class AudioSocketProtocol:
         self._quiet_rate = quiet_rate
         self._frames = Frames()
         self._identity: UUID | None = None  # set by the first frame
+        self._early = Early[tuple[int, bytes]](at_most=MAX_EARLY_BYTES)  # frames before it
+        self._keys: list[Dtmf] = []  # pressed before the call has started
+        self._whole = WholeSamples()
         self._time: MediaTime | None = None  # set by the first audio, or by quiet
         self._ended = False
         self._malformations = Malformations(at_most=MAX_MALFORMED)
@@ -99,8 +122,8 @@ class AudioSocketProtocol:
         """Return what `data`, any piece of the stream, means.
 
         Raises:
-            RemoteProtocolError: the stream is none of AudioSocket's, its rate is not that of a call that began quietly,
-                or more than MAX_MALFORMED frames were malformed.
+            RemoteProtocolError: the stream is none of AudioSocket's, or MAX_MALFORMED more frames were malformed than
+                good.
         """
         events: list[Event] = []
         for kind, payload in () if self._ended else self._frames.feed(data):  # what comes behind the end is not kept
@@ -110,11 +133,13 @@ class AudioSocketProtocol:
                 events += self._understand(kind, payload)
             except Refused as why:
                 events += self._malformations.tell(why)
+            else:
+                self._malformations.good()
         return events
 
     def quiet(self) -> Sequence[Event]:
         """No audio comes: return the start of a call that has a name and no rate yet."""
-        return [self._start(self._quiet_rate)] if self._identity and not self._time and not self._ended else []
+        return self._start(self._quiet_rate) if self._identity and not self._time and not self._ended else ()
 
     def send(self, command: Command, /) -> Sequence[bytes]:
         """Return the bytes that carry out `command`; nothing clears what was sent.
@@ -134,48 +159,92 @@ class AudioSocketProtocol:
 
     def _understand(self, kind: int, payload: bytes) -> Sequence[Event]:
         if self._identity is None:
-            self._name(kind, payload)
-            return ()
+            return self._named(kind, payload)
         if kind in RATES:
             return self._audio(RATES[kind], payload)
         match kind:
+            case _ if kind in {SILENCE, IDENTITY}:  # nothing to hear, and a name that is known
+                return ()
             case _ if kind == DTMF:
-                return [_dtmf(payload)]
+                return self._pressed(_dtmf(payload))
             case _ if kind == HANGUP:
                 self._ended = True
                 return [CallEnded("caller hung up")]
             case _ if kind == ERROR:
-                self._ended = True
-                return [CallEnded(f"Asterisk reports error {payload.hex() or 'without a code'}")]
-        raise Refused(f"kind: got 0x{kind:02x}; allowed: 00, 01, 03, 10 to 18, ff")
+                return self._error(payload)
+        raise Refused(f"kind: got 0x{kind:02x}; allowed: 00 to 03, 10 to 18, ff")
 
-    def _name(self, kind: int, payload: bytes) -> None:
+    def _named(self, kind: int, payload: bytes) -> Sequence[Event]:
+        """Take the name of the call; what comes before it waits, where it is of this protocol at all."""
+        if kind == HANGUP and not payload:
+            self._ended = True
+            return [CallEnded("caller hung up")]
+        if kind in RATES or kind in {SILENCE, DTMF, ERROR}:
+            self._early.keep((kind, payload), size=_HEADER_BYTES + len(payload))
+            return ()
         if kind != IDENTITY or len(payload) != 16:
             raise RemoteProtocolError(f"no AudioSocket: the first frame is of kind 0x{kind:02x}, not the UUID's")
         self._identity = UUID(bytes=payload)
+        events: list[Event] = []
+        for kind_before, payload_before in self._early.take():
+            try:
+                events += self._understand(kind_before, payload_before)
+            except Refused as why:
+                events.append(Malformed(str(why)))
+        return [_with_early(event, events) if isinstance(event, CallStarted) else event for event in events]
+
+    def _error(self, payload: bytes) -> Sequence[Event]:
+        """Tell of an error; whoever cannot go on after one closes the connection."""
+        code = payload[0] if payload else 0
+        told = f"Asterisk reports error {payload.hex()[:16] or 'without a code'}"
+        if code in ERRORS:
+            told += f": {ERRORS[code]}"
+        if code != _HUNG_UP:
+            return [Notice(told)]
+        self._ended = True
+        return [Notice(told), CallEnded("caller hung up")]
 
     def _audio(self, rate: int, payload: bytes) -> Sequence[Event]:
-        if not payload or len(payload) % 2:
-            raise Refused(f"audio: got {len(payload)} bytes; allowed: whole samples of two bytes")
-        started = [] if self._time else [self._start(rate)]
+        samples = self._whole.take(payload)
+        if not samples:
+            return ()
+        started = () if self._time else self._start(rate)
         assert self._time
         if rate != (ours := self._time.audio.sample_rate):
-            if not self._time.samples:
-                raise RemoteProtocolError(
-                    f"the call began quietly, at {ours} Hz, and is of {rate} Hz: say --audiosocket-rate {rate}"
-                )
-            raise Refused(f"audio: got {rate} Hz; allowed: {ours} Hz, as before")
-        return [*started, self._time.place(payload)]
+            if self._time.samples:
+                raise Refused(f"audio: got {rate} Hz; allowed: {ours} Hz, as before")
+            started = self._begun_at_another(rate)
+        return [*started, self._time.place(samples)]
 
-    def _start(self, rate: int) -> CallStarted:
+    def _begun_at_another(self, rate: int) -> Sequence[Event]:
+        """Go on at the rate of the first audio, where the call began quietly at another."""
+        assert self._time
+        ours, theirs = self._time.audio.sample_rate, AudioFormat(Encoding.L16, rate)
+        self._time.change(theirs)
+        why = f"the call began quietly, at {ours} Hz, and is of {rate} Hz: say --audiosocket-rate {rate}"
+        return [Notice(why), FormatChanged(theirs)]
+
+    def _start(self, rate: int) -> Sequence[Event]:
         self._time = MediaTime(AudioFormat(Encoding.L16, rate))
-        return CallStarted(str(self._identity), self._time.audio)
+        return [CallStarted(str(self._identity), self._time.audio), *self._keys]
+
+    def _pressed(self, key: Dtmf) -> Sequence[Event]:
+        if self._time:
+            return [key]
+        if len(self._keys) < _MOST_KEYS:
+            self._keys.append(key)
+        return ()
 
     def _audio_frames(self, payload: bytes) -> Iterator[bytes]:
         if self._time is None:
             raise LocalProtocolError("audio before Asterisk's first: its rate is not known yet")
         for start in range(0, len(payload), _MAX_PAYLOAD_BYTES):
             yield frame(_KINDS[self._time.audio.sample_rate], payload[start : start + _MAX_PAYLOAD_BYTES])
+
+
+def _with_early(started: CallStarted, events: Sequence[Event]) -> CallStarted:
+    early_ms = sum(started.format.duration_ms(event.payload) for event in events if isinstance(event, Media))
+    return replace(started, early_ms=early_ms)
 
 
 def _dtmf(payload: bytes) -> Dtmf:

@@ -7,7 +7,7 @@ owns no clock, so it is tested on literals and replayed from recordings.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 
 class Encoding(StrEnum):
@@ -75,6 +75,14 @@ class CallStarted:
     """Set by wires whose clients configure recognition themselves."""
     direction: str = "inbound"
     """Or "outbound": we called."""
+    caller_name: str = ""
+    """The name that the network shows for the caller; anybody may have chosen it."""
+    forwarded_from: str = ""
+    """The number that was called first, where the call was forwarded to us."""
+    stir_verstat: str = ""
+    """How far the networks vouch for `caller` (STIR/SHAKEN), e.g. "TN-Validation-Passed-A"; "" is not known."""
+    early_ms: int = 0
+    """Audio that came before the start. It follows the start at once, as Media."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +129,20 @@ class Malformed:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Something of the peer that whoever runs the bridge should know: it breaks no rule and goes to the log."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FormatChanged:
+    """From here on the peer's audio is in another format, both ways. The leg converts it: the call keeps its own."""
+
+    format: AudioFormat
+
+
+@dataclass(frozen=True, slots=True)
 class NotTransferred:
     """The transfer that was asked for did not happen; the call goes on."""
 
@@ -139,7 +161,19 @@ class Owed:
     messages: Sequence[str | bytes]
 
 
-Event = CallStarted | Media | Dtmf | Played | Finalize | Malformed | NotTransferred | CallEnded | Owed
+Event = (
+    CallStarted
+    | Media
+    | Dtmf
+    | Played
+    | Finalize
+    | Malformed
+    | Notice
+    | FormatChanged
+    | NotTransferred
+    | CallEnded
+    | Owed
+)
 
 # ---------------------------------------------------------------- commands: what we ask of the peer
 
@@ -245,3 +279,11 @@ class WireProtocol(Protocol):
         Raises:
             LocalProtocolError: `command` asks for what `capabilities` denies, or comes before CallStarted.
         """
+
+
+@runtime_checkable
+class StartsQuietly(Protocol):
+    """A wire whose peer may have said what it has to say, and the call has not begun: it takes a guess then."""
+
+    def quiet(self) -> Sequence[Event]:
+        """Nothing has come for a moment: return what follows from that."""

@@ -1,4 +1,6 @@
-"""FreeSWITCH's two media sockets: one text of metadata, then binary audio, signed 16 bit, as the sound is heard.
+"""FreeSWITCH's two media sockets: one text of metadata, and binary audio, signed 16 bit, as the sound is heard.
+
+The metadata tell the rate. They should come first, and may come behind the first audio, or never.
 
 jambonz `listen` and drachtio's mod_audio_fork: https://docs.jambonz.org/verbs/verbs/listen and the articles on
 bidirectional audio there. mod_audio_stream: https://github.com/amigniter/mod_audio_stream. Neither can be had from a
@@ -8,10 +10,9 @@ package index, so these rules are those of their documents, and were tested with
 import json
 from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
-from reprlib import repr as shown
 from typing import Final
 
-from telephony.errors import LocalProtocolError, RemoteProtocolError
+from telephony.errors import LocalProtocolError
 from telephony.events import (
     AudioFormat,
     CallStarted,
@@ -20,37 +21,58 @@ from telephony.events import (
     Command,
     Encoding,
     Event,
+    FormatChanged,
     Hangup,
+    Malformed,
     Mark,
+    Media,
+    Notice,
     Play,
     Played,
     Problem,
     Reply,
     Transcript,
 )
+from telephony.freeswitch_metadata import (
+    CALL_IDS,
+    CALLEES,
+    CALLER_NAMES,
+    CALLERS,
+    first_of,
+    likely_rate,
+    plain_values,
+    refuse_stereo,
+    told_rate,
+)
 from telephony.jsontext import Fields, json_object, key_of, object_of, text_of
 from telephony.malformed import Malformations, Refused
 from telephony.media_time import MediaTime
+from telephony.whole_samples import WholeSamples
 
-RATES: Final = (8000, 16_000, 24_000, 32_000, 48_000, 64_000)
-"""Sample rates, hertz."""
 MAX_MALFORMED: Final = 100
-"""Malformed messages a call survives."""
-_MAX_PARAMETERS: Final = 50
-_CALL_IDS: Final = ("callSid", "call_sid", "callId", "uuid")
-_CALLERS: Final = ("from", "caller")
-_CALLEES: Final = ("to", "callee")
+"""Malformed messages, beyond the good ones, that a call survives."""
+METADATA_MS: Final = 500
+"""Audio for which metadata that have not come are waited for; they were seen 300 ms late."""
+_MOST_EARLY: Final = 200  # messages
 
 
 class _ForkProtocol:
-    """One socket: CREATED -metadata, or audio at once-> STARTED. Its end is the end of the call."""
+    """One socket: CREATED -metadata that tell the rate, or audio enough without them-> STARTED. Its end is the call's.
+
+    Metadata that come later still tell the rate: from then on the audio is of it.
+    """
 
     capabilities: Capabilities
 
     def __init__(self, call_id: str) -> None:
         """`call_id`: of a call whose metadata name none."""
         self._call_id = call_id
-        self._time: MediaTime | None = None  # set by the first message
+        self._metadata: Fields | None = None  # set by the first text that is no event
+        self._early: list[str | bytes] = []  # audio and events before the start
+        self._early_bytes = 0  # of audio in it
+        self._time: MediaTime | None = None  # set by the start
+        self._told = False  # whether the rate was told, not guessed
+        self._whole = WholeSamples()
         self._malformations = Malformations(at_most=MAX_MALFORMED)
 
     def open(self) -> Sequence[str | bytes]:
@@ -61,45 +83,114 @@ class _ForkProtocol:
         """Return what `message` means; texts that are not known mean nothing.
 
         Raises:
-            RemoteProtocolError: the metadata are unusable, or more than MAX_MALFORMED messages were malformed.
+            RemoteProtocolError: the metadata are unusable, or MAX_MALFORMED more messages were malformed than good.
         """
         try:
-            if isinstance(message, bytes):
-                return self._audio(message)
-            fields = json_object(message)
-            return self._told(fields) if self._time else [self._start(fields)]
+            events = self._understand(message)
         except Refused as why:
             return self._malformations.tell(why)
+        self._malformations.good()
+        return events
 
-    def _told(self, fields: Fields) -> Sequence[Event]:
-        """Return what a text after the metadata means."""
+    def quiet(self) -> Sequence[Event]:
+        """Nothing comes: return the start of a call that has said something, at the likeliest rate."""
+        return () if self._time or (self._metadata is None and not self._early) else self._begin()
+
+    def _understand(self, message: str | bytes) -> Sequence[Event]:
+        if isinstance(message, bytes):
+            return self._audio(message) if self._time else self._early_audio(message)
+        fields = json_object(message)
+        if not self._is_event(fields):
+            return self._informed(fields)
+        if self._time:
+            return self._event(fields)
+        if len(self._early) < _MOST_EARLY:
+            self._early.append(message)
         return ()
 
-    def _start(self, metadata: Fields) -> CallStarted:
-        told = metadata.get("sampleRate", 8000)
-        rate = next((known for known in RATES if known == told), 0)  # 8000.0 is 8000, too
+    def _is_event(self, fields: Fields) -> bool:
+        """Return whether a text tells what happens in the call; others are metadata."""
+        return False
+
+    def _event(self, fields: Fields) -> Sequence[Event]:
+        """Return what such a text means."""
+        return ()
+
+    # ------------------------------------------------------------ metadata
+
+    def _informed(self, metadata: Fields) -> Sequence[Event]:
+        if self._told:
+            return ()
+        rate = told_rate(metadata)
+        if self._time is None:
+            refuse_stereo(metadata)
+            self._metadata = {**(self._metadata or {}), **metadata}
+            return self._begin() if rate else ()
         if not rate:
-            raise RemoteProtocolError(f"unusable metadata: sampleRate is {shown(told)}; allowed: {RATES}")
-        if metadata.get("mixType") == "stereo":
-            raise RemoteProtocolError(
-                "unusable metadata: mixType is 'stereo'; allowed: 'mono', so that the caller is heard"
-            )
-        self._time = MediaTime(AudioFormat(Encoding.L16, rate))
-        parameters = _parameters(metadata)
-        return CallStarted(
-            call_id=_first(parameters, _CALL_IDS) or self._call_id,
+            return ()
+        refuse_stereo(metadata)
+        self._told = True
+        guessed = self._time.audio.sample_rate
+        why = f"the metadata came behind the audio: the rate is {rate} Hz; guessed were {guessed} Hz"
+        return [Notice(why), *self._changed(rate)]
+
+    def _begin(self) -> Sequence[Event]:
+        """Start the call with what is known of it, and give it what came before."""
+        metadata = self._metadata or {}
+        rate = told_rate(metadata)
+        self._told = bool(rate)
+        guess, heard = likely_rate(self._early)
+        self._time = MediaTime(AudioFormat(Encoding.L16, rate or guess))
+        early, self._early = self._early, []
+        events: list[Event] = [] if rate else [Notice(f"no metadata tell the sample rate: {guess} Hz, by {heard}")]
+        for message in early:
+            try:
+                events += self._understand(message)
+            except Refused as why:
+                events.append(Malformed(str(why)))
+        parameters = plain_values(metadata)
+        started = CallStarted(
+            call_id=first_of(parameters, CALL_IDS) or self._call_id,
             format=self._time.audio,
-            caller=_first(parameters, _CALLERS),
-            callee=_first(parameters, _CALLEES),
+            caller=first_of(parameters, CALLERS),
+            callee=first_of(parameters, CALLEES),
             parameters=parameters,
+            caller_name=first_of(parameters, CALLER_NAMES),
+            early_ms=sum(self._time.audio.duration_ms(event.payload) for event in events if isinstance(event, Media)),
         )
+        return [started, *events]
+
+    def _changed(self, rate: int) -> Sequence[Event]:
+        """Go on at another rate."""
+        assert self._time
+        if rate == self._time.audio.sample_rate:
+            return ()
+        audio = AudioFormat(Encoding.L16, rate)
+        self._time.change(audio)
+        return [FormatChanged(audio)]
+
+    # ------------------------------------------------------------ audio
+
+    def _early_audio(self, payload: bytes) -> Sequence[Event]:
+        if not payload:
+            return ()
+        self._early.append(payload)
+        self._early_bytes += len(payload)
+        rate, _ = likely_rate(self._early)
+        enough = self._early_bytes * 1000 >= METADATA_MS * rate * Encoding.L16.sample_bytes
+        return self._begin() if enough or len(self._early) >= _MOST_EARLY else ()
 
     def _audio(self, payload: bytes) -> Sequence[Event]:
-        if not payload or len(payload) % 2:
-            raise Refused(f"audio: got {len(payload)} bytes; allowed: whole samples of two bytes")
-        started = [] if self._time else [self._start({})]
         assert self._time
-        return [*started, self._time.place(payload)]
+        samples = self._whole.take(payload)
+        if not samples:
+            return ()
+        changed: Sequence[Event] = ()
+        if not (self._told or self._time.samples):  # the call began before any audio: now there is a length to go by
+            guess, heard = likely_rate([payload])
+            if guess != self._time.audio.sample_rate:
+                changed = [Notice(f"no metadata tell the sample rate: {guess} Hz, by {heard}"), *self._changed(guess)]
+        return [*changed, self._time.place(samples)]
 
     def _rate_of_play(self) -> int:
         if self._time is None:
@@ -134,7 +225,10 @@ class AudioForkProtocol(_ForkProtocol):
             case _:
                 raise LocalProtocolError(f"an audio fork cannot carry {type(command).__name__}")
 
-    def _told(self, fields: Fields) -> Sequence[Event]:
+    def _is_event(self, fields: Fields) -> bool:
+        return fields.get("event") == "dtmf" or fields.get("type") in {"mark", "playDone"}
+
+    def _event(self, fields: Fields) -> Sequence[Event]:
         if fields.get("event") == "dtmf":
             return [key_of(fields, "dtmf")]
         if fields.get("type") == "mark":  # played, or cleared with what was before it
@@ -169,13 +263,3 @@ class AudioStreamProtocol(_ForkProtocol):
 
 def _message(kind: str, data: Mapping[str, object] | None = None) -> str:
     return json.dumps({"type": kind, **({"data": data} if data else {})}, separators=(",", ":"))
-
-
-def _parameters(metadata: Fields) -> dict[str, str]:
-    """Return what in the metadata is a plain value; they may hold a whole request."""
-    plain = {name: str(value) for name, value in metadata.items() if isinstance(value, str | int | float | bool)}
-    return dict(list(plain.items())[:_MAX_PARAMETERS])
-
-
-def _first(parameters: Mapping[str, str], names: Sequence[str]) -> str:
-    return next((parameters[name] for name in names if parameters.get(name)), "")

@@ -1,6 +1,7 @@
 """JSON text of a peer that may be anybody: objects, and what their fields hold."""
 
 import json
+from binascii import a2b_base64
 from collections.abc import Mapping
 from reprlib import repr as shown
 from typing import Final
@@ -46,13 +47,21 @@ def json_object(message: str | bytes) -> Fields:
     return parsed
 
 
-def object_or_empty(body: bytes) -> Fields:
-    """Return the object that `body` is; {} where it is none."""
+def object_of_body(body: bytes) -> Fields:
+    """Return the object that the body of an HTTP answer is; {} where there is no body.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not body.strip():
+        return {}
     try:
         value = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"no JSON ({error})") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"no JSON object but {type(value).__name__}")
+    return value
 
 
 def text_of(fields: Fields, name: str, *, where: str = "", at_most: int | None = None) -> str:
@@ -127,6 +136,37 @@ def key_of(fields: Fields, name: str, *, where: str = "") -> Dtmf:
     if digit not in KEYS:
         raise refusal(name, digit, "one of 0-9 * # A-D", where=where)
     return Dtmf(digit)
+
+
+def audio_of(fields: Fields, name: str, *, where: str, at_most: int) -> bytes:
+    """Return audio of `at_most` bytes that is base64, also with line breaks in it or without its padding.
+
+    Raises:
+        Refused: it is none, or is too long.
+    """
+    text = text_of(fields, name, where=where)
+    if len(text) > at_most * 3 // 2:  # a line break each 76 characters is 3 % more, and 4 characters are 3 bytes
+        raise Refused(f"field {_path(where, name)}: got {len(text)} characters; allowed: {at_most} bytes")
+    try:
+        return a2b_base64(text, strict_mode=True)
+    except ValueError:
+        pass  # most likely it is written in another way
+    bare = "".join(text.split()).rstrip("=")
+    try:
+        return a2b_base64(bare + "=" * (-len(bare) % 4), strict_mode=True)
+    except ValueError as error:
+        raise refusal(name, text, f"base64 ({error})", where=where) from None
+
+
+def as_text(value: object) -> str:
+    """Return a plain value of JSON as text: "true", "7", "" for null; what is no plain value as the JSON it was."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case _:
+            return json.dumps(value, ensure_ascii=False)
 
 
 def refusal(name: str, value: object, allowed: str, *, where: str = "") -> FieldRefused:

@@ -1,4 +1,4 @@
-"""Messages that break a wire's rules but not the call: each is told, and too many end it."""
+"""Messages that break a wire's rules but not the call: each is told, and a peer that sends little else is given up."""
 
 from collections.abc import Sequence
 
@@ -11,20 +11,30 @@ class Refused(Exception):
 
 
 class Malformations:
-    """Counts the malformed messages of one call."""
+    """Weighs the malformed messages of one call against the good ones: each good one makes up for a malformed one.
+
+    So a peer may send one bad message in two for as long as it likes, and `at_most` bad ones in a row.
+    """
 
     def __init__(self, *, at_most: int) -> None:
-        """`at_most`: so many a call survives."""
+        """`at_most`: so many more than the good ones a call survives."""
         self._at_most = at_most
-        self._count = 0
+        self._excess = 0  # never below 0: good messages are no credit for later
+
+    def good(self) -> None:
+        """Note a message that was understood, or that means nothing and is harmless."""
+        if self._excess:
+            self._excess -= 1
 
     def tell(self, why: Refused) -> Sequence[Malformed]:
-        """Count a message that was refused; return what the call hears of it.
+        """Note a message that was refused; return what the call hears of it.
 
         Raises:
             RemoteProtocolError: it was one too many.
         """
-        self._count += 1
-        if self._count > self._at_most:
-            raise RemoteProtocolError(f"more than {self._at_most} malformed messages") from None
+        self._excess = min(self._excess + 1, self._at_most + 1)
+        if self._excess > self._at_most:
+            raise RemoteProtocolError(
+                f"more than {self._at_most} malformed messages without as many good ones"
+            ) from None
         return (Malformed(str(why)),)

@@ -10,11 +10,17 @@ class MediaTime:
     def __init__(self, audio: AudioFormat) -> None:
         self.audio = audio
         self.samples = 0
-        """So far."""
+        """So far, in the format of now."""
+        self._before_ms = 0  # of the formats before this one
+
+    def change(self, audio: AudioFormat) -> None:
+        """Go on in another format."""
+        self._before_ms += self.samples * 1000 // self.audio.sample_rate
+        self.audio, self.samples = audio, 0
 
     def place(self, payload: bytes, *, concealed: bool = False) -> Media:
         """Return `payload`, whole samples, behind what there is."""
-        at_ms = self.samples * 1000 // self.audio.sample_rate
+        at_ms = self._before_ms + self.samples * 1000 // self.audio.sample_rate
         self.samples += len(payload) // self.audio.encoding.sample_bytes
         return Media(payload, at_ms, concealed=concealed)
 

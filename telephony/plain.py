@@ -46,7 +46,7 @@ MAX_BINARY_BYTES: Final = 1024 * 1024
 MAX_PEAK: Final = 2.0
 """Samples a little beyond [-1, 1] are clipped; beyond this their scale is wrong."""
 MAX_MALFORMED: Final = 1000
-"""Malformed messages a session survives."""
+"""Malformed messages, beyond the good ones, that a session survives."""
 
 
 class PlainProtocol:
@@ -80,14 +80,16 @@ class PlainProtocol:
         """Return what `message` means.
 
         Raises:
-            RemoteProtocolError: more than MAX_MALFORMED messages were malformed.
+            RemoteProtocolError: MAX_MALFORMED more messages were malformed than good.
         """
         try:
-            return self._audio(message) if isinstance(message, bytes) else self._control(json_object(message))
+            events = self._audio(message) if isinstance(message, bytes) else self._control(json_object(message))
         except FieldRefused as why:
             return self._malformations.tell(Refused(f"{why.what}: got {_shown(why.value)}; allowed: {why.allowed}"))
         except Refused as why:
             return self._malformations.tell(why)
+        self._malformations.good()
+        return events
 
     def send(self, command: Command, /) -> Sequence[str | bytes]:
         """Return the messages that carry out `command`; none for a partial that the client did not want.

@@ -1,16 +1,25 @@
 """Did Twilio really send this request?
 
-Its signature is the base64 of an HMAC-SHA1, keyed with the auth token, over the URL that Twilio requested and the
-sorted form parameters: https://www.twilio.com/docs/usage/security
+Its signature is the base64 of an HMAC, keyed with the auth token, over the URL that Twilio requested and the sorted
+form parameters: https://www.twilio.com/docs/usage/security. The HMAC is of SHA-1; where a SharedKey signs instead of
+the auth token, a header says so and names the algorithm:
+https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys. A body that is no form is not signed itself, but its
+SHA-256 is, in the query.
 """
 
+import hashlib
 import hmac
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-SIGNATURE_CHARS: Final = 28
-"""20 bytes of SHA-1 in base64."""
+SIGNATURE_HEADER: Final = "X-Twilio-Signature"
+SIGNATURE_SETTINGS_HEADER: Final = "X-Twilio-Webhooks-Signature-Settings"
+"""key=ID,algorithm=NAME, where a SharedKey signs."""
+BODY_HASH: Final = "bodySHA256"
+"""The parameter of the query with the SHA-256 of a body that is no form."""
+ALGORITHMS: Final[Mapping[str, int]] = {"HMAC_SHA1": 28, "HMAC_SHA256": 44}
+"""By its name: the characters of a signature, 20 or 32 bytes in base64."""
 
 _STANDARD_PORT: Final = {"https": 443, "wss": 443, "http": 80, "ws": 80}
 
@@ -22,24 +31,41 @@ class _Form(dict[str, Sequence[str]]):
         return self[name]
 
 
+def signature_algorithm(settings: str) -> str:
+    """Return the algorithm that the header SIGNATURE_SETTINGS_HEADER names; the usual one without it."""
+    from twilio.request_validator import get_signature_algorithm  # type: ignore[import-untyped]
+
+    return str(get_signature_algorithm(settings)).upper()
+
+
+def body_hash_ok(body: bytes, digest: str) -> bool:
+    """True when `digest`, the signed query's, is that of `body`."""
+    return hmac.compare_digest(hashlib.sha256(body).hexdigest().encode(), digest.lower().encode(errors="replace"))
+
+
 def twilio_signature_ok(
-    *, token: str, signature: str, url: str, params: Mapping[str, str | Sequence[str]] | None = None
+    *,
+    token: str,
+    signature: str,
+    url: str,
+    params: Mapping[str, str | Sequence[str]] | None = None,
+    algorithm: str = "HMAC_SHA1",
 ) -> bool:
-    """True when Twilio, knowing `token`, signed this request.
+    """True when Twilio, knowing `token`, signed this request. `algorithm`: one of ALGORITHMS.
 
     `url` is ours as the outside world writes it, with the query; the host must come from configuration, not from the
     request. A WebSocket upgrade is signed as wss:// and without `params`. The port may or may not be part of what was
     signed, and a slash at the end of the path too, so each is tried; the scheme, the host and the rest must be right.
     """
-    from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
+    from twilio.request_validator import RequestValidator
 
-    if not token or len(signature) != SIGNATURE_CHARS:  # its length is no secret
+    if not token or len(signature) != ALGORITHMS[algorithm]:  # its length is no secret
         return False
     form = _Form({name: [value] if isinstance(value, str) else value for name, value in (params or {}).items()})
     validator = RequestValidator(token)
     given = signature.encode(errors="replace")
     try:
-        right = [validator.compute_signature(spelling, form).encode() for spelling in _spellings(url)]
+        right = [validator.compute_signature(spelling, form, algorithm).encode() for spelling in _spellings(url)]
     except (ValueError, TypeError):  # no URL, half a surrogate pair, an uploaded file: nothing that Twilio signs
         return False
     return _any_equal(given, right)

@@ -15,6 +15,7 @@ from telephony.plain import PlainProtocol
 from telephony.sip import SipProtocol
 from telephony.talk import TalkProtocol
 from telephony.twilio import TwilioProtocol
+from telephony.twilio_listen import TwilioListenProtocol
 
 
 class Door(Enum):
@@ -33,6 +34,9 @@ class Family(Enum):
     BINARY = "binary WebSocket"
     TCP = "TCP frames"
     RTP = "RTP"
+
+
+DOCUMENTS: Final = "from documents"
 
 
 class Declares(Protocol):
@@ -54,6 +58,8 @@ class Wire:
     family: Family
     audio: str
     """Formats of the audio, for people."""
+    tried: str
+    """The peers that it was tried against, or DOCUMENTS where none could be had."""
     make: Callable[[], WireProtocol] | None = None
     """Returns the protocol of one call; None where the server has to know more of it, or where it is no WebSocket."""
     subprotocols: tuple[str, ...] = ()
@@ -83,6 +89,7 @@ WIRES: Final[tuple[Wire, ...]] = (
         door=Door.API_TOKEN,
         family=Family.BINARY,
         audio="float32, int16, mu-law, A-law; 8 to 48 kHz",
+        tried="Chromium, aiohttp",
         note="Transcripts only; the client configures recognition.",
     ),
     Wire(
@@ -93,6 +100,7 @@ WIRES: Final[tuple[Wire, ...]] = (
         door=Door.API_TOKEN,
         family=Family.BINARY,
         audio="float32, int16, mu-law, A-law; 8 to 48 kHz",
+        tried="Chromium, aiohttp",
     ),
     Wire(
         name="twilio",
@@ -102,8 +110,20 @@ WIRES: Final[tuple[Wire, ...]] = (
         door=Door.TWILIO_SIGNATURE,
         family=Family.JSON,
         audio="mu-law 8 kHz",
+        tried=DOCUMENTS,
         make=TwilioProtocol,
         note="Transfers too with `--twilio-account-sid`; keys are sent as tones.",
+    ),
+    Wire(
+        name="listen",
+        title="Twilio Media Streams, listened to only",
+        address="/twilio/listen",
+        protocol=TwilioListenProtocol,
+        door=Door.TWILIO_SIGNATURE,
+        family=Family.JSON,
+        audio="mu-law 8 kHz, one or two tracks",
+        tried=DOCUMENTS,
+        note="No bot; transcripts go to `--listen-hook-url` and to listeners.",
     ),
     Wire(
         name="audiosocket",
@@ -113,6 +133,7 @@ WIRES: Final[tuple[Wire, ...]] = (
         door=Door.OTHER,
         family=Family.TCP,
         audio="16 bit, 8 to 192 kHz",
+        tried="Asterisk 22.10",
     ),
     Wire(
         name="asterisk",
@@ -122,6 +143,7 @@ WIRES: Final[tuple[Wire, ...]] = (
         door=Door.BASIC_PASSWORD,
         family=Family.BINARY,
         audio="mu-law, A-law, 16 bit; 8 to 192 kHz",
+        tried="Asterisk 22.10",
         subprotocols=("media",),
         note="Or we connect to it: `--asterisk-url`.",
     ),
@@ -133,10 +155,11 @@ WIRES: Final[tuple[Wire, ...]] = (
         door=Door.BASIC_PASSWORD,
         family=Family.BINARY,
         audio="16 bit, 8 to 64 kHz",
+        tried=DOCUMENTS,
         make=lambda: AudioForkProtocol(uuid4().hex),
         subprotocols=("audio.drachtio.org", "audio.jambonz.org"),
         discontinuous=True,
-        note="From documents; no FreeSWITCH was at hand.",
+        note="No FreeSWITCH was at hand.",
     ),
     Wire(
         name="audiostream",
@@ -146,9 +169,10 @@ WIRES: Final[tuple[Wire, ...]] = (
         door=Door.API_TOKEN,
         family=Family.JSON,
         audio="16 bit, 8 to 64 kHz",
+        tried=DOCUMENTS,
         make=lambda: AudioStreamProtocol(uuid4().hex),
         discontinuous=True,
-        note="From documents; no FreeSWITCH was at hand.",
+        note="No FreeSWITCH was at hand.",
     ),
     Wire(
         name="ari",
@@ -158,6 +182,7 @@ WIRES: Final[tuple[Wire, ...]] = (
         door=Door.OTHER,
         family=Family.RTP,
         audio="mu-law, A-law; 8 kHz",
+        tried="Asterisk 22.10",
     ),
     Wire(
         name="sip",
@@ -167,5 +192,6 @@ WIRES: Final[tuple[Wire, ...]] = (
         door=Door.OTHER,
         family=Family.RTP,
         audio="PCMU, PCMA, G.722, Opus",
+        tried="Asterisk 22.10, baresip, sipp",
     ),
 )

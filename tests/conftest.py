@@ -1,9 +1,10 @@
-"""What all tests share: a blocking call on the event loop fails the test that caused it."""
+"""What all tests share: a blocking call on the event loop fails its test, and every report reaches the main process."""
 
 import asyncio
 import inspect
 import sys
 import threading
+from collections.abc import Generator
 from types import FrameType
 from typing import Final
 
@@ -50,3 +51,28 @@ def _awaited_by_ours(frame: FrameType | None) -> bool:
 @pytest.fixture(scope="session", autouse=True)
 def _blocking_calls_fail() -> None:
     sys.addaudithook(_forbid_blocking)  # for good: hooks cannot be taken back
+
+
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist's
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Choose ours for `--dist loadfile`."""
+    from schedule import ByWhatIsShared
+
+    return ByWhatIsShared(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, dict[str, object], object]:
+    """Escape lone surrogates, which tests log: pytest-xdist cannot send them, and ends the whole run, passed or not."""
+    return _encodable((yield))
+
+
+def _encodable(part: object) -> object:
+    match part:
+        case str():
+            return part.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {name: _encodable(value) for name, value in part.items()}
+        case list() | tuple():
+            return type(part)(map(_encodable, part))
+    return part

@@ -16,13 +16,14 @@ from fakes import RESOURCES
 from garbage import garbage
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wires import KNOWN, TRAFFIC, Message, b64, begun, protocol
+from wires import KNOWN, STREAMS, TRAFFIC, Message, b64, begun, protocol
 
 import telephony
 from bridge.server.app import make_app
 from bridge.settings import Settings
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
+    AudioFormat,
     CallEnded,
     CallStarted,
     Clear,
@@ -30,6 +31,7 @@ from telephony.events import (
     Dtmf,
     Event,
     Hangup,
+    Malformed,
     Mark,
     Media,
     Play,
@@ -205,6 +207,76 @@ def test_garbage_breaks_the_rules_of_its_wire_and_nothing_else(wire: Wire) -> No
         assert sum(isinstance(event, CallStarted) for event in heard) <= 1
 
     survives()
+
+
+# ---------------------------------------------------------------- in whatever order the peer speaks
+
+in_any_order = pytest.mark.parametrize(
+    "wire", [wire for wire in WIRES if wire.name in TRAFFIC | STREAMS], ids=lambda wire: wire.name
+)
+_BEGINS_BY_AUDIO: Final = {"plain", "talk"}
+"""Wires on which audio without a config begins a call of the usual format."""
+
+
+def opening(wire: Wire) -> st.SearchStrategy[list[Message]]:
+    """Return what a peer says first, with messages lost, repeated and in any order."""
+    traffic = (TRAFFIC | STREAMS)[wire.name]
+    said = [*traffic.begin, *(traffic.media(number) for number in range(1, 31))]
+    said += [message for message in (traffic.dtmf, traffic.played and traffic.played("m1")) if message]
+    return st.lists(st.sampled_from(said), max_size=60) | st.permutations(said)
+
+
+@in_any_order
+def test_no_order_of_the_opening_ends_a_call(wire: Wire) -> None:
+    traffic = (TRAFFIC | STREAMS)[wire.name]
+
+    @settings(max_examples=200, database=None)
+    @given(messages=opening(wire))
+    def is_borne(messages: list[Message]) -> None:
+        made = protocol(wire)
+        heard = [event for message in messages for event in made.receive(message)]
+        starts = [index for index, event in enumerate(heard) if isinstance(event, CallStarted)]
+        assert len(starts) <= 1
+        if set(traffic.begin) <= set(messages) and wire.name != "audiosocket":
+            assert starts, "all that begins a call was said"
+        early = heard[: starts[0]] if starts else heard
+        assert not any(isinstance(event, Media | Dtmf) for event in early)
+        end_ms = 0
+        for event in heard:
+            if isinstance(event, Media):
+                assert event.at_ms == end_ms
+                end_ms += _format_of(heard).duration_ms(event.payload)
+
+    is_borne()
+
+
+@in_any_order
+def test_what_comes_before_the_start_is_heard_and_so_is_what_comes_behind_it(wire: Wire) -> None:
+    if wire.name in _BEGINS_BY_AUDIO:
+        pytest.skip("audio begins the call")
+    traffic, made = (TRAFFIC | STREAMS)[wire.name], protocol(wire)
+    before = [traffic.media(number) for number in range(1, 6)]
+    behind = [traffic.media(number) for number in range(6, 11)]
+    heard = [event for message in (*before, *traffic.begin, *behind) for event in made.receive(message)]
+    [started] = [event for event in heard if isinstance(event, CallStarted)]
+    assert started.early_ms == 100
+    assert sum(started.format.duration_ms(event.payload) for event in heard if isinstance(event, Media)) == 200
+
+
+def _format_of(heard: list[Event]) -> AudioFormat:
+    return next(event.format for event in heard if isinstance(event, CallStarted))
+
+
+@in_any_order
+def test_a_peer_whose_every_tenth_message_is_broken_is_borne(wire: Wire) -> None:
+    traffic = (TRAFFIC | STREAMS)[wire.name]
+    made = protocol(wire)
+    for message in traffic.begin:
+        made.receive(message)
+    broken: Message = b"\x77\0\1x" if wire.name in STREAMS else "{"
+    for number in range(1, 5_000):
+        events = made.receive(traffic.media(number) if number % 10 else broken)
+        assert [type(event) for event in events][-1:] in ([Media], [Malformed])
 
 
 # ---------------------------------------------------------------- the doors

@@ -41,6 +41,11 @@ class Understood:
 
 def setup(call: CallInfo, session_id: str) -> str:
     """Return the first message of a session."""
+    known = {
+        "forwardedFrom": call.forwarded_from,
+        "callerName": call.caller_name,
+        "accountSid": call.parameters.get("AccountSid", ""),
+    }
     return _text(
         type="setup",
         sessionId=session_id,
@@ -49,6 +54,7 @@ def setup(call: CallInfo, session_id: str) -> str:
         to=call.callee,
         direction=call.parameters.get("Direction", "inbound"),
         customParameters=dict(call.parameters),
+        **{name: value for name, value in known.items() if value},
     )
 
 

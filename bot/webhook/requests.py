@@ -15,7 +15,13 @@ from bot.api import CallInfo, Heard, Turn
 def call_of(call: CallInfo) -> Mapping[str, object]:
     """Return who calls whom."""
     who = {"from": call.caller, "to": call.callee, "direction": call.direction}
-    return {"id": call.call_id, **who, "parameters": dict(call.parameters)}
+    told = {
+        "caller_name": call.caller_name,
+        "forwarded_from": call.forwarded_from,
+        "stir_verstat": call.stir_verstat,
+    }
+    known = {name: value for name, value in told.items() if value}
+    return {"id": call.call_id, **who, **known, "parameters": dict(call.parameters)}
 
 
 def turn_of(turn: Turn) -> Mapping[str, object]:

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from bot.api import Final, Partial
+from bot.api import CallInfo, Final, Partial
 from bridge.speaking.actions import CallControl
 from bridge.speech.ear import ScoredWindow
 from bridge.turns.endpointing import Expected
+from telephony.events import CallStarted
 
 
 class BotSide(Protocol):
@@ -66,6 +67,20 @@ class BotSide(Protocol):
 
     async def end(self, reason: str) -> None:
         """The call is over and its tasks have ended."""
+
+
+def call_info(started: CallStarted) -> CallInfo:
+    """Return what a bot is told of a call that has started."""
+    return CallInfo(
+        call_id=started.call_id,
+        caller=started.caller,
+        callee=started.callee,
+        parameters=started.parameters,
+        direction=started.direction,
+        caller_name=started.caller_name,
+        forwarded_from=started.forwarded_from,
+        stir_verstat=started.stir_verstat,
+    )
 
 
 OpenBotSide = Callable[[asyncio.TaskGroup, CallControl], BotSide]

@@ -17,6 +17,7 @@ from uuid import uuid4
 from bot.api import Final
 from bridge.call.asr_outage import AsrOutage
 from bridge.call.bot_side import OpenBotSide
+from bridge.call.peer_faults import PeerFaults
 from bridge.call.transcribe import transcribe
 from bridge.call.transcript_delivery import TranscriptDelivery
 from bridge.call.turn_detector import OpenTurnDetector
@@ -34,6 +35,7 @@ from telephony.events import (
     Finalize,
     Malformed,
     Media,
+    Notice,
     NotTransferred,
     Played,
     Problem,
@@ -67,7 +69,6 @@ class CallSession:
     ) -> None:
         """`drain_s`: pending finals must be there so long after the call ended; `outage_s`: a final waits so long for
         an engine to come back; `new_key` names an utterance to the engines.
-
         `bot_side` and `turn_detector` make what speaks with this caller, and what judges the ends of their turns.
         """
         self._leg, self._ear, self._turns, self._preroll = leg, ear, turns, preroll
@@ -82,6 +83,7 @@ class CallSession:
         self._tasks = asyncio.TaskGroup()
         self._bot = bot_side(self._tasks, self)
         self._turn_detector = turn_detector(self._bot.speculate)
+        self._peer_faults = PeerFaults(leg, metrics, self._tasks)
         self._delivery = TranscriptDelivery(leg, self._bot, metrics, partials=options.partials)
 
     # ------------------------------------------------------------ the call
@@ -180,10 +182,8 @@ class CallSession:
                 self._bot.not_transferred(reason)
             case Finalize():
                 self._finalize()
-            case Malformed(message):
-                self._metrics.malformed.inc()
-                log.warning("malformed message: %s", message)
-                self._tasks.create_task(self._leg.send(Problem(message)))
+            case Malformed() | Notice():
+                self._peer_faults.tell(event)
 
     # ------------------------------------------------------------ who holds the floor
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from bridge.commands.certificates import covers, read_certificate
 from bridge.commands.machine import Machine
-from bridge.settings import Settings, connection_limits, is_exposed, is_loopback
+from bridge.settings import Settings, connection_limits, is_exposed, is_loopback, twilio_secret_known
 
 _SOON: Final = datetime.timedelta(days=14)
 _BEFORE_US: Final = datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC)
@@ -120,7 +120,7 @@ def _port(settings: Settings, machine: Machine) -> Iterator[Finding]:
 
 
 def _twilio(settings: Settings, machine: Machine) -> Iterator[Finding]:
-    if not settings.twilio_auth_token:
+    if not twilio_secret_known(settings):
         yield Finding(Grade.NOTE, "no auth token: Twilio is not set up", "export BRIDGE_TWILIO_AUTH_TOKEN=...")
     if not settings.public_url:
         if not settings.trust_proxy_headers:

@@ -7,7 +7,9 @@ from typing import Self
 from bridge.leg import HangupCause, OpeningLeg
 from bridge.timeouts import Countdown, timeout
 from telephony.errors import RemoteProtocolError
-from telephony.events import CallEnded, CallStarted, Command, Event, Malformed
+from telephony.events import CallEnded, CallStarted, Command, Event, Malformed, Notice
+
+_MOST_NOTICES = 10  # of what comes before a call
 
 
 class WrappedLeg:
@@ -86,22 +88,25 @@ async def first(
     missing: str,
     refuse: Callable[[Malformed], Awaitable[None]] | None = None,
 ) -> tuple[CallStarted, Sequence[Event]]:
-    """Wait for the start of a call; return it, and the events behind it in the same message.
+    """Wait for the start of a call; return it, and what follows: notices before it, and events of the same message.
 
     `missing`: what there has not been after `timeout_s`, for the error. `refuse` answers malformed messages before it.
 
     Raises:
         RemoteProtocolError: the call does not start in time, or the peer hangs up before.
     """
+    before: list[Event] = []
     try:
         async with timeout(timeout_s):
             while True:
                 events = await receive()
                 for index, event in enumerate(events):
                     if isinstance(event, CallStarted):
-                        return event, events[index + 1 :]
+                        return event, [*before, *events[index + 1 :]]
                     if isinstance(event, CallEnded):
                         raise RemoteProtocolError(f"{event.reason} before the call started")
+                    if isinstance(event, Notice) and len(before) < _MOST_NOTICES:
+                        before.append(event)
                     if isinstance(event, Malformed) and refuse:
                         await refuse(event)
     except TimeoutError:

@@ -94,6 +94,7 @@ class RtpLeg(asyncio.DatagramProtocol):
         except Refused as why:
             self._refuse(why)
             return
+        self._malformations.good()
         self._inbox.put(*self._receiver.take(now_ms))
 
     def _refuse(self, why: Refused) -> None:

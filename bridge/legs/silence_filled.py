@@ -20,7 +20,7 @@ class SilenceFilledLeg(WrappedLeg):
     async def start(self, timeout_s: float) -> CallStarted:
         """See OpeningLeg."""
         started = await super().start(timeout_s)
-        self._filler = SilenceFiller(started.format, self._clock() * 1000)
+        self._filler = SilenceFiller(started.format, self._clock() * 1000 - started.early_ms)
         return started
 
     async def __aiter__(self) -> AsyncIterator[Event]:

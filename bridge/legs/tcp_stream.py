@@ -8,8 +8,22 @@ from bridge.leg import HangupCause
 from bridge.legs.base import LegTasks, first, until_end
 from bridge.legs.inbox import Inbox
 from bridge.legs.paced_playback import PacedPlayback
+from bridge.speech.format_adapter import FormatAdapter
 from bridge.timeouts import Countdown
-from telephony.events import CallEnded, CallStarted, Capabilities, Clear, Command, Event, Hangup, Mark, Play
+from telephony.events import (
+    AudioFormat,
+    CallEnded,
+    CallStarted,
+    Capabilities,
+    Clear,
+    Command,
+    Event,
+    FormatChanged,
+    Hangup,
+    Mark,
+    Media,
+    Play,
+)
 
 _READ_BYTES: Final = 16 * 1024
 _QUIET_S: Final = 0.3
@@ -49,6 +63,9 @@ class StreamLeg:
         self._inbox = Inbox[Event](_MAX_EVENTS)
         self._tasks = LegTasks(self._inbox.put_always)
         self._playback: PacedPlayback | None = None  # from the first audio on, which tells the rate
+        self._early: Sequence[Event] = ()  # what was noticed before the call began
+        self._format: AudioFormat | None = None  # of the call
+        self._adapter: FormatAdapter | None = None  # once the peer's format is another
         self._lost = ""  # the reason, when we drop the connection
         self._unread = Countdown(send_s, self._look)  # since the peer had read all
 
@@ -67,13 +84,14 @@ class StreamLeg:
         Raises:
             RemoteProtocolError: it does not in time, or does not speak this wire's protocol.
         """
-        started, _ = await first(self._receive_or_quiet, timeout_s=timeout_s, missing="no call")
+        started, self._early = await first(self._receive_or_quiet, timeout_s=timeout_s, missing="no call")
+        self._format = started.format
         self._playback = PacedPlayback(started.format, send=self._send_frames, tell=self._inbox.put_always)
         self._tasks.start(self._playback.run())
         return started
 
     def __aiter__(self) -> AsyncIterator[Event]:
-        return until_end((), self._receive)
+        return until_end(self._early, self._receive)
 
     def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
         """Do nothing: a peer that is gone is noticed by what it does not read."""
@@ -114,18 +132,28 @@ class StreamLeg:
         try:
             while data := await self._reader.read(_READ_BYTES):
                 for event in self._protocol.receive(data):
-                    await self._inbox.put_in_turn(event)
+                    await self._take(event)
         except ConnectionError as error:
             reason = f"connection lost: {error}"
         else:
             reason = "caller hung up"
         self._inbox.put_always(CallEnded(self._lost or reason))
 
+    async def _take(self, event: Event) -> None:
+        """Hand on what the peer tells, in the call's format."""
+        match event:
+            case FormatChanged(audio) if self._format:
+                self._adapter = FormatAdapter(self._format, audio)
+            case Media() if self._adapter:
+                await self._inbox.put_in_turn(self._adapter.heard(event))
+            case _:
+                await self._inbox.put_in_turn(event)
+
     def _send_frames(self, frames: Sequence[bytes]) -> None:
         if self._writer.is_closing():
             return
         for frame in frames:
-            self._write(self._protocol.send(Play(frame)))
+            self._write(self._protocol.send(Play(self._adapter.said(frame) if self._adapter else frame)))
         if not self._writer.transport.get_write_buffer_size():
             self._unread.renew()
 

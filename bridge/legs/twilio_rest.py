@@ -8,12 +8,10 @@ from typing import Final
 
 import aiohttp
 
+from bridge.legs.http_answer import BrokenAnswer, object_in, object_in_refusal, read_whole
 from bridge.settings import Settings
-from telephony.jsontext import object_or_empty
 
 _CALL_SID: Final = re.compile(r"CA[0-9A-Za-z]{32}")
-_MOST_BYTES: Final = 256 * 1024
-"""The longest answer that is read; the description of a call has 2 kB."""
 _SHOWN_CHARS: Final = 200
 
 Fields = Mapping[str, str | Sequence[str]]
@@ -64,15 +62,16 @@ class TwilioRest:
         try:
             # The token goes to the operator's address and nowhere else.
             async with self._session.post(url, data=form, headers=self._headers, allow_redirects=False) as response:
-                body = await _read(response)
+                body = await read_whole(response)
+            if response.status not in {200, 201}:
+                raise TwilioRefused(f"Twilio says {response.status}: {_why(object_in_refusal(body), body)}")
+            return object_in(body)
         except TimeoutError:
             raise TwilioRefused("Twilio did not answer in time") from None
+        except BrokenAnswer as error:
+            raise TwilioRefused(f"Twilio {error}") from error
         except (aiohttp.ClientError, OSError) as error:
             raise TwilioRefused(f"Twilio cannot be reached: {error}") from error
-        told = object_or_empty(body)
-        if response.status not in {200, 201}:
-            raise TwilioRefused(f"Twilio says {response.status}: {_why(told, body)}")
-        return told
 
 
 @asynccontextmanager
@@ -96,15 +95,6 @@ def _is_sid(value: object) -> bool:
 
 def _pairs(name: str, value: str | Sequence[str]) -> list[tuple[str, str]]:
     return [(name, value)] if isinstance(value, str) else [(name, one) for one in value]
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    body = b""
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            raise TwilioRefused(f"Twilio answered with more than {_MOST_BYTES} bytes")
-    return body
 
 
 def _why(told: Mapping[str, object], body: bytes) -> str:

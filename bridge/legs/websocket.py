@@ -8,11 +8,28 @@ from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMsgType, web
 
 from bridge.leg import HangupCause
 from bridge.legs.base import PassiveLeg, Silence, first, until_end
+from bridge.speech.format_adapter import FormatAdapter
 from bridge.timeouts import timeout
-from telephony.events import CallEnded, CallStarted, Command, Event, Malformed, Owed, Problem, WireProtocol
+from telephony.events import (
+    AudioFormat,
+    CallEnded,
+    CallStarted,
+    Command,
+    Event,
+    FormatChanged,
+    Malformed,
+    Media,
+    Owed,
+    Play,
+    Problem,
+    StartsQuietly,
+    WireProtocol,
+)
 
 PING_S: Final = 15.0
 """Between the pings of a peer that may have nothing to say for long: they tell whether it is there."""
+_QUIET_S: Final = 0.5
+"""A peer that has said something, and nothing more for so long, waits for us: what it has not told is guessed."""
 _REASON_BYTES: Final = 123  # RFC 6455: a close frame holds 125, two of them the code
 _CODES: Final[Mapping[HangupCause, WSCloseCode]] = {
     HangupCause.NORMAL: WSCloseCode.OK,
@@ -46,6 +63,8 @@ class WebSocketLeg(PassiveLeg):
         self._dropped = False  # by us
         self._writing = asyncio.Lock()
         self._early: Sequence[Event] = ()  # came in one message with CallStarted
+        self._format: AudioFormat | None = None  # of the call
+        self._adapter: FormatAdapter | None = None  # once the peer's format is another
 
     async def start(self, timeout_s: float) -> CallStarted:
         """Wait until the peer is ready.
@@ -55,7 +74,8 @@ class WebSocketLeg(PassiveLeg):
         """
         await self._write(self._protocol.open())
         missing = "no start message"
-        started, self._early = await first(self._receive, timeout_s=timeout_s, missing=missing, refuse=self._refuse)
+        receive = self._receive_or_quiet if isinstance(self._protocol, StartsQuietly) else self._receive
+        started, self._early = await first(receive, timeout_s=timeout_s, missing=missing, refuse=self._refuse)
         return started
 
     def __aiter__(self) -> AsyncIterator[Event]:
@@ -66,6 +86,8 @@ class WebSocketLeg(PassiveLeg):
         return self._silence.watch(gone)
 
     async def send(self, command: Command, /) -> None:
+        if self._adapter and isinstance(command, Play):
+            command = Play(self._adapter.said(command.payload))
         await self._write(self._protocol.send(command))
 
     async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
@@ -90,12 +112,32 @@ class WebSocketLeg(PassiveLeg):
             case _:
                 return [CallEnded(self._lost)]
 
+    async def _receive_or_quiet(self) -> Sequence[Event]:
+        """Return what comes before the call, or what it means that nothing does."""
+        assert isinstance(self._protocol, StartsQuietly)
+        try:
+            async with asyncio.timeout(_QUIET_S):
+                return await self._receive()
+        except TimeoutError:
+            return await self._settle(self._protocol.quiet())
+
     async def _settle(self, events: Sequence[Event]) -> Sequence[Event]:
-        """Send what we owe the peer by the rules of the wire; return the other events."""
+        """Send what we owe the peer by the rules of the wire; return the other events, in the call's format."""
+        settled: list[Event] = []
         for event in events:
-            if isinstance(event, Owed):
-                await self._write(event.messages)
-        return [event for event in events if not isinstance(event, Owed)]
+            match event:
+                case Owed(messages):
+                    await self._write(messages)
+                case FormatChanged(audio) if self._format:
+                    self._adapter = FormatAdapter(self._format, audio)
+                case Media() if self._adapter:
+                    settled.append(self._adapter.heard(event))
+                case CallStarted():
+                    self._format = event.format
+                    settled.append(event)
+                case _:
+                    settled.append(event)
+        return settled
 
     async def _refuse(self, event: Malformed) -> None:
         await self.send(Problem(event.message))

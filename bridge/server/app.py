@@ -1,5 +1,6 @@
 """The aiohttp app: what it is made of, start-up and clean-up side by side."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
 
@@ -12,6 +13,8 @@ from bridge.legs.ari.link import AriLink
 from bridge.legs.asterisk_dial_in import WaitingCalls
 from bridge.legs.sip.from_settings import make_link
 from bridge.legs.twilio_rest import twilio_rest
+from bridge.listening.hook import hook_client, tell_hook
+from bridge.listening.transcript_feed import TranscriptFeed
 from bridge.metrics import Metrics
 from bridge.outbound.dialler import Dialler, Trunk
 from bridge.outbound.twilio import TwilioTrunk
@@ -21,6 +24,7 @@ from bridge.server.access.in_force import InForce
 from bridge.server.access.middleware import doorkeeper
 from bridge.server.app_keys import (
     CONNECTIONS,
+    FEED,
     IN_FORCE,
     LINES,
     METRICS,
@@ -57,11 +61,13 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app[IN_FORCE] = in_force
     app[SETTINGS], app[METRICS], app[LINES] = settings, metrics, Lines(settings.max_calls)
     app[CONNECTIONS], app[REFUSALS] = connections, refusals
-    app[PAGES] = Pages()
+    app[PAGES], app[FEED] = Pages(), TranscriptFeed()
     app[RESOURCES] = resources
     app.cleanup_ctx.append(_loop_monitor)
     app.cleanup_ctx.append(_switchboard)
     app.cleanup_ctx.append(_twilio)
+    if settings.listen_hook_url:
+        app.cleanup_ctx.append(_listen_hook)
     if settings.sip:
         app.cleanup_ctx.append(_sip)
     if settings.audiosocket_port:
@@ -95,6 +101,14 @@ async def _twilio(app: web.Application) -> AsyncIterator[None]:
         if rest:
             app[TWILIO] = rest
         yield
+
+
+async def _listen_hook(app: web.Application) -> AsyncIterator[None]:
+    telling = asyncio.create_task(tell_hook(app[FEED], hook_client(app[SETTINGS])))
+    yield
+    await asyncio.wait({telling}, timeout=app[SETTINGS].webhook_wait)  # for what was said last
+    telling.cancel()
+    await asyncio.gather(telling, return_exceptions=True)
 
 
 async def _sip(app: web.Application) -> AsyncIterator[None]:
@@ -150,3 +164,4 @@ async def _shutdown(app: web.Application) -> AsyncIterator[None]:
 
 async def _end_calls(app: web.Application) -> None:
     await app[SHUTDOWN].end_calls()
+    app[FEED].close()

@@ -9,6 +9,7 @@ from bridge.admission.refusals import Refusals
 from bridge.legs.asterisk_dial_in import WaitingCalls
 from bridge.legs.sip.link import SipLink
 from bridge.legs.twilio_rest import TwilioRest
+from bridge.listening.transcript_feed import TranscriptFeed
 from bridge.metrics import Metrics
 from bridge.server.access.connections import Connections
 from bridge.server.access.in_force import InForce
@@ -31,3 +32,4 @@ REFUSALS: Final = web.AppKey("refusals", Refusals)
 IN_FORCE: Final = web.AppKey("in_force", InForce)
 SHUTDOWN: Final = web.AppKey("shutdown", Shutdown)
 PAGES: Final = web.AppKey("pages", Pages)
+FEED: Final = web.AppKey("feed", TranscriptFeed)

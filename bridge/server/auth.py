@@ -12,10 +12,18 @@ from aiohttp import hdrs, web
 from pydantic import SecretStr
 
 from bridge.admission.refusals import Why
-from bridge.server.access.forms import read_form
+from bridge.server.access.forms import read_body, read_form
 from bridge.server.access.refused import Forbidden, InParts, Unauthorized
-from bridge.settings import Settings, is_exposed, is_loopback
-from telephony.signature import twilio_signature_ok
+from bridge.settings import Settings, is_exposed, is_loopback, twilio_secret_known
+from telephony.signature import (
+    ALGORITHMS,
+    BODY_HASH,
+    SIGNATURE_HEADER,
+    SIGNATURE_SETTINGS_HEADER,
+    body_hash_ok,
+    signature_algorithm,
+    twilio_signature_ok,
+)
 
 BEARER_PROTOCOL: Final = "bearer."
 """WebSocket subprotocol that carries the API token for browsers, which cannot set headers: bearer.<token>."""
@@ -56,37 +64,56 @@ def check_client(request: web.Request, settings: Settings) -> None:
 
 
 async def check_twilio(request: web.Request, settings: Settings) -> None:
-    """Admit a request that Twilio signed; anyone where no auth token is set.
+    """Admit a request that Twilio signed; anyone where no secret of Twilio's is set.
 
     Raises:
         web.HTTPForbidden: the signature is missing or wrong, or the server is closed to unsigned requests.
         web.HTTPBadRequest: its form is none.
     """
-    if not settings.twilio_auth_token:
+    if not twilio_secret_known(settings):
         if is_exposed(settings) and not settings.insecure:
             raise Forbidden(Why.CLOSED, "closed: set BRIDGE_TWILIO_AUTH_TOKEN, or start with --insecure")
         if hdrs.ORIGIN in request.headers:
             raise Forbidden(Why.ORIGIN, "this door is for Twilio, which is no web page")
         return
     url = f"{public_url(request, settings, socket=asks_for_socket(request))}{request.path_qs}"
+    secret, algorithm = _signed_with(request, settings)
     wrong = Forbidden(
         Why.SIGNATURE,
         "the Twilio signature does not match: check the auth token and --public-url",
         detail=f"its signature is not Twilio's for {url}: check the auth token and --public-url",
     )
     try:
-        form = await read_form(request)  # empty for the upgrade of a socket
+        form = await read_form(request)  # empty for the upgrade of a socket, and for a GET
     except InParts:
         raise wrong from None
+    if (digest := request.query.get(BODY_HASH)) and not form and not body_hash_ok(await read_body(request), digest):
+        raise wrong
     params: Mapping[str, list[str]] = {key: form.getall(key) for key in form}
-    signature = request.headers.get("X-Twilio-Signature", "")
-    token = settings.twilio_auth_token.get_secret_value()
-    if not twilio_signature_ok(token=token, signature=signature, url=url, params=params):
+    signature = request.headers.get(SIGNATURE_HEADER, "")
+    if not twilio_signature_ok(token=secret, signature=signature, url=url, params=params, algorithm=algorithm):
         raise wrong
 
 
+def _signed_with(request: web.Request, settings: Settings) -> tuple[str, str]:
+    """Return the secret that the request must be signed with, and the algorithm.
+
+    Raises:
+        Forbidden: the secret is not known here, or the algorithm is none of ours.
+    """
+    named = request.headers.get(SIGNATURE_SETTINGS_HEADER, "")
+    algorithm = signature_algorithm(named)
+    secret = settings.twilio_shared_key if named else settings.twilio_auth_token
+    if not secret:
+        flag = "--twilio-shared-key-file" if named else "--twilio-auth-token-file"
+        raise Forbidden(Why.SIGNATURE, f"signed with a key that is not known here: set {flag}")
+    if algorithm not in ALGORITHMS:
+        raise Forbidden(Why.SIGNATURE, f"signed with {algorithm[:40]!r}; allowed: {', '.join(ALGORITHMS)}")
+    return secret.get_secret_value(), algorithm
+
+
 def public_url(request: web.Request, settings: Settings, *, socket: bool) -> str:
-    """Return the address the outside world has for us: scheme and host, no slash at the end.
+    """Return the address the outside world has for us: scheme, host and what a proxy strips, no slash at the end.
 
     It comes from --public-url; from the proxy's headers only where told so; else from the request itself.
     """

@@ -6,8 +6,7 @@ from dataclasses import replace
 from functools import partial as bound
 from typing import Final
 
-from bot.api import CallInfo
-from bridge.call.bot_side import BotSide, SilentBotSide
+from bridge.call.bot_side import BotSide, SilentBotSide, call_info
 from bridge.call.conversation import Conversation
 from bridge.call.session import CallSession
 from bridge.call.turn_detector import NoTurnDetector, OpenTurnDetector, TurnDetector
@@ -106,7 +105,7 @@ def _open_bot_side(
             start=tasks.create_task,
             language=getattr(resources.tts, "language", ""),
         ),
-        CallInfo(started.call_id, started.caller, started.callee, started.parameters, started.direction),
+        call_info(started),
         tasks=tasks,
         call=call,
         metrics=metrics,

@@ -9,14 +9,19 @@ from typing import Final
 
 from aiohttp import web
 
-from bridge.admission.lines import Busy, Lines
+from bridge.admission.lines import Busy
 from bridge.leg import OpeningLeg
 from bridge.legs.asterisk_dial_in import SUBPROTOCOL, Unreachable
 from bridge.legs.silence_filled import SilenceFilledLeg
 from bridge.legs.twilio_transfer import TwilioTransferLeg
+from bridge.listening.listen_only import ListenOnlyStream
+from bridge.listening.listener import attend
+from bridge.listening.transcript_feed import EVERY_CALL
+from bridge.server.access.doors import TWILIO_STREAM_TOO, TWILIO_VOICE
 from bridge.server.access.forms import read_form
 from bridge.server.access.hosts import peer
 from bridge.server.app_keys import (
+    FEED,
     LINES,
     METRICS,
     PAGES,
@@ -28,12 +33,13 @@ from bridge.server.app_keys import (
 )
 from bridge.server.auth import asks_for_socket, public_url
 from bridge.server.pages import Pages
-from bridge.server.websocket_upgrade import upgrade
+from bridge.server.websocket_upgrade import accept, upgrade
 from bridge.speech.api import UnsupportedLanguage
 from telephony.asterisk import AsteriskProtocol
 from telephony.events import WireProtocol
 from telephony.plain import PlainProtocol
 from telephony.talk import TalkProtocol
+from telephony.twilio_webhook import call_parameters
 from telephony.twiml import twiml_busy, twiml_redirect, twiml_stream
 from telephony.wires import WIRES, Door, Wire
 
@@ -48,9 +54,11 @@ def routes(pages: Pages) -> Sequence[web.RouteDef]:
     return [
         web.get("/", _front),
         web.get("/web/{name}", pages.file),
-        web.post("/twilio/voice", _twilio_voice),
+        *(web.post(path, _twilio_voice) for path in TWILIO_VOICE),
+        *(web.get(path, _twilio_voice, allow_head=False) for path in TWILIO_VOICE),
         web.post("/asterisk/connect", _asterisk_connect),
         *(web.get(wire.address, _door_of(wire)) for wire in WIRES if wire.is_socket),
+        *(web.get(TWILIO_STREAM_TOO, _door_of(wire)) for wire in WIRES if wire.name == "twilio"),
         web.get("/metrics", _metrics),
     ]
 
@@ -77,6 +85,12 @@ async def _stream(request: web.Request, *, wire: Wire) -> web.StreamResponse:
 
 
 async def _plain(request: web.Request) -> web.StreamResponse:
+    """Transcribe what the client sends, or tell it what is said on calls that are only listened to."""
+    if (call_id := request.query.get("listen")) is not None:
+        settings = request.app[SETTINGS]
+        socket = await accept(request, settings, steady=False)
+        await attend(socket, request.app[FEED], call_id or EVERY_CALL, send_s=settings.send_timeout)
+        return socket
     return await _serve_client(request, PlainProtocol, wire="plain")
 
 
@@ -98,6 +112,16 @@ async def _serve_client(request: web.Request, kind: type[PlainProtocol], *, wire
     return await _carry(request, protocol, wire=wire)
 
 
+async def _twilio_listen(request: web.Request) -> web.StreamResponse:
+    app, settings = request.app, request.app[SETTINGS]
+    with _line_for(request):
+        socket = await accept(request, settings, steady=True)
+        start_s, idle_s, close_s = settings.start_timeout, settings.media_timeout, settings.send_timeout
+        stream = ListenOnlyStream(socket, app[FEED], start_s=start_s, idle_s=idle_s, close_s=close_s)
+        await stream.run(partial(app[SWITCHBOARD].carry, wire="listen", peer=peer(request, settings)))
+    return socket
+
+
 async def _twilio_voice(request: web.Request) -> web.Response:
     """Answer Twilio's webhook: connect the call to our stream, or say that we are busy."""
     form, settings = await read_form(request), request.app[SETTINGS]
@@ -106,8 +130,7 @@ async def _twilio_voice(request: web.Request) -> web.Response:
         request.app[METRICS].refused.labels("busy").inc()
         elsewhere = settings.drain_redirect if lines.draining else ""
         return web.Response(text=twiml_redirect(elsewhere) if elsewhere else twiml_busy(), content_type="text/xml")
-    wanted = {key: form[key] for key in ("From", "To", "CallSid", "Direction") if key in form}
-    parameters = {**{key: str(value) for key, value in request.query.items()}, **wanted}
+    parameters = call_parameters(request.query, form)
     url = f"{public_url(request, settings, socket=True)}/twilio/stream"
     try:
         return web.Response(text=twiml_stream(url, parameters), content_type="text/xml")
@@ -143,7 +166,7 @@ async def _metrics(request: web.Request) -> web.Response:
     return web.Response(body=request.app[METRICS].text(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
 
-_OWN: Final = {"plain": _plain, "talk": _talk, "asterisk": _asterisk}
+_OWN: Final = {"plain": _plain, "talk": _talk, "asterisk": _asterisk, "listen": _twilio_listen}
 
 # ---------------------------------------------------------------- one call
 
@@ -157,19 +180,21 @@ async def _carry(
     equip: _Equip = lambda leg: leg,
 ) -> web.StreamResponse:
     app, settings = request.app, request.app[SETTINGS]
-    if not app[LINES].free and asks_for_socket(request):
-        app[METRICS].refused.labels("busy").inc()
-    with _line(app[LINES]):
+    with _line_for(request):
         socket, leg = await upgrade(request, protocol, settings, subprotocols=subprotocols)
         await app[SWITCHBOARD].carry(equip(leg), wire=wire, peer=peer(request, settings))
     return socket
 
 
 @contextmanager
-def _line(lines: Lines) -> Iterator[None]:
+def _line_for(request: web.Request) -> Iterator[None]:
+    """Hold a line for the call that `request` asks for; who finds none is counted once, though it asks why."""
+    app = request.app
+    if not app[LINES].free and asks_for_socket(request):
+        app[METRICS].refused.labels("busy").inc()
     with ExitStack() as stack:
         try:
-            stack.enter_context(lines.take())
+            stack.enter_context(app[LINES].take())
         except Busy as busy:
             text = f"{busy}, try again later\n"
             raise web.HTTPServiceUnavailable(text=text, headers={"Retry-After": "5"}) from busy

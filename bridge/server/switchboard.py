@@ -54,6 +54,7 @@ class Switchboard:
             started = await leg.start(self.settings.start_timeout)
             logs.call_id.set(started.call_id)
             begun = True
+            self.metrics.started.labels(wire).inc()
             resources, settings, route = self._profile_of(started, wire)
             caller, callee = (short(number or "?", _NUMBER_CHARS) for number in (started.caller, started.callee))
             via = (f", {route}" if route else "", f", peer {peer}" if peer else "")

@@ -18,23 +18,36 @@ async def upgrade(
     Raises:
         web.HTTPException: the request does not ask for one as it should.
     """
+    steady = protocol.capabilities.steady
+    socket = await accept(request, settings, steady=steady, subprotocols=subprotocols)
+    transport = request.transport
+    leg = WebSocketLeg(
+        socket,
+        protocol,
+        abort=transport.abort if transport else lambda: None,
+        idle_s=settings.media_timeout if steady else None,
+        send_s=settings.send_timeout,
+    )
+    return socket, leg
+
+
+async def accept(
+    request: web.Request, settings: Settings, *, steady: bool, subprotocols: Sequence[str] = ()
+) -> web.WebSocketResponse:
+    """Accept the socket and return it. `steady`: the peer never falls silent, and so needs no pings.
+
+    Raises:
+        web.HTTPException: the request does not ask for one as it should.
+    """
     offered = [p.strip() for p in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
     socket = web.WebSocketResponse(
         compress=False,
         max_msg_size=4 * settings.max_message_bytes,  # the protocol refuses in words what is over the limit
-        heartbeat=None if protocol.capabilities.steady else PING_S,
+        heartbeat=None if steady else PING_S,
         protocols=[*subprotocols, *(p for p in offered if p.startswith(BEARER_PROTOCOL))],
     )
     try:
         await socket.prepare(request)
     except UnicodeEncodeError:  # aiohttp quotes the header that is wrong, and cannot
         raise web.HTTPBadRequest(text="a header of the handshake is no text\n") from None
-    transport = request.transport
-    leg = WebSocketLeg(
-        socket,
-        protocol,
-        abort=transport.abort if transport else lambda: None,
-        idle_s=settings.media_timeout if protocol.capabilities.steady else None,
-        send_s=settings.send_timeout,
-    )
-    return socket, leg
+    return socket

@@ -1,6 +1,6 @@
 """Every option of the bridge, defined once: flags, environment, TOML and their documentation come from `Settings`."""
 
-from bridge.settings.checks import connection_limits, is_exposed, is_loopback, refusals, warnings
+from bridge.settings.checks import connection_limits, is_exposed, is_loopback, refusals, twilio_secret_known, warnings
 from bridge.settings.flags import add_flags, add_help
 from bridge.settings.options import Settings
 from bridge.settings.rereading import reread
@@ -19,5 +19,6 @@ __all__ = [
     "load",
     "refusals",
     "reread",
+    "twilio_secret_known",
     "warnings",
 ]

@@ -1,13 +1,17 @@
 """What cannot be said of one option alone: reasons to refuse to start, and to warn."""
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from importlib.util import find_spec
+from typing import Final
 from urllib.parse import urlsplit
 
 from bridge.logs import masked
 from bridge.settings import routes
 from bridge.settings.options import Settings
+
+_PATH: Final = re.compile(r"(/[\w.~+%@-]+)*/?", re.ASCII)
 
 
 def refusals(settings: Settings) -> list[str]:
@@ -62,9 +66,14 @@ def _open_doors(settings: Settings) -> Iterator[str]:
     if settings.api_token is None:
         state = f"closed to {reach}" if closed else f"open to {reach}"
         yield f"/ws is {state}: set BRIDGE_API_TOKEN or --api-token-file"
-    if settings.twilio_auth_token is None:
+    if not twilio_secret_known(settings):
         state = f"closed to {reach}" if closed else f"open to {reach}, nothing is verified"
         yield f"/twilio is {state}: set BRIDGE_TWILIO_AUTH_TOKEN or --twilio-auth-token-file"
+
+
+def twilio_secret_known(settings: Settings) -> bool:
+    """Return whether it can be told what Twilio signed."""
+    return bool(settings.twilio_auth_token or settings.twilio_shared_key)
 
 
 def is_exposed(settings: Settings) -> bool:
@@ -87,7 +96,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _exposure(settings: Settings) -> Iterator[str]:
-    tokens = settings.api_token or settings.twilio_auth_token
+    tokens = settings.api_token or twilio_secret_known(settings)
     if not (is_loopback(settings.host) or tokens or settings.insecure):
         yield (
             f"--host {settings.host} is open to the network and there is no token: set BRIDGE_API_TOKEN or "
@@ -110,13 +119,13 @@ def _tls(settings: Settings) -> Iterator[str]:
 
 def _twilio(settings: Settings) -> Iterator[str]:
     url = settings.public_url
-    if settings.twilio_auth_token and not (url or settings.trust_proxy_headers):
+    if twilio_secret_known(settings) and not (url or settings.trust_proxy_headers):
         yield (
-            "Twilio signs the URL it calls, and with an auth token it must be known: set --public-url https://HOST, "
-            "or --trust-proxy-headers behind a proxy"
+            "Twilio signs the URL it calls, and with an auth token or a shared key it must be known: set --public-url "
+            "https://HOST, or --trust-proxy-headers behind a proxy"
         )
-    if url and not _is_bare_https(url):
-        yield f"--public-url is {url!r}; allowed: https://HOST or https://HOST:PORT, no path"
+    if url and not _is_https(url):
+        yield f"--public-url is {url!r}; allowed: https://HOST, https://HOST:PORT, and a path that the proxy strips"
     if settings.twilio_account_sid and not settings.twilio_auth_token:
         yield "--twilio-account-sid needs its auth token: set BRIDGE_TWILIO_AUTH_TOKEN, or --twilio-auth-token-file"
     api = urlsplit(settings.twilio_api_url)
@@ -213,11 +222,12 @@ def _handover(settings: Settings) -> Iterator[str]:
         )
 
 
-def _is_bare_https(url: str) -> bool:
+def _is_https(url: str) -> bool:
     try:
         parts = urlsplit(url)
         port_is_sound = parts.port != 0  # reading it raises where it is no number
     except ValueError:
         return False
-    bare = not (parts.path.rstrip("/") or parts.query or parts.fragment or parts.username or parts.password)
-    return parts.scheme in {"https", "wss"} and bool(parts.hostname) and bare and port_is_sound
+    bare = not (parts.query or parts.fragment or parts.username or parts.password)
+    path_is_sound = _PATH.fullmatch(parts.path) is not None
+    return parts.scheme in {"https", "wss"} and bool(parts.hostname) and bare and port_is_sound and path_is_sound

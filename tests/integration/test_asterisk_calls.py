@@ -121,11 +121,19 @@ async def test_where_the_bridge_dies_the_dialplan_goes_on(tmp_path: Path) -> Non
         await pbx.until("dialplan show globals", "AFTER=went on")
 
 
-async def test_who_begins_quietly_at_the_wrong_rate_is_told_what_to_set(tmp_path: Path) -> None:
+async def test_who_begins_quietly_at_the_wrong_rate_is_understood_and_answered_and_told_what_to_set(
+    tmp_path: Path, place: Place
+) -> None:
     port = free_port()
+    (tmp_path / "clerk.py").write_text(BOT)
+    flags = ("--log-level", "DEBUG", "--bot", "clerk:Clerk", "--audiosocket-port", str(port))
     async with (
         asterisk({"extensions.conf": DIALPLAN.replace("PORT", str(port))}) as pbx,
-        serve("--audiosocket-port", str(port), cwd=tmp_path) as bridge,
+        serve(*flags, cwd=tmp_path) as bridge,
     ):
-        await pbx.originate("Local/201@test", "vm-intro", pause_s=2)
-        await bridge.logged("call ended", "say --audiosocket-rate 16000", timeout_s=15)
+        heard = await pbx.originate("Local/201@test", "vm-goodbye", pause_s=9)
+        await bridge.logged("say --audiosocket-rate 16000", timeout_s=15)
+        await bridge.logged("caller said", "oodbye", timeout_s=15)
+        await bridge.logged("ended: the bot hung up", timeout_s=15)
+        await pbx.idle()
+        assert "see you soon" in await Place(pbx, bridge, place.asr).understood(heard)

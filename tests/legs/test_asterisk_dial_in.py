@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from bridge.server.app import make_app
 from bridge.server.app_keys import LINES
 from bridge.settings import Settings
-from telephony.asterisk import FORMATS, MAX_BINARY_BYTES, MAX_HELD_MS, MAX_MALFORMED, AsteriskProtocol
+from telephony.asterisk import FORMATS, MAX_BINARY_BYTES, MAX_EARLY_BYTES, MAX_HELD_MS, MAX_MALFORMED, AsteriskProtocol
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
     AudioFormat,
@@ -195,7 +195,6 @@ def test_a_key_is_heard_in_both_forms(message: str) -> None:
     [
         "DTMF_END digit:e",
         "DTMF_END",
-        PLAIN,
         "{",
         "{}[",
         '{"event":"\\ud800"}',
@@ -208,15 +207,48 @@ def test_a_malformed_message_costs_itself_only_and_too_many_the_call(bad: str) -
     assert [type(event) for event in protocol.receive(bad)] == [Malformed]
     assert protocol.receive(bytes(160)) == [Media(bytes(160), 0)]
     with pytest.raises(RemoteProtocolError, match="malformed"):
-        for _ in range(MAX_MALFORMED):
+        for _ in range(MAX_MALFORMED + 1):
             protocol.receive(bad)
 
 
-def test_half_a_sample_is_malformed_and_so_is_audio_before_the_start() -> None:
-    [malformed] = begun(JSON).receive(b"odd")
-    assert isinstance(malformed, Malformed) and "whole samples" in malformed.message
-    [malformed] = AsteriskProtocol().receive(bytes(160))
-    assert isinstance(malformed, Malformed) and "MEDIA_START comes first" in malformed.message
+def test_half_a_sample_is_not_heard() -> None:
+    protocol = begun(JSON)
+    assert protocol.receive(b"\1\0\2") == [Media(b"\1\0", 0)]
+    assert protocol.receive(b"\3") == []
+
+
+@pytest.mark.parametrize("start", [PLAIN, JSON])
+def test_audio_and_keys_before_the_start_are_heard_behind_it(start: str) -> None:
+    protocol = AsteriskProtocol()
+    for message in (bytes(320), "DTMF_END digit:5", "STATUS", "TEA_TIME", bytes(320)):
+        assert protocol.receive(message) == []
+    started, owed, *early = protocol.receive(start)
+    ms = 40 if start == PLAIN else 10
+    assert isinstance(started, CallStarted) and started.early_ms == 2 * ms and isinstance(owed, Owed)
+    assert early == [Media(bytes(320), 0), Dtmf("5"), Media(bytes(320), ms)]
+
+
+def test_an_asterisk_that_wants_no_audio_may_say_so_before_the_start() -> None:
+    protocol = AsteriskProtocol()
+    protocol.receive("MEDIA_XOFF")
+    protocol.receive(PLAIN)
+    assert not protocol.send(Play(b"\1" * 160))
+    assert protocol.receive("MEDIA_XON") == [Owed((b"\1" * 160,))]
+
+
+def test_a_start_that_comes_again_means_nothing() -> None:
+    protocol = begun()
+    for again in (PLAIN, JSON) * MAX_MALFORMED:
+        assert protocol.receive(again) == []
+    assert protocol.send(Hangup()) == ["HANGUP"]
+
+
+def test_what_waits_for_the_start_is_bounded() -> None:
+    protocol = AsteriskProtocol()
+    for _ in range(10_000):
+        protocol.receive(bytes(160))
+    started, *_ = protocol.receive(PLAIN)
+    assert isinstance(started, CallStarted) and started.early_ms == MAX_EARLY_BYTES // 160 * 20
 
 
 def test_an_error_of_asterisk_is_told_and_unknown_events_mean_nothing() -> None:

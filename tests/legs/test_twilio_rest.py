@@ -69,11 +69,16 @@ async def test_a_call_that_is_placed_is_known_by_its_sid() -> None:
     assert api.asked == [(f"/2010-04-01/Accounts/{ACCOUNT}/Calls.json", [("To", "+49301")])]
 
 
-@pytest.mark.parametrize("body", [{}, {"sid": "CA1"}, {"sid": 7}, {"sid": f"{CALL}/../x"}, [], "no"])
+@pytest.mark.parametrize("body", [{}, {"sid": "CA1"}, {"sid": 7}, {"sid": f"{CALL}/../x"}])
 async def test_a_call_without_a_proper_sid_is_not_placed(body: object) -> None:
     async with TwilioApi(status=201, body=body) as api, rest(api) as ours:
         with pytest.raises(TwilioRefused, match="without the SID"):
             await ours.create({"To": "+49301"})
+
+
+@pytest.mark.parametrize("raw", [b"[]", b'"no"', b'{"sid": "CA'])
+async def test_an_answer_that_is_no_object_is_an_error_and_not_an_empty_one(raw: bytes) -> None:
+    assert "answered with no JSON" in await refusal(TwilioApi(status=200, raw=raw))
 
 
 async def test_a_wrong_token_is_refused_in_twilios_words() -> None:

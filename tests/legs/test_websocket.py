@@ -13,18 +13,22 @@ from bridge.leg import HangupCause
 from bridge.legs.websocket import WebSocketLeg
 from telephony.errors import RemoteProtocolError
 from telephony.events import (
+    AudioFormat,
     CallEnded,
     CallStarted,
     Capabilities,
     Command,
     Dtmf,
+    Encoding,
     Event,
     Malformed,
     Media,
+    Notice,
     Play,
     Problem,
     WireProtocol,
 )
+from telephony.freeswitch import AudioForkProtocol, AudioStreamProtocol
 from telephony.plain import PlainProtocol
 from telephony.twilio import MULAW_8K
 
@@ -356,3 +360,53 @@ async def test_closing_twice_is_no_fault() -> None:
         await call.leg.close("first")
         await call.leg.close("second")
         assert (await hearing).extra == "first"
+
+
+# ---------------------------------------------------------------- peers that tell late what they send
+
+
+def told_of(events: list[Event]) -> list[str]:
+    return [event.message for event in events if isinstance(event, Notice)]
+
+
+async def test_a_peer_that_tells_its_rate_when_the_call_has_begun_is_heard_and_spoken_to_at_that_rate() -> None:
+    async with connected(AudioForkProtocol("made up")) as connection:
+        for _ in range(50):
+            await connection.peer.send_bytes(bytes(320))
+        started = await connection.leg.start(5)
+        assert started.format == AudioFormat(Encoding.L16, 8000)
+        await connection.peer.send_str('{"sampleRate": "16000"}')
+        for _ in range(50):
+            await connection.peer.send_bytes(bytes(640))
+        await connection.peer.close()
+        events = await connection.events(1000)
+        assert any("the rate is 16000 Hz" in notice for notice in told_of(events))
+        heard = sum(len(event.payload) for event in events if isinstance(event, Media))
+        assert heard == pytest.approx(2 * 16_000, abs=100), "a second at 8 kHz, and one at 16 kHz"
+
+
+async def test_what_is_played_goes_out_at_the_rate_that_was_told_late() -> None:
+    async with connected(AudioForkProtocol("made up")) as connection:
+        for _ in range(30):
+            await connection.peer.send_bytes(bytes(320))
+        await connection.leg.start(5)
+        await connection.peer.send_str('{"sampleRate": 16000}')
+        async for event in connection.leg:
+            if isinstance(event, Notice) and "the rate is 16000 Hz" in event.message:
+                break
+        await connection.leg.send(Play(bytes(16_000)))
+        message = await connection.peer.receive()
+        assert len(message.data) == pytest.approx(32_000, abs=200)
+
+
+async def test_a_peer_that_tells_no_rate_and_sends_no_audio_is_spoken_to_all_the_same() -> None:
+    async with connected(AudioStreamProtocol("made up")) as connection:
+        await connection.peer.send_str('{"uuid": "u1"}')
+        started = await connection.leg.start(5)
+        assert (started.call_id, started.format.sample_rate) == ("u1", 8000)
+
+
+async def test_a_peer_that_says_nothing_at_all_does_not_begin_a_call() -> None:
+    async with connected(AudioStreamProtocol("made up")) as connection:
+        with pytest.raises(RemoteProtocolError, match="no start message"):
+            await connection.leg.start(0.7)

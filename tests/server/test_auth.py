@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from hashlib import sha256
 
 import pytest
 from aiohttp import web
@@ -305,6 +306,69 @@ async def test_an_upgrade_is_signed_with_the_address_of_the_socket() -> None:
 async def test_a_webhook_that_twilio_did_not_sign_stays_outside(headers: dict[str, str]) -> None:
     async with door(SIGNED) as visitor:
         assert (await visitor.post("/twilio", data=FORM, headers=headers)).status == 403
+
+
+PREFIX = "https://bot.example.com/bridge"
+
+
+@pytest.mark.parametrize("public_url", [PREFIX, f"{PREFIX}/"])
+async def test_behind_a_proxy_that_strips_a_prefix_the_address_with_it_is_signed(public_url: str) -> None:
+    async with door(settings(twilio_auth_token=TOKEN, public_url=public_url)) as visitor:
+        headers = signature(f"{PREFIX}/twilio", FORM)
+        assert (await visitor.post("/twilio", data=FORM, headers=headers)).status == 200
+        headers = signature(f"{PUBLIC}/twilio", FORM)
+        assert (await visitor.post("/twilio", data=FORM, headers=headers)).status == 403
+        socket = UPGRADE | signature("wss://bot.example.com/bridge/twilio")
+        assert (await visitor.get("/twilio", headers=socket)).status == 200
+
+
+async def test_a_get_is_signed_with_its_query() -> None:
+    query = "/twilio?CallSid=CA1&From=%2B4930123&CallerName=M%C3%BCller%20A"
+    async with door(SIGNED) as visitor:
+        url = URL(f"http://127.0.0.1:{visitor.port}{query}", encoded=True)
+        assert (await visitor.session.get(url, headers=signature(PUBLIC + query))).status == 200
+        assert (await visitor.session.get(url, headers=signature(f"{PUBLIC}/twilio"))).status == 403
+        changed = URL(str(url).replace("CA1", "CA2"), encoded=True)
+        assert (await visitor.session.get(changed, headers=signature(PUBLIC + query))).status == 403
+
+
+def by_shared_key(url: str, algorithm: str = "HMAC_SHA256", *, key: str = "shared", **said: str) -> dict[str, str]:
+    known: str = RequestValidator(key).compute_signature(url, FORM, algorithm)
+    named = f"key=webhooks_sharedkey_1,algorithm={said.get('named', algorithm)}"
+    return {"X-Twilio-Signature": known, "X-Twilio-Webhooks-Signature-Settings": named}
+
+
+@pytest.mark.parametrize("auth_token", [None, TOKEN])
+async def test_a_webhook_that_a_shared_key_signed_comes_in(auth_token: str | None) -> None:
+    url = f"{PUBLIC}/twilio"
+    rules = settings(twilio_shared_key="shared", twilio_auth_token=auth_token, public_url=PUBLIC)
+    async with door(rules) as visitor:
+        for headers, status in (
+            (by_shared_key(url), 200),
+            (by_shared_key(url, "HMAC_SHA1"), 200),
+            (by_shared_key(url, key="other"), 403),
+            (by_shared_key(url, named="HMAC_SHA1"), 403),
+            (by_shared_key(url, named="HMAC_SHA512"), 403),
+            (by_shared_key(url, key=TOKEN), 403),
+            (signature(url, FORM), 200 if auth_token else 403),
+            ({}, 403),
+        ):
+            assert (await visitor.post("/twilio", data=FORM, headers=headers)).status == status, headers
+
+
+async def test_a_shared_key_that_is_not_known_here_is_told_of() -> None:
+    async with door(SIGNED) as visitor:
+        answer = await visitor.post("/twilio", data=FORM, headers=by_shared_key(f"{PUBLIC}/twilio"))
+        assert answer.status == 403 and "--twilio-shared-key-file" in await answer.text()
+
+
+async def test_a_body_that_is_no_form_is_signed_by_its_hash() -> None:
+    body = b'{"CallSid": "CA1"}'
+    query = f"/twilio?bodySHA256={sha256(body).hexdigest()}"
+    async with door(SIGNED) as visitor:
+        headers = {"Content-Type": "application/json"} | signature(PUBLIC + query)
+        assert (await visitor.post(query, data=body, headers=headers)).status == 200
+        assert (await visitor.post(query, data=body + b" ", headers=headers)).status == 403
 
 
 async def test_the_host_that_a_request_claims_counts_for_nothing_beside_the_public_url() -> None:

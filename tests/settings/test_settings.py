@@ -386,17 +386,29 @@ def test_twilios_token_needs_the_url_that_twilio_signs() -> None:
     assert "--public-url" in reason
     assert refusals(tokens(twilio_auth_token=SECRET, public_url="https://bridge.example")) == []
     assert refusals(tokens(twilio_auth_token=SECRET, trust_proxy_headers=True)) == []
+    [reason] = refusals(tokens(twilio_shared_key=SECRET))
+    assert "--public-url" in reason
 
 
-@pytest.mark.parametrize("url", ["https://bridge.example", "https://bridge.example:8443/", "wss://[::1]:8000"])
-def test_a_public_url_is_scheme_and_host(url: str) -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://bridge.example",
+        "https://bridge.example:8443/",
+        "wss://[::1]:8000",
+        "https://bridge.example/bot",
+        "https://bridge.example/a/b-1/",
+    ],
+)
+def test_a_public_url_is_scheme_and_host_and_perhaps_a_path(url: str) -> None:
     assert refusals(Settings(public_url=url)) == []
 
 
 @pytest.mark.parametrize(
     "url",
     [
-        *("bridge.example", "http://bridge.example", "https://", "https:///x", "https://bridge.example/path", "//x"),
+        *("bridge.example", "http://bridge.example", "https://", "https:///x", "https://bridge.example/a//b", "//x"),
+        *("https://bridge.example/<Stream>", "https://bridge.example/a b", "https://bridge.example/\N{EURO SIGN}"),
         *("https://bridge.example?x=1", "https://a:b@bridge.example", "https://bridge.example:x", "https://[::1"),
     ],
 )

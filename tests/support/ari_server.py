@@ -35,6 +35,8 @@ class AriServer:
         """Those of the application."""
         self.refuses: dict[tuple[str, str], int] = {}
         """Status by method and path."""
+        self.answers: dict[tuple[str, str], bytes] = {}
+        """Body of an answer that says yes, by method and path, where it is not the right one."""
         self.extensions = {"300"}
         self.connections = 0
         self.deaf = False
@@ -115,6 +117,8 @@ class AriServer:
         self.changed.set()
         if status := self.refuses.get((request.method, path)):
             return web.json_response({"message": "no"}, status=status)
+        if (body := self.answers.get((request.method, path))) is not None:
+            return web.Response(body=body, content_type="application/json")
         if path.startswith("applications/"):
             return web.json_response({"name": "bridge", "channel_ids": sorted(self.channels)})
         if path.endswith("/variable"):

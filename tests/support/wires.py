@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
+from telephony.audiosocket import AudioSocketProtocol, frame
 from telephony.events import WireProtocol
 from telephony.plain import PlainProtocol
 from telephony.wires import WIRES, Wire
@@ -78,6 +79,7 @@ TRAFFIC: Final[dict[str, Traffic]] = {
     "plain": _plain(),
     "talk": _plain(played=lambda name: text(type="mark", name=name)),
     "twilio": _TWILIO,
+    "listen": Traffic(begin=_TWILIO.begin, media=_TWILIO.media, stop=_TWILIO.stop, dtmf=_TWILIO.dtmf),
     "asterisk": _ASTERISK,
     "jambonz": Traffic(
         begin=[text(callSid="CA1", to="+4930", sampleRate=8000, mixType="mono", **{"from": "+4915"})],
@@ -88,12 +90,24 @@ TRAFFIC: Final[dict[str, Traffic]] = {
     "audiostream": Traffic(begin=[text(uuid="CA1", sampleRate=8000)], media=lambda number: PACKET),
 }
 
+STREAMS: Final[dict[str, Traffic]] = {
+    "audiosocket": Traffic(
+        begin=[frame(0x01, bytes(range(16)))],
+        media=lambda number: frame(0x10, PACKET),
+        stop=frame(0x00),
+        dtmf=frame(0x03, b"5"),
+    ),
+}
+"""Wires over a stream of bytes, which have no texts and no messages."""
+
 KNOWN: Final = [wire for wire in WIRES if wire.name in TRAFFIC]
 """The wires that can be asked here."""
 
 
 def protocol(wire: Wire) -> WireProtocol:
     """Return the protocol of one call over `wire`, as the server makes it."""
+    if issubclass(wire.protocol, AudioSocketProtocol):
+        return cast(WireProtocol, wire.protocol())
     if wire.make:
         return wire.make()
     if issubclass(wire.protocol, PlainProtocol):

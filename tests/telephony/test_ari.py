@@ -31,6 +31,7 @@ def test_a_channel_comes_with_what_the_dialplan_says_of_it() -> None:
         callee="600",
         context="test",
         parameters={"campaign": "spring, 1", "arg2": "vip", "arg3": "=x"},
+        caller_name="Alice",
     )
 
 

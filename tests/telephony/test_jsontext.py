@@ -1,5 +1,6 @@
 """JSON of a peer that may be anybody: what is taken, and how what is not is told."""
 
+import base64
 import json
 from collections.abc import Callable
 
@@ -12,11 +13,13 @@ from telephony.jsontext import (
     MAX_CHARS,
     FieldRefused,
     Fields,
+    as_text,
+    audio_of,
     json_object,
     key_of,
     number_of,
     object_of,
-    object_or_empty,
+    object_of_body,
     text_of,
     truth_of,
     whole_of,
@@ -94,8 +97,61 @@ def test_any_object_is_read(fields: dict[str, object]) -> None:
     assert json_object(f" {json.dumps(fields, ensure_ascii=False)}\n") == fields
 
 
+@pytest.mark.parametrize(("body", "fields"), [(b'{"a": 1}', {"a": 1}), (b"", {}), (b"\r\n", {})])
+def test_an_answer_is_an_object_or_has_no_body(body: bytes, fields: Fields) -> None:
+    assert object_of_body(body) == fields
+
+
+@pytest.mark.parametrize("body", [b"[]", b"\xff", b'{"a": ', b"[" * 100_000, b"null"])
+def test_an_answer_that_is_no_object_is_an_error_and_not_an_empty_one(body: bytes) -> None:
+    with pytest.raises(ValueError, match="no JSON"):
+        object_of_body(body)
+
+
+PACKET = bytes(range(160))
+
+
 @pytest.mark.parametrize(
-    ("body", "fields"), [(b'{"a": 1}', {"a": 1}), (b"[]", {}), (b"", {}), (b"\xff", {}), (b"[" * 100_000, {})]
+    "written",
+    [
+        base64.b64encode(PACKET).decode(),
+        base64.b64encode(PACKET).decode().rstrip("="),
+        base64.encodebytes(PACKET).decode(),
+        base64.encodebytes(PACKET).decode().replace("\n", "\r\n").rstrip("=\r\n"),
+        f" {base64.b64encode(PACKET).decode()}\n",
+    ],
+    ids=["plain", "no padding", "lines", "lines of DOS, no padding", "blanks around it"],
 )
-def test_an_answer_that_is_no_object_is_an_empty_one(body: bytes, fields: Fields) -> None:
-    assert object_or_empty(body) == fields
+def test_audio_is_read_however_its_base64_is_written(written: str) -> None:
+    assert audio_of({"payload": written}, "payload", where="media", at_most=160) == PACKET
+
+
+@pytest.mark.parametrize("written", ["AAAAA", "A$$A", "ÄÄÄÄ", "AA=A", 17, None, "A" * 1000])
+def test_what_is_no_base64_or_too_much_of_it_is_refused(written: object) -> None:
+    with pytest.raises(Refused, match=r"field media\.payload"):
+        audio_of({"payload": written}, "payload", where="media", at_most=160)
+
+
+@given(st.binary(max_size=300), st.integers(1, 90), st.booleans())
+def test_line_breaks_and_padding_change_no_audio(audio: bytes, width: int, padded: bool) -> None:
+    text = base64.b64encode(audio).decode()
+    text = text if padded else text.rstrip("=")
+    lines = "\n".join(text[start : start + width] for start in range(0, len(text), width))
+    if len(lines) <= 450:
+        assert audio_of({"payload": lines}, "payload", where="media", at_most=300) == audio
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        ("x", "x"),
+        (7, "7"),
+        (1.5, "1.5"),
+        (True, "true"),
+        ([1, "a"], '[1, "a"]'),
+        ({"a": None}, '{"a": null}'),
+    ],
+)
+def test_a_plain_value_has_a_text(value: object, text: str) -> None:
+    assert as_text(value) == text

@@ -20,6 +20,14 @@ def test_each_piece_begins_where_the_one_before_it_ended(audio: AudioFormat) -> 
     assert time.samples == samples
 
 
+def test_a_format_that_changes_leaves_no_hole() -> None:
+    time = MediaTime(L16)
+    time.place(bytes(320))
+    time.change(AudioFormat(Encoding.L16, 16_000))
+    assert time.place(bytes(640)) == Media(bytes(640), 20)
+    assert time.place(bytes(640)) == Media(bytes(640), 40)
+
+
 def test_the_clock_tells_what_is_missing_and_silence_fills_it() -> None:
     time = ClockedMediaTime(MULAW, 1000)
     time.place(bytes(160))

@@ -301,11 +301,10 @@ def test_half_an_int16_is_refused_under_the_name_the_client_uses() -> None:
     assert "a multiple of 2, as samples are int16" in malformed(begun(encoding="int16").receive(b"123"))
 
 
-def test_a_thousand_malformed_messages_are_borne_and_no_more() -> None:
+def test_a_thousand_malformed_messages_in_a_row_are_borne_and_no_more() -> None:
     session = begun()
     for index in range(MAX_MALFORMED):
         malformed(session.receive("?" if index % 2 else b"?"))
-    assert session.receive(floats(0.5)) == [Media(floats(0.5), 0)]
     with pytest.raises(RemoteProtocolError, match="1000 malformed"):
         session.receive("?")
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.signature import twilio_signature_ok
+from telephony.signature import body_hash_ok, signature_algorithm, twilio_signature_ok
 
 TOKEN: Final = "12345"
 WEBHOOK: Final = "https://bot.example/twilio/voice"
@@ -164,3 +164,42 @@ def test_no_request_without_the_token_is_let_in_or_raises(
 @given(params=st.dictionaries(st.text(min_size=1), st.text() | st.lists(st.text(), min_size=1)))
 def test_whatever_twilio_signs_is_let_in(params: dict[str, str | Sequence[str]]) -> None:
     assert ok(WEBHOOK, signed(WEBHOOK, params), params)
+
+
+# ---------------------------------------------------------------- SHA-256
+
+
+def signed_256(url: str, params: Mapping[str, str] | None = None) -> str:
+    text = url + "".join(name + value for name, value in sorted((params or {}).items()))
+    return base64.b64encode(hmac.new(TOKEN.encode(), text.encode(), hashlib.sha256).digest()).decode()
+
+
+@pytest.mark.parametrize(("url", "params"), [(WEBHOOK, FORM), (STREAM, {}), (f"{WEBHOOK}?shop=7", {})])
+def test_a_shared_key_signs_the_same_text_by_sha_256(url: str, params: Mapping[str, str]) -> None:
+    right = signed_256(url, params)
+    assert twilio_signature_ok(token=TOKEN, signature=right, url=url, params=params, algorithm="HMAC_SHA256")
+    assert not twilio_signature_ok(token="other", signature=right, url=url, params=params, algorithm="HMAC_SHA256")
+    assert not ok(url, right, params), "an algorithm is not guessed by the length"
+    sha1 = signed(url, params)
+    assert not twilio_signature_ok(token=TOKEN, signature=sha1, url=url, params=params, algorithm="HMAC_SHA256")
+
+
+@pytest.mark.parametrize(
+    ("header", "algorithm"),
+    [
+        ("", "HMAC_SHA1"),
+        ("key=webhooks_sharedkey_1,algorithm=HMAC_SHA256", "HMAC_SHA256"),
+        ("algorithm = hmac_sha256 , key=x", "HMAC_SHA256"),
+        ("key=x", "HMAC_SHA1"),
+        ("key=x,algorithm=HMAC_MD5", "HMAC_MD5"),
+    ],
+)
+def test_the_header_names_the_algorithm(header: str, algorithm: str) -> None:
+    assert signature_algorithm(header) == algorithm
+
+
+def test_a_body_is_known_by_its_hash() -> None:
+    body = b'{"a": 1}'
+    assert body_hash_ok(body, hashlib.sha256(body).hexdigest().upper())
+    for wrong in ("", "x", "\udcff", hashlib.sha256(b"other").hexdigest()):
+        assert not body_hash_ok(body, wrong)

@@ -61,7 +61,15 @@ class AriCall:
         if not theirs[1].isdecimal():
             raise RemoteProtocolError(f"Asterisk does not say where its audio is: got {theirs!r}")
         told = self._entered
-        started = CallStarted(channel, self._format, caller=told.caller, callee=told.callee, parameters=told.parameters)
+        started = CallStarted(
+            call_id=channel,
+            format=self._format,
+            caller=told.caller,
+            callee=told.callee,
+            parameters=told.parameters,
+            caller_name=told.caller_name,
+            forwarded_from=told.parameters.get("forwarded_from", ""),
+        )
         return started, (theirs[0], int(theirs[1]))
 
     async def carry_out(self, command: Hangup | Transfer | SendDtmf) -> None:

@@ -92,13 +92,19 @@ class AriLink:
                 await self._pause(pause_s)
 
     async def _channels(self) -> set[str]:
-        """Return the ids of the channels that are in our application."""
+        """Return the ids of the channels that are in our application.
+
+        Raises:
+            AriRefused: Asterisk does not tell.
+        """
         try:
             told = await self._ari.ask("GET", "applications", self._app)
         except NotThere:
             return set()
         channels = told.get("channel_ids")
-        return {str(channel) for channel in channels} if isinstance(channels, list) else set()
+        if not isinstance(channels, list):  # to take it for none would end every call on the line
+            raise AriRefused("Asterisk does not tell which channels our application has")
+        return {str(channel) for channel in channels}
 
     async def _at_work(self, before: set[str]) -> None:
         """Match our calls with the channels that Asterisk has. `before`: those that there were before we connected."""

@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 import aiohttp
 
+from bridge.legs.http_answer import BrokenAnswer, object_in, object_in_refusal, read_whole
 from bridge.legs.websocket import PING_S
-from telephony.jsontext import Fields, object_or_empty
+from telephony.jsontext import Fields
 
 _SHOWN_CHARS: Final = 200
-_MOST_BYTES: Final = 256 * 1024
 
 
 class AriRefused(RuntimeError):
@@ -32,11 +32,11 @@ class Ari:
         self._limit = aiohttp.ClientTimeout(total=timeout_s)
 
     async def ask(self, method: str, *path: str, **parameters: str) -> Fields:
-        """Return what Asterisk answers, {} where that is no object; the parts of `path` are quoted.
+        """Return what Asterisk answers, {} where it has nothing to tell; the parts of `path` are quoted.
 
         Raises:
             NotThere: what `path` names is not there.
-            AriRefused: Asterisk does not do it, as far as we can tell.
+            AriRefused: Asterisk does not do it, as far as we can tell, or its answer cannot be read.
         """
         url = "/".join((self._url, *(quote(part, safe="") for part in path)))
         try:
@@ -48,17 +48,16 @@ class Ari:
                 timeout=self._limit,
                 allow_redirects=False,  # the password goes to the operator's address and nowhere else
             ) as response:
-                body = await response.content.read(_MOST_BYTES)
+                body = await read_whole(response)
+            if response.status >= 300:
+                raise _refused(response.status, f"{method} /{'/'.join(path)}", body)
+            return object_in(body)
         except TimeoutError:
             raise AriRefused(f"Asterisk did not answer {method} /{'/'.join(path)} in time") from None
+        except BrokenAnswer as error:
+            raise AriRefused(f"Asterisk, asked for {method} /{'/'.join(path)}, {error}") from error
         except (aiohttp.ClientError, OSError) as error:
             raise AriRefused(f"Asterisk cannot be reached: {error}") from error
-        told = object_or_empty(body)
-        if response.status >= 300:
-            kind = NotThere if response.status == 404 else AriRefused
-            why = str(told.get("message") or told.get("error") or body.decode(errors="replace"))
-            raise kind(f"Asterisk says {response.status} to {method} /{'/'.join(path)}: {why[:_SHOWN_CHARS]}")
-        return told
 
     async def listen(self, app: str) -> aiohttp.ClientWebSocketResponse:
         """Return a socket with the events of `app`, to which its channels are given while it is open.
@@ -77,3 +76,10 @@ class Ari:
             raise AriRefused(f"Asterisk says {error.status} to our events: {why}") from None
         except (aiohttp.ClientError, OSError) as error:
             raise AriRefused(f"Asterisk cannot be reached: {error}") from error
+
+
+def _refused(status: int, what: str, body: bytes) -> AriRefused:
+    told = object_in_refusal(body)
+    why = str(told.get("message") or told.get("error") or body.decode(errors="replace"))
+    kind = NotThere if status == 404 else AriRefused
+    return kind(f"Asterisk says {status} to {what}: {why[:_SHOWN_CHARS]}")

@@ -6,7 +6,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
-from bridge.settings import Settings, is_exposed
+from bridge.settings import Settings, is_exposed, twilio_secret_known
 from telephony.wires import WIRES
 from telephony.wires import Door as WireDoor
 
@@ -30,7 +30,7 @@ class Door:
     asks: Asks
 
     def __str__(self) -> str:
-        return ", ".join(self.paths)
+        return ", ".join(path for path in self.paths if not path.endswith("/") or path == "/")
 
 
 def _of_wires() -> Iterator[Door]:
@@ -40,11 +40,18 @@ def _of_wires() -> Iterator[Door]:
             yield Door(wire.name, (wire.address,), asks)
 
 
+TWILIO_VOICE: Final = ("/twilio/voice", "/twilio/voice/")
+TWILIO_STREAM_TOO: Final = "/twilio/stream/"
+"""Twilio asks for what is configured there, to the letter: with a slash at the end, or without."""
 PAGE: Final = Door("page", ("/", "/web/{name}"), Asks.NOTHING)
 HTTP: Final[tuple[Door, ...]] = (
     PAGE,
     *_of_wires(),
-    Door("twilio", ("/twilio/voice", "/twilio/stream/{id}", "/twilio/status/{id}"), Asks.TWILIO_SIGNATURE),
+    Door(
+        "twilio",
+        (*TWILIO_VOICE, TWILIO_STREAM_TOO, "/twilio/stream/{id}", "/twilio/status/{id}"),
+        Asks.TWILIO_SIGNATURE,
+    ),
     Door("asterisk", ("/asterisk/connect",), Asks.API_TOKEN),
     Door("calls", ("/calls", "/calls/{id}"), Asks.API_TOKEN),
     Door("metrics", ("/metrics",), Asks.API_TOKEN),
@@ -88,7 +95,7 @@ def _who(asks: Asks, settings: Settings) -> str:
             return "who has the API token"
         case Asks.API_TOKEN:
             return "nobody: set BRIDGE_API_TOKEN" if closed else everyone
-        case Asks.TWILIO_SIGNATURE if settings.twilio_auth_token:
+        case Asks.TWILIO_SIGNATURE if twilio_secret_known(settings):
             return "Twilio, by its signature"
         case Asks.TWILIO_SIGNATURE:
             return "nobody: set BRIDGE_TWILIO_AUTH_TOKEN" if closed else everyone

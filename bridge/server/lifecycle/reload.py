@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 Reread = Callable[[Settings], tuple[Settings, list[str]]]
 """Returns settings with what their files say now, and a line for each part that cannot be had."""
 
-_OF_DOORS: Final = ("api_token", "twilio_auth_token")
+_OF_DOORS: Final = ("api_token", "twilio_auth_token", "twilio_shared_key")
 """Secrets that no bot is made from: a new one loads none anew."""
 
 

@@ -6,7 +6,6 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -100,12 +99,12 @@ def banner(options: Settings, resources: Resources, port: int, *, secure: bool, 
     """
     s = "s" if secure else ""
     host = "localhost" if options.host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else options.host
-    public = options.public_url or f"http{s}://{host}:{port}"
+    public = options.public_url.rstrip("/") or f"http{s}://{host}:{port}"
     device = getattr(resources.asr, "device", "")
     denoiser = getattr(resources.denoisers, "name", options.denoiser) if resources.denoisers else "off"
     sip = ", ".join(options.sip_transports)
     token = f"?token={made.get_secret_value()}" if made else ""
-    outside = [f"https://{urlsplit(options.public_url).netloc}/{token}"] if options.public_url else []
+    outside = [f"https://{options.public_url.partition('://')[2].rstrip('/')}/{token}"] if options.public_url else []
     doors = [f"{door}: {who}" for door, who in who_comes_in(options)]
     return "\n".join(
         [

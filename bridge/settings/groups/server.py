@@ -26,8 +26,8 @@ class Listening(Group):
     )
     public_url: Annotated[str, FIRST] = Field(
         default="",
-        description="https://host under which Twilio reaches this server. Twilio signs this address, so it must be "
-        "exact. It is needed with twilio_auth_token.",
+        description="https://host under which Twilio reaches this server, with the path that a proxy strips, if any. "
+        "Twilio signs this address, so it must be exact. It is needed with twilio_auth_token.",
     )
     generate_self_signed_cert: Annotated[bool, FIRST] = Field(
         default=False,
@@ -54,6 +54,12 @@ class Access(Group):
     twilio_auth_token_file: Annotated[OptionalPath, FIRST] = Field(
         default=None, description="File that holds twilio_auth_token, which Twilio signs its requests with."
     )
+    twilio_shared_key: SecretStr | None = Field(
+        default=None,
+        description="Secret of the SharedKey that signs, by SHA-256, the webhooks for which a webhook rule of Twilio's "
+        "says so. Others are signed with twilio_auth_token.",
+    )
+    twilio_shared_key_file: OptionalPath = Field(default=None, description="File that holds twilio_shared_key.")
     api_token: SecretStr | None = Field(
         default=None,
         description="Bearer token that clients must send. If it is not set, everyone on this machine may connect; "

@@ -30,6 +30,12 @@ AriUrl = Annotated[
     AfterValidator(whole_url),
     Takes("a URL like http://pbx.example.com:8088/ari"),
 ]
+HookUrl = Annotated[
+    str,
+    StringConstraints(pattern=r"^(https?://[^/\s@?#]+(/[^\s@#]*)?)?$"),
+    AfterValidator(whole_url),
+    Takes("a URL like https://HOST/PATH"),
+]
 AppName = Annotated[str, StringConstraints(pattern=r"^[\w-]{1,60}$"), Takes("letters, digits, - and _")]
 AccountSid = Annotated[
     str, StringConstraints(pattern=r"^(AC[0-9A-Za-z]{32})?$"), Takes("AC and 32 letters and digits, from the console")
@@ -187,7 +193,7 @@ class AriOptions(Group):
 
 
 class Twilio(Group):
-    """Twilio's REST API, which transfers and places calls: docs/outbound.md."""
+    """Twilio's REST API, which transfers and places calls, and calls without a bot: docs/twilio.md."""
 
     section = Section.WIRES
 
@@ -202,4 +208,9 @@ class Twilio(Group):
     )
     twilio_api_timeout: float = Field(
         default=10.0, ge=0.1, le=60, description="Seconds within which the API must answer a request."
+    )
+    listen_hook_url: HookUrl = Field(
+        default="",
+        description="Where what is said on calls that are only listened to (/twilio/listen) is told, one signed POST a "
+        "sentence. webhook_secret signs, webhook_wait is the time for each.",
     )

@@ -43,6 +43,12 @@ def test_a_session_begins_with_who_calls_whom() -> None:
     }
 
 
+def test_a_session_is_told_what_twilio_told_of_the_caller() -> None:
+    call = CallInfo("CA1", caller_name="ALICE", forwarded_from="+4940", parameters={"AccountSid": "AC1"})
+    told = json.loads(dialect.setup(call, "VX1"))
+    assert (told["callerName"], told["forwardedFrom"], told["accountSid"]) == ("ALICE", "+4940", "AC1")
+
+
 def test_what_the_caller_does_is_told_in_the_words_of_the_dialect() -> None:
     assert json.loads(dialect.prompt("Hi! Can you tell me about life?", "English")) == {
         "type": "prompt",
@@ -144,8 +150,8 @@ async def plays(socket: web.WebSocketResponse, message: dict[str, Any], *, said:
         await socket.send_str(said)
 
 
-def make(app: App, **how: object) -> RelayBot:
-    bot = RelayBot(Configuration(url=app.url, wait_s=0.3, **how))  # type: ignore[arg-type]
+def make(app: App, *, wait_s: float = 20, **how: object) -> RelayBot:
+    bot = RelayBot(Configuration(url=app.url, wait_s=wait_s, **how))  # type: ignore[arg-type]
     bot.cued = asyncio.Event()  # type: ignore[attr-defined]
     bot.cue = bot.cued.set  # type: ignore[attr-defined,method-assign]
     return bot
@@ -280,7 +286,7 @@ async def hangs_up(socket: web.WebSocketResponse, message: dict[str, Any]) -> No
 )
 async def test_a_fault_is_raised_behind_what_was_said(behave: Behaviour, heard: list[str], why: str) -> None:
     async with App(behave) as app:
-        bot = make(app)
+        bot = make(app, wait_s=0.3 if why == "in time" else 20)
         said = []
         with pytest.raises(HookFailed, match=why):
             async for piece in bot.reply(turn("Hello?")):

@@ -260,6 +260,25 @@ async def test_without_events_for_a_moment_calls_go_on_and_those_that_ended_mean
             assert await next_of(desk.events) == Dtmf("7")
 
 
+@pytest.mark.parametrize("body", [b'{"name": "bridge", "chan', b"{}", b'{"channel_ids": null}', b""])
+async def test_an_answer_that_cannot_be_read_ends_no_call(body: bytes, media: socket.socket) -> None:
+    desk, pause = Desk(), FakePause()
+    with media:
+        async with AriServer(media=media.getsockname()) as asterisk, linked(asterisk, desk, pause):
+            await asterisk.enter("c1")
+            await next_of(desk.calls)
+            asterisk.answers["GET", "applications/bridge"] = body
+            await asterisk.hang_up_events()
+            await pause.until(1)
+            await pause.end()
+            await pause.until(2)
+            asterisk.answers.clear()
+            await pause.end()
+            await asterisk.until_connected(2)
+            await asterisk.tell({"type": "ChannelDtmfReceived", "digit": "7", "channel": channel("c1")})
+            assert await next_of(desk.events) == Dtmf("7")
+
+
 async def test_calls_of_an_asterisk_that_stays_away_are_ended(
     media: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:

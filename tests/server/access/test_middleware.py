@@ -5,6 +5,7 @@ import io
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from urllib.parse import urlencode
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -266,3 +267,30 @@ async def test_twilio_comes_in_by_its_signature_without_a_token() -> None:
         client.post("/twilio/voice", data=form, headers=headers) as response,
     ):
         assert response.status == 200 and "wss://bot.example.com/twilio/stream" in await response.text()
+
+
+@pytest.mark.parametrize("path", ["/twilio/voice", "/twilio/voice/"])
+@pytest.mark.parametrize("prefix", ["", "/bridge"])
+async def test_twilio_may_ask_by_post_or_get_with_a_slash_at_the_end_or_without(path: str, prefix: str) -> None:
+    form = {"From": "+4930123", "CallSid": "CA1", "CallerName": "A B", "StirVerstat": "TN-Validation-Passed-A"}
+    options = {"public_url": f"https://bot.example.com{prefix}", "twilio_auth_token": "t"}
+    query = f"{path}?{urlencode(form)}"
+    async with bridge(**options) as client:
+        for method, target, fields in (("POST", path, form), ("GET", query, {})):
+            headers = signature(f"{prefix}{target}", fields)
+            async with client.request(method, target, data=fields or None, headers=headers) as response:
+                twiml = await response.text()
+            assert response.status == 200 and f"wss://bot.example.com{prefix}/twilio/stream" in twiml
+            assert 'name="CallerName" value="A B"' in twiml and 'value="TN-Validation-Passed-A"' in twiml
+            async with client.request(method, target, data=fields or None) as response:
+                assert response.status == 403
+
+
+@pytest.mark.parametrize("path", ["/twilio/stream", "/twilio/stream/"])
+async def test_the_stream_may_be_asked_for_with_a_slash_at_the_end(path: str) -> None:
+    address = f"wss://bot.example.com{path}"
+    async with bridge(**PUBLIC, twilio_auth_token="t") as client:
+        headers = {"X-Twilio-Signature": RequestValidator("t").compute_signature(address, {})}
+        socket = await client.ws_connect(path, headers=headers)
+        await socket.close()
+        assert await status(client, "GET", path, UPGRADE) == 403

@@ -21,14 +21,17 @@ from telephony.events import (
     Dtmf,
     Encoding,
     Event,
+    FormatChanged,
     Hangup,
     Malformed,
     Mark,
     Media,
+    Notice,
     Play,
     Played,
     Problem,
     SendDtmf,
+    StartsQuietly,
     Transcript,
     Transfer,
     WireProtocol,
@@ -38,6 +41,7 @@ from telephony.malformed import Refused
 from telephony.outcome import NotAnswered, sip_outcome, twilio_outcome
 from telephony.signature import twilio_signature_ok
 from telephony.timeline import LEAP_MS, Timeline
+from telephony.twilio_webhook import call_parameters
 from telephony.twiml import twiml_stream, twiml_transfer
 from telephony.wires import Wire
 
@@ -45,7 +49,13 @@ LONGEST_TEXT: Final = 2000
 """Characters of what the peer, a log line or a close frame is told of one message."""
 _KEYS: Final = frozenset("0123456789*#ABCD")
 _LEAP_BYTES: Final = LEAP_MS * 192 * 4
-_HELPERS: Final = {"twilio": ["telephony.timeline"], "asterisk": ["telephony.asterisk_text"]}
+_HELPERS: Final = {
+    "twilio": ["telephony.timeline", "telephony.early"],
+    "listen": ["telephony.timeline", "telephony.early"],
+    "asterisk": ["telephony.asterisk_text", "telephony.early", "telephony.whole_samples"],
+    "jambonz": ["telephony.freeswitch_metadata", "telephony.whole_samples"],
+    "audiostream": ["telephony.freeswitch_metadata", "telephony.whole_samples"],
+}
 """Modules that the protocol of a wire leaves work to, besides those that all have."""
 _COMMANDS: Final[Sequence[Command]] = (
     Play(bytes(320)),
@@ -64,7 +74,8 @@ class Heard:
 
     def __init__(self) -> None:
         self.started: CallStarted | None = None
-        self._bytes = 0
+        self._format: AudioFormat | None = None
+        self._before_ms = self._bytes = 0  # in formats before this one, and in this one
 
     def take(self, events: Iterable[Event], *, came: int) -> None:
         """Check `events`, which a message of `came` bytes or characters brought."""
@@ -75,8 +86,11 @@ class Heard:
                     assert self.started is None, "a call starts once"
                     assert 0 < event.format.sample_rate <= 192_000
                     words = [event.call_id, event.caller, event.callee, *event.parameters, *event.parameters.values()]
-                    assert all(map(is_text, words))
-                    self.started = event
+                    assert all(map(is_text, (*words, event.caller_name, event.forwarded_from, event.stir_verstat)))
+                    assert event.early_ms >= 0
+                    self.started, self._format = event, event.format
+                case FormatChanged(audio):
+                    self._change(audio)
                 case Media():
                     told += len(event.payload)
                     self._place(event)
@@ -84,18 +98,27 @@ class Heard:
                     assert digit in _KEYS
                 case Played(name):
                     assert is_text(name)
-                case Malformed(why) | CallEnded(why):
+                case Malformed(why) | Notice(why) | CallEnded(why):
                     assert len(why) <= LONGEST_TEXT and is_text(why)
         assert told <= came + _LEAP_BYTES
 
     def _place(self, media: Media) -> None:
-        assert self.started, "audio before the call"
-        audio = self.started.format
+        assert self._format, "audio before the call"
+        audio = self._format
         assert len(media.payload) % audio.encoding.sample_bytes == 0
-        assert media.at_ms == self._bytes // audio.encoding.sample_bytes * 1000 // audio.sample_rate
+        assert media.at_ms == self._before_ms + self._length_ms(audio)
         self._bytes += len(media.payload)
         if audio.encoding is Encoding.FLOAT32:
             assert abs(decode(media.payload, audio.encoding)).max() <= 1
+
+    def _change(self, audio: AudioFormat) -> None:
+        assert self._format, "a format before the call"
+        assert 0 < audio.sample_rate <= 192_000
+        self._before_ms += self._length_ms(self._format)
+        self._format, self._bytes = audio, 0
+
+    def _length_ms(self, audio: AudioFormat) -> int:
+        return self._bytes // audio.encoding.sample_bytes * 1000 // audio.sample_rate
 
 
 def _wire(wire: Wire) -> Callable[[bytes], None]:
@@ -109,6 +132,8 @@ def _wire(wire: Wire) -> Callable[[bytes], None]:
             for message in (*opening, *messages(data)):
                 heard.take(made.receive(message), came=len(message))
                 _say(made, _COMMANDS[:3])
+            if isinstance(made, StartsQuietly):
+                heard.take(made.quiet(), came=sum(map(len, messages(data))))
         except RemoteProtocolError as error:
             assert 0 < len(str(error)) <= LONGEST_TEXT and is_text(str(error))
         _say(made, _COMMANDS)
@@ -240,8 +265,10 @@ def _signature(data: bytes) -> None:
 def _twiml(data: bytes) -> None:
     """Records: the host of the stream, then names and values of parameters in turn."""
     host, *rest = [clean(record) for record in records(data)]
+    fields = dict(zip(rest[::2], rest[1::2], strict=False))
+    assert all(name in fields for name in call_parameters(fields, fields))
     with suppress(ValueError):  # a query string
-        xml = twiml_stream(f"wss://{host}/twilio/stream", dict(zip(rest[::2], rest[1::2], strict=False)))
+        xml = twiml_stream(f"wss://{host}/twilio/stream", fields)
         assert ElementTree.fromstring(xml).tag == "Response"
     assert ElementTree.fromstring(twiml_transfer(clean(data))).tag == "Response"
     for outcome in (sip_outcome(clean(data)), twilio_outcome(clean(data))):
@@ -261,7 +288,7 @@ def _modules(wire: Wire) -> list[str]:
 
 TARGETS: Final = (
     *(Target(f"wire-{wire.name}", _wire(wire), _modules(wire)) for wire in KNOWN),
-    Target("audiosocket", _audiosocket, ["telephony.audiosocket"]),
+    Target("audiosocket", _audiosocket, ["telephony.audiosocket", "telephony.early", "telephony.whole_samples"]),
     Target("sip-frames", _sip_frames, ["telephony.sip"]),
     Target("ari", _ari, ["telephony.ari"]),
     Target("rtp", _rtp, ["telephony.rtp"]),
@@ -269,5 +296,5 @@ TARGETS: Final = (
     Target("codec", _codec, ["telephony.codec"]),
     Target("jsontext", _jsontext, ["telephony.jsontext"]),
     Target("signature", _signature, ["telephony.signature"]),
-    Target("twiml", _twiml, ["telephony.twiml", "telephony.outcome"]),
+    Target("twiml", _twiml, ["telephony.twiml", "telephony.outcome", "telephony.twilio_webhook"]),
 )
