@@ -251,7 +251,15 @@ class Trial:
         self._scrape = Metrics()
         metrics = self._scrape.call("bench", MULAW)
         bot = Storyteller(minutes)
-        output = SpeechOutput(self.line, voice, MULAW, clock_ms=lambda: self.line.now_ms, on_audio=metrics.audio_sent)
+        output = SpeechOutput(
+            self.line,
+            voice,
+            MULAW,
+            clock_ms=lambda: self.line.now_ms,
+            on_audio=metrics.audio_sent,
+            on_unread=lambda: None,
+            start=asyncio.create_task,
+        )
         self.session = CallSession(
             self.line,
             ear=Ear(MULAW, vad=vad.open()),

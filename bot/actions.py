@@ -8,9 +8,12 @@ An action is carried out when the caller has heard all that was said before it; 
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from bot.api import Bot
 
 _KEYS: Final = re.compile(r"[0-9*#A-Da-dwW]+")
 
@@ -158,4 +161,18 @@ class Collect:
             raise ValueError(f"timeout_s is {self.timeout_s}, must be from 0.1 to 300")
 
 
-Action = PlayFile | SendDtmf | SendInfo | Transfer | Hangup | SetLanguage | SetVoice | Collect
+@dataclass(frozen=True, slots=True)
+class Handoff:
+    """Let another bot take the call, with its history; it comes last in a reply.
+
+    The other's `on_takeover` may speak behind what was said. From then on it is told and asked all; this one gets an
+    `on_end` now.
+    """
+
+    bot: "Bot | Callable[[], Bot]"
+    """A bot, or its class."""
+    carry: Mapping[str, object] = field(default_factory=dict)
+    """What the other is to know: it is in each of its `Turn.carry`."""
+
+
+Action = PlayFile | SendDtmf | SendInfo | Transfer | Hangup | SetLanguage | SetVoice | Collect | Handoff

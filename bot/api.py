@@ -131,6 +131,8 @@ class Turn:
     """The conversation before this turn."""
     keys: str | None = None
     """What was pressed, "" nothing in time, where the turn answers a `Collect`; None: the caller spoke."""
+    carry: Mapping[str, object] = field(default_factory=dict)
+    """What the bots before this one handed over (`Handoff`)."""
 
 
 class Bot:
@@ -164,13 +166,24 @@ class Bot:
         Only with --machine-detection, and before `on_call`, which a machine gets to hear after its beep with tell.
         """
 
+    async def on_takeover(self, turn: Turn) -> AsyncIterator[str | Action]:
+        """This bot takes the call from another (`Handoff`): yield what to say first, or nothing. No `on_call` comes.
+
+        `turn.text` is what the caller said last, to which the other may have said something.
+        """
+        nothing: tuple[str, ...] = ()
+        for text in nothing:
+            yield text
+
     async def on_partial(self, partial: Partial) -> None:
         """The caller is speaking. Partials that come while this one is handled are skipped, newest wins."""
 
     async def on_final(self, final: Final) -> None:
         """An utterance is settled; `reply` follows unless the caller goes on speaking.
 
-        Nor does it follow an "mm-hm" while the bot speaks. The bot's own voice, echoed, is no utterance.
+        Nor does it follow an "mm-hm" while the bot speaks, or a "hello?" before a word of its reply was heard. The
+        bot's own voice, echoed, is no utterance. Nobody waits for this: `reply` may begin before it returns, and more
+        be said. What happens on a call is told one by one, in order: this, keys and interruptions.
         """
 
     async def reply(self, turn: Turn) -> AsyncIterator[str | Action]:
@@ -228,7 +241,9 @@ class Tts(Protocol):
     """A voice, shared by all calls.
 
     One that has a `language` (English name, e.g. "German") is given figures, money and dates in the words of that
-    language; others are given them as written.
+    language; others are given them as written. One that has `scripts`, the first words of the Unicode names of the
+    letters that it reads (("LATIN",) or ("DEVANAGARI", "LATIN")), is not given sentences in others, which are counted
+    and logged; of one without it everything is tried.
     """
 
     sample_rate: int

@@ -61,6 +61,15 @@ class Metrics:
             "bridge_speculation_wasted_characters", "Spoken text of replies thrown away.", ["wire"], registry=registry
         )
         self.replies_failed = Counter("bridge_replies_failed", "Fallbacks spoken.", ["wire"], registry=registry)
+        self.texts_unread = Counter(
+            "bridge_texts_unread", "Sentences of bots that the voice made no sound of.", ["wire"], registry=registry
+        )
+        self.hooks_dropped = Counter(
+            "bridge_hooks_dropped",
+            "Finals, keys and interruptions that slow bots were not told.",
+            ["wire"],
+            registry=registry,
+        )
         self.denoiser_bypassed_ms = Counter(
             "bridge_denoiser_bypassed_ms", "Audio that skipped a denoiser too slow for it.", ["wire"], registry=registry
         )
@@ -103,6 +112,8 @@ class Metrics:
             speculation_saved_ms=self.speculation_saved_ms.labels(wire),
             speculation_wasted=self.speculation_wasted.labels(wire),
             replies_failed=self.replies_failed.labels(wire),
+            texts_unread=self.texts_unread.labels(wire),
+            hooks_dropped=self.hooks_dropped.labels(wire),
             first_audio=self.first_audio.labels(wire),
         )
 
@@ -125,6 +136,8 @@ class CallMetrics:
     speculation_saved_ms: Counter
     speculation_wasted: Counter
     replies_failed: Counter
+    texts_unread: Counter
+    hooks_dropped: Counter
     first_audio: Histogram
     _speech_end_s: float | None = None
 

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import sys
+import threading
 from collections.abc import Generator
 from types import FrameType
 from typing import Final
@@ -16,6 +17,8 @@ settings.load_profile("ours")
 OURS: Final = {"bridge", "telephony", "bot"}
 BLOCKING: Final = {"open", "socket.getaddrinfo", "socket.gethostbyname", "subprocess.Popen", "os.system", "time.sleep"}
 """Audit events of calls that block (the last from Python 3.13 on). Waiting for a lock raises none: it is not caught."""
+THEIR_OWN: Final = {"mcp"}
+"""Threads with an event loop that no audio passes."""
 IMPORTING: Final = {"importlib", "_frozen_importlib", "_frozen_importlib_external", "linecache"}
 AWAITS: Final = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
@@ -26,6 +29,8 @@ class BlockingError(BaseException):
 
 def _forbid_blocking(event: str, arguments: tuple[object, ...]) -> None:
     if event not in BLOCKING or asyncio._get_running_loop() is None:  # the public one raises, slowly, on every open()
+        return
+    if threading.current_thread().name in THEIR_OWN:
         return
     if _awaited_by_ours(sys._getframe(1)):
         raise BlockingError(f"{event}{arguments!r} on the event loop; use asyncio, or a thread")

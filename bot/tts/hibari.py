@@ -46,6 +46,7 @@ class HibariTts:
 
     sample_rate = SAMPLE_RATE
     language = "English"
+    scripts = ("LATIN",)
 
     def __init__(self, engine: Engine) -> None:
         """Warm `engine` up and measure how loud it is; blocks for about 0.2 s."""

@@ -119,6 +119,8 @@ def _open_bot_side(
             started.format,
             clock_ms=lambda: int((time.monotonic() - began) * 1000),
             on_audio=metrics.audio_sent,
+            on_unread=metrics.texts_unread.inc,
+            start=tasks.create_task,
             language=getattr(resources.tts, "language", ""),
         ),
         call_info(started),

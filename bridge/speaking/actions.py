@@ -8,7 +8,7 @@ held: a reply that was only begun ahead transfers nobody.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Final, NoReturn, Protocol
 
@@ -16,6 +16,7 @@ from bot.actions import (
     Action,
     ActionFailed,
     Collect,
+    Handoff,
     Hangup,
     PlayFile,
     SendDtmf,
@@ -24,7 +25,7 @@ from bot.actions import (
     SetVoice,
     Transfer,
 )
-from bot.api import Say
+from bot.api import Bot, Say
 from bridge.speaking.dtmf_tones import tones
 from bridge.speaking.reply_pieces import Piece, ReplyPieces
 from bridge.speaking.speech_output import SpeechOutput
@@ -49,12 +50,18 @@ class CallControl(Protocol):
         """Expect the caller to speak `language`, an English name; "" lets the recogniser find out."""
 
 
+HandOff = Callable[[Bot, Mapping[str, object]], None]
+
+
 class ReplyActions:
     """Carries out the replies of one call."""
 
-    def __init__(self, output: SpeechOutput, call: CallControl, *, collect: Callable[[Collect], None]) -> None:
-        """`collect` begins to wait for the keys that a reply asks for."""
-        self._leg, self._output, self._call, self._collect = output.leg, output, call, collect
+    def __init__(
+        self, output: SpeechOutput, call: CallControl, *, collect: Callable[[Collect], None], hand_off: HandOff
+    ) -> None:
+        """`collect` begins to wait for the keys that a reply asks for; `hand_off` gives the call to another bot."""
+        self._leg, self._output, self._call = output.leg, output, call
+        self._collect, self._hand_off = collect, hand_off
         self.acted = False
         """True once the reply under way did what must not happen twice."""
         self._transferring: asyncio.Future[str] | None = None  # done with the reason where it is refused
@@ -116,6 +123,11 @@ class ReplyActions:
                 await self._output.until_open()
                 self.acted = True  # the question is asked, however much of it is heard before the first key
                 self._collect(action)
+            case Handoff(bot, carry):
+                await self._output.until_open()
+                other = await _made(bot)
+                self.acted = True
+                self._hand_off(other, carry)
             case SetLanguage(language):
                 await self._output.until_open()
                 self._call.set_language(language)
@@ -165,6 +177,21 @@ class ReplyActions:
             why = f"the transfer to {target} did not happen within {_TRANSFER_S:g} s"
         self.acted = False
         raise ActionFailed(why)
+
+
+async def _made(bot: Bot | Callable[[], Bot]) -> Bot:
+    """Return the bot that is to take the call.
+
+    Raises:
+        ActionFailed: it cannot be made, or is none.
+    """
+    try:
+        made = bot if isinstance(bot, Bot) else await asyncio.to_thread(bot)  # it may read files, as at start-up
+    except Exception as error:  # its author's code may fail in any way; the bot that speaks has the call still
+        raise ActionFailed(f"the next bot cannot be made: {type(error).__name__}: {error}") from error
+    if not isinstance(made, Bot):
+        raise ActionFailed(f"the next bot is no bot: {type(made).__name__}")
+    return made
 
 
 def _unknown(action: object) -> NoReturn:

@@ -1,16 +1,23 @@
 """From the text of a reply, while it is written, to the sentences that are spoken."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Final
 
 from bot.api import Say
 from bot.model_markup import ModelMarkup
 from bot.sentences import SentenceCutter
+
+_ENDS: Final = (".", "!", "?", "\u2026", "\u0964", "\u3002", "\uff01", "\uff1f")
+_CLOSING: Final = " \"')]\u201d\u2019\u00bb"
 
 
 async def script(texts: AsyncIterator[str], language: str = "") -> AsyncGenerator[Say, None]:
     """Yield each sentence of `texts`, in `language`, once it is whole, as interruptible as its text; closes `texts`.
 
     What is a model's own, its thoughts and calls of tools, is left out.
+
+    Raises:
+        whatever `texts` raises, behind the sentences that were whole by then.
     """
     draft = _Draft(language)
     try:
@@ -20,6 +27,11 @@ async def script(texts: AsyncIterator[str], language: str = "") -> AsyncGenerato
                 yield sentence
         for rest in draft.end():
             yield rest
+    except Exception:  # whatever it is, it takes no word back
+        for rest in draft.end():
+            if rest.rstrip(_CLOSING).endswith(_ENDS):
+                yield rest
+        raise
     finally:
         if isinstance(texts, AsyncGenerator):  # a plain iterator has nothing to close
             await texts.aclose()

@@ -236,7 +236,7 @@ class Caller:
         if self.line.over.is_set():
             return
         if doing.says:
-            await self.talk.final(Final(doing.says, "English", 0, self.at_ms))
+            self.talk.final(Final(doing.says, "English", 0, self.at_ms))
         self.talk.end_user_turn()
 
 
@@ -249,7 +249,15 @@ async def call(bot: Script, doings: Sequence[Doing]) -> tuple[Line, Caller, Metr
         filler_after_s=FILLER_S,
         fallback=(np.full(voice.sample_rate, 0.1, np.float32), "Sorry."),
     )
-    output = SpeechOutput(line, voice, MULAW, clock_ms=lambda: int(loop.time() * 1000), on_audio=counts.audio_sent)
+    output = SpeechOutput(
+        line,
+        voice,
+        MULAW,
+        clock_ms=lambda: int(loop.time() * 1000),
+        on_audio=counts.audio_sent,
+        on_unread=lambda: None,
+        start=asyncio.create_task,
+    )
     async with asyncio.timeout(3600), asyncio.TaskGroup() as tasks:
         talk = conversation(bot, output, tasks=tasks, call=call, metrics=counts, limit_s=LIMIT_S, prompts=prompts)
         caller = Caller(talk, line, call.ended)

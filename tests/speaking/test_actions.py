@@ -1,11 +1,11 @@
 """What a reply does between its words, a caller who says nothing, keys, and the end of a call."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from fakes import PHONE, ScriptBot
 from stage import LONG, Stage, settle, stage
 from wav_files import write
@@ -14,6 +14,7 @@ from bot.actions import (
     Action,
     ActionFailed,
     Collect,
+    Handoff,
     Hangup,
     PlayFile,
     SendDtmf,
@@ -24,8 +25,6 @@ from bot.actions import (
 )
 from bot.api import CallInfo, Partial, Turn
 from bridge.call.prompts import CallPrompts
-from bridge.speaking.replies import filler
-from bridge.speaking.reply_pieces import each_within
 from bridge.turns.no_input import NoInputRules
 from telephony import events
 from telephony.events import Clear, Mark, Reply
@@ -62,6 +61,14 @@ async def play_out(call: Stage) -> None:
             return
 
 
+async def until(happened: Callable[[], object]) -> None:
+    """Wait for what a thread does."""
+    async with asyncio.timeout(5):
+        while not happened():  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.01)
+    await settle()
+
+
 async def test_a_hang_up_waits_until_the_last_words_were_heard() -> None:
     async with stage(ActingBot(["Goodbye.", Hangup("done")])) as call:
         ended = call.control.ended
@@ -83,7 +90,7 @@ async def test_an_interruption_drops_what_was_not_reached() -> None:
         await call.final("Wait, I have a question.")
         await play_out(call)
         assert not ended
-        assert [turn.text for turn in call.conversation._bot.turns] == ["Tell me.", "Wait, I have a question."]  # type: ignore[attr-defined]
+        assert [turn.text for turn in call.conversation._bot.now.turns] == ["Tell me.", "Wait, I have a question."]  # type: ignore[attr-defined]
 
 
 async def test_a_transfer_is_asked_of_the_wire_once_all_was_heard() -> None:
@@ -366,58 +373,98 @@ async def test_a_goodbye_is_said_though_a_reply_was_begun_ahead() -> None:
         assert call.control.ended == ["the call reached 60 s"]
 
 
-async def answer(*pieces: str | asyncio.Event) -> AsyncIterator[str | Action]:
-    for piece in pieces:
-        if isinstance(piece, asyncio.Event):
-            await piece.wait()
-        else:
-            yield piece
-
-
-class Waits:
-    """What is heard of a reply that is read with patience, and of its filler."""
-
-    def __init__(self, *, after_s: float = 0.01) -> None:
-        self.said: list[str | Action] = []
-        self.filled = asyncio.Event()
-        self._after_s = after_s
-
-    async def read(self, reply: AsyncIterator[str | Action]) -> list[str | Action]:
-        async with filler(self._after_s, self._fill) as begun, aclosing(each_within(reply, 5, begun=begun)) as pieces:
-            async for piece in pieces:
-                self.said.append(piece)
-        return self.said
-
-    async def _fill(self) -> None:
-        self.filled.set()
-        await settle()  # a filler takes a while to be said
-        self.said.append("One moment.")
-
-
-async def test_who_thinks_long_says_so_first() -> None:
-    waits = Waits()
-    assert await waits.read(answer(waits.filled, "Here it is.")) == ["One moment.", "Here it is."]
-
-
-async def test_who_answers_at_once_says_no_filler() -> None:
-    assert await Waits(after_s=5).read(answer("Yes.")) == ["Yes."]
-    assert await Waits(after_s=5).read(answer()) == []
-
-
-async def test_a_bot_may_hold_a_timeout_open_over_what_it_yields() -> None:
-    async def careful() -> AsyncIterator[str | Action]:
-        async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
-            task = tasks.create_task(asyncio.sleep(0, "found"))
-            yield "Let me see."
-            yield f"I {await task} it."
-
-    assert await Waits(after_s=5).read(careful()) == ["Let me see.", "I found it."]
-
-
 async def test_a_bot_that_yields_what_is_neither_text_nor_action_falls_back() -> None:
     async with stage(ActingBot([42])) as call:  # type: ignore[list-item]
         await call.says("Go.")
         assert call.count("replies_failed") == 1
+
+
+# ---------------------------------------------------------------- another bot
+
+
+class Billing(ActingBot):
+    """Takes calls over."""
+
+    def __init__(self, *turns: Sequence[str | Action]) -> None:
+        super().__init__(*turns)
+        self.taken: list[Turn] = []
+
+    async def on_takeover(self, turn: Turn) -> AsyncIterator[str | Action]:
+        self.taken.append(turn)
+        yield "Billing here."
+
+
+def said(call: Stage) -> list[str]:
+    return [reply.text for reply in call.leg.of(Reply)]
+
+
+async def test_another_bot_takes_the_call_with_its_history() -> None:
+    billing = Billing(["It is five euros."])
+    desk = ActingBot(["One moment.", Handoff(billing, carry={"customer": 12})])
+    async with stage(desk, capabilities=ABLE) as call:
+        await call.says("My bill is wrong.")
+        await settle()
+        assert said(call) == ["One moment.", "Billing here."]
+        assert (desk.ended, billing.ended) == ("another bot has the call", "")
+        await play_out(call)
+        call.talk.press("5")
+        await call.says("How much is it?")
+        await settle()
+        assert said(call)[-1] == "It is five euros."
+        await call.talk.end("over")
+    (taken,), (turn,) = billing.taken, billing.turns
+    assert (taken.text, taken.history, taken.carry) == ("My bill is wrong.", (), {"customer": 12})
+    assert [line.text for line in turn.history] == ["My bill is wrong.", "One moment. Billing here."]
+    assert turn.carry == {"customer": 12} and turn.text == "How much is it?"
+    assert (billing.digits, billing.ended, desk.digits) == ("5", "over", "")
+    assert [final.text for final in billing.finals] == ["How much is it?"] and len(desk.turns) == 1
+
+
+async def test_a_class_is_made_into_a_bot_and_what_was_carried_stays() -> None:
+    made = list[Billing]()
+
+    def make() -> Billing:
+        made.append(Billing([Handoff(ActingBot, carry={"b": 2})]))
+        return made[-1]
+
+    async with stage(ActingBot([Handoff(make, carry={"a": 1, "b": 1})]), capabilities=ABLE) as call:
+        await call.says("Billing, please.")
+        await until(lambda: said(call))
+        await play_out(call)
+        await call.says("And back.")
+        await until(lambda: made[0].ended)
+        assert call.conversation._bot.turn("", "", ()).carry == {"a": 1, "b": 2}
+
+
+def _broken() -> ActingBot:
+    raise KeyError("no configuration")
+
+
+@pytest.mark.parametrize("other", [_broken, lambda: "no bot"])
+async def test_a_bot_that_cannot_be_made_leaves_the_call_where_it_is(other: Callable[[], ActingBot]) -> None:
+    class Careful(ActingBot):
+        async def reply(self, turn: Turn) -> AsyncIterator[str | Action]:  # type: ignore[override]
+            try:
+                yield Handoff(other)
+            except ActionFailed as failed:
+                yield f"So I stay: {failed}"
+
+    bot = Careful()
+    async with stage(bot, capabilities=ABLE) as call:
+        await call.says("Billing, please.")
+        await until(lambda: said(call))
+        assert said(call)[0].startswith("So I stay: the next bot") and not bot.ended
+
+
+async def test_a_caller_who_speaks_over_it_is_answered_by_the_other() -> None:
+    billing = Billing(["What is it?"])
+    async with stage(ActingBot([LONG, Handoff(billing)]), capabilities=ABLE) as call:
+        await call.says("My bill is wrong.")
+        await call.silence(960)
+        await call.says("Wait, one more thing.", ms=640)
+        await settle()
+        assert said(call)[-1] == "What is it?"
+        assert "My bill is wrong." in [line.text for line in billing.turns[0].history]
 
 
 # ---------------------------------------------------------------- speaking unasked

@@ -8,22 +8,21 @@ from itertools import product
 from pathlib import Path
 from typing import Final
 
-from openai.types.chat import ChatCompletionChunk
-
 from bot import spoken
 from bot.actions import PlayFile
 from bot.api import CallInfo, Line, Speaker, Turn
 from bot.languages import named, tag_of
 from bot.model_markup import ModelMarkup
-from bot.openai.chunks import Calls, ToolCall, read
+from bot.openai.chunks import Calls, NoChunk, ToolCall, read
 from bot.openai.messages import Exchange, Round, conversation
+from bot.openai.sse import EventStream
 from bot.sentences import LONGEST, SentenceCutter
 from bot.tools import describe
 from bot.webhook import dialect
 from bot.webhook.configuration import Configuration
 from bot.webhook.fault import HookFailed
 from bot.webhook.replies import Fetch, Item, Reader
-from fuzzing.target import Target, clean, messages, pieces, records, value
+from fuzzing.target import Target, clean, is_text, messages, pieces, records
 
 _HOOK: Final = Configuration(url="https://hook.example/bot")
 _KINDS: Final = ("text/plain", "application/x-ndjson", "application/json", "text/event-stream")
@@ -76,19 +75,32 @@ def _relay(data: bytes) -> None:
 
 def _chunks(data: bytes) -> None:
     """Each record is the JSON of one chunk of a streamed answer."""
+    _events(data)
     calls = Calls()
     for record in records(data):
-        told = value(record)
-        chunk = ChatCompletionChunk.construct(**told) if isinstance(told, dict) else told
         try:
-            delta = read(chunk)  # type: ignore[arg-type]
-        except (AttributeError, TypeError, LookupError):
+            delta = read(clean(record))
+        except NoChunk as why:
+            assert 0 < len(str(why)) <= max(_LONGEST_COMPLAINT, len(record))
             continue
+        assert is_text(delta.text)
         assert len(delta.text) + len(delta.reason) <= len(record)
         calls.add(delta.calls)
     for call in calls.whole:
         assert call.name and isinstance(call.arguments, str)
         _told_again(call)
+
+
+def _events(data: bytes) -> None:
+    sizes, _, answer = data.partition(b"\x1e")
+    try:
+        whole = EventStream()
+        found = [*whole.feed(answer), *whole.end()]
+    except ValueError:
+        return
+    cut = EventStream()
+    again = [event for piece in pieces(answer, sizes) for event in cut.feed(piece)]
+    assert [*again, *cut.end()] == found, "how a response is cut makes no difference"
 
 
 def _told_again(call: ToolCall) -> None:
@@ -201,7 +213,7 @@ def _recording(data: bytes) -> None:
 TARGETS: Final = (
     Target("replies", _replies, ["bot.webhook.replies", "bot.webhook.configuration", "bot.actions"]),
     Target("relay", _relay, ["bot.webhook.dialect", "bot.webhook.replies", "bot.actions"]),
-    Target("chunks", _chunks, ["bot.openai.chunks", "bot.openai.messages"]),
+    Target("chunks", _chunks, ["bot.openai.chunks", "bot.openai.sse", "bot.openai.messages"]),
     Target("arguments", _arguments, ["bot.tools"]),
     Target("sentences", _sentences, ["bot.sentences", "bot.abbreviations"]),
     Target("model-markup", _model_markup, ["bot.model_markup"]),
