@@ -48,12 +48,11 @@ async def test_start_up_says_the_limits(server: FakeServer) -> None:
 async def test_silent_clients_leave_the_lines_of_calls_free_and_are_closed_with_the_reason(
     server: FakeServer, path: str
 ) -> None:
-    async with aiohttp.ClientSession() as session:  # it closes what is open
-        call = await _silent(server, session, path)
-        assert call is not None  # it lives until here
+    async with aiohttp.ClientSession() as session:
+        await _silent(server, session, path)
 
 
-async def _silent(server: FakeServer, session: aiohttp.ClientSession, path: str) -> Peer:
+async def _silent(server: FakeServer, session: aiohttp.ClientSession, path: str) -> None:
     before = server.count(IDLE)
     clients = [await session.ws_connect(f"{server.http}{path}") for _ in range(3)]
     for client in clients:
@@ -68,7 +67,7 @@ async def _silent(server: FakeServer, session: aiohttp.ClientSession, path: str)
         assert [json.loads(message.data)["type"] for message in messages] == ["session_created"]
         assert client.close_code == aiohttp.WSCloseCode.OK
     await server.says(IDLE, times=before + len(clients))
-    return call
+    await call.close()
 
 
 async def test_new_ones_are_refused_in_the_words_of_their_wire_while_finals_wait_and_calls_go_on(
@@ -99,3 +98,5 @@ async def _overloaded(server: FakeServer, session: aiohttp.ClientSession, caller
         assert 'bridge_calls{wire="twilio"} 3.0' in metrics
         for task in tasks:
             task.cancel()
+    for caller in callers:
+        await caller.close()
