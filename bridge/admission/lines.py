@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from bridge.admission.load import Whose
-from bridge.call.session import CallSession
 from bridge.leg import OpeningLeg
 from bridge.metrics import Metrics
 from bridge.settings import Settings
@@ -20,6 +19,19 @@ class Busy(Exception):
         """`reason`: in the metrics."""
         super().__init__(message)
         self.reason = reason
+
+
+class CallInProgress(Protocol):
+    """What a server that comes to its end tells a call."""
+
+    def drain(self) -> None:
+        """Tell the bot that the server takes no new calls."""
+
+    def finish(self, reason: str) -> None:
+        """End the call once the bot has said goodbye."""
+
+    def stop(self, reason: str) -> None:
+        """End the call now; its finals are still sent."""
 
 
 class Lines:
@@ -46,7 +58,7 @@ class Lines:
         self.ending = False  # and the server ends those that there are
         self.empty = asyncio.Event()
         self.empty.set()
-        self.calls: set[CallSession] = set()
+        self.calls: set[CallInProgress] = set()
 
     @property
     def taken(self) -> int:

@@ -46,7 +46,7 @@ class Rig:
         self.shutdown = Shutdown(self.lines, self.calls_out, Settings(drain_timeout=600), pause=self.pause)
         self.line = self.lines.take()
         self.line.__enter__()
-        self.lines.calls.add(self.call)  # type: ignore[arg-type]
+        self.lines.calls.add(self.call)
         self.over = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
