@@ -87,8 +87,8 @@ async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bro
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def closed() -> AsyncIterator[Server]:
-    """A server with one line and a token."""
-    async with serve("--max-calls", "1", env={"BRIDGE_API_TOKEN": "open/sesame"}, code=None) as server:
+    """A server with one line for clients, and a token."""
+    async with serve("--max-clients", "1", env={"BRIDGE_API_TOKEN": "open/sesame"}, code=None) as server:
         yield server
 
 
@@ -347,7 +347,7 @@ async def test_a_token_is_asked_for_and_a_busy_server_says_so(closed: Server, br
         async with occupied(closed):
             await page.run(f"{give}('open/sesame')")
             await page.until("problem.innerText.includes('All lines are busy')")
-            assert "all 1 lines are busy" in await page.text("#problem .detail")
+            assert "all 1 lines for clients are busy" in await page.text("#problem .detail")
             assert not await page.text("#token")
         await page.run("ws.click()")
         await page.says("Listening")
