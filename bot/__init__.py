@@ -1,6 +1,17 @@
 """What a bot author sees."""
 
-from bot.actions import Action, ActionFailed, Collect, Hangup, PlayFile, SendDtmf, SetLanguage, SetVoice, Transfer
+from bot.actions import (
+    Action,
+    ActionFailed,
+    Collect,
+    Hangup,
+    PlayFile,
+    SendDtmf,
+    SetContext,
+    SetLanguage,
+    SetVoice,
+    Transfer,
+)
 from bot.api import Bot, CallInfo, Expect, Final, Heard, Line, Partial, Say, Speaker, Tts, Turn
 
 __all__ = [
@@ -18,6 +29,7 @@ __all__ = [
     "PlayFile",
     "Say",
     "SendDtmf",
+    "SetContext",
     "SetLanguage",
     "SetVoice",
     "Speaker",

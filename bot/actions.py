@@ -31,6 +31,8 @@ class PlayFile:
 
     path: str
     interruptible: bool = True
+    keys_interrupt: bool = False
+    """A key ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,18 @@ class Hangup:
 class SetLanguage:
     """From here on speak, and expect to hear, this language; "" leaves what is heard to the recogniser."""
 
-    language: str
-    """English name, e.g. "German"."""
+    language: str | None
+    """English name, e.g. "German"; None leaves what is expected as it is."""
+    spoken: str | None = None
+    """What is spoken, where it differs; "" is what the call began with."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetContext:
+    """From here on tell the recogniser what the call is about: names and words that the caller may say."""
+
+    context: str
+    """Instead of what the server's `--context` says, which "" goes back to. A few hundred characters are of use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +114,4 @@ class Collect:
             raise ValueError(f"timeout_s is {self.timeout_s}, must be from 0.1 to 300")
 
 
-Action = PlayFile | SendDtmf | Transfer | Hangup | SetLanguage | SetVoice | Collect
+Action = PlayFile | SendDtmf | Transfer | Hangup | SetLanguage | SetContext | SetVoice | Collect

@@ -38,8 +38,18 @@ class Say(str):
     """What the caller is to say next. The last word on it in a reply counts; without one, anything."""
     digits: int
     """With digits: so many make the number whole, and the turn closes at once; 0 is not known."""
+    keys_interrupt: bool
+    """True: a key ends it, too. Keys that are collected do so anyway, where it is interruptible."""
 
-    def __new__(cls, text: str, *, interruptible: bool = True, expect: str = "anything", digits: int = 0) -> "Say":
+    def __new__(
+        cls,
+        text: str,
+        *,
+        interruptible: bool = True,
+        expect: str = "anything",
+        digits: int = 0,
+        keys_interrupt: bool = False,
+    ) -> "Say":
         """Raises:
         ValueError: nobody can expect that.
         """
@@ -49,6 +59,7 @@ class Say(str):
             raise ValueError(f"digits is {digits}, must be 0 or more")
         say = super().__new__(cls, text)
         say.interruptible, say.expect, say.digits = interruptible, Expect(expect), digits
+        say.keys_interrupt = keys_interrupt
         return say
 
 
@@ -149,6 +160,9 @@ class Bot:
     first sentence, which nobody hears yet; if the caller says more it is cancelled, and begun anew for all of it. Say
     so only where `reply` does nothing but make text: what it books, sends or counts it may do for words that were
     never the whole question, and twice."""
+
+    asks_silent_callers: bool = True
+    """False: who says nothing is neither asked nor hung up on, whatever --no-input-timeout says."""
 
     __cued = False  # of the class, so that a bot with an `__init__` of its own need not call ours
 

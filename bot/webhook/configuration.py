@@ -31,6 +31,8 @@ class HookSettings(Protocol):
     @property
     def webhook_partials(self) -> bool: ...
     @property
+    def webhook_no_input(self) -> bool: ...
+    @property
     def webhook_media_origins(self) -> Sequence[str]: ...
     @property
     def twilio_auth_token(self) -> Secret | None: ...
@@ -53,6 +55,8 @@ class Configuration:
     """Whom a caller is put through to when a relay ends with handoff data; "" hangs up."""
     partials: bool = False
     """A relay is told what the caller seems to be saying."""
+    no_input: bool = False
+    """A relay's caller who says nothing is asked, as --no-input-timeout says."""
     media_origins: Sequence[str] = ()
     """From where recordings may come, besides the hook's own host; "*" is anywhere."""
 
@@ -84,6 +88,7 @@ class Configuration:
             max_bytes=settings.webhook_max_bytes,
             handoff=settings.webhook_handoff,
             partials=settings.webhook_partials,
+            no_input=settings.webhook_no_input,
             media_origins=settings.webhook_media_origins,
         )
 

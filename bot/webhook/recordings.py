@@ -36,7 +36,7 @@ class Recordings:
             raise HookFailed("the hook wants a recording from elsewhere: --webhook-media-origins allows it")
         if url not in self._paths:
             self._paths[url] = await self._save(await self._load(url))
-        return PlayFile(self._paths[url], wanted.interruptible)
+        return PlayFile(self._paths[url], wanted.interruptible, wanted.keys_interrupt)
 
     async def close(self) -> None:
         """Remove the files."""

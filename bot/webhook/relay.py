@@ -3,26 +3,27 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
 from typing import Final
 from uuid import uuid4
 
-import aiohttp
-
-from bot.actions import Action, Hangup, Transfer
+from bot.actions import Action, ActionFailed, Hangup, SetVoice, Transfer
 from bot.api import Bot, CallInfo, Heard, Partial, Turn
 from bot.webhook import dialect
-from bot.webhook.client import session
 from bot.webhook.configuration import Configuration
-from bot.webhook.dialect import EndSession, NotUnderstood, Understood
+from bot.webhook.dialect import EndSession, NotUnderstood, Token, Understood
 from bot.webhook.fault import HookFailed
 from bot.webhook.recordings import Recordings
+from bot.webhook.relay_settings import RelaySettings
+from bot.webhook.relay_socket import RelaySocket
 from bot.webhook.replies import Fetch
+from bot.webhook.talk_cycles import TalkCycles
+from bot.webhook.token_speech import TokenSpeech
 
 log = logging.getLogger(__name__)
 
-_PING_S: Final = 20.0
-_END: Final = Understood([], last=True)  # stands for a connection that is gone
+_END: Final = Understood(last=True)  # stands for a connection that is gone
 
 
 class RelayBot(Bot):
@@ -30,13 +31,14 @@ class RelayBot(Bot):
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
+        self.asks_silent_callers = configuration.no_input
         self._recordings = Recordings(configuration)
-        self._call = CallInfo("")
-        self._socket: aiohttp.ClientWebSocketResponse | None = None
-        self._reader: asyncio.Task[None] | None = None
+        self._socket = RelaySocket(configuration, self._take, self._lost)
+        self._call, self._session_id = CallInfo(""), ""
+        self._settings = RelaySettings(partial_prompts=configuration.partials)
         self._heard: asyncio.Queue[Understood] = asyncio.Queue()  # from the application, not yet spoken
-        self._deaf = False  # the caller interrupted: what still comes belongs to the answer that was cut off
-        self._language = ""  # of the newest SetLanguage: tokens repeat it
+        self._cycles = TalkCycles()
+        self._speech = TokenSpeech()
 
     async def on_call(self, call: CallInfo) -> AsyncIterator[str | Action]:
         """Open the session; what the application says then comes by `on_cue`."""
@@ -49,12 +51,12 @@ class RelayBot(Bot):
     async def on_cue(self) -> AsyncIterator[str | Action]:
         """Say what the application says unasked."""
         while not self._heard.empty():
-            message = self._heard.get_nowait()
-            async for piece in self._pieces(message):
-                yield piece
-            if not message.last and self._heard.empty():  # the middle of a sentence
-                async for piece in self._answer():
-                    yield piece
+            async with aclosing(self._answer()) as pieces:
+                async for piece in pieces:
+                    try:
+                        yield piece
+                    except ActionFailed as failed:
+                        self._forgive(piece, failed)
 
     async def reply(self, turn: Turn) -> AsyncIterator[str | Action]:
         """Send the prompt and say what comes for it.
@@ -65,36 +67,40 @@ class RelayBot(Bot):
         self._call = turn.call
         await self._open()
         if turn.keys is None:
-            self._heard, self._deaf = asyncio.Queue(), False
-            await self._send(dialect.prompt(turn.text, turn.language))
+            self._heard = _without_speech(self._heard)
+            self._cycles.prompted()
+            await self._socket.send(self._prompt(turn.text, turn.language))
         said = False
-        async for piece in self._answer():
-            said = said or piece != ""
-            yield piece
+        async with aclosing(self._answer(asked=True)) as pieces:
+            async for piece in pieces:
+                said = True
+                try:
+                    yield piece
+                except ActionFailed as failed:
+                    self._forgive(piece, failed)
         if not said:
             raise HookFailed("the application has nothing to say")
 
     async def on_partial(self, partial: Partial) -> None:
         """Tell what the caller seems to be saying, where that is wanted."""
-        if self._configuration.partials and self._socket:
-            await self._send(dialect.prompt(partial.text, partial.language, last=False))
+        if self._settings.partial_prompts and self._socket.is_open:
+            await self._socket.send(self._prompt(partial.text, partial.language, last=False))
 
     async def on_dtmf(self, digit: str) -> None:
-        """Tell of a key."""
-        await self._open()
-        await self._send(dialect.dtmf(digit))
+        """Tell of a key, where that is wanted."""
+        if self._settings.dtmf_detection:
+            await self._open()
+            await self._socket.send(dialect.dtmf(digit))
 
     async def on_interrupted(self, heard: Heard) -> None:
         """Tell what was heard; the rest of that answer is not wanted any more."""
-        self._heard, self._deaf = asyncio.Queue(), True
-        await self._send(dialect.interrupt(heard))
+        self._heard = _without_speech(self._heard)
+        self._cycles.interrupted()
+        await self._socket.send(dialect.interrupt(heard))
 
     async def on_end(self, reason: str) -> None:
         """Close the session."""
-        if self._reader:
-            self._reader.cancel()
-        if self._socket:
-            await self._socket.close()
+        await self._socket.close()
         await self._recordings.close()
 
     # ------------------------------------------------------------ the session
@@ -105,78 +111,88 @@ class RelayBot(Bot):
         Raises:
             HookFailed: the application cannot be reached.
         """
-        if self._socket and not self._socket.closed:
-            return
-        how = self._configuration
-        headers = {"X-Twilio-Signature": dialect.signature(how.secret, how.url)} if how.secret else {}
-        try:
-            async with asyncio.timeout(how.wait_s):
-                http = await session()
-                self._socket = await http.ws_connect(
-                    how.url, headers=headers, heartbeat=_PING_S, max_msg_size=how.max_bytes
-                )
-                await self._socket.send_str(dialect.setup(self._call, f"VX{uuid4().hex}"))
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise HookFailed(f"the application cannot be reached: {error!r}") from None
-        self._heard, self._deaf = asyncio.Queue(), False
-        self._reader = asyncio.create_task(self._read(self._socket))
+        if not self._socket.is_open:
+            self._session_id = f"VX{uuid4().hex}"
+            self._heard, self._cycles = asyncio.Queue(), TalkCycles()
+            await self._socket.open(self._configuration.url, dialect.setup(self._call, self._session_id))
 
-    async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        async for message in socket:
-            if message.type not in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}:
-                break
-            try:
-                understood = dialect.understand(message.data)
-            except NotUnderstood as why:
-                log.warning("%s: the application: %s", self._call.call_id, why)
-                await self._send(dialect.error(str(why)))
-                continue
-            if not self._deaf:
+    def _prompt(self, text: str, language: str, *, last: bool = True) -> str:
+        return dialect.prompt(text, language, last=last, known=self._settings.transcription_language)
+
+    async def _take(self, message: str | bytes) -> None:
+        """Note a message of the application."""
+        try:
+            understood = dialect.understand(message, self._settings)
+        except NotUnderstood as why:
+            log.warning("%s: the application: %s", self._call.call_id, why)
+            await self._socket.send(dialect.error(str(why)))
+            return
+        self._settings = understood.settings or self._settings
+        if understood.answer:
+            await self._socket.send(understood.answer)
+        speaks, last = understood.speaks, understood.last
+        if self._cycles.wanted(speaks=speaks, last=last, preemptible=understood.preemptible):
+            if understood.items or last:
                 self._heard.put_nowait(understood)
                 self.cue()
-        if socket is self._socket:  # it has no follower yet
-            log.info("%s: the application closed the session", self._call.call_id)
-            self._heard.put_nowait(_END)
+        elif any(isinstance(item, EndSession) for item in understood.items):
+            self._heard.put_nowait(understood)  # an answer that was interrupted is over with it, and the call too
+            self.cue()
 
-    async def _send(self, message: str) -> None:
-        """Send, as far as there is somebody to send to; who waits for an answer hears that there is none."""
-        try:
-            if self._socket and not self._socket.closed:
-                await self._socket.send_str(message)
-        except (aiohttp.ClientError, ConnectionError) as error:
-            log.warning("%s: the application was not told: %r", self._call.call_id, error)
+    def _lost(self) -> None:
+        log.info("%s: the application closed the session", self._call.call_id)
+        self._heard.put_nowait(_END)
 
     # ------------------------------------------------------------ answers
 
-    async def _answer(self) -> AsyncIterator[str | Action]:
-        """Yield what comes, up to the end of the answer."""
+    async def _answer(self, *, asked: bool = False) -> AsyncGenerator[str | Action, None]:
+        """Yield what comes, up to the end of the answer. Unasked, a message that says nothing is whole by itself.
+
+        Raises:
+            HookFailed: nothing comes in time, or the connection is gone.
+        """
+        self._speech.drop()
+        begun = asked
         while True:
-            try:
-                async with asyncio.timeout(self._configuration.wait_s):
-                    message = await self._heard.get()
-            except TimeoutError:
-                raise HookFailed("the application did not answer in time") from None
+            message = await self._next()
             if message is _END:
-                raise HookFailed("the application closed the session")
-            async for piece in self._pieces(message):
-                yield piece
-            if message.last:
+                if begun:
+                    raise HookFailed("the application closed the session")
                 return
+            begun = begun or message.speaks
+            for item in message.items:
+                if isinstance(item, Token):
+                    for piece in self._speech.feed(item, self._settings):
+                        yield piece
+                else:
+                    for piece in self._speech.flush(self._settings):
+                        yield piece
+                    yield await self._done(item)
+            if message.last or not begun:
+                break
+        for piece in self._speech.flush(self._settings):
+            yield piece
 
-    async def _pieces(self, message: Understood) -> AsyncIterator[str | Action]:
-        for item in message.items:
-            match item:
-                case Fetch():
-                    yield await self._recordings.fetch(item)
-                case EndSession(data):
-                    yield self._farewell(data)
-                case _ if not self._repeats(item):
-                    yield item
+    async def _next(self) -> Understood:
+        try:
+            async with asyncio.timeout(self._configuration.wait_s):
+                return await self._heard.get()
+        except TimeoutError:
+            raise HookFailed("the application did not answer in time") from None
 
-    def _repeats(self, item: str | Action) -> bool:
-        language = getattr(item, "language", "")
-        again, self._language = bool(language) and language == self._language, language or self._language
-        return again
+    async def _done(self, item: Action | Fetch | EndSession) -> Action:
+        match item:
+            case Fetch():
+                return await self._recordings.fetch(item)
+            case EndSession(data):
+                return self._farewell(data)
+        return item
+
+    def _forgive(self, piece: str | Action, failed: ActionFailed) -> None:
+        """Go on where the bridge has not the voice: applications name those of Twilio."""
+        if not isinstance(piece, SetVoice):
+            raise failed
+        log.warning("%s: the application wants another voice: %s", self._call.call_id, failed)
 
     def _farewell(self, data: str) -> Action:
         """Return how a session that the application ended ends the call."""
@@ -192,3 +208,17 @@ class RelayBot(Bot):
             return Transfer(handoff) if handoff and data else Hangup("the application ended the session")
         except ValueError as error:
             raise HookFailed(f"the application hands over to nobody: {error}") from None
+
+
+def _without_speech(heard: "asyncio.Queue[Understood]") -> "asyncio.Queue[Understood]":
+    """Return what is left of `heard` when nothing of it is to be said: settings hold, and an end is an end."""
+    kept: asyncio.Queue[Understood] = asyncio.Queue()
+    for message in _all(heard):
+        if message is _END or (message.items and not message.speaks):
+            kept.put_nowait(message)
+    return kept
+
+
+def _all(heard: "asyncio.Queue[Understood]") -> Iterator[Understood]:
+    while not heard.empty():
+        yield heard.get_nowait()

@@ -168,8 +168,11 @@ class Conversation:
             self._dtmf.press(digit)
             if self.talking and not self._output.insists:
                 self._cut()
-        else:
-            self._hooks.pressed(digit)
+            return
+        if self.talking and self._output.yields_to_keys:
+            self._cut()
+            self._barge_in.take_unheard()  # the caller wanted no more of it
+        self._hooks.pressed(digit)
 
     def played(self, mark: str) -> None:
         self._output.played(mark)

@@ -72,7 +72,7 @@ class UnaskedTurns:
         """
         if not busy and not amid_turn and self._bot.take_cue():
             return self._bot.on_cue
-        if not self._no_input.look(now_ms, busy=busy):
+        if not self._bot.asks_silent_callers or not self._no_input.look(now_ms, busy=busy):
             return None
         log.info("the caller has said nothing, %d", self._no_input.count)
         if self._no_input.given_up:

@@ -12,7 +12,18 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Final, NoReturn, Protocol
 
-from bot.actions import Action, ActionFailed, Collect, Hangup, PlayFile, SendDtmf, SetLanguage, SetVoice, Transfer
+from bot.actions import (
+    Action,
+    ActionFailed,
+    Collect,
+    Hangup,
+    PlayFile,
+    SendDtmf,
+    SetContext,
+    SetLanguage,
+    SetVoice,
+    Transfer,
+)
 from bot.api import Say
 from bridge.speaking.dtmf_tones import tones
 from bridge.speaking.reply_pieces import Piece, ReplyPieces
@@ -37,6 +48,9 @@ class CallControl(Protocol):
     def set_language(self, language: str) -> None:
         """Expect the caller to speak `language`, an English name; "" lets the recogniser find out."""
 
+    def set_context(self, context: str) -> None:
+        """Tell the recogniser what the call is about; "" is what it began with."""
+
 
 class ReplyActions:
     """Carries out the replies of one call."""
@@ -44,6 +58,7 @@ class ReplyActions:
     def __init__(self, output: SpeechOutput, call: CallControl, *, collect: Callable[[Collect], None]) -> None:
         """`collect` begins to wait for the keys that a reply asks for."""
         self._leg, self._output, self._call, self._collect = output.leg, output, call, collect
+        self._usual_language = output.language
         self.acted = False
         """True once the reply under way did what must not happen twice."""
         self._transferring: asyncio.Future[str] | None = None  # done with the reason where it is refused
@@ -87,9 +102,9 @@ class ReplyActions:
 
     async def _act(self, action: Action) -> None:
         match action:
-            case PlayFile(path, interruptible):
+            case PlayFile(path, interruptible, keys_interrupt):
                 audio = await asyncio.to_thread(read_wav, path, self._output.sample_rate)
-                await self._output.play(audio, Say("", interruptible=interruptible))
+                await self._output.play(audio, Say("", interruptible=interruptible, keys_interrupt=keys_interrupt))
             case SendDtmf(digits):
                 await self._send_keys(digits)
             case Transfer(target):
@@ -103,10 +118,15 @@ class ReplyActions:
                 await self._output.until_open()
                 self.acted = True  # the question is asked, however much of it is heard before the first key
                 self._collect(action)
-            case SetLanguage(language):
+            case SetLanguage(language, spoken):
                 await self._output.until_open()
-                self._call.set_language(language)
-                self._output.language = language or self._output.language
+                if language is not None:
+                    self._call.set_language(language)
+                usual = self._usual_language if spoken is not None else self._output.language
+                self._output.language = spoken or (language if spoken is None else "") or usual
+            case SetContext(context):
+                await self._output.until_open()
+                self._call.set_context(context)
             case SetVoice(voice):
                 await self._output.until_open()
                 self._output.set_voice(voice)

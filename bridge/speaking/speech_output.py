@@ -66,6 +66,11 @@ class SpeechOutput:
         return self._playout.insists(self._clock_ms(), marks=self.leg.capabilities.mark)
 
     @property
+    def yields_to_keys(self) -> bool:
+        """True while the caller hears a sentence that a key ends, or will hear it next."""
+        return self._playout.yields_to_keys(self._clock_ms(), marks=self.leg.capabilities.mark)
+
+    @property
     def left_ms(self) -> int:
         """Milliseconds of audio that was made and that the caller has not heard yet."""
         return self._playout.left_ms(self._clock_ms())
@@ -204,7 +209,9 @@ class SpeechOutput:
         now_ms = self._clock_ms()
         letters = weights(str(text), self.language, self._reading)
         self._made_ms = now_ms if self._made_ms is None else self._made_ms
-        return self._playout.begin(str(text), now_ms, interruptible=text.interruptible, letters=letters)
+        begun = self._playout.begin(str(text), now_ms, interruptible=text.interruptible, letters=letters)
+        begun.keys_interrupt = text.keys_interrupt
+        return begun
 
     async def _send(self, sentence: Sentence, payload: bytes) -> None:
         if payload:
@@ -277,7 +284,10 @@ async def script(texts: AsyncIterator[str]) -> AsyncGenerator[Say, None]:
 
 def _cut(text: Say) -> list[Say]:
     cutter = SentenceCutter(eager=False)
-    return [Say(part, interruptible=text.interruptible) for part in (*cutter.feed(str(text)), *cutter.flush())]
+    return [
+        Say(part, interruptible=text.interruptible, keys_interrupt=text.keys_interrupt)
+        for part in (*cutter.feed(str(text)), *cutter.flush())
+    ]
 
 
 async def once(text: str) -> AsyncIterator[str]:

@@ -259,6 +259,34 @@ async def test_a_legal_notice_is_heard_to_its_end_and_what_was_said_over_it_is_a
         assert len(history[0].text.split()) < len(notice.split()) + 5
 
 
+@pytest.mark.parametrize(
+    ("say", "cut"),
+    [
+        (Say(LONG, keys_interrupt=True), True),
+        (Say(LONG, interruptible=False, keys_interrupt=True), True),
+        (Say(LONG), False),
+        (Say(LONG, interruptible=False), False),
+    ],
+)
+async def test_a_key_ends_what_may_be_ended_by_keys(say: Say, cut: bool) -> None:
+    class Menu(NotingBot):
+        async def on_call(self, call: CallInfo) -> AsyncIterator[str]:
+            yield say
+
+    bot = Menu("Of course.")
+    async with stage(bot) as call:
+        await call.silence(640)
+        call.talk.press("1")
+        await settle()
+        assert bool(call.leg.of(Clear)) is cut
+        assert bool(bot.points) is cut
+        assert bot.digits == "1"
+        sent = len(call.leg.sent)
+        await call.speech(320)
+        await call.final("")
+        assert not cut or call.sent_ms(sent) == 0, "a noise does not bring back what the caller did not want to hear"
+
+
 async def test_words_over_a_notice_that_ends_the_reply_are_answered_after_it() -> None:
     class Legal(NotingBot):
         async def on_call(self, call: CallInfo) -> AsyncIterator[str]:

@@ -128,6 +128,11 @@ class Webhook(Group):
         default=False,
         description="Send a relay what the caller seems to be saying, as prompts that are not the last.",
     )
+    webhook_no_input: bool = Field(
+        default=False,
+        description="Ask a caller of a relay who says nothing, as no_input_timeout says, and hang up in the end. Off: "
+        "Twilio leaves both to the application.",
+    )
     webhook_media_origins: Origins = Field(
         default=(),
         description="https://host from which recordings may come that the webhook wants played, besides its own host; "

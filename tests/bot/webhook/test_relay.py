@@ -1,9 +1,6 @@
 """An application written for Twilio's ConversationRelay as a bot: its messages, its session and its faults."""
 
 import asyncio
-import base64
-import hashlib
-import hmac
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -16,16 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from relay_app import App, Behaviour, answers, text
 
-from bot.actions import Action, Hangup, PlayFile, SendDtmf, SetLanguage, Transfer
+from bot.actions import Action, ActionFailed, Hangup, PlayFile, SendDtmf, SetContext, SetLanguage, SetVoice, Transfer
 from bot.api import CallInfo, Heard, Partial, Say, Turn
 from bot.webhook import HookFailed, WebhookBot, dialect
 from bot.webhook.configuration import Configuration
-from bot.webhook.dialect import EndSession, NotUnderstood, understand
+from bot.webhook.dialect import EndSession, NotUnderstood, Token, understand
 from bot.webhook.relay import RelayBot
+from bot.webhook.relay_settings import InterruptedBy
 from bot.webhook.replies import Fetch
+from bot.webhook.twilio_signature import upgrade_signature
 from bridge.settings import Settings
 
-CALL = CallInfo("CA1", "+14151234567", "+18881234567", {"foo": "bar", "Direction": "inbound"})
+CALL = CallInfo("CA1", "+14151234567", "+18881234567", {"foo": "bar", "AccountSid": "AC1", "Direction": "inbound"})
 
 
 # ------------------------------------------------------------ messages
@@ -35,18 +34,41 @@ def test_a_session_begins_with_who_calls_whom() -> None:
     assert json.loads(dialect.setup(CALL, "VX1")) == {
         "type": "setup",
         "sessionId": "VX1",
+        "accountSid": "AC1",
+        "parentCallSid": "",
         "callSid": "CA1",
         "from": "+14151234567",
         "to": "+18881234567",
+        "forwardedFrom": "",
+        "callType": "PSTN",
+        "callerName": "",
         "direction": "inbound",
-        "customParameters": {"foo": "bar", "Direction": "inbound"},
+        "callStatus": "IN-PROGRESS",
+        "customParameters": {"foo": "bar"},
     }
 
 
-def test_a_session_is_told_what_twilio_told_of_the_caller() -> None:
-    call = CallInfo("CA1", caller_name="ALICE", forwarded_from="+4940", parameters={"AccountSid": "AC1"})
+def test_a_session_is_told_what_the_wire_told_of_the_caller() -> None:
+    call = CallInfo("CA1", caller_name="ALICE", forwarded_from="+4940", parameters={"ParentCallSid": "CA0"})
     told = json.loads(dialect.setup(call, "VX1"))
-    assert (told["callerName"], told["forwardedFrom"], told["accountSid"]) == ("ALICE", "+4940", "AC1")
+    assert (told["callerName"], told["forwardedFrom"], told["parentCallSid"]) == ("ALICE", "+4940", "CA0")
+
+
+@pytest.mark.parametrize(
+    ("call", "direction", "kind"),
+    [
+        (CallInfo("x", "sip:alice@pbx", "sip:bot@here"), "inbound", "SIP"),
+        (CallInfo("x", "+4930", "sip:alice@pbx", direction="outbound"), "outbound", "SIP"),
+        (CallInfo("x", "client:joe", "+4930"), "inbound", "CLIENT"),
+        (CallInfo("x", "+4930", "+4940", {"Direction": "outbound-api"}, direction="outbound"), "outbound", "PSTN"),
+        (CallInfo("x", "1001", "2000"), "inbound", "PSTN"),
+    ],
+)
+def test_the_direction_is_that_of_the_call_whatever_the_wire_calls_it(
+    call: CallInfo, direction: str, kind: str
+) -> None:
+    told = json.loads(dialect.setup(call, "VX1"))
+    assert (told["direction"], told["callType"]) == (direction, kind)
 
 
 def test_what_the_caller_does_is_told_in_the_words_of_the_dialect() -> None:
@@ -59,7 +81,7 @@ def test_what_the_caller_does_is_told_in_the_words_of_the_dialect() -> None:
     assert json.loads(dialect.interrupt(Heard("Life is a complex set of", rest="things.", played_ms=460))) == {
         "type": "interrupt",
         "utteranceUntilInterrupt": "Life is a complex set of",
-        "durationUntilInterruptMs": "460",
+        "durationUntilInterruptMs": 460,
     }
     assert json.loads(dialect.dtmf("1")) == {"type": "dtmf", "digit": "1"}
 
@@ -70,29 +92,72 @@ def test_hindi_in_either_script_is_sent_as_itself(said: str) -> None:
     assert json.loads(dialect.prompt(said, "Hindi"))["lang"] == "hi-IN"
 
 
+ANY, SPEECH, DTMF, NONE = InterruptedBy
+
+
 @pytest.mark.parametrize(
     ("message", "items", "last"),
     [
-        (text("Life is ", last=False), ["Life is "], False),
-        (text("beautiful."), ["beautiful."], True),
+        (text("Life is ", last=False), [Token("Life is ")], False),
+        (text("beautiful."), [Token("beautiful.")], True),
         (text(""), [], True),
-        (text("Wichtig.", lang="de-DE"), [SetLanguage("German"), "Wichtig."], True),
-        ('{"type":"play","source":"https://a/b.wav","loop":2}', [Fetch("https://a/b.wav")] * 2, True),
+        (text("Wichtig.", lang="de-DE"), [Token("Wichtig.", language="de-DE")], True),
+        ('{"type":"play","source":"https://a/b.wav","loop":2}', [Fetch("https://a/b.wav", True, True)] * 2, True),
         ('{"type":"play","source":"b.wav","interruptible":false}', [Fetch("b.wav", interruptible=False)], True),
         ('{"type":"sendDigits","digits":"9www4085551212"}', [SendDtmf("9www4085551212")], False),
-        ('{"type":"language","ttsLanguage":"sv-SE"}', [SetLanguage("Swedish")], False),
+        ('{"type":"language","ttsLanguage":"sv-SE"}', [], False),
+        ('{"type":"language","transcriptionLanguage":"sv-SE"}', [SetLanguage("Swedish", spoken="")], False),
+        (
+            '{"type":"language","ttsLanguage":"es-ES","transcriptionLanguage":"sv-SE"}',
+            [SetLanguage("Swedish", spoken="Spanish")],
+            False,
+        ),
+        ('{"type":"language","language":"es-MX"}', [SetLanguage("Spanish", spoken="Spanish")], False),
+        ('{"type":"language","code":"es-MX","voice":"Lupe"}', [SetLanguage("Spanish", spoken="Spanish")], False),
+        ('{"type":"language","transcriptionLanguage":"multi"}', [SetLanguage("", spoken="")], False),
+        ('{"type":"hints","hints":"Zug,  ICE 75"}', [SetContext("Zug, ICE 75")], False),
+        ('{"type":"hints","hints":["Zug","ICE 75"]}', [SetContext("Zug, ICE 75")], False),
+        ('{"type":"config","hints":"Zug"}', [SetContext("Zug")], False),
+        ('{"type":"config","interruptible":"none"}', [], False),
         ('{"type":"end","handoffData":"{\\"reason\\":\\"live\\"}"}', [EndSession('{"reason":"live"}')], True),
         ('{"type":"end"}', [EndSession("")], True),
-        ('{"type":"somethingNew","x":1}', [], False),
     ],
 )
 def test_what_an_application_asks_for(message: str, items: list[object], last: bool) -> None:
-    assert understand(message) == dialect.Understood(items, last)  # type: ignore[arg-type]
+    understood = understand(message)
+    assert (list(understood.items), understood.last) == (items, last)
 
 
-def test_a_token_may_not_be_interrupted_where_the_application_says_so() -> None:
-    [item] = understand(text("This call is recorded.", interruptible=False)).items
-    assert isinstance(item, Say) and not item.interruptible
+@pytest.mark.parametrize(
+    ("told", "by"),
+    [("any", ANY), ("none", NONE), ("speech", SPEECH), ("dtmf", DTMF), (True, ANY), (False, NONE), ("true", ANY)],
+)
+def test_what_interrupts_is_told_by_a_word_or_by_true_and_false(told: object, by: InterruptedBy) -> None:
+    [item] = understand(text("This call is recorded.", interruptible=told)).items
+    assert item == Token("This call is recorded.", by)
+    settings = understand(json.dumps({"type": "config", "interruptible": told})).settings
+    assert settings
+    assert understand(text("a"), settings).items == [Token("a", by)], "and for the session, by config"
+
+
+def test_a_configuration_is_answered_with_what_holds_and_what_is_not_used() -> None:
+    configured = understand('{"type":"config","interruptible":"none","dtmfDetection":false,"eotThreshold":0.5}')
+    assert json.loads(configured.answer) == {
+        "type": "configUpdated",
+        "interruptible": "none",
+        "dtmfDetection": False,
+        "notUsed": ["eotThreshold"],
+    }
+    assert configured.settings and not configured.settings.dtmf_detection
+    assert json.loads(understand('{"type":"hints","hints":"Zug"}').answer) == {"type": "configUpdated", "hints": "Zug"}
+
+
+def test_a_language_that_is_declared_brings_its_voice() -> None:
+    both = json.dumps(
+        {"type": "language", "ttsLanguage": "es-MX", "languages": [{"code": "es-MX", "voice": "Lupe"}, {"code": "fr"}]}
+    )
+    settings = understand(both).settings
+    assert settings and (settings.tts_language, settings.voice) == ("es-MX", "Lupe")
 
 
 @pytest.mark.parametrize(
@@ -108,6 +173,14 @@ def test_a_token_may_not_be_interrupted_where_the_application_says_so() -> None:
         ('{"type":"play","source":"a.wav","loop":"2"}', "loop"),
         ('{"type":"sendDigits","digits":"none"}', "digits"),
         ('{"type":"language","ttsLanguage":7}', "ttsLanguage"),
+        ('{"type":"language","languages":["de"]}', "languages"),
+        ('{"type":"confg","interruptible":"none"}', "unknown type 'confg'"),
+        ('{"type":"somethingNew","x":1}', "somethingNew"),
+        ('{"type":"config","interruptable":"none"}', "interruptable"),
+        ('{"type":"config","interruptible":"maybe"}', "interruptible"),
+        ('{"type":"config","dtmfDetection":"maybe"}', "dtmfDetection"),
+        ('{"type":"hints"}', "hints"),
+        ('{"type":"hints","hints":[1]}', "hints"),
     ],
 )
 def test_what_breaks_the_rules_is_refused_by_the_name_of_its_field(message: str | bytes, field: str) -> None:
@@ -120,11 +193,14 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
     max_leaves=8,
 )
-kinds = st.sampled_from(["text", "play", "sendDigits", "language", "end", "x"])
+kinds = st.sampled_from(["text", "play", "sendDigits", "language", "hints", "config", "end", "x"])
 names = st.sampled_from(["token", "last", "lang", "source", "loop", "digits", "ttsLanguage", "handoffData"])
+more = st.sampled_from(["languages", "code", "voice", "hints", "interruptible", "preemptible", "events", "language"])
 
 
-@given(st.builds(lambda kind, rest: json.dumps({**rest, "type": kind}), kinds, st.dictionaries(names, json_values)))
+@given(
+    st.builds(lambda kind, rest: json.dumps({**rest, "type": kind}), kinds, st.dictionaries(names | more, json_values))
+)
 def test_whatever_comes_is_understood_or_refused(message: str) -> None:
     with suppress(NotUnderstood):
         assert isinstance(understand(message).items, list)
@@ -134,12 +210,6 @@ def test_whatever_comes_is_understood_or_refused(message: str) -> None:
 def test_whatever_is_no_message_is_refused_or_means_nothing(message: str | bytes) -> None:
     with suppress(NotUnderstood):
         assert not understand(message).items
-
-
-def test_an_upgrade_is_signed_as_twilio_signs_it() -> None:
-    url, token = "wss://app.example/relay", "12345"
-    right = base64.b64encode(hmac.new(token.encode(), url.encode(), hashlib.sha1).digest()).decode()
-    assert dialect.signature(token, url) == right
 
 
 # ------------------------------------------------------------ the session
@@ -173,11 +243,11 @@ async def test_a_call_from_setup_to_the_end_of_the_session() -> None:
         async with asyncio.timeout(5):
             await bot.cued.wait()  # type: ignore[attr-defined]
         assert await all_of(bot.on_cue()) == ["Welcome!"]
-        assert await all_of(bot.reply(turn("Where is my order?"))) == ["You said: ", "Where is my order?"]
+        assert await all_of(bot.reply(turn("Where is my order?"))) == ["You said: Where is my order?"]
         await bot.on_dtmf("5")
         await app.until(lambda: app.of("dtmf"))
         await bot.on_end("caller hung up")
-        assert app.headers[0]["X-Twilio-Signature"] == dialect.signature("t0ken", app.url)
+        assert app.headers[0]["X-Twilio-Signature"] == upgrade_signature("t0ken", app.url)
         assert [message["type"] for message in app.told] == ["setup", "prompt", "dtmf"]
         await app.until(lambda: app.sockets[0].closed)
 
@@ -185,7 +255,7 @@ async def test_a_call_from_setup_to_the_end_of_the_session() -> None:
 async def test_what_comes_for_an_answer_that_was_interrupted_is_not_said_later() -> None:
     async def slow(socket: web.WebSocketResponse, message: dict[str, Any]) -> None:
         if message["type"] == "prompt" and message["voicePrompt"] == "Tell me.":
-            await socket.send_str(text("Once upon ", last=False))
+            await socket.send_str(text("Once upon a midnight dreary. There was ", last=False))
         elif message["type"] == "interrupt":
             await socket.send_str(text("a time."))  # it had sent this before it heard of it
         elif message["type"] == "prompt":
@@ -194,14 +264,111 @@ async def test_what_comes_for_an_answer_that_was_interrupted_is_not_said_later()
     async with App(slow) as app:
         bot = make(app)
         reply = bot.reply(turn("Tell me."))
-        assert await anext(reply) == "Once upon "
+        assert await anext(reply) == "Once upon a midnight dreary."
         await reply.aclose()  # type: ignore[attr-defined]
-        await bot.on_interrupted(Heard("Once", rest="upon", played_ms=300))
+        await bot.on_interrupted(Heard("Once", rest="upon a midnight dreary.", played_ms=300))
         await app.until(lambda: app.of("interrupt"))
         await asyncio.sleep(0.05)  # the stale token has come
         assert await all_of(bot.reply(turn("Stop."))) == ["Stopped."]
         assert await all_of(bot.on_cue()) == []
         await bot.on_end("")
+
+
+async def acknowledges(socket: web.WebSocketResponse, message: dict[str, Any]) -> None:
+    """Answers a prompt, and an interruption by an empty text, as twilio-agent-connect does, in the worst order."""
+    if message["type"] == "prompt":
+        await socket.send_str(text(""))
+        await socket.send_str(text("Stopped."))
+
+
+async def test_an_empty_text_that_acknowledges_an_interruption_is_no_answer_to_what_the_caller_says_next() -> None:
+    async with App(acknowledges) as app:
+        bot = make(app)
+        await all_of(bot.on_call(CALL))
+        await bot.on_interrupted(Heard("Once"))
+        assert await all_of(bot.reply(turn("Stop."))) == ["Stopped."]
+        await bot.on_end("")
+
+
+async def test_an_application_that_ends_the_call_after_an_interruption_ends_it() -> None:
+    async def ends(socket: web.WebSocketResponse, message: dict[str, Any]) -> None:
+        if message["type"] == "prompt":
+            await socket.send_str(text("Once upon a midnight dreary. ", last=False))
+        elif message["type"] == "interrupt":
+            await socket.send_str('{"type":"end"}')
+
+    async with App(ends) as app:
+        bot = make(app)
+        reply = bot.reply(turn("Tell me."))
+        assert await anext(reply)
+        await reply.aclose()  # type: ignore[attr-defined]
+        bot.cued.clear()  # type: ignore[attr-defined]
+        await bot.on_interrupted(Heard("Once"))
+        async with asyncio.timeout(5):
+            await bot.cued.wait()  # type: ignore[attr-defined]
+        assert await all_of(bot.on_cue()) == [Hangup("the application ended the session")]
+        await bot.on_end("")
+
+
+async def test_what_is_configured_holds_for_what_comes_behind_it() -> None:
+    async def configures(socket: web.WebSocketResponse, message: dict[str, Any]) -> None:
+        if message["type"] == "prompt":
+            await socket.send_str(text("Hello. ", last=False))
+            await socket.send_str('{"type":"config","interruptible":"dtmf","dtmfDetection":false}')
+            await socket.send_str(text("This call is recorded."))
+
+    async with App(configures) as app:
+        bot = make(app)
+        said = await all_of(bot.reply(turn("Hi.")))
+        assert [(str(s), s.interruptible, s.keys_interrupt) for s in said if isinstance(s, Say)] == [
+            ("Hello.", True, True),
+            ("This call is recorded.", False, True),
+        ]
+        await app.until(lambda: app.of("configUpdated"))
+        await bot.on_dtmf("5")
+        await bot.on_partial(Partial("x", "English"))
+        await bot.on_interrupted(Heard("This"))
+        await app.until(lambda: app.of("interrupt"))
+        assert not app.of("dtmf"), "nobody wants keys any more"
+        await bot.on_end("")
+
+
+async def test_a_voice_that_is_not_here_is_no_fault() -> None:
+    async def speaks_german(socket: web.WebSocketResponse, message: dict[str, Any]) -> None:
+        if message["type"] == "prompt":
+            await socket.send_str('{"type":"language","language":"de-DE","voice":"de-DE-Journey-F"}')
+            await socket.send_str(text("Guten Tag."))
+
+    async with App(speaks_german) as app:
+        bot = make(app)
+        reply = bot.reply(turn("Hi."))
+        said = [await anext(reply), await anext(reply), await anext(reply)]
+        assert said == [
+            SetLanguage("German", spoken="German"),
+            SetLanguage(None, spoken="German"),
+            SetVoice("de-DE-Journey-F"),
+        ]
+        said.append(await reply.athrow(ActionFailed("there is no such voice")))  # type: ignore[attr-defined]
+        assert said[3] == "Guten Tag."
+        await reply.aclose()  # type: ignore[attr-defined]
+        await bot.on_end("")
+
+
+async def test_a_session_that_ends_while_nobody_waits_for_an_answer_is_no_fault() -> None:
+    async with App(answers) as app:
+        bot = make(app)
+        await all_of(bot.on_call(CALL))
+        await app.until(lambda: app.of("setup"))
+        await app.sockets[0].close()
+        assert bot._socket._reader
+        await bot._socket._reader
+        assert await all_of(bot.on_cue()) == ["Welcome!"]
+        await bot.on_end("")
+
+
+def test_silence_is_left_to_the_application_unless_the_operator_says_otherwise() -> None:
+    assert not RelayBot(Configuration(url="ws://a/b")).asks_silent_callers
+    assert RelayBot(Configuration(url="ws://a/b", no_input=True)).asks_silent_callers
 
 
 async def test_partials_are_told_where_that_is_wanted() -> None:
@@ -271,7 +438,7 @@ async def silent(socket: web.WebSocketResponse, message: dict[str, Any]) -> None
 
 async def hangs_up(socket: web.WebSocketResponse, message: dict[str, Any]) -> None:
     if message["type"] == "prompt":
-        await socket.send_str(text("Well, ", last=False))
+        await socket.send_str(text("Well. Now ", last=False))
         await socket.close()
 
 
@@ -280,8 +447,8 @@ async def hangs_up(socket: web.WebSocketResponse, message: dict[str, Any]) -> No
     [
         (silent, [], "in time"),
         (partial(plays, said=text("")), [], "nothing to say"),
-        (partial(plays, said=text("Well, ", last=False)), ["Well, "], "in time"),
-        (hangs_up, ["Well, "], "closed the session"),
+        (partial(plays, said=text("Well. Now ", last=False)), ["Well."], "in time"),
+        (hangs_up, ["Well."], "closed the session"),
     ],
 )
 async def test_a_fault_is_raised_behind_what_was_said(behave: Behaviour, heard: list[str], why: str) -> None:
@@ -302,8 +469,8 @@ async def test_a_session_that_was_lost_is_opened_again_for_the_next_turn() -> No
         await all_of(bot.on_call(CALL))
         await app.until(lambda: app.of("setup"))
         await app.sockets[0].close()
-        assert bot._reader
-        await bot._reader
+        assert bot._socket._reader
+        await bot._socket._reader
         assert await all_of(bot.reply(turn("Still there?"))) == ["Yes."]
         assert len(app.of("setup")) == 2
         await bot.on_end("")

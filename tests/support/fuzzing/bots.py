@@ -19,8 +19,12 @@ from bot.sentences import LONGEST, SentenceCutter
 from bot.tools import describe
 from bot.webhook import dialect
 from bot.webhook.configuration import Configuration
+from bot.webhook.dialect import Token
 from bot.webhook.fault import HookFailed
+from bot.webhook.relay_settings import RelaySettings
 from bot.webhook.replies import Fetch, Item, Reader
+from bot.webhook.talk_cycles import TalkCycles
+from bot.webhook.token_speech import TokenSpeech
 from fuzzing.target import Target, clean, messages, pieces, records, value
 
 _HOOK: Final = Configuration(url="https://hook.example/bot")
@@ -58,14 +62,21 @@ def _items(kind: str, answer: bytes, sizes: bytes) -> list[Item | str]:
 
 
 def _relay(data: bytes) -> None:
+    settings, cycles, speech = RelaySettings(), TalkCycles(), TokenSpeech()
     for message in messages(data):
         try:
-            understood = dialect.understand(message)
+            understood = dialect.understand(message, settings)
         except dialect.NotUnderstood as why:
             assert len(str(why)) <= _LONGEST_COMPLAINT
             json.loads(dialect.error(str(why)))
         else:
             assert len(understood.items) <= 10
+            settings = understood.settings or settings
+            assert not understood.answer or json.loads(understood.answer)["type"] == "configUpdated"
+            cycles.wanted(speaks=understood.speaks, last=understood.last, preemptible=understood.preemptible)
+            for item in understood.items:
+                pieces_said = speech.feed(item, settings) if isinstance(item, Token) else speech.flush(settings)
+                assert all(not isinstance(piece, str) or piece for piece in pieces_said)
     said = clean(data)
     for told in (dialect.prompt(said, said), dialect.dtmf(said), dialect.setup(CallInfo(said, said, said), said)):
         assert isinstance(json.loads(told), dict)
@@ -173,7 +184,18 @@ def _recording(data: bytes) -> None:
 
 TARGETS: Final = (
     Target("replies", _replies, ["bot.webhook.replies", "bot.webhook.configuration", "bot.actions"]),
-    Target("relay", _relay, ["bot.webhook.dialect", "bot.webhook.replies", "bot.actions"]),
+    Target(
+        "relay",
+        _relay,
+        [
+            "bot.webhook.dialect",
+            "bot.webhook.relay_settings",
+            "bot.webhook.token_speech",
+            "bot.webhook.talk_cycles",
+            "bot.webhook.replies",
+            "bot.actions",
+        ],
+    ),
     Target("chunks", _chunks, ["bot.openai.chunks", "bot.openai.messages"]),
     Target("arguments", _arguments, ["bot.tools"]),
     Target("sentences", _sentences, ["bot.sentences"]),
