@@ -170,7 +170,7 @@ class Conversation:
                 self._cut()
             return
         if self.talking and self._output.yields_to_keys:
-            self._cut()
+            self._cut(answered=True)
             self._barge_in.take_unheard()  # the caller wanted no more of it
         self._hooks.pressed(digit)
 
@@ -220,13 +220,16 @@ class Conversation:
         awaited = self._owed or self._dtmf.gathering
         return self._parting or self._replies.running or self._speculative.running or awaited
 
-    def _cut(self) -> None:
-        """The caller interrupts: what the bot was saying, or about to say, is over."""
+    def _cut(self, *, answered: bool = False) -> None:
+        """The caller interrupts: what the bot was saying, or about to say, is over.
+
+        `answered`: what the caller said does not wait for another answer, however little of this one was heard.
+        """
         if self._parting or self._speculative.running:  # what was begun ahead is not heard, and may answer this
             return
         silent = not self._replies.running
         heard = self._barge_in.cut()  # keys are still waited for: one of them may be what cuts it off
-        self._history.settle(heard.text, silent=(silent and not heard.rest) or self._replies.acted)
+        self._history.settle(heard.text, silent=answered or (silent and not heard.rest) or self._replies.acted)
         self._owed = False
 
     def _answer(self, *, keys: str | None = None) -> None:

@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes import FakeTts, ScriptBot
+from fakes import PHONE, FakeTts, ScriptBot
 from stage import LONG, MULAW, QUIET, settle, stage
 
 from bot.api import CallInfo, Heard, Line, Partial, Say, Speaker, Turn
-from telephony.events import Capabilities, Clear, Mark
+from telephony.events import Capabilities, Clear, Mark, Reply
 
 
 class NotingBot(ScriptBot):
@@ -285,6 +286,24 @@ async def test_a_key_ends_what_may_be_ended_by_keys(say: Say, cut: bool) -> None
         await call.speech(320)
         await call.final("")
         assert not cut or call.sent_ms(sent) == 0, "a noise does not bring back what the caller did not want to hear"
+
+
+async def test_a_key_before_the_first_word_is_followed_by_what_the_bot_says_of_it() -> None:
+    class Menu(NotingBot):
+        async def reply(self, turn: Turn) -> AsyncIterator[str]:
+            yield Say(LONG, keys_interrupt=True)
+
+        async def on_dtmf(self, digit: str) -> None:
+            self.cue()
+
+        async def on_cue(self) -> AsyncIterator[str]:
+            yield "You pressed a key."
+
+    async with stage(Menu(), capabilities=replace(PHONE, transcripts=True)) as call:
+        await call.says("What can you do?")
+        call.talk.press("1")
+        await call.silence(1500)
+        assert [reply.text for reply in call.leg.of(Reply)][-1] == "You pressed a key."
 
 
 async def test_words_over_a_notice_that_ends_the_reply_are_answered_after_it() -> None:
