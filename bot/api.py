@@ -164,7 +164,10 @@ class Bot:
     asks_silent_callers: bool = True
     """False: who says nothing is neither asked nor hung up on, whatever --no-input-timeout says."""
 
-    __cued = False  # of the class, so that a bot with an `__init__` of its own need not call ours
+    follows_playout: bool = False
+    """True: `on_played` and `on_speaking` are called."""
+
+    __cued = __preempting = False  # of the class, so that a bot with an `__init__` of its own need not call ours
 
     async def on_call(self, call: CallInfo) -> AsyncIterator[str | Action]:
         """The call has begun: yield a greeting, or nothing."""
@@ -216,6 +219,16 @@ class Bot:
         cued, self.__cued = self.__cued, False
         return cued
 
+    def preempt(self) -> None:
+        """Ask that what this bot says now end, for what it says next: `on_cue`, after `cue`. Nobody interrupted it, so
+        `on_interrupted` is not called."""
+        self.__preempting = True
+
+    def take_preemption(self) -> bool:
+        """Return whether `preempt` was called since this was asked last. The bridge asks it all the time."""
+        preempting, self.__preempting = self.__preempting, False
+        return preempting
+
     async def on_cue(self) -> AsyncIterator[str | Action]:
         """The line is free, after `cue`: yield what there is to say, or nothing."""
         nothing: tuple[str, ...] = ()
@@ -227,6 +240,12 @@ class Bot:
 
     async def on_interrupted(self, heard: Heard) -> None:
         """The caller barged in; `heard`, a str, is what reached the caller of the reply. Not called for a cough."""
+
+    async def on_played(self, text: str) -> None:
+        """The caller has heard these words, too, of what the bot says."""
+
+    async def on_speaking(self, speaker: Speaker, speaking: bool) -> None:
+        """One side begins or ends to speak, pauses included."""
 
     async def on_drain(self) -> None:
         """The server takes no new calls and will end: this one may go on for --drain-timeout, 600 s unless set.

@@ -97,8 +97,8 @@ class Configuration:
         """True for a WebSocket that stays open, false for a request each turn."""
         return urlsplit(self.url).scheme in {"ws", "wss"}
 
-    def recording(self, url: str) -> str | None:
-        """Return the whole address of a recording that the hook calls `url`; None where it may not come from there."""
+    def recording(self, url: str) -> "RecordingPlace | None":
+        """Return where a recording is that the hook calls `url`; None where it may not come from there."""
         own = urlsplit(self.url)
         base = own._replace(scheme={"ws": "http", "wss": "https"}.get(own.scheme, own.scheme)).geturl()
         try:
@@ -109,5 +109,16 @@ class Configuration:
         if parts.scheme not in {"http", "https"} or parts.username or not parts.hostname:
             return None
         origin = f"{parts.scheme}://{parts.netloc}"
-        allowed = (f"{here.scheme}://{here.netloc.rpartition('@')[2]}", *self.media_origins)
-        return whole if "*" in allowed or origin in allowed else None
+        if origin in (f"{here.scheme}://{here.netloc.rpartition('@')[2]}", *self.media_origins):
+            return RecordingPlace(whole, named=True)
+        return RecordingPlace(whole, named=False) if "*" in self.media_origins else None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingPlace:
+    """Where a recording is."""
+
+    url: str
+    named: bool
+    """The operator named its host, or it is the hook's own; otherwise anybody may have, and it must be of the open
+    internet."""

@@ -3,13 +3,14 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import Final
 from uuid import uuid4
 
 from bot.actions import Action, ActionFailed, Hangup, SetVoice, Transfer
-from bot.api import Bot, CallInfo, Heard, Partial, Turn
+from bot.api import Bot, CallInfo, Heard, Partial, Speaker, Turn
 from bot.webhook import dialect
 from bot.webhook.configuration import Configuration
 from bot.webhook.dialect import EndSession, NotUnderstood, Token, Understood
@@ -39,6 +40,7 @@ class RelayBot(Bot):
         self._heard: asyncio.Queue[Understood] = asyncio.Queue()  # from the application, not yet spoken
         self._cycles = TalkCycles()
         self._speech = TokenSpeech()
+        self._asked = False  # what comes now answers a prompt
 
     async def on_call(self, call: CallInfo) -> AsyncIterator[str | Action]:
         """Open the session; what the application says then comes by `on_cue`."""
@@ -70,7 +72,7 @@ class RelayBot(Bot):
             self._heard = _without_speech(self._heard)
             self._cycles.prompted()
             await self._socket.send(self._prompt(turn.text, turn.language))
-        said = False
+        said, self._asked = False, True
         async with aclosing(self._answer(asked=True)) as pieces:
             async for piece in pieces:
                 said = True
@@ -80,6 +82,17 @@ class RelayBot(Bot):
                     self._forgive(piece, failed)
         if not said:
             raise HookFailed("the application has nothing to say")
+
+    async def on_played(self, text: str) -> None:
+        """Tell what the caller has heard."""
+        if self._settings.tokens_played:
+            await self._socket.send(dialect.info("tokensPlayed", text))
+
+    async def on_speaking(self, speaker: Speaker, speaking: bool) -> None:
+        """Tell who speaks."""
+        if self._settings.speaker_events:
+            name = "agentSpeaking" if speaker is Speaker.BOT else "clientSpeaking"
+            await self._socket.send(dialect.info(name, "on" if speaking else "off", ts=time.time_ns() // 1_000_000))
 
     async def on_partial(self, partial: Partial) -> None:
         """Tell what the caller seems to be saying, where that is wanted."""
@@ -94,6 +107,7 @@ class RelayBot(Bot):
 
     async def on_interrupted(self, heard: Heard) -> None:
         """Tell what was heard; the rest of that answer is not wanted any more."""
+        self._asked = False
         self._heard = _without_speech(self._heard)
         self._cycles.interrupted()
         await self._socket.send(dialect.interrupt(heard))
@@ -128,9 +142,14 @@ class RelayBot(Bot):
             await self._socket.send(dialect.error(str(why)))
             return
         self._settings = understood.settings or self._settings
+        self.follows_playout = self._settings.tokens_played or self._settings.speaker_events
         if understood.answer:
             await self._socket.send(understood.answer)
         speaks, last = understood.speaks, understood.last
+        if not self._asked and self._cycles.preempts(speaks=speaks):
+            self._heard = _without_speech(self._heard)  # another queue: what is being said waits at the old one
+            self.preempt()
+        self._asked = self._asked and not last
         if self._cycles.wanted(speaks=speaks, last=last, preemptible=understood.preemptible):
             if understood.items or last:
                 self._heard.put_nowait(understood)
@@ -152,9 +171,9 @@ class RelayBot(Bot):
             HookFailed: nothing comes in time, or the connection is gone.
         """
         self._speech.drop()
-        begun = asked
+        begun, heard = asked, self._heard
         while True:
-            message = await self._next()
+            message = await self._next(heard)
             if message is _END:
                 if begun:
                     raise HookFailed("the application closed the session")
@@ -173,10 +192,10 @@ class RelayBot(Bot):
         for piece in self._speech.flush(self._settings):
             yield piece
 
-    async def _next(self) -> Understood:
+    async def _next(self, heard: "asyncio.Queue[Understood]") -> Understood:
         try:
             async with asyncio.timeout(self._configuration.wait_s):
-                return await self._heard.get()
+                return await heard.get()
         except TimeoutError:
             raise HookFailed("the application did not answer in time") from None
 

@@ -17,6 +17,10 @@ class TalkCycles:
     _stale: bool = False  # what still comes of the open answer was interrupted
     _acknowledgement_due: bool = False
 
+    def preempts(self, *, speaks: bool) -> bool:
+        """Return whether a message that comes now begins an answer that ends the one before. Ask before `wanted`."""
+        return speaks and not self.open and not self._stale and self.preemptible
+
     def prompted(self) -> None:
         """It was told what the caller said: what comes now answers that."""
         self.open = self._stale = False

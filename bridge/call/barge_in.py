@@ -78,14 +78,14 @@ class BargeInControl:
         self._held = False
         self._replies.resume()
 
-    def cut(self) -> HeardSoFar:
-        """Silence the bot: cancel what it says or is about to say, tell it so, and return what was heard."""
+    def cut(self, *, told: bool = True) -> HeardSoFar:
+        """Silence the bot: cancel what it says or is about to say, tell it so if `told`, and return what was heard."""
         self._cut_at = self._bot_speech()
         self._replies.interrupt()
         heard, unheard = self._output.interrupt()
         if unheard:
             self._tasks.create_task(self._output.clear())
-        if unheard or self._held:
+        if told and (unheard or self._held):
             self._metrics.barge_ins.inc()
             self._hooks.interrupted(Heard(heard.text, rest=heard.rest, played_ms=heard.played_ms))
         self._cut_off, self._held = heard.rest, False

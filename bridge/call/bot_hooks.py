@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVarTuple
 
 from bot import plain_hooks
-from bot.api import Bot, Final, Heard, Partial
+from bot.api import Bot, Final, Heard, Partial, Speaker
 from bridge.containment import contained
 from bridge.timeouts import timeout
 
@@ -40,6 +40,14 @@ class BotHooks:
     def interrupted(self, heard: Heard) -> None:
         """Tell what the caller heard before they spoke over the bot."""
         self._queue(self._tell(self._bot.on_interrupted, heard))
+
+    def played(self, text: str) -> None:
+        """Tell what the caller has heard."""
+        self._queue(self._tell(self._bot.on_played, text))
+
+    def speaking(self, speaker: Speaker, speaking: bool) -> None:
+        """Tell that one side begins or ends to speak."""
+        self._queue(self._tell(self._bot.on_speaking, speaker, speaking))
 
     async def answered(self, by: str) -> None:
         """Tell who answered a call that we placed."""

@@ -13,6 +13,7 @@ from bridge.call.prompts import CallPrompts, Prompts, UnaskedTurns
 from bridge.call.speculative_reply import SpeculativeReply
 from bridge.metrics import CallMetrics
 from bridge.speaking.actions import CallControl
+from bridge.speaking.playout_events import PlayoutEvents
 from bridge.speaking.replies import Replies
 from bridge.speaking.reply_pieces import Piece
 from bridge.speaking.speech_output import SpeechOutput, once
@@ -63,6 +64,7 @@ class Conversation:
         self._barge_in = BargeInControl(
             output, self._replies, self._hooks, interruption, backchannels, tasks=tasks, metrics=metrics
         )
+        self._playout_events = PlayoutEvents(on_played=self._hooks.played, on_speaking=self._hooks.speaking)
         self._history, self._caller = History(), CallerSpeech()
         self._owed = False  # the caller waits for a sentence that may not be interrupted
         self._parting = False  # we end the call: nothing is answered any more
@@ -91,6 +93,11 @@ class Conversation:
     # ------------------------------------------------------------ what the caller does
 
     def hear(self, window: ScoredWindow, *, speech: bool) -> None:
+        if self._bot.take_preemption() and self.talking:
+            self._cut(answered=True, told=False)
+            self._barge_in.take_unheard()  # the bot says something else instead
+        if self._bot.follows_playout:
+            self._playout_events.look(caller=speech, bot=self._output.speaking, heard=self._output.heard.text)
         talking = self.talking
         insists = talking and self._output.insists
         self._caller.hear(window, speech=speech)
@@ -220,15 +227,16 @@ class Conversation:
         awaited = self._owed or self._dtmf.gathering
         return self._parting or self._replies.running or self._speculative.running or awaited
 
-    def _cut(self, *, answered: bool = False) -> None:
+    def _cut(self, *, answered: bool = False, told: bool = True) -> None:
         """The caller interrupts: what the bot was saying, or about to say, is over.
 
         `answered`: what the caller said does not wait for another answer, however little of this one was heard.
+        `told`: the bot gets to know, as it is not its own doing.
         """
         if self._parting or self._speculative.running:  # what was begun ahead is not heard, and may answer this
             return
         silent = not self._replies.running
-        heard = self._barge_in.cut()  # keys are still waited for: one of them may be what cuts it off
+        heard = self._barge_in.cut(told=told)  # keys are still waited for: one of them may be what cuts it off
         self._history.settle(heard.text, silent=answered or (silent and not heard.rest) or self._replies.acted)
         self._owed = False
 

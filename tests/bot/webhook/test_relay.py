@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from relay_app import App, Behaviour, answers, text
 
 from bot.actions import Action, ActionFailed, Hangup, PlayFile, SendDtmf, SetContext, SetLanguage, SetVoice, Transfer
-from bot.api import CallInfo, Heard, Partial, Say, Turn
+from bot.api import CallInfo, Heard, Partial, Say, Speaker, Turn
 from bot.webhook import HookFailed, WebhookBot, dialect
 from bot.webhook.configuration import Configuration
 from bot.webhook.dialect import EndSession, NotUnderstood, Token, understand
@@ -330,6 +330,40 @@ async def test_what_is_configured_holds_for_what_comes_behind_it() -> None:
         await bot.on_interrupted(Heard("This"))
         await app.until(lambda: app.of("interrupt"))
         assert not app.of("dtmf"), "nobody wants keys any more"
+        await bot.on_end("")
+
+
+async def test_what_comes_next_ends_what_allows_it_and_nothing_of_that_is_said_later() -> None:
+    async def waits(socket: web.WebSocketResponse, message: dict[str, Any]) -> None:
+        if message["type"] == "prompt":
+            await socket.send_str('{"type":"config","events":"speaker-events tokens-played"}')
+            await socket.send_str(text("Please wait while I look that up. ", last=False, preemptible=True))
+            await socket.send_str(text("It takes a while.", preemptible=True))
+        elif message["type"] == "dtmf":
+            await socket.send_str(text("It is 42."))
+
+    async with App(waits) as app:
+        bot = make(app)
+        reply = bot.reply(turn("How much?"))
+        assert await anext(reply) == "Please wait while I look that up."
+        await app.until(lambda: app.of("configUpdated"))
+        bot.cued.clear()  # type: ignore[attr-defined]
+        await bot.on_dtmf("1")
+        async with asyncio.timeout(5):
+            await bot.cued.wait()  # type: ignore[attr-defined]
+        assert bot.take_preemption() and not bot.take_preemption()
+        await reply.aclose()  # type: ignore[attr-defined]  # the bridge ends it
+        assert await all_of(bot.on_cue()) == ["It is 42."]
+        assert bot.follows_playout
+        await bot.on_played("It is")
+        await bot.on_speaking(Speaker.BOT, True)
+        await bot.on_speaking(Speaker.CALLER, False)
+        await app.until(lambda: len(app.of("info")) == 3)
+        assert [(event["name"], event["value"]) for event in app.of("info")] == [
+            ("tokensPlayed", "It is"),
+            ("agentSpeaking", "on"),
+            ("clientSpeaking", "off"),
+        ]
         await bot.on_end("")
 
 

@@ -35,6 +35,18 @@ def test_one_empty_text_acknowledges_an_interruption_and_a_second_is_an_empty_an
     assert cycles.wanted(speaks=False, last=True)
 
 
+def test_an_answer_preempts_the_one_before_where_that_allows_it() -> None:
+    cycles = TalkCycles()
+    assert not cycles.preempts(speaks=True), "nothing was said yet"
+    cycles.wanted(speaks=True, last=False, preemptible=True)
+    assert not cycles.preempts(speaks=True), "it is the same answer"
+    cycles.wanted(speaks=True, last=True, preemptible=True)
+    assert not cycles.preempts(speaks=False), "there is nothing to say instead"
+    assert cycles.preempts(speaks=True)
+    cycles.wanted(speaks=True, last=True, preemptible=False)
+    assert not cycles.preempts(speaks=True)
+
+
 def test_an_empty_text_that_ends_an_answer_ends_it() -> None:
     cycles = TalkCycles()
     cycles.interrupted()

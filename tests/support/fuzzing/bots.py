@@ -18,6 +18,8 @@ from bot.openai.messages import Exchange, Round, conversation
 from bot.sentences import LONGEST, SentenceCutter
 from bot.tools import describe
 from bot.webhook import dialect
+from bot.webhook.addresses import is_public
+from bot.webhook.audio_files import as_wav
 from bot.webhook.configuration import Configuration
 from bot.webhook.dialect import Token
 from bot.webhook.fault import HookFailed
@@ -182,6 +184,14 @@ def _recording(data: bytes) -> None:
             assert samples.ndim == 1 and len(samples) <= 8000 * 61
 
 
+def _audio(data: bytes) -> None:
+    """A recording of any form, as an application may have it played."""
+    with suppress(ValueError):
+        assert as_wav(data)[:4] == b"RIFF"
+    for address in records(data):
+        is_public(clean(address))
+
+
 TARGETS: Final = (
     Target("replies", _replies, ["bot.webhook.replies", "bot.webhook.configuration", "bot.actions"]),
     Target(
@@ -206,5 +216,6 @@ TARGETS: Final = (
     ),
     Target("markup", _markup, ["bot.spoken.markup"]),
     Target("languages", _languages, ["bot.languages"]),
+    Target("audio-file", _audio, ["bot.webhook.audio_files", "bot.webhook.addresses"]),
     Target("recording", _recording, ["bridge.speaking.wav", "bot.webhook.recordings"]),
 )
