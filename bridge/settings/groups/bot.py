@@ -14,6 +14,14 @@ HookUrl = Annotated[
 ]
 
 
+TwimlUrl = Annotated[
+    str,
+    StringConstraints(pattern=r"^(https?://[^/\s#]+(/[^\s#]*)?)?$"),
+    AfterValidator(whole_url),
+    Takes("a URL like https://HOST/PATH"),
+]
+
+
 class Bot(Group):
     """The bot of a call."""
 
@@ -98,6 +106,11 @@ class Webhook(Group):
         default="",
         description="Where a bot of --bot webhook runs: https:// or wss://. https:// gets one request a turn; wss:// "
         "stays open for the call and speaks the dialect of Twilio ConversationRelay.",
+    )
+    webhook_twiml_url: TwimlUrl = Field(
+        default="",
+        description="Instead of webhook_url: the address that Twilio would ask what to do with a call. It is asked in "
+        "the same way, and the <ConversationRelay> in its answer says where the relay is, and how.",
     )
     webhook_secret: SecretStr | None = Field(
         default=None,

@@ -17,16 +17,17 @@ from bot.openai.chunks import Calls, ToolCall, read
 from bot.openai.messages import Exchange, Round, conversation
 from bot.sentences import LONGEST, SentenceCutter
 from bot.tools import describe
-from bot.webhook import dialect
 from bot.webhook.addresses import is_public
 from bot.webhook.audio_files import as_wav
 from bot.webhook.configuration import Configuration
-from bot.webhook.dialect import Token
+from bot.webhook.conversation_relay import dialect, twiml
+from bot.webhook.conversation_relay.dialect import Token
+from bot.webhook.conversation_relay.settings import RelaySettings
+from bot.webhook.conversation_relay.signature import upgrade_signature
+from bot.webhook.conversation_relay.talk_cycles import TalkCycles
+from bot.webhook.conversation_relay.token_speech import TokenSpeech
 from bot.webhook.fault import HookFailed
-from bot.webhook.relay_settings import RelaySettings
 from bot.webhook.replies import Fetch, Item, Reader
-from bot.webhook.talk_cycles import TalkCycles
-from bot.webhook.token_speech import TokenSpeech
 from fuzzing.target import Target, clean, messages, pieces, records, value
 
 _HOOK: Final = Configuration(url="https://hook.example/bot")
@@ -184,6 +185,19 @@ def _recording(data: bytes) -> None:
             assert samples.ndim == 1 and len(samples) <= 8000 * 61
 
 
+def _instructions(data: bytes) -> None:
+    """An answer of an application in TwiML."""
+    try:
+        instructions = twiml.read(data, "https://app.example/twiml")
+    except HookFailed as why:
+        assert 0 < len(str(why)) <= _LONGEST_COMPLAINT
+        return
+    for step in instructions.steps:
+        if isinstance(step, twiml.Connection):
+            json.loads(dialect.setup(CallInfo("x", parameters=step.parameters), "VX1"))
+            upgrade_signature("t0ken", step.url)
+
+
 def _audio(data: bytes) -> None:
     """A recording of any form, as an application may have it played."""
     with suppress(ValueError):
@@ -198,10 +212,10 @@ TARGETS: Final = (
         "relay",
         _relay,
         [
-            "bot.webhook.dialect",
-            "bot.webhook.relay_settings",
-            "bot.webhook.token_speech",
-            "bot.webhook.talk_cycles",
+            "bot.webhook.conversation_relay.dialect",
+            "bot.webhook.conversation_relay.settings",
+            "bot.webhook.conversation_relay.token_speech",
+            "bot.webhook.conversation_relay.talk_cycles",
             "bot.webhook.replies",
             "bot.actions",
         ],
@@ -216,6 +230,11 @@ TARGETS: Final = (
     ),
     Target("markup", _markup, ["bot.spoken.markup"]),
     Target("languages", _languages, ["bot.languages"]),
+    Target(
+        "relay-twiml",
+        _instructions,
+        ["bot.webhook.conversation_relay.twiml", "bot.webhook.conversation_relay.signature"],
+    ),
     Target("audio-file", _audio, ["bot.webhook.audio_files", "bot.webhook.addresses"]),
     Target("recording", _recording, ["bridge.speaking.wav", "bot.webhook.recordings"]),
 )

@@ -4,23 +4,26 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Final
 from uuid import uuid4
 
 from bot.actions import Action, ActionFailed, Hangup, SetVoice, Transfer
 from bot.api import Bot, CallInfo, Heard, Partial, Speaker, Turn
-from bot.webhook import dialect
 from bot.webhook.configuration import Configuration
-from bot.webhook.dialect import EndSession, NotUnderstood, Token, Understood
+from bot.webhook.conversation_relay import dialect
+from bot.webhook.conversation_relay.dialect import Asked, EndSession, NotUnderstood, Token, Understood
+from bot.webhook.conversation_relay.settings import RelaySettings
+from bot.webhook.conversation_relay.socket import RelaySocket
+from bot.webhook.conversation_relay.talk_cycles import TalkCycles
+from bot.webhook.conversation_relay.token_speech import TokenSpeech
+from bot.webhook.conversation_relay.twiml import Connection
+from bot.webhook.conversation_relay.twiml_session import TwimlSession
 from bot.webhook.fault import HookFailed
 from bot.webhook.recordings import Recordings
-from bot.webhook.relay_settings import RelaySettings
-from bot.webhook.relay_socket import RelaySocket
 from bot.webhook.replies import Fetch
-from bot.webhook.talk_cycles import TalkCycles
-from bot.webhook.token_speech import TokenSpeech
 
 log = logging.getLogger(__name__)
 
@@ -40,15 +43,25 @@ class RelayBot(Bot):
         self._heard: asyncio.Queue[Understood] = asyncio.Queue()  # from the application, not yet spoken
         self._cycles = TalkCycles()
         self._speech = TokenSpeech()
+        self._twiml = TwimlSession(configuration)
         self._asked = False  # what comes now answers a prompt
 
     async def on_call(self, call: CallInfo) -> AsyncIterator[str | Action]:
-        """Open the session; what the application says then comes by `on_cue`."""
+        """Open the session; what the application says then comes by `on_cue`.
+
+        Raises:
+            HookFailed: the application cannot be reached, or its TwiML cannot be understood.
+        """
         self._call = call
-        await self._open()
-        nothing: tuple[str, ...] = ()
-        for text in nothing:
-            yield text
+        if not self._configuration.twiml_url:
+            await self._open()
+            return
+        for step in await self._twiml.begin(call):
+            for piece in await self._begin(step) if isinstance(step, Connection) else [await self._done(step)]:
+                try:
+                    yield piece
+                except ActionFailed as failed:
+                    self._forgive(piece, failed)
 
     async def on_cue(self) -> AsyncIterator[str | Action]:
         """Say what the application says unasked."""
@@ -116,6 +129,10 @@ class RelayBot(Bot):
         """Close the session."""
         await self._socket.close()
         await self._recordings.close()
+        try:
+            await self._twiml.end(self._call, session_id=self._session_id)
+        except HookFailed as error:
+            log.warning("%s: the application was not told of the end: %s", self._call.call_id, error)
 
     # ------------------------------------------------------------ the session
 
@@ -128,7 +145,23 @@ class RelayBot(Bot):
         if not self._socket.is_open:
             self._session_id = f"VX{uuid4().hex}"
             self._heard, self._cycles = asyncio.Queue(), TalkCycles()
-            await self._socket.open(self._configuration.url, dialect.setup(self._call, self._session_id))
+            connection, call = self._twiml.connection, self._call
+            url = connection.url if connection else self._configuration.url
+            if connection:
+                told = {name: call.parameters[name] for name in dialect.TWILIOS_OWN & call.parameters.keys()}
+                call = replace(call, parameters={**told, **connection.parameters})
+            if not url:
+                raise HookFailed("the application's TwiML has named no relay")
+            await self._socket.open(url, dialect.setup(call, self._session_id))
+
+    async def _begin(self, connection: Connection) -> Sequence[str | Action]:
+        """Open the session that `connection` describes; return what to do and say for it."""
+        before, self._settings = self._settings, self._apply(connection.settings)
+        await self._open()
+        how = self._settings
+        greeting = Token(how.greeting, how.greeting_interruptible, how.tts_language)
+        said = [*self._speech.feed(greeting, how), *self._speech.flush(how)] if how.greeting else []
+        return [*dialect.setting_actions(before, how), *said]
 
     def _prompt(self, text: str, language: str, *, last: bool = True) -> str:
         return dialect.prompt(text, language, last=last, known=self._settings.transcription_language)
@@ -141,8 +174,8 @@ class RelayBot(Bot):
             log.warning("%s: the application: %s", self._call.call_id, why)
             await self._socket.send(dialect.error(str(why)))
             return
-        self._settings = understood.settings or self._settings
-        self.follows_playout = self._settings.tokens_played or self._settings.speaker_events
+        if understood.settings:
+            self._apply(understood.settings)
         if understood.answer:
             await self._socket.send(understood.answer)
         speaks, last = understood.speaks, understood.last
@@ -157,6 +190,11 @@ class RelayBot(Bot):
         elif any(isinstance(item, EndSession) for item in understood.items):
             self._heard.put_nowait(understood)  # an answer that was interrupted is over with it, and the call too
             self.cue()
+
+    def _apply(self, settings: RelaySettings) -> RelaySettings:
+        self._settings = settings
+        self.follows_playout = settings.tokens_played or settings.speaker_events
+        return settings
 
     def _lost(self) -> None:
         log.info("%s: the application closed the session", self._call.call_id)
@@ -180,13 +218,8 @@ class RelayBot(Bot):
                 return
             begun = begun or message.speaks
             for item in message.items:
-                if isinstance(item, Token):
-                    for piece in self._speech.feed(item, self._settings):
-                        yield piece
-                else:
-                    for piece in self._speech.flush(self._settings):
-                        yield piece
-                    yield await self._done(item)
+                for piece in await self._pieces(item):
+                    yield piece
             if message.last or not begun:
                 break
         for piece in self._speech.flush(self._settings):
@@ -199,13 +232,16 @@ class RelayBot(Bot):
         except TimeoutError:
             raise HookFailed("the application did not answer in time") from None
 
-    async def _done(self, item: Action | Fetch | EndSession) -> Action:
-        match item:
-            case Fetch():
-                return await self._recordings.fetch(item)
-            case EndSession(data):
-                return self._farewell(data)
-        return item
+    async def _pieces(self, item: Asked) -> Sequence[str | Action]:
+        if isinstance(item, Token):
+            return list(self._speech.feed(item, self._settings))
+        before = list(self._speech.flush(self._settings))
+        if isinstance(item, EndSession):
+            return [*before, *await self._farewell(item.handoff_data)]
+        return [*before, await self._done(item)]
+
+    async def _done(self, item: str | Action | Fetch) -> str | Action:
+        return await self._recordings.fetch(item) if isinstance(item, Fetch) else item
 
     def _forgive(self, piece: str | Action, failed: ActionFailed) -> None:
         """Go on where the bridge has not the voice: applications name those of Twilio."""
@@ -213,9 +249,15 @@ class RelayBot(Bot):
             raise failed
         log.warning("%s: the application wants another voice: %s", self._call.call_id, failed)
 
-    def _farewell(self, data: str) -> Action:
-        """Return how a session that the application ended ends the call."""
+    async def _farewell(self, data: str) -> Sequence[str | Action]:
+        """Return how a session that the application ended ends the call: as its `action` says, else as our settings."""
         log.info("%s: the application ends the session, with %d characters of data", self._call.call_id, len(data))
+        steps = await self._twiml.end(self._call, session_id=self._session_id, handoff_data=data)
+        if steps and not any(isinstance(step, Connection) for step in steps):
+            pieces = [await self._done(step) for step in steps if not isinstance(step, Connection)]
+            return [*pieces, Hangup("the application ended the session")]
+        if steps:
+            raise HookFailed("the application wants another session behind the first, which is not carried")
         handoff = self._configuration.handoff
         if handoff.startswith("{") and handoff.endswith("}"):
             try:
@@ -224,7 +266,7 @@ class RelayBot(Bot):
                 told = None
             handoff = str(told.get(handoff[1:-1], "")) if isinstance(told, dict) else ""
         try:
-            return Transfer(handoff) if handoff and data else Hangup("the application ended the session")
+            return [Transfer(handoff) if handoff and data else Hangup("the application ended the session")]
         except ValueError as error:
             raise HookFailed(f"the application hands over to nobody: {error}") from None
 

@@ -3,7 +3,7 @@
 import pytest
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
-from bot.webhook.twilio_signature import request_signature, upgrade_signature
+from bot.webhook.conversation_relay.signature import request_signature, upgrade_signature
 
 VALIDATOR = RequestValidator("t0ken")
 

@@ -1,6 +1,6 @@
 """Which messages belong to an answer that nobody waits for any more."""
 
-from bot.webhook.talk_cycles import TalkCycles
+from bot.webhook.conversation_relay.talk_cycles import TalkCycles
 
 
 def test_the_rest_of_an_answer_that_was_interrupted_is_dropped_up_to_its_end() -> None:

@@ -14,11 +14,18 @@ from typing import Final
 from bot.actions import Action, SendDtmf, SetContext, SetLanguage
 from bot.api import CallInfo, Heard
 from bot.languages import tag_of
+from bot.webhook.conversation_relay.settings import (
+    InterruptedBy,
+    RelaySettings,
+    changed,
+    interrupted_by,
+    language_of,
+    unused,
+)
 from bot.webhook.fields import Fields, WrongField, text_of, truth_of, whole_of
-from bot.webhook.relay_settings import InterruptedBy, RelaySettings, changed, interrupted_by, language_of, unused
 from bot.webhook.replies import Fetch
 
-_TWILIOS_OWN: Final = frozenset(
+TWILIOS_OWN: Final = frozenset(
     """
     AccountSid ApiVersion CallSid CallStatus CallType Direction From To Caller Called CallerName ForwardedFrom
     StirVerstat ParentCallSid FromCity FromState FromZip FromCountry ToCity ToState ToZip ToCountry
@@ -92,7 +99,7 @@ def setup(call: CallInfo, session_id: str) -> str:
         callerName=call.caller_name,
         direction=call.direction,
         callStatus=told.get("CallStatus", "in-progress").upper(),
-        customParameters={name: value for name, value in told.items() if name not in _TWILIOS_OWN},
+        customParameters={name: value for name, value in told.items() if name not in TWILIOS_OWN},
     )
 
 

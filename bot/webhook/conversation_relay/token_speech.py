@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from bot.actions import Action, SetLanguage, SetVoice
 from bot.api import Say
 from bot.sentences import SentenceCutter
-from bot.webhook.dialect import Token
-from bot.webhook.relay_settings import RelaySettings, language_of
+from bot.webhook.conversation_relay.dialect import Token
+from bot.webhook.conversation_relay.settings import RelaySettings, language_of
 
 
 class TokenSpeech:

@@ -2,9 +2,9 @@
 
 from bot.actions import Action, SetLanguage, SetVoice
 from bot.api import Say
-from bot.webhook.dialect import Token
-from bot.webhook.relay_settings import InterruptedBy, RelaySettings
-from bot.webhook.token_speech import TokenSpeech
+from bot.webhook.conversation_relay.dialect import Token
+from bot.webhook.conversation_relay.settings import InterruptedBy, RelaySettings
+from bot.webhook.conversation_relay.token_speech import TokenSpeech
 
 
 def said(*tokens: Token, settings: RelaySettings | None = None) -> list[str | Action]:

@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import aiohttp
+from yarl import URL
 
 from bot.webhook.client import session
 from bot.webhook.configuration import Configuration
+from bot.webhook.conversation_relay.signature import upgrade_signature
 from bot.webhook.fault import HookFailed
-from bot.webhook.twilio_signature import upgrade_signature
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class RelaySocket:
             async with asyncio.timeout(how.wait_s):
                 http = await session()
                 self._socket = await http.ws_connect(
-                    url, headers=headers, heartbeat=_PING_S, max_msg_size=how.max_bytes
+                    URL(url, encoded=True), headers=headers, heartbeat=_PING_S, max_msg_size=how.max_bytes
                 )
                 await self._socket.send_str(first)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: no URL

@@ -15,13 +15,14 @@ from relay_app import App, Behaviour, answers, text
 
 from bot.actions import Action, ActionFailed, Hangup, PlayFile, SendDtmf, SetContext, SetLanguage, SetVoice, Transfer
 from bot.api import CallInfo, Heard, Partial, Say, Speaker, Turn
-from bot.webhook import HookFailed, WebhookBot, dialect
+from bot.webhook import HookFailed, WebhookBot
 from bot.webhook.configuration import Configuration
-from bot.webhook.dialect import EndSession, NotUnderstood, Token, understand
-from bot.webhook.relay import RelayBot
-from bot.webhook.relay_settings import InterruptedBy
+from bot.webhook.conversation_relay import dialect
+from bot.webhook.conversation_relay.bot import RelayBot
+from bot.webhook.conversation_relay.dialect import EndSession, NotUnderstood, Token, understand
+from bot.webhook.conversation_relay.settings import InterruptedBy
+from bot.webhook.conversation_relay.signature import request_signature, upgrade_signature
 from bot.webhook.replies import Fetch
-from bot.webhook.twilio_signature import upgrade_signature
 from bridge.settings import Settings
 
 CALL = CallInfo("CA1", "+14151234567", "+18881234567", {"foo": "bar", "AccountSid": "AC1", "Direction": "inbound"})
@@ -521,4 +522,76 @@ def test_a_websocket_address_makes_a_relay_and_signs_as_twilio_does() -> None:
     settings = Settings.model_validate({"webhook_url": "wss://app.example/relay", "twilio_auth_token": "t0ken"})
     bot = WebhookBot.from_settings(settings)()
     assert isinstance(bot, RelayBot)
+    assert Configuration.of(settings).secret == "t0ken"
+
+
+# ------------------------------------------------------------ the application's own TwiML
+
+TWIML = """<Response><Say>This call is recorded.</Say><Connect action="/over">
+<ConversationRelay url="{ws}" welcomeGreeting="Hello!" welcomeGreetingInterruptible="none" transcriptionLanguage="de-DE"
+ hints="Zug" dtmfDetection="true"><Parameter name="shop" value="7"/></ConversationRelay></Connect></Response>"""
+
+
+def twiml_bot(app: App, over: str = "<Response/>", **how: object) -> RelayBot:
+    app.twiml = {"/twiml": TWIML, "/over": over}
+    home = app.url.replace("ws://", "http://").replace("/relay", "/twiml")
+    return RelayBot(Configuration(twiml_url=home, secret="t0ken", wait_s=1, **how))  # type: ignore[arg-type]
+
+
+async def test_the_twiml_of_an_application_says_how_its_session_is() -> None:
+    async with App(partial(plays, said=text("Yes."))) as app:
+        bot = twiml_bot(app)
+        begun = await all_of(bot.on_call(CALL))
+        assert begun == ["This call is recorded.", SetLanguage("German", spoken=""), SetContext("Zug"), "Hello!"]
+        greeting = begun[-1]
+        assert isinstance(greeting, Say) and not greeting.interruptible and not greeting.keys_interrupt
+        [(path, form, signed)] = app.asked
+        assert (path, form["CallSid"], form["Direction"], form["From"]) == ("/twiml", "CA1", "inbound", "+14151234567")
+        assert signed == request_signature("t0ken", bot._configuration.twiml_url, form)
+        assert app.of("setup")[0]["customParameters"] == {"shop": "7"}
+        assert app.of("setup")[0]["accountSid"] == "AC1"
+        assert await all_of(bot.reply(turn("Ja?", "German"))) == ["Yes."]
+        assert app.of("prompt")[0]["lang"] == "de-DE"
+        await bot.on_end("the caller hung up")
+        path, form, signed = app.asked[1]
+        assert (path, form["SessionStatus"], form["CallStatus"]) == ("/over", "completed", "completed")
+        assert "HandoffData" not in form and form["SessionId"] == app.of("setup")[0]["sessionId"]
+
+
+@pytest.mark.parametrize(
+    ("over", "ends"),
+    [
+        ("<Response/>", ["the application ended the session"]),
+        ("", ["the application ended the session"]),
+        ("<Response><Say>Bye.</Say><Dial>+4930</Dial></Response>", ["Bye.", Transfer("+4930")]),
+    ],
+)
+async def test_an_application_that_ends_its_session_is_asked_what_comes_next(over: str, ends: list[object]) -> None:
+    async with App(partial(plays, said=json.dumps({"type": "end", "handoffData": '{"to":"x"}'}))) as app:
+        bot = twiml_bot(app, over)
+        await all_of(bot.on_call(CALL))
+        said = await all_of(bot.reply(turn("A human, please.")))
+        assert [piece.reason if isinstance(piece, Hangup) else piece for piece in said[: len(ends)]] == ends
+        path, form, _ = app.asked[1]
+        assert (path, form["HandoffData"], form["SessionStatus"]) == ("/over", '{"to":"x"}', "ended")
+        await bot.on_end("transferred")
+        assert len(app.asked) == 2, "it is asked once"
+
+
+@pytest.mark.parametrize(("document", "why"), [("<Response/>", "named no relay"), ("no XML", "no XML")])
+async def test_twiml_without_a_relay_is_a_fault_of_the_application(document: str, why: str) -> None:
+    async with App(silent) as app:
+        bot = twiml_bot(app)
+        app.twiml["/twiml"] = document
+        with pytest.raises(HookFailed, match=why):
+            await all_of(bot.on_call(CALL))
+            await all_of(bot.reply(turn("Hello?")))
+        await bot.on_end("")
+
+
+def test_where_the_relay_is_said_once() -> None:
+    with pytest.raises(RuntimeError, match="one of them"):
+        Configuration(url="wss://a/b", twiml_url="https://a/b")
+    settings = Settings.model_validate({"webhook_twiml_url": "https://app.example/twiml", "twilio_auth_token": "t0ken"})
+    assert isinstance(WebhookBot.from_settings(settings)(), RelayBot)
     assert Configuration.of(settings).secret == "t0ken"
