@@ -15,6 +15,7 @@ PYTHON ?= python3
 VENV ?= .venv
 VLLM_PYTHON ?= python3.11
 VLLM_VENV ?= .venv-vllm
+TAC_VENV ?= .venv-tac
 VLLM_TESTS ?= vllm
 VLLM_WORKERS ?= 0
 # At the same time: unit tests, callers, and rigs of vLLM's engines (where there is memory for three engines, 4 GB each).
@@ -29,7 +30,7 @@ UPGRADE ?=
 # Tests start hundreds of processes: what these import is compiled once, whatever the machine's habits are.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: serve check test test-slow test-vllm test-tools tools-apt tools-llm tools-asterisk tools-vllm fuzz \
+.PHONY: serve check test test-slow test-vllm test-tools tools-apt tools-llm tools-tac tools-asterisk tools-vllm fuzz \
     tiny-qwen3-asr bench bench-engines bench-compare format lock wires clean
 .DELETE_ON_ERROR:
 
@@ -52,7 +53,7 @@ check: $(VENV)/.test
 	$(VENV)/bin/pytest -m "not integration and not vllm and not slow" --numprocesses $(WORKERS)
 
 # What only tests need, downloaded at once. Where something cannot be had, its tests are skipped, and this says so.
-test-tools: tools-apt tools-llm tools-asterisk tools-vllm
+test-tools: tools-apt tools-llm tools-tac tools-asterisk tools-vllm
 
 # All in one go; where that fails, each by itself, so that one that is missing takes no other with it.
 tools-apt:
@@ -66,6 +67,10 @@ tools-apt:
 
 tools-llm: $(VENV)/.test
 	@scripts/install-llm $(VENV) || test $$? = 75
+
+# 75 says that it cannot be installed here, and the script has said why.
+tools-tac: $(VENV)/.test
+	@scripts/install-tac $(VENV)/bin/python $(TAC_VENV) || test $$? = 75
 
 tools-asterisk: tools-apt
 	@scripts/install-asterisk build/asterisk || echo "the calls from a real Asterisk will be skipped"
@@ -115,7 +120,7 @@ bench-compare: $(VENV)/.test
 	@$(VENV)/bin/python bench/compare.py $(BEFORE) $(AFTER)
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VLLM_VENV) $(TAC_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp says that what its lock lists is installed, so that a second `make` starts at once.

@@ -19,6 +19,7 @@ from bot.webhook import WebhookBot
 from bot.webhook.client import Client
 from bot.webhook.configuration import Configuration
 from bot.webhook.conversation_relay import dialect
+from bot.webhook.conversation_relay.dialect import Token
 from bridge import logs
 from bridge.call.transcript_delivery import TranscriptDelivery
 from bridge.metrics import Metrics

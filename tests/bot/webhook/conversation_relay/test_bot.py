@@ -548,6 +548,7 @@ async def test_the_twiml_of_an_application_says_how_its_session_is() -> None:
         [(path, form, signed)] = app.asked
         assert (path, form["CallSid"], form["Direction"], form["From"]) == ("/twiml", "CA1", "inbound", "+14151234567")
         assert signed == request_signature("t0ken", bot._configuration.twiml_url, form)
+        await app.until(lambda: app.of("setup"))
         assert app.of("setup")[0]["customParameters"] == {"shop": "7"}
         assert app.of("setup")[0]["accountSid"] == "AC1"
         assert await all_of(bot.reply(turn("Ja?", "German"))) == ["Yes."]
