@@ -1,4 +1,4 @@
-"""Twilio's own framework for applications answers a call over the bridge, as it would over Twilio: signed, to its end."""
+"""Twilio's own framework for applications answers a call over the bridge, as it would over Twilio."""
 
 import asyncio
 import os
@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from integration.hearing import ask, hear
+from integration.hearing import ask, hear, words
 from integration.recordings import prompt
-from integration.server import serve
+from integration.server import Server, serve
 
 from bridge.commands.simulated_phone import dial
 from bridge.speech.backends.whisper import WhisperAsr
@@ -125,26 +125,33 @@ async def application(folder: Path) -> AsyncIterator[Application]:
         await reading
 
 
-async def test_twilios_own_application_is_called_interrupted_and_hands_over(tmp_path: Path, ears: WhisperAsr) -> None:
-    async with application(tmp_path) as app:
+@asynccontextmanager
+async def called(folder: Path) -> AsyncIterator[tuple[Application, Server]]:
+    async with application(folder) as app:
         flags = ("--bot", "webhook", "--webhook-twiml-url", f"{app.home}/twiml?from=bridge")
         async with serve(*flags, env={"BRIDGE_WEBHOOK_SECRET": TOKEN}) as server:
-            async with dial(server.twilio, call_sid=CALL_SID) as phone:
-                heard_ms = await phone.until_heard(after_ms=0)
-                assert "welcome to the museum" in await hear(phone, ears, from_ms=heard_ms, then_within_s=0.8)
-                heard_ms = await ask(phone, within_s=10)
-                await app.says("PROMPT")
-                await phone.until(lambda: phone.now_ms > heard_ms + 2500)
-                await phone.say(prompt("conf-full").mulaw)
-                await app.says("INTERRUPTED")
-                await phone.until_heard(after_ms=phone.now_ms)
-                await phone.press("5")
-                await app.says("Skip message type received: dtmf")
-                await phone.until_silent()
-                heard_ms = await ask(phone, within_s=10)
-                assert "put you through" in await hear(phone, ears, from_ms=heard_ms, then_within_s=0.8)
-                await server.logged("call ended: the application ended the session", timeout_s=20)
+            yield app, server
+
+
+async def test_twilios_own_application_is_called_interrupted_and_hands_over(tmp_path: Path, ears: WhisperAsr) -> None:
+    async with called(tmp_path) as (app, server):
+        async with dial(server.twilio, call_sid=CALL_SID) as phone:
+            heard_ms = await phone.until_heard(after_ms=0)
+            assert "welcome to the museum" in await hear(phone, ears, from_ms=heard_ms, then_within_s=0.8)
+            heard_ms = await ask(phone, within_s=10)
+            await app.says("PROMPT")
+            await phone.until(lambda: phone.now_ms > heard_ms + 2500)
+            await phone.say(prompt("conf-full").mulaw)
+            await app.says("INTERRUPTED")
+            await phone.until_heard(after_ms=phone.now_ms)
+            await phone.press("5")
+            await app.says("Skip message type received: dtmf")
+            await phone.until_silent()
+            heard_ms = await ask(phone, within_s=10)
+            await server.logged("call ended: the application ended the session", timeout_s=20)
+        assert "put you through" in await words(phone, ears, from_ms=heard_ms)
     assert app.log.count("PROMPT") == 3 and app.log.count("INTERRUPTED") == 2, app.log
     assert "'This is room number" in app.log, "it is told what was heard"
     assert "ignature" not in app.log, "all that it is sent is signed as it checks it"
+    assert "callback received" in app.log and "mismatch" not in app.log, "its action is told of the end"
     assert "the bot failed" not in server.log
