@@ -3,6 +3,7 @@
 # make format                     lay the code out      make lock     renew the locks (UPGRADE=--upgrade: newest versions)
 # make bench                      what a caller notices, what a call costs (half an hour; ARGS=--quick: ten minutes)
 # make bench-engines              what recognition costs, holds and survives (ten minutes; ENGINE="--asr whisper", ARGS=--quick)
+# make soak                       2,000 calls, most with a fault: nothing grows or is lost (25 minutes; ARGS="--calls 300")
 # make wires                      write the table of wires into README.md and docs/wires.md
 # make bench-compare BEFORE=a.json AFTER=b.json
 # make test-slow                  calls that `make test` leaves out: the same with more faults and forms
@@ -18,10 +19,10 @@ VLLM_VENV ?= .venv-vllm
 TAC_VENV ?= .venv-tac
 VLLM_TESTS ?= vllm
 VLLM_WORKERS ?= 0
-# At the same time: unit tests, callers, and rigs of vLLM's engines (where there is memory for three engines, 4 GB each).
+# At the same time: unit tests, callers, and rigs of vLLM's engines (both where there is memory for three engines, 2 GB each).
 WORKERS ?= 3
 CALLERS ?= 5
-RIGS ?= $(shell awk '/^MemTotal/ { print ($$2 > 14000000) + 1 }' /proc/meminfo 2>/dev/null || echo 1)
+RIGS ?= $(shell awk '/^MemTotal/ { print ($$2 > 10000000) + 1 }' /proc/meminfo 2>/dev/null || echo 1)
 SOUNDS := asterisk-core-sounds-en asterisk-core-sounds-en-wav
 ARGS ?=
 ENGINE ?= --asr vllm --asr-model-path tests/data/tiny-qwen3-asr --vllm-kv-cache-mb 64 --vllm-block-size 32 --no-vllm-cuda-graphs
@@ -31,15 +32,15 @@ UPGRADE ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: serve check test test-slow test-vllm test-tools tools-apt tools-llm tools-tac tools-asterisk tools-vllm fuzz \
-    tiny-qwen3-asr bench bench-engines bench-compare format lock wires clean
+    tiny-qwen3-asr bench bench-engines bench-compare soak format lock wires clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
 	@exec $(VENV)/bin/bridge serve $(ARGS)
 
 # pytest is called by its own name: `python -m pytest` would put the checkout in front of what is installed.
-test: $(VENV)/.test
-	@$(MAKE) --no-print-directory --jobs 3 test-tools
+test:
+	@$(MAKE) --no-print-directory --jobs 4 $(VENV)/.test test-tools
 	@$(MAKE) --no-print-directory check
 	@# Calls last as long as calls do: a worker keeps a fifth of a core busy. Its tests are in one folder: it looks nowhere else.
 	$(VENV)/bin/pytest tests/integration -m "not vllm and not slow" --numprocesses $(CALLERS) --dist loadfile --no-loadscope-reorder
@@ -55,8 +56,9 @@ check: $(VENV)/.test
 # What only tests need, downloaded at once. Where something cannot be had, its tests are skipped, and this says so.
 test-tools: tools-apt tools-llm tools-tac tools-asterisk tools-vllm
 
-# All in one go; where that fails, each by itself, so that one that is missing takes no other with it.
-tools-apt:
+# All in one go; where that fails, each by itself, so that one that is missing takes no other with it. Making the
+# environment may use apt too, and only one at a time can.
+tools-apt: $(VENV)/.made
 	@scripts/apt-install $(SOUNDS) libportaudio2 sip-tester baresip chromium espeak-ng mmdebstrap || { \
 	    scripts/apt-install $(SOUNDS) || echo "tests that need recordings will be skipped"; \
 	    scripts/apt-install libportaudio2 || echo "the test of the microphone will be skipped"; \
@@ -85,7 +87,7 @@ test-slow: $(VENV)/.test
 test-vllm: $(VENV)/.test
 	@scripts/apt-install espeak-ng || echo "the vLLM tests that speak will be skipped"
 	@if scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV) $(VENV)/bin/uv; \
-	then $(VLLM_VENV)/bin/pytest -m "$(VLLM_TESTS)" --numprocesses $(VLLM_WORKERS) --dist loadgroup; else test $$? = 75; fi
+	then $(VLLM_VENV)/bin/pytest -m "$(VLLM_TESTS)" --numprocesses $(VLLM_WORKERS) --dist loadfile; else test $$? = 75; fi
 
 # 75 says that the fuzzer cannot be installed here, and the script has said why.
 fuzz: $(VENV)/.test
@@ -118,6 +120,12 @@ bench-engines:
 
 bench-compare: $(VENV)/.test
 	@$(VENV)/bin/python bench/compare.py $(BEFORE) $(AFTER)
+
+soak: $(VENV)/.test
+	scripts/apt-install $(SOUNDS)
+	scripts/apt-install sip-tester baresip || echo "calls over SIP will be left out"
+	mkdir -p build
+	$(VENV)/bin/python bench/soak.py --json build/soak.json $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(VLLM_VENV) $(TAC_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

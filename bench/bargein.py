@@ -23,7 +23,8 @@ from bridge.call.utterance import PreRoll
 from bridge.commands.carrier_buffer import FRAME_BYTES, FRAME_MS, CarrierBuffer
 from bridge.commands.recording import speech_span
 from bridge.metrics import Metrics
-from bridge.speaking.speech_output import SpeechOutput, script
+from bridge.speaking.script import script
+from bridge.speaking.speech_output import SpeechOutput
 from bridge.speech.api import Hypothesis, Request
 from bridge.speech.backends.silero import SileroVad
 from bridge.speech.backends.whisper import WhisperAsr
@@ -250,7 +251,15 @@ class Trial:
         self._scrape = Metrics()
         metrics = self._scrape.call("bench", MULAW)
         bot = Storyteller(minutes)
-        output = SpeechOutput(self.line, voice, MULAW, clock_ms=lambda: self.line.now_ms, on_audio=metrics.audio_sent)
+        output = SpeechOutput(
+            self.line,
+            voice,
+            MULAW,
+            clock_ms=lambda: self.line.now_ms,
+            on_audio=metrics.audio_sent,
+            on_unread=lambda: None,
+            start=asyncio.create_task,
+        )
         self.session = CallSession(
             self.line,
             ear=Ear(MULAW, vad=vad.open()),

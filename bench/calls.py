@@ -25,8 +25,8 @@ from asr import hear, spelled
 from capacity import converse, ramp, stream
 from denoiser import measure as measure_denoiser
 from finals import finals
-from gauge import Results, hold, late, recordings, spread, usage, without_pauses
-from integration.recordings import prompts, word_error_rate
+from gauge import Results, hold, late, spread, usage
+from integration.recordings import prompts, recordings, without_pauses, word_error_rate
 from integration.server import Server, serve
 
 from bridge.commands.call import call
@@ -35,7 +35,10 @@ from bridge.commands.simulated_phone import dial
 from bridge.speech.backends.whisper import WhisperAsr
 
 HERE: Final = Path(__file__).resolve().parent
-QUIET: Final = ("--log-level", "WARNING", "--no-input-timeout", "0")  # idle callers are measured, not asked
+QUIET: Final = (
+    *("--log-level", "WARNING", "--no-input-timeout", "0"),  # idle callers are measured, not asked
+    *("--load-final-wait", "0", "--load-loop-lag", "0"),  # and so is too much load
+)
 STUBS: Final = ("--asr", "stubs:InstantAsr", "--tts", "stubs:InstantTts")
 
 

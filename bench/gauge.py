@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from integration.recordings import Prompt
 from integration.server import Server
 
 from bridge.commands.call_record import CallRecord
 from bridge.commands.call_report import MAX_LATE_MS
 from bridge.commands.carrier_buffer import FRAME_MS
-from bridge.commands.recording import Recording, speech_span
 from bridge.commands.simulated_phone import dial
 
 TICKS: Final = os.sysconf("SC_CLK_TCK")
@@ -37,15 +35,6 @@ class Usage:
 def usage(server: Server) -> Usage:
     fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
     return Usage((int(fields[11]) + int(fields[12])) / TICKS, int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 1e6)
-
-
-def recordings(said: Sequence[Prompt]) -> list[Recording]:
-    return [Recording(prompt.name, prompt.mulaw, *speech_span(prompt.audio)) for prompt in said]
-
-
-def without_pauses(said: Sequence[Recording]) -> bytes:
-    """Return one stretch of speech, mu-law, for a caller who talks without end."""
-    return b"".join(recording.mulaw[recording.begins_ms * 8 : recording.ends_ms * 8] for recording in said)
 
 
 def spread(values: Sequence[float | None]) -> Row:

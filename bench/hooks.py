@@ -92,13 +92,21 @@ class Stage:
     def __init__(self, bot: Bot, voice: Tts, tasks: asyncio.TaskGroup) -> None:
         self.leg, self._now_ms = Listener(), 0
         metrics = Metrics().call("bench", MULAW)
-        output = SpeechOutput(self.leg, voice, MULAW, clock_ms=lambda: self._now_ms, on_audio=metrics.audio_sent)
+        output = SpeechOutput(
+            self.leg,
+            voice,
+            MULAW,
+            clock_ms=lambda: self._now_ms,
+            on_audio=metrics.audio_sent,
+            on_unread=lambda: None,
+            start=asyncio.create_task,
+        )
         self._talk = conversation(bot, output, tasks=tasks, call=FakeCall(), metrics=metrics, limit_s=10)
 
     async def turn(self, done: asyncio.Event) -> float:
         """Say something, wait for `done` and hear the answer out; return when the words were final."""
         final_s = now_s()
-        await self._talk.final(Said("When are you open, please?", "English", self._now_ms, self._now_ms))
+        self._talk.final(Said("When are you open, please?", "English", self._now_ms, self._now_ms))
         self._talk.end_user_turn()
         async with asyncio.timeout(10):
             await done.wait()

@@ -6,11 +6,28 @@
 An action is carried out when the caller has heard all that was said before it; an interruption before that drops it.
 """
 
+import json
 import re
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from bot.api import Bot
 
 _KEYS: Final = re.compile(r"[0-9*#A-Da-dwW]+")
+
+_LONGEST_INFO: Final = 8000
+"""Bytes; one message over UDP holds little more."""
+_LONGEST_HEADER: Final = 1000
+_TOKEN: Final = r"[A-Za-z0-9.!%*_+`'~-]+"  # RFC 3261, section 25.1
+_HEADER: Final = re.compile(_TOKEN)
+_MEDIA_TYPE: Final = re.compile(rf"{_TOKEN}/{_TOKEN}(?:;\s?{_TOKEN}=(?:{_TOKEN}|\"[^\"\\\r\n]*\"))*")
+_CALLS_OWN: Final = frozenset(
+    "authorization call-id contact content-encoding content-length content-type cseq from max-forwards "
+    "proxy-authorization proxy-require record-route require route supported to via c e f i k l m t v".split()
+)
+"""Headers by which a message belongs to its call; a second one would make another message of it."""
 
 
 class ActionFailed(RuntimeError):
@@ -57,6 +74,48 @@ class Transfer:
     def __post_init__(self) -> None:
         if not self.target or any(character in self.target for character in "\r\n"):
             raise ValueError(f"target is {self.target!r}, must be a number or an address on one line")
+
+
+@dataclass(frozen=True, slots=True)
+class SendInfo:
+    """Tell the other side something within the call, where the wire can: over SIP an INFO (RFC 6086).
+
+    yield SendInfo({"intent": "billing"}, headers={"X-Session": "7"})
+
+    The reply goes on once the other side has taken it; what it refuses is an `ActionFailed`.
+    """
+
+    body: str | Mapping[str, object] = field(repr=False)  # it may hold what is in no log
+    """A text, or what becomes a JSON object; at most 8000 bytes of UTF-8."""
+    content_type: str = ""
+    """What the body is; "" is application/json for a mapping and text/plain for a text."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers of the message besides those of the call itself."""
+
+    def __post_init__(self) -> None:
+        if len(self.text.encode()) > _LONGEST_INFO:
+            raise ValueError(f"body is {len(self.text.encode())} bytes, must be at most {_LONGEST_INFO}")
+        if self.content_type and not _MEDIA_TYPE.fullmatch(self.content_type):
+            raise ValueError(f"content_type is {self.content_type!r}, must be like application/json")
+        for name, value in self.headers.items():
+            if not _HEADER.fullmatch(name) or name.lower() in _CALLS_OWN:
+                raise ValueError(f"headers: {name!r} is no header that a bot may set, as X-Session is")
+            if len(value) > _LONGEST_HEADER or not value.isprintable():
+                raise ValueError(f"headers.{name}: must be one line of at most {_LONGEST_HEADER} characters")
+
+    @property
+    def text(self) -> str:
+        """The body as it is sent.
+
+        Raises:
+            TypeError: it is a mapping of what JSON does not know.
+        """
+        return self.body if isinstance(self.body, str) else json.dumps(dict(self.body), ensure_ascii=False)
+
+    @property
+    def media_type(self) -> str:
+        """What the body is."""
+        return self.content_type or ("text/plain" if isinstance(self.body, str) else "application/json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +173,18 @@ class Collect:
             raise ValueError(f"timeout_s is {self.timeout_s}, must be from 0.1 to 300")
 
 
-Action = PlayFile | SendDtmf | Transfer | Hangup | SetLanguage | SetContext | SetVoice | Collect
+@dataclass(frozen=True, slots=True)
+class Handoff:
+    """Let another bot take the call, with its history; it comes last in a reply.
+
+    The other's `on_takeover` may speak behind what was said. From then on it is told and asked all; this one gets an
+    `on_end` now.
+    """
+
+    bot: "Bot | Callable[[], Bot]"
+    """A bot, or its class."""
+    carry: Mapping[str, object] = field(default_factory=dict)
+    """What the other is to know: it is in each of its `Turn.carry`."""
+
+
+Action = PlayFile | SendDtmf | SendInfo | Transfer | Hangup | SetLanguage | SetContext | SetVoice | Collect | Handoff

@@ -40,6 +40,8 @@ class Say(str):
     """With digits: so many make the number whole, and the turn closes at once; 0 is not known."""
     keys_interrupt: bool
     """True: a key ends it, too. Keys that are collected do so anyway, where it is interruptible."""
+    goes_on: bool
+    """True: a piece of a sentence, as a plain str is; otherwise it is whole by itself."""
 
     def __new__(
         cls,
@@ -49,6 +51,7 @@ class Say(str):
         expect: str = "anything",
         digits: int = 0,
         keys_interrupt: bool = False,
+        goes_on: bool = False,
     ) -> "Say":
         """Raises:
         ValueError: nobody can expect that.
@@ -59,7 +62,7 @@ class Say(str):
             raise ValueError(f"digits is {digits}, must be 0 or more")
         say = super().__new__(cls, text)
         say.interruptible, say.expect, say.digits = interruptible, Expect(expect), digits
-        say.keys_interrupt = keys_interrupt
+        say.keys_interrupt, say.goes_on = keys_interrupt, goes_on
         return say
 
 
@@ -142,6 +145,8 @@ class Turn:
     """The conversation before this turn."""
     keys: str | None = None
     """What was pressed, "" nothing in time, where the turn answers a `Collect`; None: the caller spoke."""
+    carry: Mapping[str, object] = field(default_factory=dict)
+    """What the bots before this one handed over (`Handoff`)."""
 
 
 class Bot:
@@ -181,13 +186,24 @@ class Bot:
         Only with --machine-detection, and before `on_call`, which a machine gets to hear after its beep with tell.
         """
 
+    async def on_takeover(self, turn: Turn) -> AsyncIterator[str | Action]:
+        """This bot takes the call from another (`Handoff`): yield what to say first, or nothing. No `on_call` comes.
+
+        `turn.text` is what the caller said last, to which the other may have said something.
+        """
+        nothing: tuple[str, ...] = ()
+        for text in nothing:
+            yield text
+
     async def on_partial(self, partial: Partial) -> None:
         """The caller is speaking. Partials that come while this one is handled are skipped, newest wins."""
 
     async def on_final(self, final: Final) -> None:
         """An utterance is settled; `reply` follows unless the caller goes on speaking.
 
-        Nor does it follow an "mm-hm" while the bot speaks. The bot's own voice, echoed, is no utterance.
+        Nor does it follow an "mm-hm" while the bot speaks, or a "hello?" before a word of its reply was heard. The
+        bot's own voice, echoed, is no utterance. Nobody waits for this: `reply` may begin before it returns, and more
+        be said. What happens on a call is told one by one, in order: this, keys and interruptions.
         """
 
     async def reply(self, turn: Turn) -> AsyncIterator[str | Action]:
@@ -261,7 +277,9 @@ class Tts(Protocol):
     """A voice, shared by all calls.
 
     One that has a `language` (English name, e.g. "German") is given figures, money and dates in the words of that
-    language; others are given them as written.
+    language; others are given them as written. One that has `scripts`, the first words of the Unicode names of the
+    letters that it reads (("LATIN",) or ("DEVANAGARI", "LATIN")), is not given sentences in others, which are counted
+    and logged; of one without it everything is tried.
     """
 
     sample_rate: int

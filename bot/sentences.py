@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
+from bot.abbreviations import Abbreviations, abbreviations
+
 LONGEST: Final = 200
 """Characters of the longest sentence given out: about 13 s of speech."""
 EARLY: Final = 40
@@ -32,38 +34,29 @@ _END = re.compile(
 )
 _NEXT = re.compile(rf"[^\S{_NEWLINES}]*(?P<next>\S|[{_NEWLINES}])")
 
-_NEVER_LAST = frozenset(
-    """
-    mr mrs ms mx dr prof rev hon st mt gen col maj capt lt sgt sen rep gov pres sra dra srta mme mlle messrs smt
-    डॉ प्रो श्री सुश्री कु स्व पं
-    e.g i.e vs viz cf approx z.b d.h
-    """.split()
-)
-"""Abbreviations that stand before what they belong to."""
-_SELDOM_LAST = frozenset(
-    """
-    no nos etc jr sr inc ltd co corp dept est ext tel fig vol min max sec hr hrs a.m p.m a.d b.c
-    rs रु
-    jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun
-    """.split()
-)
-"""Words and abbreviations; they end a sentence unless a small letter or a digit follows."""
-_DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
+_DOTTED = re.compile(r"(?:[^\W\d_]{1,2}\.)+[^\W\d_]{1,3}")
+_NEXT_WORD = re.compile(rf"[^\S{_NEWLINES}]*(?P<word>[^\W\d_]*)(?P<behind>.?)", re.DOTALL)
+_LONGEST_PART: Final = 3
+"""Letters of the second part of an abbreviation in parts: "z. B.", "n. Chr."."""
 
 
 class SentenceCutter:
     """Text in, whole sentences out, stripped of white space. No character is lost, added or reordered."""
 
-    def __init__(self, *, eager: bool = True) -> None:
-        """`eager` lets the first sentence end at a clause once it has EARLY characters."""
+    def __init__(self, *, eager: bool = True, language: str = "") -> None:
+        """`eager` lets the first sentence end at a clause once it has EARLY characters.
+
+        `language`: an English name or a tag, whose abbreviations and ordinals have dots; "" where it is not known.
+        """
         self._text = ""
         self._eager = eager
+        self._known = abbreviations(language)
 
     def feed(self, text: str, /) -> list[str]:
         """Return the sentences that `text` made whole."""
         self._text += text
         whole, start = [], _skip_space(self._text, 0)
-        while end := _sentence_end(self._text[start : start + _WINDOW], eager=self._eager):
+        while end := _sentence_end(self._text[start : start + _WINDOW], self._known, eager=self._eager):
             whole.append(self._text[start : start + end].rstrip())
             self._eager = False
             start = _skip_space(self._text, start + end)
@@ -76,9 +69,9 @@ class SentenceCutter:
         return [rest] if rest else []
 
 
-async def sentences(texts: AsyncIterator[str]) -> AsyncGenerator[str, None]:
-    """Yield the sentences of `texts` as they become whole. Closes `texts`."""
-    cutter = SentenceCutter()
+async def sentences(texts: AsyncIterator[str], *, language: str = "") -> AsyncGenerator[str, None]:
+    """Yield the sentences of `texts`, in `language`, as they become whole. Closes `texts`."""
+    cutter = SentenceCutter(language=language)
     try:
         async for text in texts:
             for sentence in cutter.feed(text):
@@ -94,7 +87,7 @@ def _skip_space(text: str, index: int) -> int:
     return next((i for i in range(index, len(text)) if not text[i].isspace()), len(text))
 
 
-def _sentence_end(window: str, *, eager: bool) -> int:
+def _sentence_end(window: str, known: Abbreviations, *, eager: bool) -> int:
     """Return the index behind the sentence that `window` begins with, 0 while it is not whole."""
     full = len(window) == _WINDOW
     clause_end = 0
@@ -102,7 +95,7 @@ def _sentence_end(window: str, *, eager: bool) -> int:
         if match["line"]:
             return match.end()
         if match["marks"]:
-            ends = _ends_sentence(window, match)
+            ends = _ends_sentence(window, match, known)
             if ends is None and not full:
                 return 0
             if ends:
@@ -114,7 +107,7 @@ def _sentence_end(window: str, *, eager: bool) -> int:
     return (clause_end or _break(window)) if full else 0
 
 
-def _ends_sentence(window: str, match: re.Match[str]) -> bool | None:
+def _ends_sentence(window: str, match: re.Match[str], known: Abbreviations) -> bool | None:
     """Tell the end of a sentence from the dot of an abbreviation. None: the character that decides is not there yet."""
     after = window[match.end() : match.end() + 1]
     if not after:
@@ -124,22 +117,58 @@ def _ends_sentence(window: str, match: re.Match[str]) -> bool | None:
     words = window[: match.start()].split()
     if match["marks"].rstrip(_CLOSERS) != "." or not words:
         return True
-    verdict = _ends_with(words[-1].lstrip(_OPENERS), alone=len(words) == 1)
+    word = words[-1].lstrip(_OPENERS)
+    if word.isdecimal():
+        return _number_ends(words, window, match.end(), known)
+    verdict = _word_ends(word, known)
     if verdict is not None:
         return verdict
     following = _NEXT.match(window, match.end())
-    return None if following is None else not (following["next"].islower() or following["next"].isdigit())
-
-
-def _ends_with(word: str, *, alone: bool) -> bool | None:
-    """Tell whether `word` and a dot end a sentence; None where the next word decides. `alone`: it is the only one."""
-    if word.lower() in _SELDOM_LAST:
+    if following is None:
         return None
-    if word.lower() in _NEVER_LAST or (alone and word.isdecimal()):
+    if following["next"].islower() or following["next"].isdigit():
+        return False
+    return _is_no_part(window, match.end()) if len(word) == 1 and word.islower() else True
+
+
+def _word_ends(word: str, known: Abbreviations) -> bool | None:
+    """Tell whether `word` and a dot end a sentence; None where the next word decides."""
+    small = word.lower()
+    if (len(word) == 1 and word.isupper() and word != "I") or word in known.never_last:
+        return False  # initials: J. K. Rowling
+    if small in known.seldom_last or small.endswith(known.compounds or ("\0",)):
+        return None
+    if word != "I" and small in known.never_last:
+        return False
+    if _DOTTED.fullmatch(word):
+        return False if word.isupper() else None  # the U.S. Army
+    return None if len(word) == 1 and word.isalpha() and word != "I" else True
+
+
+def _number_ends(words: list[str], window: str, at: int, known: Abbreviations) -> bool | None:
+    """Tell whether the dot behind a number, the last of `words`, ends a sentence or makes it an ordinal."""
+    if len(words) == 1:
         return False  # "1. Apples": the number belongs to what follows
-    if (len(word) == 1 and word.isalpha() and word != "I") or _DOTTED.fullmatch(word):
-        return False if word.isupper() else None  # initials: J. K. Rowling, the U.S. Army
-    return True
+    if not known.months:
+        return True
+    if words[-2].strip(_OPENERS + _CLOSERS).lower() in known.before_ordinals:
+        return False
+    following = _NEXT_WORD.match(window, at)
+    word = following["word"].lower() if following else ""
+    if not following or not (word or following["behind"]):
+        return None
+    if following["word"][:1].islower() or (word in known.months and following["behind"]):
+        return False
+    may_become = not following["behind"] and any(each.startswith(word) for each in known.months)
+    return None if may_become else True
+
+
+def _is_no_part(window: str, at: int) -> bool | None:
+    """Tell whether what follows is another part of an abbreviation: the "B." of "z. B."."""
+    following = _NEXT_WORD.match(window, at)
+    if not following or len(following["word"]) > _LONGEST_PART:
+        return True
+    return following["behind"] != "." if following["behind"] else None
 
 
 def _break(window: str) -> int:

@@ -23,7 +23,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Annotated, Any, Final, get_type_hints
+from typing import Annotated, Any, Final, Protocol, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.errors import PydanticUserError
@@ -55,6 +55,23 @@ class Outcome:
 
     def __str__(self) -> str:
         return " ".join(filter(None, (self.text, self.trouble))) or "done"
+
+
+class AnyTool(Protocol):
+    """What a model may call."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def parameters(self) -> Mapping[str, object]:
+        """JSON schema of an object."""
+
+    async def call(self, arguments: str, owner: object, *, limit_s: float) -> Outcome:
+        """Return the result, or as text for the model what went wrong. Raises nothing."""
 
 
 @dataclass(frozen=True, slots=True)

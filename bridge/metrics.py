@@ -19,6 +19,7 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         self.calls = Gauge("bridge_calls", "Calls in progress.", ["wire"], registry=registry)
+        self.started = Counter("bridge_calls_started", "Calls that began.", ["wire"], registry=registry)
         self.ended = Counter("bridge_calls_ended", "Calls ended.", ["wire", "fault"], registry=registry)
         self.refused = Counter("bridge_calls_refused", "Calls refused at the door.", ["reason"], registry=registry)
         self.kept_out = Counter("bridge_refused", "Who was kept out.", ["door", "reason"], registry=registry)
@@ -60,6 +61,15 @@ class Metrics:
             "bridge_speculation_wasted_characters", "Spoken text of replies thrown away.", ["wire"], registry=registry
         )
         self.replies_failed = Counter("bridge_replies_failed", "Fallbacks spoken.", ["wire"], registry=registry)
+        self.texts_unread = Counter(
+            "bridge_texts_unread", "Sentences of bots that the voice made no sound of.", ["wire"], registry=registry
+        )
+        self.hooks_dropped = Counter(
+            "bridge_hooks_dropped",
+            "Finals, keys and interruptions that slow bots were not told.",
+            ["wire"],
+            registry=registry,
+        )
         self.denoiser_bypassed_ms = Counter(
             "bridge_denoiser_bypassed_ms", "Audio that skipped a denoiser too slow for it.", ["wire"], registry=registry
         )
@@ -77,6 +87,7 @@ class Metrics:
             registry=registry,
             buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
         )
+        self.load = LoadMetrics(registry)
         self.decodes = DecodeMetrics(registry)
         self.sip = SipMetrics(registry)
         self.ari_up = Gauge("bridge_ari_up", "1 while Asterisk hands calls over ARI to us.", registry=registry)
@@ -101,6 +112,8 @@ class Metrics:
             speculation_saved_ms=self.speculation_saved_ms.labels(wire),
             speculation_wasted=self.speculation_wasted.labels(wire),
             replies_failed=self.replies_failed.labels(wire),
+            texts_unread=self.texts_unread.labels(wire),
+            hooks_dropped=self.hooks_dropped.labels(wire),
             first_audio=self.first_audio.labels(wire),
         )
 
@@ -123,6 +136,8 @@ class CallMetrics:
     speculation_saved_ms: Counter
     speculation_wasted: Counter
     replies_failed: Counter
+    texts_unread: Counter
+    hooks_dropped: Counter
     first_audio: Histogram
     _speech_end_s: float | None = None
 
@@ -144,6 +159,23 @@ class CallMetrics:
             self._speech_end_s = None
 
 
+class LoadMetrics:
+    """How loaded the server is, and what is left out for it; `lines` is calls or clients."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.step = Gauge(
+            "bridge_load_step",
+            "What is left out: 0 nothing, 1 denoising, 2 partials too, 3 new ones are refused too.",
+            ["lines"],
+            registry=registry,
+        )
+        self.steps = Counter("bridge_load_steps", "Times a step began.", ["lines", "step"], registry=registry)
+        self.wait = Gauge(
+            "bridge_load_final_wait_seconds", "How long finals wait for an engine.", ["lines"], registry=registry
+        )
+        self.lag = Gauge("bridge_load_loop_lag_seconds", "How late the event loop is.", registry=registry)
+
+
 class SipMetrics:
     """What the SIP process tells of itself, and of each call at its end."""
 
@@ -152,6 +184,11 @@ class SipMetrics:
         self.registered = Gauge("bridge_sip_registered", "1 while the trunk has us registered.", registry=registry)
         self.restarts = Counter(
             "bridge_sip_restarts", "Times the SIP process had to be started again.", registry=registry
+        )
+        self.latched = Counter(
+            "bridge_sip_latched",
+            "RTP streams answered where they come from, not where the SDP says.",
+            registry=registry,
         )
         self.frozen = Counter(
             "bridge_sip_frozen", "Times the SIP process said nothing and was killed.", registry=registry

@@ -17,6 +17,7 @@ ABILITIES: Final = {
     "hangup": "be hung up by the bot",
     "transfer": "transfer the call",
     "dtmf_out": "send digits",
+    "info": "carry messages of the bot",
     "transcripts": "show transcripts",
 }
 
@@ -25,14 +26,18 @@ def full() -> str:
     """Return every wire with all it declares."""
     names = " | ".join(name.replace("_", " ") for name in ABILITIES)
     lines = [
-        f"| wire | `wire` in the metrics | address | audio | door | {names} | plays ahead | tried against | note |",
-        "|---" * (len(ABILITIES) + 8) + "|",
+        (
+            f"| wire | `wire` in the metrics | address | audio | door | {names} | plays ahead "
+            "| transports | NAT | tried against | note |"
+        ),
+        "|---" * (len(ABILITIES) + 10) + "|",
     ]
     for wire in WIRES:
         can = wire.capabilities
         has = " | ".join("yes" if getattr(can, name) else "-" for name in ABILITIES)
         cells = f"{wire.title} | {wire.name} | `{wire.address}` | {wire.audio} | {wire.door.value}"
-        lines.append(f"| {cells} | {has} | {_ahead(can)} | {wire.tried} | {wire.note} |")
+        network = f"{wire.transports} | {wire.nat} | {wire.tried}"
+        lines.append(f"| {cells} | {has} | {_ahead(can)} | {network} | {wire.note} |")
     return "\n".join(lines)
 
 

@@ -33,6 +33,7 @@ from telephony.events import (
     Problem,
     Reply,
     SendDtmf,
+    SendInfo,
     Transcript,
     Transfer,
 )
@@ -133,7 +134,7 @@ class AsteriskProtocol:
                 return self._clear()
             case Hangup():
                 return [self._command("HANGUP")]
-            case Transfer() | SendDtmf():
+            case Transfer() | SendDtmf() | SendInfo():
                 raise LocalProtocolError(f"chan_websocket cannot carry {command}: use Asterisk's dialplan or ARI")
 
     # ------------------------------------------------------------ what Asterisk says

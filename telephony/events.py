@@ -213,6 +213,15 @@ class SendDtmf:
 
 
 @dataclass(frozen=True, slots=True)
+class SendInfo:
+    """Tell the peer something within the call; what it answers is an OSError of the leg's `send` where it refuses."""
+
+    body: str
+    content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """A transcript for peers that want text."""
 
@@ -238,7 +247,7 @@ class Problem:
     message: str
 
 
-Command = Play | Mark | Clear | Hangup | Transfer | SendDtmf | Transcript | Reply | Problem
+Command = Play | Mark | Clear | Hangup | Transfer | SendDtmf | SendInfo | Transcript | Reply | Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +260,8 @@ class Capabilities:
     hangup: bool = False
     transfer: bool = False
     dtmf_out: bool = False
+    info: bool = False
+    """It carries messages of the bot to the peer: `SendInfo`."""
     transcripts: bool = False
     steady: bool = False
     """Caller audio never stops while the call lasts, silence included: a peer that sends nothing is gone."""

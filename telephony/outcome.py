@@ -25,6 +25,15 @@ class NotAnswered(TelephonyError):
         self.outcome = outcome
 
 
+class Redirected(NotAnswered):
+    """Whom we called says where the call should go instead."""
+
+    def __init__(self, target: str, reason: str) -> None:
+        """`target`: an address, as the other side wrote it."""
+        super().__init__(Outcome.FAILED, reason)
+        self.target = target
+
+
 _STATUS: Final = re.compile(r"([3-6]\d\d)\b[^,]*")
 _SIP: Final = {
     **dict.fromkeys((486, 600), Outcome.BUSY),
@@ -34,11 +43,16 @@ _SIP: Final = {
 _TWILIO: Final = {"busy": Outcome.BUSY, "no-answer": Outcome.NO_ANSWER}
 
 
-def sip_outcome(answer: str) -> NotAnswered:
-    """Return what `answer`, of which the status of RFC 3261 is the beginning, means for a call that we placed."""
+def sip_outcome(answer: str, *, redirect: str = "") -> NotAnswered:
+    """Return what `answer`, of which the status of RFC 3261 is the beginning, means for a call that we placed.
+
+    `redirect`: the address that came with a status of 300 to 399, if any.
+    """
     found = _STATUS.match(answer)
     if not found:
         return NotAnswered(Outcome.FAILED, answer or "the call ended unanswered")
+    if redirect and found[1].startswith("3"):
+        return Redirected(redirect, f"the other side answered {found[0].strip()}, to {redirect}")
     return NotAnswered(_SIP.get(int(found[1]), Outcome.FAILED), f"the other side answered {found[0].strip()}")
 
 

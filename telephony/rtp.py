@@ -27,8 +27,12 @@ JUMP: Final = 1000
 
 _HEADER: Final = struct.Struct("!BBHII")
 _VERSION: Final = 2
-_COMFORT_NOISE: Final = 13  # RFC 3389
-_EVENTS: Final = 101  # by custom, RFC 4733: Asterisk tells keys over ARI too
+_COMFORT_NOISE: Final = frozenset((13, 19))  # RFC 3389; 19 of old
+_RTCP: Final = range(72, 77)  # 200 to 204 on the port of RTP, without the marker's bit: RFC 5761
+_DYNAMIC: Final = range(96, 128)
+"""Keys (RFC 4733), which Asterisk tells over ARI too, packets that open a NAT, and what else peers agree upon among
+themselves (RFC 3551): none is a codec that somebody got wrong."""
+_NO_AUDIO: Final = frozenset((*_COMFORT_NOISE, *_RTCP, *_DYNAMIC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +119,12 @@ class Receiver:
             Refused: it is no packet of this call.
         """
         packet = parse(data)
-        if packet.payload_type in {_COMFORT_NOISE, _EVENTS}:
-            return
         if packet.payload_type != self._type:
-            raise Refused(f"RTP payload type: got {packet.payload_type}; allowed: {self._type}")
+            self._put_no_audio(packet, now_ms)
+            return
         if not packet.payload or len(packet.payload) % self._audio.encoding.sample_bytes:
             raise Refused(f"RTP payload: got {len(packet.payload)} bytes; allowed: whole samples")
-        ahead = ((packet.sequence - self._next + 0x8000) & 0xFFFF) - 0x8000
+        ahead = self._ahead(packet)
         if packet.ssrc != self._ssrc or abs(ahead) > JUMP:
             self._ssrc, self._next, ahead = packet.ssrc, packet.sequence, 0
             self._waiting.clear()
@@ -131,6 +134,16 @@ class Receiver:
         self._packet_samples = len(packet.payload) // self._audio.encoding.sample_bytes
         self._waiting.setdefault(self._next + ahead, (packet.payload, now_ms))
 
+    def _put_no_audio(self, packet: Packet, now_ms: float) -> None:
+        if packet.payload_type not in _NO_AUDIO:
+            raise Refused(f"RTP payload type: got {packet.payload_type}; allowed: {self._type}")
+        ahead = self._ahead(packet)
+        if packet.ssrc == self._ssrc and packet.payload_type not in _RTCP and 0 <= ahead <= JUMP:
+            self._waiting.setdefault(self._next + ahead, (b"", now_ms))  # its number is not missing
+
+    def _ahead(self, packet: Packet) -> int:
+        return ((packet.sequence - self._next + 0x8000) & 0xFFFF) - 0x8000
+
     def take(self, now_ms: float) -> list[Media]:
         """Return the audio there is by now; to be asked after each packet, and every 20 ms."""
         return list(self._take(now_ms))
@@ -139,6 +152,8 @@ class Receiver:
         while self._waiting:
             if found := self._waiting.pop(self._next, None):
                 self._next += 1
+                if not found[0]:
+                    continue
                 media = self._time.place(found[0])
                 # The peer's clock may be slower than ours: what that adds up to must not become silence in some word.
                 self._time.forget_behind(now_ms)

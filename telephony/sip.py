@@ -6,8 +6,10 @@ call (4 bytes; 0 is the process itself) and a body, JSON, text or bytes. An inbo
     stack   INCOMING {caller, callee, ...}      answered with ANSWER, or with HANGUP to refuse it
             STARTED {call_id, rate, ...}        it is answered and has audio
             AUDIO, SILENCE, DIGIT, PLAYED, TROUBLE, NOT_TRANSFERRED
-            ENDED {reason, answer, statistics}  the last of each call; `answer` is the other side's
+            ENDED {reason, answer, redirect, statistics}  the last of each call; `answer` is the other side's, and
+                                                `redirect` where it says that the call should go instead
     bridge  PLAY, MARK, CLEAR, HANGUP, TRANSFER, SEND_DIGITS
+            SEND_INFO {body, content_type, headers}, answered with INFO_ANSWERED {reason}, "" where the peer took it
 
 An outbound one begins with DIAL {target, headers} instead. Audio is L16 at the rate of the codec in both directions.
 """
@@ -38,10 +40,12 @@ from telephony.events import (
     Play,
     Played,
     SendDtmf,
+    SendInfo,
     Transfer,
 )
 from telephony.media_time import MediaTime
 from telephony.outcome import sip_outcome
+from telephony.sip_identity import CALLER_NAME, FORWARDED_FROM
 
 LONGEST_FRAME: Final = 1 << 24
 """Bytes; minutes of audio. More is a broken stream, and so is silence that would be longer."""
@@ -70,6 +74,7 @@ class Kind(IntEnum):
     TRANSFER = 8
     SEND_DIGITS = 9
     PING = 10  # answered with PONG at once
+    SEND_INFO = 11  # answered with INFO_ANSWERED
     # from the stack
     READY = 32  # first and once
     FAILED = 33  # the process ends, and why
@@ -86,6 +91,8 @@ class Kind(IntEnum):
     REFUSED = 44  # too many calls a second
     NOT_TRANSFERRED = 45
     PONG = 46
+    INFO_ANSWERED = 47
+    LATCHED = 50  # a stream goes where its packets come from, which is not where its SDP says
 
 
 class FrameError(Exception):
@@ -177,6 +184,7 @@ class SipProtocol:
         hangup=True,
         transfer=True,
         dtmf_out=True,
+        info=True,
         steady=True,
         send_ahead_ms=10_000,
     )
@@ -242,6 +250,9 @@ class SipProtocol:
                 return [json_frame(Kind.TRANSFER, self._call, target=target)]
             case SendDtmf(digits):
                 return [json_frame(Kind.SEND_DIGITS, self._call, digits=digits)]
+            case SendInfo(body, content_type, headers):
+                info = {"body": body, "content_type": content_type, "headers": dict(headers)}
+                return [json_frame(Kind.SEND_INFO, self._call, **info)]
         return ()
 
     def _started(self, told: Mapping[str, object]) -> CallStarted:
@@ -251,19 +262,22 @@ class SipProtocol:
         if not isinstance(rate, int) or not 0 < rate <= MAX_RATE or not isinstance(parameters, dict):
             raise FrameError(f"STARTED without rate or parameters: {dict(told)}")
         self._time = MediaTime(AudioFormat(Encoding.L16, rate))
+        texts = {_text(name): _text(value) for name, value in parameters.items()}
         return CallStarted(
             _text(told.get("call_id", "")),
             self._time.audio,
             caller=_text(told.get("caller", "")),
             callee=_text(told.get("callee", "")),
-            parameters={_text(name): _text(value) for name, value in parameters.items()},
+            parameters=texts,
             direction="outbound" if self._dial else "inbound",
+            caller_name=texts.get(CALLER_NAME, ""),
+            forwarded_from=texts.get(FORWARDED_FROM, ""),
         )
 
     def _ended(self, told: Mapping[str, object]) -> CallEnded:
         reason = _text(told.get("reason", "")) or "the call ended"
         if self._dial and self._time is None:
-            raise sip_outcome(_text(told.get("answer", "")) or reason)
+            raise sip_outcome(_text(told.get("answer", "")) or reason, redirect=_text(told.get("redirect", "")))
         return CallEnded(reason)
 
     def _media(self, payload: bytes, *, concealed: bool) -> Media:

@@ -31,6 +31,7 @@ from telephony.events import (
     Problem,
     Reply,
     SendDtmf,
+    SendInfo,
     Transcript,
     Transfer,
 )
@@ -113,7 +114,7 @@ class TwilioProtocol:
                 return [self._message("clear")]
             case Hangup() | Problem() | Transcript() | Reply():
                 return ()
-            case Transfer() | SendDtmf():
+            case Transfer() | SendDtmf() | SendInfo():
                 raise LocalProtocolError(f"a Twilio stream cannot carry {command}: use Twilio's REST API")
 
     def _understand(self, message: Fields) -> Sequence[Event]:

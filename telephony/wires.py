@@ -66,6 +66,10 @@ class Wire:
     """What the WebSocket agrees to speak, in the words of Sec-WebSocket-Protocol."""
     discontinuous: bool = False
     """True where the peer sends nothing while there is nothing to hear (discontinuous transmission, DTX)."""
+    transports: str = "ws, wss"
+    """What it runs over, for people."""
+    nat: str = "the peer connects to us"
+    """What happens where one side or both are behind NAT, for people."""
     note: str = ""
     """What its capabilities depend on, for people."""
 
@@ -134,6 +138,7 @@ WIRES: Final[tuple[Wire, ...]] = (
         family=Family.TCP,
         audio="16 bit, 8 to 192 kHz",
         tried="Asterisk 22.10",
+        transports="TCP",
     ),
     Wire(
         name="asterisk",
@@ -183,6 +188,8 @@ WIRES: Final[tuple[Wire, ...]] = (
         family=Family.RTP,
         audio="mu-law, A-law; 8 kHz",
         tried="Asterisk 22.10",
+        transports="HTTP and WebSocket to Asterisk; RTP over UDP",
+        nat="none in between: Asterisk sends RTP to `--ari-media-host`",
     ),
     Wire(
         name="sip",
@@ -193,5 +200,8 @@ WIRES: Final[tuple[Wire, ...]] = (
         family=Family.RTP,
         audio="PCMU, PCMA, G.722, Opus",
         tried="Asterisk 22.10, baresip, sipp",
+        note="Who calls, who vouches and who forwarded: [sip.md](sip.md#who-calls).",
+        transports="UDP, TCP, TLS; RTP and SRTP over UDP",
+        nat="callers: symmetric RTP; the bridge: `--sip-public-address`",
     ),
 )

@@ -1,8 +1,10 @@
-"""What all tests share: a blocking call on the event loop fails the test that caused it."""
+"""What all tests share: a blocking call on the event loop fails its test, and every report reaches the main process."""
 
 import asyncio
 import inspect
 import sys
+import threading
+from collections.abc import Generator
 from types import FrameType
 from typing import Final
 
@@ -15,6 +17,8 @@ settings.load_profile("ours")
 OURS: Final = {"bridge", "telephony", "bot"}
 BLOCKING: Final = {"open", "socket.getaddrinfo", "socket.gethostbyname", "subprocess.Popen", "os.system", "time.sleep"}
 """Audit events of calls that block (the last from Python 3.13 on). Waiting for a lock raises none: it is not caught."""
+THEIR_OWN: Final = {"mcp"}
+"""Threads with an event loop that no audio passes."""
 IMPORTING: Final = {"importlib", "_frozen_importlib", "_frozen_importlib_external", "linecache"}
 AWAITS: Final = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
@@ -25,6 +29,8 @@ class BlockingError(BaseException):
 
 def _forbid_blocking(event: str, arguments: tuple[object, ...]) -> None:
     if event not in BLOCKING or asyncio._get_running_loop() is None:  # the public one raises, slowly, on every open()
+        return
+    if threading.current_thread().name in THEIR_OWN:
         return
     if _awaited_by_ours(sys._getframe(1)):
         raise BlockingError(f"{event}{arguments!r} on the event loop; use asyncio, or a thread")
@@ -45,3 +51,28 @@ def _awaited_by_ours(frame: FrameType | None) -> bool:
 @pytest.fixture(scope="session", autouse=True)
 def _blocking_calls_fail() -> None:
     sys.addaudithook(_forbid_blocking)  # for good: hooks cannot be taken back
+
+
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist's
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Choose ours for `--dist loadfile`."""
+    from schedule import ByWhatIsShared
+
+    return ByWhatIsShared(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, dict[str, object], object]:
+    """Escape lone surrogates, which tests log: pytest-xdist cannot send them, and ends the whole run, passed or not."""
+    return _encodable((yield))
+
+
+def _encodable(part: object) -> object:
+    match part:
+        case str():
+            return part.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {name: _encodable(value) for name, value in part.items()}
+        case list() | tuple():
+            return type(part)(map(_encodable, part))
+    return part

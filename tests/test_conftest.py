@@ -1,10 +1,11 @@
-"""The net that catches blocking calls has no holes where we look."""
+"""The net that catches blocking calls has no holes where we look, and reports get through."""
 
 import subprocess
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import pytest
+from schedule import LONGEST_FIRST, SHARE_NOTHING
 
 
 def ours(code: str) -> Callable[[], Coroutine[None, None, None]]:
@@ -45,3 +46,17 @@ async def test_what_a_test_calls_itself_is_its_affair() -> None:
 def test_outside_the_loop_everything_goes() -> None:
     with pytest.raises(StopIteration):
         ours("async def f(): open('/dev/null').close()")().send(None)
+
+
+def test_what_was_logged_can_be_sent_to_another_process(request: pytest.FixtureRequest) -> None:
+    report = pytest.TestReport("test_x", ("x.py", 1, "x"), {}, "passed", None, "call", [("log", "from \udcff")])
+    data = request.config.hook.pytest_report_to_serializable(config=request.config, report=report)
+    assert data["sections"] == [("log", "from \\udcff")]
+
+
+def test_files_that_are_scheduled_by_name_are_there_and_those_that_share_nothing_have_no_fixtures_of_their_own() -> (
+    None
+):
+    folder = Path(__file__).parent / "integration"
+    texts = {name: (folder / f"test_{name}.py").read_text("utf-8") for name in (*LONGEST_FIRST, *SHARE_NOTHING)}
+    assert [name for name in SHARE_NOTHING if "fixture" in texts[name]] == []

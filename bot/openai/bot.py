@@ -12,10 +12,11 @@ from bot.openai.clients import clients, warm
 from bot.openai.configuration import Configuration
 from bot.openai.errands import Errands, Fillers
 from bot.openai.failover import Way
+from bot.openai.mcp_tools import McpServer, tools_of
 from bot.openai.messages import Exchange, conversation, words
 from bot.openai.rounds import Rounds
 from bot.openai.stream import ModelFailed, Patience, Question
-from bot.tools import Tool, describe
+from bot.tools import AnyTool, describe
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,8 @@ class OpenAiBot(Bot):
     tools: ClassVar[Sequence[Callable[..., object]]] = ()
     """Functions the model may call: typed, with a docstring, plain or async; with `self` first they get the bot.
     Actions that they return (bot/actions.py) happen on the call."""
+    mcp: ClassVar[Sequence[McpServer]] = ()
+    """Servers whose tools the model may call beside them, by the Model Context Protocol; BRIDGE_LLM_MCP adds some."""
     tool_rounds: ClassVar[int] = 4
     """Times in one reply that the model may call tools; then it must answer."""
     tool_timeout_s: ClassVar[float] = 8.0
@@ -77,6 +80,7 @@ class OpenAiBot(Bot):
         TypeError, ValueError: the class says something that cannot be.
         """
         self._configuration, tools = _prepare(type(self))  # type: ignore[arg-type]  # mypy: a class has no hash
+        self.speculates = self._configuration.speculates  # type: ignore[misc]  # what the environment says goes before
         self._tools = [_announce(tool) for tool in tools.values()]
         self._errands = Errands(tools, self, limit_s=self.tool_timeout_s)
         self.call = CallInfo("")
@@ -84,13 +88,19 @@ class OpenAiBot(Bot):
 
     def prompt_for(self, turn: Turn) -> str:
         """Return what the model is told before the conversation. Override it to say more, e.g. what day it is."""
-        return f"{self._configuration.prompt}\n\n{self.manner}"
+        known = "".join(f"\n{name}: {value}" for name, value in turn.carry.items())
+        colleague = f"\n\nA colleague spoke with the caller before you, and knows:{known}" if known else ""
+        return f"{self._configuration.prompt}\n\n{self.manner}{colleague}"
 
     async def on_call(self, call: CallInfo) -> AsyncIterator[str]:
         """Greet the caller."""
         self.call = call
         if self.greeting:
             yield self.greeting
+
+    def on_takeover(self, turn: Turn) -> AsyncIterator[str | Action]:
+        """Take the call from another bot: answer what the caller said last."""
+        return self.reply(turn) if turn.text else self.on_call(turn.call)
 
     async def reply(self, turn: Turn) -> AsyncIterator[str | Action]:
         """Answer with the model's words as they come, and what its tools ask to be done.
@@ -138,14 +148,8 @@ class OpenAiBot(Bot):
 
 
 @cache  # a bot is made for each call, and what is read here never changes
-def _prepare(kind: type[OpenAiBot]) -> tuple[Configuration, Mapping[str, Tool]]:
+def _prepare(kind: type[OpenAiBot]) -> tuple[Configuration, Mapping[str, AnyTool]]:
     warm()
-    tools = [describe(function) for function in kind.tools]
-    named = {tool.name: tool for tool in tools}
-    if len(named) < len(tools):
-        raise TypeError(f"two tools have one name: {', '.join(tool.name for tool in tools)}")
-    if tools and kind.speculates:
-        raise TypeError(f"{kind.__name__} speculates and has tools: they would be called for words never said so")
     for name in ("tool_timeout_s", "filler_after_s", "filler_again_s", "first_token_s", "between_tokens_s", "total_s"):
         if not getattr(kind, name) > 0:
             raise ValueError(f"{kind.__name__}.{name} is {getattr(kind, name)}, must be above 0")
@@ -155,10 +159,21 @@ def _prepare(kind: type[OpenAiBot]) -> tuple[Configuration, Mapping[str, Tool]]:
         base_url=kind.base_url,
         fallback_url=kind.fallback_url,
         fallback_model=kind.fallback_model,
+        speculates=kind.speculates,
     )
+    servers = (*kind.mcp, *(McpServer(url=url) for url in configuration.mcp_urls))
+    tools: list[AnyTool] = [*map(describe, kind.tools), *tools_of(servers)]
+    named = {tool.name: tool for tool in tools}
+    if len(named) < len(tools):
+        raise TypeError(f"two tools have one name: {', '.join(tool.name for tool in tools)}")
+    if tools and configuration.speculates:
+        raise TypeError(
+            f"{kind.__name__} has tools and speculates (BRIDGE_LLM_SPECULATE, or its class): they would be called for "
+            "words never said so"
+        )
     return configuration, named
 
 
-def _announce(tool: Tool) -> Mapping[str, object]:
+def _announce(tool: AnyTool) -> Mapping[str, object]:
     function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
     return {"type": "function", "function": function}

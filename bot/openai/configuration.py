@@ -33,6 +33,10 @@ class Configuration:
     endpoints: tuple[Endpoint, ...]
     """In the order in which they are asked: one, or two."""
     prompt: str
+    speculates: bool = False
+    """Replies may be begun before the caller's turn is over."""
+    mcp_urls: tuple[str, ...] = ()
+    """Servers whose tools the model may call, beside those of the class."""
 
     @classmethod
     def read(
@@ -43,6 +47,7 @@ class Configuration:
         base_url: str = "",
         fallback_url: str = "",
         fallback_model: str = "",
+        speculates: bool = False,
         environ: Mapping[str, str] | None = None,
     ) -> Self:
         """Return what is in force. Reads a file where the prompt is in one.
@@ -63,7 +68,26 @@ class Configuration:
             key = environ.get("BRIDGE_LLM_FALLBACK_API_KEY") or _NO_KEY
             other = environ.get("BRIDGE_LLM_FALLBACK_MODEL") or fallback_model or model
             endpoints.append(Endpoint(_url(second), other, key))
-        return cls(endpoints=tuple(endpoints), prompt=_prompt(environ) or prompt)
+        speculates = _flag(environ, "BRIDGE_LLM_SPECULATE", speculates)
+        mcp_urls = tuple(map(_url, environ.get("BRIDGE_LLM_MCP", "").replace(",", " ").split()))
+        return cls(
+            endpoints=tuple(endpoints),
+            prompt=_prompt(environ) or prompt,
+            speculates=speculates,
+            mcp_urls=mcp_urls,
+        )
+
+
+def _flag(environ: Mapping[str, str], name: str, default: bool) -> bool:
+    match environ.get(name, "").strip().lower():
+        case "":
+            return default
+        case "true" | "1" | "yes" | "on":
+            return True
+        case "false" | "0" | "no" | "off":
+            return False
+        case other:
+            raise RuntimeError(f"{name} is {other!r}, must be true or false")
 
 
 def _key(environ: Mapping[str, str]) -> str:
@@ -88,5 +112,7 @@ def _url(url: str) -> str:
     except ValueError:
         good = False
     if not good:
-        raise RuntimeError("the URL of a model must be http(s)://host[:port]/path, e.g. http://gpu1:8000/v1")
+        raise RuntimeError(
+            "the URL of a model or of tools must be http(s)://host[:port]/path, e.g. http://gpu1:8000/v1"
+        )
     return url.rstrip("/")

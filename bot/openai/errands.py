@@ -11,7 +11,7 @@ from bot.actions import Action
 from bot.api import Say
 from bot.openai.chunks import ToolCall
 from bot.openai.messages import Exchange, Round
-from bot.tools import Outcome, Tool
+from bot.tools import AnyTool, Outcome
 
 NOT_BEGUN: Final = "Not done: the caller spoke before it was begun."
 NOT_REACHED: Final = "Not done: the reply ended before it."
@@ -23,7 +23,7 @@ class Errands:
     The same call, with the same arguments, is made once a turn. Asked for again, it has the result it had.
     """
 
-    def __init__(self, tools: Mapping[str, Tool], owner: object, *, limit_s: float) -> None:
+    def __init__(self, tools: Mapping[str, AnyTool], owner: object, *, limit_s: float) -> None:
         self._tools, self._owner, self._limit_s = tools, owner, limit_s
         self._running: asyncio.Task[None] | None = None
         self._wanted = False  # by a reply that is still being given

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from typing import Final
 
-from bot.actions import Action, ActionFailed, Collect, Hangup, Transfer
+from bot.actions import Action, ActionFailed, Collect, Handoff, Hangup, Transfer
 from bot.openai.chunks import ToolCall
 from bot.openai.errands import NOT_REACHED, Errands, Fillers
 from bot.openai.messages import Exchange
@@ -13,7 +13,7 @@ from bot.openai.stream import ModelFailed
 
 log = logging.getLogger(__name__)
 
-_LAST: Final = (Transfer, Hangup, Collect)
+_LAST: Final = (Transfer, Hangup, Collect, Handoff)
 """Nothing of a reply comes after these."""
 
 
@@ -73,7 +73,7 @@ class Rounds:
             return None
         _, action = self._errands.due[0]
         if isinstance(action, _LAST):
-            if not self._said and not self._parting:
+            if not self._said and not self._parting and not isinstance(action, Handoff):
                 self._parting = True
                 return None
             self.over = True

@@ -3,15 +3,17 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from bot.openai.chunks import NOTHING, Calls, Delta, ToolCall, read
+from bot.openai.chunks import NOTHING, Calls, Delta, NoChunk, ToolCall, read
 from bot.openai.configuration import Endpoint
+from bot.openai.sse import EventStream
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI, AsyncStream
+    from openai import AsyncAPIResponse, AsyncOpenAI, AsyncStream
+    from openai._response import AsyncResponseContextManager
     from openai.types.chat import ChatCompletionChunk
 
 log = logging.getLogger(__name__)
@@ -25,6 +27,12 @@ _LONGEST: Final = 3000
 """Characters of one answer, three minutes of speech: a model that repeats itself for ever is cut here."""
 _MOST_ASKED: Final = 20_000
 """Characters of the tool calls of one answer: more than any tool has use for, little enough to keep."""
+_DONE: Final = Delta(reason="[DONE]")
+"""The last event of an answer: some servers give no other reason for its end."""
+_LARGEST: Final = 1 << 20
+"""Bytes of an answer that does not stream."""
+_END_S: Final = 0.25
+"""Once an answer has its reason to end, the connection is waited for so long: then it serves the next request too."""
 _THEIR_FAULT: Final = {400, 413, 422}
 """Of what was asked, not of the server; another may still take it."""
 
@@ -112,17 +120,49 @@ async def _deltas(
 ) -> AsyncGenerator[Delta, None]:
     """Yield what is new in each chunk; those in which nothing is are no sign of life."""
     now_s = asyncio.get_running_loop().time
-    due_s, what = now_s() + patience.first_token_s, "first word"
-    stream: AsyncStream[ChatCompletionChunk] | None = None
-    try:
-        stream = await _guarded(endpoint, patience, _request(client, endpoint, question), due_s - now_s(), what)
-        while chunk := await _guarded(endpoint, patience, anext(stream, None), due_s - now_s(), what):
-            if (delta := _read(endpoint, chunk)) != NOTHING:
+    due_s, what, ended = now_s() + patience.first_token_s, "first word", False
+    async with AsyncExitStack() as stack:
+        opening = stack.enter_async_context(_request(client, endpoint, question))
+        response = await _guarded(endpoint, patience, opening, due_s - now_s(), what)
+        chunks = await stack.enter_async_context(aclosing(_chunks(response)))
+        while True:
+            try:
+                limit_s = _END_S if ended else due_s - now_s()
+                delta = await _guarded(endpoint, patience, anext(chunks, None), limit_s, what)
+            except ModelFailed:
+                if ended:  # all of it is there, whatever becomes of the connection
+                    return
+                raise
+            if delta is None:
+                return
+            ended = ended or bool(delta.reason)
+            if delta != NOTHING:
                 yield delta
                 due_s, what = now_s() + patience.between_tokens_s, "next word"
-    finally:
-        if stream is not None:
-            await stream.close()
+
+
+async def _chunks(response: "AsyncAPIResponse[AsyncStream[ChatCompletionChunk]]") -> AsyncGenerator[Delta, None]:
+    """Yield what each chunk adds.
+
+    Raises:
+        NoChunk: see there.
+        ValueError: these are no events.
+    """
+    if "json" in response.headers.get("content-type", ""):  # the server does not stream
+        body = bytearray()
+        async for payload in response.iter_bytes():
+            body += payload
+            if len(body) > _LARGEST:
+                raise NoChunk(f"an answer of more than {_LARGEST} bytes")
+        whole = read(body.decode())
+        yield Delta(whole.text, whole.calls, whole.reason or _DONE.reason)
+        return
+    events = EventStream()
+    async for payload in response.iter_bytes():
+        for data in events.feed(payload):
+            yield _DONE if data.strip() == _DONE.reason else read(data)
+    for data in events.end():
+        yield _DONE if data.strip() == _DONE.reason else read(data)
 
 
 async def _guarded(endpoint: Endpoint, patience: Patience, awaitable: Awaitable[T], limit_s: float, what: str) -> T:
@@ -136,27 +176,25 @@ async def _guarded(endpoint: Endpoint, patience: Patience, awaitable: Awaitable[
 
 def _request(
     client: "AsyncOpenAI", endpoint: Endpoint, question: Question
-) -> "Awaitable[AsyncStream[ChatCompletionChunk]]":
-    # What stands in extra_body the client leaves alone; on the way through its types each message costs 0.3 ms.
+) -> "AsyncResponseContextManager[AsyncAPIResponse[AsyncStream[ChatCompletionChunk]]]":
+    # What stands in extra_body the client leaves alone; on the way through its types each message costs 0.3 ms. The
+    # response is read here: the client's own reader tells no end of an answer from a connection that broke.
     extra = {"messages": question.messages, **question.options}
     if question.tools:
         extra |= {"tools": question.tools, "tool_choice": "auto" if question.may_call else "none"}
-    return client.chat.completions.create(model=endpoint.model, messages=(), stream=True, extra_body=extra)
-
-
-def _read(endpoint: Endpoint, chunk: "ChatCompletionChunk") -> Delta:
-    try:
-        return read(chunk)
-    except (AttributeError, TypeError, LookupError) as error:
-        raise ModelFailed(f"{endpoint}: a chunk that is none: {error}") from None
+    completions = client.chat.completions.with_streaming_response
+    return completions.create(model=endpoint.model, messages=(), stream=True, extra_body=extra)
 
 
 def _failure(endpoint: Endpoint, error: Exception) -> ModelFailed:
     import openai
+    from httpx2 import TransportError
 
     text = " ".join(f"{endpoint}: {error} {error.__cause__ or ''}".replace(endpoint.key, "***").split())[:300]
     match error:
-        case openai.APIConnectionError():
+        case NoChunk():
+            return ModelFailed(text)
+        case openai.APIConnectionError() | TransportError():
             return ModelFailed(text, lasting=True, lost=True)
         case openai.APIStatusError():
             return ModelFailed(text, lasting=error.status_code not in _THEIR_FAULT)

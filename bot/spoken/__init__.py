@@ -5,9 +5,10 @@
 Why not leave it to the voice: each reads another half of it right, few a telephone number or an e-mail address.
 """
 
+import re
 from typing import Final, Protocol
 
-from bot.spoken import addresses, dates, money, numbers, phones
+from bot.spoken import addresses, dates, identifiers, keys, money, numbers, phones, units
 from bot.spoken.code import CodeBlocks
 from bot.spoken.languages import wording_of
 from bot.spoken.markup import plain
@@ -26,8 +27,19 @@ class Spoken(Protocol):
         """
 
 
-_RULES: Final = (addresses, dates, phones, money, numbers)
-"""One after the other: each leaves words, which the next ones let be."""
+_RULES: Final = (
+    (addresses.spoken, 0),
+    (dates.spoken, 1),
+    (identifiers.announced, 3),
+    (phones.spoken, 4),
+    (identifiers.spoken, 3),
+    (numbers.ranges, 2),
+    (money.spoken, 1),
+    (units.spoken, 0),
+    (numbers.spoken, 1),
+)
+"""One after the other: each leaves words, which the next ones let be. With the fewest figures that it is worth."""
+_FIGURE: Final = re.compile(r"\d")
 
 
 def spoken(text: str, language: str, /) -> str:
@@ -37,6 +49,8 @@ def spoken(text: str, language: str, /) -> str:
     the length of `text`, and never raises.
     """
     words = wording_of(language, text)
+    if words:
+        text = keys.spoken(text, words)
     text = plain(text, code=words.code if words else "")
     return " ".join(_in_words(text, words).split()) if words else text
 
@@ -47,7 +61,8 @@ def weights(text: str, language: str, say: Spoken, /) -> list[int]:
 
 
 def _in_words(text: str, words: Wording) -> str:
-    text = numbers.plain_figures(text, words)
-    for rules in _RULES:
-        text = rules.spoken(text, words)
+    text = numbers.plain_figures(text)
+    for in_words, fewest in _RULES:
+        if len(_FIGURE.findall(text)) >= fewest:
+            text = in_words(text, words)
     return text.replace("_", " ").replace(" & ", f" {words.conjunction} ")

@@ -15,6 +15,15 @@ _HOUR: Final = re.compile(rf"(?<![\w:.,])(?P<h>1[0-2]|0?[1-9]){_HALF}(?!\w)")
 _FRENCH: Final = re.compile(
     r"(?<![\w:.,])(?P<h>[01]?\d|2[0-3])[ \u00a0\u202f]?h(?:[ \u00a0\u202f]?(?P<min>[0-5]\d))?(?!\w)"
 )
+_AM_PM: Final = r"[ \u00a0\u202f]?[AaPp]\.?[Mm]\b\.?"
+_MARKED: Final = rf"(?:[01]?\d|2[0-4])(?:[:h][0-5]\d(?:{_AM_PM})?|{_AM_PM}|h(?!\w))"
+_DASH: Final = r"\s?[-\u2013]\s?"
+_DOTTED: Final = re.compile(r"(?<![\w.,:])([01]?\d|2[0-3])\.([0-5]\d)(?=\sUhr\b)")
+_ENDS: Final = re.compile(
+    rf"(?<![\w:.,/\-])(?P<from>{_MARKED}|(?:[01]?\d|2[0-3])(?={_DASH}\d{{1,2}}(?:(?::[0-5]\d)?{_AM_PM}|h)))"
+    rf"(?:\sUhr)?{_DASH}(?={_MARKED}(?![\d:])|\d{{1,2}}\sUhr\b)"
+)
+"""A time, where another follows behind a dash."""
 _NOON: Final = 12
 _MONTHS: Final = 12
 _DAYS: Final = 31
@@ -29,8 +38,13 @@ def spoken(text: str, words: Wording) -> str:
     text = _FIGURES.sub(lambda match: _figures(match, words), text)
     if words.dates.short:
         text = _short(words).sub(lambda match: _announced(match, words), text)
+    if words.dates.numbered:
+        text = _numbered(words).sub(lambda match: _ordinals(match, words), text)
     for pattern in _named(words):
         text = pattern.sub(lambda match: _month(match, words), text)
+    text = _DOTTED.sub(r"\1:\2", text)
+    if "-" in text or "\u2013" in text:
+        text = _ENDS.sub(rf"\g<from> {words.to} ", text)
     for pattern in _clock(words):
         text = pattern.sub(lambda match: _time(match, words), text)
     return text
@@ -95,6 +109,20 @@ def _named(words: Wording) -> tuple[re.Pattern[str], ...]:
     return (ahead, behind) if dates.name_first else (ahead,)
 
 
+@lru_cache(maxsize=16)
+def _numbered(words: Wording) -> re.Pattern[str]:
+    """Return what finds ordinals behind a word that inflects them: "am 1. und 2. Mai"."""
+    before, between = "|".join(words.dates.inflected), words.dates.numbered
+    more = rf"(?:(?:,| (?:{between})) \d{{1,3}}\.)*"
+    return re.compile(rf"(?<!\w)(?i:(?P<before>{before})) (?P<days>\d{{1,3}}\.{more})(?= [^\W\d_])")
+
+
+def _ordinals(match: re.Match[str], words: Wording) -> str:
+    ruleset = words.dates.inflected[match["before"].lower()]
+    said = re.sub(r"(\d+)\.", lambda day: numbers.ordinal(int(day[1]), words, ruleset), match["days"])
+    return f"{match['before']} {said}"
+
+
 def _month(match: re.Match[str], words: Wording) -> str:
     parts, dates = match.groupdict(), words.dates
     name = next(month for month in dates.months if parts["m"].startswith(month[:3]))
@@ -121,10 +149,22 @@ def _time(match: re.Match[str], words: Wording) -> str:
     if clock.am and not half and (hour > _NOON or hour == 0):
         half = "p" if hour else "a"
         hour = hour % _NOON or _NOON
-    said = _reading(hour, minute, words, clock, half=bool(half))
+    brief = bool(clock.brief) and _behind_time(match, words)
+    said = _reading(hour, minute, words, clock, half=bool(half) or brief)
     if parts.get("s"):
         said += f" {numbers.cardinal(int(parts['s']), words)}"
-    return f"{said} {clock.am if half == 'a' else clock.pm}" if half else said
+    if not half:
+        return said
+    half = clock.am if half == "a" else clock.pm
+    return f"{said} {half.rstrip('.') if match.string.startswith('.', match.end()) else half}"
+
+
+def _behind_time(match: re.Match[str], words: Wording) -> bool:
+    """Return whether a time ends a range that begins with minutes: ten thirty to eleven."""
+    before = match.string[max(0, match.start() - 24) : match.start()]
+    return bool(re.search(rf":[0-5]\d\D{{0,8}} {words.to} $", before)) and not re.search(
+        rf":00\D{{0,8}} {words.to} $", before
+    )
 
 
 def _reading(hour: int, minute: int, words: Wording, clock: Clock, *, half: bool) -> str:

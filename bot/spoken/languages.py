@@ -4,12 +4,12 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from bot.spoken.english import ENGLISH, ENGLISH_ELSEWHERE, ENGLISH_INDIA
-from bot.spoken.french import FRENCH
-from bot.spoken.german import GERMAN
-from bot.spoken.hindi import HINDI
-from bot.spoken.spanish import SPANISH
 from bot.spoken.wording import Wording
+from bot.spoken.wordings.english import ENGLISH, ENGLISH_ELSEWHERE, ENGLISH_INDIA
+from bot.spoken.wordings.french import FRENCH
+from bot.spoken.wordings.german import GERMAN
+from bot.spoken.wordings.hindi import HINDI
+from bot.spoken.wordings.spanish import SPANISH
 
 _BY_LANGUAGE: Final[Mapping[str, Wording]] = (
     {"english": ENGLISH, "en": ENGLISH, "en-us": ENGLISH, "en-in": ENGLISH_INDIA}

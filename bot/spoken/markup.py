@@ -23,6 +23,7 @@ _TARGET: Final = re.compile(
 )
 _DROPPED: Final = re.compile(
     r"<!--(?:(?!-->).)*+(?:-->|\Z)"
+    "|<[|\uff5c][^<>\\s]{1,60}>"  # a mark of a language model
     r"|</?[A-Za-z][\w:\-]{0,30}(?:\s[^<>=]{0,100}=[^<>]{0,300})?\s?/?>"
     r"|\[\^[^\[\]\s]{1,40}\]:?"  # a footnote
     "|\u3010[^\u3010\u3011]{1,80}\u3011"  # what some models put around their sources

@@ -20,14 +20,19 @@ _CODE: Final = 7
 """Figures, written without a mark, from which on a number is an identifier: said one by one."""
 _GROUP: Final = 3
 _ENGINES: Final = {rules: RbnfEngine.for_language(rules) for rules in RULES}  # files: read before any call waits
-_RANGE: Final = re.compile(r"(?<![\w.,+\-\u2013/])(\d{1,6})( ?)[-\u2013]\2(\d{1,6})(?![\w\-\u2013/]|[.,]\d)")
+_END: Final = r"\d{1,3}(?:[.,]\d{3})++|\d{1,6}"
+_RANGE: Final = re.compile(rf"(?<![\w.,+\-\u2013/])({_END})( ?)[-\u2013]\2({_END})(?![\w\-\u2013/]|[.,]\d)")
+_MARKED_RANGE: Final = re.compile(
+    "(?:(?<=\\d)|(?<=\\d%)|(?<=\\dst)|(?<=\\dnd)|(?<=\\drd)|(?<=\\dth))"
+    " ?[-\u2013] ?(?=[$\u20ac\u00a3\u20b9]\\d|\\d{1,3}(?:%|st|nd|rd|th))"
+)
 _SIGN: Final = r"(?:(?<!\S)[-\u2212](?=\d)|(?<!\S)\+(?=\d))?"
-_HASH: Final = re.compile(r"(?<!\S)(?:#|N[or]\. ?|[Nn][\u00b0\u00ba] ?|\u2116 ?)(?=\d)")
+_HASH: Final = re.compile(r"(?<!\S)(?:# ?|N[or]\. ?|[Nn]\.?[\u00b0\u00ba] ?|[Nn]\u00fam\. ?|\u2116 ?)(?=\d)")
 _PRODUCT: Final = re.compile(r"(?<=\d) ?[*\u00d7] ?(?=\d)")
+_RATIO: Final = re.compile(r"(?<![\w:.,])(\d{1,3}):(\d{1,3})(?![\w:]|[.,]\d)")
 _SLASH: Final = re.compile(r"(?<=\d)/(?=\d)")
 _ALWAYS: Final = re.compile(r"(?<![\w/])24/7(?![\w/])")
-_PART: Final = re.compile("(?:(\\d) ?)?([\u00bc-\u00be])")
-_PARTS: Final = {"\u00bd": "5", "\u00bc": "25", "\u00be": "75"}
+_DECADE: Final = re.compile(r"(?<![\w.,])[\u2019']?(?P<century>1[1-9]|20)?(?P<tens>\d0)(?P<end>s|er)(?!\w)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +45,29 @@ class Number:
 
 def spoken(text: str, words: Wording) -> str:
     """Return `text` with its figures in words; what else the figures may be was replaced before."""
+    text = _DECADE.sub(lambda match: _decade(match, words), text)
     text = _HASH.sub(f"{words.number} ", text)
     text = _PRODUCT.sub(f" {words.times} ", text)
+    if ":" in text:
+        text = _RATIO.sub(rf"\1 {words.ratio or words.to} \2", text)
     text = _SLASH.sub(f" {words.slash} ", _ALWAYS.sub("24 7", text))
     for pattern, replacement in _special(words):
         text = pattern.sub(replacement, text)
-    text = _RANGE.sub(rf"\1 {words.to} \3", text)
     return _pattern(words).sub(lambda match: _spaced(match, _say(match, words), words), text)
 
 
-def plain_figures(text: str, words: Wording) -> str:
-    """Return `text` with the digits of all scripts as 0-9, and a half or a quarter in one character as decimals."""
+def ranges(text: str, words: Wording) -> str:
+    """Return `text` with a word between the ends of its ranges."""
+    if "-" not in text and "\u2013" not in text:
+        return text
+    text = _MARKED_RANGE.sub(f" {words.to} ", text)
+    return _RANGE.sub(rf"\1 {words.to} \3", text)
+
+
+def plain_figures(text: str) -> str:
+    """Return `text` with the digits of all scripts as 0-9."""
     if text.isascii():
         return text
-    text = _PART.sub(lambda match: f"{match[1] or 0}{words.decimal}{_PARTS[match[2]]}", text)
     return "".join(str(int(c)) if c.isdecimal() else c for c in text)
 
 
@@ -122,14 +136,23 @@ def in_groups(figures: str, words: Wording, groups: Sequence[str] = ()) -> str:
     return ", ".join(digits(group, words) for group in groups)
 
 
+def _decade(match: re.Match[str], words: Wording) -> str:
+    """Return the words for 1990s, or 1990er."""
+    century, tens = match["century"] or "", match["tens"]
+    if match["end"] != words.decades or (tens == "00" and not century):
+        return match[0]
+    if words.decades == "er":
+        return (cardinal(int(tens), words) if not century else year(int(century + tens), words)) + "er"
+    if tens == "00":
+        return "two thousands" if century == "20" else f"{cardinal(int(century), words)} hundreds"
+    front = f"{cardinal(int(century), words)} " if century else ""
+    return f"{front}{cardinal(int(tens), words).removesuffix('y')}ies" if tens != "10" else f"{front}tens"
+
+
 @lru_cache(maxsize=16)
 def _special(words: Wording) -> tuple[tuple[re.Pattern[str], str], ...]:
     """Return what becomes what because of the word beside it."""
     special = []
-    if words.dialled:
-        special.append(
-            (re.compile(rf"(?i)(?<!\w)({'|'.join(words.dialled)}) (\d)(\d)(\d)(?![\w,]|\.\d)"), r"\1 \2 \3 \4")
-        )
     if words.one:
         special.append((re.compile(rf"(?<![\w.,\-])1(?= {words.one[0]})"), words.one[1]))
     return tuple(special)

@@ -17,6 +17,15 @@ class Currency:
     """CLDR's rules for a number before it, where the noun's gender matters."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Its names after 1 and after more, and CLDR's rules for a number before it."""
+
+    one: str
+    many: str
+    ruleset: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
     """How a time of day is said; {h} and {m} are words. Twelve hours where `am` is set."""
@@ -30,6 +39,8 @@ class Clock:
     pm: str = ""
     unit: str = ""
     """A pattern of what may be written behind the figures and is part of what is said."""
+    brief: str = ""
+    """Instead of `full` for the second end of a range; the same where empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +59,8 @@ class Dates:
     """The first of a month, where it alone is an ordinal."""
     inflected: Mapping[str, str] = field(default_factory=dict)
     """Word before a date: CLDR's rules for the day behind it."""
+    numbered: str = ""
+    """A pattern of words between two ordinals of which the second is inflected as the first; empty: dots make none."""
     announced: tuple[str, ...] = ()
     """Words before figures that make them a day and a month although no year follows."""
     short: str = ""
@@ -74,6 +87,8 @@ class Wording:
     """Between the factors of a product."""
     to: str
     """Between the ends of a range."""
+    ratio: str = ""
+    """Between the figures of a score, 3:2; as `to` where empty."""
     number: str
     """For # before figures."""
     conjunction: str
@@ -96,12 +111,48 @@ class Wording:
     clock: Clock
     ordinals: Mapping[str, str] = field(default_factory=dict)
     """Ending behind figures: CLDR's rules for it."""
+    star: str
+    """The key *."""
+    hash: str
+    """The key #."""
+    per: str
+    """For / behind an amount: "5 dollars per month"."""
+    units: Mapping[str, Unit]
+    """By what is written behind figures: "km/h"."""
+    fractions: Mapping[int, tuple[str, str]]
+    """By denominator: what is said after 1 and after more."""
+    one_part: str = ""
+    """The 1 of a fraction; the cardinal where empty."""
+    parts_alone: Mapping[str, str] = field(default_factory=dict)
+    """How a fraction with no whole number is said, where that is not by rule: "1/2": "half"."""
+    halves: Mapping[str, str] = field(default_factory=dict)
+    """The same behind a whole number."""
+    mixed: str
+    """A whole number {n} and a fraction {f}."""
+    half_behind: tuple[str, str, str] | None = None
+    """Where a half follows the noun, as in "dos horas y media": feminine nouns, and a half of others and of those."""
+    half_of: tuple[str, str, str] | None = None
+    """How half of a noun is said: feminine nouns, half of those with {} for the noun, and of others."""
+    mixed_whole: Mapping[str, str] = field(default_factory=dict)
+    """The two in one: "1/2" behind a whole number {n}, or "1 1/2"."""
     dialled: tuple[str, ...] = ()
     """Words before a short number that is said figure by figure: 911."""
+    to_dial: str
+    """A pattern of words between these and the number."""
+    dialled_behind: str = ""
+    """A pattern of words behind such a number."""
+    identified: str
+    """A pattern of words before an identifier, which is said figure by figure."""
+    linked: str
+    """A pattern of words that may stand between these and the identifier."""
+    alternatives: str
+    """A pattern of what stands between two numbers to dial: "or"."""
     one: tuple[str, str] | None = None
     """A pattern of what follows a 1 that is an article, and that article."""
     attached: tuple[str, ...] = ()
     """Endings that are written behind figures and spoken as the end of the number."""
+    decades: str = ""
+    """What is written behind the figures of a decade: "1990s"."""
     years: bool = False
     """1999 is no cardinal when it is a year."""
     spaced: bool = False

@@ -46,6 +46,7 @@ class HibariTts:
 
     sample_rate = SAMPLE_RATE
     language = "English"
+    scripts = ("LATIN",)
 
     def __init__(self, engine: Engine) -> None:
         """Warm `engine` up and measure how loud it is; blocks for about 0.2 s."""
@@ -137,7 +138,7 @@ def active_rms(samples: Samples) -> float:
 
 def _pieces(text: str) -> Sequence[str]:
     """Cut `text` into sentences that can be read aloud."""
-    cutter = SentenceCutter(eager=False)
+    cutter = SentenceCutter(eager=False, language="English")
     whole = [*cutter.feed(_readable(text)), *cutter.flush()]
     return [piece for piece in whole if any(character.isalnum() for character in piece)]
 

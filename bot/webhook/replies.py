@@ -2,6 +2,7 @@
 
 {"say": "One moment."}   {"say": "This is recorded.", "interruptible": false}   {"transfer": "+4930123456"}
 {"hangup": true}   {"collect": {"digits": 8}}   {"play": "/hold.wav"}   {"dtmf": "12#"}   {"language": "German"}
+{"info": {"intent": "billing"}, "headers": {"X-Session": "7"}}
 """
 
 import codecs
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bot.actions import Action, Collect, Hangup, SendDtmf, SetLanguage, SetVoice, Transfer
+from bot.actions import Action, Collect, Hangup, SendDtmf, SendInfo, SetLanguage, SetVoice, Transfer
 from bot.api import Say
 from bot.languages import named
 from bot.webhook.fault import HookFailed
@@ -157,6 +158,15 @@ def _collect(value: Fields) -> Item:
     return Collect(whole_of(how, "digits", 0), text_of(how, "terminator", "#"), float(seconds))
 
 
+def _info(value: Fields) -> Item:
+    body, headers = value["info"], value.get("headers", {})
+    if not isinstance(body, str | dict):
+        raise TypeError("info is a text or an object")
+    if not isinstance(headers, dict) or not all(isinstance(text, str) for text in headers.values()):
+        raise TypeError("headers is an object of texts")
+    return SendInfo(body, text_of(value, "content_type", ""), headers)
+
+
 def _hangup(value: Fields) -> Item:
     if value["hangup"] is True:
         return Hangup()
@@ -170,6 +180,7 @@ _VERBS: Final[Mapping[str, Callable[[Fields], Item]]] = {
     "collect": _collect,
     "play": lambda value: Fetch(text_of(value, "play"), truth_of(value, "interruptible", default=True)),
     "dtmf": lambda value: SendDtmf(text_of(value, "dtmf")),
+    "info": _info,
     "language": lambda value: SetLanguage(named(text_of(value, "language"))),
     "voice": lambda value: SetVoice(text_of(value, "voice")),
 }

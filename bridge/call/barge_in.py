@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from bot.api import Heard, Samples
 from bridge.call.bot_hooks import BotHooks
@@ -34,11 +35,13 @@ class BargeInControl:
         rules: InterruptionRules,
         backchannels: Backchannels,
         *,
+        insists: Callable[[], bool],
         tasks: asyncio.TaskGroup,
         metrics: CallMetrics,
     ) -> None:
+        """`insists` says whether the bot may not be interrupted now."""
         self._output, self._replies, self._hooks = output, replies, hooks
-        self._tasks, self._metrics, self._echo = tasks, metrics, rules.echo
+        self._insists, self._tasks, self._metrics, self._echo = insists, tasks, metrics, rules.echo
         self._interruption = Interruption(rules, backchannels)
         self._held = False  # the bot fell silent in the middle of what it says
         self._cut_at = BotSpeech()  # what the bot was saying at the newest cut
@@ -53,17 +56,19 @@ class BargeInControl:
         """Note a window of the caller's audio. `interruptible`: the bot has something to say and may be interrupted."""
         audible, loud = self._against_echo(window.samples) if speech else (False, True)
         scored = SpeechWindow(speech, window.from_ms, window.to_ms, loud)
-        return self._act(self._interruption.hear(scored, audible=audible, interruptible=interruptible))
+        unheard = interruptible and not self._output.heard.text
+        act = self._interruption.hear(scored, audible=audible, interruptible=interruptible, unheard=unheard)
+        return self._act(act)
 
-    def means(self, text: str, language: str) -> Meaning:
-        """Return what `text` of the caller means, if it was said over the bot."""
-        meaning = self._interruption.means(text, language, self._bot_speech())
+    def means(self, text: str, language: str, *, partial: bool = False) -> Meaning:
+        """Return what `text` of the caller means, if it was said over the bot. `partial`: more words may follow."""
+        meaning = self._interruption.means(text, language, self._bot_speech(), partial=partial)
         log.debug("%r over the bot: %s", text, meaning)
         return meaning
 
-    def words(self, text: str, language: str) -> bool:
+    def words(self, text: str, language: str, *, partial: bool = False) -> bool:
         """Note what the caller says, by a partial or a final."""
-        return self._act(self._interruption.words(text, language, self._bot_speech()))
+        return self._act(self._interruption.words(text, language, self._bot_speech(), partial=partial))
 
     def over(self) -> None:
         """The caller's turn is over, and all its words were noted."""
@@ -76,11 +81,14 @@ class BargeInControl:
     def resume(self) -> None:
         """Go on with what is held."""
         self._held = False
-        self._replies.resume()
+        self._output.resume()
 
-    def cut(self, *, told: bool = True) -> HeardSoFar:
-        """Silence the bot: cancel what it says or is about to say, tell it so if `told`, and return what was heard."""
-        self._cut_at = self._bot_speech()
+    def cut(self, *, told: bool = True, resumable: bool = True) -> HeardSoFar:
+        """Silence the bot: cancel what it says or is about to say, and return what was heard.
+
+        `told`: the bot gets to know. `resumable`: it may go on with the rest if the caller meant nothing by it.
+        """
+        self._cut_at = self._speech_now()
         self._replies.interrupt()
         heard, unheard = self._output.interrupt()
         if unheard:
@@ -88,7 +96,7 @@ class BargeInControl:
         if told and (unheard or self._held):
             self._metrics.barge_ins.inc()
             self._hooks.interrupted(Heard(heard.text, rest=heard.rest, played_ms=heard.played_ms))
-        self._cut_off, self._held = heard.rest, False
+        self._cut_off, self._held = heard.rest if resumable else "", False
         return heard
 
     def take_unheard(self) -> str:
@@ -114,8 +122,12 @@ class BargeInControl:
     def _bot_speech(self) -> BotSpeech:
         if self._interruption.state is BargeInState.CONFIRMED:
             return self._cut_at
+        return self._speech_now()
+
+    def _speech_now(self) -> BotSpeech:
         heard, more_ms = self._output.heard, _UNKNOWN_MS if self._replies.running else 0
-        return BotSpeech(heard.text, heard.rest, self._output.left_ms + more_ms, self._output.insists)
+        left_ms = self._output.left_ms + more_ms
+        return BotSpeech(heard.text, heard.rest, left_ms, self._insists(), filler=heard.filler)
 
     def _against_echo(self, samples: Samples) -> tuple[bool, bool]:
         """Return whether the bot may be heard in what the caller sends, and whether `samples` are louder than that."""

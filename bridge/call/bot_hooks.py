@@ -1,13 +1,16 @@
-"""Tells a bot what happens on its call. Whatever the bot does with that, the call goes on."""
+"""Which bot has a call, and what it is told of it. Whatever the bot does with that, the call goes on."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial as bound
 from typing import TypeVarTuple
 
 from bot import plain_hooks
-from bot.api import Bot, Final, Heard, Partial, Speaker
+from bot.api import Bot, CallInfo, Final, Heard, Line, Partial, Speaker, Turn
 from bridge.containment import contained
+from bridge.speaking.playout_events import PlayoutEvents
 from bridge.timeouts import timeout
 
 log = logging.getLogger(__name__)
@@ -15,68 +18,100 @@ log = logging.getLogger(__name__)
 Ts = TypeVarTuple("Ts")
 
 _MOST_WAITING = 100
-"""Keys and interruptions that a bot may still have to take: of a bot that is too slow the next ones are dropped."""
+"""What a bot may still have to be told: of a bot that is too slow the next is dropped."""
+
+
+class ActiveBot:
+    """The bot of one call. Whoever speaks with it asks for `now` each time: another may take the call."""
+
+    def __init__(self, bot: Bot, call: CallInfo) -> None:
+        self.now = bot
+        self._call = call
+        self._carry: Mapping[str, object] = {}
+
+    def hand_over(self, bot: Bot, carry: Mapping[str, object]) -> None:
+        """Let `bot` take the call. What earlier bots carried over stays, unless `carry` says otherwise."""
+        self.now, self._carry = bot, {**self._carry, **carry}
+
+    def turn(self, text: str, language: str, history: Sequence[Line], keys: str | None = None) -> Turn:
+        """Return what the bot is asked with."""
+        return Turn(self._call, text, language, history, keys, self._carry)
 
 
 class BotHooks:
-    """The hooks of one bot that say nothing. Each may take `limit_s`; a fault in one is logged, no more."""
+    """The hooks of one bot that say nothing. Each may take `limit_s`; a fault in one is logged, no more.
 
-    def __init__(self, bot: Bot, *, tasks: asyncio.TaskGroup, limit_s: float) -> None:
-        """`tasks`: those of the call; the hooks run in them."""
-        self._bot, self._tasks, self._limit_s = bot, tasks, limit_s
+    Nobody waits for them. The bot is told one thing after the other, in the order in which they happened; the end of
+    the call waits for what is left as long as for any task of it. Partials stand outside: only the newest counts.
+    """
+
+    def __init__(
+        self, bot: ActiveBot, *, tasks: asyncio.TaskGroup, limit_s: float, on_dropped: Callable[[], None]
+    ) -> None:
+        """`tasks`: those of the call; the hooks run in them. `on_dropped` is called where too much waits already."""
+        self._bot, self._tasks, self._limit_s, self._on_dropped = bot, tasks, limit_s, on_dropped
+        self.playout = PlayoutEvents(on_played=self._played, on_speaking=self._speaking)
+        """What the bot is told of who speaks and what is heard."""
         self._partial: asyncio.Task[None] | None = None
-        self._keys = asyncio.Lock()  # keys reach the bot one by one, in order
-        self._waiting: set[asyncio.Task[None]] = set()
+        self._waiting: deque[Callable[[], Coroutine[None, None, None]]] = deque()
+        self._telling: asyncio.Task[None] | None = None
 
     def partial(self, partial: Partial) -> None:
         """Tell what the caller seems to be saying, unless the bot is still busy with the partial before."""
         if self._partial is None or self._partial.done():
-            self._partial = self._tasks.create_task(self._tell(self._bot.on_partial, partial))
+            self._partial = self._tasks.create_task(self._tell(self._bot.now.on_partial, partial))
 
-    async def final(self, final: Final) -> None:
+    def final(self, final: Final) -> None:
         """Tell of a settled utterance."""
-        await self._tell(self._bot.on_final, final)
+        self._queue(self._bot.now.on_final, final)
 
     def interrupted(self, heard: Heard) -> None:
         """Tell what the caller heard before they spoke over the bot."""
-        self._queue(self._tell(self._bot.on_interrupted, heard))
-
-    def played(self, text: str) -> None:
-        """Tell what the caller has heard."""
-        self._queue(self._tell(self._bot.on_played, text))
-
-    def speaking(self, speaker: Speaker, speaking: bool) -> None:
-        """Tell that one side begins or ends to speak."""
-        self._queue(self._tell(self._bot.on_speaking, speaker, speaking))
+        self._queue(self._bot.now.on_interrupted, heard)
 
     async def answered(self, by: str) -> None:
         """Tell who answered a call that we placed."""
-        await self._tell(self._bot.on_answered, by)
+        await self._tell(self._bot.now.on_answered, by)
 
     def pressed(self, digit: str) -> None:
         """Tell of a key."""
-        self._queue(self._press(digit))
+        self._queue(self._bot.now.on_dtmf, digit)
 
     def drain(self) -> None:
         """Tell that the server will end."""
-        self._tasks.create_task(self._tell(self._bot.on_drain))
+        self._queue(self._bot.now.on_drain)
+
+    def leave(self, reason: str) -> None:
+        """Tell a bot that another takes the call from it."""
+        self._queue(self._bot.now.on_end, reason)
 
     async def end(self, reason: str) -> None:
         """Tell that the call is over."""
-        await self._tell(self._bot.on_end, reason)
+        await self._tell(self._bot.now.on_end, reason)
 
-    def _queue(self, telling: Coroutine[None, None, None]) -> None:
+    def _played(self, text: str) -> None:
+        self._queue(self._bot.now.on_played, text)
+
+    def _speaking(self, speaker: Speaker, speaking: bool) -> None:
+        self._queue(self._bot.now.on_speaking, speaker, speaking)
+
+    def _queue(self, hook: Callable[[*Ts], Awaitable[None]], *args: *Ts) -> None:
         if len(self._waiting) >= _MOST_WAITING:
-            telling.close()
-            log.warning("the bot is not told: it has not taken the last %d keys and interruptions", _MOST_WAITING)
+            log.warning("the bot is not told by %s: it has yet to take %d others", hook.__name__, _MOST_WAITING)
+            self._on_dropped()
             return
-        task = self._tasks.create_task(telling)
-        self._waiting.add(task)
-        task.add_done_callback(self._waiting.discard)
+        self._waiting.append(bound(self._tell, hook, *args))
+        if self._telling is None or self._telling.done():
+            self._telling = self._tasks.create_task(self._tell_all())
 
-    async def _press(self, digit: str) -> None:
-        async with self._keys:
-            await self._tell(self._bot.on_dtmf, digit)
+    async def _tell_all(self) -> None:
+        try:
+            while self._waiting:
+                await self._waiting[0]()
+                self._waiting.popleft()
+        finally:
+            if self._waiting:
+                log.error("the call ended before the bot was told all: it had yet to take %d", len(self._waiting))
 
     async def _tell(self, hook: Callable[[*Ts], Awaitable[None]], *args: *Ts) -> None:
         try:

@@ -38,7 +38,7 @@ class BotSide(Protocol):
     def speculate(self, text: str, language: str, probability: float = 1.0) -> None:
         """The caller's turn may end with `text`, of the utterance under way, with that probability, 0 to 1."""
 
-    async def final(self, final: Final) -> None:
+    def final(self, final: Final) -> None:
         """The caller said this."""
 
     def end_user_turn(self) -> None:
@@ -110,7 +110,7 @@ class SilentBotSide:
     def speculate(self, text: str, language: str, probability: float = 1.0) -> None:
         """Nobody answers."""
 
-    async def final(self, final: Final) -> None:
+    def final(self, final: Final) -> None:
         """Nobody listens."""
 
     def end_user_turn(self) -> None:

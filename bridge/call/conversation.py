@@ -1,19 +1,18 @@
 """The bot's side of a call: what was said, what was heard of the answers, and whose turn it is to be answered."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial as bound
 
-from bot.api import Bot, CallInfo, Final, Partial, Turn
+from bot.api import Bot, CallInfo, Final, Partial
 from bridge.call.barge_in import BargeInControl
-from bridge.call.bot_hooks import BotHooks
+from bridge.call.bot_hooks import ActiveBot, BotHooks
 from bridge.call.dtmf_collector import DtmfCollector
 from bridge.call.history import CallerSpeech, History
 from bridge.call.prompts import CallPrompts, Prompts, UnaskedTurns
 from bridge.call.speculative_reply import SpeculativeReply
 from bridge.metrics import CallMetrics
 from bridge.speaking.actions import CallControl
-from bridge.speaking.playout_events import PlayoutEvents
 from bridge.speaking.replies import Replies
 from bridge.speaking.reply_pieces import Piece
 from bridge.speaking.speech_output import SpeechOutput, once
@@ -44,16 +43,18 @@ class Conversation:
     ) -> None:
         """`tasks`: those of the call; all that takes time runs in them. `limit_s`: the bot must say the next thing
         within so long."""
-        self._bot, self._output, self._info, self._metrics = bot, output, info, metrics
-        self._hooks = BotHooks(bot, tasks=tasks, limit_s=limit_s)
-        self._prompts = Prompts(bot, prompts, limit_s=limit_s)
-        self._unasked = UnaskedTurns(bot, self._prompts, prompts.no_input)
+        self._output, self._info, self._metrics = output, info, metrics
+        self._bot = ActiveBot(bot, info)
+        self._hooks = BotHooks(self._bot, tasks=tasks, limit_s=limit_s, on_dropped=metrics.hooks_dropped.inc)
+        self._prompts = Prompts(self._bot, prompts, limit_s=limit_s)
+        self._unasked = UnaskedTurns(self._bot, self._prompts, prompts.no_input)
         self._dtmf = DtmfCollector(self._dialled, tasks=tasks, left_ms=lambda: output.left_ms)
         self._replies = Replies(
             output,
             tasks=tasks,
             call=call,
             collect=self._dtmf.collect,
+            hand_off=self._hand_off,
             limit_s=limit_s,
             filler=prompts.filler,
             filler_after_s=prompts.filler_after_s,
@@ -62,12 +63,19 @@ class Conversation:
         )
         self._speculative = SpeculativeReply(output, self._replies, rules=speculation, metrics=metrics)
         self._barge_in = BargeInControl(
-            output, self._replies, self._hooks, interruption, backchannels, tasks=tasks, metrics=metrics
+            output,
+            self._replies,
+            self._hooks,
+            interruption,
+            backchannels,
+            insists=lambda: self._insists,
+            tasks=tasks,
+            metrics=metrics,
         )
-        self._playout_events = PlayoutEvents(on_played=self._hooks.played, on_speaking=self._hooks.speaking)
         self._history, self._caller = History(), CallerSpeech()
         self._owed = False  # the caller waits for a sentence that may not be interrupted
         self._parting = False  # we end the call: nothing is answered any more
+        self._apology_lost = False  # something went wrong, and the caller spoke over what told them so
 
     @property
     def talking(self) -> bool:
@@ -93,13 +101,12 @@ class Conversation:
     # ------------------------------------------------------------ what the caller does
 
     def hear(self, window: ScoredWindow, *, speech: bool) -> None:
-        if self._bot.take_preemption() and self.talking:
+        if self._bot.now.take_preemption() and self.talking:
             self._cut(answered=True, told=False)
-            self._barge_in.take_unheard()  # the bot says something else instead
-        if self._bot.follows_playout:
-            self._playout_events.look(caller=speech, bot=self._output.speaking, heard=self._output.heard.text)
+        if self._bot.now.follows_playout:
+            self._hooks.playout.look(caller=speech, bot=self._output.speaking, heard=self._output.heard.text)
         talking = self.talking
-        insists = talking and self._output.insists
+        insists = talking and self._insists
         self._caller.hear(window, speech=speech)
         if self._barge_in.hear(window, speech=speech, interruptible=talking and not insists):
             self._cut()
@@ -108,31 +115,41 @@ class Conversation:
         if make := self._unasked.due(self._output.now_ms, busy=busy, amid_turn=amid_turn):
             self._settle()
             self.say(make)
-        if self._owed and not insists and self._barge_in.quiet:
+        if self._owed and not insists and self._barge_in.quiet and not (self._history.overdue and self.talking):
             self._cut()
+            self._answer()
+        if not busy:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Nobody speaks: say what the caller has waited for in vain."""
+        if self._apology_lost:
+            self.fall_back()
+        elif self._history.checked and not self._output.heard.text:
+            self._settle()
             self._answer()
 
     def partial(self, partial: Partial) -> None:
         """The bot is not told while it is still busy with the partial before, nor of its own echo."""
-        if self._barge_in.means(partial.text, partial.language) is Meaning.ECHO:
+        if self._barge_in.means(partial.text, partial.language, partial=True) is Meaning.ECHO:
             return
         self._unasked.answered()
-        if self._barge_in.words(partial.text, partial.language):
+        if self._barge_in.words(partial.text, partial.language, partial=True):
             self._cut()
         self._hooks.partial(partial)
 
     def speculate(self, text: str, language: str, probability: float = 1.0) -> None:
         """The reply is begun, unheard, if the bot allows it and the end is likely."""
-        if not self._bot.speculates or self.talking or self._owed:
+        if not self._bot.now.speculates or self.talking or self._owed:
             return
         said, before = f"{self._history.text} {text}".strip(), self._speculative.running
         if self._speculative.propose(said, probability=probability, spoken_ms=self._caller.spoken_ms):
             if not before:
                 self._settle()
             self._output.hold()
-            self.say(bound(self._bot.reply, Turn(self._info, said, language, self._history.lines)))
+            self.say(bound(self._bot.now.reply, self._bot.turn(said, language, self._history.lines)))
 
-    async def final(self, final: Final) -> None:
+    def final(self, final: Final) -> None:
         """The bot's own echo is none."""
         meaning = self._barge_in.means(final.text, final.language)
         if meaning is Meaning.ECHO:
@@ -143,22 +160,25 @@ class Conversation:
         if meaning is Meaning.BACKCHANNEL:
             self._metrics.nothing_said()
             self._history.listen(final)
+        elif meaning is Meaning.LINE_CHECK:
+            self._history.check(final)
+            self._replies.reassure()
         else:
             self._history.say(final)
         if self._barge_in.words(final.text, final.language):
             self._cut()
-        await self._hooks.final(final)
+        self._hooks.final(final)
 
-    async def overhear(self, final: Final) -> None:
+    def overhear(self, final: Final) -> None:
         """Tell the bot what was said to nobody: it is kept in the history and not answered."""
         self._history.listen(final)
-        await self._hooks.final(final)
+        self._hooks.final(final)
 
     def end_user_turn(self) -> None:
         """Answer all that was said, or go on where a noise cut the bot off."""
         self._barge_in.over()
         unheard = self._barge_in.take_unheard()
-        if self._history.text and self.talking and self._output.insists:
+        if self._history.text and self.talking and self._insists:
             self._owed = True
         elif self._history.text:
             self._answer()
@@ -173,24 +193,24 @@ class Conversation:
         self._unasked.answered()
         if self._dtmf.gathering:
             self._dtmf.press(digit)
-            if self.talking and not self._output.insists:
+            if self.talking and not self._insists:
                 self._cut()
-            return
-        if self.talking and self._output.yields_to_keys:
-            self._cut(answered=True)
-            self._barge_in.take_unheard()  # the caller wanted no more of it
-        self._hooks.pressed(digit)
+        else:
+            if self.talking and self._output.yields_to_keys:
+                self._cut(answered=True)
+            self._hooks.pressed(digit)
 
     def played(self, mark: str) -> None:
         self._output.played(mark)
 
     # ------------------------------------------------------------ what becomes of the bot's words
 
-    def say(self, make: Callable[[], AsyncIterator[Piece]]) -> None:
-        """Say and do what `make` yields, once what was said before has come to its end."""
+    def say(self, make: Callable[[], AsyncIterator[Piece]], *, again: bool = False) -> None:
+        """Say and do what `make` yields, once what was said before has come to its end. `again`: see Replies."""
         self._dtmf.stop()  # the caller spoke instead
         self._barge_in.begun()
-        self._replies.say(make)
+        self._apology_lost = False
+        self._replies.say(make, again=again)
 
     def say_goodbye(self, reason: str) -> None:
         """Nothing interrupts it."""
@@ -201,6 +221,9 @@ class Conversation:
         self.say(bound(self._prompts.say_goodbye, reason, interruptible=False))
 
     def fall_back(self) -> None:
+        """The caller said something, whatever it was: they are not asked for it soon."""
+        self._apology_lost = False
+        self._unasked.answered()
         self._speculative.drop()
         self._replies.fall_back()
 
@@ -216,10 +239,16 @@ class Conversation:
 
     def close(self) -> None:
         self._replies.interrupt()
+        self._output.interrupt()
         self._dtmf.stop()
 
     async def end(self, reason: str) -> None:
         await self._hooks.end(reason)
+
+    @property
+    def _insists(self) -> bool:
+        """True while the bot may not be interrupted: by its own wish, or since the caller has waited for so long."""
+        return self._output.insists or (self._history.overdue and not self._output.heard.whole and self.talking)
 
     @property
     def _thinking(self) -> bool:
@@ -228,15 +257,13 @@ class Conversation:
         return self._parting or self._replies.running or self._speculative.running or awaited
 
     def _cut(self, *, answered: bool = False, told: bool = True) -> None:
-        """The caller interrupts: what the bot was saying, or about to say, is over.
-
-        `answered`: what the caller said does not wait for another answer, however little of this one was heard.
-        `told`: the bot gets to know, as it is not its own doing.
-        """
+        """What the bot says, or is about to, is over. `answered`: for good, however little of it was heard."""
         if self._parting or self._speculative.running:  # what was begun ahead is not heard, and may answer this
             return
         silent = not self._replies.running
-        heard = self._barge_in.cut(told=told)  # keys are still waited for: one of them may be what cuts it off
+        apologised = self._replies.apologises("")
+        heard = self._barge_in.cut(told=told, resumable=not answered)  # keys are still waited for
+        self._apology_lost |= apologised or self._replies.apologises(heard.rest)
         self._history.settle(heard.text, silent=answered or (silent and not heard.rest) or self._replies.acted)
         self._owed = False
 
@@ -251,14 +278,19 @@ class Conversation:
             return
         if not begun and not self.talking:
             self._settle()
-        turn = Turn(self._info, history.text, history.language, history.lines, keys)
+        turn = self._bot.turn(history.text, history.language, history.lines, keys)
         history.answer()
-        self.say(bound(self._bot.reply, turn))
+        self.say(bound(self._bot.now.reply, turn), again=history.restarts > 0)
 
     def _settle(self) -> None:
         """The last reply was heard out, or there was none."""
         heard, _ = self._output.interrupt()
         self._history.settle(heard.text, silent=not heard.rest or self._replies.acted)
+
+    def _hand_off(self, bot: Bot, carry: Mapping[str, object]) -> None:
+        self._hooks.leave("another bot has the call")
+        self._bot.hand_over(bot, carry)
+        self.say(bound(bot.on_takeover, self._bot.turn(*self._history.answered())))
 
     def _dialled(self, keys: str) -> None:
         if keys:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial as bound
 
 from bot.actions import ActionFailed, Hangup
-from bot.api import Bot, CallInfo, Samples, Say
+from bot.api import CallInfo, Samples, Say
+from bridge.call.bot_hooks import ActiveBot
 from bridge.speaking.reply_pieces import Piece, ReplyPieces, each_within
 from bridge.turns.no_input import NoInputRules, NoInputTimer
 
@@ -33,19 +34,19 @@ class CallPrompts:
 class Prompts:
     """The words of the settings and of the bot, for one call."""
 
-    def __init__(self, bot: Bot, prompts: CallPrompts, *, limit_s: float) -> None:
+    def __init__(self, bot: ActiveBot, prompts: CallPrompts, *, limit_s: float) -> None:
         """`limit_s`: the bot must say the next thing within so long."""
         self._bot, self._prompts, self._limit_s = bot, prompts, limit_s
 
     def greet(self, call: CallInfo) -> AsyncIterator[Piece]:
         """Say the greeting: that of the settings instead of the bot's, which gets to know of the call all the same."""
         greeting = [self._prompts.greeting] if self._prompts.greeting else []
-        own = each_within(self._bot.on_call(call), self._limit_s)
+        own = each_within(self._bot.now.on_call(call), self._limit_s)
         return _framed(own, first=greeting, keep=lambda piece: not (greeting and isinstance(piece, str)))
 
     def ask(self, count: int) -> AsyncIterator[Piece]:
         """Ask a caller who has said nothing for the `count`th time."""
-        own = each_within(self._bot.on_silence(count), self._limit_s)
+        own = each_within(self._bot.now.on_silence(count), self._limit_s)
         return _framed(own, otherwise=[Say(self._prompts.asking)])
 
     async def say_goodbye(self, reason: str, *, interruptible: bool) -> AsyncIterator[Piece]:
@@ -57,7 +58,7 @@ class Prompts:
 class UnaskedTurns:
     """What the bot says though the caller said nothing: what it has a cue for, and questions to a silent caller."""
 
-    def __init__(self, bot: Bot, prompts: Prompts, rules: NoInputRules) -> None:
+    def __init__(self, bot: ActiveBot, prompts: Prompts, rules: NoInputRules) -> None:
         self._bot, self._prompts = bot, prompts
         self._no_input = NoInputTimer(rules)
 
@@ -70,9 +71,9 @@ class UnaskedTurns:
 
         `busy`: one side speaks, or the bot thinks. `amid_turn`: the caller may go on, or is to be answered.
         """
-        if not busy and not amid_turn and self._bot.take_cue():
-            return self._bot.on_cue
-        if not self._bot.asks_silent_callers or not self._no_input.look(now_ms, busy=busy):
+        if not busy and not amid_turn and self._bot.now.take_cue():
+            return self._bot.now.on_cue
+        if not self._bot.now.asks_silent_callers or not self._no_input.look(now_ms, busy=busy):
             return None
         log.info("the caller has said nothing, %d", self._no_input.count)
         if self._no_input.given_up:

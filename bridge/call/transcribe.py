@@ -73,7 +73,7 @@ async def transcripts(
             cadence.begun(snapshot.length_ms)
             prefix = Draft() if snapshot.complete else rollback.prefix(snapshot.length_ms)
             try:
-                decoded = await utterance.while_wanted(decoder.decode(snapshot, prefix))
+                decoded = await utterance.while_wanted(decoder.decode(snapshot, prefix, first=not draft.text))
             except SpeechError as error:
                 log.log(logging.DEBUG if isinstance(error, Overloaded) else logging.WARNING, "decode failed: %s", error)
                 lost = snapshot if snapshot.complete else None
@@ -89,7 +89,7 @@ async def transcripts(
                 yield Partial(text, draft.language)
     turn_detector.withdrawn(utterance.key)
     if lost:
-        draft = await decoder.decode(lost, Draft())
+        draft = await decoder.decode(lost, Draft(), first=False)
     yield Final(draft.text.strip(), draft.language, utterance.began_ms, utterance.ended_ms)
 
 
@@ -112,30 +112,32 @@ class _Decoder:
     def __init__(self, asr: Asr, options: RecognitionOptions, key: str) -> None:
         self._asr, self._options, self._key = asr, options, key
 
-    async def decode(self, snapshot: Snapshot, prefix: Draft) -> Draft:
+    async def decode(self, snapshot: Snapshot, prefix: Draft, *, first: bool) -> Draft:
         """Return what is said in `snapshot`, which begins with `prefix`: nothing where there is hardly any speech.
+
+        `first`: there is no text of this utterance yet.
 
         A loop is decoded once more without the prefix it may have grown from. A final that ran out of tokens is
         continued; the rest of a partial comes with the next.
         """
         if snapshot.spoken_ms < LEAST_SPEECH_MS:
             return Draft()
-        draft = await self._ask(snapshot, prefix)
+        draft = await self._ask(snapshot, prefix, first=first)
         if draft.ended is Ended.REPETITION and prefix.pieces:
-            draft = await self._ask(snapshot, Draft())
+            draft = await self._ask(snapshot, Draft(), first=first)
         return await self._continued(snapshot, draft) if snapshot.complete else draft
 
     async def _continued(self, snapshot: Snapshot, draft: Draft) -> Draft:
         for _ in range(_CONTINUATIONS):
             if draft.ended is not Ended.LENGTH or not self._asr.capabilities.prefix or not draft.language:
                 break
-            longer = await self._ask(snapshot, draft)
+            longer = await self._ask(snapshot, draft, first=False)
             if len(longer.text) <= len(draft.text):
                 break
             draft = longer
         return draft
 
-    async def _ask(self, snapshot: Snapshot, prefix: Draft) -> Draft:
+    async def _ask(self, snapshot: Snapshot, prefix: Draft, *, first: bool) -> Draft:
         options, tokens = self._options, self._options.max_new_tokens
         if not self._asr.capabilities.prefix:
             prefix = Draft()
@@ -150,5 +152,6 @@ class _Decoder:
             max_new_tokens=tokens,
             timeout_s=_FINAL_TIMEOUT_S if snapshot.complete else max(_PARTIAL_TIMEOUT_S, options.chunk_size_sec),
             key=self._key,
+            first=first,
         )
         return prefix.then(await self._asr.decode(request))

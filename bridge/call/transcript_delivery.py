@@ -34,7 +34,7 @@ class TranscriptDelivery:
         if self._leg.capabilities.transcripts:
             await self._leg.send(Transcript(final.text, final.language, True, time.time()))
         if final.text:
-            await self._bot.final(final)
+            self._bot.final(final)
 
     async def lost(self, why: str) -> None:
         """Tell the client that a final could not be had, and why."""

@@ -31,21 +31,37 @@ async def call(
     Raises:
         aiohttp.ClientError: the server is not there, or refuses the call.
     """
-    figures = CallFigures(fault="" if fault is Fault.NONE else fault.value)
     async with dial(url, call_sid=f"CA{number:032d}", fault=fault) as phone:
-        with suppress(TimeoutError):  # a bot may wait for the caller to speak first
-            figures.greeting_ms = await phone.until_heard(after_ms=0, timeout_s=3.0)
-            await phone.until_silent()
-        for recording in recordings:
-            if phone.closed.is_set():
-                break
-            figures.turns.append(await _say(phone, recording, barge_in_ms=barge_in_ms, reply_s=reply_s))
-        if barge_in_ms is not None and not phone.closed.is_set():
-            await _hear_out(phone)
-    record = phone.record
+        figures = await converse(phone, recordings, barge_in_ms=barge_in_ms, reply_s=reply_s)
+    complete(figures, phone.record)
+    return figures, phone.record
+
+
+async def converse(
+    phone: SimulatedPhone,
+    recordings: Sequence[Recording],
+    *,
+    barge_in_ms: float | None = None,
+    reply_s: float = 10.0,
+) -> CallFigures:
+    """Do what `call` does, on a phone that is on its line; `complete` adds the figures of the whole call to these."""
+    figures = CallFigures(fault="" if phone.fault is Fault.NONE else phone.fault.value)
+    with suppress(TimeoutError):  # a bot may wait for the caller to speak first
+        figures.greeting_ms = await phone.until_heard(after_ms=0, timeout_s=3.0)
+        await phone.until_silent()
+    for recording in recordings:
+        if phone.closed.is_set():
+            break
+        figures.turns.append(await _say(phone, recording, barge_in_ms=barge_in_ms, reply_s=reply_s))
+    if barge_in_ms is not None and not phone.closed.is_set():
+        await _hear_out(phone)
+    return figures
+
+
+def complete(figures: CallFigures, record: CallRecord) -> None:
+    """Add to `figures` what is known once the call is over."""
     figures.gaps, figures.close_code = record.count("gap"), record.close_code
     figures.late_p99_ms = float(np.percentile(record.late_ms, 99)) if record.late_ms else 0.0
-    return figures, record
 
 
 async def _say(

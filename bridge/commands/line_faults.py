@@ -7,7 +7,6 @@ from typing import Final
 _JITTER_FRAMES: Final = 10
 _GAP_FRAMES: Final = 20
 _MALFORMED_FRAMES: Final = 25
-_GARBAGE: Final = '{"event": "media", "media": {"payload": "%%%"}}'
 
 
 class Fault(StrEnum):
@@ -24,11 +23,12 @@ class Fault(StrEnum):
 class LineFaults:
     """Carries the media messages of one call over a line with one fault."""
 
-    def __init__(self, fault: Fault) -> None:
-        self._fault = fault
-        self._held: list[str] = []  # what jitter keeps back
+    def __init__(self, fault: Fault, *, garbage: str | bytes) -> None:
+        """`garbage`: what a malformed message is on this wire."""
+        self._fault, self._garbage = fault, garbage
+        self._held: list[str | bytes] = []  # what jitter keeps back
 
-    def carry(self, message: str, *, chunk: int) -> Sequence[str]:
+    def carry(self, message: str | bytes, *, chunk: int) -> Sequence[str | bytes]:
         """Return the messages that arrive when frame number `chunk`, from 1 on, is sent as `message`."""
         match self._fault:
             case Fault.JITTER:
@@ -40,6 +40,6 @@ class LineFaults:
             case Fault.GAPS if chunk % _GAP_FRAMES == 0:
                 return ()
             case Fault.MALFORMED if chunk % _MALFORMED_FRAMES == 0:
-                return (_GARBAGE, message)
+                return (self._garbage, message)
             case _:
                 return (message,)

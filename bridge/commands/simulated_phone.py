@@ -1,13 +1,10 @@
-"""A simulated phone: a caller on the Twilio wire, for tests, load and the development of bots.
+"""A simulated phone: a caller, on the Twilio wire or another line, for tests, load and the development of bots.
 
 It sends 20 ms frames on absolute deadlines. It models the carrier's playout buffer: marks come back when they are
 played, all of them at once after a clear. It keeps a timeline and the audio of both sides of the call.
 """
 
 import asyncio
-import base64
-import json
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -17,25 +14,26 @@ import aiohttp
 from bridge.commands.call_record import CallRecord, Moment
 from bridge.commands.carrier_buffer import FRAME_BYTES, FRAME_MS, CarrierBuffer, GapWatch, is_voiced
 from bridge.commands.line_faults import Fault, LineFaults
+from bridge.commands.phone_line import PhoneLine, TwilioLine
+from telephony.events import Clear, Mark, Play, Transcript
 
 SILENCE: Final = b"\xff" * FRAME_BYTES
 
 
 class SimulatedPhone:
-    """One call in progress, made by `dial`. Speak with `say`; what the bot says goes into `record`."""
+    """One call in progress, made by `dial` or `on_line`. Speak with `say`; what the bot says goes into `record`."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse, *, stream_sid: str, fault: Fault = Fault.NONE) -> None:
+    def __init__(self, line: PhoneLine, *, fault: Fault = Fault.NONE) -> None:
+        self.line = line
         self.record = CallRecord()
         self.fault = fault
         self.closed = asyncio.Event()
-        self._socket, self._sid = socket, stream_sid
-        self._faults = LineFaults(fault)
+        self._faults = LineFaults(fault, garbage=line.garbage)
         self._buffer, self._gaps = CarrierBuffer(), GapWatch()
         self._to_say = bytearray()
         self._said = asyncio.Event()
         self._babble = b""
         self._said_in_all = 0  # length of `_to_say` when `say` was called, bytes
-        self._sequence = 1
         self._began = asyncio.get_running_loop().time()
         self._speaking = False  # the caller hears the bot
         self._quiet_ms = 0.0  # when the caller last heard the bot
@@ -92,22 +90,25 @@ class SimulatedPhone:
             TimeoutError: it speaks on for `timeout_s`.
         """
         await self.until(
-            lambda: not self._speaking and not self._buffer.buffered_ms and self.now_ms - self._quiet_ms >= for_ms,
+            lambda: not self._speaking and not self._unheard and self.now_ms - self._quiet_ms >= for_ms,
             timeout_s=timeout_s,
         )
 
-    async def send(self, event: str, body: Mapping[str, object]) -> None:
-        """Send one message of the Twilio wire."""
-        self._sequence += 1
-        await self._socket.send_str(self._message(event, body))
-
-    def _message(self, event: str, body: Mapping[str, object]) -> str:
-        message = {"event": event, "sequenceNumber": str(self._sequence), "streamSid": self._sid, **body}
-        return json.dumps(message)
+    @property
+    def _unheard(self) -> bool:
+        return bool(self._buffer.buffered_ms) and not self.line.steady
 
     async def press(self, digit: str) -> None:
         """Press a key: one of 0-9 * #."""
-        await self.send("dtmf", {"dtmf": {"track": "inbound_track", "digit": digit}})
+        await self.line.press(digit)
+
+    async def hang_up(self) -> None:
+        """Put the phone down."""
+        await self.line.hang_up()
+
+    def abort(self) -> None:
+        """Break the connection, without a message."""
+        self.line.abort()
 
     # ------------------------------------------------------------ the two tasks of a call
 
@@ -135,52 +136,45 @@ class SimulatedPhone:
         if self.fault is Fault.ABRUPT and self._to_say and len(self._to_say) < self._said_in_all // 2:
             self.abort()
             return
-        media = {"track": "inbound", "chunk": str(chunk), "timestamp": str((chunk - 1) * FRAME_MS)}
-        self._sequence += 1
-        message = self._message("media", {"media": {**media, "payload": base64.b64encode(frame).decode()}})
-        for arrived in self._faults.carry(message, chunk=chunk):
-            await self._socket.send_str(arrived)
-
-    def abort(self) -> None:
-        """Break the connection, without a message."""
-        connection = self._socket.get_extra_info("socket")
-        if connection is not None:
-            connection.shutdown(socket.SHUT_RDWR)
+        for arrived in self._faults.carry(self.line.media(frame, chunk), chunk=chunk):
+            await self.line.send(arrived)
 
     async def listen(self) -> None:
-        """Take what the server sends, until the socket closes."""
-        async for message in self._socket:
-            body = json.loads(message.data)
-            match body["event"]:
-                case "media":
-                    self._buffer.play(base64.b64decode(body["media"]["payload"]))
+        """Take what the server sends, until it hangs up."""
+        async for told in self.line.receive():
+            match told:
+                case Play(payload):
+                    self._buffer.play(payload)
                     self._note("audio-received", str(self._buffer.buffered_ms))
-                case "mark":
-                    self._buffer.mark(body["mark"]["name"])
-                case "clear":
+                case Mark(name):
+                    self._buffer.mark(name)
+                case Clear():
                     self._note("clear", str(self._buffer.buffered_ms))
                     await self._echo(self._buffer.clear())
                     self._gaps.cleared()
-        self.record.close_code = self._socket.close_code
-        self._note("closed", str(self._socket.close_code))
+                case Transcript(text, final=True):
+                    self._note("final", text)
+        self.record.close_code = self.line.close_code
+        self._note("closed", str(self.line.close_code))
         self.closed.set()
         self._said.set()  # nobody hears the rest
 
     async def _hear(self) -> None:
         frame, marks = self._buffer.tick()
         voiced = is_voiced(frame)
+        silent = not voiced if self.line.steady else not frame
         if voiced and not self._speaking:
             self._note("audio-heard")
-        elif self._speaking and not frame:
+        elif self._speaking and silent:
             self._note("silence")
         gap_ms = self._gaps.hear(frame, at_mark=bool(marks), now_ms=self.now_ms)
-        if gap_ms is not None:
+        if gap_ms is not None and (voiced or not self.line.steady):
             self._note("gap", f"{gap_ms:.0f} ms")
         if voiced:
             self._speaking = True
-        elif not frame:
+        elif silent:
             self._speaking = False
-        if frame:
+        if not silent:
             self._quiet_ms = self.now_ms
         self.record.bot += frame.ljust(FRAME_BYTES, b"\xff")
         await self._echo(marks)
@@ -189,7 +183,7 @@ class SimulatedPhone:
     async def _echo(self, marks: list[str]) -> None:
         for name in marks:
             self._note("mark", name)
-            await self.send("mark", {"mark": {"name": name}})
+            await self.line.played(name)
 
     def _note(self, what: str, detail: str = "") -> None:
         self.record.timeline.append(Moment(self.now_ms, what, detail))
@@ -212,35 +206,31 @@ async def dial(
     Raises:
         aiohttp.ClientError: the server is not there or refuses the call.
     """
-    stream_sid = "MZ" + call_sid[2:]
     async with (
         aiohttp.ClientSession() as session,
         session.ws_connect(url, headers=headers, compress=0, max_msg_size=1 << 24) as wire,
     ):
-        await wire.send_str(json.dumps({"event": "connected", "protocol": "Call", "version": "1.0.0"}))
-        start = {
-            "streamSid": stream_sid,
-            "accountSid": "AC00000000000000000000000000000000",
-            "callSid": call_sid,
-            "tracks": ["inbound"],
-            "customParameters": dict(parameters or {}),
-            "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
-        }
-        await wire.send_str(
-            json.dumps({"event": "start", "sequenceNumber": "1", "streamSid": stream_sid, "start": start})
-        )
-        phone = SimulatedPhone(wire, stream_sid=stream_sid, fault=fault)
-        tasks = [asyncio.create_task(phone.listen()), asyncio.create_task(phone.speak())]
-        try:
+        line = TwilioLine(wire, call_sid=call_sid)
+        await line.begin(parameters or {})
+        async with on_line(line, fault=fault) as phone:
             yield phone
-        finally:
-            tasks[1].cancel()
-            if fault is Fault.NO_STOP:
-                async with asyncio.timeout(30):
-                    await phone.closed.wait()  # it is the server's turn to notice
-            with suppress(ConnectionError):
-                await phone.send("stop", {"stop": {"accountSid": start["accountSid"], "callSid": call_sid}})
-            await wire.close()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def on_line(line: PhoneLine, *, fault: Fault = Fault.NONE) -> AsyncIterator[SimulatedPhone]:
+    """Call over `line`, on which the call has been announced; hang up at the end of the block."""
+    phone = SimulatedPhone(line, fault=fault)
+    tasks = [asyncio.create_task(phone.listen()), asyncio.create_task(phone.speak())]
+    try:
+        yield phone
+    finally:
+        tasks[1].cancel()
+        if fault is Fault.NO_STOP:
+            async with asyncio.timeout(30):
+                await phone.closed.wait()  # it is the server's turn to notice
+        with suppress(ConnectionError):
+            await line.hang_up()
+        await line.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -39,7 +39,7 @@ async def listen(carrier: Carrier, *, host: str, port: int, allow: Sequence[str]
                 await _carry(carrier, reader, writer, peer=str(peer))
         except Busy as busy:
             log.warning("AudioSocket call refused: %s", busy)
-            carrier.metrics.refused.labels("busy").inc()
+            carrier.metrics.refused.labels(busy.reason).inc()
             writer.close()
 
     return await asyncio.start_server(connected, host, port)

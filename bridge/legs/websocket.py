@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Final
+from contextlib import suppress
+from typing import Final, Self
 
 from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMsgType, web
 
 from bridge.leg import HangupCause
-from bridge.legs.base import PassiveLeg, Silence, first, until_end
+from bridge.legs.base import LegTasks, Silence, first, until_end
 from bridge.speech.format_adapter import FormatAdapter
 from bridge.timeouts import timeout
 from telephony.events import (
@@ -40,7 +41,7 @@ _CODES: Final[Mapping[HangupCause, WSCloseCode]] = {
 _HUNG_UP: Final = {0, WSCloseCode.OK, WSCloseCode.GOING_AWAY}  # 0: without a code
 
 
-class WebSocketLeg(PassiveLeg):
+class WebSocketLeg:
     """A wire over a WebSocket."""
 
     def __init__(
@@ -51,8 +52,12 @@ class WebSocketLeg(PassiveLeg):
         abort: Callable[[], None],
         idle_s: float | None,
         send_s: float,
+        ping_s: float | None = None,
     ) -> None:
         """`abort` drops the connection at once, for a peer that takes no more.
+
+        `ping_s`: seconds between pings that nobody waits for an answer to. A peer that we let wait cannot answer in
+        time: its pong stands behind the audio that we have not read.
 
         `idle_s`: the peer is gone when it says nothing for so long; None trusts the socket's own pings.
         """
@@ -62,9 +67,18 @@ class WebSocketLeg(PassiveLeg):
         self._lost = "connection lost"  # the reason, when it is
         self._dropped = False  # by us
         self._writing = asyncio.Lock()
+        self._ping_s, self._tasks = ping_s, LegTasks(self._fault)
         self._early: Sequence[Event] = ()  # came in one message with CallStarted
         self._format: AudioFormat | None = None  # of the call
         self._adapter: FormatAdapter | None = None  # once the peer's format is another
+
+    async def __aenter__(self) -> Self:
+        if self._ping_s:
+            self._tasks.start(self._ping(self._ping_s))
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._tasks.stop()
 
     async def start(self, timeout_s: float) -> CallStarted:
         """Wait until the peer is ready.
@@ -165,6 +179,18 @@ class WebSocketLeg(PassiveLeg):
         except TimeoutError:
             self._lost = f"the peer has not read for {self._send_s:g} s"
             self._drop()
+
+    async def _ping(self, every_s: float) -> None:
+        """Keep what stands between us and the peer from taking a quiet socket for a dead one."""
+        while not self._socket.closed:
+            await asyncio.sleep(every_s)
+            with suppress(ConnectionError, TimeoutError):  # who writes or reads next hears of it
+                async with timeout(self._send_s), self._writing:
+                    await self._socket.ping()
+
+    def _fault(self, error: Exception) -> None:
+        self._lost = f"{self._lost}: {error!r}"
+        self._drop()
 
     def _drop(self) -> None:
         self._dropped = True

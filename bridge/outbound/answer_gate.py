@@ -80,14 +80,14 @@ class AnswerGate:
         if self._stage is _Stage.TALKING:
             self._conversation.speculate(text, language, probability)
 
-    async def final(self, final: Final) -> None:
+    def final(self, final: Final) -> None:
         """A hello is no question, and what a machine says is none either."""
         if self._stage is _Stage.ASKING:
             self._heed(self._detection.words(final.text, final.language))
         if self._stage is _Stage.TALKING and final.ended_ms > self._since_ms:
-            await self._conversation.final(final)
+            self._conversation.final(final)
         else:
-            await self._conversation.overhear(final)
+            self._conversation.overhear(final)
 
     def end_user_turn(self) -> None:
         """Nothing is answered before it is known who answered."""

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
 
+from bridge.legs.sip.uri import host_of
 from bridge.settings.route import escaped, normal
 from telephony.jsontext import Fields, text_of
 from telephony.malformed import Refused
+from telephony.sip_address import NoAddress, parse
 
 MOST_PARAMETERS: Final = 32
 _NUMBER: Final = re.compile(r"\+?[0-9*#]{2,32}")
@@ -90,6 +92,26 @@ def _whom(to: str) -> str:
         allowed = "a number like +4930123456, or an address like sip:alice@example.com"
         raise BadCallRequest(f"field to: got {to[:80]!r}; allowed: {allowed}")
     return number
+
+
+def redirected_to(address: str, trunk_host: str) -> str:
+    """Return the `to` of a request for the address that a call is redirected to: a number where it is the trunk's.
+
+    `trunk_host`: without its port; "" is none.
+
+    Raises:
+        BadCallRequest: it is none that may be asked for.
+    """
+    try:
+        target = parse(address if "<" in address else f"<{address}>")
+    except NoAddress as why:
+        raise BadCallRequest(f"the address {address[:80]!r}: {why}") from None
+    host = host_of(f"sip:{target.host}", port=False).lower()
+    if _NUMBER.fullmatch(target.user) and (target.scheme == "tel" or host == trunk_host.lower() != ""):
+        return target.user  # so it is the number that is allowed or not, and it goes through the trunk
+    plain, *parameters = target.uri.partition("?")[0].split(";")
+    kept = [text for text in parameters if text.lower().startswith("transport=")][:1]
+    return _whom(";".join([plain, *kept]))
 
 
 def _text(body: Fields, name: str) -> str:

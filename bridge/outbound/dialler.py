@@ -5,15 +5,18 @@ import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from typing import Final
 from uuid import uuid4
 
 from bridge.admission.lines import Busy, Carrier
 from bridge.leg import OpeningLeg
-from bridge.outbound.call_request import BadCallRequest, CallRequest, is_allowed
+from bridge.legs.sip.uri import host_of
+from bridge.outbound.call_request import BadCallRequest, CallRequest, is_allowed, redirected_to
 from bridge.outbound.leg import OutboundLeg, PlacedCall, Status
 from bridge.settings import Settings
-from telephony.outcome import Outcome
+from telephony.outcome import NotAnswered, Outcome
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,10 @@ class NotAllowed(Exception):
 
 class Full(Exception):
     """Too many calls wait."""
+
+
+class TooLoaded(Exception):
+    """Those on the line would suffer from more calls; it may be asked for later."""
 
 
 class Closing(Exception):
@@ -69,13 +76,15 @@ class Dialler:
         Raises:
             NotAllowed: not to that number.
             BadCallRequest: not over that wire, or not as that caller.
-            Full, Closing: not now.
+            Full, Closing, TooLoaded: not now.
         """
         if not is_allowed(request.to, self.settings.dial_allow):
             raise NotAllowed(f"field to: {request.to} may not be called; --dial-allow says who may")
         wire = self._wire(request)
         if self._carrier.lines.draining:
             raise Closing(_GOING)
+        if overload := self._carrier.lines.overload:
+            raise TooLoaded(overload)
         if sum(call.status is Status.QUEUED for call in self._calls.values()) >= self.settings.dial_queue:
             raise Full(f"{self.settings.dial_queue} calls wait already")
         placed = PlacedCall(self._new_id(), request, wire)
@@ -125,11 +134,37 @@ class Dialler:
                 with self._carrier.lines.take():
                     leg = self._trunks[placed.wire](placed.request, placed.call_id)
                     log.info("call %s to %s over %s", placed.call_id, placed.request.to, placed.wire)
-                    outbound = OutboundLeg(leg, placed, ring_s=self.settings.dial_timeout, settled=slot.close)
+                    outbound = OutboundLeg(
+                        leg,
+                        placed,
+                        ring_s=self.settings.dial_timeout,
+                        settled=slot.close,
+                        follow=partial(self._follow, placed),
+                    )
                     self._legs[placed.call_id] = outbound
                     await self._carrier.carry(outbound, wire=placed.wire)
             except (Busy, OSError) as error:
                 placed.end(Outcome.FAILED, str(error))
+
+    async def _follow(self, placed: PlacedCall, address: str) -> OpeningLeg:
+        """Return the leg of `placed` to the address that it is redirected to, when it is its turn.
+
+        Raises:
+            NotAnswered: nobody may be called there, or the wire does not work.
+        """
+        try:
+            to = redirected_to(address, host_of(self.settings.sip_trunk, port=False))
+        except BadCallRequest as why:
+            raise NotAnswered(Outcome.FAILED, str(why)) from why
+        if not is_allowed(to, self.settings.dial_allow):
+            raise NotAnswered(Outcome.FAILED, f"{to} may not be called; --dial-allow says who may")
+        await self._turn()
+        if placed.status is Status.ENDED:
+            raise NotAnswered(Outcome.FAILED, placed.reason)  # hung up while it waited
+        try:
+            return self._trunks[placed.wire](replace(placed.request, to=to), placed.call_id)
+        except OSError as error:
+            raise NotAnswered(Outcome.FAILED, str(error)) from error
 
     async def _turn(self) -> None:
         """Wait until another call may begin, in the order of asking."""

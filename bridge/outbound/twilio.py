@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Final, Self
 
 from bridge.leg import HangupCause, OpeningLeg
-from bridge.legs.twilio_rest import Fields, TwilioRefused, TwilioRest
-from bridge.legs.twilio_transfer import TwilioTransferLeg
+from bridge.legs.twilio.rest import Fields, TwilioRefused, TwilioRest
+from bridge.legs.twilio.transfer import TwilioTransferLeg
 from bridge.outbound.call_request import CallRequest
 from bridge.settings import Settings
 from telephony.events import CallStarted, Command, Event

@@ -1,18 +1,21 @@
 """The aiohttp app: what it is made of, start-up and clean-up side by side."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
 
 from aiohttp import hdrs, web
 
+from bridge.admission.fast_lane import FastLane
 from bridge.admission.lines import Lines
+from bridge.admission.load import Whose
 from bridge.admission.refusals import Refusals
 from bridge.legs import audiosocket
 from bridge.legs.ari.link import AriLink
 from bridge.legs.asterisk_dial_in import WaitingCalls
 from bridge.legs.sip.from_settings import make_link
-from bridge.legs.twilio_rest import twilio_rest
+from bridge.legs.twilio.rest import twilio_rest
 from bridge.listening.hook import hook_client, tell_hook
 from bridge.listening.transcript_feed import TranscriptFeed
 from bridge.metrics import Metrics
@@ -24,9 +27,11 @@ from bridge.server.access.in_force import InForce
 from bridge.server.access.middleware import doorkeeper
 from bridge.server.app_keys import (
     CONNECTIONS,
+    FAST_LANE,
     FEED,
     IN_FORCE,
     LINES,
+    LOAD,
     METRICS,
     PAGES,
     REFUSALS,
@@ -40,6 +45,7 @@ from bridge.server.app_keys import (
 )
 from bridge.server.calls_api import DIALLER, TRUNK
 from bridge.server.lifecycle.health import Health, Part
+from bridge.server.lifecycle.load_monitor import LoadMonitor, make_load
 from bridge.server.lifecycle.loop_monitor import LoopMonitor
 from bridge.server.lifecycle.shutdown import Shutdown
 from bridge.server.pages import Pages
@@ -59,7 +65,16 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     connections = Connections(refusals, limit=in_all, per_address=per_address)
     app = web.Application(client_max_size=64 * 1024, middlewares=[doorkeeper(in_force, refusals, connections)])
     app[IN_FORCE] = in_force
-    app[SETTINGS], app[METRICS], app[LINES] = settings, metrics, Lines(settings.max_calls)
+    app[SETTINGS], app[METRICS] = settings, metrics
+    app[LOAD] = load = make_load(settings)
+    app[LINES] = lines = Lines(
+        settings.max_calls,
+        clients=settings.max_clients,
+        per_address=settings.max_clients_per_address,
+        per_token=settings.max_clients_per_token,
+        overload=load.overload,
+    )
+    app[FAST_LANE] = FastLane(lambda: lines.in_use(Whose.CALLS), time.monotonic)
     app[CONNECTIONS], app[REFUSALS] = connections, refusals
     app[PAGES], app[FEED] = Pages(), TranscriptFeed()
     app[RESOURCES] = resources
@@ -87,12 +102,16 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
 
 
 async def _loop_monitor(app: web.Application) -> AsyncIterator[None]:
-    async with LoopMonitor(app[METRICS].loop_lag.observe):
+    def late(seconds: float) -> None:
+        app[METRICS].loop_lag.observe(seconds)
+        app[LOAD].lag.add(seconds)
+
+    async with LoopMonitor(late), LoadMonitor(app[LOAD], app[METRICS].load):
         yield
 
 
 async def _switchboard(app: web.Application) -> AsyncIterator[None]:
-    app[SWITCHBOARD] = Switchboard(app[SETTINGS], app[RESOURCES], app[METRICS], app[LINES])
+    app[SWITCHBOARD] = Switchboard(app[SETTINGS], app[RESOURCES], app[METRICS], app[LINES], app[LOAD])
     yield
 
 

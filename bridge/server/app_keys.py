@@ -4,11 +4,13 @@ from typing import Final
 
 from aiohttp import web
 
+from bridge.admission.fast_lane import FastLane
 from bridge.admission.lines import Lines
+from bridge.admission.load import Load
 from bridge.admission.refusals import Refusals
 from bridge.legs.asterisk_dial_in import WaitingCalls
 from bridge.legs.sip.link import SipLink
-from bridge.legs.twilio_rest import TwilioRest
+from bridge.legs.twilio.rest import TwilioRest
 from bridge.listening.transcript_feed import TranscriptFeed
 from bridge.metrics import Metrics
 from bridge.server.access.connections import Connections
@@ -23,6 +25,8 @@ SETTINGS: Final = web.AppKey("settings", Settings)
 RESOURCES: Final = web.AppKey("resources", Resources)
 METRICS: Final = web.AppKey("metrics", Metrics)
 LINES: Final = web.AppKey("lines", Lines)
+LOAD: Final = web.AppKey("load", Load)
+FAST_LANE: Final = web.AppKey("fast_lane", FastLane)
 SWITCHBOARD: Final = web.AppKey("switchboard", Switchboard)
 SIP: Final = web.AppKey("sip", SipLink)
 WAITING: Final = web.AppKey("waiting", WaitingCalls)

@@ -1,5 +1,6 @@
 """Who may come in: checked before any work is done for them."""
 
+import hashlib
 import hmac
 import secrets
 from base64 import b64decode
@@ -128,6 +129,13 @@ def public_url(request: web.Request, settings: Settings, *, socket: bool) -> str
         host, secure = own_host, request.secure
     scheme = ("ws" if socket else "http") + ("s" if secure else "")
     return f"{scheme}://{host}"
+
+
+def token_name(settings: Settings) -> str:
+    """Return what names the API token that every admitted client has shown; "" where none is asked for."""
+    if settings.api_token is None:
+        return ""
+    return hashlib.sha256(settings.api_token.get_secret_value().encode(errors="surrogateescape")).hexdigest()
 
 
 def _first(forwarded: str) -> str:

@@ -2,16 +2,20 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial as bound
 from typing import Final
+from uuid import uuid4
 
+from bridge.admission.load import Load
 from bridge.call.bot_side import BotSide, SilentBotSide, call_info
 from bridge.call.conversation import Conversation
 from bridge.call.session import CallSession
 from bridge.call.turn_detector import NoTurnDetector, OpenTurnDetector, TurnDetector
 from bridge.call.utterance import PreRoll
 from bridge.leg import Leg
+from bridge.legs.client_leg import ClientLeg
 from bridge.metrics import CallMetrics
 from bridge.outbound.answer_gate import AnswerGate
 from bridge.outbound.leg import OutboundLeg
@@ -29,8 +33,10 @@ from bridge.server.resources import Resources
 from bridge.settings import Settings
 from bridge.speaking.actions import CallControl
 from bridge.speaking.speech_output import SpeechOutput
+from bridge.speech.api import Standing
 from bridge.speech.denoising import Denoising
 from bridge.speech.ear import Ear
+from bridge.speech.pool.session_asr import SessionAsr
 from bridge.turns.endpointing import Endpointing
 from bridge.turns.turn_taker import TurnTaker
 from telephony.events import CallStarted
@@ -46,6 +52,7 @@ def make_call(
     settings: Settings,
     metrics: CallMetrics,
     denoising: Denoising | None,
+    load: Load,
 ) -> CallSession:
     """Return the session of a call that has started: with a bot where the wire takes audio, else transcripts only."""
     talks = leg.capabilities.audio_out
@@ -57,7 +64,13 @@ def make_call(
         ear=Ear(started.format, vad=resources.open_vad(), cleaner=denoising, vad_raw=settings.vad_input == "raw"),
         turns=TurnTaker(rules, endpointing),
         preroll=PreRoll(keep_ms=4 * rules.min_speech_ms),
-        asr=resources.asr,
+        asr=SessionAsr(
+            resources.asr,
+            session=uuid4().hex,
+            standing=standing_of(leg),
+            spares_partials=load.spares_partials,
+            waits=load.waits,
+        ),
         options=started.options or recognition_options(settings),
         metrics=metrics,
         drain_s=settings.final_timeout,
@@ -65,6 +78,11 @@ def make_call(
         bot_side=talking if talks else SilentBotSide,
         turn_detector=turn_detector,
     )
+
+
+def standing_of(leg: Leg) -> Callable[[], Standing]:
+    """Return what tells how urgent the decodes of a call are."""
+    return (lambda: leg.standing) if isinstance(leg, ClientLeg) else lambda: Standing.CALL
 
 
 def _end_of_turn(resources: Resources, settings: Settings) -> tuple[Endpointing | None, OpenTurnDetector]:
@@ -101,6 +119,8 @@ def _open_bot_side(
             started.format,
             clock_ms=lambda: int((time.monotonic() - began) * 1000),
             on_audio=metrics.audio_sent,
+            on_unread=metrics.texts_unread.inc,
+            start=tasks.create_task,
             language=getattr(resources.tts, "language", ""),
         ),
         call_info(started),

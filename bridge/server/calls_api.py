@@ -7,7 +7,7 @@ from aiohttp import web
 
 from bridge.admission.refusals import Why
 from bridge.outbound.call_request import BadCallRequest, read
-from bridge.outbound.dialler import Closing, Dialler, Full, NotAllowed
+from bridge.outbound.dialler import Closing, Dialler, Full, NotAllowed, TooLoaded
 from bridge.outbound.leg import PlacedCall
 from bridge.outbound.twilio import TwilioCall, TwilioTrunk
 from bridge.server.access.forms import read_body, read_form
@@ -43,7 +43,7 @@ async def _order(request: web.Request) -> web.Response:
         raise Forbidden(Why.NUMBER, str(error), json=True) from None
     except Full as error:
         return _problem(429, str(error), _RETRY)
-    except Closing as error:
+    except (Closing, TooLoaded) as error:
         return _problem(503, str(error), _RETRY)
     return web.json_response(_told(placed), status=202, headers={"Location": f"/calls/{placed.call_id}"})
 

@@ -81,12 +81,15 @@ class Resources:
             phrases=profile.phrases,
         )
 
-    async def open_denoising(self) -> Denoising | None:
-        """Return one call's denoiser, or None where none is wanted. Close it with the call."""
+    async def open_denoising(self, spared: Callable[[], bool] = lambda: False) -> Denoising | None:
+        """Return one call's denoiser, or None where none is wanted. Close it with the call.
+
+        `spared`: it rests for as long as that says so.
+        """
         if not self.denoisers or not self.workers:
             return None
         try:
-            return Denoising(await self.denoisers.open(), self.workers)
+            return Denoising(await self.denoisers.open(), self.workers, spared=spared)
         except Exception as error:  # a plug-in's: whatever it raises, the call needs no denoiser to go on
             log.error("this call goes without denoiser: %s", error)
             return None

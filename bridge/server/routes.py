@@ -1,27 +1,33 @@
 """The routes: what each request is answered with, and the call that a socket carries."""
 
 import logging
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import Final
 
 from aiohttp import web
 
+from bridge.admission.arrival import Arrival
 from bridge.admission.lines import Busy
+from bridge.admission.load import Whose
 from bridge.leg import OpeningLeg
 from bridge.legs.asterisk_dial_in import SUBPROTOCOL, Unreachable
+from bridge.legs.client_leg import ClientLeg
 from bridge.legs.silence_filled import SilenceFilledLeg
-from bridge.legs.twilio_transfer import TwilioTransferLeg
+from bridge.legs.twilio.transfer import TwilioTransferLeg
 from bridge.listening.listen_only import ListenOnlyStream
 from bridge.listening.listener import attend
 from bridge.listening.transcript_feed import EVERY_CALL
 from bridge.server.access.doors import TWILIO_STREAM_TOO, TWILIO_VOICE
 from bridge.server.access.forms import read_form
-from bridge.server.access.hosts import peer
+from bridge.server.access.hosts import network_of, peer
 from bridge.server.app_keys import (
+    FAST_LANE,
     FEED,
+    IN_FORCE,
     LINES,
     METRICS,
     PAGES,
@@ -31,7 +37,7 @@ from bridge.server.app_keys import (
     TWILIO,
     WAITING,
 )
-from bridge.server.auth import asks_for_socket, public_url
+from bridge.server.auth import asks_for_socket, public_url, token_name
 from bridge.server.pages import Pages
 from bridge.server.websocket_upgrade import accept, upgrade
 from bridge.speech.api import UnsupportedLanguage
@@ -81,14 +87,15 @@ async def _stream(request: web.Request, *, wire: Wire) -> web.StreamResponse:
     equip: _Equip = SilenceFilledLeg if wire.discontinuous else lambda leg: leg
     if rest:
         equip = partial(TwilioTransferLeg, rest=rest)
-    return await _carry(request, wire.make(), wire=wire.name, subprotocols=wire.subprotocols, equip=equip)
+    line = request.app[LINES].take(judged=wire.name != "twilio")  # its webhook has asked before it said come
+    return await _carry(request, wire.make(), line, wire=wire.name, subprotocols=wire.subprotocols, equip=equip)
 
 
 async def _plain(request: web.Request) -> web.StreamResponse:
     """Transcribe what the client sends, or tell it what is said on calls that are only listened to."""
     if (call_id := request.query.get("listen")) is not None:
         settings = request.app[SETTINGS]
-        socket = await accept(request, settings, steady=False)
+        socket = await accept(request, settings, pings=True)
         await attend(socket, request.app[FEED], call_id or EVERY_CALL, send_s=settings.send_timeout)
         return socket
     return await _serve_client(request, PlainProtocol, wire="plain")
@@ -99,7 +106,7 @@ async def _talk(request: web.Request) -> web.StreamResponse:
 
 
 async def _serve_client(request: web.Request, kind: type[PlainProtocol], *, wire: str) -> web.StreamResponse:
-    settings, asr = request.app[SETTINGS], request.app[RESOURCES].asr
+    app, settings, asr = request.app, request.app[SETTINGS], request.app[RESOURCES].asr
 
     def refuse_language(language: str | None) -> str:
         try:
@@ -108,14 +115,20 @@ async def _serve_client(request: web.Request, kind: type[PlainProtocol], *, wire
             return str(error)
         return ""
 
+    def equip(leg: OpeningLeg) -> OpeningLeg:
+        idle_s = settings.client_idle_timeout
+        return ClientLeg(leg, arrival=Arrival(time.monotonic), lane=app[FAST_LANE], idle_s=idle_s)
+
     protocol = kind(uuid.uuid4().hex, refuse_language=refuse_language, max_bytes=settings.max_message_bytes)
-    return await _carry(request, protocol, wire=wire)
+    token = token_name(app[IN_FORCE].settings)
+    line = app[LINES].take_client(address=network_of(peer(request, settings)), token=token)
+    return await _carry(request, protocol, line, wire=wire, equip=equip, idles=bool(settings.client_idle_timeout))
 
 
 async def _twilio_listen(request: web.Request) -> web.StreamResponse:
     app, settings = request.app, request.app[SETTINGS]
-    with _line_for(request):
-        socket = await accept(request, settings, steady=True)
+    with _held(app[LINES].take(), request):
+        socket = await accept(request, settings, pings=False)
         start_s, idle_s, close_s = settings.start_timeout, settings.media_timeout, settings.send_timeout
         stream = ListenOnlyStream(socket, app[FEED], start_s=start_s, idle_s=idle_s, close_s=close_s)
         await stream.run(partial(app[SWITCHBOARD].carry, wire="listen", peer=peer(request, settings)))
@@ -126,9 +139,9 @@ async def _twilio_voice(request: web.Request) -> web.Response:
     """Answer Twilio's webhook: connect the call to our stream, or say that we are busy."""
     form, settings = await read_form(request), request.app[SETTINGS]
     lines = request.app[LINES]
-    if not lines.free:
-        request.app[METRICS].refused.labels("busy").inc()
-        elsewhere = settings.drain_redirect if lines.draining else ""
+    if busy := lines.refusal(Whose.CALLS):
+        request.app[METRICS].refused.labels(busy.reason).inc()
+        elsewhere = settings.drain_redirect if lines.draining else settings.busy_redirect
         return web.Response(text=twiml_redirect(elsewhere) if elsewhere else twiml_busy(), content_type="text/xml")
     parameters = call_parameters(request.query, form)
     url = f"{public_url(request, settings, socket=True)}/twilio/stream"
@@ -141,7 +154,8 @@ async def _twilio_voice(request: web.Request) -> web.Response:
 async def _asterisk(request: web.Request) -> web.StreamResponse:
     parameters = {name: value for name, value in request.query.items() if name != "token"}
     protocol = AsteriskProtocol(parameters)
-    return await _carry(request, protocol, wire="asterisk", subprotocols=(SUBPROTOCOL,), equip=SilenceFilledLeg)
+    line = request.app[LINES].take()
+    return await _carry(request, protocol, line, wire="asterisk", subprotocols=(SUBPROTOCOL,), equip=SilenceFilledLeg)
 
 
 async def _asterisk_connect(request: web.Request) -> web.Response:
@@ -154,7 +168,7 @@ async def _asterisk_connect(request: web.Request) -> web.Response:
     except ValueError as error:
         raise web.HTTPBadRequest(text=f"{error}\n") from None
     except Busy as busy:
-        request.app[METRICS].refused.labels("busy").inc()
+        request.app[METRICS].refused.labels(busy.reason).inc()
         raise web.HTTPServiceUnavailable(text=f"{busy}\n", headers={"Retry-After": "5"}) from None
     except Unreachable as error:
         log.warning("call not connected: %s", error)
@@ -174,28 +188,28 @@ _OWN: Final = {"plain": _plain, "talk": _talk, "asterisk": _asterisk, "listen": 
 async def _carry(
     request: web.Request,
     protocol: WireProtocol,
+    line: AbstractContextManager[None],
     *,
     wire: str,
     subprotocols: Sequence[str] = (),
     equip: _Equip = lambda leg: leg,
+    idles: bool = False,
 ) -> web.StreamResponse:
     app, settings = request.app, request.app[SETTINGS]
-    with _line_for(request):
-        socket, leg = await upgrade(request, protocol, settings, subprotocols=subprotocols)
+    with _held(line, request):
+        socket, leg = await upgrade(request, protocol, settings, subprotocols=subprotocols, idles=idles)
         await app[SWITCHBOARD].carry(equip(leg), wire=wire, peer=peer(request, settings))
     return socket
 
 
 @contextmanager
-def _line_for(request: web.Request) -> Iterator[None]:
-    """Hold a line for the call that `request` asks for; who finds none is counted once, though it asks why."""
-    app = request.app
-    if not app[LINES].free and asks_for_socket(request):
-        app[METRICS].refused.labels("busy").inc()
+def _held(line: AbstractContextManager[None], request: web.Request) -> Iterator[None]:
     with ExitStack() as stack:
         try:
-            stack.enter_context(app[LINES].take())
+            stack.enter_context(line)
         except Busy as busy:
+            if asks_for_socket(request):  # a page that was refused asks again, to learn why
+                request.app[METRICS].refused.labels(busy.reason).inc()
             text = f"{busy}, try again later\n"
             raise web.HTTPServiceUnavailable(text=text, headers={"Retry-After": "5"}) from busy
         yield

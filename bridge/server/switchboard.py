@@ -6,11 +6,12 @@ from typing import Final
 
 from bridge import logs
 from bridge.admission.lines import Lines
+from bridge.admission.load import Load
 from bridge.containment import contained
 from bridge.leg import HangupCause, LegLost, OpeningLeg
 from bridge.logs import short
 from bridge.metrics import Metrics
-from bridge.server.call_factory import make_call
+from bridge.server.call_factory import make_call, standing_of
 from bridge.server.resources import Resources
 from bridge.server.routing import Ringing, choose
 from bridge.settings import Settings
@@ -32,8 +33,8 @@ _GOODBYE_S: Final = 15.0
 class Switchboard:
     """What all calls share. A wire makes a leg of what reached it, takes a line, and hands the leg over to `carry`."""
 
-    def __init__(self, settings: Settings, resources: Resources, metrics: Metrics, lines: Lines) -> None:
-        self.settings, self.resources, self.metrics, self.lines = settings, resources, metrics, lines
+    def __init__(self, settings: Settings, resources: Resources, metrics: Metrics, lines: Lines, load: Load) -> None:
+        self.settings, self.resources, self.metrics, self.lines, self.load = settings, resources, metrics, lines, load
 
     def answer_with(self, settings: Settings, resources: Resources) -> None:
         """Answer new calls by these; those on the line keep theirs. Engines and limits stay as they were."""
@@ -54,6 +55,7 @@ class Switchboard:
             started = await leg.start(self.settings.start_timeout)
             logs.call_id.set(started.call_id)
             begun = True
+            self.metrics.started.labels(wire).inc()
             resources, settings, route = self._profile_of(started, wire)
             caller, callee = (short(number or "?", _NUMBER_CHARS) for number in (started.caller, started.callee))
             via = (f", {route}" if route else "", f", peer {peer}" if peer else "")
@@ -92,7 +94,8 @@ class Switchboard:
     async def _run(
         self, leg: OpeningLeg, started: CallStarted, wire: str, resources: Resources, settings: Settings
     ) -> str:
-        denoising = await self.resources.open_denoising()
+        standing = standing_of(leg)
+        denoising = await self.resources.open_denoising(lambda: self.load.spares_denoising(standing()))
         try:
             with contained("the bot"):
                 call = make_call(
@@ -102,6 +105,7 @@ class Switchboard:
                     settings=settings,
                     metrics=self.metrics.call(wire, started.format),
                     denoising=denoising,
+                    load=self.load,
                 )
             longest_s = settings.max_call_duration
             too_long = f"the call reached {longest_s:g} s"

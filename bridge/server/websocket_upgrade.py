@@ -11,15 +11,22 @@ from telephony.events import WireProtocol
 
 
 async def upgrade(
-    request: web.Request, protocol: WireProtocol, settings: Settings, *, subprotocols: Sequence[str] = ()
+    request: web.Request,
+    protocol: WireProtocol,
+    settings: Settings,
+    *,
+    subprotocols: Sequence[str] = (),
+    idles: bool = False,
 ) -> tuple[web.WebSocketResponse, WebSocketLeg]:
     """Accept the socket; return it and the leg over it.
+
+    `idles`: a peer without audio is closed, so that its pongs need not tell whether it is there.
 
     Raises:
         web.HTTPException: the request does not ask for one as it should.
     """
     steady = protocol.capabilities.steady
-    socket = await accept(request, settings, steady=steady, subprotocols=subprotocols)
+    socket = await accept(request, settings, pings=not (steady or idles), subprotocols=subprotocols)
     transport = request.transport
     leg = WebSocketLeg(
         socket,
@@ -27,14 +34,15 @@ async def upgrade(
         abort=transport.abort if transport else lambda: None,
         idle_s=settings.media_timeout if steady else None,
         send_s=settings.send_timeout,
+        ping_s=PING_S if idles else None,
     )
     return socket, leg
 
 
 async def accept(
-    request: web.Request, settings: Settings, *, steady: bool, subprotocols: Sequence[str] = ()
+    request: web.Request, settings: Settings, *, pings: bool, subprotocols: Sequence[str] = ()
 ) -> web.WebSocketResponse:
-    """Accept the socket and return it. `steady`: the peer never falls silent, and so needs no pings.
+    """Accept the socket and return it. `pings`: it pings by itself, and drops a peer that does not answer.
 
     Raises:
         web.HTTPException: the request does not ask for one as it should.
@@ -43,7 +51,7 @@ async def accept(
     socket = web.WebSocketResponse(
         compress=False,
         max_msg_size=4 * settings.max_message_bytes,  # the protocol refuses in words what is over the limit
-        heartbeat=None if steady else PING_S,
+        heartbeat=PING_S if pings else None,
         protocols=[*subprotocols, *(p for p in offered if p.startswith(BEARER_PROTOCOL))],
     )
     try:

@@ -53,10 +53,15 @@ def _warnings(settings: Settings) -> list[str]:
         lines.append("--trust-proxy-headers: whoever reaches the port without the proxy can forge where a request went")
     if settings.ari_url.startswith("http:") and not is_loopback(urlsplit(settings.ari_url).hostname or ""):
         lines.append(f"--ari-url {settings.ari_url}: its password goes there unencrypted")
-    if settings.sip and {"0.0.0.0/0", "::/0"} & set(settings.sip_allow):
-        lines.append("--sip-allow lets every machine call the bot: name the networks of your trunk")
+    if settings.sip and not settings.sip_users and {"0.0.0.0/0", "::/0"} & set(settings.sip_allow):
+        lines.append("--sip-allow lets every machine call the bot: name the networks of your trunk, or --sip-users")
     if settings.sip and settings.sip_media_encryption == "required" and settings.sip_transports != ("tls",):
         lines.append("--sip-media-encryption required without TLS alone: whoever reads the signalling reads the keys")
+    if settings.sip and settings.sip_public_address and is_loopback(settings.sip_host):
+        lines.append(
+            f"--sip-public-address {settings.sip_public_address}: nothing comes in from outside while --sip-host is "
+            f"{settings.sip_host}; set it to this machine's address in its network"
+        )
     return lines
 
 
@@ -85,8 +90,9 @@ def is_exposed(settings: Settings) -> bool:
 
 def connection_limits(settings: Settings) -> tuple[int, int]:
     """Return how many connections there may be in all, and from one address."""
-    in_all = settings.max_connections or settings.max_calls + 400
-    return in_all, min(in_all, settings.max_connections_per_address or settings.max_calls + 100)
+    lines = settings.max_calls + settings.max_clients
+    in_all = settings.max_connections or lines + 400
+    return in_all, min(in_all, settings.max_connections_per_address or lines + 100)
 
 
 def is_loopback(host: str) -> bool:
@@ -197,6 +203,7 @@ def _sip(settings: Settings) -> Iterator[str]:
         ("--sip-certfile", settings.sip_certfile),
         ("--sip-keyfile", settings.sip_keyfile),
         ("--sip-cafile", settings.sip_cafile),
+        ("--sip-users", settings.sip_users),
     ):
         if path and not path.is_file():
             yield f"{flag} {path} is no file"

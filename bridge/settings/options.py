@@ -8,6 +8,7 @@ from bridge.settings.groups.barge_in import BargeIn, Echo, SpeculationOptions
 from bridge.settings.groups.bot import Bot, NoInput, Webhook
 from bridge.settings.groups.end_of_turn import CallerPausesOptions, EndOfTurnOptions
 from bridge.settings.groups.lifecycle import Stopping
+from bridge.settings.groups.load import Clients, Overload
 from bridge.settings.groups.outbound import Dialling, MachineDetection
 from bridge.settings.groups.recognition import Recognition, Vllm
 from bridge.settings.groups.server import Access, Limits, Listening, Logs
@@ -40,6 +41,8 @@ class Settings(
     Dialling,
     MachineDetection,
     Limits,
+    Clients,
+    Overload,
     Stopping,
     Logs,
 ):

@@ -67,6 +67,12 @@ def _network(text: str) -> str:
     return str(ipaddress.ip_network(text, strict=False))  # a ValueError says what is wrong with it
 
 
+def _public_address(text: str) -> str:
+    if text and ipaddress.ip_address(text).is_unspecified:
+        raise ValueError("nobody can send there")
+    return text
+
+
 OptionalPath = Annotated[Path | None, BeforeValidator(_nothing)]
 OptionalText = Annotated[str | None, BeforeValidator(_nothing)]
 Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
@@ -90,6 +96,7 @@ Phrases = Annotated[
 Address = Annotated[
     str, StringConstraints(pattern=r"^[0-9A-Fa-f.:]+$"), Takes("an IP address of this machine, or 0.0.0.0")
 ]
+PublicAddress = Annotated[str, AfterValidator(_public_address), Takes("an IP address, as it is seen from outside")]
 PortRange = Annotated[str, StringConstraints(pattern=r"^\d{4,5}-\d{4,5}$"), Takes("ports like 10000-20000")]
 SipName = Annotated[str, StringConstraints(pattern=r"^[\w.+@-]*$"), Takes("letters, digits and . + @ - _")]
 Networks = Annotated[

@@ -8,7 +8,7 @@ held: a reply that was only begun ahead transfers nobody.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Final, NoReturn, Protocol
 
@@ -16,15 +16,17 @@ from bot.actions import (
     Action,
     ActionFailed,
     Collect,
+    Handoff,
     Hangup,
     PlayFile,
     SendDtmf,
+    SendInfo,
     SetContext,
     SetLanguage,
     SetVoice,
     Transfer,
 )
-from bot.api import Say
+from bot.api import Bot, Say
 from bridge.speaking.dtmf_tones import tones
 from bridge.speaking.reply_pieces import Piece, ReplyPieces
 from bridge.speaking.speech_output import SpeechOutput
@@ -52,12 +54,18 @@ class CallControl(Protocol):
         """Tell the recogniser what the call is about; "" is what it began with."""
 
 
+HandOff = Callable[[Bot, Mapping[str, object]], None]
+
+
 class ReplyActions:
     """Carries out the replies of one call."""
 
-    def __init__(self, output: SpeechOutput, call: CallControl, *, collect: Callable[[Collect], None]) -> None:
-        """`collect` begins to wait for the keys that a reply asks for."""
-        self._leg, self._output, self._call, self._collect = output.leg, output, call, collect
+    def __init__(
+        self, output: SpeechOutput, call: CallControl, *, collect: Callable[[Collect], None], hand_off: HandOff
+    ) -> None:
+        """`collect` begins to wait for the keys that a reply asks for; `hand_off` gives the call to another bot."""
+        self._leg, self._output, self._call = output.leg, output, call
+        self._collect, self._hand_off = collect, hand_off
         self._usual_language = output.language
         self.acted = False
         """True once the reply under way did what must not happen twice."""
@@ -107,6 +115,8 @@ class ReplyActions:
                 await self._output.play(audio, Say("", interruptible=interruptible, keys_interrupt=keys_interrupt))
             case SendDtmf(digits):
                 await self._send_keys(digits)
+            case SendInfo():
+                await self._send_info(action)
             case Transfer(target):
                 await self._transfer(target)
             case Hangup(reason):
@@ -118,6 +128,11 @@ class ReplyActions:
                 await self._output.until_open()
                 self.acted = True  # the question is asked, however much of it is heard before the first key
                 self._collect(action)
+            case Handoff(bot, carry):
+                await self._output.until_open()
+                other = await _made(bot)
+                self.acted = True
+                self._hand_off(other, carry)
             case SetLanguage(language, spoken):
                 await self._output.until_open()
                 if language is not None:
@@ -147,6 +162,17 @@ class ReplyActions:
             if keys:
                 await self._leg.send(events.SendDtmf(keys))
 
+    async def _send_info(self, info: SendInfo) -> None:
+        if not self._leg.capabilities.info:
+            raise ActionFailed("this wire carries no messages to the other side; docs/wires.md says which can")
+        await self._output.wait_for_playout()
+        self.acted = True
+        try:
+            await self._leg.send(events.SendInfo(info.text, info.media_type, dict(info.headers)))
+        except OSError:
+            self.acted = False
+            raise
+
     async def _transfer(self, target: str) -> None:
         if not self._leg.capabilities.transfer:
             raise ActionFailed(f"this wire cannot transfer a call (to {target}); docs/wires.md says which can")
@@ -161,6 +187,21 @@ class ReplyActions:
             why = f"the transfer to {target} did not happen within {_TRANSFER_S:g} s"
         self.acted = False
         raise ActionFailed(why)
+
+
+async def _made(bot: Bot | Callable[[], Bot]) -> Bot:
+    """Return the bot that is to take the call.
+
+    Raises:
+        ActionFailed: it cannot be made, or is none.
+    """
+    try:
+        made = bot if isinstance(bot, Bot) else await asyncio.to_thread(bot)  # it may read files, as at start-up
+    except Exception as error:  # its author's code may fail in any way; the bot that speaks has the call still
+        raise ActionFailed(f"the next bot cannot be made: {type(error).__name__}: {error}") from error
+    if not isinstance(made, Bot):
+        raise ActionFailed(f"the next bot is no bot: {type(made).__name__}")
+    return made
 
 
 def _unknown(action: object) -> NoReturn:

@@ -32,6 +32,21 @@ class HeardSoFar:
     """What was made and not heard."""
     played_ms: int = 0
     """Audio that was heard."""
+    whole: int = 0
+    """Sentences that were heard to their end."""
+    filler: str = ""
+    """What was said, or is to be said, while the reply is awaited; in nothing of the above."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """What was heard of one sentence."""
+
+    text: str
+    ms: int
+    whole: bool
+    """Up to its end."""
+    filler: bool
 
 
 class Playout:
@@ -44,7 +59,7 @@ class Playout:
     def __init__(self, audio: AudioFormat) -> None:
         self._audio, self._generation, self._marks = audio, 0, 0
         self._sentences: list[Sentence] = []  # of the reply, in the order in which they leave
-        self._heard: list[tuple[str, int]] = []  # of the reply, before it was held: text, ms
+        self._heard: list[_Stretch] = []  # of the reply, before it was held
         self._past: deque[tuple[int, Sequence[float]]] = deque(maxlen=_PAST)
         self._dry_ms = 0  # when the far side has played all that was sent
         self._frame = max(1, audio.sample_rate * FRAME_MS // 1000)
@@ -53,17 +68,23 @@ class Playout:
     # ------------------------------------------------------------ making and sending
 
     def begin(
-        self, text: str, now_ms: int, *, interruptible: bool = True, letters: Sequence[int] | None = None
+        self,
+        text: str,
+        now_ms: int,
+        *,
+        interruptible: bool = True,
+        letters: Sequence[int] | None = None,
+        filler: bool = False,
     ) -> Sentence:
         """Begin a sentence behind all others of the reply; return it, for `made` and `finish`.
 
         Several may be made at a time: each leaves whole, in the order in which they began. `letters`: spoken letters
-        of each word, where they differ from the written ones.
+        of each word, where they differ from the written ones. `filler`: it is said while the reply is awaited.
         """
         for sentence in self._sentences:
             if sentence.whole and sentence.mark and now_ms >= sentence.ends_ms + _MARK_GRACE_MS:
                 sentence.forget_audio()
-        begun = Sentence(text, interruptible, letters or _lengths(text), self._frame_bytes)
+        begun = Sentence(text, interruptible, letters or _lengths(text), self._frame_bytes, filler=filler)
         self._sentences.append(begun)
         return begun
 
@@ -170,10 +191,18 @@ class Playout:
 
     def heard(self, now_ms: int) -> HeardSoFar:
         """Return what was heard of the reply by now."""
-        parts = [sentence.split(now_ms) for sentence in self._sentences]
-        texts = [text for text, _ in self._heard] + [text for text, _ in parts]
-        played_ms = sum(ms for _, ms in self._heard) + sum(s.heard_ms(now_ms) for s in self._sentences)
-        return HeardSoFar(_joined(texts), _joined([rest for _, rest in parts]), played_ms)
+        now = [
+            _Stretch(s.split(now_ms)[0], s.heard_ms(now_ms), whole=s.heard_out(now_ms), filler=s.filler)
+            for s in self._sentences
+        ]
+        heard = [stretch for stretch in (*self._heard, *now) if not stretch.filler]
+        return HeardSoFar(
+            _joined([stretch.text for stretch in heard]),
+            _joined([s.split(now_ms)[1] for s in self._sentences if not s.filler]),
+            sum(stretch.ms for stretch in heard),
+            whole=sum(stretch.whole for stretch in heard),
+            filler=_joined([s.text for s in self._heard if s.filler] + [s.text for s in self._sentences if s.filler]),
+        )
 
     def loudest_db(self, from_ms: int, to_ms: int) -> float:
         """Return the level, dBFS, of the loudest 20 ms that the caller heard in that time, by our clock."""
@@ -209,12 +238,13 @@ class Playout:
 
     def _has_rest(self, sentence: Sentence, now_ms: int) -> bool:
         """Cut `sentence` at `now_ms` and note what was heard; return whether some of it has to leave again."""
-        heard_out = sentence.whole and sentence.sent and not sentence.split(now_ms)[1]
-        if sentence.played or heard_out:
-            self._heard.append((sentence.text, sentence.heard_ms(now_ms)))
+        if sentence.heard_out(now_ms):
+            heard = _Stretch(sentence.text, sentence.heard_ms(now_ms), whole=True, filler=sentence.filler)
+            self._heard.append(heard)
             return False
         if sentence.sent:
-            self._heard.append(sentence.cut(now_ms))
+            text, ms = sentence.cut(now_ms)
+            self._heard.append(_Stretch(text, ms, whole=False, filler=sentence.filler))
         return True
 
 

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from functools import partial as bound
 
 from bot.actions import Collect
 from bot.api import Samples
 from bridge.containment import contained
-from bridge.speaking.actions import CallControl, ReplyActions
+from bridge.speaking.actions import CallControl, HandOff, ReplyActions
+from bridge.speaking.filler import ReplyFiller
 from bridge.speaking.reply_pieces import Piece, each_within
 from bridge.speaking.speech_output import SpeechOutput, once
 from bridge.turns.endpointing import Expected
@@ -28,6 +29,7 @@ class Replies:
         tasks: asyncio.TaskGroup,
         call: CallControl,
         collect: Callable[[Collect], None],
+        hand_off: HandOff,
         limit_s: float,
         filler: str,
         filler_after_s: float,
@@ -37,16 +39,16 @@ class Replies:
         """`limit_s`: the bot must say the next thing within so long; `filler_after_s`: 0 is never.
 
         `fallback`: recording, at the voice's rate, and text of what is heard for a fault; `on_fault` is called then.
-        `collect`: see ReplyActions.
+        `collect`, `hand_off`: see ReplyActions.
         """
-        self._actions = ReplyActions(output, call, collect=collect)
+        self._actions = ReplyActions(output, call, collect=collect, hand_off=hand_off)
         self._output, self._tasks, self._limit_s = output, tasks, limit_s
-        self._filler, self._filler_after_s = filler, filler_after_s or math.inf
+        self._filler = ReplyFiller(bound(self._fill, filler), after_s=filler_after_s or math.inf)
         self._fallback, self._on_fault = fallback, on_fault
         self._expected_input = ExpectedInput()
         self._speaking = asyncio.Lock()  # held by the one that speaks; the others wait in order
         self._under_way: set[asyncio.Task[None]] = set()
-        self._resuming: set[asyncio.Task[None]] = set()
+        self._apologies: set[asyncio.Task[None]] = set()  # of those under way
 
     @property
     def running(self) -> bool:
@@ -67,46 +69,68 @@ class Replies:
         """The wire has not transferred the call, and says why."""
         self._actions.not_transferred(reason)
 
-    def say(self, make: Callable[[], AsyncIterator[Piece]]) -> None:
-        """Say and do what `make` yields, once what was said before has come to its end."""
-        self._begin(self._say(make), self._under_way)
+    def say(self, make: Callable[[], AsyncIterator[Piece]], *, again: bool = False) -> None:
+        """Say and do what `make` yields, once what was said before has come to its end.
+
+        `again`: the caller waits for it since an earlier `say`, of which they have heard nothing.
+        """
+        if not again:
+            self._filler.begin()
+        self._under_way.add(self._begin(self._say(make)))
 
     def fall_back(self) -> None:
         """Let the caller hear that something went wrong, once what was said before has come to its end."""
-        self._begin(self._apologise(), self._under_way)
+        apology = self._begin(self._apologise())
+        self._under_way.add(apology)
+        self._apologies.add(apology)
+        apology.add_done_callback(self._apologies.discard)
 
-    def resume(self) -> None:
-        """Go on with what the output holds."""
-        self._begin(self._output.resume(), self._resuming)
+    def reassure(self) -> None:
+        """Say the filler now, where nothing of a reply was made yet: the caller asks whether anybody is there."""
+        self._filler.hurry()
+
+    def apologises(self, unheard: str) -> bool:
+        """Return whether the caller has yet to hear that something went wrong. `unheard`: what was made for them."""
+        waits = any(not task.done() and not task.cancelling() for task in self._apologies)
+        return waits or bool(self._fallback and self._fallback[1] and unheard.endswith(self._fallback[1]))
 
     def interrupt(self) -> None:
         """Say no more of the reply under way, nor of what waits for its end."""
-        for task in (*self._under_way, *self._resuming):
+        for task in self._under_way:
             task.cancel()
 
-    def _begin(self, saying: Coroutine[None, None, None], kept: set[asyncio.Task[None]]) -> None:
+    def _begin(self, saying: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = self._tasks.create_task(saying)
-        kept.add(task)
-        task.add_done_callback(kept.discard)
+        task.add_done_callback(self._under_way.discard)
+        return task
 
     async def _say(self, make: Callable[[], AsyncIterator[Piece]]) -> None:
         async with self._speaking:
             try:
                 self._expected_input = ExpectedInput()
                 with contained("the bot or the voice"):
-                    async with filler(self._filler_after_s, self._fill) as begun:
+                    async with self._filler.beside() as begun:
                         reply = each_within(make(), self._limit_s, begun=begun)
-                        await self._actions.run(reply, follow=self._expected_input.follow)
+                        await self._give(reply)
             except Exception:  # the bot and the voice are plug-ins: whatever they raise costs one reply, not the call
                 log.exception("the bot failed")
-                await self._fall_back()
+                if not _interrupted():
+                    await self._fall_back()
+
+    async def _give(self, reply: AsyncGenerator[Piece, None]) -> None:
+        """Say and do `reply`; where it had text, and nothing of it could be heard, the fallback is."""
+        sounds, expected = self._output.sounds, self._expected_input
+        await self._actions.run(reply, follow=expected.follow)
+        if expected.text.strip() and self._output.sounds == sounds and not self.acted and not _interrupted():
+            self._output.explain(expected.text)
+            await self._fall_back()
 
     async def _apologise(self) -> None:
         async with self._speaking:
             await self._fall_back()
 
-    async def _fill(self) -> None:
-        await self._output.say(once(self._filler))
+    async def _fill(self, text: str) -> None:
+        await self._output.say(once(text), filler=True)
 
     async def _fall_back(self) -> None:
         self._on_fault()
@@ -114,30 +138,7 @@ class Replies:
             await self._output.play(*self._fallback)
 
 
-@asynccontextmanager
-async def filler(
-    after_s: float, fill: Callable[[], Coroutine[None, None, None]]
-) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """Have `fill` say something where a reply takes longer than `after_s`; yields what to await at its first piece.
-
-    The reply stays in the task of whoever reads it: a bot may hold a timeout or a task group open over a `yield`.
-    """
-    task: asyncio.Task[None] | None = None
-
-    def begin() -> None:
-        nonlocal task
-        task = asyncio.ensure_future(fill())
-
-    async def over() -> None:
-        timer.cancel()
-        if task:
-            await task
-
-    timer = asyncio.get_running_loop().call_later(after_s, begin)
-    try:
-        yield over
-    finally:
-        timer.cancel()
-        if task:
-            task.cancel()
-            await asyncio.wait({task})
+def _interrupted() -> bool:
+    """Return whether the reply that this task gives was interrupted: nobody waits for it any more."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

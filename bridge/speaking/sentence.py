@@ -42,6 +42,8 @@ class Sentence:
     """Its reply has ended: audio that is still made is dropped."""
     keys_interrupt: bool = False
     """A key ends it."""
+    filler: bool = False
+    """It is said while the reply is awaited, and is no part of it."""
 
     @property
     def left(self) -> bool:
@@ -87,6 +89,12 @@ class Sentence:
         """Return the words that were heard by `now_ms`, and the rest."""
         words, count = self.text.split(), self.words_heard(now_ms)
         return " ".join(words[:count]), " ".join(words[count:])
+
+    def heard_out(self, now_ms: int) -> bool:
+        """Return whether the caller has heard all of it by `now_ms`."""
+        if self.played or not (self.whole and self.sent):
+            return self.played
+        return not self.split(now_ms)[1] if self.text else self.heard_ms(now_ms) >= self._total_ms()
 
     def sent_levels(self) -> Sequence[float]:
         """Return the levels of the frames that have left."""

@@ -1,21 +1,28 @@
 """The bot's voice on one call: text in, marked audio out, and what of it the caller heard."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing, suppress
 from typing import Final
 
 from bot.api import Samples, Say, Tts
-from bot.sentences import SentenceCutter
 from bot.spoken import CodeBlocks, Spoken, spoken, weights
 from bridge.leg import Leg
 from bridge.speaking.playout import HeardSoFar, Playout
+from bridge.speaking.script import script
+from bridge.speaking.sender import Sender
 from bridge.speaking.sentence import Sentence
+from bridge.speaking.unread import foreign_words, why
 from bridge.speaking.wire_encoder import WireEncoder
-from telephony.events import AudioFormat, Clear, Mark, Play, Reply
+from telephony.events import AudioFormat
 
-_MESSAGE_MS: Final = 400  # audio in one Play: few messages, and a Clear never waits behind a long one
+log = logging.getLogger(__name__)
+
 _FRAME_MS: Final = 20
+_INAUDIBLE: Final = 0.003
+"""A sentence of which no sample is larger is silence: -50 dBFS, 40 dB below the peaks of speech."""
+_NO_FIGURES: Final = dict.fromkeys(map(ord, "0123456789"))
 
 
 class SpeechOutput:
@@ -33,27 +40,31 @@ class SpeechOutput:
         *,
         clock_ms: Callable[[], int],
         on_audio: Callable[[], None],
+        on_unread: Callable[[], None],
+        start: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
         language: str = "English",
         reading: Spoken = spoken,
     ) -> None:
-        """`clock_ms`: milliseconds of a clock that never goes back. `on_audio` is called whenever audio has left.
+        """`clock_ms`: milliseconds of a clock that never goes back. `on_audio` is called whenever audio has left,
+        `on_unread` for each sentence that the voice cannot read, or not all of. `start` makes a task of the call of
+        what sends; `interrupt` ends it.
 
         `language`: what the bot speaks, as an English name or a tag; with "" the voice reads numbers itself.
         `reading`: turns a written sentence into the words that the voice reads.
         """
         self.leg = leg
-        self._tts, self._audio, self._clock_ms, self._on_audio = tts, audio, clock_ms, on_audio
-        self._reading = reading
+        self._tts, self._audio, self._clock_ms, self._reading = tts, audio, clock_ms, reading
         self.language = language
         """Language of the next sentence and all after it."""
         self._playout = Playout(audio)
         self._reply = _Reply()  # the one that is spoken now
-        self._sending = asyncio.Lock()  # commands leave in order
-        self._not_held = asyncio.Event()
-        self._not_held.set()
+        self._sender = Sender(leg, self._playout, audio, clock_ms=clock_ms, on_audio=on_audio, start=start)
+        self._on_unread = on_unread
+        self._explained = set[str]()  # why something was not read
+        self.sounds = 0
+        """How many sentences and recordings made a sound, in all of the call; fillers do not count."""
         self._mark_returned = asyncio.Event()
         self._made_ms: int | None = None  # when the first audio of the reply was made
-        self._audible_ms: int | None = None  # when the first audio of the reply left
 
     @property
     def speaking(self) -> bool:
@@ -93,15 +104,18 @@ class SpeechOutput:
     @property
     def audible_ms(self) -> int | None:
         """Milliseconds since the first audio of the reply left; None where none has left."""
-        return None if self._audible_ms is None else self._clock_ms() - self._audible_ms
+        since_ms = self._sender.audible_ms
+        return None if since_ms is None else self._clock_ms() - since_ms
 
     def loudest_db(self, last_ms: int) -> float:
         """Return the level, dBFS, of the loudest 20 ms of the bot that the caller heard in the last `last_ms`."""
         now_ms = self._clock_ms()
         return self._playout.loudest_db(now_ms - last_ms, now_ms)
 
-    async def say(self, texts: AsyncIterator[str]) -> None:
+    async def say(self, texts: AsyncIterator[str], *, filler: bool = False) -> None:
         """Speak `texts` as they come, sentence by sentence; return when all has been sent, not yet heard.
+
+        `filler`: they are no part of the reply, which is awaited.
 
         The voice gets what a person would read aloud; the caller's screen and the history get what was written.
 
@@ -109,12 +123,29 @@ class SpeechOutput:
             whatever `texts` or the voice raises; what was sent before stays sent.
         """
         reply, code = self._reply, CodeBlocks()
-        async with aclosing(script(texts)) as sentences:
+        async with aclosing(script(texts, self.language)) as sentences:
             async for text in sentences:
                 if reply.over:
                     break
-                if aloud := self._reading(code.outside(str(text)), self.language):
-                    await self._speak(text, self._tts.speak(aloud), reply)
+                await self._read(text, self._reading(code.outside(str(text)), self.language), reply, filler=filler)
+
+    async def _read(self, text: Say, aloud: str, reply: "_Reply", *, filler: bool) -> None:
+        """Have the voice read `aloud`, which is what a person would say for `text`."""
+        foreign, words = foreign_words(aloud, scripts) if (scripts := getattr(self._tts, "scripts", ())) else (0, 1)
+        sounds = False
+        if aloud and foreign < words:
+            sounds = await self._speak(text, self._tts.speak(aloud), reply, filler=filler)
+        if (foreign or not sounds) and any(map(str.isalnum, aloud)) and not reply.over:
+            self._on_unread()
+            self.explain(aloud)
+
+    def explain(self, text: str) -> None:
+        """Log once in the call why nobody heard `text`."""
+        voice = type(self._tts).__name__
+        reason = why(text, voice=voice, language=getattr(self._tts, "language", ""))
+        if (kind := reason.translate(_NO_FIGURES)) not in self._explained:
+            self._explained.add(kind)
+            log.error("%s", reason)
 
     @property
     def sample_rate(self) -> int:
@@ -134,12 +165,12 @@ class SpeechOutput:
 
     async def until_open(self) -> None:
         """Wait while the reply is held."""
-        await self._not_held.wait()
+        await self._sender.until_open()
 
     async def wait_for_playout(self) -> None:
         """Wait until the caller has heard all that was said: its mark came back, or is overdue. Waits while held."""
         while True:
-            await self._not_held.wait()
+            await self._sender.until_open()
             if not self.speaking:
                 return
             self._mark_returned.clear()
@@ -157,104 +188,70 @@ class SpeechOutput:
 
     def hold(self) -> bool:
         """Stop speaking for now; return whether the caller still had audio to hear, which the wire must `clear`."""
-        unheard = self.speaking and self._not_held.is_set()
-        self._not_held.clear()
+        unheard = self.speaking and not self._sender.held
+        self._sender.hold()
         if unheard:
             self._playout.hold(self._clock_ms(), cleared=self.leg.capabilities.clear)
         return unheard
 
-    async def resume(self) -> None:
+    def resume(self) -> None:
         """Go on with the held reply, from the word where it was cut."""
-        self._not_held.set()
-        await self._drain()
+        self._sender.resume()
 
     def interrupt(self) -> tuple[HeardSoFar, bool]:
         """End the reply; return what was heard of it, and whether the wire must `clear` the rest."""
-        unheard = self.speaking and self._not_held.is_set()
+        unheard = self.speaking and not self._sender.held
         self._reply.over = True
-        self._reply = _Reply()
-        self._made_ms = self._audible_ms = None
-        self._not_held.set()
-        return self._playout.end(self._clock_ms()), unheard
+        self._reply, self._made_ms = _Reply(), None
+        heard = self._playout.end(self._clock_ms())
+        self._sender.restart()
+        return heard, unheard
 
     async def clear(self) -> None:
         """Drop the audio that the far side has not played yet, where the wire can."""
-        if self.leg.capabilities.clear:
-            async with self._sending:
-                await self.leg.send(Clear())
+        await self._sender.clear()
 
     def played(self, mark: str) -> None:
         """Note that `mark` came back: the caller has heard all before it."""
         self._playout.played(mark, self._clock_ms())
         self._mark_returned.set()
 
-    async def _speak(self, text: Say, audio: AsyncGenerator[Samples, None], reply: "_Reply") -> None:
+    async def _speak(
+        self, text: Say, audio: AsyncGenerator[Samples, None], reply: "_Reply", *, filler: bool = False
+    ) -> bool:
+        """Send `audio`, which says `text`; return whether anything of it can be heard."""
         encoder = WireEncoder(self._tts.sample_rate, self._audio)
         sentence: Sentence | None = None
+        sounds = False
         async with aclosing(audio) as chunks:
             try:
                 async for samples in chunks:
                     if reply.over:
-                        return
-                    sentence = sentence or self._begin(text)
+                        return sounds
+                    sentence = sentence or self._begin(text, filler=filler)
+                    sounds = sounds or float(abs(samples).max(initial=0.0)) > _INAUDIBLE
                     await self._send(sentence, encoder.encode(samples))
                 if sentence and not reply.over:
                     await self._send(sentence, encoder.flush())
             finally:
                 if sentence:
                     self._playout.finish(sentence)
-        await self._drain()
+        self.sounds += sounds and not filler
+        await self._sender.sent()
+        return sounds
 
-    def _begin(self, text: Say) -> Sentence:
+    def _begin(self, text: Say, *, filler: bool) -> Sentence:
         now_ms = self._clock_ms()
         letters = weights(str(text), self.language, self._reading)
         self._made_ms = now_ms if self._made_ms is None else self._made_ms
-        begun = self._playout.begin(str(text), now_ms, interruptible=text.interruptible, letters=letters)
+        begun = self._playout.begin(str(text), now_ms, interruptible=text.interruptible, letters=letters, filler=filler)
         begun.keys_interrupt = text.keys_interrupt
         return begun
 
     async def _send(self, sentence: Sentence, payload: bytes) -> None:
         if payload:
             self._playout.made(sentence, payload)
-        await self._drain()
-
-    async def _drain(self) -> None:
-        """Send what waits, as soon as the far side may take it; wait while the reply is held."""
-        step_ms = min(_MESSAGE_MS, max(_FRAME_MS, self.leg.capabilities.send_ahead_ms // 2))
-        while self._playout.next(step_ms) is not None:
-            await self._not_held.wait()
-            async with self._sending:
-                excess_ms = await self._send_next(step_ms)
-            if excess_ms > 0:
-                await asyncio.sleep(excess_ms / 1000)  # pacing is time itself: nothing tells us when audio was played
-
-    async def _send_next(self, step_ms: int) -> int:
-        """Send what has to leave next; or return for how many milliseconds the far side may not take it."""
-        command = self._playout.next(step_ms)
-        if command is None or not self._not_held.is_set():
-            return 0
-        if isinstance(command, Play) and (excess_ms := self._excess_ms(command)) > 0:
-            return excess_ms
-        self._playout.sent(command, self._clock_ms())
-        await self._pass(command)
-        return 0
-
-    async def _pass(self, command: Play | Mark | Reply) -> None:
-        wire = self.leg.capabilities
-        match command:
-            case Play():
-                self._audible_ms = self._clock_ms() if self._audible_ms is None else self._audible_ms
-                await self.leg.send(command)
-                self._on_audio()
-            case Mark() if wire.mark:
-                await self.leg.send(command)
-            case Reply() if wire.transcripts and command.text:
-                await self.leg.send(command)
-
-    def _excess_ms(self, play: Play) -> int:
-        """Return for how many milliseconds the far side may not take `play`; with an empty buffer it takes a frame."""
-        limit_ms = max(self.leg.capabilities.send_ahead_ms, _FRAME_MS)
-        return self._playout.ahead_ms(self._clock_ms()) + self._audio.duration_ms(play.payload) - limit_ms
+        await self._sender.sent()
 
 
 class _Reply:
@@ -262,32 +259,6 @@ class _Reply:
 
     over = False
     """It was interrupted: no more of it is made."""
-
-
-async def script(texts: AsyncIterator[str]) -> AsyncGenerator[Say, None]:
-    """Yield each sentence of `texts` once it is whole, as interruptible as its text; closes `texts`."""
-    cutter = SentenceCutter()
-    try:
-        async for text in texts:
-            if isinstance(text, Say):
-                whole = [Say(sentence) for sentence in cutter.flush()] + _cut(text)
-            else:
-                whole = [Say(sentence) for sentence in cutter.feed(text)]
-            for sentence in whole:
-                yield sentence
-        for rest in cutter.flush():
-            yield Say(rest)
-    finally:
-        if isinstance(texts, AsyncGenerator):  # a plain iterator has nothing to close
-            await texts.aclose()
-
-
-def _cut(text: Say) -> list[Say]:
-    cutter = SentenceCutter(eager=False)
-    return [
-        Say(part, interruptible=text.interruptible, keys_interrupt=text.keys_interrupt)
-        for part in (*cutter.feed(str(text)), *cutter.flush())
-    ]
 
 
 async def once(text: str) -> AsyncIterator[str]:

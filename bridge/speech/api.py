@@ -5,7 +5,7 @@ Audio inside is always mono float32 in [-1, 1] at 16 kHz, shape (n,).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Final, Protocol
 
 import numpy as np
@@ -122,6 +122,14 @@ class Ended(StrEnum):
     REPETITION = "repetition"  # it began to loop; the loop is cut off
 
 
+class Standing(IntEnum):
+    """Whose decode it is: a lower one goes first."""
+
+    CALL = 0  # somebody is on the telephone, or speaks with a bot
+    LIVE = 1  # a client sends its audio as it is spoken
+    FAST = 2  # a client sends its audio faster than it was spoken
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsrCapabilities:
     """What a recogniser can do, and how much at once."""
@@ -141,6 +149,8 @@ class AsrCapabilities:
     word_times: bool = False
     backlog: int = 8
     """Decodes, running and waiting, from which on it gets no partials, because more would delay finals."""
+    at_once: int | None = None
+    """Decodes that run at once; more wait in the pool, in its order. None: it takes all and orders them itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +173,16 @@ class Request:
     """Seconds after which nobody wants the answer any more."""
     key: str = ""
     """Names the utterance: equal keys promise that the shorter audio is the beginning of the longer. A hint only."""
+    first: bool = False
+    """Whether nothing of the utterance has been recognised yet."""
+    session: str = ""
+    """Names who asks: sessions get the engines in equal shares. "" is a session of its own."""
+    standing: Standing = Standing.CALL
 
     @property
     def priority(self) -> int:
-        """Lower goes first."""
-        return 0 if self.final else 1
+        """For an engine that orders decodes itself: lower goes first."""
+        return 2 * self.standing + (not self.final)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +222,8 @@ class Asr(Protocol):
 
     async def decode(self, request: Request, /) -> Hypothesis:
         """Return what is said in `request.audio`. Cancelling takes the decode out of the engine where it can.
+
+        Cancelled, it may take its time to end: it is over once the engine does not work on it any more.
 
         Raises:
             BadRequest: it would fail on any engine of this kind.

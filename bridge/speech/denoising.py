@@ -70,12 +70,14 @@ class Denoising:
         *,
         budget: RealTimeBudget | None = None,
         clock_ms: Callable[[], float] = _monotonic_ms,
+        spared: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`spared`: the call goes without for as long as it says so."""
         self._denoiser: Denoiser | None = denoiser  # None when it has failed
         self._delay = denoiser.delay
         self._name = str(getattr(denoiser, "name", type(denoiser).__name__))
         self._workers, self._clock_ms = workers, clock_ms
-        self._budget = budget or RealTimeBudget()
+        self._budget, self._spared = budget or RealTimeBudget(), spared
         self._late = np.zeros(self._delay, np.float32)  # raw samples that the denoiser still holds
         self._stale = 0  # samples of output that come from before the denoiser was skipped
         self._bypassed = 0
@@ -111,7 +113,7 @@ class Denoising:
     async def _denoise(self, samples: Samples) -> Samples | None:
         """Return `samples` denoised; None if they are not to be denoised."""
         audio_ms = len(samples) * 1000 / SAMPLE_RATE
-        if self._denoiser is None or not self._budget.may_run(audio_ms):
+        if self._denoiser is None or self._spared() or not self._budget.may_run(audio_ms):
             return None
         began_ms = self._clock_ms()
         try:

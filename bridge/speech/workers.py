@@ -43,11 +43,12 @@ class Workers:
         """Jobs that wait for a thread."""
         return len(self._queue)
 
-    async def run(self, function: Callable[[*Ts], T], *args: *Ts, priority: int = 0) -> T:
+    async def run(self, function: Callable[[*Ts], T], *args: *Ts, priority: int = 0, to_its_end: bool = False) -> T:
         """Return `function(*args)`, called on one of the threads with the caller's context variables.
 
         A lower `priority` goes first; within one, first come first served. Cancelled before it began, the job
         never runs; cancelled later, it runs to its end unheard and goes on using its arguments until then.
+        `to_its_end`: then the cancelled caller is let go only when the thread is free again.
 
         Raises:
             EngineFailed: the pool is closed, or was before the job began.
@@ -62,9 +63,13 @@ class Workers:
         )
         self._enter(job)
         try:
-            return await future
+            return await asyncio.shield(future)
         except asyncio.CancelledError:
-            self._withdraw(job)
+            if self._withdraw(job) or not to_its_end:
+                future.cancel()
+            elif not future.done():
+                await asyncio.wait([future])
+                future.exception()  # nobody else asks for it
             raise
 
     def close(self) -> None:
@@ -90,10 +95,13 @@ class Workers:
             heapq.heappush(self._queue, job)
             self._changed.notify()
 
-    def _withdraw(self, job: "_Job") -> None:
+    def _withdraw(self, job: "_Job") -> bool:
+        """Take `job` out of the queue; return False if it has begun."""
         with self._changed, suppress(ValueError):  # not in the list: it has begun
             self._queue.remove(job)
             heapq.heapify(self._queue)
+            return True
+        return False
 
     def _work(self) -> None:
         while job := self._next():

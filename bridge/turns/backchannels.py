@@ -1,4 +1,4 @@
-"""Backchannels and commands: what callers say over the bot that never interrupts it, or always does. Pure.
+"""Backchannels, commands, line checks: what callers say over the bot that never interrupts it, or always does. Pure.
 
 The lists are data, by language, in phrases.toml.
 """
@@ -16,7 +16,7 @@ from bridge.speech.stability import words
 _ANY: Final = "any"
 _SHIPPED: Final = files("bridge.turns").joinpath("phrases.toml").read_text("utf-8")
 """Read on import: no call waits for the disk."""
-_KINDS: Final = frozenset({"backchannels", "commands"})
+_KINDS: Final = ("backchannels", "commands", "line_checks")
 
 Phrase = tuple[str, ...]
 
@@ -27,6 +27,7 @@ class Meaning(StrEnum):
     NOTHING = "nothing"
     BACKCHANNEL = "backchannel"  # the caller listens
     ECHO = "echo"  # the bot's own words
+    LINE_CHECK = "line check"  # "hello?" while nothing of the reply was heard
     WORDS = "words"
     COMMAND = "command"
 
@@ -35,10 +36,11 @@ class Meaning(StrEnum):
 class _Lists:
     backchannels: frozenset[Phrase] = frozenset()
     commands: frozenset[Phrase] = frozenset()
+    line_checks: frozenset[Phrase] = frozenset()
 
 
 class Backchannels:
-    """The backchannels and the commands that a call knows."""
+    """The backchannels, the commands and the line checks that a call knows."""
 
     def __init__(self, lists: Mapping[str, _Lists], *, extra: _Lists) -> None:
         """`lists`: by language code, "any" for all languages. `extra`: of all languages; overrides `lists`."""
@@ -51,12 +53,26 @@ class Backchannels:
         `language`: an English name or a code, "" where it is not known.
         """
         said = normal(text)
-        known = self._all.get(code_of(language) or "", self._any)
+        known = self._known(language)
         if not said:
             return Meaning.NOTHING
         if _holds(said, known.commands):
             return Meaning.COMMAND
         return Meaning.BACKCHANNEL if _consists_of(said, known.backchannels) else Meaning.WORDS
+
+    def is_line_check(self, text: str, language: str, *, partial: bool) -> bool:
+        """Return whether `text` only asks whether anybody is there; "mm-hm" beside it changes nothing.
+
+        `partial`: more words may follow, so that the beginning of such a question is enough.
+        """
+        said, known = normal(text), self._known(language)
+        if _consists_of(said, known.backchannels):
+            return False
+        begun = known.line_checks if partial else frozenset[Phrase]()
+        return _consists_of(said, known.line_checks | known.backchannels, begun=begun)
+
+    def _known(self, language: str) -> _Lists:
+        return self._all.get(code_of(language) or "", self._any)
 
 
 def normal(text: str) -> Phrase:
@@ -70,7 +86,7 @@ def shipped(*, backchannels: Iterable[str] = (), commands: Iterable[str] = ()) -
 
 
 def parse(text: str, *, backchannels: Iterable[str] = (), commands: Iterable[str] = ()) -> Backchannels:
-    """Read TOML: a table of `backchannels` and `commands` for each language code. Add the given phrases.
+    """Read TOML: a table of `backchannels`, `commands` and `line_checks` for each language code. Add the given phrases.
 
     Raises:
         ValueError: `text` is no such TOML; the message names the place.
@@ -80,14 +96,14 @@ def parse(text: str, *, backchannels: Iterable[str] = (), commands: Iterable[str
 
 
 def _read(code: str, table: object) -> _Lists:
-    if not isinstance(table, dict) or table.keys() - _KINDS:
-        raise ValueError(f"[{code}]: a language has lists named {' and '.join(sorted(_KINDS))}, nothing else")
+    if not isinstance(table, dict) or table.keys() - set(_KINDS):
+        raise ValueError(f"[{code}]: a language has lists named {', '.join(_KINDS)}, nothing else")
     if code != _ANY and code_of(code) is None:
         raise ValueError(f"[{code}]: no language code; {_ANY} is for all languages")
     for kind, phrases in table.items():
         if not isinstance(phrases, list) or not all(isinstance(phrase, str) and normal(phrase) for phrase in phrases):
             raise ValueError(f"[{code}] {kind}: must be a list of words and phrases in quotes")
-    return _Lists(_phrases(table.get("backchannels", ())), _phrases(table.get("commands", ())))
+    return _Lists(*(_phrases(table.get(kind, ())) for kind in _KINDS))
 
 
 def _phrases(texts: Iterable[str]) -> frozenset[Phrase]:
@@ -97,7 +113,8 @@ def _phrases(texts: Iterable[str]) -> frozenset[Phrase]:
 def _joined(one: _Lists, other: _Lists) -> _Lists:
     """Return both; a phrase that `other` has as one kind is not the other kind, whatever `one` says."""
     backchannels = (one.backchannels - other.commands) | other.backchannels
-    return _Lists(backchannels, (one.commands - other.backchannels) | other.commands)
+    commands = (one.commands - other.backchannels) | other.commands
+    return _Lists(backchannels, commands, one.line_checks | other.line_checks)
 
 
 def _holds(said: Phrase, phrases: frozenset[Phrase]) -> bool:
@@ -106,12 +123,13 @@ def _holds(said: Phrase, phrases: frozenset[Phrase]) -> bool:
     return any(said[i:j] in phrases for i, j in ends)
 
 
-def _consists_of(said: Phrase, phrases: frozenset[Phrase]) -> bool:
-    """Return whether `said` is a sequence of `phrases` and nothing else."""
+def _consists_of(said: Phrase, phrases: frozenset[Phrase], *, begun: frozenset[Phrase] = frozenset()) -> bool:
+    """Return whether `said` is a sequence of `phrases` and nothing else, but maybe the beginning of one of `begun`."""
     longest = max(map(len, phrases), default=0)
     reached = {0}
     for begin in range(len(said)):
         if begin in reached:
             ends = range(begin + 1, min(begin + longest, len(said)) + 1)
             reached |= {end for end in ends if said[begin:end] in phrases}
-    return len(said) in reached
+    rests = [said[begin:] for begin in reached if len(said) - begin < longest]
+    return len(said) in reached or any(phrase[: len(rest)] == rest for rest in rests for phrase in begun)

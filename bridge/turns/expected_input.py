@@ -35,6 +35,11 @@ class ExpectedInput:
                 yield text
 
     @property
+    def text(self) -> str:
+        """The end of what was said so far, up to 200 characters."""
+        return self._end
+
+    @property
     def expected(self) -> Expected:
         """What the bot expects after all pieces so far."""
         return Expected(self._kind, self._digits, asked=is_question(self._end))

@@ -4,7 +4,8 @@
                                             -no words, or only "mm-hm"-> QUIET
 
 The bot is silent from TENTATIVE on, and goes on after a false alarm. What is decided here is what becomes of its reply.
-Speech that is no louder than an echo of the bot does not interrupt; its words still may.
+Speech that is no louder than an echo of the bot does not interrupt; its words still may. A caller who only asks whether
+anybody is there, before a word of the reply was heard, does not interrupt: the reply is what they wait for.
 """
 
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from bridge.turns.ranges import within
 
 _PAUSE_MS: Final = 128
 """Silence after which speech counts as a new onset. The same as in TurnRules, so that both see one onset."""
+_SETTLED_MS: Final = 2500
+"""The longest wait of the end of a turn: whoever has been silent for so long has stopped interrupting, also where no
+recogniser tells that their turn is over."""
 _MOST_ALARMS: Final = 3
 """Each false alarm of a reply makes the next onset longer, up to this many."""
 
@@ -109,13 +113,20 @@ class BotSpeech:
     """What the bot is saying when the caller's words come."""
 
     said: str = ""
-    """The words of its reply that were heard."""
+    """The words of its reply that were heard; the filler is none of them."""
     rest: str = ""
     """The words that were made and not heard yet."""
     left_ms: int = 0
     """Duration of what is left to hear."""
     insists: bool = False
     """It may not be interrupted now."""
+    filler: str = ""
+    """What was said, or is being said, while the reply is awaited."""
+
+    @property
+    def unheard(self) -> bool:
+        """A reply is on its way, and no word of it was heard."""
+        return not self.said and self.left_ms > 0
 
 
 class Act(Enum):
@@ -148,37 +159,44 @@ class Interruption:
         self._listens = False  # the newest words are only a backchannel
         self._alarms = 0  # false ones in this reply
 
-    def hear(self, window: SpeechWindow, *, audible: bool, interruptible: bool) -> Act | None:
+    def hear(self, window: SpeechWindow, *, audible: bool, interruptible: bool, unheard: bool = False) -> Act | None:
         """Take the next window of the caller's audio; return what the bot has to do.
 
         `audible`: the bot or its echo may be heard in the window; `interruptible`: the bot has something to say and may
-        be interrupted.
+        be interrupted; `unheard`: no word of it was heard yet.
         """
         self._over_bot = self._over_bot or (window.speech and (audible or interruptible))
         self._loud = self._loud or (window.speech and window.loud)
         if self.state is BargeInState.TENTATIVE:
-            return self._doubt(window)
+            return self._doubt(window, unheard=unheard)
+        if self.state is BargeInState.CONFIRMED:
+            self._settle(window)
         if self.state is BargeInState.QUIET and interruptible:
             return self._watch(window)
         self._run_ms = 0
         return None
 
-    def means(self, text: str, language: str, bot: BotSpeech) -> Meaning:
-        """Return what `text` means over the bot; WORDS or NOTHING where it was not said over the bot."""
+    def means(self, text: str, language: str, bot: BotSpeech, *, partial: bool = False) -> Meaning:
+        """Return what `text` means over the bot; WORDS or NOTHING where it was not said over the bot.
+
+        `partial`: more words may follow.
+        """
         meaning = self._backchannels.meaning(text, language)
         if not self._over_bot:
             return meaning if meaning is Meaning.NOTHING else Meaning.WORDS
         if not self._loud and meaning is not Meaning.NOTHING and self._is_echo(text, meaning, bot):
             return Meaning.ECHO
+        if bot.unheard and self._backchannels.is_line_check(text, language, partial=partial):
+            return Meaning.LINE_CHECK
         answers = not bot.said or bot.left_ms <= self._rules.answer_ms or is_question(bot.said)
         return Meaning.WORDS if meaning is Meaning.BACKCHANNEL and answers else meaning
 
-    def words(self, text: str, language: str, bot: BotSpeech) -> Act | None:
+    def words(self, text: str, language: str, bot: BotSpeech, *, partial: bool = False) -> Act | None:
         """Take a transcript of the caller, partial or final; return what the bot has to do."""
         if not self._over_bot or bot.insists or self.state is BargeInState.CONFIRMED:
             return None
-        meaning = self.means(text, language, bot)
-        self._listens = meaning is Meaning.BACKCHANNEL
+        meaning = self.means(text, language, bot, partial=partial)
+        self._listens = meaning in {Meaning.BACKCHANNEL, Meaning.LINE_CHECK}
         enough = meaning is Meaning.WORDS and len(normal(text)) >= self._rules.least_words
         if meaning is not Meaning.COMMAND and not enough:
             return None
@@ -202,16 +220,25 @@ class Interruption:
         self.state, self._held_ms, self._listens = BargeInState.TENTATIVE, window.to_ms, False
         return Act.HOLD
 
-    def _doubt(self, window: SpeechWindow) -> Act | None:
+    def _doubt(self, window: SpeechWindow, *, unheard: bool) -> Act | None:
         if window.speech and window.loud:
             self._run_ms += window.to_ms - window.from_ms
-        if self._run_ms >= self._rules.confirm_ms and not self._listens:
+            self._speech_end_ms = window.to_ms
+        waited = window.to_ms - self._held_ms >= self._rules.false_alarm_ms
+        # Of a reply that nobody has heard the words decide, as long as there may be some: "Hello?" must not end it.
+        if self._run_ms >= self._rules.confirm_ms and not self._listens and (waited or not unheard):
             self.state = BargeInState.CONFIRMED
             return Act.CANCEL
-        if window.to_ms - self._held_ms >= self._rules.false_alarm_ms:
+        if waited:
             self.state, self._run_ms = BargeInState.QUIET, 0
             return self._false_alarm()
         return None
+
+    def _settle(self, window: SpeechWindow) -> None:
+        if window.speech:
+            self._speech_end_ms = window.to_ms
+        elif window.to_ms - self._speech_end_ms >= _SETTLED_MS:
+            self.state, self._run_ms = BargeInState.QUIET, 0
 
     def _count(self, window: SpeechWindow) -> None:
         if window.speech and window.loud:
@@ -226,6 +253,6 @@ class Interruption:
 
     def _is_echo(self, text: str, meaning: Meaning, bot: BotSpeech) -> bool:
         """Return whether `text` has too few words to tell, or most of them are the bot's."""
-        heard, said = normal(text), set(normal(f"{bot.said} {bot.rest}"))
+        heard, said = normal(text), set(normal(f"{bot.filler} {bot.said} {bot.rest}"))
         few = len(heard) < self._rules.quiet_words and meaning is not Meaning.COMMAND
         return few or sum(word in said for word in heard) >= self._rules.echo_share * len(heard)

@@ -224,3 +224,61 @@ async def test_a_failing_source_fails_after_what_was_whole() -> None:
     assert await anext(spoken) == "Fine."
     with pytest.raises(ConnectionError, match="lost"):
         await anext(spoken)
+
+
+WHOLE = [
+    ("German", "Ihr Termin ist am 16. Januar 2026 um 9:30 Uhr."),
+    ("German", "Der 3. Oktober ist ein Feiertag."),
+    ("German", "Am 1. und 2. Mai ist die 2. Klasse im 4. Stock zu."),
+    ("German", "Bitte bringen Sie z. B. Ihren Ausweis mit."),
+    ("German", "Hr. Müller, Fr. Weber und Prof. Dr. Schmidt wohnen in der Hauptstr. 5."),
+    ("German", "Es kostet ca. 5 Euro bzw. Nr. 7 inkl. Versand etwas mehr."),
+    ("German", "Das war 44 v. Chr. in Rom, d. h. vor langer Zeit, z.B. im März."),
+    ("Spanish", "El Sr. López y la Sra. García viven en el núm. 5, pág. 4."),
+    ("Spanish", "Viaja a EE. UU. mañana, a las 9 a. m. o a las 5 p. m. hoy."),
+    ("Spanish", "Traiga algo, p. ej. su DNI, a la Avda. América."),
+    ("French", "Prenez p. ex. le bus de M. Dupont, 5 av. Foch."),
+    ("French", "Mme. Durand et MM. Petit sont nés en 50 av. J.-C. à Rome."),
+    ("Italian", "Il Sig. Rossi e il Dott. Bianchi sono qui, art. 5."),
+    ("Dutch", "Dhr. de Vries en mevr. Jansen nemen bijv. uw paspoort mee."),
+    ("Portuguese", "O Sr. Silva e a Dra. Souza moram na Av. Paulista."),
+    ("English", "Ph.D. students live on Ft. Worth Ave. near Apt. 4B."),
+    ("English", "It is approx. 5 miles from St. Paul to Mt. Hood, e.g. by bus."),
+    ("Hindi", "डॉ. शर्मा और श्री. वर्मा कल मिलेंगे।"),
+]
+
+
+@pytest.mark.parametrize(("language", "text"), WHOLE)
+def test_ordinals_and_abbreviations_of_each_language_end_no_sentence(language: str, text: str) -> None:
+    for named in (language, ""):
+        cutter = SentenceCutter(eager=False, language=named)
+        assert [part for letter in text for part in cutter.feed(letter)] + cutter.flush() == [text]
+
+
+@pytest.mark.parametrize(
+    ("language", "first", "second"),
+    [
+        ("German", "Es kostet 5.", "Danach mehr."),
+        ("German", "Wir haben bis 8.", "Kommen Sie!"),
+        ("German", "Äpfel, Birnen usw.", "Danach gehen wir."),
+        ("Spanish", "Vive en EE. UU.", "Mañana vuelve."),
+        ("Spanish", "Abrimos a las 9 a. m.", "Cerramos tarde."),
+        ("French", "Du pain, du vin, etc.", "Ensuite on part."),
+        ("Italian", "Pane, vino, ecc.", "Poi andiamo."),
+        ("English", "It is 5.", "January was cold."),
+        ("English", "I live on Fifth Ave.", "Come by."),
+        ("English", "Come on.", "Let us go."),
+        ("", "Come on.", "Let us go."),
+        ("Hindi", "नमस्ते।", "आप कैसे हैं?"),
+    ],
+)
+def test_sentences_still_end_there(language: str, first: str, second: str) -> None:
+    cutter = SentenceCutter(eager=False, language=language)
+    text = f"{first} {second}"
+    assert [part for letter in text for part in cutter.feed(letter)] + cutter.flush() == [first, second]
+
+
+@pytest.mark.parametrize("language", ["English", "Spanish", "Hindi"])
+def test_a_number_at_the_end_waits_for_nothing_where_dots_make_no_ordinals(language: str) -> None:
+    cutter = SentenceCutter(language=language)
+    assert cutter.feed("It is 5. ") == ["It is 5."]

@@ -3,12 +3,16 @@
 
 import time
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.spoken import Spoken, spoken, weights
+from bot.spoken.languages import RULES
+
+TABLES = sorted((Path(__file__).parents[1] / "data" / "spoken").glob("*.tsv"))
 
 ENGLISH = [
     ("It costs $1,234.50.", "It costs one thousand two hundred thirty-four dollars and fifty cents."),
@@ -40,7 +44,7 @@ ENGLISH = [
     ("code 0042, 9876543210", "code zero zero four two, nine eight seven, six five four, three two one zero"),
     ("pages 10-12, -5, 24/7", "pages ten to twelve, minus five, twenty-four seven"),
     ("v1.2.3, B2B, #42, No. 5", "v one dot two dot three, B two B, number forty-two, number five"),
-    ("1½ or ¼", "one point five or zero point two five"),
+    ("1½ or ¼", "one and a half or one quarter"),
     ("2 * 3, 2×3", "two times three, two times three"),
     ("Call 911. It has 911 rooms.", "Call nine one one. It has nine hundred eleven rooms."),
     ("you & me, AT&T", "you and me, AT&T"),
@@ -91,6 +95,53 @@ def test_english_is_said_as_a_person_would(text: str, expected: str) -> None:
 @pytest.mark.parametrize(("language", "text", "expected"), OTHERS)
 def test_each_language_says_it_in_its_own_way(language: str, text: str, expected: str) -> None:
     assert spoken(text, language) == expected
+
+
+def rows(table: Path) -> list[list[str]]:
+    return [line.split("\t") for line in table.read_text().splitlines() if not line.startswith("#")]
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.stem)
+def test_the_table_of_each_language_holds(table: Path) -> None:
+    wrong = {written: said for written, expected in rows(table) if (said := spoken(written, table.stem)) != expected}
+    assert not wrong
+
+
+def test_each_language_with_a_normaliser_has_a_table_of_at_least_sixty_forms() -> None:
+    assert {table.stem[:2] for table in TABLES} == {
+        {"es": "sp", "de": "ge"}.get(rules[:2], rules[:2]) for rules in RULES
+    }
+    assert all(len(dict(rows(table))) >= 60 for table in TABLES)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("English", "Order 5 pizzas and 250 wings.", "Order five pizzas and two hundred fifty wings."),
+        ("English", "My account is 30 days late.", "My account is thirty days late."),
+        ("English", "The account balance is 1,250.", "The account balance is one thousand two hundred fifty."),
+        ("English", "Call 5 people in 300 days.", "Call five people in three hundred days."),
+        ("English", "The order is 250 dollars.", "The order is two hundred fifty dollars."),
+        ("English", "C# and F#, A+", "C# and F#, A+"),
+        ("English", "* item one", "item one"),
+        ("English", "# Heading", "Heading"),
+        ("English", "*Note* this *very* well", "Note this very well"),
+        ("English", "2024-25, 1998-2003", "twenty twenty-four to twenty-five, nineteen ninety-eight to two thousand three"),  # noqa: E501
+        ("English", "9-11 or 24/7", "nine to eleven or twenty-four seven"),
+        ("German", "Ich habe 5. Danach mehr.", "Ich habe fünf. Danach mehr."),
+        ("German", "Das Konto ist 30 Tage alt.", "Das Konto ist dreißig Tage alt."),
+        ("Spanish", "La cuenta es de 50 €.", "La cuenta es de cincuenta euros."),
+        ("French", "le 15 janvier, à 9 h", "le quinze janvier, à neuf heures"),
+        ("Hindi", "खाता 500 रुपये", "खाता पाँच सौ रुपये"),
+    ],
+)  # fmt: skip
+def test_what_is_a_quantity_or_markup_stays_one(language: str, text: str, expected: str) -> None:
+    assert spoken(text, language) == expected
+
+
+def test_the_key_number_sign_is_hash_outside_north_america() -> None:
+    assert spoken("Press #.", "en-GB") == "Press hash."
+    assert spoken("Press * or #.", "en-IN") == "Press star or hash."
 
 
 @pytest.mark.parametrize("language", ["Russian", "", "Klingon"])

@@ -8,10 +8,10 @@ from functools import partial as bound
 
 import numpy as np
 from fakes import FakeLeg, FakeTts, ScriptBot
-from stage import LONG, LOUD, MULAW, replies_of, settle
+from stage import INFO, LONG, LOUD, MULAW, replies_of, settle
 
 from bridge.call.barge_in import BargeInControl
-from bridge.call.bot_hooks import BotHooks
+from bridge.call.bot_hooks import ActiveBot, BotHooks
 from bridge.metrics import Metrics
 from bridge.speaking.replies import Replies
 from bridge.speaking.speech_output import SpeechOutput, once
@@ -46,11 +46,28 @@ class Scene:
 @asynccontextmanager
 async def scene() -> AsyncIterator[Scene]:
     leg, bot, metrics = FakeLeg(), ScriptBot(), Metrics().call("test", MULAW)
-    output = SpeechOutput(leg, FakeTts(), MULAW, clock_ms=lambda: here.now_ms, on_audio=metrics.audio_sent)
+    output = SpeechOutput(
+        leg,
+        FakeTts(),
+        MULAW,
+        clock_ms=lambda: here.now_ms,
+        on_audio=metrics.audio_sent,
+        on_unread=lambda: None,
+        start=asyncio.create_task,
+    )
     async with asyncio.TaskGroup() as tasks:
         replies = replies_of(output, tasks=tasks, on_fault=metrics.replies_failed.inc)
-        hooks = BotHooks(bot, tasks=tasks, limit_s=5)
-        barge_in = BargeInControl(output, replies, hooks, InterruptionRules(), shipped(), tasks=tasks, metrics=metrics)
+        hooks = BotHooks(ActiveBot(bot, INFO), tasks=tasks, limit_s=5, on_dropped=lambda: None)
+        barge_in = BargeInControl(
+            output,
+            replies,
+            hooks,
+            InterruptionRules(),
+            shipped(),
+            insists=lambda: output.insists,
+            tasks=tasks,
+            metrics=metrics,
+        )
         here = Scene(barge_in, replies, output, leg, bot)
         replies.say(bound(once, LONG))
         await settle()
@@ -101,3 +118,32 @@ async def test_an_mm_hm_over_the_bot_means_that_somebody_listens() -> None:
         await call.hear(320)
         assert call.barge_in.means("mm-hm", "English") is Meaning.BACKCHANNEL
         assert not call.barge_in.words("mm-hm", "English")
+
+
+async def test_an_mm_hm_after_a_confirmed_barge_in_is_still_one() -> None:
+    async with scene() as call:
+        await call.hear(960, speech=False)
+        assert await call.hear(1280), "a second of it ends the reply, before its words are known"
+        call.barge_in.cut()
+        assert call.barge_in.means("mm-hm, mm-hm", "English") is Meaning.BACKCHANNEL
+
+
+async def test_a_hello_before_a_word_was_heard_checks_the_line_and_cuts_nothing() -> None:
+    gate = asyncio.Event()
+
+    async def late() -> AsyncIterator[str]:
+        await gate.wait()
+        yield LONG
+
+    async with scene() as call:
+        call.barge_in.cut()
+        call.replies.say(late)
+        await call.hear(320)
+        assert call.barge_in.means("Hello?", "English") is Meaning.LINE_CHECK
+        assert not call.barge_in.words("Hello, are", "English", partial=True)
+        assert not call.barge_in.words("Hello, are you there?", "English")
+        call.barge_in.over()
+        sent = len(call.leg.of(Play))
+        gate.set()
+        await settle()
+        assert len(call.leg.of(Play)) > sent, "the reply goes on"

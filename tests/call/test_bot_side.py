@@ -19,7 +19,7 @@ async def test_nobody_says_hears_or_expects_anything() -> None:
         bot.hear(ScoredWindow(np.zeros(512, np.float32), 0.9, 0, 32), speech=True)
         bot.partial(Partial("hello", "English"))
         bot.speculate("hello", "English", 0.9)
-        await bot.final(Final("hello", "English", 0, 500))
+        bot.final(Final("hello", "English", 0, 500))
         bot.end_user_turn()
         bot.press("1")
         bot.played("0:1")

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fakes import PHONE, FakeTts, ScriptBot
-from stage import LONG, MULAW, QUIET, settle, stage
+from stage import LONG, MULAW, QUIET, Stage, settle, stage
 
 from bot.api import CallInfo, Heard, Line, Partial, Say, Speaker, Turn
+from bridge.call.prompts import CallPrompts
 from telephony.events import Capabilities, Clear, Mark, Reply
 
 
@@ -513,3 +514,73 @@ async def test_nothing_is_begun_ahead_while_the_bot_speaks() -> None:
         call.talk.speculate("yes", "English")
         await settle()
         assert bot.turns == []
+
+
+# ---------------------------------------------------------------- something goes wrong
+
+
+SORRY = CallPrompts(fallback=(np.full(2400, 0.2, np.float32), "Sorry."))
+ABLE = replace(PHONE, transcripts=True)
+
+
+def told(call: Stage) -> list[str]:
+    return [reply.text for reply in call.leg.of(Reply)]
+
+
+async def test_a_fault_over_a_reply_is_told_behind_it() -> None:
+    async with stage(ScriptBot("Here you are."), capabilities=ABLE, prompts=SORRY) as call:
+        await call.says("Tell me.")
+        call.conversation.fall_back()
+        await settle()
+        assert told(call) == ["Here you are.", "Sorry."] and call.count("replies_failed") == 1
+
+
+async def test_a_fault_while_the_bot_is_held_is_told_once_it_goes_on() -> None:
+    async with stage(ScriptBot(LONG), capabilities=ABLE, prompts=SORRY) as call:
+        await call.says("Tell me.")
+        await call.silence(960)
+        await call.speech(320)
+        call.conversation.fall_back()
+        await settle()
+        assert "Sorry." not in told(call), "the caller may be interrupting"
+        await call.silence(1920)
+        await settle()
+        assert told(call)[-1] == "Sorry.", "nobody was"
+        assert call.conversation.talking
+
+
+async def test_a_fault_that_the_caller_speaks_over_is_told_when_they_are_done() -> None:
+    async with stage(ScriptBot(LONG), capabilities=ABLE, prompts=SORRY) as call:
+        await call.says("Tell me.")
+        await call.silence(960)
+        await call.speech(320)
+        call.conversation.fall_back()
+        await call.speech(960)  # the reply is over, and no final comes
+        assert "Sorry." not in told(call)
+        await call.silence(2400)
+        assert "Sorry." not in told(call)
+        await call.silence(320)
+        assert told(call)[-1] == "Sorry."
+
+
+async def test_what_the_caller_said_after_a_fault_is_answered_instead_of_telling_it_again() -> None:
+    async with stage(ScriptBot(LONG, "Right."), capabilities=ABLE, prompts=SORRY) as call:
+        await call.says("Tell me.")
+        await call.silence(960)
+        await call.speech(320)
+        call.conversation.fall_back()
+        await call.speech(960)
+        await call.final("Never mind.")
+        await call.silence(4800)
+        assert "Sorry." not in told(call) and told(call)[-1] == "Right."
+
+
+async def test_a_fault_throws_a_reply_begun_ahead_away() -> None:
+    bot = Eager("You may.")
+    async with stage(bot, capabilities=ABLE, prompts=SORRY) as call:
+        await call.speech(640)
+        call.talk.speculate("May I?", "English", 0.9)
+        await settle()
+        call.conversation.fall_back()
+        await call.silence(320)
+        assert told(call) == ["Sorry."]

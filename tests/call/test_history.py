@@ -94,3 +94,47 @@ def test_who_spoke_lately_may_go_on() -> None:
     speech_of.hear(window(5000), speech=True)
     speech_of.over()
     assert not speech_of.spoke_lately(5032)
+
+
+def test_it_counts_how_often_what_waits_was_begun_to_be_answered_unheard() -> None:
+    history = History()
+    history.say(final("a table"))
+    for count in range(3):
+        assert history.restarts == count
+        history.answer()
+        history.settle("")
+        history.settle("", silent=True)
+    assert (history.restarts, history.text) == (3, "a table")
+    history.answer()
+    history.settle("For how many?")
+    assert history.restarts == 0
+
+
+def test_a_check_of_the_line_is_answered_by_the_reply_under_way() -> None:
+    history = History()
+    history.say(final("a table"))
+    history.answer()
+    history.check(final("hello"))
+    states = [(history.checked, history.text)]
+    history.settle("For how many?")
+    assert history.lines == (caller("a table"), caller("hello"), bot("For how many?"))
+    assert [*states, (history.checked, history.text)] == [(True, ""), (False, "")]
+
+
+def test_where_no_reply_comes_a_check_waits_for_an_answer() -> None:
+    history = History()
+    history.say(final("hm"))
+    history.answer()
+    history.check(final("hello"))
+    history.settle("", silent=True)
+    assert (history.text, history.lines) == ("hello", (caller("hm"),))
+
+
+def test_a_check_is_part_of_what_the_caller_says_where_they_say_more() -> None:
+    history = History()
+    history.say(final("a table"))
+    history.answer()
+    history.check(final("hello"))
+    history.settle("")
+    history.say(final("for two"))
+    assert history.text == "a table hello for two"

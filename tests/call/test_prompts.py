@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Callable
 from fakes import ScriptBot
 
 from bot.actions import Action, Hangup
+from bot.api import CallInfo
+from bridge.call.bot_hooks import ActiveBot
 from bridge.call.prompts import CallPrompts, Prompts, UnaskedTurns
 from bridge.turns.no_input import NoInputRules
 
@@ -17,7 +19,8 @@ class CuedBot(ScriptBot):
 
 
 def unasked(bot: ScriptBot) -> UnaskedTurns:
-    return UnaskedTurns(bot, Prompts(bot, ASKING, limit_s=5), ASKING.no_input)
+    active = ActiveBot(bot, CallInfo("CA1"))
+    return UnaskedTurns(active, Prompts(active, ASKING, limit_s=5), ASKING.no_input)
 
 
 async def read(make: Callable[[], AsyncIterator[str | Action]] | None) -> list[str | Action]:

@@ -70,7 +70,15 @@ class Call:
         tts = tts or FakeTts()
         self.metrics = Metrics()
         metrics = self.metrics.call("test", MULAW)
-        self.output = SpeechOutput(self.leg, tts, MULAW, clock_ms=lambda: self.now_ms, on_audio=metrics.audio_sent)
+        self.output = SpeechOutput(
+            self.leg,
+            tts,
+            MULAW,
+            clock_ms=lambda: self.now_ms,
+            on_audio=metrics.audio_sent,
+            on_unread=lambda: None,
+            start=asyncio.create_task,
+        )
         prompts = CallPrompts(greeting=options.pop("greeting", ""), fallback=(np.full(2400, 0.2, np.float32), "Sorry."))
 
         def bot_side(tasks: asyncio.TaskGroup, call: CallControl) -> BotSide:
@@ -336,6 +344,27 @@ async def test_each_final_arrives_once_and_in_order_when_the_recogniser_is_slow(
     assert call.finals() == ["one", "one two", "one two three"]
     await call.end()
     assert call.finals() == ["one", "one two", "one two three"]
+
+
+async def test_a_slow_on_final_holds_up_neither_the_answer_nor_what_is_heard_next() -> None:
+    class Slow(ScriptBot):
+        go_on = asyncio.Event()
+
+        async def on_final(self, final: Final) -> None:
+            await self.go_on.wait()
+            await super().on_final(final)
+
+    bot = Slow("Yes.")
+    call = Call(bot=bot)
+    await call.turn(1000)
+    assert len(bot.turns) == 1 and call.audio_ms() > 0
+    before = len(bot.partials)
+    await call.turn(1500)
+    assert len(bot.partials) > before and len(bot.turns) == 2
+    assert bot.finals == []
+    Slow.go_on.set()
+    await call.end()
+    assert [final.text for final in bot.finals] == ["one two", "one two three"]
 
 
 async def test_a_recogniser_far_behind_slows_the_peer_down_instead_of_growing_a_queue() -> None:

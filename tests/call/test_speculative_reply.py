@@ -43,7 +43,15 @@ class Scene:
 async def scene() -> AsyncIterator[Scene]:
     metrics = Metrics()
     counts = metrics.call("test", MULAW)
-    output = SpeechOutput(FakeLeg(), FakeTts(), MULAW, clock_ms=lambda: 0, on_audio=counts.audio_sent)
+    output = SpeechOutput(
+        FakeLeg(),
+        FakeTts(),
+        MULAW,
+        clock_ms=lambda: 0,
+        on_audio=counts.audio_sent,
+        on_unread=lambda: None,
+        start=asyncio.create_task,
+    )
     async with asyncio.TaskGroup() as tasks:
         replies = replies_of(output, tasks=tasks, on_fault=counts.replies_failed.inc)
         yield Scene(

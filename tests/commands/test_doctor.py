@@ -196,7 +196,7 @@ def test_a_clock_that_is_wrong_is_bad_and_one_that_nobody_keeps_is_a_note() -> N
 def test_descriptors_must_be_enough_for_calls_and_connections() -> None:
     assert grades("limits", Machine(files=1024)) == {"ok"}
     why = bad("limits", Machine(files=1024), max_calls=1000)
-    assert "ulimit -n is 1024" in why and "-> ulimit -n 4500" in why and "LimitNOFILE=4500" in why
+    assert "ulimit -n is 1024" in why and "-> ulimit -n 4550" in why and "LimitNOFILE=4550" in why
     assert grades("limits", Machine(files=1024), max_connections=200) == {"ok"}
 
 

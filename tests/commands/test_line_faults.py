@@ -1,6 +1,5 @@
 """What arrives of a call on a bad line."""
 
-import json
 from itertools import chain
 
 import pytest
@@ -10,8 +9,8 @@ from bridge.commands.line_faults import Fault, LineFaults
 
 def arrived(fault: Fault, *, frames: int) -> list[list[str]]:
     """Return what arrives with each of so many frames, which are named by their number."""
-    line = LineFaults(fault)
-    return [list(line.carry(str(chunk), chunk=chunk)) for chunk in range(1, frames + 1)]
+    line = LineFaults(fault, garbage="garbage")
+    return [[str(message) for message in line.carry(str(chunk), chunk=chunk)] for chunk in range(1, frames + 1)]
 
 
 @pytest.mark.parametrize("fault", [Fault.NONE, Fault.ABRUPT, Fault.NO_STOP])
@@ -32,7 +31,5 @@ def test_gaps_lose_every_twentieth_frame() -> None:
 
 def test_a_malformed_message_comes_twice_a_second_and_costs_no_frame() -> None:
     got = list(chain.from_iterable(arrived(Fault.MALFORMED, frames=50)))
-    garbage = [message for message in got if not message.isdigit()]
-    assert len(garbage) == 2
-    assert json.loads(garbage[0])["media"]["payload"] == "%%%"
+    assert [message for message in got if not message.isdigit()] == ["garbage"] * 2
     assert [message for message in got if message.isdigit()] == [str(chunk) for chunk in range(1, 51)]

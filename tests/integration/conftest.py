@@ -6,6 +6,7 @@ import pytest
 import pytest_asyncio
 from integration.recordings import available
 from integration.server import Server, serve
+from schedule import turn
 
 from bridge.speech.backends.whisper import WhisperAsr
 
@@ -16,6 +17,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.integration)
             if not available():
                 item.add_marker(pytest.mark.skip(reason="asterisk-core-sounds-en-wav is not installed: apt install it"))
+    items.sort(key=lambda item: turn(item.path) if "integration" in item.path.parts else -1)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pytest
 import pytest_asyncio
-from integration.hearing import spoken
+from integration.hearing import spoken, words
 from integration.recordings import normal, prompt
 from integration.server import Server, serve
 
 from bot.api import Samples
 from bridge.commands.recording import speech_span
 from bridge.commands.simulated_phone import SimulatedPhone, dial
+from bridge.speech.backends.whisper import WhisperAsr
 from telephony.codec import decode, encode
 from telephony.events import Encoding
 
@@ -23,6 +24,7 @@ STORY = (
     "A new chain is the repair that people ask for most. We also lend you another bicycle for as long as it takes."
 )
 BOT = f'''
+import asyncio
 import logging
 
 from bot import Bot, Say
@@ -34,13 +36,14 @@ class Teller(Bot):
     """Tells its story to whoever calls, and what happens to it to the log."""
 
     async def on_call(self, call):
-        text = {STORY!r}
+        text = "Hello." if call.parameters.get("slow") else {STORY!r}
         yield Say(text, interruptible=call.parameters.get("notice") != "yes")
 
     async def reply(self, turn):
         for line in turn.history:
             log.warning("%s: %s %r", turn.call.call_id, line.speaker, line.text)
         log.warning("%s: answers %r", turn.call.call_id, turn.text)
+        await asyncio.sleep(float(turn.call.parameters.get("slow", 0)))
         yield "Thank you very much indeed."
 
     async def on_interrupted(self, heard):
@@ -153,6 +156,24 @@ async def test_a_notice_is_heard_to_its_end_and_what_was_said_over_it_is_answere
     assert phone.record.first("clear", after_ms=0) is None
     assert story[-16_000:-1600] in audio
     assert len(lines(server, call_id, "answers")) == 1
+
+
+async def test_a_caller_who_asks_whether_anybody_is_there_hears_the_slow_answer(
+    server: Server, ears: WhisperAsr
+) -> None:
+    call_id, hello = "CA" + "8" * 32, await spoken("Hello? Are you still there?")
+    async with dial(server.twilio, call_sid=call_id, parameters={"slow": "6.5"}) as phone:
+        await phone.until_heard(after_ms=0)
+        await phone.until_silent()
+        asked_ms = await phone.say(prompt("conf-full").mulaw)
+        for after_ms in (1500, 4500):
+            await phone.until(lambda due_ms=asked_ms + after_ms: phone.now_ms > due_ms)  # type: ignore[misc]
+            await phone.say(hello)
+        await phone.until(lambda: phone.now_ms > asked_ms + 9500)
+        await phone.until_silent()
+        heard = await words(phone, ears, from_ms=asked_ms)
+    assert "one moment" in heard and "thank you very much" in heard
+    assert len(lines(server, call_id, "answers")) == 1, "the reply was not begun anew"
 
 
 class Echoing:

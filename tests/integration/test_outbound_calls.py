@@ -9,6 +9,7 @@ import aiohttp
 import numpy as np
 import pytest
 import pytest_asyncio
+from integration.by_hand import asked, opened, reply
 from integration.recordings import normal
 from integration.server import Server, serve
 from integration.sip_peers import Pcm, baresip, free_port, needs_baresip, needs_stack, spoken
@@ -112,8 +113,13 @@ async def test_a_person_who_says_hello_is_greeted_and_talks(bridge: Server, ears
 
 async def test_the_command_says_what_became_of_a_call(bridge: Server, capsys: pytest.CaptureFixture[str]) -> None:
     flags = ("--url", bridge.http, "--wait")
-    assert await asyncio.to_thread(main, ["dial", f"sip:nobody@127.0.0.1:{free_port()}", *flags]) == 1
+    with opened() as desk:
+        command = ["dial", f"sip:nobody@127.0.0.1:{desk.getsockname()[1]}", *flags]
+        dialling = asyncio.create_task(asyncio.to_thread(main, command))
+        told, source = await asked(desk, "INVITE")
+        desk.sendto(reply(told, "404 Not Found"), source)
+        assert await dialling == 1
     out = capsys.readouterr().out.splitlines()
-    assert out[-1].startswith("ended, "), out
+    assert out[-1].startswith("ended, ") and "404" in out[-1], out
     assert await asyncio.to_thread(main, ["dial", "+1900123456", *flags]) == 1
     assert "--dial-allow" in capsys.readouterr().err

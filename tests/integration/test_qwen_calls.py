@@ -90,11 +90,7 @@ class Rig:
         return [match[2] for line in lines if (match := re.search(r"caller said: (['\"])(.*)\1", line))]
 
 
-RIGS: Final = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("in process", "over HTTP")]
-"""Each a group: two workers have both at the same time."""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session", params=RIGS)
+@pytest_asyncio.fixture(scope="module", loop_scope="session", params=["in process", "over HTTP"])
 async def rig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
     async with AsyncExitStack() as stack:
         servers: Sequence[VllmServer] = ()

@@ -53,7 +53,7 @@ async def test_a_next_server_on_the_same_port_loses_no_call_and_cuts_none(tmp_pa
             _, answer = await hear_out(running, after_ms=ended_ms)
             assert "this conference is locked" in normal(await transcribe(ears, answer))
             assert not first.process.returncode and not running.closed.is_set()
-            await running.send("stop", {"stop": {"callSid": "CA1"}})
+            await running.hang_up()
             async with asyncio.timeout(15):
                 await first.process.wait()
     assert first.process.returncode == 0

@@ -29,6 +29,8 @@ from telephony.events import Hangup, SendDtmf, Transfer
 pytestmark = [needs_asterisk, needs_stack, pytest.mark.asyncio(loop_scope="module")]
 
 TLS_PORT = free_port()
+BRIDGE_PORT = free_port()
+"""Where Asterisk calls the bridge without a registration."""
 
 PJSIP = """
 [tls]
@@ -74,6 +76,19 @@ username = safe
 password = s3cret
 [safe](place)
 
+[direct](line)
+aors = direct
+outbound_auth = direct-password
+dtmf_mode = info
+send_pai = yes
+trust_id_outbound = yes
+[direct-password](secret)
+username = anna
+password = s3cret
+[direct]
+type = aor
+contact = sip:+49309999@127.0.0.1:BRIDGE_PORT
+
 [phone](line)
 auth = phone-password
 aors = phone
@@ -90,6 +105,11 @@ exten => 200,1,Set(CALLERID(num)=4711)
 exten => 201,1,Dial(PJSIP/bot,20)
 exten => 202,1,Dial(PJSIP/bot-told-of-hold,20)
 exten => 203,1,Dial(PJSIP/safe,20)
+exten => 204,1,Set(CALLERID(name)=<sip:+49110@bank.example>)
+ same => n,Set(CALLERID(num)=4711)
+ same => n,Dial(PJSIP/direct,20,b(test^forwarded^1))
+exten => forwarded,1,Set(PJSIP_HEADER(add,Diversion)=<sip:+4940@pbx.example>\\;reason=no-answer)
+ same => n,Return()
 exten => 300,1,Answer()
  same => n,Set(GLOBAL(TRANSFERRED)=${CALLERID(num)})
  same => n,Playback(demo-thanks)
@@ -116,7 +136,7 @@ entry = /usr/share/asterisk/sounds/en/demo-congrats
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pbx(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asterisk]:
     files = {
-        "pjsip.conf": PJSIP.replace("TLS_PORT", str(TLS_PORT)),
+        "pjsip.conf": PJSIP.replace("TLS_PORT", str(TLS_PORT)).replace("BRIDGE_PORT", str(BRIDGE_PORT)),
         "extensions.conf": DIALPLAN,
         "musiconhold.conf": MUSIC,
         "asterisk.pem": self_signed("127.0.0.1").decode(),
@@ -182,6 +202,35 @@ async def test_a_caller_and_the_bot_hear_each_other(here: Asterisk) -> None:
         await here.idle()
     assert taken.ended == "the other side hung up"
     assert likeness("demo-thanks", recorded(here, heard)) > 0.95
+
+
+async def test_who_calls_and_who_forwarded_the_call_is_told_and_keys_by_info(here: Asterisk) -> None:
+    desk = Desk()
+    async with sip(desk, sip_port=BRIDGE_PORT):
+        await here.originate("Local/204@test", keys="159#")
+        taken = await desk.call()
+        await until(lambda: taken.digits == "159#", "four keys")
+    assert (taken.started.caller, taken.started.callee) == ("4711", "+49309999")
+    told = taken.started.parameters
+    assert {name: told[name] for name in told if name.islower()} == {
+        "caller_name": "<sip:+49110@bank.example>",
+        "asserted_identity": "4711",
+        "forwarded_from": "+4940",
+        "forward_reason": "no-answer",
+    }
+
+
+async def test_it_gives_its_password_where_the_bridge_asks_and_vouches_for_nobody_then(
+    here: Asterisk, tmp_path: Path
+) -> None:
+    (tmp_path / "users").write_text("anna:s3cret\n")
+    desk = Desk()
+    async with sip(desk, sip_port=BRIDGE_PORT, sip_users=tmp_path / "users"):
+        await here.originate("Local/204@test")
+        taken = await desk.call()
+    told = taken.started.parameters
+    assert told["sip_user"] == "anna"
+    assert not {"asserted_identity", "forwarded_from", "P-Asserted-Identity", "Diversion"} & told.keys()
 
 
 async def test_keys_of_a_caller_are_heard_one_by_one_in_order(here: Asterisk) -> None:

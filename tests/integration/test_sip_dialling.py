@@ -16,7 +16,7 @@ from bridge.outbound.call_request import read
 from bridge.outbound.dialler import Dialler
 from bridge.outbound.leg import PlacedCall, Status
 from bridge.settings import Settings
-from telephony.events import Hangup
+from telephony.events import Hangup, SendInfo
 from telephony.outcome import NotAnswered, Outcome
 
 LEARNS_LATE: Final = """
@@ -114,6 +114,40 @@ async def test_who_does_not_take_the_call_says_why(status: str, outcome: Outcome
         assert await ended(call) == (outcome, f"the other side answered {status}")
         await request(wire, "ACK")
     assert desk.lines.taken == 0
+
+
+async def test_a_call_that_is_redirected_goes_where_it_may_and_nowhere_else(wire: socket.socket) -> None:
+    async with dialling(desk := Desk()) as dialler:
+        with opened() as elsewhere, opened() as media:
+            call = dialler.place(read({"to": at(wire), "headers": {"X-Campaign": "7"}}))
+            invite, source = await request(wire, "INVITE")
+            moved = f"Contact: <{at(elsewhere)};x=y>;q=0.9\r\n"
+            wire.sendto(reply(invite, "302 Moved Temporarily", more=moved), source)
+            invite, source = await request(elsewhere, "INVITE")
+            assert headers(invite)["x-campaign"] == "7"
+            accepted = {"more": f"Contact: <{at(elsewhere)}>\r\n", "body": sdp("127.0.0.1", media.getsockname()[1])}
+            elsewhere.sendto(reply(invite, "200 OK", **accepted), source)
+            taken = await desk.call()
+            assert (call.status, taken.started.callee) == (Status.ANSWERED, at(wire))
+            telling = asyncio.create_task(taken.leg.send(SendInfo("{}", "application/json")))
+            info, source = await request(elsewhere, "INFO")
+            elsewhere.sendto(reply(info, "200 OK"), source)
+            await telling
+            await taken.leg.close("enough")
+        other = dialler.place(read({"to": at(wire)}))
+        invite, source = await request(wire, "INVITE")
+        wire.sendto(reply(invite, "302 Moved Temporarily", more="Contact: <sip:+1900@premium.example>\r\n"), source)
+        outcome, reason = await ended(other)
+        assert outcome is Outcome.FAILED
+        assert reason == (
+            "the other side answered 302 Moved Temporarily, to sip:+1900@premium.example: "
+            "sip:+1900@premium.example may not be called; --dial-allow says who may"
+        )
+        circle = dialler.place(read({"to": at(wire)}))
+        for _ in range(2):
+            invite, source = await request(wire, "INVITE")
+            wire.sendto(reply(invite, "301 Moved", more=f"Contact: <{at(wire)}>\r\n"), source)
+        assert "without end" in (await ended(circle))[1]
 
 
 def learns_late(event: str) -> tuple[str, ...]:

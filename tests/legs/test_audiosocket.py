@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
 import pytest
-from fakes import RESOURCES
+from fakes import RESOURCES, unlimited
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -306,7 +306,7 @@ async def refused_or_taken(allow: str, caplog: pytest.LogCaptureFixture) -> str:
     """Call a port that takes `allow`; return its metrics once it has hung up."""
     caplog.set_level(logging.INFO)
     metrics = Metrics()
-    carrier = Switchboard(Settings(start_timeout=0.2), RESOURCES, metrics, Lines(1))
+    carrier = Switchboard(Settings(start_timeout=0.2), RESOURCES, metrics, Lines(1), unlimited())
     refusals = Refusals(metrics.kept_out)
     async with await listen(carrier, host="127.0.0.1", port=0, allow=[allow], refusals=refusals) as port:
         reader, writer = await asyncio.open_connection(*port.sockets[0].getsockname())

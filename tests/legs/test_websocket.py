@@ -92,8 +92,9 @@ async def connected(
     send_s: float = 5.0,
     max_msg_size: int = 1 << 20,
     autoclose: bool = True,
+    ping_s: float | None = None,
 ) -> AsyncIterator[Connection]:
-    """A leg of ours, and its peer; `autoclose`: the peer answers a close."""
+    """A leg of ours, and its peer; `autoclose`: the peer answers a close. `ping_s`: it answers no ping."""
     accepted: asyncio.Future[WebSocketLeg] = asyncio.get_running_loop().create_future()
     done = asyncio.Event()
 
@@ -103,14 +104,18 @@ async def connected(
         assert request.transport
         abort = request.transport.abort
         accepted.set_result(
-            WebSocketLeg(socket, protocol or KeypadProtocol(), abort=abort, idle_s=idle_s, send_s=send_s)
+            WebSocketLeg(socket, protocol or KeypadProtocol(), abort=abort, idle_s=idle_s, send_s=send_s, ping_s=ping_s)
         )
         await done.wait()
         return socket
 
     app = web.Application()
     app.add_routes([web.get("/", accept)])
-    async with TestClient(TestServer(app)) as client, client.ws_connect("/", autoclose=autoclose) as peer:
+    answers = ping_s is None
+    async with (
+        TestClient(TestServer(app)) as client,
+        client.ws_connect("/", autoclose=autoclose, autoping=answers) as peer,
+    ):
         try:
             yield Connection(await accepted, peer)
         finally:
@@ -410,3 +415,10 @@ async def test_a_peer_that_says_nothing_at_all_does_not_begin_a_call() -> None:
     async with connected(AudioStreamProtocol("made up")) as connection:
         with pytest.raises(RemoteProtocolError, match="no start message"):
             await connection.leg.start(0.7)
+
+
+async def test_a_peer_that_answers_no_ping_is_pinged_on_and_not_dropped() -> None:
+    async with connected(ping_s=0.02) as connection, connection.leg:
+        for _ in range(3):
+            assert (await connection.peer.receive(5)).type is WSMsgType.PING
+        assert not connection.peer.closed

@@ -56,7 +56,7 @@ class Outcall(Stage):
             await settle(3)
 
     async def finals(self, text: str, *, began_ms: int, ended_ms: int) -> None:
-        await self.talk.final(Final(text, "English", began_ms, ended_ms))
+        self.talk.final(Final(text, "English", began_ms, ended_ms))
         self.talk.end_user_turn()
         await settle()
 
@@ -67,7 +67,15 @@ async def outcall(bot: Caller, machine: MachinePolicy) -> AsyncIterator[Outcall]
     call, answers = FakeCall(), list[str]()
     counts = metrics.call("test", MULAW)
     async with asyncio.TaskGroup() as tasks:
-        output = SpeechOutput(leg, FakeTts(), MULAW, clock_ms=lambda: here.now_ms, on_audio=counts.audio_sent)
+        output = SpeechOutput(
+            leg,
+            FakeTts(),
+            MULAW,
+            clock_ms=lambda: here.now_ms,
+            on_audio=counts.audio_sent,
+            on_unread=lambda: None,
+            start=asyncio.create_task,
+        )
         behind = conversation(bot, output, tasks=tasks, call=call, metrics=counts)
         talk = AnswerGate(behind, tasks=tasks, call=call, machine=machine, on_answer=answers.append)
         here = Outcall(talk, behind, call, leg, metrics)
@@ -191,6 +199,7 @@ async def test_a_bot_that_is_told_speaks_after_the_beep_and_knows_what_the_machi
         assert (bot.by, call.sent_ms()) == (["machine"], 0)
         await call.tone(512)
         await call.silence(64)
+        await settle()
         assert (call.sent_ms(), bot.steps) == (GREETING_MS, ["answered", "call"])
         await call.says("Hello, I am here after all.", 1280)
         assert "I am not here." in [line.text for line in bot.turns[0].history]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.outbound.call_request import MOST_PARAMETERS, BadCallRequest, CallRequest, is_allowed, read
+from bridge.outbound.call_request import MOST_PARAMETERS, BadCallRequest, CallRequest, is_allowed, read, redirected_to
 
 GERMANY = ("+49",)
 PBX = ("sip:*@pbx.example.com",)
@@ -154,3 +154,26 @@ def test_a_number_in_an_address_is_an_address() -> None:
 
 def test_in_a_pattern_nothing_but_the_star_is_special() -> None:
     assert not is_allowed("sip:a@b", ("sip:?@b", "sip:[a]@b"))
+
+
+@pytest.mark.parametrize(
+    ("address", "to"),
+    [
+        ("<sip:desk@example.com>", "sip:desk@example.com"),
+        ("sip:desk@example.com:5070;transport=tcp;x=y", "sip:desk@example.com:5070;transport=tcp"),
+        ("<sip:desk@example.com;x=y>;q=1", "sip:desk@example.com"),
+        ("<sip:desk@example.com?Replaces=1>", "sip:desk@example.com"),
+        ('"<sip:a@b>" <sip:desk@example.com>', "sip:desk@example.com"),
+        ("<sip:+4989123@PBX.example.com:5080;user=phone>", "+4989123"),
+        ("<sip:+4989123@elsewhere.example.com>", "sip:+4989123@elsewhere.example.com"),
+        ("<tel:+49-89-123>", "+4989123"),
+    ],
+)
+def test_a_redirected_call_goes_to_a_number_of_the_trunk_or_to_an_address(address: str, to: str) -> None:
+    assert redirected_to(address, "pbx.example.com") == to
+
+
+@pytest.mark.parametrize("address", ["", "<<<", "sip:", "<http://x>", "<sip:a b@c>", "<sip:example.com>", "<tel:abc>"])
+def test_a_redirection_to_nothing_that_can_be_called_says_so(address: str) -> None:
+    with pytest.raises(BadCallRequest):
+        redirected_to(address, "")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -12,12 +13,12 @@ from bridge.leg import HangupCause, LegLost, OpeningLeg
 from bridge.legs.base import PassiveLeg
 from bridge.metrics import Metrics
 from bridge.outbound.call_request import BadCallRequest, CallRequest
-from bridge.outbound.dialler import REMEMBERED, Closing, Dialler, Full, NotAllowed, Trunk
+from bridge.outbound.dialler import REMEMBERED, Closing, Dialler, Full, NotAllowed, TooLoaded, Trunk
 from bridge.outbound.leg import PlacedCall, Status
 from bridge.settings import Settings
 from telephony.errors import RemoteProtocolError
 from telephony.events import AudioFormat, CallEnded, CallStarted, Capabilities, Command, Encoding, Event
-from telephony.outcome import NotAnswered, Outcome, sip_outcome
+from telephony.outcome import NotAnswered, Outcome, Redirected, sip_outcome
 
 TO: Final = CallRequest(to="+4930123456", parameters={"name": "Anna"})
 L16: Final = AudioFormat(Encoding.L16, 8000)
@@ -66,6 +67,7 @@ class Exchange:
         self.started: list[CallStarted] = []
         self.over = asyncio.Event()
         self.phones: list[Telephone] = []
+        self.asked: list[CallRequest] = []
 
     async def carry(self, leg: OpeningLeg, *, wire: str, peer: str = "") -> None:
         async with leg:
@@ -84,6 +86,7 @@ class Exchange:
         await leg.close(reason, cause=cause)
 
     def trunk(self, request: CallRequest, call_id: str) -> Telephone:
+        self.asked.append(request)
         self.phones.append(Telephone())
         return self.phones[-1]
 
@@ -130,6 +133,68 @@ async def test_a_call_rings_is_answered_and_ends() -> None:
     assert fate(out.get(call.call_id)) == (Status.ENDED, Outcome.COMPLETED, "the caller hung up")
     assert (exchange.phones[0].closed, exchange.lines.taken) == ("the caller hung up", 0)
     assert counted(exchange) == ['bridge_dialled_total{outcome="completed",wire="sip"} 1.0']
+
+
+async def test_a_call_that_is_redirected_waits_its_turn_again_and_goes_there_as_itself() -> None:
+    exchange, pause = Exchange(), FakePause()
+    out = dialler(exchange, pause=pause, dial_per_second=1)
+    call = out.place(TO)
+    await settle()
+    exchange.phones[0].answer(Redirected("<sip:desk@example.com;x=y>", "302 Moved"))
+    await pause.until(1)
+    assert len(exchange.phones) == 1
+    await pause.end()
+    await settle()
+    assert exchange.asked[1] == replace(TO, to="sip:desk@example.com")
+    exchange.phones[1].answer()
+    await settle()
+    assert (call.status, exchange.started[0].callee, exchange.lines.taken) == (Status.ANSWERED, TO.to, 1)
+
+
+async def test_a_call_is_not_redirected_to_where_nobody_may_be_called() -> None:
+    exchange = Exchange()
+    call = dialler(exchange).place(TO)
+    await settle()
+    exchange.phones[0].answer(Redirected("sip:+1900@premium.example", "302 Moved"))
+    await settle()
+    assert len(exchange.phones) == 1
+    status, outcome, reason = fate(call)
+    assert (status, outcome) == (Status.ENDED, Outcome.FAILED)
+    assert reason == "302 Moved: sip:+1900@premium.example may not be called; --dial-allow says who may"
+
+
+async def test_a_redirection_to_what_is_no_address_ends_the_call() -> None:
+    exchange = Exchange()
+    call = dialler(exchange).place(TO)
+    await settle()
+    exchange.phones[0].answer(Redirected("<<<", "302 Moved"))
+    await settle()
+    assert fate(call)[:2] == (Status.ENDED, Outcome.FAILED)
+
+
+async def test_a_redirected_call_that_is_hung_up_while_it_waits_its_turn_is_not_placed() -> None:
+    exchange, pause = Exchange(), FakePause()
+    out = dialler(exchange, pause=pause, dial_per_second=1)
+    call = out.place(TO)
+    await settle()
+    exchange.phones[0].answer(Redirected("sip:desk@example.com", "302 Moved"))
+    await pause.until(1)
+    await out.close()
+    await pause.end()
+    await settle()
+    assert len(exchange.phones) == 1
+    assert fate(call) == (Status.ENDED, Outcome.FAILED, "the server is shutting down")
+
+
+async def test_redirections_have_an_end() -> None:
+    exchange = Exchange()
+    call = dialler(exchange).place(TO)
+    for number in range(6):
+        await settle()
+        exchange.phones[number].answer(Redirected(f"sip:{number}@example.com", "302 Moved"))
+    await settle()
+    assert len(exchange.phones) == 6
+    assert "without end" in fate(call)[2]
 
 
 async def test_the_bot_gets_whom_it_called_and_what_was_ordered() -> None:
@@ -227,6 +292,14 @@ async def test_calls_begin_in_their_order_and_so_many_a_second() -> None:
     await pause.end()
     await pause.end()
     assert [call.status for call in calls] == [Status.RINGING] * 3
+
+
+async def test_under_load_no_call_is_taken_to_be_placed() -> None:
+    exchange = Exchange()
+    out = dialler(exchange)
+    exchange.lines = Lines(10, overload=lambda whose: "too much to do")
+    with pytest.raises(TooLoaded, match="too much to do"):
+        out.place(TO)
 
 
 async def test_only_so_many_wait() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes import PHONE, TEXT_ONLY, FakeAsr, FakeLeg, FakeTts, LoudnessVad, ScriptBot
+from fakes import PHONE, TEXT_ONLY, FakeAsr, FakeLeg, FakeTts, LoudnessVad, ScriptBot, unlimited
 
 from bot.api import CallInfo
 from bridge.call.session import CallSession
@@ -58,6 +58,7 @@ def call(
         settings=Settings.model_validate(options),
         metrics=Metrics().call("test", MULAW),
         denoising=None,
+        load=unlimited(),
     )
 
 

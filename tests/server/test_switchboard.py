@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from fakes import RESOURCES
+from fakes import RESOURCES, unlimited
 
 from bridge.admission.lines import Lines
 from bridge.leg import HangupCause, LegLost
@@ -58,7 +58,7 @@ class Caller:
 
 
 def switchboard() -> Switchboard:
-    return Switchboard(Settings(), RESOURCES, Metrics(), Lines(1))
+    return Switchboard(Settings(), RESOURCES, Metrics(), Lines(1), unlimited())
 
 
 @pytest.mark.parametrize(
@@ -120,3 +120,15 @@ async def test_a_call_that_is_cut_off_leaves_its_leg() -> None:
     call.cancel()
     await asyncio.wait({call})
     assert caller.done == ["opened", "started", "left"]
+
+
+async def test_what_started_and_what_never_did_are_counted_and_both_have_an_end() -> None:
+    board = switchboard()
+    await board.carry(Caller(RemoteProtocolError("no start")), wire="test")
+    caller = Caller()
+    caller.hang_up.set()
+    await board.carry(caller, wire="test")
+    text = board.metrics.text().decode()
+    assert 'bridge_calls_started_total{wire="test"} 1.0' in text
+    assert 'bridge_calls_ended_total{fault="",wire="test"} 1.0' in text
+    assert 'bridge_calls_ended_total{fault="remote",wire="test"} 1.0' in text

@@ -96,6 +96,7 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "vllm_dtype": "float16",
         "turn_final_share": "0.9",
         "sip_host": "0.0.0.0",
+        "sip_public_address": "203.0.113.7",
         "sip_transports": "tls",
         "sip_allow": "192.0.2.0/24, 2001:db8::/32",
         "sip_codecs": "pcma",
@@ -376,6 +377,13 @@ def test_a_redirect_must_be_a_url(url: str) -> None:
         load({"drain_redirect": url}, {})
 
 
+def test_a_public_address_where_nobody_gets_in_from_outside_is_told() -> None:
+    told = {"sip": True, "sip_public_address": "203.0.113.7"}
+    before = warnings(Settings.model_validate({**told, "sip_host": "10.0.0.5"}))
+    [line] = set(warnings(Settings.model_validate(told))) - set(before)
+    assert "--sip-host" in line
+
+
 def test_with_both_tokens_there_is_nothing_to_warn_of() -> None:
     assert warnings(tokens(twilio_auth_token=SECRET)) == []
     assert len(warnings(tokens(twilio_auth_token=SECRET, trust_proxy_headers=True))) == 1
@@ -519,10 +527,10 @@ def test_on_this_machine_alone_calls_need_no_token() -> None:
 
 
 def test_connections_have_room_for_all_calls_unless_told_otherwise() -> None:
-    assert connection_limits(Settings(max_calls=100)) == (500, 200)
-    assert connection_limits(Settings(max_calls=1000)) == (1400, 1100)
+    assert connection_limits(Settings(max_calls=100)) == (550, 250)
+    assert connection_limits(Settings(max_calls=1000)) == (1450, 1150)
     assert connection_limits(Settings(max_connections=50)) == (50, 50)
-    assert connection_limits(Settings(max_connections_per_address=7)) == (500, 7)
+    assert connection_limits(Settings(max_connections_per_address=7)) == (550, 7)
 
 
 def test_a_password_in_a_url_is_in_no_warning_and_not_written_down() -> None:

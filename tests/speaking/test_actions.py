@@ -1,8 +1,7 @@
 """What a reply does between its words, a caller who says nothing, keys, and the end of a call."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +14,11 @@ from bot.actions import (
     Action,
     ActionFailed,
     Collect,
+    Handoff,
     Hangup,
     PlayFile,
     SendDtmf,
+    SendInfo,
     SetContext,
     SetLanguage,
     SetVoice,
@@ -25,13 +26,11 @@ from bot.actions import (
 )
 from bot.api import CallInfo, Partial, Turn
 from bridge.call.prompts import CallPrompts
-from bridge.speaking.replies import filler
-from bridge.speaking.reply_pieces import each_within
 from bridge.turns.no_input import NoInputRules
 from telephony import events
 from telephony.events import Clear, Mark, Reply
 
-ABLE = replace(PHONE, dtmf_out=True, transfer=True, transcripts=True)
+ABLE = replace(PHONE, dtmf_out=True, transfer=True, info=True, transcripts=True)
 QUIET = CallPrompts(NoInputRules(2000, prompts=2), asking="Anybody there?", goodbye="Bye now.")
 
 
@@ -63,6 +62,14 @@ async def play_out(call: Stage) -> None:
             return
 
 
+async def until(happened: Callable[[], object]) -> None:
+    """Wait for what a thread does."""
+    async with asyncio.timeout(5):
+        while not happened():  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.01)
+    await settle()
+
+
 async def test_a_hang_up_waits_until_the_last_words_were_heard() -> None:
     async with stage(ActingBot(["Goodbye.", Hangup("done")])) as call:
         ended = call.control.ended
@@ -84,7 +91,7 @@ async def test_an_interruption_drops_what_was_not_reached() -> None:
         await call.final("Wait, I have a question.")
         await play_out(call)
         assert not ended
-        assert [turn.text for turn in call.conversation._bot.turns] == ["Tell me.", "Wait, I have a question."]  # type: ignore[attr-defined]
+        assert [turn.text for turn in call.conversation._bot.now.turns] == ["Tell me.", "Wait, I have a question."]  # type: ignore[attr-defined]
 
 
 async def test_a_transfer_is_asked_of_the_wire_once_all_was_heard() -> None:
@@ -106,7 +113,44 @@ async def test_a_transfer_that_the_wire_refuses_fails_at_once_and_the_call_goes_
         assert call.count("replies_failed") == 0
 
 
-async def play_out_until(call: Stage, kind: type[events.Transfer] | type[events.SendDtmf]) -> None:
+async def test_a_message_goes_to_the_other_side_once_all_before_it_was_heard() -> None:
+    info = SendInfo({"intent": "billing"}, headers={"X-Session": "7"})
+    async with stage(ActingBot(["One moment.", info]), capabilities=ABLE) as call:
+        await call.says("My bill.")
+        assert not call.leg.of(events.SendInfo)
+        await play_out_until(call, events.SendInfo)
+        assert call.leg.of(events.SendInfo) == [
+            events.SendInfo('{"intent": "billing"}', "application/json", {"X-Session": "7"})
+        ]
+
+
+class InfoBot(ActingBot):
+    """Keeps why its message was not taken."""
+
+    failure = ""
+
+    async def reply(self, turn: Turn) -> AsyncIterator[str | Action]:  # type: ignore[override]
+        try:
+            yield SendInfo("hello")
+        except ActionFailed as failed:
+            self.failure = str(failed)
+
+
+async def test_a_message_that_the_wire_does_not_carry_or_the_peer_does_not_take_fails_where_it_was_asked_for() -> None:
+    bot = InfoBot()
+    async with stage(bot) as call:
+        await call.says("Go.")
+        assert bot.failure.startswith("this wire carries no messages")
+        assert not call.leg.of(events.SendInfo)
+    async with stage(bot, capabilities=ABLE) as call:
+        call.leg.refusal = OSError("the INFO was not taken: the other side answered 415")
+        await call.says("Go.")
+        assert bot.failure == "the INFO was not taken: the other side answered 415"
+
+
+async def play_out_until(
+    call: Stage, kind: type[events.Transfer] | type[events.SendDtmf] | type[events.SendInfo]
+) -> None:
     for mark in call.leg.of(Mark):
         call.talk.played(mark.name)
     await settle()
@@ -354,58 +398,98 @@ async def test_a_goodbye_is_said_though_a_reply_was_begun_ahead() -> None:
         assert call.control.ended == ["the call reached 60 s"]
 
 
-async def answer(*pieces: str | asyncio.Event) -> AsyncIterator[str | Action]:
-    for piece in pieces:
-        if isinstance(piece, asyncio.Event):
-            await piece.wait()
-        else:
-            yield piece
-
-
-class Waits:
-    """What is heard of a reply that is read with patience, and of its filler."""
-
-    def __init__(self, *, after_s: float = 0.01) -> None:
-        self.said: list[str | Action] = []
-        self.filled = asyncio.Event()
-        self._after_s = after_s
-
-    async def read(self, reply: AsyncIterator[str | Action]) -> list[str | Action]:
-        async with filler(self._after_s, self._fill) as begun, aclosing(each_within(reply, 5, begun=begun)) as pieces:
-            async for piece in pieces:
-                self.said.append(piece)
-        return self.said
-
-    async def _fill(self) -> None:
-        self.filled.set()
-        await settle()  # a filler takes a while to be said
-        self.said.append("One moment.")
-
-
-async def test_who_thinks_long_says_so_first() -> None:
-    waits = Waits()
-    assert await waits.read(answer(waits.filled, "Here it is.")) == ["One moment.", "Here it is."]
-
-
-async def test_who_answers_at_once_says_no_filler() -> None:
-    assert await Waits(after_s=5).read(answer("Yes.")) == ["Yes."]
-    assert await Waits(after_s=5).read(answer()) == []
-
-
-async def test_a_bot_may_hold_a_timeout_open_over_what_it_yields() -> None:
-    async def careful() -> AsyncIterator[str | Action]:
-        async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
-            task = tasks.create_task(asyncio.sleep(0, "found"))
-            yield "Let me see."
-            yield f"I {await task} it."
-
-    assert await Waits(after_s=5).read(careful()) == ["Let me see.", "I found it."]
-
-
 async def test_a_bot_that_yields_what_is_neither_text_nor_action_falls_back() -> None:
     async with stage(ActingBot([42])) as call:  # type: ignore[list-item]
         await call.says("Go.")
         assert call.count("replies_failed") == 1
+
+
+# ---------------------------------------------------------------- another bot
+
+
+class Billing(ActingBot):
+    """Takes calls over."""
+
+    def __init__(self, *turns: Sequence[str | Action]) -> None:
+        super().__init__(*turns)
+        self.taken: list[Turn] = []
+
+    async def on_takeover(self, turn: Turn) -> AsyncIterator[str | Action]:
+        self.taken.append(turn)
+        yield "Billing here."
+
+
+def said(call: Stage) -> list[str]:
+    return [reply.text for reply in call.leg.of(Reply)]
+
+
+async def test_another_bot_takes_the_call_with_its_history() -> None:
+    billing = Billing(["It is five euros."])
+    desk = ActingBot(["One moment.", Handoff(billing, carry={"customer": 12})])
+    async with stage(desk, capabilities=ABLE) as call:
+        await call.says("My bill is wrong.")
+        await settle()
+        assert said(call) == ["One moment.", "Billing here."]
+        assert (desk.ended, billing.ended) == ("another bot has the call", "")
+        await play_out(call)
+        call.talk.press("5")
+        await call.says("How much is it?")
+        await settle()
+        assert said(call)[-1] == "It is five euros."
+        await call.talk.end("over")
+    (taken,), (turn,) = billing.taken, billing.turns
+    assert (taken.text, taken.history, taken.carry) == ("My bill is wrong.", (), {"customer": 12})
+    assert [line.text for line in turn.history] == ["My bill is wrong.", "One moment. Billing here."]
+    assert turn.carry == {"customer": 12} and turn.text == "How much is it?"
+    assert (billing.digits, billing.ended, desk.digits) == ("5", "over", "")
+    assert [final.text for final in billing.finals] == ["How much is it?"] and len(desk.turns) == 1
+
+
+async def test_a_class_is_made_into_a_bot_and_what_was_carried_stays() -> None:
+    made = list[Billing]()
+
+    def make() -> Billing:
+        made.append(Billing([Handoff(ActingBot, carry={"b": 2})]))
+        return made[-1]
+
+    async with stage(ActingBot([Handoff(make, carry={"a": 1, "b": 1})]), capabilities=ABLE) as call:
+        await call.says("Billing, please.")
+        await until(lambda: said(call))
+        await play_out(call)
+        await call.says("And back.")
+        await until(lambda: made[0].ended)
+        assert call.conversation._bot.turn("", "", ()).carry == {"a": 1, "b": 2}
+
+
+def _broken() -> ActingBot:
+    raise KeyError("no configuration")
+
+
+@pytest.mark.parametrize("other", [_broken, lambda: "no bot"])
+async def test_a_bot_that_cannot_be_made_leaves_the_call_where_it_is(other: Callable[[], ActingBot]) -> None:
+    class Careful(ActingBot):
+        async def reply(self, turn: Turn) -> AsyncIterator[str | Action]:  # type: ignore[override]
+            try:
+                yield Handoff(other)
+            except ActionFailed as failed:
+                yield f"So I stay: {failed}"
+
+    bot = Careful()
+    async with stage(bot, capabilities=ABLE) as call:
+        await call.says("Billing, please.")
+        await until(lambda: said(call))
+        assert said(call)[0].startswith("So I stay: the next bot") and not bot.ended
+
+
+async def test_a_caller_who_speaks_over_it_is_answered_by_the_other() -> None:
+    billing = Billing(["What is it?"])
+    async with stage(ActingBot([LONG, Handoff(billing)]), capabilities=ABLE) as call:
+        await call.says("My bill is wrong.")
+        await call.silence(960)
+        await call.says("Wait, one more thing.", ms=640)
+        await settle()
+        assert said(call)[-1] == "What is it?"
+        assert "My bill is wrong." in [line.text for line in billing.turns[0].history]
 
 
 # ---------------------------------------------------------------- speaking unasked

@@ -52,7 +52,7 @@ def test_a_sentence_is_pending_until_its_mark_comes_back() -> None:
     assert playout.pending(1500, marks=True)
     assert playout.played(mark, 1500)
     assert not playout.pending(1500, marks=True)
-    assert playout.end(1500) == HeardSoFar("hello there", "", 1000)
+    assert playout.end(1500) == HeardSoFar("hello there", "", 1000, whole=1)
 
 
 def test_a_mark_that_never_comes_is_not_waited_for_for_ever() -> None:
@@ -82,7 +82,7 @@ def test_sentences_are_played_one_after_the_other() -> None:
     assert playout.ahead_ms(10) == 1990
     playout.played(first, 1200)  # the far side began 200 ms late
     assert playout.ahead_ms(1200) == 1000
-    assert playout.end(1300) == HeardSoFar("one", "two", 1100)
+    assert playout.end(1300) == HeardSoFar("one", "two", 1100, whole=1)
 
 
 def test_a_buffer_that_ran_dry_plays_from_now() -> None:
@@ -107,7 +107,7 @@ def test_a_later_mark_means_all_before_it_was_played() -> None:
     spoken(playout, "one", 500, 0)
     second = spoken(playout, "two", 500, 0)
     playout.played(second, 1000)
-    assert playout.end(1000) == HeardSoFar("one two", "", 1000)
+    assert playout.end(1000) == HeardSoFar("one two", "", 1000, whole=2)
 
 
 def test_unknown_marks_are_ignored() -> None:
@@ -135,7 +135,7 @@ def test_two_sentences_made_by_turns_leave_one_after_the_other_each_with_its_own
     assert bytes_of(sent[end:]) == second_audio
     assert [command for command in sent if isinstance(command, Reply)] == [Reply("first"), Reply("second")]
     playout.played(marks[0].name, 400)
-    assert playout.heard(400) == HeardSoFar("first", "second", 400)
+    assert playout.heard(400) == HeardSoFar("first", "second", 400, whole=1)
 
 
 def test_both_of_two_writers_go_on_with_their_own_sentence_after_a_hold() -> None:
@@ -162,7 +162,7 @@ def test_audio_that_is_still_made_for_an_ended_reply_is_no_part_of_the_next() ->
     playout.made(new, audio(400))
     playout.finish(new)
     assert bytes_of(send(playout, 100)) == audio(400)
-    assert playout.end(600) == HeardSoFar("new words", "", 400)
+    assert playout.end(600) == HeardSoFar("new words", "", 400, whole=1)
 
 
 # ---------------------------------------------------------------- held, and taken up again

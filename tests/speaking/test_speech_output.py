@@ -11,6 +11,7 @@ from fakes import PHONE, FakeLeg, FakeTts
 
 from bot.api import Samples, Tts
 from bridge.speaking.reply_pieces import each_within
+from bridge.speaking.script import script
 from bridge.speaking.speech_output import SpeechOutput, once
 from telephony.codec import decode
 from telephony.events import AudioFormat, Capabilities, Clear, Command, Encoding, Mark, Play, Reply
@@ -41,7 +42,15 @@ class GatedTts(FakeTts):
 
 
 def speech_output(leg: FakeLeg, tts: Tts | None = None, clock_ms: Callable[[], int] | None = None) -> SpeechOutput:
-    return SpeechOutput(leg, tts or FakeTts(), MULAW, clock_ms=clock_ms or Clock(), on_audio=lambda: None)
+    return SpeechOutput(
+        leg,
+        tts or FakeTts(),
+        MULAW,
+        clock_ms=clock_ms or Clock(),
+        on_audio=lambda: None,
+        on_unread=lambda: None,
+        start=asyncio.create_task,
+    )
 
 
 def sent_ms(commands: list[Command]) -> int:
@@ -337,6 +346,26 @@ async def test_the_fault_of_a_writer_passes() -> None:
         assert [text async for text in each_within(writer.write(), 5)]
 
 
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (("We are open.",), ["We are open."]),
+        (("We are open. And on", " Sunday"), ["We are open."]),
+        (("\u201cYes!\u201d",), ["\u201cYes!\u201d"]),
+        (("We are",), []),
+    ],
+)
+async def test_what_was_whole_when_a_writer_broke_is_said(texts: tuple[str, ...], said: list[str]) -> None:
+    def broken() -> None:
+        raise LookupError("no answer")
+
+    heard = list[str]()
+    with pytest.raises(LookupError):
+        async for sentence in script(Writer(*texts, then=broken).write()):
+            heard.append(sentence)
+    assert heard == said
+
+
 async def test_a_reader_that_leaves_closes_the_writer() -> None:
     writer = Writer("a", "b")
     async with aclosing(each_within(writer.write(), 5)) as texts:
@@ -404,7 +433,16 @@ async def test_a_block_of_code_that_never_ended_does_not_silence_the_next_reply(
 
 async def test_the_language_of_a_call_and_how_it_is_read_can_be_chosen() -> None:
     tts = Listening()
-    german = SpeechOutput(FakeLeg(), tts, MULAW, clock_ms=Clock(), on_audio=lambda: None, language="German")
+    german = SpeechOutput(
+        FakeLeg(),
+        tts,
+        MULAW,
+        clock_ms=Clock(),
+        on_audio=lambda: None,
+        on_unread=lambda: None,
+        start=asyncio.create_task,
+        language="German",
+    )
     await german.say(once("Das macht 5 \N{EURO SIGN}."))
     german.language = ""
     await german.say(once("5 \N{EURO SIGN}."))
@@ -414,6 +452,8 @@ async def test_the_language_of_a_call_and_how_it_is_read_can_be_chosen() -> None
         MULAW,
         clock_ms=Clock(),
         on_audio=lambda: None,
+        on_unread=lambda: None,
+        start=asyncio.create_task,
         reading=lambda text, language: f"{text.upper()} {language}",
     )
     await shouting.say(once("Hm 5."))
@@ -448,8 +488,97 @@ async def test_hindi_in_either_script_reaches_the_voice_the_screen_and_the_histo
         for letter in text:
             yield letter
 
-    output = SpeechOutput(leg, tts, MULAW, clock_ms=clock, on_audio=lambda: None, language="Hindi")
+    output = SpeechOutput(
+        leg,
+        tts,
+        MULAW,
+        clock_ms=clock,
+        on_audio=lambda: None,
+        on_unread=lambda: None,
+        start=asyncio.create_task,
+        language="Hindi",
+    )
     await output.say(letters())
     assert " ".join(tts.read) == " ".join(reply.text for reply in leg.of(Reply)) == text
     clock.now_ms += 60_000
     assert output.interrupt()[0].text == text
+
+
+# ---------------------------------------------------------------- what the voice cannot read
+
+
+class English(FakeTts):
+    """Reads Latin letters; of a text in others it makes what it was told to."""
+
+    language = "English"
+
+    def __init__(self, *, foreign: float | None = None) -> None:
+        super().__init__()
+        self.foreign, self.read = foreign, list[str]()
+
+    async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
+        self.read.append(text)
+        if text.isascii():
+            yield np.full(2400, 0.3, np.float32)
+        elif self.foreign is not None:
+            yield np.full(2400, self.foreign, np.float32)
+
+
+class Declaring(English):
+    scripts = ("LATIN",)
+
+
+HINDI, CHINESE = "\u0928\u092e\u0938\u094d\u0924\u0947\u0964", "\u4f60\u597d\u3002"
+
+
+def reading(tts: Tts) -> tuple[SpeechOutput, list[None]]:
+    unread = list[None]()
+    return (
+        SpeechOutput(
+            FakeLeg(),
+            tts,
+            MULAW,
+            clock_ms=Clock(),
+            on_audio=lambda: None,
+            on_unread=lambda: unread.append(None),
+            start=asyncio.create_task,
+        ),
+        unread,
+    )
+
+
+@pytest.mark.parametrize("tts", [English(), English(foreign=0.0), English(foreign=0.0005), Declaring(foreign=0.3)])
+@pytest.mark.parametrize("text", [HINDI, CHINESE])
+async def test_a_sentence_without_a_sound_is_counted_and_explained(
+    tts: English, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    output, unread = reading(tts)
+    await output.say(once(text))
+    assert (len(unread), output.sounds) == (1, 0)
+    assert "--tts" in caplog.text and ("DEVANAGARI" in caplog.text or "CJK" in caplog.text)
+    assert text not in caplog.text
+    await output.say(once("Hello."))
+    assert (len(unread), output.sounds) == (1, 1)
+
+
+async def test_what_a_voice_cannot_read_is_not_given_to_it_and_the_rest_is() -> None:
+    tts = Declaring(foreign=0.3)
+    output, unread = reading(tts)
+    mixed = f"Say {HINDI[:-1]} to them."
+    await output.say(once(f"Good morning. {HINDI} {mixed}"))
+    assert tts.read == ["Good morning.", mixed]
+    assert (len(unread), output.sounds) == (2, 2)
+
+
+async def test_it_is_explained_once_a_call(caplog: pytest.LogCaptureFixture) -> None:
+    output, unread = reading(English())
+    for _ in range(3):
+        await output.say(once(HINDI * 2))
+        await output.say(once(HINDI))
+    assert len(unread) == 9 and caplog.text.count("DEVANAGARI") == 1
+
+
+async def test_signs_between_sentences_are_no_text_that_cannot_be_read(caplog: pytest.LogCaptureFixture) -> None:
+    output, unread = reading(English())
+    await output.say(once("Good. \U0001f600 ** ... Bye."))
+    assert unread == [] and not caplog.text

@@ -167,6 +167,26 @@ async def test_a_denoiser_that_keeps_up_is_never_bypassed(
     assert not caplog.records
 
 
+# ---------------------------------------------------------------- left out
+
+
+async def test_a_denoiser_is_left_out_and_taken_back_as_it_is_told_and_the_time_line_has_no_jump(
+    workers: Workers, clock: Clock
+) -> None:
+    spared, denoiser = [False], Halver(clock)
+    denoising = Denoising(denoiser, workers, clock_ms=clock, spared=lambda: spared[0])
+    parts = [await frames(denoising, 0, 5)]
+    spared[0] = True
+    parts.append(await frames(denoising, 5, 15))
+    assert denoising.bypassed_ms == 200
+    spared[0] = False
+    parts.append(await frames(denoising, 15, 20))
+    assert (denoising.bypassed_ms, denoiser.closed) == (200, 0)
+    clean, raw = (np.concatenate(each) for each in zip(*parts, strict=True))
+    ratio = clean[raw != 0] / raw[raw != 0]
+    assert set(np.unique(np.round(ratio, 3))) == {0.5, 1.0}
+
+
 # ---------------------------------------------------------------- broken
 
 

@@ -176,3 +176,30 @@ async def test_an_idle_pool_keeps_nothing_of_the_last_job(one: Workers) -> None:
 def test_no_threads_is_refused() -> None:
     with pytest.raises(ValueError, match="threads is 0"):
         Workers(0, name="none")
+
+
+async def test_a_cancelled_caller_who_wants_the_end_is_let_go_when_the_thread_is_free(one: Workers) -> None:
+    gate = Gate()
+    caller = asyncio.create_task(one.run(gate, to_its_end=True))
+    await gate.entered()
+    caller.cancel()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not caller.done()
+    gate.opened.set()
+    await asyncio.wait([caller])
+    assert caller.cancelled()
+    assert await one.run(int, "7") == 7
+
+
+async def test_a_cancelled_caller_whose_job_has_not_begun_is_let_go_at_once(one: Workers) -> None:
+    gate = Gate()
+    running = asyncio.create_task(one.run(gate))
+    await gate.entered()
+    waiting = asyncio.create_task(one.run(int, "7", to_its_end=True))
+    await queued(one, 1)
+    waiting.cancel()
+    await asyncio.wait([waiting], timeout=1)
+    assert waiting.cancelled()
+    gate.opened.set()
+    assert await running == "through"

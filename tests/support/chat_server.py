@@ -34,7 +34,11 @@ class Fault(Enum):
     ERROR = auto()
     """An error inside the stream, as servers send it when a worker dies."""
     BROKEN_OFF = auto()
-    """The response ends well and the answer does not: no finish_reason."""
+    """The response ends well and the answer does not: neither finish_reason nor [DONE]."""
+    NO_REASON = auto()
+    """The answer ends with [DONE] and no finish_reason. An answer all the same."""
+    NO_END = auto()
+    """The answer has its finish_reason, and the response no end. An answer all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +130,13 @@ class ChatServer:
                 await asyncio.sleep(0)
         async for event in self._fail(request, answer.fault):
             await response.write(event)
-        if answer.fault is not Fault.BROKEN_OFF:
-            reason = "tool_calls" if answer.calls else "stop"
-            await response.write(_event(_chunk({}, reason)) + b"data: [DONE]\n\n")
+        if answer.fault is Fault.BROKEN_OFF:
+            return response
+        if answer.fault is not Fault.NO_REASON:
+            await response.write(_event(_chunk({}, "tool_calls" if answer.calls else "stop")))
+        if answer.fault is Fault.NO_END:
+            await asyncio.Event().wait()
+        await response.write(b"data: [DONE]\n\n")
         return response
 
     async def _fail(self, request: web.Request, fault: Fault | None) -> AsyncIterator[bytes]:

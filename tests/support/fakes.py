@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -11,11 +11,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 from bot.api import Bot, CallInfo, Final, Partial, Turn
+from bridge.admission.load import Load
 from bridge.call.bot_side import SilentBotSide
 from bridge.leg import HangupCause
 from bridge.server.resources import Resources
 from bridge.speech.api import AsrCapabilities, EngineFailed, Hypothesis, Request, Samples, UnsupportedLanguage
-from telephony.events import Capabilities, Command, Event
+from telephony.events import Capabilities, Command, Event, SendInfo
 
 PHONE = Capabilities(audio_out=True, clear=True, mark=True, hangup=True, send_ahead_ms=60_000)
 TEXT_ONLY = Capabilities(transcripts=True)
@@ -29,6 +30,8 @@ class FakeLeg:
     def __init__(self, capabilities: Capabilities = PHONE) -> None:
         self.capabilities = capabilities
         self.sent: list[Command] = []
+        self.refusal: OSError | None = None
+        """Why the other side takes no messages of the bot."""
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._changed = asyncio.Event()
 
@@ -43,6 +46,8 @@ class FakeLeg:
     async def send(self, command: Command, /) -> None:
         self.sent.append(command)
         self._changed.set()
+        if self.refusal and isinstance(command, SendInfo):
+            raise self.refusal
 
     async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
         pass
@@ -74,6 +79,11 @@ class FakeCall:
 
     def set_context(self, context: str) -> None:
         self.contexts.append(context)
+
+
+def unlimited() -> Load:
+    """Return a load that leaves nothing out."""
+    return Load(final_wait_s=0, loop_lag_s=0, clock_s=time.monotonic)
 
 
 def nobody() -> SilentBotSide:
@@ -283,6 +293,17 @@ class BlockingBot(ScriptBot):
 
     async def on_dtmf(self, digit: str) -> None:
         time.sleep(6)  # noqa: ASYNC251  # what it is for
+
+
+class SlowAsr(FakeAsr):
+    """One decode at a time, a second each."""
+
+    def __init__(self) -> None:
+        super().__init__(capabilities=AsrCapabilities(at_once=1))
+
+    async def decode(self, request: Request, /) -> Hypothesis:
+        await asyncio.sleep(1)
+        return replace(await super().decode(request), run_ms=1000)
 
 
 class LoudnessVads:

@@ -64,7 +64,7 @@ class Stage:
     async def final(self, text: str, language: str = "English") -> None:
         """The caller's turn is over with `text`."""
         if text:
-            await self.talk.final(Final(text, language, 0, self.now_ms))
+            self.talk.final(Final(text, language, 0, self.now_ms))
         self.talk.end_user_turn()
         await settle()
 
@@ -121,6 +121,7 @@ def replies_of(
     tasks: asyncio.TaskGroup,
     on_fault: Callable[[], None],
     fallback: tuple[Samples, str] | None = None,
+    filler: str = "",
 ) -> Replies:
     """Return the replies of a call that nobody ends, and where no keys are collected."""
     return Replies(
@@ -128,9 +129,10 @@ def replies_of(
         tasks=tasks,
         call=FakeCall(),
         collect=lambda _: None,
+        hand_off=lambda _, __: None,
         limit_s=5,
-        filler="",
-        filler_after_s=0,
+        filler=filler,
+        filler_after_s=1 if filler else 0,
         fallback=fallback,
         on_fault=on_fault,
     )
@@ -154,7 +156,15 @@ async def stage(
     leg, metrics, call = FakeLeg(capabilities), Metrics(), FakeCall()
     counts = metrics.call("test", MULAW)
     async with asyncio.TaskGroup() as tasks:
-        output = SpeechOutput(leg, tts or FakeTts(), MULAW, clock_ms=lambda: here.now_ms, on_audio=counts.audio_sent)
+        output = SpeechOutput(
+            leg,
+            tts or FakeTts(),
+            MULAW,
+            clock_ms=lambda: here.now_ms,
+            on_audio=counts.audio_sent,
+            on_unread=lambda: None,
+            start=asyncio.create_task,
+        )
         talk = conversation(
             bot, output, tasks=tasks, call=call, metrics=counts, prompts=prompts, rules=rules, speculation=speculation
         )

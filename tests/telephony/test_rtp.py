@@ -176,14 +176,31 @@ def test_many_packets_behind_a_missing_one_do_not_pile_up() -> None:
     assert len(numbers(heard)) >= MOST_WAITING
 
 
-@pytest.mark.parametrize("kind", [13, 101])
-def test_comfort_noise_and_keys_are_no_audio_and_no_fault(kind: int) -> None:
+@pytest.mark.parametrize("kind", [13, 19, 72, 96, 100, 101, 126])
+def test_comfort_noise_keys_and_what_peers_agree_upon_are_no_audio_and_no_fault(kind: int) -> None:
     receiver = Receiver(MULAW, 0, 0.0)
     receiver.put(packet(1, kind=kind), 1)
     assert receiver.take(1) == []
 
 
-@pytest.mark.parametrize("data", [packet(1, kind=0), packet(1, kind=118), packet(1, kind=8, size=0)])
+def test_numbers_that_packets_without_audio_have_used_are_not_missing() -> None:
+    receiver, heard = Receiver(MULAW, 0, 0.0), list[Media]()
+    for number in range(1, 11):
+        receiver.put(packet(number, kind=0 if number % 2 else 126), number * 10)
+        heard += receiver.take(number * 10)
+    assert numbers(heard) == [1, 3, 5, 7, 9]
+
+
+def test_packets_without_audio_of_another_sender_take_no_number() -> None:
+    receiver, heard = Receiver(MULAW, 0, 0.0), list[Media]()
+    for number in range(1, 6):
+        receiver.put(packet(number + 1, kind=96, ssrc=8), number * 20)
+        receiver.put(packet(number), number * 20)
+        heard += receiver.take(number * 20)
+    assert numbers(heard) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("data", [packet(1, kind=0), packet(1, kind=3), packet(1, kind=8, size=0)])
 def test_audio_of_another_kind_is_refused(data: bytes) -> None:
     with pytest.raises(Refused, match="payload"):
         Receiver(ALAW, 8, 0.0).put(data, 0.0)

@@ -20,6 +20,7 @@ from telephony.events import (
     Played,
     Problem,
     SendDtmf,
+    SendInfo,
     Transfer,
 )
 from telephony.sip import (
@@ -65,6 +66,13 @@ def test_the_format_is_linear_at_the_rate_of_the_codec_and_headers_are_parameter
     ]
 
 
+def test_what_the_caller_calls_itself_and_who_forwarded_the_call_are_told_in_the_words_of_all_wires() -> None:
+    told = {"caller_name": "Anna", "forwarded_from": "+4940", "asserted_identity": "+4930"}
+    [started] = SipProtocol(1).receive(json_frame(Kind.STARTED, 1, call_id="c1", rate=8000, parameters=told))
+    assert isinstance(started, CallStarted)
+    assert (started.caller_name, started.forwarded_from, started.parameters) == ("Anna", "+4940", told)
+
+
 def test_media_time_is_counted_from_the_audio_and_silence_that_stands_for_lost_audio_is_marked() -> None:
     protocol = started()
     audio = b"\x01\x02" * 320
@@ -96,9 +104,15 @@ def test_what_the_stack_tells_is_an_event(data: bytes, event: object) -> None:
         (Hangup("done"), json_frame(Kind.HANGUP, 1, reason="done")),
         (Transfer("sip:desk@example.com"), json_frame(Kind.TRANSFER, 1, target="sip:desk@example.com")),
         (SendDtmf("12#"), json_frame(Kind.SEND_DIGITS, 1, digits="12#")),
+        (
+            SendInfo("{}", "application/json", {"X-a": "b"}),
+            json_frame(Kind.SEND_INFO, 1, body="{}", content_type="application/json", headers={"X-a": "b"}),
+        ),
     ],
 )
-def test_what_we_ask_is_a_frame(command: Play | Mark | Clear | Hangup | Transfer | SendDtmf, data: bytes) -> None:
+def test_what_we_ask_is_a_frame(
+    command: Play | Mark | Clear | Hangup | Transfer | SendDtmf | SendInfo, data: bytes
+) -> None:
     assert started().send(command) == [data]
 
 

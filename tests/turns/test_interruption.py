@@ -22,7 +22,7 @@ class Line:
 
     def __init__(self, rules: InterruptionRules = RULES) -> None:
         self.interruption, self.now_ms, self.acts = Interruption(rules, shipped()), 0, list[tuple[int, Act]]()
-        self.talking, self.interruptible = True, True
+        self.talking, self.interruptible, self.unheard = True, True, False
 
     def hear(self, ms: int, *, speech: bool = True, loud: bool = True) -> list[Act]:
         before = len(self.acts)
@@ -30,7 +30,10 @@ class Line:
             window = SpeechWindow(speech, self.now_ms, self.now_ms + 32, loud)
             self.now_ms += 32
             act = self.interruption.hear(
-                window, audible=self.talking, interruptible=self.talking and self.interruptible
+                window,
+                audible=self.talking,
+                interruptible=self.talking and self.interruptible,
+                unheard=self.unheard,
             )
             if act:
                 self.acts.append((self.now_ms, act))
@@ -253,3 +256,61 @@ def test_an_echo_is_as_loud_as_the_line_may_return_it(caller_db: float, audible_
 def test_rules_out_of_range_are_refused(wrong: dict[str, int], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         InterruptionRules(**wrong)  # type: ignore[arg-type]
+
+
+AWAITED = BotSpeech("", "", left_ms=60_000)
+FILLED = BotSpeech("", "", left_ms=60_000, filler="One moment, please.")
+
+
+@pytest.mark.parametrize("bot", [AWAITED, FILLED])
+def test_a_check_of_the_line_ends_no_reply_of_which_nothing_was_heard(line: Line, bot: BotSpeech) -> None:
+    line.unheard = True
+    line.hear(640)
+    assert line.interruption.words("Hello? Are", "English", bot, partial=True) is None
+    assert line.hear(960) == [], "nor does a second of it"
+    assert line.words("Hello? Are you still there?", bot) is None
+    assert line.interruption.over() is Act.RESUME
+
+
+def test_other_words_end_it(line: Line) -> None:
+    line.unheard = True
+    line.hear(640)
+    assert line.interruption.words("Hello, I", "English", AWAITED, partial=True) is Act.CANCEL
+
+
+def test_hello_ends_a_reply_that_is_heard(line: Line) -> None:
+    line.hear(640)
+    assert line.words("Hello?") is Act.CANCEL
+
+
+def test_after_the_reply_hello_is_a_question_like_others(line: Line) -> None:
+    line.hear(640)
+    assert line.interruption.means("Hello?", "English", BotSpeech()) is Meaning.COMMAND
+
+
+def test_without_words_two_seconds_of_speech_end_a_reply_that_was_not_heard(line: Line) -> None:
+    line.unheard = True
+    assert line.hear(2112) == [Act.HOLD]
+    assert line.hear(96) == [Act.CANCEL]
+
+
+def test_a_noise_of_a_second_does_not_end_it(line: Line) -> None:
+    line.unheard = True
+    assert line.hear(960) == [Act.HOLD]
+    assert line.hear(1600, speech=False) == [Act.RESUME]
+
+
+def test_who_has_been_silent_for_long_does_not_interrupt_any_more(line: Line) -> None:
+    states = []
+    line.hear(1280)
+    for ms in (2432, 96):
+        line.hear(ms, speech=False)
+        states.append(line.interruption.state)
+    assert states == [BargeInState.CONFIRMED, BargeInState.QUIET], "their final may be late, or never come"
+    line.talking = True
+    assert line.hear(160) == [Act.HOLD], "the bot speaks again, and so may they"
+
+
+def test_an_echo_of_the_filler_is_one(line: Line) -> None:
+    line.hear(320, loud=False)
+    assert line.interruption.means("One moment please", "English", FILLED) is Meaning.ECHO

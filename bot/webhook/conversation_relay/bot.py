@@ -160,7 +160,7 @@ class RelayBot(Bot):
         await self._open()
         how = self._settings
         greeting = Token(how.greeting, how.greeting_interruptible, how.tts_language)
-        said = [*self._speech.feed(greeting, how), *self._speech.flush(how)] if how.greeting else []
+        said = self._speech.say(greeting, how) if how.greeting else ()
         return [*dialect.setting_actions(before, how), *said]
 
     def _prompt(self, text: str, language: str, *, last: bool = True) -> str:
@@ -208,7 +208,6 @@ class RelayBot(Bot):
         Raises:
             HookFailed: nothing comes in time, or the connection is gone.
         """
-        self._speech.drop()
         begun, heard = asked, self._heard
         while True:
             message = await self._next(heard)
@@ -221,9 +220,7 @@ class RelayBot(Bot):
                 for piece in await self._pieces(item):
                     yield piece
             if message.last or not begun:
-                break
-        for piece in self._speech.flush(self._settings):
-            yield piece
+                return
 
     async def _next(self, heard: "asyncio.Queue[Understood]") -> Understood:
         try:
@@ -234,11 +231,10 @@ class RelayBot(Bot):
 
     async def _pieces(self, item: Asked) -> Sequence[str | Action]:
         if isinstance(item, Token):
-            return list(self._speech.feed(item, self._settings))
-        before = list(self._speech.flush(self._settings))
+            return list(self._speech.say(item, self._settings))
         if isinstance(item, EndSession):
-            return [*before, *await self._farewell(item.handoff_data)]
-        return [*before, await self._done(item)]
+            return await self._farewell(item.handoff_data)
+        return [await self._done(item)]
 
     async def _done(self, item: str | Action | Fetch) -> str | Action:
         return await self._recordings.fetch(item) if isinstance(item, Fetch) else item

@@ -188,7 +188,7 @@ class AriLink:
                 await self._carry(entered)
         except Busy as busy:
             log.warning("call over ARI refused, its dialplan goes on: %s", busy)
-            self._carrier.metrics.refused.labels("busy").inc()
+            self._carrier.metrics.refused.labels(busy.reason).inc()
             with suppress(AriRefused):  # the caller was faster
                 await self._ari.ask("POST", "channels", entered.channel, "continue")
         except Exception:  # a fault of ours in one call: it must not take the others with it

@@ -6,19 +6,18 @@ from typing import Final, Literal
 
 import baresip
 
-from bridge.legs.sip.options import StackOptions
+from bridge.legs.sip.media.streams import PLAIN
+from bridge.legs.sip.options import StackOptions, Transport
 from bridge.legs.sip.uri import host_of, parameter, user_of
 
-WHO: Final = ("From", "To")
-"""Headers that tell who calls whom."""
 _CODECS: Final = {
     "pcmu": "pcmu/8000/1",
     "pcma": "pcma/8000/1",
     "g722": "g722/16000/1",
     "opus": "opus/48000/1",
 }
-_TRANSPORTS: Final[Mapping[str, Literal["udp", "tcp", "tls"]]] = {"udp": "udp", "tcp": "tcp", "tls": "tls"}
-_ENCRYPTION: Final = {"optional": "mediaenc=srtp", "required": "mediaenc=srtp-mand"}
+_TRANSPORTS: Final[Mapping[str, Transport]] = {"udp": "udp", "tcp": "tcp", "tls": "tls"}
+_ENCRYPTION: Final = {"off": f"mediaenc={PLAIN}", "optional": "mediaenc=srtp", "required": "mediaenc=srtp-mand"}
 
 
 def config(options: StackOptions, folder: Path) -> baresip.Config:
@@ -42,7 +41,7 @@ def config(options: StackOptions, folder: Path) -> baresip.Config:
     anywhere = options.host in {"0.0.0.0", "::"}
     return baresip.Config(
         net_interface=None if anywhere else options.host,
-        expose_headers=(*options.headers, *WHO),
+        expose_headers=options.headers,
         max_concurrent_calls=None,
         rtp_timeout=options.media_timeout_s,
         extra_config_text="".join(f"{name} {value}\n" for name, value in lines.items()),
@@ -59,23 +58,22 @@ def _certificate(options: StackOptions, folder: Path) -> str:
 
 
 def _common(options: StackOptions) -> tuple[str, ...]:
-    encryption = _ENCRYPTION.get(options.media_encryption)
     # Without the first, a call answered without video is re-negotiated at once, which simple peers do not survive.
-    return ("video_codecs=none", *([encryption] if encryption else []))
+    return ("video_codecs=none", _ENCRYPTION[options.media_encryption])
 
 
 def _codecs(options: StackOptions) -> tuple[str, ...]:
     return tuple(_CODECS[name] for name in options.codecs)
 
 
-def own_account(options: StackOptions) -> baresip.Account:
-    """Return the account that calls come in at."""
+def own_account(options: StackOptions, transport: Transport) -> baresip.Account:
+    """Return the account that calls over one transport come in at: the stack asks none of another transport."""
     return baresip.Account(
         "bridge",
         options.host,
         "",
         reg_interval=0,
-        transport=options.transports[0],
+        transport=transport,
         audio_codecs=_codecs(options),
         dtmf_mode=_dtmf(options.dtmf),
         extra_params=(*_common(options), "catchall=yes"),

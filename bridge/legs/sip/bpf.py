@@ -16,6 +16,7 @@ Instruction = tuple[int, int, int, int]
 """code, jump if true, jump if false, k."""
 
 _LOAD_BYTE: Final = 0x30  # BPF_LD | BPF_B | BPF_ABS
+_LOAD_HALF: Final = 0x28  # BPF_LD | BPF_H | BPF_ABS
 _LOAD_WORD: Final = 0x20  # BPF_LD | BPF_W | BPF_ABS
 _AND: Final = 0x54  # BPF_ALU | BPF_AND | BPF_K
 _JUMP_EQUAL: Final = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
@@ -28,6 +29,7 @@ _V6_SOURCE: Final = 8
 _LONGEST: Final = 4096  # BPF_MAXINSNS
 _INSTRUCTION: Final = struct.Struct("=HBBI")
 SO_ATTACH_FILTER: Final = 26
+SO_DETACH_FILTER: Final = 27
 
 
 def networks(texts: Iterable[str]) -> list[Network]:
@@ -59,6 +61,17 @@ def program(allowed: Iterable[Network]) -> Sequence[Instruction]:
     if len(whole) > _LONGEST:
         raise ValueError(f"{len(v4) + len(v6)} networks are more than the kernel's filter holds")
     return whole
+
+
+def one_source(host: str, port: int) -> Sequence[Instruction]:
+    """Return the program that accepts UDP packets from that address and port and drops all others.
+
+    On a UDP socket offsets count from the UDP header, which begins with the source port.
+
+    Raises:
+        ValueError: `host` is no IP address.
+    """
+    return [(_LOAD_HALF, 0, 0, 0), (_JUMP_EQUAL, 1, 0, port), (_RETURN, 0, 0, 0), *program(networks([host]))]
 
 
 def _match_v4(address: int, mask: int) -> list[Instruction]:
@@ -96,3 +109,8 @@ def attach(listening: socket.socket, steps: Sequence[Instruction]) -> None:
     code = ctypes.create_string_buffer(b"".join(_INSTRUCTION.pack(*step) for step in steps))
     address = ctypes.addressof(code)
     listening.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(steps), address))
+
+
+def detach(listening: socket.socket) -> None:
+    """Have the kernel drop nothing any more."""
+    listening.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)

@@ -26,12 +26,14 @@ def stack_options(settings: Settings) -> StackOptions:
         host=settings.sip_host,
         port=settings.sip_port,
         transports=transports,
+        public_address=settings.sip_public_address,
         allow=settings.sip_allow,
         codecs=settings.sip_codecs,
         media_encryption=settings.sip_media_encryption,
         certfile=_path(settings.sip_certfile),
         keyfile=_path(settings.sip_keyfile),
         cafile=str(cafile or ""),
+        users=read_users(settings.sip_users) if settings.sip_users else (),
         headers=settings.sip_headers,
         dtmf=settings.sip_dtmf,
         max_calls=settings.max_calls,
@@ -44,6 +46,27 @@ def stack_options(settings: Settings) -> StackOptions:
         register_s=settings.sip_register,
         rtp_ports=settings.sip_rtp_ports,
     )
+
+
+def read_users(path: Path) -> tuple[str, ...]:
+    """Return the lines of a file of callers, name:password; empty ones and those that begin with # are left out.
+
+    Raises:
+        ValueError: a line is none, or there is none at all: then nobody could call. The text names no password.
+    """
+    users: dict[str, str] = {}
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        name, colon, password = line.partition(":")
+        if not (colon and name and password and name == name.strip() and '"' not in name):
+            raise ValueError(f"sip_users: line {number} of {path} must be name:password")
+        if name in users:
+            raise ValueError(f"sip_users: {path} has {name} twice, again in line {number}")
+        users[name] = password
+    if not users:
+        raise ValueError(f"sip_users: {path} names nobody")
+    return tuple(f"{name}:{password}" for name, password in users.items())
 
 
 def _path(path: Path | None) -> str:

@@ -7,13 +7,17 @@ from typing import Final
 from bridge.leg import HangupCause, LegLost
 from bridge.legs.base import PassiveLeg, Silence, first, until_end
 from bridge.legs.inbox import Inbox
-from telephony.events import CallStarted, Command, Event, Hangup
-from telephony.sip import SipProtocol
+from bridge.timeouts import timeout
+from telephony.events import CallStarted, Command, Event, Hangup, SendInfo
+from telephony.sip import Kind, SipProtocol, fields, split
 
 _MOST: Final = 3000
 """Frames that may wait for the call: a minute of audio."""
 _END_S: Final = 2.0
 """What `close` waits for the other side to agree."""
+_INFO_S: Final = 10.0
+"""What `send` waits for the answer to an INFO."""
+_ENDED: Final = "the call ended before it was answered"
 
 
 class SipLeg(PassiveLeg):
@@ -38,22 +42,30 @@ class SipLeg(PassiveLeg):
         self._early: Sequence[Event] = ()
         self._over = asyncio.Event()
         """Set once the call has ended: then there is nothing to hang up."""
+        self._informing = asyncio.Lock()
+        self._informed: asyncio.Future[str] | None = None  # done with why the INFO under way was refused, "" if not
 
     # ------------------------------------------------------------ the process's side
 
     def feed(self, frame: bytes) -> None:
         """Take a frame of this call."""
         self._silence.broken()
-        self._inbox.put(frame)
+        kind, _, body = split(frame)
+        if kind is Kind.INFO_ANSWERED:
+            self._answer(str(fields(body).get("reason", "")))
+        else:
+            self._inbox.put(frame)
 
     def ended(self, frame: bytes) -> None:
         """Take its last frame."""
         self._over.set()
+        self._answer(_ENDED)
         self._inbox.put_always(frame)
 
     def lose(self, why: str) -> None:
         """End the call: the process is gone, and `why`."""
         self._over.set()
+        self._answer(_ENDED)
         self._inbox.put_always(LegLost(why))
 
     # ------------------------------------------------------------ the bridge's side
@@ -77,10 +89,34 @@ class SipLeg(PassiveLeg):
         return self._silence.watch(lambda why: self._inbox.put_always(LegLost(why)))
 
     async def send(self, command: Command, /) -> None:
+        """See Leg.
+
+        Raises:
+            OSError: the other side has not taken an INFO; the text says why.
+        """
         if self._over.is_set():
+            return
+        if isinstance(command, SendInfo):
+            await self._inform(command)
             return
         self._send(self._protocol.send(command))
         await self._room()
+
+    async def _inform(self, info: SendInfo) -> None:
+        async with self._informing:
+            self._informed = asyncio.get_running_loop().create_future()
+            self._send(self._protocol.send(info))
+            try:
+                async with timeout(_INFO_S):
+                    refused = await self._informed
+            except TimeoutError:
+                refused = f"no answer within {_INFO_S:g} s"
+            if refused:
+                raise OSError(f"the INFO was not taken: {refused}")
+
+    def _answer(self, refused: str) -> None:
+        if self._informed and not self._informed.done():
+            self._informed.set_result(refused)
 
     async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
         """Hang up, unless the other side has. The stack chooses BYE, CANCEL or 486, which have no room for `cause`."""

@@ -219,7 +219,13 @@ class SipLink:
             case Kind.REGISTERED:
                 self._registered(fields(body))
             case Kind.REFUSED:
-                self._carrier.metrics.refused.labels("rate").inc()
+                self._carrier.metrics.refused.labels(str(fields(body).get("reason", ""))).inc()
+            case Kind.LATCHED:
+                told = fields(body)
+                self._metrics.latched.inc()
+                log.info(
+                    "audio comes from %s, not from %s: it is answered there", told.get("source"), told.get("named")
+                )
             case Kind.LOG:
                 told = fields(body)
                 level = told.get("level")
@@ -241,7 +247,7 @@ class SipLink:
             with self._carrier.lines.take():
                 await self._carrier.carry(leg, wire=_WIRE)
         except Busy as busy:
-            self._carrier.metrics.refused.labels("busy").inc()
+            self._carrier.metrics.refused.labels(busy.reason).inc()
             await leg.close(str(busy))
         finally:
             if self._legs.get(number) is leg:  # the next process gives the same numbers

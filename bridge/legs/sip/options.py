@@ -4,6 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+Transport = Literal["udp", "tcp", "tls"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackOptions:
@@ -12,7 +14,9 @@ class StackOptions:
     host: str
     port: int
     """The port of UDP and TCP; TLS has the next one."""
-    transports: tuple[Literal["udp", "tcp", "tls"], ...]
+    transports: tuple[Transport, ...]
+    public_address: str
+    """The IP address that peers are told; "" where the machine's own can be reached."""
     allow: tuple[str, ...]
     """Networks whose packets the kernel lets through to the SIP ports; the trunk's addresses are added."""
     codecs: tuple[str, ...]
@@ -20,6 +24,8 @@ class StackOptions:
     certfile: str
     keyfile: str
     cafile: str
+    users: tuple[str, ...]
+    """Who may call with a password, as name:password; empty: callers are not asked for one."""
     headers: tuple[str, ...]
     """Headers of an INVITE that the bot is told."""
     dtmf: Literal["auto", "rtp", "info"]

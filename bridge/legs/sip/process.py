@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Final
 
 from bridge.legs.sip.frame_writer import FrameWriter
+from bridge.legs.sip.media.advice import explained
 from bridge.legs.sip.options import StackOptions
 from bridge.legs.sip.stack import Stack, StackError
 from telephony.sip import FrameError, Frames, Kind, frame, json_frame, split
@@ -106,7 +107,8 @@ class _ToBridge(logging.Handler):
         self._loop, self._process = asyncio.get_running_loop(), process
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = json_frame(Kind.LOG, level=record.levelno, text=f"{record.name}: {record.getMessage()}"[:2000])
+        text = explained(f"{record.name}: {record.getMessage()}"[:2000])
+        line = json_frame(Kind.LOG, level=record.levelno, text=text)
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._process.post, line)  # the stack logs from threads of its own
 

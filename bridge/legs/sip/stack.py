@@ -10,19 +10,32 @@ import os
 import tempfile
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
+from typing import Final
 
 import baresip
+from baresip import _native
 from baresip.events import Event, StackEvent
 
 from bridge.legs.sip import bpf, sockets
-from bridge.legs.sip.accounts import WHO, config, own_account, trunk_account
+from bridge.legs.sip.accounts import config, own_account, trunk_account
+from bridge.legs.sip.media.extension import StackExtension
+from bridge.legs.sip.media.latch import Address
+from bridge.legs.sip.media.libre import OtherStack
 from bridge.legs.sip.media_buffers import Bucket
 from bridge.legs.sip.options import StackOptions
+from bridge.legs.sip.requests.digest import Challenger
+from bridge.legs.sip.requests.gate import RequestGate, Trust
+from bridge.legs.sip.requests.native import StackThread
 from bridge.legs.sip.stack_call import StackCall
 from bridge.legs.sip.uri import host_of, parameter, user_of, whole
 from telephony.sip import FrameError, Kind, fields, json_frame
+from telephony.sip_identity import SipIdentity, who
 
 log = logging.getLogger(__name__)
+
+
+_LONGEST_TEXT: Final = 250
+"""Characters; the stack cuts the text of an event there, and half an address is another one."""
 
 
 class StackError(Exception):
@@ -37,8 +50,10 @@ class Stack:
         self._options, self._post = options, post
         self._runtime = baresip.Runtime()
         self._runtime.on_dead = dead
+        self._trunk_networks: list[bpf.Network] = []
         self._bucket = Bucket(options.calls_per_second)
-        self._agent: baresip.UserAgent
+        self._extension: StackExtension
+        self._agents: dict[str, baresip.UserAgent] = {}  # by transport, the first is the one for calls out
         self._trunk: baresip.UserAgent | None = None
         self._calls: dict[int, StackCall] = {}
         self._dialling: dict[int, str | None] = {}  # whose INVITE is on its way out; why they are given up already
@@ -47,6 +62,8 @@ class Stack:
         self._newest = 1  # inbound calls are odd, the bridge gives outbound ones even numbers
         self._tasks: set[asyncio.Task[None]] = set()
         self._folder = tempfile.TemporaryDirectory(prefix="bridge-sip-")
+        self._gate: RequestGate
+        self._thread = StackThread(self._runtime, self._look)
 
     async def start(self) -> dict[str, object]:
         """Listen; return what the bridge is told.
@@ -59,17 +76,33 @@ class Stack:
             await self._runtime.start(config(options, Path(self._folder.name)))
             allowed = await asyncio.to_thread(self._allowed)
             sockets.guard({options.port, options.port + 1}, allowed)
+            self._gate = RequestGate(self._trust(), on_key=self._pressed, on_refused=self._refused)
+            await self._thread.start()
             self._runtime.subscribe(self._on_event)
-            self._agent = await baresip.UserAgent.create(self._runtime, own_account(options), transfer_policy="reject")
+            self._extension = self._extended(asyncio.get_running_loop())
+            for transport in dict.fromkeys(options.transports):
+                self._agents[transport] = await self._agent(own_account(options, transport))
             if options.trunk:
-                self._trunk = await baresip.UserAgent.create(
-                    self._runtime, trunk_account(options), transfer_policy="reject"
-                )
+                self._trunk = await self._agent(trunk_account(options))
                 if options.register_s:
                     self._spawn(self._register(self._trunk))
-        except (baresip.BaresipError, sockets.Unguarded, ValueError, OSError) as error:
+        except (baresip.BaresipError, sockets.Unguarded, OtherStack, ValueError, OSError) as error:
             raise StackError(f"SIP on {options.host}:{options.port}: {error}") from error
         return {"allowed": [str(network) for network in allowed], "pid": os.getpid()}
+
+    def _extended(self, loop: asyncio.AbstractEventLoop) -> StackExtension:
+        def latched(source: Address, named: Address | None) -> None:
+            told = json_frame(Kind.LATCHED, 0, source=_text(source), named=_text(named) if named else "no address")
+            loop.call_soon_threadsafe(self._post, told)
+
+        extension = StackExtension(_native.__file__, self._options, latched)
+        extension.install()
+        return extension
+
+    async def _agent(self, account: baresip.Account) -> baresip.UserAgent:
+        agent = await baresip.UserAgent.create(self._runtime, account, transfer_policy="reject")
+        self._extension.name_contact(account.user, account.transport)
+        return agent
 
     async def close(self) -> None:
         """End all calls and the stack."""
@@ -114,6 +147,8 @@ class Stack:
                 self._spawn(call.transfer(str(fields(body).get("target", "")), host=host_of(self._options.trunk)))
             case Kind.SEND_DIGITS:
                 self._spawn(call.send_digits(str(fields(body).get("digits", ""))))
+            case Kind.SEND_INFO:
+                self._spawn(call.send_info(fields(body), self._thread))
             case _:
                 raise FrameError(f"the bridge sent {kind.name}")
 
@@ -133,6 +168,10 @@ class Stack:
                 if call := self._calls.pop(number, None):
                     # The stack's own listener, which keeps the statistics, may come after us.
                     asyncio.get_running_loop().call_soon(call.closed, event.text or "")
+            case Event.CALL_REDIRECT:
+                if call := self._calls.get(self._numbers.get(event.call, 0)):
+                    status_and_uri = event.text or ""
+                    call.redirect = "" if len(status_and_uri) > _LONGEST_TEXT else status_and_uri.partition(",")[2]
             case Event.CALL_RINGING | Event.CALL_PROGRESS | Event.CALL_ESTABLISHED:
                 if call := self._calls.get(self._numbers.get(event.call, 0)):
                     call.moves()
@@ -145,10 +184,9 @@ class Stack:
             return
         self._newest += 2
         ours = self._newest
-        caller, callee = (event.headers.get(name, "") for name in WHO)
-        caller = caller or event.peer or ""
-        self._add(ours, StackCall(ours, call, self._post, caller=caller, callee=callee, peer=caller))
-        self._post(json_frame(Kind.INCOMING, ours, caller=caller, callee=callee))
+        identity = self._gate.take(event.call_id or "") or SipIdentity(who(event.peer or ""), "")
+        self._add(ours, StackCall(ours, call, self._post, identity=identity, host=host_of(event.peer or "")))
+        self._post(json_frame(Kind.INCOMING, ours, caller=identity.caller, callee=identity.callee))
 
     def _add(self, number: int, call: StackCall) -> None:
         self._calls[number] = call
@@ -158,20 +196,24 @@ class Stack:
         target, headers = str(told.get("target", "")), told.get("headers")
         try:
             given = {str(name): str(value) for name, value in headers.items()} if isinstance(headers, dict) else {}
-            dialled = await (self._trunk or self._agent).dial(self._complete(target), given)
+            dialled = await (self._trunk or self._agent_for(target)).dial(self._complete(target), given)
         except (baresip.BaresipError, ValueError) as error:
             self._post(json_frame(Kind.ENDED, number, reason=f"cannot call {target}: {error}", statistics={}))
             return
         finally:
             given_up = self._dialling.pop(number)
-        ours = self._trunk_aor() if self._trunk else ""
-        call = StackCall(number, dialled, self._post, caller=ours, callee=target, peer=target)
+        identity = SipIdentity(user_of(self._options.trunk), who(target) or target)
+        call = StackCall(number, dialled, self._post, identity=identity, host=host_of(target))
         self._add(number, call)
         for event in self._early.pop(call.handle, ()):
             dialled._on_stack_event(event)  # noqa: SLF001  # the answer may be faster than what `dial` returns
             self._on_event(event)
         if given_up is not None and number in self._calls:
             await call.hang_up(given_up)
+
+    def _agent_for(self, target: str) -> baresip.UserAgent:
+        """Return the agent of the target's transport, else the first."""
+        return self._agents.get(parameter(target, "transport")) or next(iter(self._agents.values()))
 
     def _complete(self, target: str) -> str:
         """Return `target` as a URI; a bare number is called through the trunk."""
@@ -182,14 +224,29 @@ class Stack:
         transport = parameter(self._options.trunk, "transport")
         return whole(target, host_of(self._options.trunk)) + (f";transport={transport}" if transport else "")
 
-    def _trunk_aor(self) -> str:
-        return f"sip:{user_of(self._options.trunk)}@{host_of(self._options.trunk)}"
+    # ------------------------------------------------------------ before the stack acts on a request
+
+    def _look(self, data: bytes, source: str, request: int) -> bool:
+        return self._gate.look(data, source, request, self._thread)
+
+    def _pressed(self, call_id: str, key: str) -> None:
+        for call in self._calls.values():
+            if call.call_id == call_id:
+                call.pressed(key)
+
+    def _refused(self, reason: str) -> None:
+        self._post(json_frame(Kind.REFUSED, reason=reason))
+
+    def _trust(self) -> Trust:
+        users = dict(user.split(":", 1) for user in self._options.users)
+        return Trust(Challenger(users) if users else None, self._trunk_networks)
 
     def _allowed(self) -> list[bpf.Network]:
         trunk = sockets.addresses(host_of(self._options.trunk, port=False)) if self._options.trunk else []
         if self._options.trunk and not trunk:
             log.warning("the trunk %s does not resolve: nothing it sends gets in", self._options.trunk)
-        return bpf.networks([*self._options.allow, *trunk])
+        self._trunk_networks = bpf.networks(trunk)
+        return [*bpf.networks(self._options.allow), *self._trunk_networks]
 
     async def _register(self, trunk: baresip.UserAgent) -> None:
         try:
@@ -201,6 +258,11 @@ class Stack:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _text(address: Address) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def _refuse(call: baresip.Call) -> None:

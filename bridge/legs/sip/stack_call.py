@@ -2,16 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import baresip
+from baresip.events import Event, StackEvent
 
 from bridge.legs.sip.media_buffers import Inlet, Outlet
+from bridge.legs.sip.requests.native import StackThread
 from bridge.legs.sip.resample import Shape
-from bridge.legs.sip.uri import host_of, name_of, whole
+from bridge.legs.sip.uri import whole
 from telephony.events import KEYS
 from telephony.sip import Kind, frame, json_frame
+from telephony.sip_identity import SIP_USER, VOUCHED, SipIdentity
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +34,12 @@ class StackCall:
         call: baresip.Call,
         post: Callable[[bytes], None],
         *,
-        caller: str,
-        callee: str,
-        peer: str,
+        identity: SipIdentity,
+        host: str,
     ) -> None:
-        """`peer`: the address of the other side: `caller` of an inbound call, `callee` of an outbound one."""
+        """`host`: where the other side is, with its port."""
         self._number, self._call, self._post = number, call, post
-        self._caller, self._callee, self._peer = caller, callee, peer
+        self._identity, self._host = identity, host
         self._outlet: Outlet | None = None
         self._inlet: Inlet | None = None
         self._rate = 0  # of the bridge's side, fixed when the call starts
@@ -45,14 +47,20 @@ class StackCall:
         self._out: Shape
         self._gear = (0, 0, 0, 0)  # rates and channels of the stack's side
         self._ended_by_us = ""
+        self.redirect = ""
+        """Where the other side says that an outbound call should go instead."""
         self._transferred_to = ""
         self._moved = asyncio.Event()
         self._keys = asyncio.Lock()  # one row of digits at a time
-        call.on_dtmf(lambda pressed: post(frame(Kind.DIGIT, number, pressed.digit.encode())))
+        call.on(self._told_of)
 
     @property
     def handle(self) -> int:
         return int(self._call.handle)
+
+    @property
+    def call_id(self) -> str:
+        return self._call.call_id or ""
 
     # ------------------------------------------------------------ every 20 ms
 
@@ -83,13 +91,20 @@ class StackCall:
             json_frame(
                 Kind.STARTED,
                 self._number,
-                call_id=self._call.call_id or "",
+                call_id=self.call_id,
                 rate=self._rate,
-                caller=name_of(self._caller),
-                callee=name_of(self._callee),
-                parameters={name: value for name, value in self._call.headers.items() if name not in {"From", "To"}},
+                caller=self._identity.caller,
+                callee=self._identity.callee,
+                parameters=self._parameters(),
             )
         )
+
+    def _parameters(self) -> dict[str, str]:
+        """Return the headers that the bot is told, and what they mean in our words, which go before."""
+        ours = self._identity.parameters
+        kept_back = VOUCHED if SIP_USER in ours else frozenset()  # a caller of its own vouches for nobody
+        headers = {name: value for name, value in self._call.headers.items() if name.lower() not in kept_back}
+        return {**headers, **ours}
 
     def _refit(self) -> None:
         """Fit both directions to what the stack negotiated, and forget what it threw away."""
@@ -154,6 +169,15 @@ class StackCall:
             self._trouble(f"the call cannot be answered: {error}")
             await self.hang_up("cannot be answered")
 
+    def _told_of(self, event: StackEvent) -> None:
+        # A key counts when it goes down: how long it is held, and whether its end is lost, makes no difference.
+        if event.event is Event.CALL_DTMF_START and event.text:
+            self.pressed(event.text)
+
+    def pressed(self, key: str) -> None:
+        """Report a key."""
+        self._post(frame(Kind.DIGIT, self._number, key.encode()))
+
     def moves(self) -> None:
         """Note that the other side of an outbound call has said something, if only that it rings."""
         self._moved.set()
@@ -180,7 +204,7 @@ class StackCall:
         """Put the other side through. A bare number is one at `host`, or where that is "", at the other side's host."""
         self._transferred_to = target
         try:
-            await self._call.transfer(whole(target, host or host_of(self._peer)))
+            await self._call.transfer(whole(target, host or self._host))
         except (baresip.BaresipError, ValueError) as error:
             self._transferred_to = ""
             if self._call.state is not baresip.CallState.CLOSED:
@@ -196,6 +220,18 @@ class StackCall:
         except baresip.BaresipError as error:
             self._trouble(f"the digits were not sent: {error}")
 
+    async def send_info(self, told: Mapping[str, object], thread: StackThread) -> None:
+        """Send an INFO, and report what the other side answers."""
+        headers = told.get("headers")
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items()) if isinstance(headers, dict) else ""
+        kind, body = str(told.get("content_type", "")), str(told.get("body", "")).encode()
+        try:
+            status = await thread.send_info(self.call_id, kind, body, lines)
+            refused = "" if 200 <= status < 300 else f"the other side answered {status}" if status else "no answer came"
+        except (baresip.BaresipError, LookupError, OSError) as error:
+            refused = str(error)
+        self._post(json_frame(Kind.INFO_ANSWERED, self._number, reason=refused))
+
     def _trouble(self, text: str) -> None:
         self._post(frame(Kind.TROUBLE, self._number, text.encode()))
 
@@ -206,7 +242,8 @@ class StackCall:
         self._moved.set()
         if self._outlet is not None:
             self._told(self._outlet.clear())
-        told = {"reason": self._reason(text), "answer": "" if self._ended_by_us else text}
+        answer = "" if self._ended_by_us else text
+        told = {"reason": self._reason(text), "answer": answer, "redirect": self.redirect}
         self._post(json_frame(Kind.ENDED, self._number, **told, statistics=self._statistics()))
 
     def _reason(self, text: str) -> str:

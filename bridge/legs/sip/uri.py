@@ -11,13 +11,13 @@ _URI: Final = re.compile(
 
 def user_of(uri: str) -> str:
     """Return what is before the @, "" where nothing is."""
-    found = _URI.match(_bare(uri))
+    found = _URI.match(uri.strip())
     return unquote((found["user"] or "").partition(":")[0]) if found else ""
 
 
 def host_of(uri: str, *, port: bool = True) -> str:
     """Return the host, with its port where it has one and it is wanted."""
-    found = _URI.match(_bare(uri))
+    found = _URI.match(uri.strip())
     if not found:
         return ""
     return found["host"] + (found["port"] or "") if port else found["host"].strip("[]")
@@ -32,13 +32,3 @@ def parameter(uri: str, name: str) -> str:
     """Return the value of a parameter such as transport, "" where there is none."""
     found = re.search(rf";{re.escape(name)}=([^;?>\s]+)", uri, re.IGNORECASE)
     return found[1].lower() if found else ""
-
-
-def name_of(address: str) -> str:
-    """Return who an address of a message means: the user, else the whole."""
-    return user_of(address) or _bare(address)
-
-
-def _bare(address: str) -> str:
-    found = re.search(r"<([^<>]+)>", address)  # without "<" inside: thousands of them must not take seconds
-    return found[1] if found else address.strip()

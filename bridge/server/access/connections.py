@@ -1,7 +1,6 @@
 """The connections of the HTTP port: how many there may be, and how long each may take to say what it wants."""
 
 import asyncio
-import ipaddress
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from functools import partial
 from typing import Final
 
 from bridge.admission.refusals import Refusals, Why
+from bridge.server.access.hosts import network_of
 
 HEAD_S: Final = 10.0
 """So long a TLS handshake, and the head of a request from its first byte on, may take; a new connection in all."""
@@ -33,7 +33,7 @@ class Connections:
 
         Where there are too many in all, the oldest that waits for its peer's next request gives way.
         """
-        network = _network(address)
+        network = network_of(address)
         if self._by_network.get(network, 0) >= self._per_address and not self._make_room(network):
             self._refuse(address, f"it has {self._per_address} connections open already")
             return None
@@ -86,7 +86,7 @@ class Connections:
     def _make_room(self, network: str = "") -> bool:
         """Drop the oldest that waits for its peer's next request, of those from `network` where it is named."""
         for guard in self._guards.values():
-            if guard.idle and network in {"", _network(guard.address)}:
+            if guard.idle and network in {"", network_of(guard.address)}:
                 guard.give_way()
                 return True
         return False
@@ -184,14 +184,3 @@ class Guard(asyncio.Protocol):
         self._open_ones.pop(self._transport, None)
         self._transport.close()
         self._deadline = asyncio.get_running_loop().call_later(_LAST_S, self._transport.abort)  # it may read nothing
-
-
-def _network(address: str) -> str:
-    """Return what counts as one address: of IPv6 the /64 that every customer has."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(ip, ipaddress.IPv6Address):
-        return str(ip.ipv4_mapped or ipaddress.ip_network((int(ip) >> 64 << 64, 64)))
-    return str(ip)

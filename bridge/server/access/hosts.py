@@ -1,5 +1,6 @@
 """What a request says of itself: the name it asked for, and where it came from."""
 
+import ipaddress
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -49,3 +50,14 @@ def peer(request: web.Request, settings: Settings) -> str:
     if settings.trust_proxy_headers and (forwarded := request.headers.getall(_FORWARDED_FOR, ())):
         return forwarded[-1].rpartition(",")[2].strip()[:_NAME_CHARS]
     return request.remote or ""
+
+
+def network_of(address: str) -> str:
+    """Return what counts as one address: of IPv6 the /64 that every customer has."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv6Address):
+        return str(ip.ipv4_mapped or ipaddress.ip_network((int(ip) >> 64 << 64, 64)))
+    return str(ip)

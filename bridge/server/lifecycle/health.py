@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from aiohttp import web
 
 from bridge.admission.lines import Lines
+from bridge.admission.load import Whose
 
 _OK: Final = "ok"
 HOPELESS_S: Final = 300.0
@@ -63,11 +64,12 @@ class Health:
 
     async def _ready(self, _: web.Request) -> web.Response:
         """Answer 200 where the next call would be taken; the body says of each check whether it holds, and why not."""
-        warm, draining, free = await self._look(), self._lines.draining, self._lines.free or self._lines.draining
+        warm, draining = await self._look(), self._lines.draining
+        busy = None if draining else self._lines.refusal(Whose.CALLS)
         checks = {
             "serving": "draining" if draining else _OK,
             "models": _OK if warm else "no engine is up",
-            "lines": _OK if free else "no line is free",
+            "lines": str(busy or _OK),
             **{name: _OK if part.ready else "is being started again" for name, part in self._parts().items()},
         }
         ready = set(checks.values()) == {_OK}

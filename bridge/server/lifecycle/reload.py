@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from bridge.legs.twilio_rest import TwilioRest
+from bridge.legs.twilio.rest import TwilioRest
 from bridge.logs import masked
 from bridge.plugins import PluginError
 from bridge.server import routing, tls

@@ -120,6 +120,21 @@ def banner(options: Settings, resources: Resources, port: int, *, secure: bool, 
             f"  recogniser    {resources.asr.name}{f' ({device})' if device else ''}",
             f"  VAD, denoiser {options.vad}, {denoiser}",
             *(f"  {'' if number else 'who comes in':<13} {door}" for number, door in enumerate(doors)),
+            *(f"  {'' if number else 'limits':<13} {limit}" for number, limit in enumerate(_limits(options))),
             f"  voice, bot    {options.tts}, {options.bot}",
         ]
     )
+
+
+def _limits(options: Settings) -> list[str]:
+    """Return how many may come in, and what keeps new ones out."""
+    bounds = (("address", options.max_clients_per_address), ("token", options.max_clients_per_token))
+    each = [f"{bound} of one {what}" for what, bound in bounds if bound]
+    idle_s = options.client_idle_timeout
+    each += [f"closed after {idle_s:g} s without audio"] if idle_s else []
+    clients = f"{options.max_clients} clients" + (f" ({', '.join(each)})" if each else "")
+    wait_s, lag_s = options.load_final_wait, options.load_loop_lag
+    past = [f"finals that wait {wait_s:g} s"] if wait_s else []
+    past += [f"an event loop {lag_s:g} s late"] if lag_s else []
+    loads = [f"new ones are refused at {' or '.join(past)}"] if past else []
+    return [f"{options.max_calls} calls, {clients}", *loads]

@@ -91,15 +91,15 @@ class Limits(Group):
         default=0,
         ge=0,
         le=1_000_000,
-        description="Connections to the port at the same time; 0 is 400 more than max_calls, for pages, orders and "
-        "monitoring. Each takes a descriptor of `ulimit -n`.",
+        description="Connections to the port at the same time; 0 is 400 more than max_calls and max_clients, for "
+        "pages, orders and monitoring. Each takes a descriptor of `ulimit -n`.",
     )
     max_connections_per_address: int = Field(
         default=0,
         ge=0,
         le=1_000_000,
-        description="Connections from one address, of IPv6 from one /64; 0 is 100 more than max_calls, because a PBX "
-        "or a proxy has one address for all its calls.",
+        description="Connections from one address, of IPv6 from one /64; 0 is 100 more than max_calls and max_clients, "
+        "because a PBX or a proxy has one address for all its calls.",
     )
     max_call_duration: float = Field(
         default=3600.0,

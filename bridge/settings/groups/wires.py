@@ -12,6 +12,7 @@ from bridge.settings.types import (
     Networks,
     OptionalPath,
     PortRange,
+    PublicAddress,
     Section,
     SipCodecs,
     SipName,
@@ -63,6 +64,11 @@ class Sip(Group):
     sip_port: int = Field(
         default=5060, ge=1, le=65534, description="Port of SIP over UDP and TCP. TLS is on the next port."
     )
+    sip_public_address: PublicAddress = Field(
+        default="",
+        description="Our IP address as peers see it, for a bridge behind NAT: told them in SDP and Contact. The router "
+        "must hand on the SIP port and sip_rtp_ports under the same numbers.",
+    )
     sip_transports: SipTransports = Field(
         default=("udp", "tcp"), min_length=1, description="Transports of SIP; tls needs sip_certfile."
     )
@@ -70,6 +76,11 @@ class Sip(Group):
         default=("127.0.0.0/8", "::1/128"),
         description="Networks that may reach the SIP ports, besides the trunk. The kernel drops what comes from "
         "elsewhere. 0.0.0.0/0 lets everybody in, and fraudsters find a public port within minutes.",
+    )
+    sip_users: OptionalPath = Field(
+        default=None,
+        description="File of callers, a line name:password each, of whom all but the trunk must be one (digest "
+        "authentication). If it is not set, whoever reaches the port may call.",
     )
     sip_max_calls_per_second: float = Field(
         default=20.0, gt=0, le=1000, description="Calls that may come in a second. Further ones get status 486."

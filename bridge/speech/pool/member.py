@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from bridge.speech.api import SAMPLE_RATE, Asr, Request
+from bridge.speech.api import SAMPLE_RATE, Asr, Request, Standing
 from bridge.speech.languages import Known
 from bridge.speech.pool.audio import padded
 from bridge.speech.pool.breaker import Breaker, BreakerState
@@ -21,7 +21,9 @@ class Member:
         self.engine, self.name, self.breaker = engine, name, Breaker(clock_s)
         self.known = Known(engine.capabilities.languages)
         self.in_hand = 0
-        """Decodes that it got and has not answered."""
+        """Decodes that it got and still works on."""
+        self.fast_in_hand = 0
+        """Those of them whose audio came faster than speech."""
         self.last_error = ""
         """Why it last went down."""
 
@@ -43,12 +45,34 @@ class Member:
         audio = padded(request.audio, self.engine.capabilities.shortest_s)
         return replace(request, language=language, audio=audio)
 
-    def ready(self, request: Request) -> bool:
-        """Return whether it may be given `request` now: a final while it is up, a partial where there is room too."""
-        if not self.up or self.breaker.resting_s:
+    def ready(self, request: Request, *, live: bool) -> bool:
+        """Return whether it may be given `request` now: a final while it is up, a partial where there is room too.
+
+        `live`: somebody speaks; then audio that comes faster than speech gets half of it, and the rest stays free.
+        """
+        if not self.may_later(request):
             return False
-        room = 1 if self.breaker.state is BreakerState.TRIAL else self.engine.capabilities.backlog
+        backlog, at_once = self.engine.capabilities.backlog, self.engine.capabilities.at_once
+        if at_once is not None and self.in_hand >= at_once:
+            return False
+        if live and request.standing is Standing.FAST and self.fast_in_hand >= max(1, (at_once or backlog) // 2):
+            return False
+        room = 1 if self.breaker.state is BreakerState.TRIAL else backlog
         return request.final or self.in_hand < room
+
+    def may_later(self, request: Request) -> bool:
+        """Return whether it is worth waiting for: it takes such requests, is up and wants no rest."""
+        return self.takes(request) and self.up and not self.breaker.resting_s
+
+    def began(self, request: Request) -> None:
+        """Note that it got `request`."""
+        self.in_hand += 1
+        self.fast_in_hand += request.standing is Standing.FAST
+
+    def ended(self, request: Request) -> None:
+        """Note that it works on `request` no more."""
+        self.in_hand -= 1
+        self.fast_in_hand -= request.standing is Standing.FAST
 
     def rank(self, request: Request) -> tuple[bool, int, bytes]:
         """Return the rank of the engine: the lowest is preferred.

@@ -21,10 +21,13 @@ from bridge.speech.api import (
     Overloaded,
     Request,
     SpeechError,
+    Standing,
 )
 from bridge.speech.pool.member import Member
 from bridge.speech.pool.observer import Nobody, Observer
-from bridge.speech.pool.roster import Failed, Roster
+from bridge.speech.pool.queueing import Failed
+from bridge.speech.pool.roster import Roster
+from bridge.speech.pool.slots import Slots
 from bridge.timeouts import timeout
 
 log = logging.getLogger(__name__)
@@ -53,6 +56,7 @@ class Pool:
         `pause` waits so many seconds between two looks at the health of an engine that is down.
         """
         self._roster = Roster(engines, clock_s)
+        self._slots = Slots(self._roster, clock_s)
         self.name, self.capabilities = self._roster.name, self._roster.capabilities
         self.device = ", ".join(filter(None, (str(getattr(engine, "device", "")) for engine in engines)))
         self._timeout_s, self._clock_s, self._pause = timeout_s, clock_s, pause
@@ -93,7 +97,7 @@ class Pool:
 
         Raises:
             BadRequest: the audio or the language is none that any engine takes.
-            Overloaded: all are busy; a partial is refused already where it would delay finals.
+            Overloaded: all are busy; a partial is refused already where it would delay finals, or would wait for long.
             EngineFailed, EngineLost, DeadlineExceeded: no engine is up, or the last one tried had no answer.
         """
         request = self._roster.checked(request)
@@ -101,13 +105,20 @@ class Pool:
         failed: dict[Member, EngineFailed] = {}
         last: tuple[Member, EngineFailed] | None = None
         for _ in range(1 + _RETRIES[request.final]):
-            member, left_s = self._roster.choose(request, failed), until_s - self._clock_s()
-            if member is None or left_s <= 0:
+            asked_s = self._clock_s()
+            if (left_s := until_s - asked_s) <= 0:
                 break
+            member = await self._slots.take(request, failed, wait_s=_patience_s(request, left_s))
+            if member is None:
+                break
+            waited_s = self._clock_s() - asked_s
+            if _waits_for_ever(request):
+                until_s += waited_s
             if last:
                 self._observer.retried(last[0].name)
+            left_s = until_s - self._clock_s()
             try:
-                return await self._attempt(member, request, failed, left_s=left_s)
+                return await self._attempt(member, request, failed, left_s=left_s, waited_s=waited_s)
             except EngineFailed as error:
                 failed[member] = error
                 last = member, error
@@ -128,27 +139,44 @@ class Pool:
 
     # ------------------------------------------------------------ one try
 
-    async def _attempt(self, member: Member, request: Request, failed: Failed, *, left_s: float) -> Hypothesis:
+    async def _attempt(
+        self, member: Member, request: Request, failed: Failed, *, left_s: float, waited_s: float
+    ) -> Hypothesis:
         elsewhere = self._roster.elsewhere(member, request, failed)
         limit_s = min(left_s / 2, self._timeout_s) if elsewhere else left_s  # the other needs time too
         outcome: Hypothesis | BaseException = asyncio.CancelledError()
         began_s = self._clock_s()
-        member.in_hand += 1
         self._observer.began(member.name)
+        work = asyncio.create_task(_ask(member, request))  # it may outlive whoever gives it up
         try:
-            outcome = await _ask(member, request, limit_s)
+            outcome = await _within(limit_s, work, member.name)
+            outcome = replace(outcome, queue_ms=outcome.queue_ms + round(1000 * waited_s))
             return outcome
         except SpeechError as error:
             outcome = error
             raise
         finally:
-            member.in_hand -= 1
             took_s = self._clock_s() - began_s
-            self._observer.ended(member.name, request, outcome, took_s=took_s)
+            self._observer.ended(member.name, request, outcome, took_s=waited_s + took_s)
             enough_s = min(self._timeout_s, _SLOW_S) if elsewhere else self._timeout_s  # the last one gets more credit
             in_haste = isinstance(outcome, DeadlineExceeded) and took_s < 0.9 * enough_s
             if not in_haste:  # its caller gave it too little time: that is not the engine's fault
                 self._learn(member, outcome, again=member in failed)
+            self._free(work, member, request, began_s)
+
+    def _free(self, work: asyncio.Task[Hypothesis], member: Member, request: Request, began_s: float) -> None:
+        """Give `member` back once it works on `request` no more, which may be after nobody wants it."""
+
+        def over(_: asyncio.Task[Hypothesis]) -> None:
+            if not work.cancelled():
+                work.exception()  # nobody else may have asked
+            self._slots.give_back(member, request, took_s=self._clock_s() - began_s)
+
+        work.cancel()
+        if work.done():
+            over(work)
+        else:
+            work.add_done_callback(over)
 
     def _learn(self, member: Member, outcome: Hypothesis | BaseException, *, again: bool) -> None:
         """Learn from one try. If the same decode fails `again`, it may be the audio's fault."""
@@ -171,6 +199,7 @@ class Pool:
         member.last_error = why
         log.warning("%s is down: %s", member.name, why)
         self._observer.up(member.name, False)
+        self._slots.changed()
         if not self._closed:
             watch = asyncio.create_task(self._watch(member))  # no call's: it outlives the one that found out
             self._watches.add(watch)
@@ -186,6 +215,7 @@ class Pool:
                 member.breaker.missed()
         log.warning("%s is back", member.name)
         self._observer.up(member.name, True)
+        self._slots.changed()
         self._back.set()
         self._back.clear()
 
@@ -198,16 +228,35 @@ class Pool:
             return False
 
 
-async def _ask(member: Member, request: Request, limit_s: float) -> Hypothesis:
-    """Have `member` decode within `limit_s`; whatever it raises becomes a SpeechError."""
+def _waits_for_ever(request: Request) -> bool:
+    """Finals of clients stand behind those of calls, and none is lost for that: their time begins with the decode."""
+    return request.final and request.standing is not Standing.CALL
+
+
+def _patience_s(request: Request, left_s: float) -> float | None:
+    """Return for how long `request` may wait for an engine with room, None for ever."""
+    if _waits_for_ever(request):
+        return None
+    return left_s if request.final else left_s / 2
+
+
+async def _within(limit_s: float, work: asyncio.Task[Hypothesis], engine: str) -> Hypothesis:
     try:
         async with timeout(limit_s):
-            with contained(member.name):
-                hypothesis = await member.engine.decode(member.fit(request))
+            return await asyncio.shield(work)
     except TimeoutError as error:
-        raise DeadlineExceeded(f"{member.name}: no answer within {limit_s:.1f} s") from error
+        raise DeadlineExceeded(f"{engine}: no answer within {limit_s:.1f} s") from error
+
+
+async def _ask(member: Member, request: Request) -> Hypothesis:
+    """Have `member` decode; whatever it raises becomes a SpeechError."""
+    try:
+        with contained(member.name):
+            hypothesis = await member.engine.decode(member.fit(request))
     except SpeechError:
         raise
+    except TimeoutError as error:  # its own
+        raise DeadlineExceeded(f"{member.name}: {error}") from error
     except Exception as error:  # a plug-in's bug costs a try, not the call
         log.exception("%s failed in a way it should not", member.name)
         raise EngineFailed(f"{member.name}: {error!r}") from error

@@ -1,6 +1,6 @@
 """The engines of a pool: what they can do together, and which of them takes the next decode. No I/O."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from bridge.speech.api import (
@@ -17,9 +17,7 @@ from bridge.speech.api import (
 from bridge.speech.languages import code_of
 from bridge.speech.pool.audio import checked
 from bridge.speech.pool.member import Member
-
-Failed = Mapping[Member, EngineFailed]
-"""Engines that tried this decode, and why each failed."""
+from bridge.speech.pool.queueing import Failed
 
 
 class Roster:
@@ -59,17 +57,30 @@ class Roster:
             raise BadRequest(f"audio is {seconds:.1f} s long, at most {longest_s:g} s fit one decode")
         return replace(request, audio=checked(request.audio))
 
-    def choose(self, request: Request, failed: Failed) -> Member | None:
-        """Return the engine that tries next; None if none may."""
-        self._turn += 1  # among equals they take turns
-        rotated = self.members[self._turn % len(self.members) :] + self.members[: self._turn % len(self.members)]
-        able = [member for member in rotated if _may(member, request, failed)]
-        return min(able, key=lambda member: (member in failed, member.rank(request)), default=None)
+    def choose(self, request: Request, failed: Failed, *, live: bool = False) -> Member | None:
+        """Return the engine that tries next; None if none may now. `live`: somebody speaks, see Member.ready."""
+        turn = (self._turn + 1) % len(self.members)
+        rotated = self.members[turn:] + self.members[:turn]
+        able = [member for member in rotated if _may(member, request, failed) and member.ready(request, live=live)]
+        chosen = min(able, key=lambda member: (member in failed, member.rank(request)), default=None)
+        self._turn += chosen is not None  # among equals they take turns
+        return chosen
+
+    def may_wait(self, request: Request, failed: Failed, *, ahead: int) -> bool:
+        """Return whether one of the engines that is busy now may try later. `ahead`: decodes that would go before.
+
+        Only what an engine does not order itself waits; a partial only where it would not delay finals.
+        """
+        able = [member for member in self.members if _may(member, request, failed) and member.may_later(request)]
+        room = sum(member.engine.capabilities.backlog - member.in_hand for member in able)
+        return bool(able) and (request.final or (any(map(_queues, able)) and ahead < room))
 
     def elsewhere(self, member: Member, request: Request, failed: Failed) -> bool:
         """Return whether another engine may try if `member` does not answer."""
         return any(
-            other not in failed and _may(other, request, failed) for other in self.members if other is not member
+            other not in failed and _may(other, request, failed) and other.ready(request, live=False)
+            for other in self.members
+            if other is not member
         )
 
     def refusal(self, request: Request) -> EngineFailed:
@@ -85,7 +96,11 @@ class Roster:
 def _may(member: Member, request: Request, failed: Failed) -> bool:
     """An engine that failed tries again only for a final, and only if it was neither too busy nor too slow nor lost."""
     unlucky = member in failed and not (request.final and type(failed[member]) is EngineFailed)
-    return not unlucky and member.takes(request) and member.ready(request)
+    return not unlucky
+
+
+def _queues(member: Member) -> bool:
+    return member.engine.capabilities.at_once is not None
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
@@ -104,4 +119,10 @@ def _together(each: Sequence[AsrCapabilities]) -> AsrCapabilities:
         longest_s=max(capabilities.longest_s for capabilities in each),
         word_times=all(capabilities.word_times for capabilities in each),
         backlog=sum(capabilities.backlog for capabilities in each),
+        at_once=_sum([capabilities.at_once for capabilities in each]),
     )
+
+
+def _sum(numbers: Sequence[int | None]) -> int | None:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if len(known) == len(numbers) else None

@@ -15,6 +15,7 @@ import pytest
 from chat_server import Answer, ChatServer, Fault, Rules
 from llama import SLOTS, serve_llama
 
+from bot.actions import Handoff
 from bot.api import CallInfo, Line, Say, Speaker, Turn
 from bot.openai.chunks import Calls, Piece, ToolCall
 from bot.openai.configuration import Configuration
@@ -46,6 +47,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "BRIDGE_LLM_MODEL",
         "BRIDGE_LLM_PROMPT",
         "BRIDGE_LLM_FALLBACK_URL",
+        "BRIDGE_LLM_SPECULATE",
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
@@ -318,9 +320,25 @@ async def test_a_tool_that_cancels_itself_ends_no_reply(server: ChatServer) -> N
 
 
 def test_a_bot_with_tools_does_not_speculate() -> None:
-    with pytest.raises(TypeError, match="speculates and has tools"):
+    with pytest.raises(TypeError, match="has tools and speculates"):
         type("Shop", (Orders,), {"speculates": True})()
     assert cast(OpenAiBot, type("Shop", (OpenAiBot,), {"model": "m", "speculates": True})()).speculates
+
+
+@pytest.mark.parametrize(
+    ("value", "of_class", "speculates"), [("", True, True), ("TRUE", False, True), ("0", True, False)]
+)
+def test_a_variable_says_whether_replies_are_begun_ahead(
+    value: str, of_class: bool, speculates: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRIDGE_LLM_SPECULATE", value)
+    assert type("Shop", (OpenAiBot,), {"model": "m", "speculates": of_class})().speculates is speculates
+
+
+def test_a_bot_with_tools_does_not_speculate_whatever_the_variable_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRIDGE_LLM_SPECULATE", "true")
+    with pytest.raises(TypeError, match=r"tools and speculates \(BRIDGE_LLM_SPECULATE"):
+        type("Shop", (Orders,), {})()
 
 
 def test_what_cannot_be_is_refused_at_start() -> None:
@@ -328,6 +346,28 @@ def test_what_cannot_be_is_refused_at_start() -> None:
         type("Shop", (Orders,), {"tools": (Orders.find, Orders.find)})()
     with pytest.raises(ValueError, match=r"Shop.total_s is 0, must be above 0"):
         type("Shop", (OpenAiBot,), {"model": "m", "total_s": 0})()
+
+
+async def test_a_bot_that_takes_a_call_over_answers_the_last_words_and_knows_what_was_carried(
+    server: ChatServer,
+) -> None:
+    bot = make(server, [("^user: ", Answer("It is five euros."))], greeting="Hello there.")
+    turn = Turn(CALL, "What do I owe?", "English", [caller("Billing."), spoken("One moment.")], carry={"customer": 12})
+    assert "".join([str(piece) async for piece in bot.on_takeover(turn)]) == "It is five euros."
+    assert "customer: 12" in server.requests[0]["messages"][0]["content"]
+    assert asked(server) == [("user", "Billing."), ("assistant", "One moment."), ("user", "What do I owe?")]
+    silent = Turn(CALL, "", "")
+    assert [str(piece) async for piece in bot.on_takeover(silent)] == ["Hello there."]
+
+
+async def test_a_tool_may_hand_the_call_over(server: ChatServer) -> None:
+    def billing() -> Handoff:
+        """Let the billing department take the call."""
+        return Handoff(Orders)
+
+    bot = make(server, [("^user: ", Answer(calls=[("billing", "{}")]))], tools=(billing,), fillers=())
+    assert [piece async for piece in bot.reply(Turn(CALL, "My bill", ""))] == [Handoff(Orders)]
+    assert len(server.requests) == 1, "the other bot has the word"
 
 
 # ------------------------------------------------------------ faults
@@ -338,7 +378,7 @@ def test_what_cannot_be_is_refused_at_start() -> None:
     [
         (Answer(fault=Fault.STALL), "no first word in time"),
         (Answer(fault=Fault.RESET), "Connection"),
-        (Answer(fault=Fault.MALFORMED), "JSONDecodeError"),
+        (Answer(fault=Fault.MALFORMED), "no JSON"),
         (Answer(fault=Fault.STRANGE), "a chunk that is none"),
         (Answer(fault=Fault.ERROR), "the worker died"),
         (Answer(fault=Fault.BROKEN_OFF), "broke off"),
@@ -373,6 +413,21 @@ async def test_after_a_word_was_said_no_other_is_asked(server: ChatServer, secon
     assert "".join(pieces) == "We are openSorry, once more?"
     assert isinstance(pieces[-1], Say)  # a sentence of its own
     assert not second.requests
+
+
+@pytest.mark.parametrize("fault", [Fault.NO_REASON, Fault.NO_END])
+async def test_an_answer_that_ends_in_its_own_way_is_one(server: ChatServer, second: ChatServer, fault: Fault) -> None:
+    bot = make(server, [("", Answer("We are open.", fault=fault))], fallback_url=second.url, apology="Sorry?")
+    assert await reply(bot, "Hello?") == "We are open."
+    assert not second.requests
+
+
+@pytest.mark.parametrize("fault", [Fault.NO_REASON, Fault.NO_END])
+async def test_so_are_calls_of_tools(server: ChatServer, fault: Fault) -> None:
+    calls = Answer(calls=[("find", '{"number": 12}')], fault=fault)
+    bot = orders(server, ("^user: ", calls), ("^tool: ", Answer("Tomorrow.")), fillers=())
+    assert await reply(bot, "Where is 12?") == "Tomorrow."
+    assert bot.done == ["find 12"]
 
 
 @pytest.mark.parametrize("fault", [Fault.STALL, Fault.RESET])
@@ -533,6 +588,7 @@ def test_a_second_server_is_not_shown_the_first_ones_key() -> None:
         ({"BRIDGE_LLM_MODEL": "m", "OPENAI_BASE_URL": "http://gpu1:port/v1"}, "http"),
         ({"BRIDGE_LLM_MODEL": "m", "OPENAI_BASE_URL": "http://a/v1", "BRIDGE_LLM_PROMPT_FILE": "/no/file"}, "/no/file"),
         ({"BRIDGE_LLM_MODEL": "m", "OPENAI_API_KEY": KEY, "BRIDGE_LLM_FALLBACK_URL": f"ftp://{KEY}@x"}, "http"),
+        ({"BRIDGE_LLM_MODEL": "m", "OPENAI_API_KEY": KEY, "BRIDGE_LLM_SPECULATE": "maybe"}, "LLM_SPECULATE is 'maybe'"),
     ],
 )
 def test_what_is_missing_shows_at_start(environ: dict[str, str], why: str) -> None:

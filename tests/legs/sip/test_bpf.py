@@ -4,6 +4,7 @@ import ipaddress
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import given
@@ -60,6 +61,28 @@ def test_no_networks_let_nobody_through_and_all_networks_everybody(address: str)
 def test_more_networks_than_the_kernel_holds_are_refused() -> None:
     with pytest.raises(ValueError, match="2000 networks"):
         bpf.program(bpf.networks(f"10.0.{i >> 8}.{i & 255}" for i in range(2000)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel is not Linux")
+def test_the_kernel_lets_one_source_through_by_address_and_port_until_it_is_told_otherwise() -> None:
+    with ExitStack() as stack:
+        ours, caller, same_host, same_port = (
+            stack.enter_context(socket.socket(type=socket.SOCK_DGRAM)) for _ in range(4)
+        )
+        ours.bind(("127.0.0.1", 0))
+        ours.settimeout(5)
+        caller.bind(("127.0.0.2", 0))
+        same_host.bind(("127.0.0.2", 0))
+        same_port.bind(("127.0.0.3", caller.getsockname()[1]))
+        everybody = (same_host, same_port, caller)
+        bpf.attach(ours, bpf.one_source(*caller.getsockname()))
+        for source in everybody:
+            source.sendto(b"1", ours.getsockname())
+        assert ours.recvfrom(10)[1] == caller.getsockname()
+        bpf.detach(ours)
+        for source in everybody:
+            source.sendto(b"2", ours.getsockname())
+        assert [ours.recvfrom(10) for _ in everybody] == [(b"2", source.getsockname()) for source in everybody]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel is not Linux")

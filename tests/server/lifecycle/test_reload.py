@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass, field, replace
 
 import pytest
-from fakes import RESOURCES, FakeTts
+from fakes import RESOURCES, FakeTts, unlimited
 from pydantic import SecretStr
 
 from bridge.admission.lines import Lines
@@ -32,7 +32,7 @@ class Rig:
 
     def __post_init__(self) -> None:
         resources = replace(RESOURCES, tts=FakeTts())
-        self.board = Switchboard(START, resources, Metrics(), Lines(1))
+        self.board = Switchboard(START, resources, Metrics(), Lines(1), unlimited())
         self.in_force = InForce(START)
         self.reload = Reload(
             self.in_force,

@@ -52,7 +52,7 @@ async def test_sigterm_lets_the_call_go_on_and_takes_no_other() -> None:
         now_ms = phone.now_ms
         await phone.until(lambda: phone.now_ms > now_ms + 500)
         assert not phone.closed.is_set()
-        await phone.send("stop", {"stop": {"callSid": "CA1"}})
+        await phone.hang_up()
         await gone(server, 5)
     assert "Traceback" not in server.said
 
@@ -96,7 +96,7 @@ async def test_a_stuck_bot_does_not_put_off_the_end() -> None:
             began = time.monotonic()
             server.process.send_signal(signal.SIGTERM)
             if bot == "Threads":
-                await phone.send("stop", {"stop": {"callSid": "CA1"}})
+                await phone.hang_up()
             await gone(server, 20)
             assert time.monotonic() - began < 17, "5 s for a goodbye, 2 for the sockets, 8 for the rest"
             await server.says("is cut off; threads: ")
@@ -216,5 +216,5 @@ async def test_the_first_server_is_asked_for_its_health_where_it_went(tmp_path: 
         now_ms = phone.now_ms
         await phone.until(lambda: phone.now_ms > now_ms + 500)
         assert not phone.closed.is_set()
-        await phone.send("stop", {"stop": {"callSid": "CA1"}})
+        await phone.hang_up()
         await gone(server, 5)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.speech.backends.repetition import loop_end
+from bridge.speech.backends.repetition import Repetition, loop_end, repetitions
 
 
 def ids(text: str) -> list[int]:
@@ -13,7 +13,7 @@ def ids(text: str) -> list[int]:
     ("said", "kept"),
     [
         ("abcd" * 4, 4),
-        ("xy" + "abcde" * 5 + "z", 7),
+        ("xy" + "abcde" * 5, 7),
         ("x" + "a" * 16, 2),
         ("ab" * 8, 2),
         ("abcdefghijklmnopqrst" * 4 + "abc", 20),
@@ -23,7 +23,9 @@ def test_what_loops_is_kept_once(said: str, kept: int) -> None:
     assert loop_end(ids(said), suspect=False) == kept
 
 
-@pytest.mark.parametrize("said", ["", "a", "aaaa", "no" * 5, "0" * 15, "abcdef" * 3, "abcdefgh" * 3 + "xabcdefgh"])
+@pytest.mark.parametrize(
+    "said", ["", "a", "aaaa", "no" * 5, "0" * 15, "abcdef" * 3, "abcdefgh" * 3 + "xabcdefgh", "0," * 8 + "1,2,3,4."]
+)
 def test_what_a_person_may_say_is_no_loop(said: str) -> None:
     assert loop_end(ids(said), suspect=False) is None
 
@@ -44,3 +46,14 @@ def test_what_is_kept_is_a_part_of_it_and_the_rest_begins_alike(tokens: list[int
 def test_any_loop_behind_any_beginning_is_found(before: list[int], pattern: list[int]) -> None:
     pattern = pattern[:30]
     assert loop_end(before + pattern * 16, suspect=False) == len(before) + len(pattern)
+
+
+@pytest.mark.parametrize("suspect", [True, False])
+def test_what_is_left_again_was_no_loop(suspect: bool) -> None:
+    assert loop_end(ids("0," * 11 + "1,2,3,4."), suspect=suspect) is None
+
+
+def test_each_repetition_is_found_with_its_rounds() -> None:
+    first, second = repetitions(ids("x" + "0," * 8 + "0" + "ab" * 9), suspect=False)
+    assert (first, second) == (Repetition(1, 2, 18), Repetition(18, 2, 36))
+    assert list(first.rounds) == [1, 3, 5, 7, 9, 11, 13, 15, 17]

@@ -48,7 +48,8 @@ class Bench:
     async def started(self, decode: Coroutine[Any, Any, Hypothesis]) -> asyncio.Future[Hypothesis]:
         """Return a decode that has got to its engine; it ends with the test."""
         self._decodes.append(task := asyncio.create_task(decode))
-        await asyncio.sleep(0)
+        for _ in range(3):
+            await asyncio.sleep(0)
         return task
 
     async def start(self, decode: Coroutine[Any, Any, Hypothesis]) -> None:

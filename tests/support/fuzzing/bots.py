@@ -4,17 +4,18 @@ import json
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from typing import Final
-
-from openai.types.chat import ChatCompletionChunk
 
 from bot import spoken
 from bot.actions import PlayFile
 from bot.api import CallInfo, Line, Speaker, Turn
 from bot.languages import named, tag_of
-from bot.openai.chunks import Calls, ToolCall, read
+from bot.model_markup import ModelMarkup
+from bot.openai.chunks import Calls, NoChunk, ToolCall, read
 from bot.openai.messages import Exchange, Round, conversation
+from bot.openai.sse import EventStream
 from bot.sentences import LONGEST, SentenceCutter
 from bot.tools import describe
 from bot.webhook.addresses import is_public
@@ -28,13 +29,14 @@ from bot.webhook.conversation_relay.talk_cycles import TalkCycles
 from bot.webhook.conversation_relay.token_speech import TokenSpeech
 from bot.webhook.fault import HookFailed
 from bot.webhook.replies import Fetch, Item, Reader
-from fuzzing.target import Target, clean, messages, pieces, records, value
+from fuzzing.target import Target, clean, is_text, messages, pieces, records
 
 _HOOK: Final = Configuration(url="https://hook.example/bot")
 _KINDS: Final = ("text/plain", "application/x-ndjson", "application/json", "text/event-stream")
 _LANGUAGES: Final = ("English", "en-GB", "German", "Spanish", "French", "Hindi", "Klingon", "")
 _LONGEST_COMPLAINT: Final = 1000
-_SPOKEN: Final = "addresses code dates english french german hindi languages money numbers phones spanish".split()
+_SPOKEN: Final = "addresses code dates identifiers keys languages money numbers phones units".split()
+_WORDINGS: Final = "english french german hindi spanish".split()
 
 
 def _replies(data: bytes) -> None:
@@ -78,8 +80,7 @@ def _relay(data: bytes) -> None:
             assert not understood.answer or json.loads(understood.answer)["type"] == "configUpdated"
             cycles.wanted(speaks=understood.speaks, last=understood.last, preemptible=understood.preemptible)
             for item in understood.items:
-                pieces_said = speech.feed(item, settings) if isinstance(item, Token) else speech.flush(settings)
-                assert all(not isinstance(piece, str) or piece for piece in pieces_said)
+                assert not isinstance(item, Token) or list(speech.say(item, settings))[-1] == item.text != ""
     said = clean(data)
     for told in (dialect.prompt(said, said), dialect.dtmf(said), dialect.setup(CallInfo(said, said, said), said)):
         assert isinstance(json.loads(told), dict)
@@ -87,19 +88,32 @@ def _relay(data: bytes) -> None:
 
 def _chunks(data: bytes) -> None:
     """Each record is the JSON of one chunk of a streamed answer."""
+    _events(data)
     calls = Calls()
     for record in records(data):
-        told = value(record)
-        chunk = ChatCompletionChunk.construct(**told) if isinstance(told, dict) else told
         try:
-            delta = read(chunk)  # type: ignore[arg-type]
-        except (AttributeError, TypeError, LookupError):
+            delta = read(clean(record))
+        except NoChunk as why:
+            assert 0 < len(str(why)) <= max(_LONGEST_COMPLAINT, len(record))
             continue
+        assert is_text(delta.text)
         assert len(delta.text) + len(delta.reason) <= len(record)
         calls.add(delta.calls)
     for call in calls.whole:
         assert call.name and isinstance(call.arguments, str)
         _told_again(call)
+
+
+def _events(data: bytes) -> None:
+    sizes, _, answer = data.partition(b"\x1e")
+    try:
+        whole = EventStream()
+        found = [*whole.feed(answer), *whole.end()]
+    except ValueError:
+        return
+    cut = EventStream()
+    again = [event for piece in pieces(answer, sizes) for event in cut.feed(piece)]
+    assert [*again, *cut.end()] == found, "how a response is cut makes no difference"
 
 
 def _told_again(call: ToolCall) -> None:
@@ -135,19 +149,43 @@ def _sentences(data: bytes) -> None:
     """The first record says how the text is cut."""
     sizes, _, rest = data.partition(b"\x1e")
     text = clean(rest)
-    for eager in (True, False):
-        whole = _cut([text], eager=eager)
+    at = [0]
+    for size in sizes:
+        at.append(at[-1] + size)
+    cut = [text[a:b] for a, b in zip(at, [*at[1:], len(text)], strict=True)]
+    for eager, language in product((True, False), ("", "English", "German")):
+        whole = _cut([text], eager=eager, language=language)
         assert "".join("".join(whole).split()) == "".join(text.split())
         assert all(0 < len(one) <= LONGEST and one == one.strip() for one in whole)
-        at = [0]
-        for size in sizes:
-            at.append(at[-1] + size)
-        assert _cut([text[a:b] for a, b in zip(at, [*at[1:], len(text)], strict=True)], eager=eager) == whole
+        assert _cut(cut, eager=eager, language=language) == whole
 
 
-def _cut(texts: Sequence[str], *, eager: bool) -> list[str]:
-    cutter = SentenceCutter(eager=eager)
+def _cut(texts: Sequence[str], *, eager: bool, language: str) -> list[str]:
+    cutter = SentenceCutter(eager=eager, language=language)
     return [sentence for text in texts for sentence in cutter.feed(text)] + cutter.flush()
+
+
+def _model_markup(data: bytes) -> None:
+    """The first record says how the text is cut."""
+    sizes, _, rest = data.partition(b"\x1e")
+    text = clean(rest)
+    whole, taken_back = _passed([text])
+    assert len(whole) <= len(text)
+    cut, at = [], 0
+    for size in sizes:
+        cut.append(text[at : at + size])
+        at += size
+    if not taken_back:  # how much is, depends on what had left
+        assert _passed([*cut, text[at:]])[0] == whole == _passed(list(text))[0]
+
+
+def _passed(texts: Sequence[str]) -> tuple[str, bool]:
+    """Return what is passed of `texts`, and whether something was taken back."""
+    markup, passed, taken_back = ModelMarkup(), "", False
+    for text in texts:
+        passed += markup.feed(text)
+        taken_back |= markup.thoughts_before
+    return passed + markup.flush(), taken_back
 
 
 def _spoken(data: bytes) -> None:
@@ -220,13 +258,14 @@ TARGETS: Final = (
             "bot.actions",
         ],
     ),
-    Target("chunks", _chunks, ["bot.openai.chunks", "bot.openai.messages"]),
+    Target("chunks", _chunks, ["bot.openai.chunks", "bot.openai.sse", "bot.openai.messages"]),
     Target("arguments", _arguments, ["bot.tools"]),
-    Target("sentences", _sentences, ["bot.sentences"]),
+    Target("sentences", _sentences, ["bot.sentences", "bot.abbreviations"]),
+    Target("model-markup", _model_markup, ["bot.model_markup"]),
     Target(
         "spoken",
         _spoken,
-        [f"bot.spoken.{name}" for name in _SPOKEN],
+        [f"bot.spoken.{name}" for name in _SPOKEN] + [f"bot.spoken.wordings.{name}" for name in _WORDINGS],
     ),
     Target("markup", _markup, ["bot.spoken.markup"]),
     Target("languages", _languages, ["bot.languages"]),

@@ -13,7 +13,7 @@ from bridge.speech.backends.models import find_whisper
 from bridge.speech.backends.openai.http import retry_after_s
 from bridge.speech.backends.openai.messages import complaint, read_chat, read_transcription
 from bridge.speech.backends.openai.shapes import Models, read
-from bridge.speech.backends.repetition import loop_end
+from bridge.speech.backends.repetition import loop_end, repetitions
 from bridge.speech.backends.vllm.token_text import pieces_of
 from bridge.speech.backends.whisper.text import WhisperText
 from fuzzing.target import Target, clean, records
@@ -62,6 +62,9 @@ def _token_text(data: bytes) -> None:
         assert "".join(found) == data.decode() or "\ufffd" in whole
     end = loop_end(tokens, suspect=bool(tokens) and tokens[0] > 127)
     assert end is None or 0 < end < len(tokens)
+    for loop in repetitions(tokens, suspect=True):
+        again = tokens[loop.begin + loop.period : loop.end]
+        assert again == tokens[loop.begin : loop.end - loop.period]
 
 
 @cache

@@ -7,12 +7,19 @@ from pathlib import Path
 from typing import Final
 
 from bridge.legs.sip import bpf, media_buffers, uri
+from bridge.legs.sip.media.latch import Latch, rtp_head
+from bridge.legs.sip.media.multipart import sdp_of
+from bridge.legs.sip.requests.digest import Challenger
 from bridge.outbound.call_request import BadCallRequest, CallRequest, is_allowed, read
 from bridge.server.routing import Ringing, choose, unreachable
 from bridge.settings import Settings, SettingsError, as_toml, groups, load, refusals, warnings
 from bridge.settings.options import OPTIONS
 from bridge.settings.route import Route, matches, normal
 from fuzzing.target import Target, clean, records, value
+from telephony import sip_message
+from telephony.events import KEYS
+from telephony.sip_identity import PRIVACY, identity_of
+from telephony.sip_keys import key_of
 
 _RATE: Final = 8000
 _FRAME_BYTES: Final = 320
@@ -88,11 +95,27 @@ def _check(order: CallRequest) -> None:
 
 def _sip_uri(data: bytes) -> None:
     address, name, *_ = [*(clean(record) for record in records(data)), ""]
-    for told in (uri.user_of(address), uri.host_of(address), uri.host_of(address, port=False), uri.name_of(address)):
+    for told in (uri.user_of(address), uri.host_of(address), uri.host_of(address, port=False)):
         assert len(told) <= len(address)
     assert not any(character in uri.host_of(address) for character in "\r\n <>;")
     assert len(uri.parameter(address, name)) <= 3 * len(address)  # lower case may be longer
     uri.whole(address, "pbx.example.com")
+
+
+def _sip_message(data: bytes) -> None:
+    """A message, and what its headers and its body mean."""
+    try:
+        message = sip_message.parse(data)
+    except sip_message.NoMessage as why:
+        assert len(str(why)) < _LONGEST_COMPLAINT
+        return
+    assert (message.status > 0) == (message.method == "")
+    assert all(text.isprintable() or "\t" in text for header in message.headers for text in header)
+    assert key_of(message.body) in {"", *KEYS}
+    identity = identity_of(message)
+    told = {"caller": identity.caller, "callee": identity.callee, **identity.parameters}
+    assert all(text.isprintable() for name, text in told.items() if name != PRIVACY)
+    assert Challenger({"anna": "s3cret"}).check(message.all("authorization"), message.method, "::1").user == ""
 
 
 def _networks(data: bytes) -> None:
@@ -103,6 +126,18 @@ def _networks(data: bytes) -> None:
         return
     assert all(0 <= jump < 256 for step in steps for jump in step[1:3])
     assert len(steps) <= 4096
+
+
+def _sip_media(data: bytes) -> None:
+    """The body of a request, and as records, packets that come to an RTP port in turn from two sources."""
+    found = sdp_of(data)
+    assert found is None or len(found) <= len(data), "it is put into the same place"
+    latch, settled = Latch(), 0
+    latch.open(("10.0.0.1", 1))
+    for number, packet in enumerate(records(data)):
+        if head := rtp_head(packet):
+            settled += latch.hear((f"10.0.0.{number % 2}", 1), head[1])
+    assert settled == (latch.source is not None)
 
 
 def _media_buffers(data: bytes) -> None:
@@ -160,6 +195,18 @@ TARGETS: Final = (
     Target("routing", _routing, ["bridge.settings.route", "bridge.server.routing"]),
     Target("order", _order, ["bridge.outbound.call_request"]),
     Target("sip-uri", _sip_uri, ["bridge.legs.sip.uri"]),
+    Target(
+        "sip-message",
+        _sip_message,
+        [
+            "telephony.sip_message",
+            "telephony.sip_address",
+            "telephony.sip_identity",
+            "telephony.sip_keys",
+            "bridge.legs.sip.requests.digest",
+        ],
+    ),
+    Target("sip-media", _sip_media, ["bridge.legs.sip.media.multipart", "bridge.legs.sip.media.latch"]),
     Target("networks", _networks, ["bridge.legs.sip.bpf"]),
     Target("media-buffers", _media_buffers, ["bridge.legs.sip.media_buffers"]),
 )

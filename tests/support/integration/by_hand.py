@@ -7,10 +7,10 @@ import socket
 from collections.abc import Mapping
 
 
-def opened() -> socket.socket:
+def opened(host: str = "127.0.0.1") -> socket.socket:
     """Return a UDP socket on a free port of this machine."""
     ours = socket.socket(type=socket.SOCK_DGRAM)
-    ours.bind(("127.0.0.1", 0))
+    ours.bind((host, 0))
     ours.setblocking(False)
     return ours
 
@@ -40,16 +40,22 @@ def request(
     to: str = "",
     media: int = 0,
     more: str = "",
+    offer: str = "",
+    kind: str = "application/sdp",
+    transport: str = "UDP",
 ) -> bytes:
-    """Return a request to the bridge at `port`; an INVITE offers audio at port `media`, and has `more` in its SDP."""
+    """Return a request to the bridge at `port`; an INVITE offers audio at port `media`, and has `more` in its SDP.
+
+    `offer`: the whole body instead, of that `kind`.
+    """
     host, ours = wire.getsockname()
-    body = sdp(host, media or ours + 1) + more if method == "INVITE" else ""
+    body = (offer or sdp(host, media or ours + 1) + more) if method == "INVITE" else ""
     branch = f"z9hG4bK{call}{cseq}{'ack' if method == 'ACK' else ''}"
     return (
-        f"{method} sip:bot@127.0.0.1:{port} SIP/2.0\r\nVia: SIP/2.0/UDP {host}:{ours};branch={branch};rport\r\n"
+        f"{method} sip:bot@127.0.0.1:{port} SIP/2.0\r\nVia: SIP/2.0/{transport} {host}:{ours};branch={branch};rport\r\n"
         f"From: <sip:me@{host}:{ours}>;tag=1\r\nTo: {to or f'<sip:bot@127.0.0.1:{port}>'}\r\nCall-ID: {call}\r\n"
         f"CSeq: {cseq} {method}\r\nContact: <sip:me@{host}:{ours}>\r\nMax-Forwards: 70\r\n"
-        f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
     ).encode()
 
 

@@ -7,6 +7,8 @@ import numpy as np
 from integration.recordings import normal, prompt
 
 from bot.tts.hibari import HibariTts
+from bridge.commands.call_record import CallRecord
+from bridge.commands.call_report import MAX_LATE_MS
 from bridge.commands.simulated_phone import SimulatedPhone
 from bridge.speech.api import Request, Samples
 from bridge.speech.backends.whisper import WhisperAsr
@@ -57,3 +59,8 @@ async def spoken(text: str) -> bytes:
     samples = np.concatenate([chunk async for chunk in voice.speak(text)])
     voice.close()
     return encode(resample_whole(samples, voice.sample_rate, 8000), Encoding.MULAW)
+
+
+def too_busy(*records: CallRecord) -> bool:
+    """Tell whether the phones' own frames left late: then nothing here is in time. `bridge call` exits with 3."""
+    return max(float(np.percentile(record.late_ms, 99)) for record in records) > MAX_LATE_MS

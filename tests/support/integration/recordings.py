@@ -3,6 +3,7 @@
 import gzip
 import re
 import wave
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Final
 import jiwer
 import numpy as np
 
+from bridge.commands.recording import Recording, speech_span
 from bridge.speech.api import Samples
 from bridge.speech.resample import resample_whole
 from telephony.codec import decode, encode
@@ -65,6 +67,15 @@ def prompts(count: int, *, shortest_s: float = 1.5, longest_s: float = 6.0) -> l
         if shortest_s <= candidate.seconds <= longest_s:
             found.append(candidate)
     return found
+
+
+def recordings(said: Sequence[Prompt]) -> list[Recording]:
+    return [Recording(prompt.name, prompt.mulaw, *speech_span(prompt.audio)) for prompt in said]
+
+
+def without_pauses(said: Sequence[Recording]) -> bytes:
+    """Return one stretch of speech, mu-law, for a caller who talks without end."""
+    return b"".join(recording.mulaw[recording.begins_ms * 8 : recording.ends_ms * 8] for recording in said)
 
 
 @cache

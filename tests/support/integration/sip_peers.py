@@ -223,6 +223,10 @@ class Baresip:
             await self.command("sndcode", "\\u0004")
             await asyncio.sleep(0.1)
 
+    def kill(self) -> None:
+        """End it without a word to anybody."""
+        self._process.kill()
+
     async def end(self) -> None:
         """Switch it off: its recordings are complete."""
         self._process.terminate()
@@ -306,18 +310,24 @@ def place(part: Pcm, whole: Pcm) -> tuple[int, float]:
     return at, float(np.dot(ours, there) / max(1e-9, np.linalg.norm(ours) * np.linalg.norm(there)))
 
 
-def likeness(name: str, heard: bytes | bytearray | Pcm) -> float:
-    """Return how well half a second of a prompt is found in what was heard, in the middle of all its loud ones.
+def fits(said: Pcm, heard: Pcm) -> list[float]:
+    """Return for each half second of `said` that is loud, at 8 kHz, how well it is found in `heard`.
 
-    On busy cores packets are left out, and what follows is heard later.
+    On busy cores packets are left out, and what follows is heard later: a long stretch is never found whole.
     """
-    audio = np.frombuffer(heard, "<i2") if isinstance(heard, bytes | bytearray) else heard
-    if len(audio) < 8000:
-        return 0.0
-    said = spoken(name)
     pieces = [said[at : at + 4000] for at in range(0, len(said) - 4000, 4000)]
-    loud = [piece for piece in pieces if np.abs(piece.astype(int)).mean() > 300]
-    return float(np.median([place(piece, audio)[1] for piece in loud]))
+    return [place(piece, heard)[1] for piece in pieces if np.abs(piece.astype(int)).mean() > 300]
+
+
+def fit(said: Pcm, heard: bytes | bytearray | Pcm) -> float:
+    """Return how well half a second of `said` is found in `heard`, in the middle of all its loud ones."""
+    audio = np.frombuffer(heard, "<i2") if isinstance(heard, bytes | bytearray) else heard
+    return float(np.median(fits(said, audio))) if len(audio) >= 8000 else 0.0
+
+
+def likeness(name: str, heard: bytes | bytearray | Pcm) -> float:
+    """Return how well a prompt is found in what was heard: its `fit`."""
+    return fit(spoken(name), heard)
 
 
 async def recognised(name: str, heard: Callable[[], bytes | bytearray], *, above: float = 0.95) -> None:

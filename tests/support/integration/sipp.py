@@ -150,7 +150,7 @@ async def sipp(
     path.write_text(steps)
     process = await asyncio.create_subprocess_exec(
         *("sipp", f"127.0.0.1:{port}", "-sf", str(path), "-s", "bot", "-i", "127.0.0.1", "-mi", "127.0.0.1"),
-        *("-p", str(free_port()), "-mp", "30000", "-m", str(calls), "-l", str(calls), "-r", str(rate)),
+        *("-p", str(free_port()), "-mp", str(_media_ports()), "-m", str(calls), "-l", str(calls), "-r", str(rate)),
         *(
             "-nostdin",
             "-timeout",
@@ -168,6 +168,14 @@ async def sipp(
     errors = _errors(folder)
     assert process.returncode == 0, f"{output.decode(errors='replace')[-1500:]}\n{errors[-2000:]}"
     return output.decode(errors="replace")
+
+
+def _media_ports() -> int:
+    """Return a port for audio; sipp takes the next but one too, for video."""
+    port = free_port()
+    while (after := free_port()) != port + 2:
+        port = after
+    return port
 
 
 def _errors(folder: Path) -> str:

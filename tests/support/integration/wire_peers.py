@@ -44,6 +44,9 @@ class Peer(Protocol):
     def abort(self) -> None:
         """Drop the connection without a word."""
 
+    async def close(self) -> None:
+        """End the connection."""
+
 
 def packet(name: str, number: int, tone: Tone = SILENCE) -> str | bytes:
     """Return 20 ms of audio on the wire of that name; packets have a `number` from 1 on where the wire counts them."""
@@ -84,6 +87,9 @@ class WebSocketPeer:
 
     def abort(self) -> None:
         self._ws.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
+    async def close(self) -> None:
+        await self._ws.close()
 
 
 class TcpPeer:

@@ -97,7 +97,9 @@ class OpenAiAsr:
             async with asyncio.timeout(request.timeout_s):
                 answer = await self._converse(request, self._dialect)
         except TimeoutError as error:
-            raise DeadlineExceeded(f"{self._server.url}: no answer within {request.timeout_s:.1f} s") from error
+            path, _ = _WAYS[self._profile.api if self._profile else "chat"]
+            late = f"{self._server.url}{path}: no answer within {request.timeout_s:.1f} s"
+            raise DeadlineExceeded(late) from error
         pieces, language = self._heard(answer, request)
         return Hypothesis(
             pieces,
@@ -171,7 +173,7 @@ class OpenAiAsr:
                 if without:
                     log.info("%s: goes without %s", self._server.url, ", ".join(sorted(without)))
                 dialect.accepted(saying, without=without, refused=refused)
-                return self._server.read(content, read)
+                return self._server.read(path, content, read)
 
     def _heard(self, answer: RawTranscript, request: Request) -> tuple[tuple[str, ...], str]:
         """Return (pieces, language) of `answer`."""

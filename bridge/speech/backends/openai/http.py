@@ -27,6 +27,10 @@ _LARGEST_ANSWER: Final = 1 << 20
 """Bytes; 1024 tokens with their probabilities are 100 kB."""
 
 
+class NoSuchPath(EngineFailed):
+    """The server has nothing there."""
+
+
 class Server:
     """A client of one server. Its connections belong to the loop that runs when it is first used."""
 
@@ -50,16 +54,17 @@ class Server:
 
         Raises:
             BadRequest: the server does not take it. Overloaded: not now. EngineLost: it is gone, or failed inside.
-            DeadlineExceeded: no answer within `timeout_s`. EngineFailed: it answers what no such server should.
+            DeadlineExceeded: no answer within `timeout_s`. NoSuchPath: it has nothing there. EngineFailed: it answers
+            what no such server should. The text of each names the URL with its path.
         """
         return await self._ask("POST", path, body, content_type, timeout_s=timeout_s)
 
-    def read(self, content: bytes, reader: Callable[[bytes], T]) -> T:
-        """Return what `reader` makes of an answer; an EngineFailed of its names the server."""
+    def read(self, path: str, content: bytes, reader: Callable[[bytes], T]) -> T:
+        """Return what `reader` makes of an answer from `path`; an EngineFailed of its names the server and the path."""
         try:
             return reader(content)
         except EngineFailed as error:
-            raise EngineFailed(f"{self.url} {error}") from error
+            raise EngineFailed(f"{self.url}{path} {error}") from error
 
     def close(self) -> None:
         """Close the connections, which fails what waits for an answer; from any thread."""
@@ -86,17 +91,17 @@ class Server:
                     # It closed an idle connection at the moment we used it. A decode may be asked for twice.
                     return await self._attempt(method, path, body, content_type)
         except aiohttp.ConnectionTimeoutError as error:
-            raise EngineLost(f"{self.url}: cannot be reached within {_CONNECT_S:g} s") from error
+            raise EngineLost(f"{self.url}{path}: cannot be reached within {_CONNECT_S:g} s") from error
         except TimeoutError as error:
-            raise DeadlineExceeded(f"{self.url}: no answer within {timeout_s:.1f} s") from error
+            raise DeadlineExceeded(f"{self.url}{path}: no answer within {timeout_s:.1f} s") from error
         except aiohttp.InvalidURL as error:
             raise EngineFailed(f"{self.url} is no URL") from error
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
             if self._closed:
                 raise EngineFailed(f"{self.url}: closed") from error
-            raise EngineLost(f"{self.url}: {_one_line(error)}") from error
+            raise EngineLost(f"{self.url}{path}: {_one_line(error)}") from error
         except aiohttp.ClientError as error:  # what came is no HTTP
-            raise EngineFailed(f"{self.url}: {_one_line(error)}") from error
+            raise EngineFailed(f"{self.url}{path}: {_one_line(error)}") from error
 
     async def _attempt(self, method: str, path: str, body: bytes, content_type: str) -> bytes:
         headers = {"Content-Type": content_type} if content_type else {}
@@ -109,19 +114,20 @@ class Server:
             content = await _bounded(response)
             if response.status == HTTPStatus.OK:
                 if content is None:
-                    raise EngineFailed(f"{self.url}: the answer is longer than {_LARGEST_ANSWER} bytes")
+                    raise EngineFailed(f"{self.url}{path}: the answer is longer than {_LARGEST_ANSWER} bytes")
                 return content
-            raise self._refusal(response.status, response.headers, content or b"")
+            raise self._refusal(path, response.status, response.headers, content or b"")
 
-    def _refusal(self, status: int, headers: Mapping[str, str], content: bytes) -> SpeechError:
+    def _refusal(self, path: str, status: int, headers: Mapping[str, str], content: bytes) -> SpeechError:
         said = complaint(content)
         if self._key:  # some servers quote it
             said = said.replace(self._key, "***")
-        what = f"{self.url}: {status} {said}".rstrip()
+        where = f"{self.url}{path}"
+        what = f"{where}: {status} {said}".rstrip()
         match status:
             case 401 | 403:
                 given = "is refused" if self._key else "is not set"
-                return EngineFailed(f"{self.url}: {status}: asr_api_key {given}; set BRIDGE_ASR_API_KEY")
+                return EngineFailed(f"{where}: {status}: asr_api_key {given}; set BRIDGE_ASR_API_KEY")
             case 400 | 413 | 422:
                 return BadRequest(what)
             case 429 | 503:
@@ -129,7 +135,9 @@ class Server:
                 return Overloaded(what, retry_after_s=wait_s)
             case _ if 300 <= status < 400:
                 to = headers.get("Location", "")[:200]
-                return EngineFailed(f"{self.url}: {status} to {to!r}; redirects are not followed: give the last URL")
+                return EngineFailed(f"{where}: {status} to {to!r}; redirects are not followed: give the last URL")
+            case 404 | 405 | 501:
+                return NoSuchPath(what)
             case _ if status >= 500:
                 return EngineLost(what)
             case _:

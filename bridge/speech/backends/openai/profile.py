@@ -22,7 +22,7 @@ from bridge.speech.api import (
 )
 from bridge.speech.backends import qwen3
 from bridge.speech.backends.openai import messages
-from bridge.speech.backends.openai.http import Server
+from bridge.speech.backends.openai.http import NoSuchPath, Server
 from bridge.speech.backends.openai.messages import RawTranscript, Sound
 from bridge.speech.backends.openai.shapes import ListedModel, Models, read
 
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 Api = Literal["chat", "transcriptions"]
 CHAT: Final = "/v1/chat/completions"
 TRANSCRIPTIONS: Final = "/v1/audio/transcriptions"
+MODELS: Final = "/v1/models"
 TEMPLATE: Final = "serve it with --chat-template config/qwen3_asr_chat_template.jinja"
 
 _MODELS_S: Final = 5.0
@@ -78,7 +79,7 @@ async def introduce(server: Server, *, model: str, api: str) -> ServerProfile:
         EngineLost, DeadlineExceeded, Overloaded: it is not there yet.
         EngineFailed: it is not what the settings say; the text says what to change.
     """
-    found = _chosen(await _models(server), model, server.url)
+    found = _chosen(await _models(server, model=model, api=api), model, server.url)
     looks_like = bool(_QWEN3_ASR.search(f"{found.id} {found.root or ''}"))
     if api == "transcriptions" or (api == "auto" and not looks_like):
         return ServerProfile(found.id, "transcriptions", qwen3_asr=looks_like)
@@ -120,12 +121,17 @@ def is_absence(error: SpeechError) -> bool:
     return isinstance(error, EngineLost | DeadlineExceeded | Overloaded)
 
 
-async def _models(server: Server) -> list[ListedModel]:
+async def _models(server: Server, *, model: str, api: str) -> list[ListedModel]:
+    """Return what the server lists; of one that lists nothing, what the settings say."""
     try:
-        content = await server.get("/v1/models", timeout_s=_MODELS_S)
+        content = await server.get(MODELS, timeout_s=_MODELS_S)
     except BadRequest as error:
         raise EngineFailed(str(error)) from error
-    return server.read(content, lambda body: read(Models, body)).data
+    except NoSuchPath as error:
+        if model and api != "auto":
+            return [ListedModel(id=model)]
+        raise EngineFailed(f"{error}; a server that lists no models needs asr_model_path and asr_api") from error
+    return server.read(MODELS, content, lambda body: read(Models, body)).data
 
 
 def _chosen(models: Sequence[ListedModel], wanted: str, url: str) -> ListedModel:
@@ -157,4 +163,5 @@ async def _probe(server: Server, model: str, *, seconds: Sequence[int]) -> RawTr
     request = Request(np.zeros(0, np.float32), language="English", prefix="Yes", max_new_tokens=1)
     sounds = [Sound(np.zeros(n * SAMPLE_RATE, np.float32)) for n in seconds]
     body = messages.encoded(messages.chat(request, sounds, model=model))
-    return server.read(await server.post(CHAT, body, "application/json", timeout_s=_FIRST_S), messages.read_chat)
+    content = await server.post(CHAT, body, "application/json", timeout_s=_FIRST_S)
+    return server.read(CHAT, content, messages.read_chat)

@@ -30,8 +30,9 @@ from bridge.speech.api import (
 )
 from bridge.speech.backends.mel import log_mel
 from bridge.speech.backends.models import find_whisper
-from bridge.speech.backends.repetition import loop_end
+from bridge.speech.backends.repetition import Repetition, repetitions
 from bridge.speech.backends.whisper.gate import DOUBT, is_speech
+from bridge.speech.backends.whisper.rounds import SpeechClock, excess, rounds_said
 from bridge.speech.backends.whisper.text import WhisperText
 from bridge.speech.languages import code_of
 from bridge.speech.workers import Workers
@@ -43,6 +44,9 @@ _SHORTEST_WINDOW_S: Final = 12
 """Seconds encoded at least: below 8 s the base model begins to loop."""
 
 _FRAMES_A_SECOND: Final = 100
+_POSITIONS_A_SECOND: Final = 50
+"""The encoder halves the frames."""
+_LEAST_PROBABILITY: Final = 1e-9
 _POSITIONS: Final = 448
 """Tokens the decoder has room for: context, start and hypothesis."""
 
@@ -72,6 +76,7 @@ class WhisperAsr:
             more_languages="" if len(text.languages) > 1 else _MORE_LANGUAGES,
             longest_s=LONGEST_S,
             backlog=(1 + _BACKLOG) * threads,
+            at_once=threads,
         )
 
     @classmethod
@@ -105,7 +110,7 @@ class WhisperAsr:
 
     async def decode(self, request: Request, /) -> Hypothesis:
         called = time.monotonic()
-        return await self._workers.run(self._decode, request, called, priority=request.priority)
+        return await self._workers.run(self._decode, request, called, priority=request.priority, to_its_end=True)
 
     def close(self) -> None:
         """Fail the decodes that wait, let those under way end (they take up to a second) and free the model."""
@@ -167,11 +172,42 @@ class WhisperAsr:
         new = len(whole) - len(prefix)
         ended = Ended.LENGTH if len(whole) >= room else Ended.STOP
         log_probability = result.scores[0] * len(whole) / max(1, new)
-        kept = loop_end(whole, suspect=ended is Ended.LENGTH or result.no_speech_prob > DOUBT)
-        if kept is not None:  # the surest of all, and no sign of speech
-            whole, ended, log_probability = whole[:kept], Ended.REPETITION, -math.inf
-        heard = is_speech(result.no_speech_prob, log_probability)
-        return _Attempt(tuple(whole[len(prefix) :]), ended, heard=heard)
+        written = _Written(whole, len(prefix), ended, log_probability)
+        found = list(repetitions(whole, suspect=ended is Ended.LENGTH or result.no_speech_prob > DOUBT))
+        if found:
+            written = self._counted(written, found, features=features, start=start, audio=request.audio)
+        heard = is_speech(result.no_speech_prob, written.log_probability, repeats=bool(found))
+        return _Attempt(tuple(written.tokens[len(prefix) :]), written.ended, heard=heard)
+
+    def _counted(
+        self, written: "_Written", found: Sequence[Repetition], *, features: _Features, start: list[int], audio: Samples
+    ) -> "_Written":
+        """Return `written` with each repetition as often as it was said, and judged by what is no repetition.
+
+        A model is as sure of a loop as of what was really said so often, so the repeats say nothing.
+        """
+        last = found[-1]
+        looping = written.ended is Ended.LENGTH and last.end == len(written.tokens)
+        if looping and last.begin < written.prefix:  # the loop was asked for: it tells nothing of the audio
+            return written.cut(last.begin + last.period)
+        seconds = len(audio) / SAMPLE_RATE
+        times = self._model.align(
+            StorageView.from_array(features), start[:-1], [written.tokens], [int(seconds * _FRAMES_A_SECOND)]
+        )[0]
+        begins_s = _begins_s(times.alignments, len(written.tokens), seconds)
+        clock, repeated, left_out = SpeechClock(audio), set[int](), set[int]()
+        for each in found:
+            said = rounds_said(each, begins_s, ends_s=seconds, clock=clock)
+            repeated.update(range(each.begin + each.period, each.end))
+            left_out.update(excess(each, said, loops=looping and each is last))
+        kept = [i for i in range(len(written.tokens)) if i < written.prefix or i not in left_out]
+        once = [times.text_token_probs[i] for i in range(written.prefix, len(written.tokens)) if i not in repeated]
+        return _Written(
+            [written.tokens[i] for i in kept],
+            written.prefix,
+            Ended.REPETITION if looping else written.ended,
+            float(np.mean(np.log(np.maximum(once, _LEAST_PROBABILITY)))) if once else written.log_probability,
+        )
 
     def _detect(self, features: _Features) -> str:
         ranking: list[tuple[str, float]] = self._model.detect_language(StorageView.from_array(features))[0]
@@ -182,8 +218,24 @@ class WhisperAsr:
         return np.ascontiguousarray(np.concatenate([encoded, self._silence[:, encoded.shape[1] :]], axis=1))
 
     def _encode(self, audio: Samples, window_s: float) -> _Features:
-        frames = 2 * int(window_s * _FRAMES_A_SECOND / 2)  # the encoder halves them
+        frames = 2 * int(window_s * _POSITIONS_A_SECOND)
         return np.array(self._model.encode(StorageView.from_array(log_mel(audio, frames)[None])))
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What the decoder wrote."""
+
+    tokens: list[int]
+    prefix: int
+    """How many of the tokens were given."""
+    ended: Ended
+    log_probability: float
+    """Mean of a token that was not given."""
+
+    def cut(self, end: int) -> "_Written":
+        """Return what is left of a loop; the surest of all, and no sign of speech."""
+        return _Written(self.tokens[:end], self.prefix, Ended.REPETITION, -math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +244,15 @@ class _Attempt:
     """The tokens after the prefix."""
     ended: Ended
     heard: bool
+
+
+def _begins_s(alignments: Sequence[tuple[int, int]], count: int, seconds: float) -> list[float]:
+    """Return when each of `count` tokens begins, of pairs of a token and a position of the encoder."""
+    begins = [seconds] * count
+    for token, position in reversed(alignments):
+        if token < count:
+            begins[token] = position / _POSITIONS_A_SECOND
+    return begins
 
 
 def _most_tokens(seconds: float, code: str) -> int:

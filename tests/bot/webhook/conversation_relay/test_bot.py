@@ -221,8 +221,8 @@ async def plays(socket: web.WebSocketResponse, message: dict[str, Any], *, said:
         await socket.send_str(said)
 
 
-def make(app: App, **how: object) -> RelayBot:
-    bot = RelayBot(Configuration(url=app.url, wait_s=0.3, **how))  # type: ignore[arg-type]
+def make(app: App, *, wait_s: float = 20, **how: object) -> RelayBot:
+    bot = RelayBot(Configuration(url=app.url, wait_s=wait_s, **how))  # type: ignore[arg-type]
     bot.cued = asyncio.Event()  # type: ignore[attr-defined]
     bot.cue = bot.cued.set  # type: ignore[attr-defined,method-assign]
     return bot
@@ -244,7 +244,7 @@ async def test_a_call_from_setup_to_the_end_of_the_session() -> None:
         async with asyncio.timeout(5):
             await bot.cued.wait()  # type: ignore[attr-defined]
         assert await all_of(bot.on_cue()) == ["Welcome!"]
-        assert await all_of(bot.reply(turn("Where is my order?"))) == ["You said: Where is my order?"]
+        assert await all_of(bot.reply(turn("Where is my order?"))) == ["You said: ", "Where is my order?"]
         await bot.on_dtmf("5")
         await app.until(lambda: app.of("dtmf"))
         await bot.on_end("caller hung up")
@@ -265,7 +265,7 @@ async def test_what_comes_for_an_answer_that_was_interrupted_is_not_said_later()
     async with App(slow) as app:
         bot = make(app)
         reply = bot.reply(turn("Tell me."))
-        assert await anext(reply) == "Once upon a midnight dreary."
+        assert await anext(reply) == "Once upon a midnight dreary. There was "
         await reply.aclose()  # type: ignore[attr-defined]
         await bot.on_interrupted(Heard("Once", rest="upon a midnight dreary.", played_ms=300))
         await app.until(lambda: app.of("interrupt"))
@@ -322,7 +322,7 @@ async def test_what_is_configured_holds_for_what_comes_behind_it() -> None:
         bot = make(app)
         said = await all_of(bot.reply(turn("Hi.")))
         assert [(str(s), s.interruptible, s.keys_interrupt) for s in said if isinstance(s, Say)] == [
-            ("Hello.", True, True),
+            ("Hello. ", True, True),
             ("This call is recorded.", False, True),
         ]
         await app.until(lambda: app.of("configUpdated"))
@@ -346,7 +346,7 @@ async def test_what_comes_next_ends_what_allows_it_and_nothing_of_that_is_said_l
     async with App(waits) as app:
         bot = make(app)
         reply = bot.reply(turn("How much?"))
-        assert await anext(reply) == "Please wait while I look that up."
+        assert await anext(reply) == "Please wait while I look that up. "
         await app.until(lambda: app.of("configUpdated"))
         bot.cued.clear()  # type: ignore[attr-defined]
         await bot.on_dtmf("1")
@@ -482,13 +482,13 @@ async def hangs_up(socket: web.WebSocketResponse, message: dict[str, Any]) -> No
     [
         (silent, [], "in time"),
         (partial(plays, said=text("")), [], "nothing to say"),
-        (partial(plays, said=text("Well. Now ", last=False)), ["Well."], "in time"),
-        (hangs_up, ["Well."], "closed the session"),
+        (partial(plays, said=text("Well. Now ", last=False)), ["Well. Now "], "in time"),
+        (hangs_up, ["Well. Now "], "closed the session"),
     ],
 )
 async def test_a_fault_is_raised_behind_what_was_said(behave: Behaviour, heard: list[str], why: str) -> None:
     async with App(behave) as app:
-        bot = make(app)
+        bot = make(app, wait_s=0.3 if why == "in time" else 20)
         said = []
         with pytest.raises(HookFailed, match=why):
             async for piece in bot.reply(turn("Hello?")):
@@ -535,7 +535,7 @@ TWIML = """<Response><Say>This call is recorded.</Say><Connect action="/over">
 def twiml_bot(app: App, over: str = "<Response/>", **how: object) -> RelayBot:
     app.twiml = {"/twiml": TWIML, "/over": over}
     home = app.url.replace("ws://", "http://").replace("/relay", "/twiml")
-    return RelayBot(Configuration(twiml_url=home, secret="t0ken", wait_s=1, **how))  # type: ignore[arg-type]
+    return RelayBot(Configuration(twiml_url=home, secret="t0ken", wait_s=20, **how))  # type: ignore[arg-type]
 
 
 async def test_the_twiml_of_an_application_says_how_its_session_is() -> None:

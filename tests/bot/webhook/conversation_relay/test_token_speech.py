@@ -1,5 +1,7 @@
 """From tokens to what is to be said, and how."""
 
+import pytest
+
 from bot.actions import Action, SetLanguage, SetVoice
 from bot.api import Say
 from bot.webhook.conversation_relay.dialect import Token
@@ -8,26 +10,15 @@ from bot.webhook.conversation_relay.token_speech import TokenSpeech
 
 
 def said(*tokens: Token, settings: RelaySettings | None = None) -> list[str | Action]:
-    speech, how = TokenSpeech(), settings or RelaySettings()
-    return [piece for token in tokens for piece in speech.feed(token, how)] + list(speech.flush(how))
+    speech = TokenSpeech()
+    return [piece for token in tokens for piece in speech.say(token, settings or RelaySettings())]
 
 
-def test_tokens_of_a_sentence_are_one_sentence_whatever_interrupts_it() -> None:
-    for by in InterruptedBy:
-        pieces = said(*(Token(word, by) for word in ("This ", "call ", "is ", "recorded", ".")))
-        assert pieces == ["This call is recorded."]
-        [sentence] = pieces
-        assert isinstance(sentence, Say)
-        assert (sentence.interruptible, sentence.keys_interrupt) == (by.speech, by.keys)
-
-
-def test_a_sentence_ends_where_what_interrupts_it_changes() -> None:
-    pieces = said(Token("Hello "), Token("this is recorded", InterruptedBy.NONE), Token("so there."))
-    assert [(str(p), p.interruptible) for p in pieces if isinstance(p, Say)] == [
-        ("Hello", True),
-        ("this is recorded", False),
-        ("so there.", True),
-    ]
+@pytest.mark.parametrize("by", InterruptedBy)
+def test_a_token_is_a_piece_that_says_what_interrupts_it(by: InterruptedBy) -> None:
+    [piece] = said(Token("This ", by))
+    assert piece == "This " and isinstance(piece, Say) and piece.goes_on
+    assert (piece.interruptible, piece.keys_interrupt) == (by.speech, by.keys)
 
 
 def test_a_language_holds_for_its_tokens_only() -> None:
@@ -44,7 +35,7 @@ def test_the_voice_is_that_of_the_language_and_is_asked_for_once() -> None:
     settings = RelaySettings(voice="Joanna", voices={"de-DE": "Vicki"})
     assert said(Token("One. "), Token("Two."), Token("Drei.", language="de-DE"), settings=settings) == [
         SetVoice("Joanna"),
-        "One.",
+        "One. ",
         "Two.",
         SetLanguage(None, spoken="German"),
         SetVoice("Vicki"),

@@ -29,7 +29,7 @@ from bridge.speech.api import (
     SpeechError,
 )
 from bridge.speech.backends.openai import OpenAiAsr
-from bridge.speech.backends.openai.http import retry_after_s
+from bridge.speech.backends.openai.http import NoSuchPath, retry_after_s
 
 KEY = "sk-of-the-test"
 Fault = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -56,6 +56,8 @@ class SpeakingServer:
     kept: dict[str, float] = field(default_factory=dict)
     """Seconds of audio by name."""
     health: int = 200
+    lists: int = 200
+    """Status of /v1/models; 200 lists `models`."""
     url: str = ""
     connections: set[object] = field(default_factory=set)
 
@@ -86,6 +88,8 @@ class SpeakingServer:
     async def _models(self, request: web.Request) -> web.Response:
         if self.key and request.headers.get("Authorization") != f"Bearer {self.key}":
             return web.json_response({"error": f"wrong key {request.headers.get('Authorization')}"}, status=401)
+        if self.lists != 200:
+            return web.Response(status=self.lists, text="<html>not here</html>")
         return web.json_response({"object": "list", "data": self.models})
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
@@ -372,7 +376,7 @@ async def test_what_is_wrong_with_a_request_is_not_blamed_on_the_fields() -> Non
         (answering(422, '{"detail": [{"msg": "bad"}]}'), BadRequest, "bad"),
         (answering(401, f"wrong key {KEY}"), EngineFailed, "asr_api_key is refused"),
         (answering(403), EngineFailed, "asr_api_key is refused"),
-        (answering(404), EngineFailed, "404"),
+        (answering(404), NoSuchPath, "/v1/chat/completions: 404"),
         (answering(418, f"{KEY} is a teapot"), EngineFailed, r"418 \*\*\* is a teapot"),
         (answering(500, "boom"), EngineLost, "500 boom"),
         (answering(502), EngineLost, "502"),
@@ -394,6 +398,7 @@ async def test_every_fault_is_an_error_of_the_engines(fault: Fault, error: type[
         with pytest.raises(error, match=says) as caught:
             await asr.decode(audio(1))
         assert type(caught.value) is error
+        assert error is BadRequest or "/v1/chat/completions" in str(caught.value)
         assert KEY not in str(caught.value) and len(str(caught.value)) < 500 and "\n" not in str(caught.value)
         server.faults.clear()
         assert (await asr.decode(audio(1))).text == "one"
@@ -591,6 +596,23 @@ async def test_one_of_several_models_has_to_be_named() -> None:
         assert (await asr.decode(audio(1))).text == "one"
         assert "asr-small by chat" in asr.device
         asr.close()
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+@pytest.mark.parametrize(("api", "heard"), [("chat", "one"), ("transcriptions", "one")])
+async def test_a_server_that_lists_no_models_is_taken_as_the_settings_say(status: int, api: str, heard: str) -> None:
+    async with SpeakingServer(lists=status, language="english").served() as server:
+        (asr,) = await loaded(server, asr_model_path="asr", asr_api=api)
+        assert (await asr.decode(audio(1))).text.strip() == heard
+        assert f"asr by {api}" in asr.device and await asr.healthy()
+        asr.close()
+
+
+@pytest.mark.parametrize("options", [{}, {"asr_model_path": "asr"}, {"asr_api": "chat"}])
+async def test_without_a_list_model_and_api_must_be_named(options: dict[str, str]) -> None:
+    async with SpeakingServer(lists=404).served() as server:
+        with pytest.raises(EngineFailed, match=r"/v1/models: 404.*needs asr_model_path and asr_api"):
+            await loaded(server, **options)  # type: ignore[arg-type]  # mypy takes them for urls
 
 
 async def test_a_template_that_cannot_continue_is_found_at_start() -> None:

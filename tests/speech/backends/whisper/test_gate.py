@@ -18,3 +18,14 @@ def test_what_was_measured_on_sounds_and_loops_is_refused(no_speech: float, log_
 )
 def test_what_was_measured_on_speech_passes(no_speech: float, log_probability: float) -> None:
     assert is_speech(no_speech, log_probability)
+
+
+@pytest.mark.parametrize(("no_speech", "log_probability"), [(0.42, -1.94), (0.41, -1.56), (0.35, -2.8)])
+def test_what_repeats_itself_on_a_sound_is_refused(no_speech: float, log_probability: float) -> None:
+    assert is_speech(no_speech, log_probability)
+    assert not is_speech(no_speech, log_probability, repeats=True)
+
+
+@pytest.mark.parametrize(("no_speech", "log_probability"), [(0.5, -1.0), (0.39, -0.98), (0.1, -2.0)])
+def test_a_run_of_equal_digits_passes(no_speech: float, log_probability: float) -> None:
+    assert is_speech(no_speech, log_probability, repeats=True)

@@ -18,8 +18,8 @@ from twilio_messages import media
 from bot.actions import Action, Transfer
 from bot.api import Bot, CallInfo
 from bridge.legs.base import PassiveLeg
-from bridge.legs.twilio_rest import TwilioRefused, TwilioRest, twilio_rest
-from bridge.legs.twilio_transfer import TwilioTransferLeg
+from bridge.legs.twilio.rest import TwilioRefused, TwilioRest, twilio_rest
+from bridge.legs.twilio.transfer import TwilioTransferLeg
 from bridge.server.app import make_app
 from bridge.settings import Settings, refusals
 from telephony import events

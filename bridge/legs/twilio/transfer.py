@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bridge.leg import OpeningLeg
 from bridge.legs.base import WrappedLeg
-from bridge.legs.twilio_rest import TwilioRest
+from bridge.legs.twilio.rest import TwilioRest
 from telephony.events import CallEnded, CallStarted, Command, Event, Transfer
 from telephony.twiml import twiml_transfer
 

@@ -1,0 +1,1 @@
+"""How figures, signs and units are said, a file a language."""

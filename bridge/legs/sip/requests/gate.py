@@ -1,0 +1,114 @@
+"""Stands before the stack: who calls, keys by INFO, passwords of callers, and transfers that others ask of us."""
+
+import asyncio
+import ipaddress
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from bridge.legs.sip.bpf import Network
+from bridge.legs.sip.requests.digest import Challenger
+from telephony.sip_identity import SIP_USER, SipIdentity, identity_of
+from telephony.sip_keys import TYPES, key_of
+from telephony.sip_message import NoMessage, SipMessage, parse
+
+log = logging.getLogger(__name__)
+
+_MOST_INVITES: Final = 1000
+"""Callers that may wait for the stack to report their calls; those that it refuses by itself are never reported."""
+
+
+class Answering(Protocol):
+    """How a request that is being looked at is answered."""
+
+    def answer(self, request: int, status: int, reason: str, headers: str = "") -> None:
+        """Answer it."""
+
+    def in_dialog(self, request: int) -> bool:
+        """Tell whether it belongs to a call that is under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom we believe."""
+
+    users: Challenger | None
+    """Asks callers for their passwords; None: nobody is asked, and all who reach the port are believed."""
+    networks: Sequence[Network]
+    """Who is not asked: the trunk."""
+
+
+class RequestGate:
+    """Looks at every request that comes in. All but `take` runs on the stack's thread."""
+
+    def __init__(
+        self,
+        trust: Trust,
+        *,
+        on_key: Callable[[str, str], None],
+        on_refused: Callable[[str], None],
+    ) -> None:
+        """`on_key` is told the Call-ID and the key, `on_refused` why a caller is; both on the loop of now."""
+        self._trust, self._on_key, self._on_refused = trust, on_key, on_refused
+        self._loop = asyncio.get_running_loop()
+        self._invites: OrderedDict[str, SipIdentity] = OrderedDict()
+
+    def take(self, call_id: str) -> SipIdentity | None:
+        """Return who calls whom in the call that the stack reports, once; None where no INVITE of it was seen."""
+        return self._invites.pop(call_id, None)
+
+    def look(self, data: bytes, source: str, request: int, stack: Answering) -> bool:
+        """Look at a request; return True where it is answered, and the stack is not to see it."""
+        try:
+            message = parse(data)
+        except NoMessage as error:
+            log.warning("a request from %s is refused: %s", source, error)
+            if not data.startswith(b"ACK "):  # which nothing answers
+                stack.answer(request, 400, "Bad Request")
+            return True  # what we cannot read, nobody acts on
+        match message.method:
+            case "INVITE":
+                return self._invite(message, source, request, stack)
+            case "INFO":
+                return self._info(message, request, stack)
+            case "REFER":
+                # A caller does not decide where this bridge calls. The stack would accept it first and refuse it later,
+                # in a NOTIFY that not every peer waits for.
+                stack.answer(request, 603, "Decline")
+                return True
+        return False
+
+    def _invite(self, message: SipMessage, source: str, request: int, stack: Answering) -> bool:
+        if stack.in_dialog(request):
+            return False  # whose caller is known
+        users = None if self._is_trunk(source) else self._trust.users
+        identity = identity_of(message, trusted=users is None)
+        if users:
+            verdict = users.check(message.all("authorization"), message.method, source)
+            if not verdict.user:
+                if verdict.wrong:
+                    log.warning("a caller at %s is refused: %s", source, verdict.wrong)
+                    self._loop.call_soon_threadsafe(self._on_refused, "password")
+                stack.answer(request, 401, "Unauthorized", users.challenge(source, stale=verdict.stale))
+                return True
+            identity = replace(identity, parameters={**identity.parameters, SIP_USER: verdict.user})
+        self._invites[message.first("call-id")] = identity
+        while len(self._invites) > _MOST_INVITES:
+            self._invites.popitem(last=False)
+        return False
+
+    def _is_trunk(self, source: str) -> bool:
+        address = ipaddress.ip_address(source) if source else None
+        return any(address in network for network in self._trust.networks if address)
+
+    def _info(self, message: SipMessage, request: int, stack: Answering) -> bool:
+        if message.content_type not in TYPES or not stack.in_dialog(request):
+            return False
+        if key := key_of(message.body):
+            stack.answer(request, 200, "OK")
+            self._loop.call_soon_threadsafe(self._on_key, message.first("call-id"), key)
+        else:
+            stack.answer(request, 400, "Bad Request")
+        return True

@@ -1,0 +1,64 @@
+"""Text that a voice cannot read: in what script it is, and what would help. Pure."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Mapping
+from typing import Final
+
+_WRITTEN_SO: Final[Mapping[str, str]] = {
+    "ARABIC": "Arabic, Persian, Urdu",
+    "ARMENIAN": "Armenian",
+    "BENGALI": "Bengali, Assamese",
+    "CJK": "Chinese, Japanese",
+    "CYRILLIC": "Russian, Ukrainian, Bulgarian, Serbian",
+    "DEVANAGARI": "Hindi, Marathi, Nepali",
+    "ETHIOPIC": "Amharic",
+    "GEORGIAN": "Georgian",
+    "GREEK": "Greek",
+    "GUJARATI": "Gujarati",
+    "GURMUKHI": "Punjabi",
+    "HANGUL": "Korean",
+    "HEBREW": "Hebrew",
+    "HIRAGANA": "Japanese",
+    "KANNADA": "Kannada",
+    "KATAKANA": "Japanese",
+    "KHMER": "Khmer",
+    "LAO": "Lao",
+    "MALAYALAM": "Malayalam",
+    "MYANMAR": "Burmese",
+    "SINHALA": "Sinhala",
+    "TAMIL": "Tamil",
+    "TELUGU": "Telugu",
+    "THAI": "Thai",
+    "TIBETAN": "Tibetan",
+}
+"""Languages that a script is mostly used for, by the first word of the Unicode names of its letters."""
+
+
+def script(text: str) -> str:
+    """Return the script of most letters of `text`, as the first word of their Unicode names; "" where it has none."""
+    names = (unicodedata.name(sign, "") for sign in unicodedata.normalize("NFKC", text) if sign.isalpha())
+    counted = Counter(name.split("-")[0].split()[0] for name in names if name)
+    return counted.most_common(1)[0][0] if counted else ""
+
+
+def foreign_words(text: str, scripts: Collection[str]) -> tuple[int, int]:
+    """Return how many words of `text` are in none of `scripts`, and how many words there are; figures are of all."""
+    words = [word for word in text.split() if any(map(str.isalnum, word))]
+    return sum(bool(used := script(word)) and used not in scripts for word in words), len(words)
+
+
+def why(text: str, *, voice: str, language: str) -> str:
+    """Return what to tell who runs the bridge: why nobody heard `text`, and which option helps. Holds no word of it.
+
+    `voice`: its name. `language`: what it speaks, "" is not known.
+    """
+    used = script(text)
+    if not used:
+        return f"{len(text)} characters without a letter or a figure have no sound: the bot has to yield words"
+    known = f" ({_WRITTEN_SO[used]})" if used in _WRITTEN_SO else ""
+    speaks = f", which speaks {language}," if language else ""
+    return (
+        f"the voice {voice}{speaks} makes no sound of {len(text)} characters in {used}{known}: "
+        "give --tts a voice that reads them, or have the bot answer in the language of this one"
+    )

@@ -1,0 +1,1 @@
+"""Calls of every kind on every wire, and the books that have to agree after them: bench/soak.py runs it."""

@@ -1,0 +1,338 @@
+"""The far side of one call on each wire: what a `SimulatedPhone` needs to call over it."""
+
+import asyncio
+import base64
+import json
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import aiohttp
+from ari_server import AriServer
+
+from bridge.commands.phone_line import Heard, Message, PhoneLine, TwilioLine, break_off
+from soaking.bots import uuid_of
+from telephony.audiosocket import Frames, frame
+from telephony.codec import decode, encode
+from telephony.events import AudioFormat, Clear, Encoding, Mark, Play, Transcript
+from telephony.rtp import Sender, parse
+
+_MULAW: Final = AudioFormat(Encoding.MULAW, 8000)
+_AUDIO: Final = 0x10
+_HANGUP: Final = 0x00
+_IDENTITY: Final = 0x01
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the server can be called."""
+
+    url: str
+    """http://host:port"""
+    audiosocket_port: int
+    sip_port: int = 0
+    exchange: "Exchange | None" = None
+
+
+def linear(mulaw: bytes) -> bytes:
+    return encode(decode(mulaw, Encoding.MULAW), Encoding.L16)
+
+
+def mulaw(audio: bytes) -> bytes:
+    return encode(decode(audio, Encoding.L16), Encoding.MULAW)
+
+
+class SocketLine:
+    """A WebSocket with signed 16 bit at 8 kHz in binary messages. `told` says what its texts mean."""
+
+    garbage: Message = "{"
+    steady = False
+
+    def __init__(self, wire: aiohttp.ClientWebSocketResponse, ident: str) -> None:
+        self.socket, self.ident = wire, ident
+        self.close_code: int | None = None
+
+    async def begin(self) -> None:
+        """Announce the call."""
+
+    def told(self, message: str) -> Sequence[Heard]:
+        """Return what a text of the server means to a phone."""
+        return ()
+
+    def media(self, frame: bytes, chunk: int) -> Message:
+        return linear(frame)
+
+    def heard(self, payload: bytes) -> Play:
+        return Play(mulaw(payload))
+
+    async def send(self, message: Message) -> None:
+        await (self.socket.send_str(message) if isinstance(message, str) else self.socket.send_bytes(message))
+
+    async def receive(self) -> AsyncIterator[Heard]:
+        async for message in self.socket:
+            if isinstance(message.data, bytes):
+                yield self.heard(message.data)
+                continue
+            for told in self.told(message.data):
+                yield told
+        self.close_code = self.socket.close_code
+
+    async def played(self, mark: str) -> None:
+        """Tell nothing where the wire has no marks."""
+
+    async def press(self, digit: str) -> None:
+        raise NotImplementedError("the soak presses no keys")
+
+    async def hang_up(self) -> None:
+        """The end of the socket is the end of the call."""
+
+    async def close(self) -> None:
+        await self.socket.close()
+
+    def abort(self) -> None:
+        break_off(self.socket.get_extra_info("socket"))
+
+
+class ClientLine(SocketLine):
+    """`/ws` and `/talk`. The server names the session: `ident` is its name once the call has begun."""
+
+    async def begin(self) -> None:
+        self.ident = str((await self.socket.receive_json())["session_id"])
+        await self.socket.send_json({"type": "config", "sample_rate": 8000, "encoding": "int16"})
+
+    def told(self, message: str) -> Sequence[Heard]:
+        match json.loads(message):
+            case {"type": "mark", "name": name}:
+                return [Mark(name)]
+            case {"type": "clear"}:
+                return [Clear()]
+            case {"type": "final", "text": text}:
+                return [Transcript(text, "", True, 0.0)]
+        return ()
+
+    async def played(self, mark: str) -> None:
+        await self.socket.send_json({"type": "mark", "name": mark})
+
+
+class AsteriskLine(SocketLine):
+    """chan_websocket, with mu-law and plain commands."""
+
+    garbage: Message = "DTMF_END digit:%"
+
+    async def begin(self) -> None:
+        start = f"connection_id:{self.ident} channel:WebSocket/{self.ident} channel_id:{self.ident}"
+        await self.socket.send_str(f"MEDIA_START {start} format:ulaw optimal_frame_size:160")
+
+    def media(self, frame: bytes, chunk: int) -> Message:
+        return frame
+
+    def heard(self, payload: bytes) -> Play:
+        return Play(payload)
+
+    def told(self, message: str) -> Sequence[Heard]:
+        command, _, about = message.partition(" ")
+        match command:
+            case "MARK_MEDIA":
+                return [Mark(about)]
+            case "FLUSH_MEDIA":
+                return [Clear()]
+        return ()
+
+    async def played(self, mark: str) -> None:
+        await self.socket.send_str(f"MEDIA_MARK_PROCESSED {mark}")
+
+
+class JambonzLine(SocketLine):
+    """jambonz `listen`."""
+
+    async def begin(self) -> None:
+        await self.socket.send_json({"callSid": self.ident, "sampleRate": 8000, "mixType": "mono"})
+
+    def told(self, message: str) -> Sequence[Heard]:
+        match json.loads(message):
+            case {"type": "mark", "data": {"name": name}}:
+                return [Mark(name)]
+            case {"type": "killAudio"}:
+                return [Clear()]
+        return ()
+
+    async def played(self, mark: str) -> None:
+        await self.socket.send_json({"type": "mark", "data": {"name": mark, "event": "playout"}})
+
+
+class AudioStreamLine(SocketLine):
+    """mod_audio_stream."""
+
+    async def begin(self) -> None:
+        await self.socket.send_json({"uuid": self.ident, "sampleRate": 8000})
+
+    def told(self, message: str) -> Sequence[Heard]:
+        match json.loads(message):
+            case {"type": "streamAudio", "data": {"audioData": audio}}:
+                return [self.heard(base64.b64decode(audio))]
+        return ()
+
+
+SOCKETS: Final[Mapping[str, tuple[str, Sequence[str], type[SocketLine]]]] = {
+    "plain": ("/ws", (), ClientLine),
+    "talk": ("/talk", (), ClientLine),
+    "asterisk": ("/asterisk/media", ("media",), AsteriskLine),
+    "jambonz": ("/jambonz", ("audio.jambonz.org",), JambonzLine),
+    "audiostream": ("/audiostream", (), AudioStreamLine),
+}
+"""Path, subprotocols and line of each wire that is a WebSocket, beside Twilio's."""
+
+
+class AudioSocketLine:
+    """Asterisk's AudioSocket over TCP."""
+
+    garbage: Message = frame(0x77, b"x")
+    steady = True
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self.close_code: int | None = None
+
+    def media(self, mulaw: bytes, chunk: int) -> Message:
+        return frame(_AUDIO, linear(mulaw))
+
+    async def send(self, message: Message) -> None:
+        self._writer.write(message if isinstance(message, bytes) else message.encode())
+        await self._writer.drain()
+
+    async def receive(self) -> AsyncIterator[Heard]:
+        frames = Frames()
+        try:
+            while data := await self._reader.read(4096):
+                for kind, payload in frames.feed(data):
+                    if kind == _HANGUP:
+                        return
+                    yield Play(mulaw(payload))
+        except ConnectionError:
+            return
+
+    async def played(self, mark: str) -> None:
+        raise NotImplementedError("an AudioSocket has no marks")
+
+    async def press(self, digit: str) -> None:
+        raise NotImplementedError("the soak presses no keys")
+
+    async def hang_up(self) -> None:
+        await self.send(frame(_HANGUP))
+
+    async def close(self) -> None:
+        self._writer.close()
+
+    def abort(self) -> None:
+        self._writer.transport.abort()
+
+
+class Exchange(AriServer, asyncio.DatagramProtocol):
+    """An Asterisk that hands calls over ARI to the bridge; it has the audio of all of them on one UDP port."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(media=("127.0.0.1", port))
+        self.port = port
+        self.calls: dict[tuple[str, int], asyncio.Queue[bytes]] = {}
+        """By where the bridge has the audio of a call."""
+        self.transport: asyncio.DatagramTransport
+
+    async def open(self) -> None:
+        """Open the port of its audio."""
+        loop = asyncio.get_running_loop()
+        self.transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", self.port))
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if call := self.calls.get((addr[0], addr[1])):
+            call.put_nowait(data)
+
+    async def place(self, ident: str) -> "AriLine":
+        """Hand a call over; return it once its audio flows."""
+        await self.enter(ident)
+        await self.until(lambda: self._joined(ident))
+        media = self._joined(ident).partition(",")[2]
+        asked = next(p for _, path, p in reversed(self.asked) if p.get("channelId") == media)
+        host, _, port = asked["external_host"].rpartition(":")
+        return AriLine(self, ident, (host, int(port)))
+
+    def _joined(self, ident: str) -> str:
+        """Return what was joined: the channel of a call and that of its audio; "" while they are not."""
+        pairs = (parameters.get("channel", "") for _, path, parameters in reversed(self.asked) if "addChannel" in path)
+        return next((pair for pair in pairs if pair.startswith(f"{ident},")), "")
+
+
+class AriLine:
+    """One call over ARI: RTP with mu-law."""
+
+    garbage: Message = b"\x00 no RTP"
+    steady = True
+
+    def __init__(self, exchange: Exchange, ident: str, theirs: tuple[str, int]) -> None:
+        self._exchange, self._ident, self._theirs = exchange, ident, theirs
+        self._packets = exchange.calls[theirs] = asyncio.Queue[bytes]()
+        dice = random.Random(ident)
+        self._sender = Sender(
+            _MULAW, 0, ssrc=dice.getrandbits(32), sequence=dice.getrandbits(16), timestamp=dice.getrandbits(32)
+        )
+        self.close_code: int | None = None
+
+    def media(self, frame: bytes, chunk: int) -> Message:
+        return self._sender.packet(frame)
+
+    async def send(self, message: Message) -> None:
+        self._exchange.transport.sendto(message if isinstance(message, bytes) else message.encode(), self._theirs)
+
+    async def receive(self) -> AsyncIterator[Heard]:
+        while packet := await self._packets.get():
+            yield Play(parse(packet).payload)
+
+    async def played(self, mark: str) -> None:
+        raise NotImplementedError("RTP has no marks")
+
+    async def press(self, digit: str) -> None:
+        raise NotImplementedError("the soak presses no keys")
+
+    async def hang_up(self) -> None:
+        await self._exchange.leave(self._ident)
+
+    async def close(self) -> None:
+        self._exchange.calls.pop(self._theirs, None)
+        self._packets.put_nowait(b"")
+
+    def abort(self) -> None:
+        raise NotImplementedError("RTP has no connection")
+
+
+@asynccontextmanager
+async def open_line(wire: str, place: Place, ident: str) -> AsyncIterator[PhoneLine]:
+    """Call over `wire` and announce the call as `ident`; close the connection at the end.
+
+    Raises:
+        aiohttp.ClientError, OSError: the server is not there, or refuses the call.
+    """
+    if wire == "audiosocket":
+        reader, writer = await asyncio.open_connection("127.0.0.1", place.audiosocket_port)
+        tcp = AudioSocketLine(reader, writer)
+        await tcp.send(frame(_IDENTITY, UUID(int=uuid_of(ident)).bytes))
+        yield tcp
+        return
+    if wire == "ari":
+        assert place.exchange
+        yield await place.exchange.place(ident)
+        return
+    path, protocols, kind = SOCKETS.get(wire, ("/twilio/stream", (), None))
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(place.url + path, protocols=protocols, compress=0, max_msg_size=1 << 24) as socket,
+    ):
+        if kind is None:
+            twilio = TwilioLine(socket, call_sid=ident)
+            await twilio.begin({})
+            yield twilio
+        else:
+            line = kind(socket, ident)
+            await line.begin()
+            yield line
