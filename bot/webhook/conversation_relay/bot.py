@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
@@ -81,11 +81,11 @@ class RelayBot(Bot):
         """
         self._call = turn.call
         await self._open()
+        said, self._asked = False, True
         if turn.keys is None:
-            self._heard = _without_speech(self._heard)
+            _drop_speech(self._heard)
             self._cycles.prompted()
             await self._socket.send(self._prompt(turn.text, turn.language))
-        said, self._asked = False, True
         async with aclosing(self._answer(asked=True)) as pieces:
             async for piece in pieces:
                 said = True
@@ -121,7 +121,7 @@ class RelayBot(Bot):
     async def on_interrupted(self, heard: Heard) -> None:
         """Tell what was heard; the rest of that answer is not wanted any more."""
         self._asked = False
-        self._heard = _without_speech(self._heard)
+        _drop_speech(self._heard)
         self._cycles.interrupted()
         await self._socket.send(dialect.interrupt(heard))
 
@@ -180,7 +180,8 @@ class RelayBot(Bot):
             await self._socket.send(understood.answer)
         speaks, last = understood.speaks, understood.last
         if not self._asked and self._cycles.preempts(speaks=speaks):
-            self._heard = _without_speech(self._heard)  # another queue: what is being said waits at the old one
+            said, self._heard = self._heard, asyncio.Queue()  # what is being said waits at the old one
+            _drop_speech(said, self._heard)
             self.preempt()
         self._asked = self._asked and not last
         if self._cycles.wanted(speaks=speaks, last=last, preemptible=understood.preemptible):
@@ -267,15 +268,9 @@ class RelayBot(Bot):
             raise HookFailed(f"the application hands over to nobody: {error}") from None
 
 
-def _without_speech(heard: "asyncio.Queue[Understood]") -> "asyncio.Queue[Understood]":
-    """Return what is left of `heard` when nothing of it is to be said: settings hold, and an end is an end."""
-    kept: asyncio.Queue[Understood] = asyncio.Queue()
-    for message in _all(heard):
+def _drop_speech(heard: "asyncio.Queue[Understood]", into: "asyncio.Queue[Understood] | None" = None) -> None:
+    """Leave in `heard`, or move into another, what is not to be said: settings hold, and an end is an end."""
+    for _ in range(heard.qsize()):
+        message = heard.get_nowait()
         if message is _END or (message.items and not message.speaks):
-            kept.put_nowait(message)
-    return kept
-
-
-def _all(heard: "asyncio.Queue[Understood]") -> Iterator[Understood]:
-    while not heard.empty():
-        yield heard.get_nowait()
+            (heard if into is None else into).put_nowait(message)

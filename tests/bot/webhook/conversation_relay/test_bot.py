@@ -368,6 +368,23 @@ async def test_what_comes_next_ends_what_allows_it_and_nothing_of_that_is_said_l
         await bot.on_end("")
 
 
+async def test_an_answer_to_a_prompt_preempts_nothing_not_even_itself() -> None:
+    async def preemptible(socket: web.WebSocketResponse, message: dict[str, Any]) -> None:
+        if message["type"] == "setup":
+            await socket.send_str('{"type":"config","preemptible":true}')
+        elif message["type"] == "prompt":
+            await socket.send_str(text("Yes."))
+
+    async with App(preemptible) as app:
+        bot = make(app)
+        await all_of(bot.on_call(CALL))
+        await app.until(lambda: app.of("configUpdated"))
+        for _ in range(3):
+            assert await all_of(bot.reply(turn("Really?"))) == ["Yes."]
+            assert not bot.take_preemption()
+        await bot.on_end("")
+
+
 async def test_a_voice_that_is_not_here_is_no_fault() -> None:
     async def speaks_german(socket: web.WebSocketResponse, message: dict[str, Any]) -> None:
         if message["type"] == "prompt":
