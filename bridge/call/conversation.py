@@ -257,7 +257,8 @@ class Conversation:
         return self._parting or self._replies.running or self._speculative.running or awaited
 
     def _cut(self, *, answered: bool = False, told: bool = True) -> None:
-        """What the bot says, or is about to, is over. `answered`: for good, however little of it was heard."""
+        """What the bot says, or is about to, is over. `answered`: for good, however little of it was heard. `told`: the
+        bot gets to know."""
         if self._parting or self._speculative.running:  # what was begun ahead is not heard, and may answer this
             return
         silent = not self._replies.running

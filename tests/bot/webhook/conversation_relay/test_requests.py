@@ -27,9 +27,8 @@ async def asked(answer: Callable[[web.Request], Awaitable[web.StreamResponse]], 
 
 def test_a_call_is_told_in_twilios_words() -> None:
     parameters = {"AccountSid": "AC1", "FromCity": "Bonn", "shop": "7"}
-    form = form_of(
-        CallInfo("CA1", "+49", "+30", parameters, direction="outbound", caller_name="ANNA"), status="ringing"
-    )
+    call = CallInfo("CA1", "+49", "+30", parameters, direction="outbound", caller_name="ANNA")
+    form = form_of(call, status="ringing")
     assert form == {
         "CallSid": "CA1",
         "AccountSid": "AC1",
