@@ -48,6 +48,8 @@ class PlayFile:
 
     path: str
     interruptible: bool = True
+    keys_interrupt: bool = False
+    """A key ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +129,18 @@ class Hangup:
 class SetLanguage:
     """From here on speak, and expect to hear, this language; "" leaves what is heard to the recogniser."""
 
-    language: str
-    """English name, e.g. "German"."""
+    language: str | None
+    """English name, e.g. "German"; None leaves what is expected as it is."""
+    spoken: str | None = None
+    """What is spoken, where it differs; "" is what the call began with."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetContext:
+    """From here on tell the recogniser what the call is about: names and words that the caller may say."""
+
+    context: str
+    """Instead of what the server's `--context` says, which "" goes back to. A few hundred characters are of use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,4 +187,4 @@ class Handoff:
     """What the other is to know: it is in each of its `Turn.carry`."""
 
 
-Action = PlayFile | SendDtmf | SendInfo | Transfer | Hangup | SetLanguage | SetVoice | Collect | Handoff
+Action = PlayFile | SendDtmf | SendInfo | Transfer | Hangup | SetLanguage | SetContext | SetVoice | Collect | Handoff

@@ -38,8 +38,21 @@ class Say(str):
     """What the caller is to say next. The last word on it in a reply counts; without one, anything."""
     digits: int
     """With digits: so many make the number whole, and the turn closes at once; 0 is not known."""
+    keys_interrupt: bool
+    """True: a key ends it, too. Keys that are collected do so anyway, where it is interruptible."""
+    goes_on: bool
+    """True: a piece of a sentence, as a plain str is; otherwise it is whole by itself."""
 
-    def __new__(cls, text: str, *, interruptible: bool = True, expect: str = "anything", digits: int = 0) -> "Say":
+    def __new__(
+        cls,
+        text: str,
+        *,
+        interruptible: bool = True,
+        expect: str = "anything",
+        digits: int = 0,
+        keys_interrupt: bool = False,
+        goes_on: bool = False,
+    ) -> "Say":
         """Raises:
         ValueError: nobody can expect that.
         """
@@ -49,6 +62,7 @@ class Say(str):
             raise ValueError(f"digits is {digits}, must be 0 or more")
         say = super().__new__(cls, text)
         say.interruptible, say.expect, say.digits = interruptible, Expect(expect), digits
+        say.keys_interrupt, say.goes_on = keys_interrupt, goes_on
         return say
 
 
@@ -152,7 +166,13 @@ class Bot:
     so only where `reply` does nothing but make text: what it books, sends or counts it may do for words that were
     never the whole question, and twice."""
 
-    __cued = False  # of the class, so that a bot with an `__init__` of its own need not call ours
+    asks_silent_callers: bool = True
+    """False: who says nothing is neither asked nor hung up on, whatever --no-input-timeout says."""
+
+    follows_playout: bool = False
+    """True: `on_played` and `on_speaking` are called."""
+
+    __cued = __preempting = False  # of the class, so that a bot with an `__init__` of its own need not call ours
 
     async def on_call(self, call: CallInfo) -> AsyncIterator[str | Action]:
         """The call has begun: yield a greeting, or nothing."""
@@ -215,6 +235,16 @@ class Bot:
         cued, self.__cued = self.__cued, False
         return cued
 
+    def preempt(self) -> None:
+        """Ask that what this bot says now end, for what it says next: `on_cue`, after `cue`. Nobody interrupted it, so
+        `on_interrupted` is not called."""
+        self.__preempting = True
+
+    def take_preemption(self) -> bool:
+        """Return whether `preempt` was called since this was asked last. The bridge asks it all the time."""
+        preempting, self.__preempting = self.__preempting, False
+        return preempting
+
     async def on_cue(self) -> AsyncIterator[str | Action]:
         """The line is free, after `cue`: yield what there is to say, or nothing."""
         nothing: tuple[str, ...] = ()
@@ -226,6 +256,12 @@ class Bot:
 
     async def on_interrupted(self, heard: Heard) -> None:
         """The caller barged in; `heard`, a str, is what reached the caller of the reply. Not called for a cough."""
+
+    async def on_played(self, text: str) -> None:
+        """The caller has heard these words, too, of what the bot says."""
+
+    async def on_speaking(self, speaker: Speaker, speaking: bool) -> None:
+        """One side begins or ends to speak, pauses included."""
 
     async def on_drain(self) -> None:
         """The server takes no new calls and will end: this one may go on for --drain-timeout, 600 s unless set.

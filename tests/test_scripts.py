@@ -15,9 +15,11 @@ from stage import stage
 from bot.api import CallInfo, Final, Heard, Line, Partial, Speaker, Turn
 from bot.sentences import LONGEST, SentenceCutter
 from bot.spoken import plain, spoken
-from bot.webhook import WebhookBot, dialect
+from bot.webhook import WebhookBot
 from bot.webhook.client import Client
 from bot.webhook.configuration import Configuration
+from bot.webhook.conversation_relay import dialect
+from bot.webhook.conversation_relay.dialect import Token
 from bridge import logs
 from bridge.call.transcript_delivery import TranscriptDelivery
 from bridge.metrics import Metrics
@@ -105,7 +107,7 @@ async def test_a_hook_reads_and_writes_it(script: str, kind: str) -> None:
 def test_a_relay_reads_it(script: str) -> None:
     assert json.loads(dialect.prompt(ASKED[script], "Hindi"))["voicePrompt"] == ASKED[script]
     [text] = dialect.understand(json.dumps({"type": "text", "token": ANSWERED[script], "last": True})).items
-    assert str(text).strip() == ANSWERED[script]
+    assert isinstance(text, Token) and text.text.strip() == ANSWERED[script]
 
 
 # ------------------------------------------------------------ wires

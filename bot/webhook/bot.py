@@ -10,9 +10,9 @@ from bot.api import Bot, CallInfo, Heard, Turn
 from bot.webhook import requests
 from bot.webhook.client import Client
 from bot.webhook.configuration import Configuration, HookSettings
+from bot.webhook.conversation_relay.bot import RelayBot
 from bot.webhook.fault import HookFailed
 from bot.webhook.recordings import Recordings
-from bot.webhook.relay import RelayBot
 from bot.webhook.replies import Fetch
 
 __all__ = ["HookFailed", "WebhookBot"]

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 import aiohttp
 
+from bot.webhook.addresses import PublicResolver
 from bot.webhook.configuration import Configuration
 from bot.webhook.fault import HookFailed
 from bot.webhook.replies import Item, Reader
@@ -27,7 +28,9 @@ _IDLE_S: Final = 55.0
 class _Session:
     """The connections of one event loop, closed with it: calls come and go."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, public: bool = False) -> None:
+        """`public`: only to hosts of the open internet."""
+        self._public = public
         self._session: aiohttp.ClientSession | None = None
         self._end = self._close_at_the_end()
 
@@ -37,7 +40,11 @@ class _Session:
             trace = aiohttp.TraceConfig()
             trace.on_connection_reuseconn.append(_note_reuse)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_S),
+                connector=aiohttp.TCPConnector(
+                    limit=0,
+                    keepalive_timeout=_IDLE_S,
+                    resolver=PublicResolver() if self._public else None,
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
                 trace_configs=[trace],
@@ -56,9 +63,18 @@ class _Session:
 _of_loop: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Session]] = WeakKeyDictionary()
 
 
+_public_of_loop: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Session]] = WeakKeyDictionary()
+
+
 async def session() -> aiohttp.ClientSession:
     """Return that of the running loop. Not to be closed: it is everybody's."""
     return await _of_loop.setdefault(asyncio.get_running_loop(), _Session()).get()
+
+
+async def public_session() -> aiohttp.ClientSession:
+    """Return that of the running loop which reaches the open internet only. An address written in figures is not
+    resolved, and so not judged: see `is_public`."""
+    return await _public_of_loop.setdefault(asyncio.get_running_loop(), _Session(public=True)).get()
 
 
 async def _note_reuse(

@@ -27,6 +27,7 @@ class Fetch:
     url: str
     """As the hook wrote it; it may be relative to the hook's own."""
     interruptible: bool = True
+    keys_interrupt: bool = False
 
 
 Item = str | Action | Fetch

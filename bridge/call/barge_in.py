@@ -83,17 +83,20 @@ class BargeInControl:
         self._held = False
         self._output.resume()
 
-    def cut(self) -> HeardSoFar:
-        """Silence the bot: cancel what it says or is about to say, tell it so, and return what was heard."""
+    def cut(self, *, told: bool = True, resumable: bool = True) -> HeardSoFar:
+        """Silence the bot: cancel what it says or is about to say, and return what was heard.
+
+        `told`: the bot gets to know. `resumable`: it may go on with the rest if the caller meant nothing by it.
+        """
         self._cut_at = self._speech_now()
         self._replies.interrupt()
         heard, unheard = self._output.interrupt()
         if unheard:
             self._tasks.create_task(self._output.clear())
-        if unheard or self._held:
+        if told and (unheard or self._held):
             self._metrics.barge_ins.inc()
             self._hooks.interrupted(Heard(heard.text, rest=heard.rest, played_ms=heard.played_ms))
-        self._cut_off, self._held = heard.rest, False
+        self._cut_off, self._held = heard.rest if resumable else "", False
         return heard
 
     def take_unheard(self) -> str:

@@ -8,8 +8,9 @@ from functools import partial as bound
 from typing import TypeVarTuple
 
 from bot import plain_hooks
-from bot.api import Bot, CallInfo, Final, Heard, Line, Partial, Turn
+from bot.api import Bot, CallInfo, Final, Heard, Line, Partial, Speaker, Turn
 from bridge.containment import contained
+from bridge.speaking.playout_events import PlayoutEvents
 from bridge.timeouts import timeout
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ class BotHooks:
     ) -> None:
         """`tasks`: those of the call; the hooks run in them. `on_dropped` is called where too much waits already."""
         self._bot, self._tasks, self._limit_s, self._on_dropped = bot, tasks, limit_s, on_dropped
+        self.playout = PlayoutEvents(on_played=self._played, on_speaking=self._speaking)
+        """What the bot is told of who speaks and what is heard."""
         self._partial: asyncio.Task[None] | None = None
         self._waiting: deque[Callable[[], Coroutine[None, None, None]]] = deque()
         self._telling: asyncio.Task[None] | None = None
@@ -85,6 +88,12 @@ class BotHooks:
     async def end(self, reason: str) -> None:
         """Tell that the call is over."""
         await self._tell(self._bot.now.on_end, reason)
+
+    def _played(self, text: str) -> None:
+        self._queue(self._bot.now.on_played, text)
+
+    def _speaking(self, speaker: Speaker, speaking: bool) -> None:
+        self._queue(self._bot.now.on_speaking, speaker, speaking)
 
     def _queue(self, hook: Callable[[*Ts], Awaitable[None]], *args: *Ts) -> None:
         if len(self._waiting) >= _MOST_WAITING:

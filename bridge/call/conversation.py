@@ -101,6 +101,10 @@ class Conversation:
     # ------------------------------------------------------------ what the caller does
 
     def hear(self, window: ScoredWindow, *, speech: bool) -> None:
+        if self._bot.now.take_preemption() and self.talking:
+            self._cut(answered=True, told=False)
+        if self._bot.now.follows_playout:
+            self._hooks.playout.look(caller=speech, bot=self._output.speaking, heard=self._output.heard.text)
         talking = self.talking
         insists = talking and self._insists
         self._caller.hear(window, speech=speech)
@@ -192,6 +196,8 @@ class Conversation:
             if self.talking and not self._insists:
                 self._cut()
         else:
+            if self.talking and self._output.yields_to_keys:
+                self._cut(answered=True)
             self._hooks.pressed(digit)
 
     def played(self, mark: str) -> None:
@@ -250,15 +256,16 @@ class Conversation:
         awaited = self._owed or self._dtmf.gathering
         return self._parting or self._replies.running or self._speculative.running or awaited
 
-    def _cut(self) -> None:
-        """The caller interrupts: what the bot was saying, or about to say, is over."""
+    def _cut(self, *, answered: bool = False, told: bool = True) -> None:
+        """What the bot says, or is about to, is over. `answered`: for good, however little of it was heard. `told`: the
+        bot gets to know."""
         if self._parting or self._speculative.running:  # what was begun ahead is not heard, and may answer this
             return
         silent = not self._replies.running
         apologised = self._replies.apologises("")
-        heard = self._barge_in.cut()  # keys are still waited for: one of them may be what cuts it off
+        heard = self._barge_in.cut(told=told, resumable=not answered)  # keys are still waited for
         self._apology_lost |= apologised or self._replies.apologises(heard.rest)
-        self._history.settle(heard.text, silent=(silent and not heard.rest) or self._replies.acted)
+        self._history.settle(heard.text, silent=answered or (silent and not heard.rest) or self._replies.acted)
         self._owed = False
 
     def _answer(self, *, keys: str | None = None) -> None:

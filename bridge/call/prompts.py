@@ -73,7 +73,7 @@ class UnaskedTurns:
         """
         if not busy and not amid_turn and self._bot.now.take_cue():
             return self._bot.now.on_cue
-        if not self._no_input.look(now_ms, busy=busy):
+        if not self._bot.now.asks_silent_callers or not self._no_input.look(now_ms, busy=busy):
             return None
         log.info("the caller has said nothing, %d", self._no_input.count)
         if self._no_input.given_up:

@@ -27,20 +27,9 @@ from bridge.metrics import CallMetrics
 from bridge.speech.api import Recogniser, SpeechError
 from bridge.speech.ear import Ear, ScoredWindow
 from bridge.turns.turn_taker import Began, Cut, Over, Paused, Resumed, TurnEvent, TurnTaker
+from telephony import events
 from telephony.errors import RemoteProtocolError
-from telephony.events import (
-    CallEnded,
-    Dtmf,
-    Event,
-    Finalize,
-    Malformed,
-    Media,
-    Notice,
-    NotTransferred,
-    Played,
-    Problem,
-    RecognitionOptions,
-)
+from telephony.events import CallEnded, Dtmf, Event, Finalize, Malformed, Media, Played, RecognitionOptions
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +62,7 @@ class CallSession:
         """
         self._leg, self._ear, self._turns, self._preroll = leg, ear, turns, preroll
         self._asr, self._options, self._metrics, self._drain_s = asr, options, metrics, drain_s
+        self._usual_context = options.context
         self._outage, self._new_key = AsrOutage(asr, longest_s=outage_s), new_key
         self._utterance: Utterance | None = None  # the one being spoken
         self._newest: Utterance | None = None  # the one being spoken or spoken last
@@ -132,6 +122,10 @@ class CallSession:
         """Expect `language` from the next utterance on; "" lets the recogniser find out."""
         self._options = replace(self._options, language=language or None)
 
+    def set_context(self, context: str) -> None:
+        """Tell the recogniser from the next utterance on what the call is about; "" is what it began with."""
+        self._options = replace(self._options, context=context or self._usual_context)
+
     async def _carry(self) -> str:
         self._listener = listener = asyncio.create_task(self._listen())
         deadline = asyncio.timeout(None)
@@ -168,7 +162,7 @@ class CallSession:
                     case _:
                         self._obey(event)
         except RemoteProtocolError as error:
-            await self._leg.send(Problem(str(error)))
+            await self._leg.send(events.Problem(str(error)))
             raise
         return "the wire ended"
 
@@ -178,11 +172,11 @@ class CallSession:
                 self._bot.played(mark)
             case Dtmf(digit):
                 self._bot.press(digit)
-            case NotTransferred(reason):
+            case events.NotTransferred(reason):
                 self._bot.not_transferred(reason)
             case Finalize():
                 self._finalize()
-            case Malformed() | Notice():
+            case Malformed() | events.Notice():
                 self._peer_faults.tell(event)
 
     # ------------------------------------------------------------ who holds the floor

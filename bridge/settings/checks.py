@@ -45,6 +45,8 @@ def _warnings(settings: Settings) -> list[str]:
     lines = [*_open_doors(settings)]
     if settings.webhook_url and not settings.webhook_url.startswith(("https:", "wss:")):
         lines.append(f"--webhook-url {settings.webhook_url}: what callers say goes there unencrypted")
+    if settings.webhook_twiml_url.startswith("http:"):
+        lines.append(f"--webhook-twiml-url {settings.webhook_twiml_url}: who calls is told there unencrypted")
     if settings.webhook_url.startswith("http") and settings.webhook_secret is None:
         lines.append("the webhook cannot tell our requests from others': set BRIDGE_WEBHOOK_SECRET")
     if settings.trust_proxy_headers:
@@ -184,7 +186,9 @@ def _routes(settings: Settings, plain: set[str]) -> Iterator[str]:
 
 
 def _webhook(settings: Settings) -> Iterator[str]:
-    if settings.bot == "webhook" and not settings.webhook_url:
+    if settings.webhook_url and settings.webhook_twiml_url:
+        yield "--webhook-twiml-url asks where the relay is, --webhook-url says it: give one of them"
+    if settings.bot == "webhook" and not (settings.webhook_url or settings.webhook_twiml_url):
         yield "--bot webhook needs to know where: --webhook-url https://HOST/PATH, or wss://HOST/PATH"
 
 

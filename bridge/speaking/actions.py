@@ -21,6 +21,7 @@ from bot.actions import (
     PlayFile,
     SendDtmf,
     SendInfo,
+    SetContext,
     SetLanguage,
     SetVoice,
     Transfer,
@@ -49,6 +50,9 @@ class CallControl(Protocol):
     def set_language(self, language: str) -> None:
         """Expect the caller to speak `language`, an English name; "" lets the recogniser find out."""
 
+    def set_context(self, context: str) -> None:
+        """Tell the recogniser what the call is about; "" is what it began with."""
+
 
 HandOff = Callable[[Bot, Mapping[str, object]], None]
 
@@ -62,6 +66,7 @@ class ReplyActions:
         """`collect` begins to wait for the keys that a reply asks for; `hand_off` gives the call to another bot."""
         self._leg, self._output, self._call = output.leg, output, call
         self._collect, self._hand_off = collect, hand_off
+        self._usual_language = output.language
         self.acted = False
         """True once the reply under way did what must not happen twice."""
         self._transferring: asyncio.Future[str] | None = None  # done with the reason where it is refused
@@ -105,9 +110,9 @@ class ReplyActions:
 
     async def _act(self, action: Action) -> None:
         match action:
-            case PlayFile(path, interruptible):
+            case PlayFile(path, interruptible, keys_interrupt):
                 audio = await asyncio.to_thread(read_wav, path, self._output.sample_rate)
-                await self._output.play(audio, Say("", interruptible=interruptible))
+                await self._output.play(audio, Say("", interruptible=interruptible, keys_interrupt=keys_interrupt))
             case SendDtmf(digits):
                 await self._send_keys(digits)
             case SendInfo():
@@ -128,10 +133,15 @@ class ReplyActions:
                 other = await _made(bot)
                 self.acted = True
                 self._hand_off(other, carry)
-            case SetLanguage(language):
+            case SetLanguage(language, spoken):
                 await self._output.until_open()
-                self._call.set_language(language)
-                self._output.language = language or self._output.language
+                if language is not None:
+                    self._call.set_language(language)
+                usual = self._usual_language if spoken is not None else self._output.language
+                self._output.language = spoken or (language if spoken is None else "") or usual
+            case SetContext(context):
+                await self._output.until_open()
+                self._call.set_context(context)
             case SetVoice(voice):
                 await self._output.until_open()
                 self._output.set_voice(voice)

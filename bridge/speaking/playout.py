@@ -173,13 +173,21 @@ class Playout:
         `marks`: the wire returns marks, and they tell its end: the far side may lag behind our clock, and must not be
         cleared yet.
         """
+        due = self._due(now_ms, marks=marks)
+        return due is not None and not due.interruptible
 
+    def yields_to_keys(self, now_ms: int, *, marks: bool) -> bool:
+        """Return True while a sentence that a key ends is heard, or is the next to be heard. `marks`: as above."""
+        due = self._due(now_ms, marks=marks)
+        return due is not None and due.keys_interrupt
+
+    def _due(self, now_ms: int, *, marks: bool) -> Sentence | None:
         def due(sentence: Sentence) -> bool:
             lags = marks and sentence.mark and now_ms < sentence.ends_ms + _MARK_GRACE_MS
             unheard = sentence.heard_ms(now_ms) < sentence.ms(len(sentence.audio))
             return not sentence.played and bool(unheard or (lags and not sentence.interruptible))
 
-        return not next((s.interruptible for s in self._sentences if due(s)), True)
+        return next((sentence for sentence in self._sentences if due(sentence)), None)
 
     def heard(self, now_ms: int) -> HeardSoFar:
         """Return what was heard of the reply by now."""

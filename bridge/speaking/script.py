@@ -22,7 +22,11 @@ async def script(texts: AsyncIterator[str], language: str = "") -> AsyncGenerato
     draft = _Draft(language)
     try:
         async for text in texts:
-            whole = draft.end() + _cut(text, language) if isinstance(text, Say) else draft.add(text)
+            if isinstance(text, Say) and not text.goes_on:
+                whole = draft.end() + _cut(text, language)
+            else:
+                whole = [] if draft.alike(text) else draft.end()
+                whole += draft.add(text)
             for sentence in whole:
                 yield sentence
         for rest in draft.end():
@@ -42,21 +46,32 @@ class _Draft:
 
     def __init__(self, language: str, *, eager: bool = True) -> None:
         self._markup, self._cutter = ModelMarkup(), SentenceCutter(eager=eager, language=language)
+        self._how = Say("")  # what interrupts it
+
+    def alike(self, text: str) -> bool:
+        """Return whether a sentence that was begun may go on in `text`: the same interrupts both."""
+        how = text if isinstance(text, Say) else Say("")
+        return (how.interruptible, how.keys_interrupt) == (self._how.interruptible, self._how.keys_interrupt)
 
     def add(self, text: str) -> list[Say]:
         """Return the sentences that `text` made whole."""
-        aloud = self._markup.feed(text)
+        self._how = text if isinstance(text, Say) else Say("")
+        aloud = self._markup.feed(str(text))
         if self._markup.thoughts_before:
             self._cutter.flush()
-        return [Say(sentence) for sentence in self._cutter.feed(aloud)]
+        return self._said(self._cutter.feed(aloud))
 
     def end(self) -> list[Say]:
         """Return what is left; another text may follow."""
         whole = [*self._cutter.feed(self._markup.flush()), *self._cutter.flush()]
         self._markup = ModelMarkup()
-        return [Say(sentence) for sentence in whole]
+        return self._said(whole)
+
+    def _said(self, sentences: list[str]) -> list[Say]:
+        how = self._how
+        return [Say(each, interruptible=how.interruptible, keys_interrupt=how.keys_interrupt) for each in sentences]
 
 
 def _cut(text: Say, language: str) -> list[Say]:
     draft = _Draft(language, eager=False)
-    return [Say(part, interruptible=text.interruptible) for part in (*draft.add(str(text)), *draft.end())]
+    return [*draft.add(text), *draft.end()]

@@ -40,6 +40,8 @@ class Sentence:
     """The caller has heard all of it: its mark came back, or is long overdue."""
     over: bool = False
     """Its reply has ended: audio that is still made is dropped."""
+    keys_interrupt: bool = False
+    """A key ends it."""
     filler: bool = False
     """It is said while the reply is awaited, and is no part of it."""
 

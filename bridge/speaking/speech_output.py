@@ -77,6 +77,11 @@ class SpeechOutput:
         return self._playout.insists(self._clock_ms(), marks=self.leg.capabilities.mark)
 
     @property
+    def yields_to_keys(self) -> bool:
+        """True while the caller hears a sentence that a key ends, or will hear it next."""
+        return self._playout.yields_to_keys(self._clock_ms(), marks=self.leg.capabilities.mark)
+
+    @property
     def left_ms(self) -> int:
         """Milliseconds of audio that was made and that the caller has not heard yet."""
         return self._playout.left_ms(self._clock_ms())
@@ -239,7 +244,9 @@ class SpeechOutput:
         now_ms = self._clock_ms()
         letters = weights(str(text), self.language, self._reading)
         self._made_ms = now_ms if self._made_ms is None else self._made_ms
-        return self._playout.begin(str(text), now_ms, interruptible=text.interruptible, letters=letters, filler=filler)
+        begun = self._playout.begin(str(text), now_ms, interruptible=text.interruptible, letters=letters, filler=filler)
+        begun.keys_interrupt = text.keys_interrupt
+        return begun
 
     async def _send(self, sentence: Sentence, payload: bytes) -> None:
         if payload:

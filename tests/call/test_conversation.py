@@ -261,6 +261,93 @@ async def test_a_legal_notice_is_heard_to_its_end_and_what_was_said_over_it_is_a
         assert len(history[0].text.split()) < len(notice.split()) + 5
 
 
+@pytest.mark.parametrize(
+    ("say", "cut"),
+    [
+        (Say(LONG, keys_interrupt=True), True),
+        (Say(LONG, interruptible=False, keys_interrupt=True), True),
+        (Say(LONG), False),
+        (Say(LONG, interruptible=False), False),
+    ],
+)
+async def test_a_key_ends_what_may_be_ended_by_keys(say: Say, cut: bool) -> None:
+    class Menu(NotingBot):
+        async def on_call(self, call: CallInfo) -> AsyncIterator[str]:
+            yield say
+
+    bot = Menu("Of course.")
+    async with stage(bot) as call:
+        await call.silence(640)
+        call.talk.press("1")
+        await settle()
+        assert bool(call.leg.of(Clear)) is cut
+        assert bool(bot.points) is cut
+        assert bot.digits == "1"
+        sent = len(call.leg.sent)
+        await call.speech(320)
+        await call.final("")
+        assert not cut or call.sent_ms(sent) == 0, "a noise does not bring back what the caller did not want to hear"
+
+
+async def test_a_key_before_the_first_word_is_followed_by_what_the_bot_says_of_it() -> None:
+    class Menu(NotingBot):
+        async def reply(self, turn: Turn) -> AsyncIterator[str]:
+            yield Say(LONG, keys_interrupt=True)
+
+        async def on_dtmf(self, digit: str) -> None:
+            self.cue()
+
+        async def on_cue(self) -> AsyncIterator[str]:
+            yield "You pressed a key."
+
+    async with stage(Menu(), capabilities=replace(PHONE, transcripts=True)) as call:
+        await call.says("What can you do?")
+        call.talk.press("1")
+        await call.silence(1500)
+        assert [reply.text for reply in call.leg.of(Reply)][-1] == "You pressed a key."
+
+
+async def test_a_bot_that_preempts_itself_says_the_next_instead_and_was_not_interrupted() -> None:
+    class Impatient(NotingBot):
+        async def reply(self, turn: Turn) -> AsyncIterator[str]:
+            yield Say(LONG, interruptible=False)
+
+        async def on_cue(self) -> AsyncIterator[str]:
+            yield "Here it is."
+
+    bot = Impatient()
+    async with stage(bot, capabilities=replace(PHONE, transcripts=True)) as call:
+        await call.says("Look it up.")
+        await call.silence(640)
+        bot.preempt()
+        bot.cue()
+        await call.silence(640)
+        assert len(call.leg.of(Clear)) == 1
+        assert [reply.text for reply in call.leg.of(Reply)][-1] == "Here it is."
+        assert bot.points == [] and call.count("barge_ins") == 0
+
+
+async def test_a_bot_that_follows_the_playout_is_told_what_was_heard() -> None:
+    class Follower(NotingBot):
+        follows_playout = True
+        told = ""
+        spoke: Sequence[tuple[Speaker, bool]] = ()
+
+        async def on_played(self, text: str) -> None:
+            self.told += f"{text} "
+
+        async def on_speaking(self, speaker: Speaker, speaking: bool) -> None:
+            self.spoke = [*self.spoke, (speaker, speaking)]
+
+    bot = Follower("One two three four five.")
+    async with stage(bot, capabilities=replace(PHONE, mark=False)) as call:
+        await call.says("Count.")
+        await call.silence(1000)
+        assert bot.told.strip() == "One two three four five."
+        assert [speaks for who, speaks in bot.spoke if who is Speaker.BOT] == [True, False]
+        assert [speaks for who, speaks in bot.spoke if who is Speaker.CALLER] == [True, False]
+
+
 async def test_words_over_a_notice_that_ends_the_reply_are_answered_after_it() -> None:
     class Legal(NotingBot):
         async def on_call(self, call: CallInfo) -> AsyncIterator[str]:

@@ -48,6 +48,15 @@ async def test_silence_is_asked_about_and_ends_the_call() -> None:
     assert end == ["Bye now.", Hangup("the caller said nothing")]
 
 
+async def test_a_bot_that_keeps_the_silence_itself_has_nobody_asked() -> None:
+    bot = CuedBot()
+    bot.asks_silent_callers = False
+    turns = unasked(bot)
+    assert [turns.due(now_ms, busy=False, amid_turn=False) for now_ms in (0, 1000, 2000, 9000)] == [None] * 4
+    bot.cue()
+    assert await read(turns.due(9032, busy=False, amid_turn=False)) == ["Your order is ready."]
+
+
 async def test_who_answers_is_asked_anew() -> None:
     turns = unasked(CuedBot())
     for first_ms in (0, 5000):

@@ -19,6 +19,7 @@ from bot.actions import (
     PlayFile,
     SendDtmf,
     SendInfo,
+    SetContext,
     SetLanguage,
     SetVoice,
     Transfer,
@@ -218,6 +219,30 @@ async def test_a_language_changes_what_is_heard_and_how_figures_are_read() -> No
         await call.says("Deutsch, bitte.")
         assert call.control.languages == ["German"]
         assert call.conversation._output.language == "German"
+
+
+@pytest.mark.parametrize(
+    ("actions", "heard", "spoken"),
+    [
+        ([SetLanguage(None, spoken="German")], [], "German"),
+        ([SetLanguage("Hindi", spoken="German")], ["Hindi"], "German"),
+        ([SetLanguage(None, spoken="German"), SetLanguage("Hindi", spoken="")], ["Hindi"], "English"),
+        ([SetLanguage("German"), SetLanguage("")], ["German", ""], "German"),
+    ],
+)
+async def test_what_is_spoken_may_differ_from_what_is_heard(
+    actions: list[Action], heard: list[str], spoken: str
+) -> None:
+    async with stage(ActingBot([*actions, "Ja."])) as call:
+        await call.says("Deutsch, bitte.")
+        assert call.control.languages == heard
+        assert call.conversation._output.language == spoken
+
+
+async def test_the_recogniser_is_told_what_the_call_is_about() -> None:
+    async with stage(ActingBot([SetContext("ICE 75, Basel SBB"), "Yes."])) as call:
+        await call.says("Go.")
+        assert call.control.contexts == ["ICE 75, Basel SBB"]
 
 
 async def test_a_voice_that_has_no_others_says_so() -> None:

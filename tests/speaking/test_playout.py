@@ -273,6 +273,22 @@ def test_a_sentence_that_may_not_be_interrupted_insists_until_it_was_heard() -> 
     ]  # fmt: skip
 
 
+def test_a_key_ends_the_sentence_that_says_so_and_no_other() -> None:
+    playout = Playout(MULAW)
+    for text, keys in (("first", True), ("second", False)):
+        sentence = playout.begin(text, 0)
+        sentence.keys_interrupt = keys
+        playout.made(sentence, audio(1000))
+        playout.finish(sentence)
+    send(playout, 0)
+    assert [playout.yields_to_keys(now_ms, marks=False) for now_ms in (0, 990, 1010, 2010)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
 def test_a_sentence_insists_until_its_mark_is_back_or_long_overdue() -> None:
     playout = Playout(MULAW)
     sentence = playout.begin("legal", 0, interruptible=False)

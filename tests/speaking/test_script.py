@@ -50,3 +50,20 @@ async def test_sentences_are_cut_by_the_rules_of_their_language() -> None:
         "Ihr Termin ist am 16. Januar 2026.",
         "Bitte bringen Sie z. B. Ihren Ausweis mit.",
     ]
+
+
+async def test_pieces_that_the_same_interrupts_are_one_sentence_and_others_are_not() -> None:
+    legal = [Say(text, interruptible=False, goes_on=True) for text in ("This call ", "is recorded. ", "You ", "agree.")]
+    found = await sentences("Hello ", *legal, Say("Well ", keys_interrupt=True, goes_on=True), "then.")
+    assert [(str(each), each.interruptible, each.keys_interrupt) for each in found] == [
+        ("Hello", True, False),
+        ("This call is recorded.", False, False),
+        ("You agree.", False, False),
+        ("Well", True, True),
+        ("then.", True, False),
+    ]
+
+
+async def test_thoughts_in_pieces_are_in_no_sentence() -> None:
+    pieces = [Say(THOUGHTS[at : at + 5], keys_interrupt=True, goes_on=True) for at in range(0, len(THOUGHTS), 5)]
+    assert await sentences(*pieces) == ["We open at nine."]

@@ -69,12 +69,16 @@ class FakeCall:
     def __init__(self) -> None:
         self.ended: list[str] = []
         self.languages: list[str] = []
+        self.contexts: list[str] = []
 
     def stop(self, reason: str) -> None:
         self.ended.append(reason)
 
     def set_language(self, language: str) -> None:
         self.languages.append(language)
+
+    def set_context(self, context: str) -> None:
+        self.contexts.append(context)
 
 
 def unlimited() -> Load:

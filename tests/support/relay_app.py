@@ -17,11 +17,17 @@ class App:
         self.told: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.sockets: list[web.WebSocketResponse] = []
+        self.twiml: dict[str, str] = {}
+        """What is answered at each path; "{ws}" in it is where the relay is."""
+        self.asked: list[tuple[str, dict[str, str], str]] = []
+        """Path, form and signature of each question for TwiML."""
         self._behave, self._changed = behave, asyncio.Event()
 
     async def __aenter__(self) -> Self:
         app = web.Application()
-        app.add_routes([web.get("/relay", self._serve), web.get("/hold.wav", self._recording)])
+        app.add_routes(
+            [web.get("/relay", self._serve), web.get("/hold.wav", self._recording), web.post("/{path}", self._twiml)]
+        )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -52,6 +58,12 @@ class App:
                 await self._behave(socket, self.told[-1])
         self._changed.set()
         return socket
+
+    async def _twiml(self, request: web.Request) -> web.Response:
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        self.asked.append((request.path, form, request.headers.get("X-Twilio-Signature", "")))
+        self._changed.set()
+        return web.Response(text=self.twiml[request.path].replace("{ws}", self.url), content_type="text/xml")
 
     async def _recording(self, request: web.Request) -> web.Response:
         return web.Response(body=b"RIFF\0\0\0\0WAVEdata")

@@ -14,6 +14,14 @@ HookUrl = Annotated[
 ]
 
 
+TwimlUrl = Annotated[
+    str,
+    StringConstraints(pattern=r"^(https?://[^/\s#]+(/[^\s#]*)?)?$"),
+    AfterValidator(whole_url),
+    Takes("a URL like https://HOST/PATH"),
+]
+
+
 class Bot(Group):
     """The bot of a call."""
 
@@ -99,6 +107,11 @@ class Webhook(Group):
         description="Where a bot of --bot webhook runs: https:// or wss://. https:// gets one request a turn; wss:// "
         "stays open for the call and speaks the dialect of Twilio ConversationRelay.",
     )
+    webhook_twiml_url: TwimlUrl = Field(
+        default="",
+        description="Instead of webhook_url: the address that Twilio would ask what to do with a call. It is asked in "
+        "the same way, and the <ConversationRelay> in its answer says where the relay is, and how.",
+    )
     webhook_secret: SecretStr | None = Field(
         default=None,
         description="Secret that requests to the webhook are signed with. Without it, a relay (wss://) gets Twilio's "
@@ -127,6 +140,11 @@ class Webhook(Group):
     webhook_partials: bool = Field(
         default=False,
         description="Send a relay what the caller seems to be saying, as prompts that are not the last.",
+    )
+    webhook_no_input: bool = Field(
+        default=False,
+        description="Ask a caller of a relay who says nothing, as no_input_timeout says, and hang up in the end. Off: "
+        "Twilio leaves both to the application.",
     )
     webhook_media_origins: Origins = Field(
         default=(),

@@ -19,7 +19,7 @@ from bot.api import CallInfo, Heard, Line, Say, Speaker, Turn
 from bot.languages import named, tag_of
 from bot.webhook import HookFailed, WebhookBot
 from bot.webhook.client import Client
-from bot.webhook.configuration import Configuration
+from bot.webhook.configuration import Configuration, RecordingPlace
 from bot.webhook.replies import Fetch, Item, Reader, items
 from bot.webhook.requests import signature
 from bridge.plugins import PluginError
@@ -252,7 +252,7 @@ async def test_a_recording_is_fetched_once_and_removed_with_the_call(server: Hoo
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("/page.wav", "no WAV"),
+        ("/page.wav", "neither WAV"),
         ("/none", "status 404"),
         ("http://elsewhere.example/a.wav", "from elsewhere"),
         ("file:///etc/passwd", "elsewhere"),
@@ -354,12 +354,13 @@ def test_the_settings_of_a_hook_are_checked() -> None:
 
 def test_recordings_come_from_the_hooks_own_host_or_from_where_the_operator_says() -> None:
     own = Configuration(url="wss://hook.example/relay", media_origins=("https://cdn.example",))
-    assert own.recording("/a.wav") == "https://hook.example/a.wav"
-    assert own.recording("https://cdn.example/a.wav") == "https://cdn.example/a.wav"
+    assert own.recording("/a.wav") == RecordingPlace("https://hook.example/a.wav", named=True)
+    assert own.recording("https://cdn.example/a.wav") == RecordingPlace("https://cdn.example/a.wav", named=True)
     assert own.recording("https://10.0.0.1/a.wav") is None
     assert own.recording("http://hook.example/a.wav") is None
     anywhere = Configuration(url="https://hook.example/", media_origins=("*",))
-    assert anywhere.recording("https://other.example/a.wav") == "https://other.example/a.wav"
+    other = "https://other.example/a.wav"
+    assert anywhere.recording(other) == RecordingPlace(other, named=False)
 
 
 def test_languages_have_names_and_tags() -> None:

@@ -18,8 +18,15 @@ from bot.openai.messages import Exchange, Round, conversation
 from bot.openai.sse import EventStream
 from bot.sentences import LONGEST, SentenceCutter
 from bot.tools import describe
-from bot.webhook import dialect
+from bot.webhook.addresses import is_public
+from bot.webhook.audio_files import as_wav
 from bot.webhook.configuration import Configuration
+from bot.webhook.conversation_relay import dialect, twiml
+from bot.webhook.conversation_relay.dialect import Token
+from bot.webhook.conversation_relay.settings import RelaySettings
+from bot.webhook.conversation_relay.signature import upgrade_signature
+from bot.webhook.conversation_relay.talk_cycles import TalkCycles
+from bot.webhook.conversation_relay.token_speech import TokenSpeech
 from bot.webhook.fault import HookFailed
 from bot.webhook.replies import Fetch, Item, Reader
 from fuzzing.target import Target, clean, is_text, messages, pieces, records
@@ -60,14 +67,20 @@ def _items(kind: str, answer: bytes, sizes: bytes) -> list[Item | str]:
 
 
 def _relay(data: bytes) -> None:
+    settings, cycles, speech = RelaySettings(), TalkCycles(), TokenSpeech()
     for message in messages(data):
         try:
-            understood = dialect.understand(message)
+            understood = dialect.understand(message, settings)
         except dialect.NotUnderstood as why:
             assert len(str(why)) <= _LONGEST_COMPLAINT
             json.loads(dialect.error(str(why)))
         else:
             assert len(understood.items) <= 10
+            settings = understood.settings or settings
+            assert not understood.answer or json.loads(understood.answer)["type"] == "configUpdated"
+            cycles.wanted(speaks=understood.speaks, last=understood.last, preemptible=understood.preemptible)
+            for item in understood.items:
+                assert not isinstance(item, Token) or list(speech.say(item, settings))[-1] == item.text != ""
     said = clean(data)
     for told in (dialect.prompt(said, said), dialect.dtmf(said), dialect.setup(CallInfo(said, said, said), said)):
         assert isinstance(json.loads(told), dict)
@@ -210,9 +223,41 @@ def _recording(data: bytes) -> None:
             assert samples.ndim == 1 and len(samples) <= 8000 * 61
 
 
+def _instructions(data: bytes) -> None:
+    """An answer of an application in TwiML."""
+    try:
+        instructions = twiml.read(data, "https://app.example/twiml")
+    except HookFailed as why:
+        assert 0 < len(str(why)) <= _LONGEST_COMPLAINT
+        return
+    for step in instructions.steps:
+        if isinstance(step, twiml.Connection):
+            json.loads(dialect.setup(CallInfo("x", parameters=step.parameters), "VX1"))
+            upgrade_signature("t0ken", step.url)
+
+
+def _audio(data: bytes) -> None:
+    """A recording of any form, as an application may have it played."""
+    with suppress(ValueError):
+        assert as_wav(data)[:4] == b"RIFF"
+    for address in records(data):
+        is_public(clean(address))
+
+
 TARGETS: Final = (
     Target("replies", _replies, ["bot.webhook.replies", "bot.webhook.configuration", "bot.actions"]),
-    Target("relay", _relay, ["bot.webhook.dialect", "bot.webhook.replies", "bot.actions"]),
+    Target(
+        "relay",
+        _relay,
+        [
+            "bot.webhook.conversation_relay.dialect",
+            "bot.webhook.conversation_relay.settings",
+            "bot.webhook.conversation_relay.token_speech",
+            "bot.webhook.conversation_relay.talk_cycles",
+            "bot.webhook.replies",
+            "bot.actions",
+        ],
+    ),
     Target("chunks", _chunks, ["bot.openai.chunks", "bot.openai.sse", "bot.openai.messages"]),
     Target("arguments", _arguments, ["bot.tools"]),
     Target("sentences", _sentences, ["bot.sentences", "bot.abbreviations"]),
@@ -224,5 +269,11 @@ TARGETS: Final = (
     ),
     Target("markup", _markup, ["bot.spoken.markup"]),
     Target("languages", _languages, ["bot.languages"]),
+    Target(
+        "relay-twiml",
+        _instructions,
+        ["bot.webhook.conversation_relay.twiml", "bot.webhook.conversation_relay.signature"],
+    ),
+    Target("audio-file", _audio, ["bot.webhook.audio_files", "bot.webhook.addresses"]),
     Target("recording", _recording, ["bridge.speaking.wav", "bot.webhook.recordings"]),
 )
