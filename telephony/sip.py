@@ -75,6 +75,7 @@ class Kind(IntEnum):
     SEND_DIGITS = 9
     PING = 10  # answered with PONG at once
     SEND_INFO = 11  # answered with INFO_ANSWERED
+    REFUSE = 12  # a call that rings, for which there is no line
     # from the stack
     READY = 32  # first and once
     FAILED = 33  # the process ends, and why
@@ -198,6 +199,10 @@ class SipProtocol:
         if self._dial:
             return [json_frame(Kind.DIAL, self._call, target=self._dial, headers=self._headers)]
         return [frame(Kind.ANSWER, self._call)]
+
+    def refuse(self, reason: str) -> Sequence[str | bytes]:
+        """Return what tells a caller, whose call has not begun, that there is no line."""
+        return [json_frame(Kind.REFUSE, self._call, reason=reason)]
 
     def receive(self, message: str | bytes, /) -> Sequence[Event]:
         """Return what `message`, a frame without its length, means.

@@ -243,7 +243,7 @@ async def test_keys_of_a_caller_are_heard_one_by_one_in_order(here: Asterisk) ->
     assert taken.digits == "159#"
 
 
-async def test_the_dialplan_learns_that_the_bot_hung_up_and_that_it_was_busy(here: Asterisk) -> None:
+async def test_the_dialplan_learns_that_the_bot_hung_up_and_that_there_was_no_line(here: Asterisk) -> None:
     desk = Desk()
     async with sip(desk, **trunk(here)):
         await registered(here, desk)
@@ -257,7 +257,7 @@ async def test_the_dialplan_learns_that_the_bot_hung_up_and_that_it_was_busy(her
     async with sip(full, **trunk(here)):
         await registered(here, full)
         await here.originate("Local/200@test")
-        await here.until("dialplan show globals", "AFTER=BUSY 17")
+        await here.until("dialplan show globals", "AFTER=CONGESTION 34")
 
 
 # ---------------------------------------------------------------- hold, transfer

@@ -120,9 +120,16 @@ class SipLeg(PassiveLeg):
 
     async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
         """Hang up, unless the other side has. The stack chooses BYE, CANCEL or 486, which have no room for `cause`."""
+        await self._end(self._protocol.send(Hangup(reason)))
+
+    async def refuse(self, reason: str) -> None:
+        """Tell a caller whose call has not begun that there is no line: 503."""
+        await self._end(self._protocol.refuse(reason))
+
+    async def _end(self, frames: Sequence[str | bytes]) -> None:
         if self._over.is_set():
             return
-        self._send(self._protocol.send(Hangup(reason)))
+        self._send(frames)
         try:
             async with asyncio.timeout(_END_S):
                 await self._over.wait()

@@ -248,7 +248,7 @@ class SipLink:
                 await self._carrier.carry(leg, wire=_WIRE)
         except Busy as busy:
             self._carrier.metrics.refused.labels(busy.reason).inc()
-            await leg.close(str(busy))
+            await leg.refuse(str(busy))
         finally:
             if self._legs.get(number) is leg:  # the next process gives the same numbers
                 del self._legs[number]

@@ -143,6 +143,8 @@ class Stack:
                 self._spawn(call.answer())
             case Kind.HANGUP:
                 self._spawn(call.hang_up(str(fields(body).get("reason", ""))))
+            case Kind.REFUSE:
+                self._spawn(call.refuse(str(fields(body).get("reason", "")), self._thread))
             case Kind.TRANSFER:
                 self._spawn(call.transfer(str(fields(body).get("target", "")), host=host_of(self._options.trunk)))
             case Kind.SEND_DIGITS:
@@ -180,7 +182,7 @@ class Stack:
         call = baresip.Call._from_incoming(self._runtime, event)  # noqa: SLF001  # on_incoming asks each agent anew
         if not self._bucket.take(asyncio.get_running_loop().time()):
             self._post(json_frame(Kind.REFUSED, reason="rate"))
-            self._spawn(_refuse(call))
+            self._spawn(_refuse(self._thread, event.call_id or ""))
             return
         self._newest += 2
         ours = self._newest
@@ -265,8 +267,8 @@ def _text(address: Address) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-async def _refuse(call: baresip.Call) -> None:
+async def _refuse(thread: StackThread, call_id: str) -> None:
     try:
-        await call.reject()
-    except baresip.BaresipError as error:
+        await thread.refuse(call_id)
+    except (baresip.BaresipError, LookupError) as error:
         log.debug("a refused call was gone: %s", error)

@@ -83,7 +83,7 @@ class Sip(Group):
         "authentication). If it is not set, whoever reaches the port may call.",
     )
     sip_max_calls_per_second: float = Field(
-        default=20.0, gt=0, le=1000, description="Calls that may come in a second. Further ones get status 486."
+        default=20.0, gt=0, le=1000, description="Calls that may come in a second. Further ones get status 503."
     )
     sip_codecs: SipCodecs = Field(
         default=("opus", "g722", "pcmu", "pcma"), min_length=1, description="Codecs that we offer, the best first."

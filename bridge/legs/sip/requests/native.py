@@ -146,6 +146,23 @@ class StackThread:
                 self.answer(message, 500, "Server Internal Error")
             return True
 
+    # ------------------------------------------------------------ refusals
+
+    async def refuse(self, call_id: str) -> None:
+        """Answer the INVITE of a call that rings with 503: the stack's own command knows 486 alone.
+
+        Raises:
+            LookupError: there is no such call.
+            baresip.BaresipError: the stack is gone.
+        """
+        await self.run(lambda: self._refuse(call_id.encode()))
+
+    def _refuse(self, call_id: bytes) -> None:
+        call = self._stack.uag_call_find(call_id)
+        if not call:
+            raise LookupError("the call is over")
+        self._stack.ua_hangup(self._stack.call_get_ua(call), call, 503, b"Service Unavailable")
+
     # ------------------------------------------------------------ INFO
 
     async def send_info(self, call_id: str, content_type: str, body: bytes, headers: str) -> int:
@@ -255,6 +272,7 @@ def _library() -> ctypes.CDLL:
         ),
         "sipsess_dialog": (pointer, [pointer]),
         "sipsess_find": (pointer, [pointer, pointer]),
+        "ua_hangup": (None, [pointer, pointer, ctypes.c_uint16, text]),
         "sipsess_info": (ctypes.c_int, [pointer, text, pointer, _OnResponse, pointer]),
     }
     for name, (result, arguments) in types.items():
