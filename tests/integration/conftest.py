@@ -20,6 +20,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: turn(item.path) if "integration" in item.path.parts else -1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_limits_of_load() -> Iterator[None]:
+    """Tests share the machine: a server that has too much to do refused callers of whichever test came next."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("BRIDGE_LOAD_FINAL_WAIT", "0")
+        environment.setenv("BRIDGE_LOAD_LOOP_LAG", "0")
+        yield
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def server() -> AsyncIterator[Server]:
     async with serve("--log-level", "DEBUG") as server:
