@@ -20,7 +20,7 @@ from bridge.legs.sip import bpf, sockets
 from bridge.legs.sip.accounts import config, own_account, trunk_account
 from bridge.legs.sip.media.extension import StackExtension
 from bridge.legs.sip.media.latch import Address
-from bridge.legs.sip.media.libre import OtherStack
+from bridge.legs.sip.media.libre import Libre, OtherStack
 from bridge.legs.sip.media_buffers import Bucket
 from bridge.legs.sip.options import StackOptions
 from bridge.legs.sip.requests.digest import Challenger
@@ -63,7 +63,7 @@ class Stack:
         self._tasks: set[asyncio.Task[None]] = set()
         self._folder = tempfile.TemporaryDirectory(prefix="bridge-sip-")
         self._gate: RequestGate
-        self._thread = StackThread(self._runtime, self._look)
+        self._thread: StackThread
 
     async def start(self) -> dict[str, object]:
         """Listen; return what the bridge is told.
@@ -77,9 +77,11 @@ class Stack:
             allowed = await asyncio.to_thread(self._allowed)
             sockets.guard({options.port, options.port + 1}, allowed)
             self._gate = RequestGate(self._trust(), on_key=self._pressed, on_refused=self._refused)
+            libre = Libre(_native.__file__)
+            self._thread = StackThread(self._runtime, libre, self._look)
             await self._thread.start()
             self._runtime.subscribe(self._on_event)
-            self._extension = self._extended(asyncio.get_running_loop())
+            self._extension = self._extended(libre, asyncio.get_running_loop())
             for transport in dict.fromkeys(options.transports):
                 self._agents[transport] = await self._agent(own_account(options, transport))
             if options.trunk:
@@ -90,12 +92,12 @@ class Stack:
             raise StackError(f"SIP on {options.host}:{options.port}: {error}") from error
         return {"allowed": [str(network) for network in allowed], "pid": os.getpid()}
 
-    def _extended(self, loop: asyncio.AbstractEventLoop) -> StackExtension:
+    def _extended(self, libre: Libre, loop: asyncio.AbstractEventLoop) -> StackExtension:
         def latched(source: Address, named: Address | None) -> None:
             told = json_frame(Kind.LATCHED, 0, source=_text(source), named=_text(named) if named else "no address")
             loop.call_soon_threadsafe(self._post, told)
 
-        extension = StackExtension(_native.__file__, self._options, latched)
+        extension = StackExtension(libre, self._options, latched)
         extension.install()
         return extension
 
@@ -182,7 +184,7 @@ class Stack:
         call = baresip.Call._from_incoming(self._runtime, event)  # noqa: SLF001  # on_incoming asks each agent anew
         if not self._bucket.take(asyncio.get_running_loop().time()):
             self._post(json_frame(Kind.REFUSED, reason="rate"))
-            self._spawn(_refuse(self._thread, event.call_id or ""))
+            self._spawn(self._thread.refuse(event.call_id or ""))
             return
         self._newest += 2
         ours = self._newest
@@ -265,10 +267,3 @@ class Stack:
 def _text(address: Address) -> str:
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-async def _refuse(thread: StackThread, call_id: str) -> None:
-    try:
-        await thread.refuse(call_id)
-    except (baresip.BaresipError, LookupError) as error:
-        log.debug("a refused call was gone: %s", error)

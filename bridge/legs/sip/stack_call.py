@@ -193,10 +193,7 @@ class StackCall:
     async def refuse(self, reason: str, thread: StackThread) -> None:
         """Answer the caller that there is no line: 503."""
         self._ended_by_us = self._ended_by_us or reason
-        try:
-            await thread.refuse(self.call_id)
-        except (baresip.BaresipError, LookupError) as error:
-            log.debug("a refused call was gone: %s", error)
+        await thread.refuse(self.call_id)
 
     async def _until_it_moves(self) -> None:
         """Wait while nothing has come back: the stack sends no CANCEL then, and the other side would ring on."""

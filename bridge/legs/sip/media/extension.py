@@ -14,14 +14,10 @@ class StackExtension:
     """The stack's C side, taught what its Python side cannot say."""
 
     def __init__(
-        self, library: str, options: StackOptions, on_latched: Callable[[Address, Address | None], None]
+        self, libre: Libre, options: StackOptions, on_latched: Callable[[Address, Address | None], None]
     ) -> None:
-        """`library`: the stack's shared object. `on_latched`: see `streams`; called on the stack's thread.
-
-        Raises:
-            OtherStack: it is not the stack that this was written for.
-        """
-        self._libre, self._options = Libre(library), options
+        """`on_latched`: see `streams`; called on the stack's thread."""
+        self._libre, self._options = libre, options
         self._streams = Streams(self._libre, public=options.public_address, on_latched=on_latched)
         self._unwrapper = Unwrapper(self._libre)
 

@@ -37,9 +37,12 @@ _MESSAGE_WORDS: Final = 200
 _FUNCTIONS: Final[Sequence[tuple[str, Any, Sequence[Any]]]] = (
     ("baresip_mencl", c_void_p, ()),
     ("baresip_network", c_void_p, ()),
+    ("call_account", c_void_p, (c_void_p,)),
+    ("call_get_ua", c_void_p, (c_void_p,)),
     ("list_insert_after", None, (c_void_p, c_void_p, c_void_p, c_void_p)),
     ("list_unlink", None, (c_void_p,)),
     ("mbuf_alloc", c_void_p, (c_size_t,)),
+    ("mbuf_set_posend", None, (c_void_p, c_size_t, c_size_t)),
     ("mbuf_write_mem", c_int, (c_void_p, c_char_p, c_size_t)),
     ("mem_deref", c_void_p, (c_void_p,)),
     ("mem_zalloc", c_void_p, (c_size_t, c_void_p)),
@@ -58,12 +61,21 @@ _FUNCTIONS: Final[Sequence[tuple[str, Any, Sequence[Any]]]] = (
     ("sdp_media_set_laddr", None, (c_void_p, c_void_p)),
     ("sdp_session_laddr", c_void_p, (c_void_p,)),
     ("sdp_session_set_laddr", None, (c_void_p, c_void_p)),
+    ("sip_dialog_callid", c_char_p, (c_void_p,)),
     ("sip_listen", c_int, (c_void_p, c_void_p, c_bool, c_void_p, c_void_p)),
     ("sip_msg_decode", c_int, (c_void_p, c_void_p)),
+    ("sip_set_trace_handler", None, (c_void_p, c_void_p)),
+    ("sip_treplyf", c_int, (c_void_p, c_void_p, c_void_p, c_void_p, c_bool, c_uint16, c_char_p, c_char_p)),
+    ("sipsess_dialog", c_void_p, (c_void_p,)),
+    ("sipsess_find", c_void_p, (c_void_p, c_void_p)),
+    ("sipsess_info", c_int, (c_void_p, c_char_p, c_void_p, c_void_p, c_void_p)),
     ("stream_raddr", c_void_p, (c_void_p,)),
+    ("ua_hangup", None, (c_void_p, c_void_p, c_uint16, c_char_p)),
     ("ua_pub_gruu_set", c_int, (c_void_p, c_void_p)),
+    ("uag_call_find", c_void_p, (c_char_p,)),
     ("uag_list", c_void_p, ()),
     ("uag_sip", c_void_p, ()),
+    ("uag_sipsess_sock", c_void_p, ()),
     ("udp_register_helper", c_int, (c_void_p, c_void_p, c_int, c_void_p, c_void_p, c_void_p)),
     ("udp_sock_fd", c_int, (c_void_p, c_int)),
 )
@@ -125,11 +137,12 @@ class Libre:
             try:
                 function = getattr(self._library, name)
             except AttributeError:
-                raise OtherStack(f"the SIP stack has no {name}") from None
+                raise OtherStack(f"the SIP stack has no {name}: pip install the version that is pinned") from None
             function.restype, function.argtypes = result, list(arguments)
         self.address_size = int(self._library.sa_struct_get_size())
         self._silent: tuple[int, int] | None = None
         self._buffer_at: int | None = None
+        self._listeners: list[c_void_p] = []  # the stack clears each when it goes
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # C knows no more
         return getattr(self._library, name)
@@ -244,7 +257,8 @@ class Libre:
         Raises:
             OtherStack: the library keeps its listeners in another way.
         """
-        listener = self._listener = c_void_p()  # the stack clears it when it goes
+        listener = c_void_p()
+        self._listeners.append(listener)
         if self._library.sip_listen(ctypes.byref(listener), self._library.uag_sip(), True, handler, None):
             raise OtherStack("the SIP stack lets nobody listen")
         entry = Le.from_address(int(listener.value or 0))
@@ -252,9 +266,10 @@ class Libre:
             raise OtherStack("the SIP stack keeps its listeners in another way")
         where, data = entry.list, entry.data
         first = Ends.from_address(where).head
-        second = Le.from_address(first).next
-        self._library.list_unlink(ctypes.addressof(entry))
-        self._library.list_insert_after(where, second, ctypes.addressof(entry), data)
+        second, holder = Le.from_address(first).next, ctypes.addressof(entry)
+        if second and second != holder:
+            self._library.list_unlink(holder)
+            self._library.list_insert_after(where, second, holder, data)
 
 
 def pointer(function: Callable[..., Any]) -> int:

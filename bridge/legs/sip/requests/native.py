@@ -2,15 +2,12 @@
 
 All of it runs on the stack's thread: what is not thread-safe is never called from another. Nothing here depends on how
 the stack lays out a message: the bytes come from its trace, which it calls right before it hands a message on. The one
-layout that is used, of the list of listeners and of a call's first fields, is checked before it is believed.
+layout that is used, of a call's first fields, is checked before it is believed.
 """
 
 import asyncio
 import ctypes
-import ipaddress
 import logging
-import socket
-import struct
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
@@ -18,9 +15,10 @@ from typing import Any, Final
 import baresip
 from baresip import _events, _native
 
+from bridge.legs.sip.media.libre import MESSAGE, Libre, pointer
+
 log = logging.getLogger(__name__)
 
-_ListEntry = ctypes.c_void_p * 4  # prev, next, list, data: struct le of re_list.h
 _CALL_WORDS: Final = 24  # how far into a call the account is looked for
 _ANSWERED_S: Final = 35.0
 """The stack gives a request up after 32 s (RFC 3261, timer F)."""
@@ -34,7 +32,6 @@ _Trace = ctypes.CFUNCTYPE(
     ctypes.c_size_t,
     ctypes.c_void_p,
 )
-_OnMessage = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p)
 _OnResponse = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
 
 OnRequest = Callable[[bytes, str, int], bool]
@@ -45,14 +42,13 @@ that was all, so that the stack does not see it."""
 class StackThread:
     """Runs functions on the stack's thread, and shows every request that comes in before the stack acts on it."""
 
-    def __init__(self, runtime: baresip.Runtime, on_request: OnRequest) -> None:
+    def __init__(self, runtime: baresip.Runtime, stack: Libre, on_request: OnRequest) -> None:
         """`on_request` is called on the stack's thread and must be fast; what it raises is logged."""
-        self._runtime, self._on_request = runtime, on_request
-        self._stack = _library()
+        self._runtime, self._stack, self._on_request = runtime, stack, on_request
         self._work = deque[Callable[[], None]]()
         self._received: tuple[bytes, str] = (b"", "")
         # The stack keeps pointers to these: they live as long as it does.
-        self._trace, self._listener = _Trace(self._keep), _OnMessage(self._request)
+        self._trace, self._listener = _Trace(self._keep), MESSAGE(self._request)
         self._answered = _OnResponse(self._response)
         self._waiting: dict[int, asyncio.Future[int]] = {}
         self._count = 0
@@ -61,7 +57,7 @@ class StackThread:
         """Begin to see requests. The stack must be running.
 
         Raises:
-            OSError: this stack is another than the one that was tested.
+            OtherStack: this stack is another than the one that was tested.
         """
         _events.set_sink(self._event)  # type: ignore[no-untyped-call]
         await self.run(self._listen)
@@ -108,33 +104,13 @@ class StackThread:
         return bool(self._stack.sipsess_find(self._stack.uag_sipsess_sock(), request))
 
     def _listen(self) -> None:
-        sip = self._stack.uag_sip()
-        listener = ctypes.c_void_p()
-        if self._stack.sip_listen(ctypes.byref(listener), sip, True, self._listener, None) or not listener.value:
-            raise OSError("the SIP stack lets nobody listen")
-        entry = _ListEntry.from_address(listener.value)
-        if entry[3] != listener.value or not entry[2]:
-            raise OSError(
-                "the SIP stack is another than the one this bridge was tested with: pip install the pinned one"
-            )
-        self._listener_slot = listener  # the stack clears it when it goes
-        self._move_forward(entry)
-        self._stack.sip_set_trace_handler(sip, self._trace)
-
-    def _move_forward(self, ours: "ctypes.Array[ctypes.c_void_p]") -> None:
-        """Put our listener behind the first two, which know what comes twice, and before all that act on a request."""
-        entries, holder = ours[2], ctypes.addressof(ours)
-        first = ctypes.c_void_p.from_address(entries or 0).value  # the head of struct list
-        second = _ListEntry.from_address(first)[1] if first else None
-        data = ours[3]
-        if not second or second == holder:
-            return
-        self._stack.list_unlink(holder)
-        self._stack.list_insert_after(entries, second, holder, data)
+        self._stack.listen(pointer(self._listener))
+        self._stack.sip_set_trace_handler(self._stack.uag_sip(), pointer(self._trace))
 
     def _keep(self, sent: bool, _: int, source: int, __: int, packet: int, size: int, ___: int) -> None:
         if not sent:
-            self._received = ctypes.string_at(packet, size), _address(source)
+            address = self._stack.address(source)
+            self._received = ctypes.string_at(packet, size), address[0] if address else ""
 
     def _request(self, message: int, _: int) -> bool:
         (data, source), self._received = self._received, (b"", "")  # of no other message
@@ -149,19 +125,16 @@ class StackThread:
     # ------------------------------------------------------------ refusals
 
     async def refuse(self, call_id: str) -> None:
-        """Answer the INVITE of a call that rings with 503: the stack's own command knows 486 alone.
-
-        Raises:
-            LookupError: there is no such call.
-            baresip.BaresipError: the stack is gone.
-        """
-        await self.run(lambda: self._refuse(call_id.encode()))
+        """Answer the INVITE of a call that rings with 503: the stack's own command knows 486 alone. A call that is over
+        needs no answer."""
+        try:
+            await self.run(lambda: self._refuse(call_id.encode()))
+        except baresip.BaresipError as error:
+            log.debug("a refused call was gone: %s", error)
 
     def _refuse(self, call_id: bytes) -> None:
-        call = self._stack.uag_call_find(call_id)
-        if not call:
-            raise LookupError("the call is over")
-        self._stack.ua_hangup(self._stack.call_get_ua(call), call, 503, b"Service Unavailable")
+        if call := self._stack.uag_call_find(call_id):
+            self._stack.ua_hangup(self._stack.call_get_ua(call), call, 503, b"Service Unavailable")
 
     # ------------------------------------------------------------ INFO
 
@@ -197,7 +170,7 @@ class StackThread:
         try:
             self._stack.mbuf_write_mem(buffer, body, len(body))
             self._stack.mbuf_set_posend(buffer, 0, len(body))
-            error = self._stack.sipsess_info(session, kind, buffer, self._answered, number)
+            error = self._stack.sipsess_info(session, kind, buffer, pointer(self._answered), number)
         finally:
             self._stack.mem_deref(buffer)
         if error:
@@ -235,50 +208,3 @@ def _settle(future: "asyncio.Future[Any]", result: object) -> None:
 def _fail(future: "asyncio.Future[Any]", error: Exception) -> None:
     if not future.done():
         future.set_exception(error)
-
-
-def _address(source: int) -> str:
-    """Return the address in a struct sa, which begins as the system's sockaddr does; "" for what is no IP."""
-    raw = ctypes.string_at(source, 28)
-    (family,) = struct.unpack_from("=H", raw)
-    if family == socket.AF_INET:
-        return str(ipaddress.IPv4Address(raw[4:8]))
-    if family == socket.AF_INET6:
-        return str(ipaddress.IPv6Address(raw[8:24]))
-    return ""
-
-
-def _library() -> ctypes.CDLL:
-    """Return the stack's library with the types of what is called here (re_sip.h, re_sipsess.h, baresip.h)."""
-    stack, pointer, text = ctypes.CDLL(_native.__file__), ctypes.c_void_p, ctypes.c_char_p
-    types: dict[str, tuple[object, list[object]]] = {
-        "uag_sip": (pointer, []),
-        "uag_sipsess_sock": (pointer, []),
-        "uag_call_find": (pointer, [text]),
-        "call_get_ua": (pointer, [pointer]),
-        "call_account": (pointer, [pointer]),
-        "list_unlink": (None, [pointer]),
-        "list_insert_after": (None, [pointer, pointer, pointer, pointer]),
-        "mbuf_alloc": (pointer, [ctypes.c_size_t]),
-        "mbuf_write_mem": (ctypes.c_int, [pointer, text, ctypes.c_size_t]),
-        "mbuf_set_posend": (None, [pointer, ctypes.c_size_t, ctypes.c_size_t]),
-        "mem_deref": (pointer, [pointer]),
-        "sip_dialog_callid": (text, [pointer]),
-        "sip_listen": (ctypes.c_int, [pointer, pointer, ctypes.c_bool, _OnMessage, pointer]),
-        "sip_set_trace_handler": (None, [pointer, _Trace]),
-        "sip_treplyf": (
-            ctypes.c_int,
-            [pointer, pointer, pointer, pointer, ctypes.c_bool, ctypes.c_uint16, text, text],
-        ),
-        "sipsess_dialog": (pointer, [pointer]),
-        "sipsess_find": (pointer, [pointer, pointer]),
-        "ua_hangup": (None, [pointer, pointer, ctypes.c_uint16, text]),
-        "sipsess_info": (ctypes.c_int, [pointer, text, pointer, _OnResponse, pointer]),
-    }
-    for name, (result, arguments) in types.items():
-        try:
-            function = getattr(stack, name)
-        except AttributeError as missing:
-            raise OSError(f"the SIP stack has no {name}: pip install the version that is pinned") from missing
-        function.restype, function.argtypes = result, arguments
-    return stack
