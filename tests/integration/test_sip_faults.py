@@ -12,7 +12,7 @@ from integration.sipp import cancel, everything_twice, fall_silent, hang_up_at_o
 
 from bridge.legs.sip.from_settings import stack_options
 from bridge.settings import Settings
-from telephony.sip import Kind, frame, on_the_wire
+from telephony.sip_frames import Kind, frame, on_the_wire
 
 pytestmark = needs_stack
 

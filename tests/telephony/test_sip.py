@@ -23,19 +23,8 @@ from telephony.events import (
     SendInfo,
     Transfer,
 )
-from telephony.sip import (
-    LONGEST_TEXT,
-    MAX_RATE,
-    FrameError,
-    Frames,
-    Kind,
-    SipProtocol,
-    fields,
-    frame,
-    json_frame,
-    on_the_wire,
-    split,
-)
+from telephony.sip import LONGEST_TEXT, MAX_RATE, SipProtocol
+from telephony.sip_frames import FrameError, Frames, Kind, fields, frame, json_frame, on_the_wire, split
 
 STARTED = json_frame(
     Kind.STARTED, 1, call_id="c1", rate=16_000, caller="alice", callee="bot", parameters={"X-Campaign": "7"}

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from telephony.sip import on_the_wire
+from telephony.sip_frames import on_the_wire
 
 
 class FrameWriter:

@@ -9,7 +9,8 @@ from bridge.legs.base import PassiveLeg, Silence, first, until_end
 from bridge.legs.inbox import Inbox
 from bridge.timeouts import timeout
 from telephony.events import CallStarted, Command, Event, Hangup, SendInfo
-from telephony.sip import Kind, SipProtocol, fields, split
+from telephony.sip import SipProtocol
+from telephony.sip_frames import Kind, fields, split
 
 _MOST: Final = 3000
 """Frames that may wait for the call: a minute of audio."""

@@ -17,7 +17,8 @@ from bridge.legs.sip.leg import SipLeg
 from bridge.legs.sip.options import StackOptions
 from bridge.legs.sip.pulse import Pulse
 from bridge.timeouts import timeout
-from telephony.sip import FrameError, Frames, Kind, SipProtocol, fields, frame, on_the_wire, split
+from telephony.sip import SipProtocol
+from telephony.sip_frames import FrameError, Frames, Kind, fields, frame, on_the_wire, split
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from bridge.legs.sip.frame_writer import FrameWriter
 from bridge.legs.sip.media.advice import explained
 from bridge.legs.sip.options import StackOptions
 from bridge.legs.sip.stack import Stack, StackError
-from telephony.sip import FrameError, Frames, Kind, frame, json_frame, split
+from telephony.sip_frames import FrameError, Frames, Kind, frame, json_frame, split
 
 log = logging.getLogger(__name__)
 

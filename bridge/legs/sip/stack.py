@@ -1,4 +1,4 @@
-"""The SIP stack behind the frames of telephony/sip.py: the only home of baresip, in a process of its own.
+"""The SIP stack behind the frames of telephony/sip_frames.py: the only home of baresip, in a process of its own.
 
 Its thread does SIP, RTP and codecs; here are the 20 ms clock, what the bot has said that nobody heard yet, and who may
 call. One stack a process: when its thread dies the process is spoilt, and ends.
@@ -28,7 +28,7 @@ from bridge.legs.sip.requests.gate import RequestGate, Trust
 from bridge.legs.sip.requests.native import StackThread
 from bridge.legs.sip.stack_call import StackCall
 from bridge.legs.sip.uri import host_of, parameter, user_of, whole
-from telephony.sip import FrameError, Kind, fields, json_frame
+from telephony.sip_frames import FrameError, Kind, fields, json_frame
 from telephony.sip_identity import SipIdentity, who
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from bridge.legs.sip.requests.native import StackThread
 from bridge.legs.sip.resample import Shape
 from bridge.legs.sip.uri import whole
 from telephony.events import KEYS
-from telephony.sip import Kind, frame, json_frame
+from telephony.sip_frames import Kind, frame, json_frame
 from telephony.sip_identity import SIP_USER, VOUCHED, SipIdentity
 
 log = logging.getLogger(__name__)

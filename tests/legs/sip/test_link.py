@@ -20,7 +20,7 @@ from telephony.errors import RemoteProtocolError
 
 SAYS: Final = """
 import select, socket, sys
-from telephony.sip import Kind, json_frame, on_the_wire
+from telephony.sip_frames import Kind, json_frame, on_the_wire
 bridge = socket.socket(fileno=int(sys.argv[1]))
 bridge.recv(1 << 16)
 bridge.sendall(on_the_wire([json_frame(Kind.READY), {frames}]))

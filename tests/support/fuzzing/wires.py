@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from wires import KNOWN, TRAFFIC, protocol
 
 from fuzzing.target import Target, clean, is_text, messages, pieces, records
-from telephony import ari, audiosocket, rtp, sip
+from telephony import ari, audiosocket, rtp, sip, sip_frames
 from telephony.codec import decode, encode
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
@@ -173,16 +173,16 @@ def _sip_frames(data: bytes) -> None:
     made, heard = sip.SipProtocol(1, dial="sip:a@b" if sizes.startswith(b"d") else ""), Heard()
     with suppress(RemoteProtocolError, NotAnswered):
         for body in bodies:
-            heard.take(made.receive(body), came=sip.LONGEST_FRAME)  # silence is a number of four bytes
-    stream = sip.on_the_wire(bodies)
+            heard.take(made.receive(body), came=sip_frames.LONGEST_FRAME)  # silence is a number of four bytes
+    stream = sip_frames.on_the_wire(bodies)
     found: list[bytes] = []
-    frames = sip.Frames()
-    with suppress(sip.FrameError):
+    frames = sip_frames.Frames()
+    with suppress(sip_frames.FrameError):
         for piece in pieces(stream, sizes):
             found += frames.feed(piece)
         assert found == bodies
-    with suppress(sip.FrameError):
-        sip.Frames().feed(data)
+    with suppress(sip_frames.FrameError):
+        sip_frames.Frames().feed(data)
 
 
 def _ari(data: bytes) -> None:
@@ -289,7 +289,7 @@ def _modules(wire: Wire) -> list[str]:
 TARGETS: Final = (
     *(Target(f"wire-{wire.name}", _wire(wire), _modules(wire)) for wire in KNOWN),
     Target("audiosocket", _audiosocket, ["telephony.audiosocket", "telephony.early", "telephony.whole_samples"]),
-    Target("sip-frames", _sip_frames, ["telephony.sip"]),
+    Target("sip-frames", _sip_frames, ["telephony.sip", "telephony.sip_frames"]),
     Target("ari", _ari, ["telephony.ari"]),
     Target("rtp", _rtp, ["telephony.rtp"]),
     Target("timeline", _timeline, ["telephony.timeline"]),
