@@ -28,11 +28,11 @@ JUMP: Final = 1000
 _HEADER: Final = struct.Struct("!BBHII")
 _VERSION: Final = 2
 _COMFORT_NOISE: Final = frozenset((13, 19))  # RFC 3389; 19 of old
-_RTCP: Final = range(72, 77)  # 200 to 204 on the port of RTP, without the marker's bit: RFC 5761
+RTCP: Final = range(72, 77)  # 200 to 204 on the port of RTP, without the marker's bit: RFC 5761
 _DYNAMIC: Final = range(96, 128)
 """Keys (RFC 4733), which Asterisk tells over ARI too, packets that open a NAT, and what else peers agree upon among
 themselves (RFC 3551): none is a codec that somebody got wrong."""
-_NO_AUDIO: Final = frozenset((*_COMFORT_NOISE, *_RTCP, *_DYNAMIC))
+_NO_AUDIO: Final = frozenset((*_COMFORT_NOISE, *RTCP, *_DYNAMIC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class Receiver:
         if packet.payload_type not in _NO_AUDIO:
             raise Refused(f"RTP payload type: got {packet.payload_type}; allowed: {self._type}")
         ahead = self._ahead(packet)
-        if packet.ssrc == self._ssrc and packet.payload_type not in _RTCP and 0 <= ahead <= JUMP:
+        if packet.ssrc == self._ssrc and packet.payload_type not in RTCP and 0 <= ahead <= JUMP:
             self._waiting.setdefault(self._next + ahead, (b"", now_ms))  # its number is not missing
 
     def _ahead(self, packet: Packet) -> int:

@@ -9,6 +9,8 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
+from telephony.rtp import RTCP
+
 Address = tuple[str, int]
 
 PROOF: Final = 5
@@ -31,7 +33,6 @@ class RtpHead:
 
 
 _HEADER: Final = struct.Struct("!BBHII")
-_RTCP: Final = range(72, 77)  # 200 to 204 without the marker's bit, RFC 5761
 
 
 def rtp_head(data: bytes) -> tuple[int, RtpHead] | None:
@@ -40,7 +41,7 @@ def rtp_head(data: bytes) -> tuple[int, RtpHead] | None:
         return None
     _, second, sequence, _, ssrc = _HEADER.unpack_from(data)
     kind = second & 0x7F
-    return None if kind in _RTCP else (kind, RtpHead(ssrc, sequence))
+    return None if kind in RTCP else (kind, RtpHead(ssrc, sequence))
 
 
 @dataclass(slots=True)
