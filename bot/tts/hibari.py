@@ -10,22 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from bot.api import Samples
 from bot.sentences import SentenceCutter
+from bot.tts.finishing import finish, gain_of
 
 log = logging.getLogger(__name__)
 
 SAMPLE_RATE: Final = 24_000
-ACTIVE_DBFS: Final = -20.0
-"""Level of speech while it lasts, below a full-scale square wave: what telephone networks are lined up for."""
 
-_STEP: Final = SAMPLE_RATE // 200  # 5 ms: the grain of trimming and the length of a fade
-_LEAD_STEPS: Final = 4  # 20 ms of silence before speech; hibari makes 240 to 350 ms, which the caller would wait for
-_TAIL_STEPS: Final = 24  # 120 ms of silence behind it; hibari makes 320 to 510 ms
-_SILENT: Final = 10 ** (-50 / 20)  # RMS; hibari's pauses are below -60 dBFS, the start of an "h" above -50
-_KNEE: Final = 0.7  # amplitude from which peaks are bent, so that none passes 1.0
 _MOST_PHONEMES: Final = 250  # 14 s of speech, 0.2 s of work: the longest that one call can hold up another
 _WARM_UP: Final = "Hello, this is Xylouris. Your order number 4512 costs $3.50 and leaves on Jan. 5th at 9:30 a.m."
 _LONG_NUMBER: Final = re.compile(r"\d(?:[,.]?\d){15,}")  # read digit by digit: hibari ends at 36 digits, ears before
@@ -52,9 +45,7 @@ class HibariTts:
         """Warm `engine` up and measure how loud it is; blocks for about 0.2 s."""
         self._engine = engine
         self._gain = 1.0
-        self._gain = 10 ** (ACTIVE_DBFS / 20) / active_rms(
-            np.concatenate([self._sound(part) for part in self._phonemes(_WARM_UP)])
-        )
+        self._gain = gain_of(np.concatenate([self._sound(part) for part in self._phonemes(_WARM_UP)]), SAMPLE_RATE)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hibari")
         self._warned = False
 
@@ -121,19 +112,12 @@ class HibariTts:
             sound = self._engine.from_phonemes(phonemes, seed=0)
         except Exception as error:  # a foreign runtime, and whatever it raises the caller must hear something
             raise RuntimeError(f"hibari cannot speak {phonemes[:80]!r}: {error}") from error
-        return _finish(sound, self._gain)
+        return finish(sound, SAMPLE_RATE, gain=self._gain)
 
     def _warn(self, piece: str) -> None:
         if not self._warned:
             log.warning("the voice cannot read %r and stays silent; further such text is not reported", piece[:80])
             self._warned = True
-
-
-def active_rms(samples: Samples) -> float:
-    """Return the RMS of the 20 ms frames of `samples` that are within 20 dB of the loudest: of speech, not pauses."""
-    frame = 4 * _STEP
-    levels = _levels(samples, frame)
-    return float(np.sqrt(np.mean(levels[levels >= levels.max() / 10] ** 2)))
 
 
 def _pieces(text: str) -> Sequence[str]:
@@ -147,27 +131,3 @@ def _readable(text: str) -> str:
     """Write out what hibari stumbles over: digits that are no decimals, such as those in circles, and long numbers."""
     plain = "".join(f" {unicodedata.digit(c)} " if c.isdigit() and not c.isdecimal() else c for c in text)
     return _LONG_NUMBER.sub(lambda number: " ".join(c for c in number[0] if c.isdigit()), plain)
-
-
-def _finish(sound: Samples, gain: float) -> Samples:
-    """Trim the silence at both ends, set the level, bend the peaks and fade both ends."""
-    loud = np.flatnonzero(_levels(sound, _STEP) > _SILENT)
-    if not len(loud):
-        return np.empty(0, np.float32)
-    begin, end = max(0, loud[0] - _LEAD_STEPS) * _STEP, (loud[-1] + 1 + _TAIL_STEPS) * _STEP
-    speech: Samples = sound[begin:end] * np.float32(gain)
-    size = np.abs(speech)
-    if size.max() > _KNEE:
-        bent = _KNEE + (1 - _KNEE) * np.tanh((size - _KNEE) / (1 - _KNEE))
-        speech = np.where(size > _KNEE, np.copysign(bent, speech), speech)
-    ramp = np.linspace(0, 1, _STEP, dtype=np.float32)
-    speech[:_STEP] *= ramp
-    speech[-_STEP:] *= ramp[::-1]
-    return speech
-
-
-def _levels(samples: Samples, frame: int) -> npt.NDArray[np.float32]:
-    """Return the RMS of each whole frame."""
-    frames = samples[: len(samples) // frame * frame].reshape(-1, frame)
-    levels: npt.NDArray[np.float32] = np.sqrt(np.mean(frames**2, axis=1))
-    return levels

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from bot.api import Samples
-from bot.tts.hibari import ACTIVE_DBFS, SAMPLE_RATE, HibariTts, active_rms
+from bot.tts.finishing import ACTIVE_DBFS, active_rms
+from bot.tts.hibari import SAMPLE_RATE, HibariTts
 from bridge.speaking.wire_encoder import WireEncoder
 from telephony.codec import decode
 from telephony.events import AudioFormat, Encoding

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from bot.api import Samples
-from bot.tts.hibari import HibariTts, active_rms
+from bot.tts.finishing import active_rms
+from bot.tts.hibari import HibariTts
 from bridge.speaking.wire_encoder import WireEncoder
 from telephony.codec import decode
 from telephony.events import AudioFormat, Encoding
