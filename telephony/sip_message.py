@@ -92,7 +92,7 @@ def _lines(head: bytes) -> list[str]:
     lines: list[list[str]] = []
     for raw in head.split(b"\n"):
         line = _clean(raw.rstrip(b"\r").decode(errors="replace"))
-        if line[:1] in {" ", "\t"} and lines:
+        if line[:1] == " " and lines:
             lines[-1].append(line.strip())
         else:
             lines.append([line.strip()])
@@ -113,5 +113,8 @@ def _headers(lines: Sequence[str]) -> Sequence[tuple[str, str]]:
 
 
 def _clean(text: str) -> str:
-    """Return `text` without controls: what a peer wrote must not begin a line of a log or of another message."""
-    return "".join(character if character.isprintable() or character in " \t" else "\ufffd" for character in text)
+    """Return `text` without controls: what a peer wrote must not begin a line of a log or of another message.
+
+    A tab is a blank (RFC 3261, section 25.1), wherever it stands.
+    """
+    return "".join(c if c.isprintable() else "\ufffd" for c in text.replace("\t", " "))

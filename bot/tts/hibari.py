@@ -13,6 +13,7 @@ import numpy as np
 
 from bot.api import Samples
 from bot.sentences import SentenceCutter
+from bot.threads import give_way
 from bot.tts.finishing import finish, gain_of
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class HibariTts:
         self._engine = engine
         self._gain = 1.0
         self._gain = gain_of(np.concatenate([self._sound(part) for part in self._phonemes(_WARM_UP)]), SAMPLE_RATE)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="hibari")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="hibari", initializer=give_way)
         self._warned = False
 
     @classmethod

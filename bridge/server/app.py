@@ -26,6 +26,7 @@ from bridge.server.access.connections import Connections
 from bridge.server.access.in_force import InForce
 from bridge.server.access.middleware import doorkeeper
 from bridge.server.app_keys import (
+    ARI,
     CONNECTIONS,
     FAST_LANE,
     FEED,
@@ -146,7 +147,7 @@ async def _audiosocket(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _ari(app: web.Application) -> AsyncIterator[None]:
-    async with AriLink(app[SETTINGS], app[SWITCHBOARD]):
+    async with AriLink(app[SETTINGS], app[SWITCHBOARD]) as app[ARI]:
         yield
 
 
@@ -172,8 +173,13 @@ async def _hang_up_after(request: web.Request, response: web.StreamResponse) -> 
 
 
 def _parts(app: web.Application) -> Mapping[str, Part]:
-    """Return what may break besides the engines. There is no SIP side before the server has started."""
-    return {"sip": app[SIP]} if SIP in app else {}
+    """Return what may break besides the engines. None of it is there before the server has started."""
+    found: dict[str, Part] = {}
+    if SIP in app:
+        found["sip"] = app[SIP]
+    if ARI in app:
+        found["ari"] = app[ARI]
+    return found
 
 
 async def _shutdown(app: web.Application) -> AsyncIterator[None]:

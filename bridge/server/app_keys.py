@@ -8,6 +8,7 @@ from bridge.admission.fast_lane import FastLane
 from bridge.admission.lines import Lines
 from bridge.admission.load import Load
 from bridge.admission.refusals import Refusals
+from bridge.legs.ari.link import AriLink
 from bridge.legs.asterisk_dial_in import WaitingCalls
 from bridge.legs.sip.link import SipLink
 from bridge.legs.twilio.rest import TwilioRest
@@ -31,6 +32,7 @@ SWITCHBOARD: Final = web.AppKey("switchboard", Switchboard)
 SIP: Final = web.AppKey("sip", SipLink)
 WAITING: Final = web.AppKey("waiting", WaitingCalls)
 TWILIO: Final = web.AppKey("twilio", TwilioRest)
+ARI: Final = web.AppKey("ari", AriLink)
 CONNECTIONS: Final = web.AppKey("connections", Connections)
 REFUSALS: Final = web.AppKey("refusals", Refusals)
 IN_FORCE: Final = web.AppKey("in_force", InForce)

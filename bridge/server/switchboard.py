@@ -72,6 +72,10 @@ class Switchboard:
         except Exception:  # our fault or a plug-in's: it must not take the server with it
             log.exception("call failed")
             reason, fault, cause = OURS, "ours", HangupCause.INTERNAL_ERROR
+        except asyncio.CancelledError:  # whoever carries it is ended: `leg` closes behind us
+            self.metrics.ended.labels(wire, "" if self.lines.ending else "ours").inc()
+            log.info("call ended: cut off")
+            raise
         self.metrics.ended.labels(wire, fault).inc()
         log.info("call ended: %s%s", short(reason, _REASON_CHARS), "" if begun or not peer else f", peer {peer}")
         await leg.close(reason, cause=cause)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar, TypeVarTuple
 
+from bot.threads import give_way
 from bridge.speech.api import EngineFailed
 
 T = TypeVar("T")
@@ -24,10 +25,11 @@ class Workers:
     Unlike an executor it has priorities and forgets a job whose caller has gone.
     """
 
-    def __init__(self, threads: int, *, name: str) -> None:
+    def __init__(self, threads: int, *, name: str, gives_way: bool = False) -> None:
+        """`gives_way`: the threads run behind those that keep a beat, for jobs that take tenths of a second."""
         if threads < 1:
             raise ValueError(f"threads is {threads}, must be 1 or more")
-        self._name = name
+        self._name, self._gives_way = name, gives_way
         self._queue: list[_Job] = []
         self._numbers = itertools.count()
         self._changed = threading.Condition()
@@ -104,6 +106,8 @@ class Workers:
         return False
 
     def _work(self) -> None:
+        if self._gives_way:
+            give_way()
         while job := self._next():
             job.perform()
             del job  # an idle thread must not keep the last caller's audio

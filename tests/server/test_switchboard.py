@@ -113,13 +113,16 @@ async def test_new_calls_are_answered_by_new_settings_and_running_ones_keep_thei
     await asyncio.gather(*calls)
 
 
-async def test_a_call_that_is_cut_off_leaves_its_leg() -> None:
-    caller = Caller()
-    call = asyncio.create_task(switchboard().carry(caller, wire="test"))
+@pytest.mark.parametrize(("ending", "fault"), [(False, "ours"), (True, "")], ids=["serving", "ending"])
+async def test_a_call_that_is_cut_off_leaves_its_leg_and_is_counted_as_ended(ending: bool, fault: str) -> None:
+    caller, board = Caller(), switchboard()
+    call = asyncio.create_task(board.carry(caller, wire="test"))
     await asyncio.wait_for(caller.begun.wait(), 5)
+    board.lines.ending = ending
     call.cancel()
     await asyncio.wait({call})
-    assert caller.done == ["opened", "started", "left"]
+    assert call.cancelled() and caller.done == ["opened", "started", "left"]
+    assert f'bridge_calls_ended_total{{fault="{fault}",wire="test"}} 1.0' in board.metrics.text().decode()
 
 
 async def test_what_started_and_what_never_did_are_counted_and_both_have_an_end() -> None:

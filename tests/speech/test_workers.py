@@ -1,5 +1,7 @@
 import asyncio
 import gc
+import os
+import sys
 import threading
 import weakref
 from collections.abc import Iterator
@@ -7,6 +9,7 @@ from contextvars import ContextVar
 
 import pytest
 
+from bot.threads import NICENESS
 from bridge.speech.api import EngineFailed
 from bridge.speech.workers import Workers
 
@@ -203,3 +206,16 @@ async def test_a_cancelled_caller_whose_job_has_not_begun_is_let_go_at_once(one:
     assert waiting.cancelled()
     gate.opened.set()
     assert await running == "through"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no niceness of their own")
+@pytest.mark.parametrize("gives_way", [True, False])
+async def test_only_workers_that_are_to_give_way_do(gives_way: bool) -> None:
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    workers = Workers(1, name="low", gives_way=gives_way)
+    try:
+        assert await workers.run(niceness) == max(niceness(), NICENESS if gives_way else 0)
+    finally:
+        workers.close()

@@ -33,6 +33,11 @@ def test_controls_and_bytes_that_are_no_text_do_not_get_through() -> None:
     assert message.first("x") == "\ufffd\ufffd"
 
 
+def test_a_tab_is_a_blank_and_a_line_that_begins_with_one_goes_on() -> None:
+    message = parse(b'INFO sip:a SIP/2.0\r\nFrom: "a\tb"\r\n\t<sip:c@d>\r\n\r\n')
+    assert message.first("from") == '"a b" <sip:c@d>'
+
+
 @pytest.mark.parametrize(
     "data",
     [

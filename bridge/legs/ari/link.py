@@ -56,6 +56,21 @@ class AriLink:
         self._task: asyncio.Task[None] | None = None
         self._gone: asyncio.TimerHandle | None = None
         self._test_name, self._heard = "", asyncio.Event()  # of the test under way
+        self._trouble = "is not connected to Asterisk yet"
+
+    @property
+    def trouble(self) -> str:
+        """Why Asterisk cannot hand calls over, in words; "" while it can."""
+        return self._trouble
+
+    @property
+    def beyond_repair(self) -> bool:
+        """True once nothing connects to Asterisk any more: a fault of ours."""
+        return self._task is not None and self._task.done()
+
+    def sign_in_with(self, password: str) -> None:
+        """Use another password, for all that is asked of Asterisk from now on; its events stay connected."""
+        self._ari.sign_in_with(password)
 
     async def __aenter__(self) -> Self:
         """Begin to connect; an Asterisk that is not there is tried again and again."""
@@ -71,6 +86,13 @@ class AriLink:
         await self._session.close()
 
     async def _run(self) -> None:
+        try:
+            await self._stay_connected()
+        except Exception as error:  # a fault of ours: /healthz tells of it, calls over other wires go on
+            self._off_work(f"the link to Asterisk has failed: {error!r}")
+            log.exception("the link to Asterisk has failed, and no more calls come over ARI")
+
+    async def _stay_connected(self) -> None:
         backoff, clock_s = Backoff(_FIRST_PAUSE_S, steady_s=0), asyncio.get_running_loop().time
         async with self._tasks:
             while True:
@@ -86,7 +108,7 @@ class AriLink:
                             test.cancel()
                 except AriRefused as error:
                     why = str(error)
-                self._off_work()
+                self._off_work(why)
                 pause_s = backoff.failed(clock_s())
                 log.warning("%s; tried again in %g s", why, pause_s)
                 await self._pause(pause_s)
@@ -122,8 +144,9 @@ class AriLink:
             self._gone.cancel()
             self._gone = None
 
-    def _off_work(self) -> None:
+    def _off_work(self, why: str) -> None:
         self._up.set(0)
+        self._trouble = why
         if self._gone is None:
             self._gone = asyncio.get_running_loop().call_later(_GONE_S, self._lose)
 
@@ -149,6 +172,7 @@ class AriLink:
                 await events.close()
                 return
             self._up.set(1)
+            self._trouble = ""
 
     async def _take(self, events: aiohttp.ClientWebSocketResponse) -> str:
         """Take events until there are no more; return why."""

@@ -27,9 +27,13 @@ class Ari:
 
     def __init__(self, session: aiohttp.ClientSession, *, url: str, user: str, password: str, timeout_s: float) -> None:
         """`url`: where the interface is, e.g. http://pbx:8088/ari."""
-        self._session, self._url = session, url.rstrip("/")
-        self._headers = {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
+        self._session, self._url, self._user = session, url.rstrip("/"), user
+        self.sign_in_with(password)
         self._limit = aiohttp.ClientTimeout(total=timeout_s)
+
+    def sign_in_with(self, password: str) -> None:
+        """Use another password from the next request on; a socket of events stays open."""
+        self._headers = {"Authorization": f"Basic {b64encode(f'{self._user}:{password}'.encode()).decode()}"}
 
     async def ask(self, method: str, *path: str, **parameters: str) -> Fields:
         """Return what Asterisk answers, {} where it has nothing to tell; the parts of `path` are quoted.

@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import logging
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Final, Self
 
 from bridge.admission.lines import Busy, Carrier
 from bridge.backoff import Backoff
+from bridge.legs.sip import child
 from bridge.legs.sip.frame_writer import FrameWriter
 from bridge.legs.sip.leg import SipLeg
 from bridge.legs.sip.options import StackOptions
@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 _COMMAND: Final = (sys.executable, "-m", "bridge.legs.sip.process")
 _WIRE: Final = "sip"
 _START_S: Final = 20.0
-_END_S: Final = 8.0
 _FIRST_PAUSE_S: Final = 0.2
 _STEADY_S: Final = 60.0
 """After so much service a death is an accident, and the next start comes soon."""
@@ -64,6 +63,7 @@ class SipLink:
         self._tasks = asyncio.TaskGroup()
         self._task: asyncio.Task[None] | None = None
         self._backoff = Backoff(_FIRST_PAUSE_S, steady_s=_STEADY_S)
+        self._why = "its first start"  # there is no process at work
 
     @property
     def ready(self) -> bool:
@@ -71,8 +71,14 @@ class SipLink:
         return self._to_process is not None
 
     @property
+    def trouble(self) -> str:
+        """Why calls cannot come in and go out, in words; "" while they can."""
+        again = "not started any more" if self.beyond_repair else "being started again"
+        return "" if self.ready else f"{again}: {self._why}"
+
+    @property
     def beyond_repair(self) -> bool:
-        """True once the process is not started again any more."""
+        """True once the process is not started again any more: a fault of ours."""
         return self._task is not None and self._task.done()
 
     @property
@@ -114,10 +120,18 @@ class SipLink:
     # ------------------------------------------------------------ the process
 
     async def _run(self) -> None:
+        try:
+            await self._stay_at_work()
+        except Exception as error:  # a fault of ours: /healthz tells of it, calls over other wires go on
+            self._why = repr(error)
+            log.exception("the SIP link has failed, and no more calls come over SIP")
+            raise
+
+    async def _stay_at_work(self) -> None:
         clock_s = asyncio.get_running_loop().time
         async with self._tasks:
             while True:
-                error = await self._live()
+                error = self._why = await self._live()
                 if not self._outcome.done():
                     self._outcome.set_exception(SipUnavailable(error))
                     return
@@ -128,16 +142,11 @@ class SipLink:
 
     async def _live(self) -> str:
         """Serve with one process from its start to its end; return why it ended."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = process = await asyncio.to_thread(
-                subprocess.Popen,
-                [*self._command, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        reader, writer = await asyncio.open_connection(sock=ours)
+        try:
+            reader, writer, process = await child.begin(self._command)
+            self._process = process
+        except OSError as error:  # no descriptor or no memory is left, for now
+            return f"the SIP process cannot be started: {error}"
         why = "the SIP process died"
         try:
             writer.write(on_the_wire([frame(Kind.OPTIONS, 0, self._options.to_json())]))
@@ -157,7 +166,7 @@ class SipLink:
             writer.close()
             with suppress(ConnectionError):
                 await writer.wait_closed()
-            await _end(process)
+            await child.end(process)
         return f"{why} (exit status {process.returncode})" if process.returncode else why
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
@@ -275,12 +284,3 @@ class SipLink:
             log.error("the SIP process has not read for %g s and is ended", self._send_s)
             if self._process:
                 self._process.kill()
-
-
-async def _end(process: subprocess.Popen[bytes]) -> None:
-    """Wait until `process` is gone. It ends by itself once its socket is closed."""
-    try:
-        await asyncio.to_thread(process.wait, _END_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        await asyncio.to_thread(process.wait)

@@ -8,9 +8,9 @@ from typing import Final
 import baresip
 from baresip.events import Event, StackEvent
 
+from bridge.legs.sip.media.resample import Shape
 from bridge.legs.sip.media_buffers import Inlet, Outlet
 from bridge.legs.sip.requests.native import StackThread
-from bridge.legs.sip.resample import Shape
 from bridge.legs.sip.uri import whole
 from telephony.events import KEYS
 from telephony.sip_frames import Kind, frame, json_frame

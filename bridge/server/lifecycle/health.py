@@ -18,8 +18,8 @@ class Part(Protocol):
     """A part of the server that may break."""
 
     @property
-    def ready(self) -> bool:
-        """True while calls can come in by it."""
+    def trouble(self) -> str:
+        """Why no call can come in by it, in words; "" while one can."""
 
     @property
     def beyond_repair(self) -> bool:
@@ -56,11 +56,13 @@ class Health:
     async def _alive(self, _: web.Request) -> web.Response:
         """Answer 503 only where a restart is the cure: not while the server drains, is full or waits for an engine."""
         await self._look()
-        broken = [f"{name} does not come back" for name, part in self._parts().items() if part.beyond_repair]
+        parts = self._parts()
+        broken = [f"{name} does not come back: {part.trouble}" for name, part in parts.items() if part.beyond_repair]
         if self._ours and self._gone_s >= HOPELESS_S:
             broken.append(f"no engine for {self._gone_s:.0f} s")
         status = "; ".join(broken) or ("draining" if self._lines.draining else _OK)
-        return web.json_response({"status": status, "calls": self._lines.taken}, status=503 if broken else 200)
+        body = {"status": status, "calls": self._lines.taken, "parts": _told(parts)}
+        return web.json_response(body, status=503 if broken else 200)
 
     async def _ready(self, _: web.Request) -> web.Response:
         """Answer 200 where the next call would be taken; the body says of each check whether it holds, and why not."""
@@ -70,7 +72,7 @@ class Health:
             "serving": "draining" if draining else _OK,
             "models": _OK if warm else "no engine is up",
             "lines": str(busy or _OK),
-            **{name: _OK if part.ready else "is being started again" for name, part in self._parts().items()},
+            **_told(self._parts()),
         }
         ready = set(checks.values()) == {_OK}
         body = {"ready": ready, "calls": self._lines.taken, "checks": checks}
@@ -88,3 +90,7 @@ class Health:
         if self._gone_since_s is None:
             self._gone_since_s = self._clock_s()
         return False
+
+
+def _told(parts: Mapping[str, Part]) -> Mapping[str, str]:
+    return {name: part.trouble or _OK for name, part in parts.items()}

@@ -59,10 +59,10 @@ def settings(url: str, **more: object) -> Settings:
 @asynccontextmanager
 async def linked(
     asterisk: AriServer, desk: Desk, pause: FakePause | None = None, **more: object
-) -> AsyncIterator[None]:
-    async with AriLink(settings(asterisk.url, **more), desk, **({"pause": pause} if pause else {})):
+) -> AsyncIterator[AriLink]:
+    async with AriLink(settings(asterisk.url, **more), desk, **({"pause": pause} if pause else {})) as link:
         await asterisk.until_connected()
-        yield
+        yield link
 
 
 async def next_of(queue: asyncio.Queue[T]) -> T:
@@ -314,10 +314,12 @@ async def test_events_that_nothing_comes_over_are_asked_for_anew(
 
 async def test_an_asterisk_that_is_not_there_is_tried_again_each_time_later() -> None:
     desk, pause = Desk(), FakePause()
-    async with AriLink(settings("http://127.0.0.1:9/ari"), desk, pause=pause):
+    async with AriLink(settings("http://127.0.0.1:9/ari"), desk, pause=pause) as link:
+        assert "not connected" in link.trouble
         for count in range(1, 11):
             await pause.until(count)
             await pause.end()
+        assert "cannot be reached" in link.trouble and not link.beyond_repair
     assert pause.delays[:4] == [0.2, 0.4, 0.8, 1.6]
     assert max(pause.delays) == 30.0
     assert "bridge_ari_up 0.0" in desk.metrics.text().decode()
@@ -328,6 +330,40 @@ async def test_a_wrong_password_is_told_with_where_to_look(caplog: pytest.LogCap
     async with AriServer() as asterisk, AriLink(settings(asterisk.url, ari_password="wrong"), Desk(), pause=pause):
         await pause.until(1)
     assert "401" in caplog.text and "wrong" not in caplog.text
+
+
+async def test_a_new_password_is_used_from_the_next_request_on() -> None:
+    pause = FakePause()
+    async with (
+        AriServer() as asterisk,
+        AriLink(settings(asterisk.url, ari_password="old"), Desk(), pause=pause) as link,
+    ):
+        await pause.until(1)
+        assert "401" in link.trouble
+        link.sign_in_with(PASSWORD)
+        await pause.end()
+        await asterisk.until_connected()
+        async with asyncio.timeout(5):
+            while link.trouble:  # noqa: ASYNC110 - nobody is told that it works
+                await asyncio.sleep(0.01)
+
+
+async def test_a_fault_of_ours_in_the_link_is_told_as_what_a_restart_cures(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: str) -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    desk = Desk()
+    async with AriServer() as asterisk, linked(asterisk, desk) as link:
+        monkeypatch.setattr(link_module, "understand", broken)
+        await asterisk.tell({"type": "StasisEnd", "channel": channel("c1")})
+        async with asyncio.timeout(5):
+            while not link.beyond_repair:  # noqa: ASYNC110 - its task tells nobody of its end
+                await asyncio.sleep(0.01)
+        assert "a fault of ours" in link.trouble
+        assert "bridge_ari_up 0.0" in desk.metrics.text().decode()
+    assert "no more calls come over ARI" in caplog.text
 
 
 async def test_calls_that_an_earlier_run_left_are_hung_up() -> None:

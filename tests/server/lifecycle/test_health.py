@@ -16,7 +16,7 @@ from bridge.settings import Settings
 
 @dataclass
 class Sip:
-    ready: bool = True
+    trouble: str = ""
     beyond_repair: bool = False
 
 
@@ -44,14 +44,15 @@ class Rig:
 
 async def test_a_server_with_nothing_wrong_is_alive_and_ready() -> None:
     rig = Rig()
-    assert await rig.asked("/healthz") == (200, {"status": "ok", "calls": 0})
+    assert await rig.asked("/healthz") == (200, {"status": "ok", "calls": 0, "parts": {"sip": "ok"}})
     assert await rig.failing() == []
 
 
 async def test_a_server_that_drains_is_alive_and_not_ready() -> None:
     rig = Rig()
     rig.lines.draining = True
-    assert await rig.asked("/healthz") == (200, {"status": "draining", "calls": 0})
+    status, body = await rig.asked("/healthz")
+    assert status == 200 and body["status"] == "draining"
     assert await rig.failing() == ["serving"]
 
 
@@ -86,11 +87,13 @@ async def test_engines_elsewhere_are_not_cured_by_our_restart() -> None:
 
 async def test_a_sip_process_that_is_started_again_is_not_ready_and_one_that_is_not_needs_a_restart() -> None:
     rig = Rig()
-    rig.sip.ready = False
+    rig.sip.trouble = "the SIP process died"
     assert await rig.failing() == ["sip"]
-    assert (await rig.asked("/healthz"))[0] == 200
+    status, body = await rig.asked("/healthz")
+    assert status == 200 and body["parts"] == {"sip": "the SIP process died"}
     rig.sip.beyond_repair = True
-    assert (await rig.asked("/healthz"))[0] == 503
+    status, body = await rig.asked("/healthz")
+    assert status == 503 and body["status"] == "sip does not come back: the SIP process died"
 
 
 @pytest.mark.parametrize("redirect", ["", "https://other.example.com/twilio/voice"])

@@ -18,6 +18,7 @@ from ctranslate2.models import Whisper
 from tokenizers import Tokenizer
 
 from bot.languages import ENGLISH_NAMES
+from bot.threads import made_behind
 from bridge.settings import Settings
 from bridge.speech.api import (
     SAMPLE_RATE,
@@ -70,7 +71,7 @@ class WhisperAsr:
         self._model, self._text = model, text
         self._silence = self._encode(np.zeros(0, np.float32), LONGEST_S)
         self._warm_up()
-        self._workers = Workers(threads, name=self.name)
+        self._workers = Workers(threads, name=self.name, gives_way=True)
         self.capabilities = AsrCapabilities(
             languages=frozenset(ENGLISH_NAMES[code] for code in text.languages),
             more_languages="" if len(text.languages) > 1 else _MORE_LANGUAGES,
@@ -95,8 +96,10 @@ class WhisperAsr:
         files = find_whisper(model)
         try:
             with files.whole() as folder:
-                whisper = Whisper(
-                    str(folder), device="cpu", compute_type="int8", inter_threads=threads, intra_threads=1
+                whisper = made_behind(
+                    lambda: Whisper(
+                        str(folder), device="cpu", compute_type="int8", inter_threads=threads, intra_threads=1
+                    )
                 )
                 tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             text = WhisperText(tokenizer, multilingual=whisper.is_multilingual)
