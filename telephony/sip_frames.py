@@ -33,6 +33,7 @@ class Kind(IntEnum):
     PING = 10  # answered with PONG at once
     SEND_INFO = 11  # answered with INFO_ANSWERED
     REFUSE = 12  # a call that rings, for which there is no line
+    RENEW = 13  # OPTIONS again: certificate and passwords are taken over
     # from the stack
     READY = 32  # first and once
     FAILED = 33  # the process ends, and why
@@ -46,7 +47,7 @@ class Kind(IntEnum):
     PLAYED = 41
     TROUBLE = 42
     ENDED = 43
-    REFUSED = 44  # too many calls a second
+    REFUSED = 44  # too many calls a second, or by a password
     NOT_TRANSFERRED = 45
     PONG = 46
     INFO_ANSWERED = 47

@@ -33,6 +33,8 @@ class Why(StrEnum):
     MALFORMED = "malformed"
     SLOW = "slow"
     CONNECTIONS = "connections"
+    PASSWORD = "password"
+    GUESSES = "guesses"
 
 
 @dataclass(slots=True)

@@ -34,7 +34,7 @@ def config(options: StackOptions, folder: Path) -> baresip.Config:
         "opus_sprop_stereo": "no",
         "opus_inbandfec": "yes",
     }
-    if options.certfile:
+    if options.certificate:
         lines["sip_certificate"] = _certificate(options, folder)
     if options.cafile:
         lines["sip_cafile"] = options.cafile
@@ -52,8 +52,7 @@ def _certificate(options: StackOptions, folder: Path) -> str:
     """Return the path of one file with certificate and key, as the stack wants them; others cannot read it."""
     path = folder / "certificate.pem"
     path.touch(mode=0o600)
-    parts = [Path(name).read_text() for name in (options.keyfile, options.certfile) if name]
-    path.write_text("\n".join(parts))
+    path.write_text(options.certificate)
     return str(path)
 
 

@@ -16,7 +16,11 @@ def make_link(settings: Settings, carrier: Carrier) -> SipLink:
 
 
 def stack_options(settings: Settings) -> StackOptions:
-    """Return what the SIP process is told."""
+    """Return what the SIP process is told.
+
+    Raises:
+        ValueError, OSError: a file that an option names does not hold what it should; the text names the option.
+    """
     trunk = settings.sip_trunk_password
     cafile = settings.sip_cafile or ssl.get_default_verify_paths().cafile
     transports = settings.sip_transports
@@ -30,8 +34,7 @@ def stack_options(settings: Settings) -> StackOptions:
         allow=settings.sip_allow,
         codecs=settings.sip_codecs,
         media_encryption=settings.sip_media_encryption,
-        certfile=_path(settings.sip_certfile),
-        keyfile=_path(settings.sip_keyfile),
+        certificate=read_certificate(settings.sip_certfile, settings.sip_keyfile),
         cafile=str(cafile or ""),
         users=read_users(settings.sip_users) if settings.sip_users else (),
         headers=settings.sip_headers,
@@ -69,5 +72,16 @@ def read_users(path: Path) -> tuple[str, ...]:
     return tuple(f"{name}:{password}" for name, password in users.items())
 
 
-def _path(path: Path | None) -> str:
-    return str(path.resolve()) if path else ""
+def read_certificate(certificate: Path | None, key: Path | None) -> str:
+    """Return key and certificate chain in PEM, "" where there is none.
+
+    Raises:
+        ValueError: they cannot be read, or do not belong together.
+    """
+    if certificate is None:
+        return ""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+        return "\n".join(path.read_text("ascii") for path in (key, certificate) if path)
+    except (OSError, ValueError) as error:  # of the first ssl.SSLError is one, of the second what is no text
+        raise ValueError(f"sip_certfile {certificate}, sip_keyfile {key}: {error}") from error

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Final, Self
 
 from bridge.admission.lines import Busy, Carrier
+from bridge.admission.refusals import Refusals, Why
 from bridge.backoff import Backoff
 from bridge.legs.sip import child
 from bridge.legs.sip.frame_writer import FrameWriter
@@ -62,6 +63,7 @@ class SipLink:
         self._outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()  # of the first start
         self._tasks = asyncio.TaskGroup()
         self._task: asyncio.Task[None] | None = None
+        self._refusals = Refusals(carrier.metrics.kept_out)
         self._backoff = Backoff(_FIRST_PAUSE_S, steady_s=_STEADY_S)
         self._why = "its first start"  # there is no process at work
 
@@ -229,7 +231,7 @@ class SipLink:
             case Kind.REGISTERED:
                 self._registered(fields(body))
             case Kind.REFUSED:
-                self._carrier.metrics.refused.labels(str(fields(body).get("reason", ""))).inc()
+                self._refused(fields(body))
             case Kind.LATCHED:
                 told = fields(body)
                 self._metrics.latched.inc()
@@ -243,6 +245,14 @@ class SipLink:
             case _:
                 if leg := self._legs.get(number):
                     leg.feed(received)
+
+    def _refused(self, told: Mapping[str, object]) -> None:
+        """Count a caller whom the process has refused by itself: by too many calls a second, or by a password."""
+        reason = str(told.get("reason", ""))
+        self._carrier.metrics.refused.labels(reason).inc()
+        if reason in {Why.PASSWORD, Why.GUESSES}:
+            peer, detail = str(told.get("peer", "")), str(told.get("detail", ""))
+            self._refusals.note(_WIRE, Why(reason), peer=peer, detail=detail)
 
     def _registered(self, told: Mapping[str, object]) -> None:
         ok, text = bool(told.get("ok")), told.get("text")

@@ -85,20 +85,3 @@ class Inlet:
         self._time.fill(missing)
         self.concealed_ms += missing_ms
         return payload, missing
-
-
-class Bucket:
-    """How many calls a second may come in; a burst of one second's worth is let through."""
-
-    def __init__(self, per_second: float) -> None:
-        self._rate = per_second
-        self._level, self._at_s = max(1.0, per_second), 0.0
-
-    def take(self, now_s: float) -> bool:
-        """Return whether one more may come in now."""
-        self._level = min(max(1.0, self._rate), self._level + (now_s - self._at_s) * self._rate)
-        self._at_s = now_s
-        if self._level < 1:
-            return False
-        self._level -= 1
-        return True

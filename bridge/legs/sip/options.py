@@ -9,7 +9,7 @@ Transport = Literal["udp", "tcp", "tls"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackOptions:
-    """All that the process needs; it reads neither settings nor environment. The repr leaves the passwords out."""
+    """All that the process needs; it reads neither settings nor environment. The repr leaves the secrets out."""
 
     host: str
     port: int
@@ -21,8 +21,8 @@ class StackOptions:
     """Networks whose packets the kernel lets through to the SIP ports; the trunk's addresses are added."""
     codecs: tuple[str, ...]
     media_encryption: str
-    certfile: str
-    keyfile: str
+    certificate: str
+    """Private key and certificate chain in PEM, "" for none: read once, so that a file half written stops no start."""
     cafile: str
     users: tuple[str, ...]
     """Who may call with a password, as name:password; empty: callers are not asked for one."""

@@ -16,12 +16,12 @@ import baresip
 from baresip import _native
 from baresip.events import Event, StackEvent
 
+from bridge.admission.bucket import Bucket
 from bridge.legs.sip import bpf, sockets
 from bridge.legs.sip.accounts import config, own_account, trunk_account
 from bridge.legs.sip.media.extension import StackExtension
 from bridge.legs.sip.media.latch import Address
 from bridge.legs.sip.media.libre import Libre, OtherStack
-from bridge.legs.sip.media_buffers import Bucket
 from bridge.legs.sip.options import StackOptions
 from bridge.legs.sip.requests.digest import Challenger
 from bridge.legs.sip.requests.gate import RequestGate, Trust
@@ -238,8 +238,8 @@ class Stack:
             if call.call_id == call_id:
                 call.pressed(key)
 
-    def _refused(self, reason: str) -> None:
-        self._post(json_frame(Kind.REFUSED, reason=reason))
+    def _refused(self, reason: str, peer: str, detail: str) -> None:
+        self._post(json_frame(Kind.REFUSED, reason=reason, peer=peer, detail=detail))
 
     def _trust(self) -> Trust:
         users = dict(user.split(":", 1) for user in self._options.users)

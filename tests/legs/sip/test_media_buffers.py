@@ -1,8 +1,6 @@
 """What of the bot's speech lies where, and the caller's audio against the clock."""
 
-import pytest
-
-from bridge.legs.sip.media_buffers import HOLE_MS, Bucket, Inlet, Outlet
+from bridge.legs.sip.media_buffers import HOLE_MS, Inlet, Outlet
 
 RATE = 8000
 FRAME = bytes(range(1, 161)) * 2  # 20 ms
@@ -117,11 +115,3 @@ def test_a_clock_that_runs_ahead_for_ever_does_not_hide_a_hole() -> None:
         inlet.take(2 * FRAME, 20 * tick)
     missing = [inlet.take(b"", 2000 + 20 * tick)[1] for tick in range(1, 51)]
     assert sum(missing)
-
-
-@pytest.mark.parametrize(("per_second", "burst"), [(0.5, 1), (1, 1), (20, 20)])
-def test_calls_are_let_in_up_to_the_rate(per_second: float, burst: int) -> None:
-    bucket = Bucket(per_second)
-    assert [bucket.take(0.0) for _ in range(burst + 1)] == [True] * burst + [False]
-    assert bucket.take(1 / per_second)
-    assert not bucket.take(1 / per_second)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
+from bridge.admission.guesses import RETRY_S, Guesses
 from bridge.legs.sip.bpf import Network
 from bridge.legs.sip.requests.digest import Challenger
 from telephony.sip_identity import SIP_USER, SipIdentity, identity_of
@@ -48,11 +49,13 @@ class RequestGate:
         trust: Trust,
         *,
         on_key: Callable[[str, str], None],
-        on_refused: Callable[[str], None],
+        on_refused: Callable[[str, str, str], None],
     ) -> None:
-        """`on_key` is told the Call-ID and the key, `on_refused` why a caller is; both on the loop of now."""
-        self._trust, self._on_key, self._on_refused = trust, on_key, on_refused
+        """`on_key` is told the Call-ID and the key, `on_refused` the reason why a caller is, from where, and more in
+        words; both on the loop of now."""
+        self.trust, self._on_key, self._on_refused = trust, on_key, on_refused
         self._loop = asyncio.get_running_loop()
+        self._guesses = Guesses()
         self._invites: OrderedDict[str, SipIdentity] = OrderedDict()
 
     def take(self, call_id: str) -> SipIdentity | None:
@@ -83,25 +86,40 @@ class RequestGate:
     def _invite(self, message: SipMessage, source: str, request: int, stack: Answering) -> bool:
         if stack.in_dialog(request):
             return False  # whose caller is known
-        users = None if self._is_trunk(source) else self._trust.users
+        users = None if self._is_trunk(source) else self.trust.users
         identity = identity_of(message, trusted=users is None)
         if users:
-            verdict = users.check(message.all("authorization"), message.method, source)
-            if not verdict.user:
-                if verdict.wrong:
-                    log.warning("a caller at %s is refused: %s", source, verdict.wrong)
-                    self._loop.call_soon_threadsafe(self._on_refused, "password")
-                stack.answer(request, 401, "Unauthorized", users.challenge(source, stale=verdict.stale))
+            user = self._user(users, message, source, request, stack)
+            if not user:
                 return True
-            identity = replace(identity, parameters={**identity.parameters, SIP_USER: verdict.user})
+            identity = replace(identity, parameters={**identity.parameters, SIP_USER: user})
         self._invites[message.first("call-id")] = identity
         while len(self._invites) > _MOST_INVITES:
             self._invites.popitem(last=False)
         return False
 
+    def _user(self, users: Challenger, message: SipMessage, source: str, request: int, stack: Answering) -> str:
+        """Return who of `users` calls; "" where it is answered that this is not shown."""
+        proofs, now_s = message.all("authorization"), self._loop.time()
+        if proofs and not self._guesses.allowed(source, now_s):
+            # Not looked at: a right one among the guesses must not be told from the wrong ones.
+            self._refuse("guesses", source, "too many wrong passwords from there")
+            stack.answer(request, 503, "Service Unavailable", f"Retry-After: {RETRY_S}\r\n")
+            return ""
+        verdict = users.check(proofs, message.method, source)
+        if verdict.wrong:
+            self._guesses.wrong(source, now_s)
+            self._refuse("password", source, verdict.wrong)
+        if not verdict.user:
+            stack.answer(request, 401, "Unauthorized", users.challenge(source, stale=verdict.stale))
+        return verdict.user
+
+    def _refuse(self, reason: str, source: str, detail: str) -> None:
+        self._loop.call_soon_threadsafe(self._on_refused, reason, source, detail)
+
     def _is_trunk(self, source: str) -> bool:
         address = ipaddress.ip_address(source) if source else None
-        return any(address in network for network in self._trust.networks if address)
+        return any(address in network for network in self.trust.networks if address)
 
     def _info(self, message: SipMessage, request: int, stack: Answering) -> bool:
         if message.content_type not in TYPES or not stack.in_dialog(request):

@@ -4,7 +4,9 @@ import re
 
 import pytest
 from digest_proof import proof
+from fakes import FakeClock
 
+from bridge.admission.guesses import AT_ONCE, RETRY_S
 from bridge.legs.sip.requests.digest import Challenger
 from bridge.legs.sip.requests.gate import RequestGate, Trust
 
@@ -28,9 +30,13 @@ class Answers:
 
 class Told:
     def __init__(self, users: Challenger | None = None) -> None:
-        self.keys, self.refused = list[tuple[str, str]](), list[str]()
+        self.keys, self.refused = list[tuple[str, str]](), list[tuple[str, str]]()
         trust = Trust(users, [ipaddress.ip_network(f"{TRUNK}/32")])
-        self.gate = RequestGate(trust, on_key=lambda *key: self.keys.append(key), on_refused=self.refused.append)
+        self.gate = RequestGate(trust, on_key=lambda *key: self.keys.append(key), on_refused=self._refused)
+
+    def _refused(self, reason: str, peer: str, detail: str) -> None:
+        assert detail
+        self.refused.append((reason, peer))
 
 
 def request(method: str, *headers: str, call: str = "c1", body: str = "") -> bytes:
@@ -143,4 +149,25 @@ async def test_a_wrong_password_is_counted() -> None:
     wrong = f"Authorization: {proof(stack.given[0][1], password='guess')}"
     assert told.gate.look(request("INVITE", wrong), PEER, 1, stack)
     await settle()
-    assert told.refused == ["password"]
+    assert told.refused == [("password", PEER)]
+
+
+async def test_who_guesses_is_stopped_and_may_try_again_later_and_others_may_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told, clock = Told(Challenger({"anna": "s3cret"})), FakeClock()
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", clock)
+
+    def called(password: str, peer: str = PEER) -> int:
+        stack = Answers()
+        assert told.gate.look(request("INVITE"), peer, 1, stack), "to be asked for a password costs nothing"
+        proven = f"Authorization: {proof(stack.given[0][1], password=password)}"
+        return stack.given[-1][0] if told.gate.look(request("INVITE", proven), peer, 1, stack) else 200
+
+    assert [called(f"guess {number}") for number in range(AT_ONCE)] == [401] * AT_ONCE
+    assert [called("guess"), called("s3cret")] == [503, 503], "a right guess is not told from a wrong one"
+    assert called("s3cret", "192.0.2.2") == 200
+    clock.advance(RETRY_S)
+    assert [called("s3cret"), called("s3cret")] == [200, 200], "who knows it spends nothing"
+    await settle()
+    assert told.refused == [("password", PEER)] * AT_ONCE + [("guesses", PEER)] * 2
