@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -180,9 +181,11 @@ async def test_a_wrong_password_is_not_registered_and_the_log_says_so(
     here: Asterisk, caplog: pytest.LogCaptureFixture
 ) -> None:
     desk = Desk()
-    async with sip(desk, **trunk(here, sip_trunk_password="wrong")):
+    async with sip(desk, **trunk(here, sip_trunk_password="wrong")) as (link, _):
         await until(lambda: "the trunk does not register us" in caplog.text, "told in the log")
         assert "bridge_sip_registered 0.0" in desk.measured
+        link.renew(replace(link.options, trunk_password="s3cret"))
+        await registered(here, desk)
     assert "s3cret" not in caplog.text
 
 

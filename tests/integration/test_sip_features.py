@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +45,21 @@ async def test_every_codec_is_heard_at_its_rate(codec: str, rate: int, tmp_path:
     assert fit(theirs, heard) > 0.8
 
 
+async def shown(port: int) -> bytes:
+    """Return the certificate that a new TLS connection is shown."""
+    return ssl.PEM_cert_to_DER_cert(await asyncio.to_thread(ssl.get_server_certificate, ("127.0.0.1", port)))
+
+
+def certificate_in(pem: bytes) -> bytes:
+    return ssl.PEM_cert_to_DER_cert(pem.decode()[pem.decode().index("-----BEGIN CERTIFICATE") :])
+
+
+async def until_shown(port: int, pem: bytes) -> None:
+    async with asyncio.timeout(5):
+        while await shown(port) != certificate_in(pem):  # noqa: ASYNC110 - nobody is told when it is in force
+            await asyncio.sleep(0.05)
+
+
 @needs_baresip
 async def test_tls_and_srtp_carry_a_call_and_one_without_keys_is_refused(tmp_path: Path) -> None:
     (tmp_path / "both.pem").write_bytes(self_signed("127.0.0.1"))
@@ -52,14 +69,19 @@ async def test_tls_and_srtp_carry_a_call_and_one_without_keys_is_refused(tmp_pat
         sip_transports=("tls",),
         sip_certfile=tmp_path / "both.pem",
         sip_media_encryption="required",
-    ) as (_, port):
+    ) as (link, port):
         target = f"sip:1@127.0.0.1:{port + 1};transport=tls"
         audio = spoken("vm-intro", after_s=1.0)
         lax = "sip_verify_server no\n"
         async with baresip(tmp_path / "1", audio, dial=target, account=";mediaenc=srtp-mand", extra=lax):
             taken = await desk.call()
+            before = await shown(port + 1)
+            fresh = self_signed("127.0.0.1")
+            link.renew(replace(link.options, certificate=fresh.decode()))
+            await until_shown(port + 1, fresh)
             await taken.over.wait()
-            assert fit(audio, taken.heard) > 0.9
+            assert fit(audio, taken.heard) > 0.9, "the call goes on while its certificate is replaced"
+        assert before == certificate_in((tmp_path / "both.pem").read_bytes())
         async with baresip(tmp_path / "2", audio, dial=target, extra=lax) as plain:
             await until(lambda: "488" in plain.output, "refused with 488")
     assert len(desk.calls) == 1

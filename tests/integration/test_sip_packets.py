@@ -42,11 +42,14 @@ async def test_an_invite_and_a_bye_that_come_twice_are_one_call_and_one_end(wire
     assert len(desk.calls) == 1
 
 
-async def test_a_caller_for_whom_there_is_no_line_is_told_503(wire: socket.socket) -> None:
+async def test_a_caller_for_whom_there_is_no_line_is_told_503_and_when_to_try_again(wire: socket.socket) -> None:
     desk = Desk(lines=0)
-    async with sip(desk) as (_, port):
+    async with sip(desk) as (link, port):
         wire.sendto(request("INVITE", wire, port), ("127.0.0.1", port))
-        await answer(wire, 503)
+        refused = await answer(wire, 503)
+        assert headers(refused)["retry-after"] == "5" and headers(refused)["content-length"] == "0"
+        wire.sendto(request("ACK", wire, port, to=headers(refused)["to"]), ("127.0.0.1", port))
+        await until(lambda: not link._legs, "the stack has let the call go")
     assert desk.calls == []
 
 
@@ -78,7 +81,7 @@ async def test_more_calls_than_a_second_allows_are_refused(wire: socket.socket) 
         for number in range(4):
             wire.sendto(request("INVITE", wire, port, call=f"c{number}"), ("127.0.0.1", port))
         for _ in range(2):
-            await answer(wire, 503)
+            assert headers(await answer(wire, 503))["retry-after"] == "1"
         await until(lambda: 'bridge_calls_refused_total{reason="rate"} 2.0' in desk.measured, "two calls refused")
 
 

@@ -1,9 +1,11 @@
 """What the stack itself does not tell: who calls whom, keys by INFO, passwords, and transfers asked of us."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -193,7 +195,10 @@ async def test_a_telephone_gives_its_password_when_it_is_asked(tmp_path: Path) -
     assert len(desk.calls) == 1
 
 
-async def test_with_users_a_caller_must_give_a_password(wire: socket.socket, tmp_path: Path) -> None:
+async def test_with_users_a_caller_must_give_a_password(
+    wire: socket.socket, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     users = tmp_path / "users"
     users.write_text("# who may call\nanna:s3cret\nben:other\n")
     desk = Desk()
@@ -201,7 +206,7 @@ async def test_with_users_a_caller_must_give_a_password(wire: socket.socket, tmp
     def given(challenge: str, user: str, password: str) -> str:
         return f"Authorization: {proof(challenge, user=user, password=password)}"
 
-    async with sip(desk, sip_users=users) as (_, port):
+    async with sip(desk, sip_users=users) as (link, port):
 
         async def call(number: str, *more: str) -> bytes:
             """Call; return what comes back."""
@@ -232,4 +237,9 @@ async def test_with_users_a_caller_must_give_a_password(wire: socket.socket, tmp
         assert (await call("d6", given(new, "ben", "other"))).startswith(b"SIP/2.0 200 ")
         await desk.call(1)
         await until(lambda: 'bridge_calls_refused_total{reason="password"} 2.0' in desk.measured, "two refusals")
+        assert 'bridge_refused_total{door="sip",reason="password"} 2.0' in desk.measured
+        link.renew(replace(link.options, users=("anna:changed",)))
+        await until(lambda: "goes on with what is new" in caplog.text, "told in the log")
+        newest = headers(await call("d7"))["www-authenticate"]
+        assert (await call("d8", given(newest, "anna", "s3cret"))).startswith(b"SIP/2.0 401 ")
     assert [taken.started.parameters for taken in desk.calls] == [{"sip_user": "anna"}, {"sip_user": "ben"}]

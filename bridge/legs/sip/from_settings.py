@@ -1,6 +1,7 @@
 """From the settings to a running SIP side."""
 
 import ssl
+from dataclasses import replace
 from pathlib import Path
 
 from bridge.admission.lines import Carrier
@@ -51,6 +52,35 @@ def stack_options(settings: Settings) -> StackOptions:
     )
 
 
+def renewed(before: StackOptions, settings: Settings) -> tuple[StackOptions, list[str]]:
+    """Return `before` with what the files of secrets hold now, and a line for each that cannot be had. Blocks.
+
+    Where `settings` are newer than `before`, nothing else of them is taken over.
+    """
+    trunk, problems = settings.sip_trunk_password, list[str]()
+    password = trunk.get_secret_value() if trunk else ""
+    users, certificate = before.users, before.certificate
+    try:
+        users = read_users(settings.sip_users) if settings.sip_users else ()
+    except (OSError, ValueError) as error:
+        problems.append(f"sip_users: {error}")
+    try:
+        certificate = read_certificate(settings.sip_certfile, settings.sip_keyfile)
+    except ValueError as error:
+        problems.append(str(error))
+    if _kind_of_key(certificate) is not _kind_of_key(before.certificate):
+        # The stack would keep the old one beside it, and show it to who prefers its kind.
+        problems.append("sip_certfile: its key is of another kind (RSA, EC) than before, which needs a restart")
+        certificate = before.certificate
+    return replace(before, users=users, trunk_password=password, certificate=certificate), problems
+
+
+def _kind_of_key(pem: str) -> type | None:
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    return type(load_pem_private_key(pem.encode(), None)) if pem else None
+
+
 def read_users(path: Path) -> tuple[str, ...]:
     """Return the lines of a file of callers, name:password; empty ones and those that begin with # are left out.
 
@@ -76,12 +106,12 @@ def read_certificate(certificate: Path | None, key: Path | None) -> str:
     """Return key and certificate chain in PEM, "" where there is none.
 
     Raises:
-        ValueError: they cannot be read, or do not belong together.
+        ValueError: they cannot be read, ask for a password or do not belong together.
     """
     if certificate is None:
         return ""
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
-        return "\n".join(path.read_text("ascii") for path in (key, certificate) if path)
-    except (OSError, ValueError) as error:  # of the first ssl.SSLError is one, of the second what is no text
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=lambda: "")
+        return "\n".join(path.read_text(errors="replace") for path in (key, certificate) if path)
+    except OSError as error:  # of which ssl.SSLError is one
         raise ValueError(f"sip_certfile {certificate}, sip_keyfile {key}: {error}") from error

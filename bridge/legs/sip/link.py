@@ -51,10 +51,9 @@ class SipLink:
         frozen_s: float = _FROZEN_S,
         command: Sequence[str] = _COMMAND,
     ) -> None:
-        """`frozen_s`: a process that says nothing for so long is killed.
-
-        `idle_s`: a call is lost when the process is silent for so long; `send_s`: how long it may read nothing."""
-        self._options, self._carrier, self._metrics = options, carrier, carrier.metrics.sip
+        """`frozen_s`: a process that says nothing for so long is killed; `idle_s`: a call is lost when the process is
+        silent for so long; `send_s`: how long it may read nothing."""
+        self.options, self._carrier, self._metrics = options, carrier, carrier.metrics.sip
         self._idle_s, self._send_s, self._frozen_s, self._command = idle_s, send_s, frozen_s, command
         self._process: subprocess.Popen[bytes] | None = None
         self._to_process: FrameWriter | None = None  # to the process, while it is ready
@@ -119,6 +118,14 @@ class SipLink:
         number = next(self._even)
         return self._leg(number, SipProtocol(number, dial=target, headers=headers))
 
+    def renew(self, options: StackOptions) -> None:
+        """Go on with the certificate and the passwords of `options`, for new connections and new calls.
+
+        A process that starts later starts with them.
+        """
+        self.options = options
+        self._post(frame(Kind.RENEW, 0, options.to_json()))
+
     # ------------------------------------------------------------ the process
 
     async def _run(self) -> None:
@@ -151,7 +158,7 @@ class SipLink:
             return f"the SIP process cannot be started: {error}"
         why = "the SIP process died"
         try:
-            writer.write(on_the_wire([frame(Kind.OPTIONS, 0, self._options.to_json())]))
+            writer.write(on_the_wire([frame(Kind.OPTIONS, 0, self.options.to_json())]))
             why = await self._serve(reader, writer) or why
         except TimeoutError:
             why = f"the SIP process was not ready within {_START_S:g} s"
@@ -173,7 +180,7 @@ class SipLink:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
         """Hand out frames until there are no more; return why, "" where the process did not say."""
-        why, pulse = "", Pulse(self._frozen_s, self._ping, self._kill)
+        why, pulse = "", Pulse(self._frozen_s, lambda: self._post(frame(Kind.PING)), self._kill)
         try:
             async with pulse, timeout(_START_S) as start:
                 why = await self._hand_out(reader, writer, pulse, start)
@@ -199,9 +206,6 @@ class SipLink:
                 elif kind is not Kind.PONG:
                     self._take(kind, number, body, received)
         return ""
-
-    def _ping(self) -> None:
-        self._post(frame(Kind.PING))
 
     def _kill(self) -> None:
         if self._process:

@@ -9,6 +9,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -128,6 +129,8 @@ class Stack:
                 self._early.clear()  # what is left is of no call of ours
             self._dialling[number] = None
             self._spawn(self._dial(number, fields(body)))
+        elif kind is Kind.RENEW:
+            self._spawn(self._renew(StackOptions.from_json(body)))
         elif call := self._calls.get(number):
             self._command(call, kind, body)
         elif kind is Kind.HANGUP and number in self._dialling:
@@ -184,7 +187,7 @@ class Stack:
         call = baresip.Call._from_incoming(self._runtime, event)  # noqa: SLF001  # on_incoming asks each agent anew
         if not self._bucket.take(asyncio.get_running_loop().time()):
             self._post(json_frame(Kind.REFUSED, reason="rate"))
-            self._spawn(self._thread.refuse(event.call_id or ""))
+            self._spawn(self._thread.refuse(event.call_id or "", retry_s=1))  # the rate is one of seconds
             return
         self._newest += 2
         ours = self._newest
@@ -251,6 +254,26 @@ class Stack:
             log.warning("the trunk %s does not resolve: nothing it sends gets in", self._options.trunk)
         self._trunk_networks = bpf.networks(trunk)
         return [*bpf.networks(self._options.allow), *self._trunk_networks]
+
+    async def _renew(self, fresh: StackOptions) -> None:
+        """Take over the certificate and the passwords of `fresh`; the rest stays as it was at the start."""
+        before, changed = self._options, dict[str, str | tuple[str, ...]]()
+        try:
+            if fresh.certificate != before.certificate:
+                await self._thread.set_certificate(fresh.certificate)
+                changed["certificate"] = fresh.certificate
+            if self._trunk and fresh.trunk_password != before.trunk_password:
+                await self._thread.set_password(fresh.trunk_password)
+                changed["trunk_password"] = fresh.trunk_password
+            level, text = logging.INFO, "SIP goes on with what is new of its certificate and its passwords"
+        except (OSError, baresip.BaresipError) as error:
+            level, text = logging.ERROR, f"not reloaded, the old one stays in force until SIP starts again: {error}"
+        changed["users"] = fresh.users
+        self._options = replace(before, **changed)  # type: ignore[arg-type]  # each is of its field's type
+        self._gate.trust = self._trust()
+        self._post(json_frame(Kind.LOG, level=level, text=text))
+        if self._trunk and "trunk_password" in changed and self._options.register_s:
+            await self._register(self._trunk)
 
     async def _register(self, trunk: baresip.UserAgent) -> None:
         try:

@@ -23,6 +23,8 @@ _TRANSFERRED: Final = "Call transfered"  # the stack's spelling
 _BYE: Final = "Connection reset by peer"  # what a BYE is to the stack
 _SILENT: Final = "rtp stream error"
 _UNHEARD_S: Final = 5.0
+_RETRY_S: Final = 5
+"""What a caller is told to wait for whom there is no line, as over HTTP."""
 
 
 class StackCall:
@@ -193,7 +195,7 @@ class StackCall:
     async def refuse(self, reason: str, thread: StackThread) -> None:
         """Answer the caller that there is no line: 503."""
         self._ended_by_us = self._ended_by_us or reason
-        await thread.refuse(self.call_id)
+        await thread.refuse(self.call_id, retry_s=_RETRY_S)
 
     async def _until_it_moves(self) -> None:
         """Wait while nothing has come back: the stack sends no CANCEL then, and the other side would ring on."""

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
+from bridge.legs.ari.link import AriLink
+from bridge.legs.sip.from_settings import renewed
+from bridge.legs.sip.link import SipLink
 from bridge.legs.twilio.rest import TwilioRest
 from bridge.logs import masked
 from bridge.plugins import PluginError
@@ -22,7 +25,7 @@ log = logging.getLogger(__name__)
 Reread = Callable[[Settings], tuple[Settings, list[str]]]
 """Returns settings with what their files say now, and a line for each part that cannot be had."""
 
-_OF_DOORS: Final = ("api_token", "twilio_auth_token", "twilio_shared_key")
+_OF_DOORS: Final = ("api_token", "twilio_auth_token", "twilio_shared_key", "sip_trunk_password", "ari_password")
 """Secrets that no bot is made from: a new one loads none anew."""
 
 
@@ -37,9 +40,12 @@ class Reload:
         reread: Reread,
         certificates: tls.Certificates,
         twilio: TwilioRest | None,
+        sip: SipLink | None = None,
+        ari: AriLink | None = None,
     ) -> None:
-        """`twilio`: what signs in at Twilio with its auth token."""
-        self._in_force, self._switchboard, self._twilio = in_force, switchboard, twilio
+        """`twilio`, `sip`, `ari`: what signs in there with a password, or shows a certificate."""
+        self._in_force, self._switchboard = in_force, switchboard
+        self._twilio, self._sip, self._ari = twilio, sip, ari
         self._reread, self._certificates = reread, certificates
         self._turn = asyncio.Lock()
         self._brought: list[Profile] = []  # with voices that were loaded here
@@ -53,11 +59,23 @@ class Reload:
             fresh, refused = _checked(before, fresh)
             fresh, unloaded = await self._answer_with(before, fresh)
             self._in_force.put(fresh)
-            if self._twilio and (token := fresh.twilio_auth_token):
-                self._twilio.sign_in_with(token.get_secret_value())
-            for problem in (*problems, *unread, *refused, *unloaded):
+            unsigned = await self._sign_in(fresh)
+            for problem in (*problems, *unread, *refused, *unloaded, *unsigned):
                 log.error("not reloaded, the old one stays in force: %s", masked(problem))
             log.info("reloaded: %s", ", ".join(_changes(before, fresh)) or "the settings are as they were")
+
+    async def _sign_in(self, fresh: Settings) -> list[str]:
+        """Use the passwords and the certificate of `fresh` towards others; return a line for each that cannot be."""
+        if self._twilio and (token := fresh.twilio_auth_token):
+            self._twilio.sign_in_with(token.get_secret_value())
+        if self._ari:
+            self._ari.sign_in_with(fresh.ari_password.get_secret_value() if fresh.ari_password else "")
+        if not self._sip:
+            return []
+        options, problems = await asyncio.to_thread(renewed, self._sip.options, fresh)
+        if options != self._sip.options:
+            self._sip.renew(options)
+        return problems
 
     async def close(self) -> None:
         """Free what was loaded here."""

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from bridge.server.access import listener
 from bridge.server.access.http_log import HttpLog
-from bridge.server.app_keys import CONNECTIONS, IN_FORCE, REFUSALS, SHUTDOWN, SWITCHBOARD, TWILIO
+from bridge.server.app_keys import ARI, CONNECTIONS, IN_FORCE, REFUSALS, SHUTDOWN, SIP, SWITCHBOARD, TWILIO
 from bridge.server.lifecycle.handover import Handover, Predecessor
 from bridge.server.lifecycle.last_resort import LastResort
 from bridge.server.lifecycle.reload import Reload, Reread
@@ -92,6 +92,8 @@ class RunningServer:
             reread=self._reread,
             certificates=self._certificates,
             twilio=app.get(TWILIO),
+            sip=app.get(SIP),
+            ari=app.get(ARI),
         )
 
     def _handlers(self, reload: Reload) -> Mapping[signal.Signals, Callable[[], None]]:

@@ -35,6 +35,7 @@ _HELPER_WORDS: Final = 12
 _MESSAGE_WORDS: Final = 200
 
 _FUNCTIONS: Final[Sequence[tuple[str, Any, Sequence[Any]]]] = (
+    ("account_set_auth_pass", c_int, (c_void_p, c_char_p)),
     ("baresip_mencl", c_void_p, ()),
     ("baresip_network", c_void_p, ()),
     ("call_account", c_void_p, (c_void_p,)),
@@ -69,13 +70,17 @@ _FUNCTIONS: Final[Sequence[tuple[str, Any, Sequence[Any]]]] = (
     ("sipsess_dialog", c_void_p, (c_void_p,)),
     ("sipsess_find", c_void_p, (c_void_p, c_void_p)),
     ("sipsess_info", c_int, (c_void_p, c_char_p, c_void_p, c_void_p, c_void_p)),
+    ("sipsess_reject", c_int, (c_void_p, c_uint16, c_char_p, c_char_p)),
     ("stream_raddr", c_void_p, (c_void_p,)),
+    ("tls_set_certificate_chain_pem", c_int, (c_void_p, c_char_p, c_size_t)),
+    ("ua_account", c_void_p, (c_void_p,)),
     ("ua_hangup", None, (c_void_p, c_void_p, c_uint16, c_char_p)),
     ("ua_pub_gruu_set", c_int, (c_void_p, c_void_p)),
     ("uag_call_find", c_void_p, (c_char_p,)),
     ("uag_list", c_void_p, ()),
     ("uag_sip", c_void_p, ()),
     ("uag_sipsess_sock", c_void_p, ()),
+    ("uag_tls", c_void_p, ()),
     ("udp_register_helper", c_int, (c_void_p, c_void_p, c_int, c_void_p, c_void_p, c_void_p)),
     ("udp_sock_fd", c_int, (c_void_p, c_int)),
 )

@@ -8,6 +8,7 @@ layout that is used, of a call's first fields, is checked before it is believed.
 import asyncio
 import ctypes
 import logging
+import os
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
@@ -15,7 +16,7 @@ from typing import Any, Final
 import baresip
 from baresip import _events, _native
 
-from bridge.legs.sip.media.libre import MESSAGE, Libre, pointer
+from bridge.legs.sip.media.libre import MESSAGE, Ends, Le, Libre, pointer
 
 log = logging.getLogger(__name__)
 
@@ -124,17 +125,50 @@ class StackThread:
 
     # ------------------------------------------------------------ refusals
 
-    async def refuse(self, call_id: str) -> None:
-        """Answer the INVITE of a call that rings with 503: the stack's own command knows 486 alone. A call that is over
-        needs no answer."""
+    async def refuse(self, call_id: str, *, retry_s: int) -> None:
+        """Answer the INVITE of a call that rings with 503 and Retry-After: the stack's own command knows 486 alone.
+
+        `retry_s`: seconds after which the next try makes sense. A call that is over needs no answer.
+        """
         try:
-            await self.run(lambda: self._refuse(call_id.encode()))
-        except baresip.BaresipError as error:
+            await self.run(lambda: self._refuse(call_id.encode(), retry_s))
+        except (baresip.BaresipError, LookupError) as error:
             log.debug("a refused call was gone: %s", error)
 
-    def _refuse(self, call_id: bytes) -> None:
-        if call := self._stack.uag_call_find(call_id):
-            self._stack.ua_hangup(self._stack.call_get_ua(call), call, 503, b"Service Unavailable")
+    def _refuse(self, call_id: bytes, retry_s: int) -> None:
+        session, why = self._session(call_id), b"Service Unavailable"
+        call = self._stack.uag_call_find(call_id)
+        # The answer goes out here, as hanging up knows no headers; hanging up finds it given, and lets the call go.
+        headers = f"Retry-After: {retry_s}\r\nContent-Length: 0\r\n\r\n".encode()
+        self._stack.sipsess_reject(session, 503, why, ctypes.c_char_p(headers))
+        self._stack.ua_hangup(self._stack.call_get_ua(call), call, 503, why)
+
+    # ------------------------------------------------------------ secrets
+
+    async def set_certificate(self, pem: str) -> None:
+        """Show new TLS connections the certificate chain in `pem`, with the key that is in it too.
+
+        Raises:
+            OSError: the stack does not take it. baresip.BaresipError: it is gone.
+        """
+        await self.run(lambda: self._set_certificate(pem.encode()))
+
+    def _set_certificate(self, pem: bytes) -> None:
+        if error := self._stack.tls_set_certificate_chain_pem(self._stack.uag_tls(), pem, len(pem)):
+            raise OSError(error, os.strerror(error))
+
+    async def set_password(self, password: str) -> None:
+        """Have the agent that was made last prove another password from now on.
+
+        Raises:
+            OSError: the stack does not take it. baresip.BaresipError: it is gone.
+        """
+        await self.run(lambda: self._set_password(password.encode()))
+
+    def _set_password(self, password: bytes) -> None:
+        newest = Le.from_address(int(Ends.from_address(self._stack.uag_list()).tail or 0)).data
+        if error := self._stack.account_set_auth_pass(self._stack.ua_account(newest), password):
+            raise OSError(error, os.strerror(error))
 
     # ------------------------------------------------------------ INFO
 
