@@ -42,6 +42,7 @@ from soaking.accounts import (
 from soaking.bots import LEDGER, REAL, Does, ident
 from soaking.calls import KILLED, SUPPORT, Job, crowd, make, plan
 from soaking.lines import Exchange, Place, open_line
+from soaking.processor import ProcessorWatch
 
 from bridge.commands.simulated_phone import on_line
 
@@ -142,9 +143,9 @@ async def started(
         ari = ("--ari-url", exchange.url, "--ari-user", USER, "--ari-format", "ulaw")
         flags = (*FLAGS, *ari, *(() if "sip" in without else sip), "--audiosocket-port", str(audiosocket_port))
         flags += ("--max-calls", str(lines))
-        async with serve(*flags, env=env) as server:
+        async with serve(*flags, env=env) as server, ProcessorWatch(server.process.pid) as processor:
             await exchange.until_connected()
-            yield server, Place(server.http, audiosocket_port, sip_port, exchange)
+            yield server, Place(server.http, audiosocket_port, sip_port, exchange, processor)
 
 
 def missing() -> list[str]:

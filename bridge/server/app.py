@@ -48,6 +48,7 @@ from bridge.server.calls_api import DIALLER, TRUNK
 from bridge.server.lifecycle.health import Health, Part
 from bridge.server.lifecycle.load_monitor import LoadMonitor, make_load
 from bridge.server.lifecycle.loop_monitor import LoopMonitor
+from bridge.server.lifecycle.memory import GivingBack
 from bridge.server.lifecycle.shutdown import Shutdown
 from bridge.server.pages import Pages
 from bridge.server.resources import Resources
@@ -79,7 +80,7 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app[CONNECTIONS], app[REFUSALS] = connections, refusals
     app[PAGES], app[FEED] = Pages(), TranscriptFeed()
     app[RESOURCES] = resources
-    app.cleanup_ctx.append(_loop_monitor)
+    app.cleanup_ctx.append(_monitors)
     app.cleanup_ctx.append(_switchboard)
     app.cleanup_ctx.append(_twilio)
     if settings.listen_hook_url:
@@ -102,12 +103,12 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     return app
 
 
-async def _loop_monitor(app: web.Application) -> AsyncIterator[None]:
+async def _monitors(app: web.Application) -> AsyncIterator[None]:
     def late(seconds: float) -> None:
         app[METRICS].loop_lag.observe(seconds)
         app[LOAD].lag.add(seconds)
 
-    async with LoopMonitor(late), LoadMonitor(app[LOAD], app[METRICS].load):
+    async with LoopMonitor(late), LoadMonitor(app[LOAD], app[METRICS].load), GivingBack():
         yield
 
 

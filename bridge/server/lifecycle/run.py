@@ -17,6 +17,7 @@ from bridge.server.app import make_app
 from bridge.server.app_keys import METRICS
 from bridge.server.auth import with_api_token
 from bridge.server.lifecycle.handover import Predecessor, find_predecessor
+from bridge.server.lifecycle.memory import keep_for_good
 from bridge.server.lifecycle.reload import Reread
 from bridge.server.lifecycle.server import RunningServer
 from bridge.server.resources import Resources
@@ -52,6 +53,7 @@ async def serve(
             app = await asyncio.to_thread(make_app, options, resources)  # it reads the page's files
             resources.observe(app[METRICS].decodes)
             made = options.api_token if given.api_token is None else None
+            keep_for_good()
             server = RunningServer(app, options, sockets, certificates=certificates, reread=reread)
             async with server.running(before):
                 port = sockets[0].getsockname()[1]

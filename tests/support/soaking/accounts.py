@@ -57,6 +57,8 @@ class Call:
     heard_ms: list[float | None] = field(default_factory=list)
     """End of each thing said to the first audio of the answer; None where none was heard."""
     gaps: int = 0
+    let_down: int = 0
+    """Gaps beside those, near which the machine let the server wait for a processor."""
     late_ms: float = 0.0
     """How late the phone itself was, at worst."""
     failed: str = ""
@@ -233,7 +235,10 @@ def _unharmed(calls: Sequence[Call], series: Series, book: Book, answer_ms: floa
     yield Claim(f"healthy calls answered within {bound}", not late and p95 <= usual_ms, detail)
     gaps = [call for call in healthy if call.gaps]
     sip = total(series, "bridge_sip_late_frames_total")
-    detail = f"{len(healthy)} calls; {_names(gaps)}; frames late over SIP, told only: {sip}"
+    let_down = sum(call.let_down for call in healthy)
+    detail = (
+        f"{len(healthy)} calls; {_names(gaps)}; told only: frames late over SIP {sip}, gaps by the machine {let_down}"
+    )
     yield Claim("no gap in what healthy callers heard", not gaps, detail)
     wrong = [call for call in healthy if not _understood(call, book)]
     what = "; ".join(f"{call.name} said {call.said}, {_finals(call, book)}" for call in wrong[:5])

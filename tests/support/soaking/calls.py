@@ -88,19 +88,26 @@ def _call(job: Job, *, failed: str = "") -> Call:
     return Call(job.kind, job.wire, job.name, failed=failed)
 
 
-def _finish(call: Call, phone: SimulatedPhone) -> None:
+def _finish(call: Call, phone: SimulatedPhone, place: Place) -> None:
     """Enter what the phone knows once the call is over."""
-    call.gaps = gaps(phone.record)
+    began_s = asyncio.get_running_loop().time() - phone.now_ms / 1000
+    heard = [began_s + at_ms / 1000 for at_ms in gaps(phone.record)]
+    call.let_down = sum(bool(place.processor and place.processor.let_down(at_s)) for at_s in heard)
+    call.gaps = len(heard) - call.let_down
     call.late_ms = round(max(phone.record.late_ms, default=0.0))
     call.told = [moment.detail for moment in phone.record.timeline if moment.what == "final"]
     if isinstance(phone.line, ClientLine):
         call.name = phone.line.ident
 
 
-def gaps(record: CallRecord) -> int:
-    """Return how many gaps were heard while the phone itself was on time: one that is late makes gaps of its own."""
-    heard = [int(moment.at_ms) // FRAME_MS for moment in record.timeline if moment.what == "gap"]
-    return sum(max(record.late_ms[max(0, at - _NEAR_FRAMES) : at + 2], default=0.0) <= _LATE_MS for at in heard)
+def gaps(record: CallRecord) -> list[float]:
+    """Return when gaps were heard while the phone itself was on time: one that is late makes gaps of its own."""
+
+    def on_time(at_ms: float) -> bool:
+        frame = int(at_ms) // FRAME_MS
+        return max(record.late_ms[max(0, frame - _NEAR_FRAMES) : frame + 2], default=0.0) <= _LATE_MS
+
+    return [moment.at_ms for moment in record.timeline if moment.what == "gap" and on_time(moment.at_ms)]
 
 
 # ---------------------------------------------------------------- callers who say all they have to say
@@ -126,7 +133,7 @@ async def _conversed(
             figures = await converse(phone, recordings(said), barge_in_ms=barge_in_ms)
         complete(figures, phone.record)
         call.heard_ms = [turn.heard_ms for turn in figures.turns]
-        _finish(call, phone)
+        _finish(call, phone, place)
     if figures.greeting_ms is None:
         call.failed = "not greeted"
     elif len(figures.turns) < len(said):
@@ -151,7 +158,7 @@ async def _dictated(job: Job, place: Place, said: Sequence[Prompt]) -> Call:
                     await phone.until(lambda count=count: phone.record.count("final") >= count)  # type: ignore[misc]
                 told_ms = phone.record.first("final", after_ms=began_ms)
                 call.heard_ms.append(None if told_ms is None else told_ms - began_ms - recording.ends_ms)
-        _finish(call, phone)
+        _finish(call, phone, place)
     return call
 
 
@@ -171,7 +178,7 @@ async def _breaks_off(job: Job, place: Place, dice: random.Random) -> Call:
         async with on_line(line, fault=Fault(job.kind)) as phone:
             with suppress(ConnectionError):
                 await phone.say(recordings(dice.sample(sentences(), 1))[0].mulaw)
-        _finish(call, phone)
+        _finish(call, phone, place)
     return call
 
 
@@ -184,7 +191,7 @@ async def _mid_word(job: Job, place: Place, dice: random.Random) -> list[Call]:
                 await phone.until_heard(after_ms=0)
             mulaw = recordings(dice.sample(sentences(), 1))[0].mulaw
             await phone.say(mulaw[: int(len(mulaw) * dice.uniform(0.3, 0.8))])
-        _finish(call, phone)
+        _finish(call, phone, place)
     return [call]
 
 
@@ -275,7 +282,7 @@ async def _with_a_bad_bot(job: Job, place: Place, dice: random.Random) -> list[C
                         await phone.closed.wait()
             except TimeoutError:
                 call.failed = "not answered, or not hung up on"
-        _finish(call, phone)
+        _finish(call, phone, place)
     return [call]
 
 

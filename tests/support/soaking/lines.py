@@ -15,6 +15,7 @@ from ari_server import AriServer
 
 from bridge.commands.phone_line import Heard, Message, PhoneLine, TwilioLine, break_off
 from soaking.bots import uuid_of
+from soaking.processor import ProcessorWatch
 from telephony.audiosocket import Frames, frame
 from telephony.codec import decode, encode
 from telephony.events import AudioFormat, Clear, Encoding, Mark, Play, Transcript
@@ -35,6 +36,7 @@ class Place:
     audiosocket_port: int
     sip_port: int = 0
     exchange: "Exchange | None" = None
+    processor: ProcessorWatch | None = None
 
 
 def linear(mulaw: bytes) -> bytes:
