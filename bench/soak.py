@@ -24,6 +24,7 @@ import aiohttp
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
 from ari_server import PASSWORD, USER
+from integration.recordings import recordings
 from integration.server import Server, serve
 from integration.sip_peers import free_port
 from soaking.accounts import (
@@ -39,12 +40,13 @@ from soaking.accounts import (
     sip_process,
     total,
 )
-from soaking.bots import LEDGER, REAL, Does, ident
+from soaking.bots import LEDGER, REAL, Does, ident, sentences
 from soaking.calls import KILLED, SUPPORT, Job, crowd, make, plan
 from soaking.lines import Exchange, Place, open_line
 from soaking.processor import ProcessorWatch
 
 from bridge.commands.simulated_phone import on_line
+from bridge.server.lifecycle.memory import keep_for_good
 
 MOST: Final = len(KILLED)
 """Calls that one job may be."""
@@ -195,6 +197,8 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the claims, calls and samples here")
     parser.add_argument("--log", type=Path, metavar="FILE", help="write what the server logged here")
     flags = parser.parse_args()
+    recordings(sentences())
+    keep_for_good()  # a search for garbage makes all phones late
     began_s = time.monotonic()
     run, found, log = asyncio.run(soak(flags))
     kinds = Counter(call.kind for call in run.calls)

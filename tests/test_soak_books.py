@@ -1,6 +1,7 @@
 """What a soak claims, on books that agree and on books with one thing wrong in each."""
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from uuid import UUID
 import pytest
 from soaking.accounts import Book, Call, Process, Sample, Series, as_json, claims
 from soaking.bots import Census, Does, ident, name_of, uuid_of
+from soaking.processor import ProcessorWatch, Used, used
 
 LINES = [
     ("a", "began", ""),
@@ -116,3 +118,29 @@ def test_what_is_wrong_fails_a_claim(spoil: Callable[[Books], object], failing: 
 def test_a_wire_that_names_calls_by_uuid_loses_nothing_of_the_name(does: Does) -> None:
     name = ident(does, 1234)
     assert name_of(str(UUID(int=uuid_of(name)))) == name_of(name) == name
+
+
+@pytest.mark.parametrize(
+    ("waited_ms", "others_ms", "let_down"),
+    [(45.0, 5.0, True), (5.0, 0.0, False), (45.0, 90.0, False)],
+    ids=["by the machine", "not at all", "by its own threads"],
+)
+def test_a_server_that_waits_for_a_processor_is_told_from_one_that_holds_itself_up(
+    waited_ms: float, others_ms: float, let_down: bool
+) -> None:
+    watch = ProcessorWatch(1)
+    for number in range(200):
+        late = number >= 100  # after 2 s
+        watch.add(Used(number * 0.02, waited_ms if late else 0.0, others_ms if late else 0.0))
+    assert watch.let_down(2.05) is watch.let_down(2.2) is let_down
+    assert not watch.let_down(1.5) and not watch.let_down(3.5), "it is the wait near a gap that counts"
+
+
+def test_what_the_system_does_not_tell_excuses_nothing() -> None:
+    assert not ProcessorWatch(1).let_down(1.0)
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="the kernel keeps no such account")
+def test_the_account_of_a_process_is_read() -> None:
+    seen = used(os.getpid(), 1.0)
+    assert seen.at_s == 1.0 and seen.waited_ms >= 0 and seen.others_ms > -50, "in steps of 10 ms"

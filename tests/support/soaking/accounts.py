@@ -236,9 +236,8 @@ def _unharmed(calls: Sequence[Call], series: Series, book: Book, answer_ms: floa
     gaps = [call for call in healthy if call.gaps]
     sip = total(series, "bridge_sip_late_frames_total")
     let_down = sum(call.let_down for call in healthy)
-    detail = (
-        f"{len(healthy)} calls; {_names(gaps)}; told only: frames late over SIP {sip}, gaps by the machine {let_down}"
-    )
+    told = f"told only: frames late over SIP {sip}, gaps for want of a processor {let_down}"
+    detail = f"{len(healthy)} calls; {_names(gaps)}; {told}"
     yield Claim("no gap in what healthy callers heard", not gaps, detail)
     wrong = [call for call in healthy if not _understood(call, book)]
     what = "; ".join(f"{call.name} said {call.said}, {_finals(call, book)}" for call in wrong[:5])
