@@ -4,11 +4,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
-from bridge.legs.ari.link import AriLink
 from bridge.legs.sip.from_settings import renewed
-from bridge.legs.sip.link import SipLink
+from bridge.legs.sip.options import StackOptions
 from bridge.legs.twilio.rest import TwilioRest
 from bridge.logs import masked
 from bridge.plugins import PluginError
@@ -29,6 +28,24 @@ _OF_DOORS: Final = ("api_token", "twilio_auth_token", "twilio_shared_key", "sip_
 """Secrets that no bot is made from: a new one loads none anew."""
 
 
+class SipSide(Protocol):
+    """What shows our certificate, knows callers by their passwords and signs in at a trunk."""
+
+    @property
+    def options(self) -> StackOptions:
+        """What it works with."""
+
+    def renew(self, options: StackOptions, /) -> None:
+        """Go on with the certificate and the passwords of `options`."""
+
+
+class AriSide(Protocol):
+    """What signs in at an Asterisk."""
+
+    def sign_in_with(self, password: str, /) -> None:
+        """Use another password."""
+
+
 class Reload:
     """Reads again for one server."""
 
@@ -40,8 +57,8 @@ class Reload:
         reread: Reread,
         certificates: tls.Certificates,
         twilio: TwilioRest | None,
-        sip: SipLink | None = None,
-        ari: AriLink | None = None,
+        sip: SipSide | None = None,
+        ari: AriSide | None = None,
     ) -> None:
         """`twilio`, `sip`, `ari`: what signs in there with a password, or shows a certificate."""
         self._in_force, self._switchboard = in_force, switchboard

@@ -2,12 +2,15 @@
 
 import logging
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 from fakes import RESOURCES, FakeTts, unlimited
 from pydantic import SecretStr
 
 from bridge.admission.lines import Lines
+from bridge.legs.sip.from_settings import stack_options
+from bridge.legs.sip.options import StackOptions
 from bridge.metrics import Metrics
 from bridge.server import tls
 from bridge.server.access.in_force import InForce
@@ -42,8 +45,39 @@ class Rig:
             twilio=None,
         )
 
+    def with_sides(self, sip: "Sip", ari: "Ari") -> Reload:
+        """Return the reload of the same server with these sides."""
+        return Reload(
+            self.in_force,
+            self.board,
+            reread=lambda _: (self.files, self.unread),
+            certificates=tls.Certificates(START),
+            twilio=None,
+            sip=sip,
+            ari=ari,
+        )
+
     def greetings(self) -> list[str]:
         return [profile.settings.greeting for profile in self.board.resources.profiles]
+
+
+class Sip:
+    """A SIP side that takes what is renewed."""
+
+    def __init__(self) -> None:
+        self.options, self.renewals = stack_options(START), list[StackOptions]()
+
+    def renew(self, options: StackOptions) -> None:
+        self.options = options
+        self.renewals.append(options)
+
+
+@dataclass
+class Ari:
+    password: str = ""
+
+    def sign_in_with(self, password: str) -> None:
+        self.password = password
 
 
 async def test_a_new_route_answers_new_calls_with_the_voice_that_is_there() -> None:
@@ -113,3 +147,25 @@ async def test_a_voice_that_a_route_brought_is_closed_with_the_server() -> None:
     assert voice is not first.tts and not getattr(voice, "closed")  # noqa: B009 - of the fake alone
     await rig.reload.close()
     assert getattr(voice, "closed") and not getattr(first.tts, "closed", False)  # noqa: B009
+
+
+async def test_new_passwords_of_other_sides_go_to_what_signs_in_there_and_load_no_bot_anew() -> None:
+    new = {"sip_trunk_password": SecretStr("trunk"), "ari_password": SecretStr("ari")}
+    rig, sip, ari = Rig(START.model_copy(update=new)), Sip(), Ari()
+    before = rig.board.resources
+    reload = rig.with_sides(sip, ari)
+    await reload.reload()
+    assert [options.trunk_password for options in sip.renewals] == ["trunk"] and ari.password == "ari"
+    await reload.reload()
+    assert len(sip.renewals) == 1, "what is as it was is not told again"
+    assert rig.board.resources is before
+
+
+async def test_a_certificate_of_sip_that_does_not_load_has_a_line_and_the_old_one_stays(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    rig, sip = Rig(START.model_copy(update={"sip_certfile": tmp_path / "none.pem"})), Sip()
+    await rig.with_sides(sip, Ari()).reload()
+    [line] = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert line.startswith("not reloaded, the old one stays in force: sip_certfile ") and "none.pem" in line
+    assert not sip.renewals
