@@ -53,7 +53,8 @@ class SipLink:
     ) -> None:
         """`frozen_s`: a process that says nothing for so long is killed; `idle_s`: a call is lost when the process is
         silent for so long; `send_s`: how long it may read nothing."""
-        self.options, self._carrier, self._metrics = options, carrier, carrier.metrics.sip
+        self.options = self._told = options
+        self._carrier, self._metrics = carrier, carrier.metrics.sip
         self._idle_s, self._send_s, self._frozen_s, self._command = idle_s, send_s, frozen_s, command
         self._process: subprocess.Popen[bytes] | None = None
         self._to_process: FrameWriter | None = None  # to the process, while it is ready
@@ -119,10 +120,7 @@ class SipLink:
         return self._leg(number, SipProtocol(number, dial=target, headers=headers))
 
     def renew(self, options: StackOptions) -> None:
-        """Go on with the certificate and the passwords of `options`, for new connections and new calls.
-
-        A process that starts later starts with them.
-        """
+        """Go on with the certificate and the passwords of `options`: new connections, new calls, later starts."""
         self.options = options
         self._post(frame(Kind.RENEW, 0, options.to_json()))
 
@@ -153,10 +151,9 @@ class SipLink:
         """Serve with one process from its start to its end; return why it ended."""
         try:
             reader, writer, process = await child.begin(self._command)
-            self._process = process
         except OSError as error:  # no descriptor or no memory is left, for now
             return f"the SIP process cannot be started: {error}"
-        why = "the SIP process died"
+        self._process, self._told, why = process, self.options, "the SIP process died"
         try:
             writer.write(on_the_wire([frame(Kind.OPTIONS, 0, self.options.to_json())]))
             why = await self._serve(reader, writer) or why
@@ -216,6 +213,8 @@ class SipLink:
         self._to_process = FrameWriter(writer)
         self._backoff.ready(asyncio.get_running_loop().time())
         self._metrics.up.set(1)
+        if self._told != self.options:  # they were renewed while it started
+            self.renew(self.options)
         if self._outcome.done():
             log.warning("the SIP process is back")
         else:

@@ -8,8 +8,10 @@ from aiohttp import web
 
 from bridge.admission.lines import Lines
 from bridge.admission.load import Whose
+from bridge.logs import masked, short
 
 _OK: Final = "ok"
+_TROUBLE_CHARS: Final = 200
 HOPELESS_S: Final = 300.0
 """An engine of ours that has not come back for so long does not: its own restarts take seconds, or a minute."""
 
@@ -93,4 +95,4 @@ class Health:
 
 
 def _told(parts: Mapping[str, Part]) -> Mapping[str, str]:
-    return {name: part.trouble or _OK for name, part in parts.items()}
+    return {name: short(masked(part.trouble), _TROUBLE_CHARS) or _OK for name, part in parts.items()}

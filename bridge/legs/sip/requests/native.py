@@ -132,15 +132,17 @@ class StackThread:
         """
         try:
             await self.run(lambda: self._refuse(call_id.encode(), retry_s))
-        except (baresip.BaresipError, LookupError) as error:
+        except baresip.BaresipError as error:
             log.debug("a refused call was gone: %s", error)
 
     def _refuse(self, call_id: bytes, retry_s: int) -> None:
-        session, why = self._session(call_id), b"Service Unavailable"
-        call = self._stack.uag_call_find(call_id)
-        # The answer goes out here, as hanging up knows no headers; hanging up finds it given, and lets the call go.
-        headers = f"Retry-After: {retry_s}\r\nContent-Length: 0\r\n\r\n".encode()
-        self._stack.sipsess_reject(session, 503, why, ctypes.c_char_p(headers))
+        if not (call := self._stack.uag_call_find(call_id)):
+            return
+        why, headers = b"Service Unavailable", f"Retry-After: {retry_s}\r\nContent-Length: 0\r\n\r\n".encode()
+        try:  # hanging up knows no headers: it finds the answer given, and lets the call go
+            self._stack.sipsess_reject(self._session(call_id), 503, why, ctypes.c_char_p(headers))
+        except OSError as error:
+            log.warning("refused without Retry-After: %s", error)
         self._stack.ua_hangup(self._stack.call_get_ua(call), call, 503, why)
 
     # ------------------------------------------------------------ secrets
