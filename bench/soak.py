@@ -92,12 +92,12 @@ class Soak:
         """Sample the server once nobody is on the line."""
         await self.idle(session)
         pid = self.server.process.pid
-        server, sip = process(pid), sip_process(pid)
         name = ident(Does.COUNTS, len(self.samples))
         async with open_line("twilio", self.place, name) as line, on_line(line) as phone:
             await phone.until_heard(after_ms=0)
         self.calls.append(Call("census", "twilio", name))
         found = Book(self.ledger).census[-1]
+        server, sip = process(pid), sip_process(pid)  # once the census has given back what is free
         self.samples.append(Sample(len(self.calls), server, process(sip) if sip else None, found))
 
     async def idle(self, session: aiohttp.ClientSession) -> None:

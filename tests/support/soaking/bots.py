@@ -26,6 +26,7 @@ from bot.api import Final as Said
 from bot.tts.hibari import HibariTts
 from bridge import logs
 from bridge.commands.recording import speech_span
+from bridge.server.lifecycle.memory import give_back
 from bridge.speech.api import AsrCapabilities, Denoiser, Hypothesis, Request
 from bridge.speech.backends.deepfilter import DeepFilterPool
 from bridge.speech.backends.whisper import WhisperAsr
@@ -277,8 +278,9 @@ class Census:
 
 
 def census() -> Census:
-    """Return what this process holds once its garbage is collected."""
+    """Return what this process holds once its garbage is collected and what is free is given back."""
     gc.collect()
+    give_back()
     objects = gc.get_objects()
     types = Counter(f"{type(o).__module__}.{type(o).__qualname__}" for o in objects)
     tasks = Counter(task.get_coro().__qualname__ for task in asyncio.all_tasks())  # type: ignore[union-attr]
