@@ -65,7 +65,7 @@ class SipLink:
         self._task: asyncio.Task[None] | None = None
         self._refusals = Refusals(carrier.metrics.kept_out)
         self._backoff = Backoff(_FIRST_PAUSE_S, steady_s=_STEADY_S)
-        self._why = "its first start"  # there is no process at work
+        self._why = "the SIP process is not there yet"  # why there is none at work
 
     @property
     def ready(self) -> bool:
@@ -75,8 +75,8 @@ class SipLink:
     @property
     def trouble(self) -> str:
         """Why calls cannot come in and go out, in words; "" while they can."""
-        again = "not started any more" if self.beyond_repair else "being started again"
-        return "" if self.ready else f"{again}: {self._why}"
+        again = "nothing starts it any more" if self.beyond_repair else "it is being started again"
+        return "" if self.ready else f"{self._why.partition(': ')[0]}; {again}: {self._why}"
 
     @property
     def beyond_repair(self) -> bool:
@@ -130,7 +130,7 @@ class SipLink:
         try:
             await self._stay_at_work()
         except Exception as error:  # a fault of ours: /healthz tells of it, calls over other wires go on
-            self._why = repr(error)
+            self._why = f"the SIP link has failed: {error!r}"
             log.exception("the SIP link has failed, and no more calls come over SIP")
             raise
 

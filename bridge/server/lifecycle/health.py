@@ -8,7 +8,7 @@ from aiohttp import web
 
 from bridge.admission.lines import Lines
 from bridge.admission.load import Whose
-from bridge.logs import masked, short
+from bridge.logs import short
 
 _OK: Final = "ok"
 _TROUBLE_CHARS: Final = 200
@@ -59,11 +59,12 @@ class Health:
         """Answer 503 only where a restart is the cure: not while the server drains, is full or waits for an engine."""
         await self._look()
         parts = self._parts()
-        broken = [f"{name} does not come back: {part.trouble}" for name, part in parts.items() if part.beyond_repair]
+        told = _told(parts)
+        broken = [f"{name} does not come back: {told[name]}" for name, part in parts.items() if part.beyond_repair]
         if self._ours and self._gone_s >= HOPELESS_S:
             broken.append(f"no engine for {self._gone_s:.0f} s")
         status = "; ".join(broken) or ("draining" if self._lines.draining else _OK)
-        body = {"status": status, "calls": self._lines.taken, "parts": _told(parts)}
+        body = {"status": status, "calls": self._lines.taken, "parts": told}
         return web.json_response(body, status=503 if broken else 200)
 
     async def _ready(self, _: web.Request) -> web.Response:
@@ -95,4 +96,9 @@ class Health:
 
 
 def _told(parts: Mapping[str, Part]) -> Mapping[str, str]:
-    return {name: short(masked(part.trouble), _TROUBLE_CHARS) or _OK for name, part in parts.items()}
+    return {name: _for_strangers(part.trouble) or _OK for name, part in parts.items()}
+
+
+def _for_strangers(trouble: str) -> str:
+    """Return `trouble` without its details, which name hosts and users; the log has all of it."""
+    return short(trouble.partition(": ")[0], _TROUBLE_CHARS)

@@ -87,7 +87,7 @@ async def test_engines_elsewhere_are_not_cured_by_our_restart() -> None:
 
 async def test_a_sip_process_that_is_started_again_is_not_ready_and_one_that_is_not_needs_a_restart() -> None:
     rig = Rig()
-    rig.sip.trouble = "the SIP process died"
+    rig.sip.trouble = "the SIP process died: on host pbx.internal, as user bot"
     assert await rig.failing() == ["sip"]
     status, body = await rig.asked("/healthz")
     assert status == 200 and body["parts"] == {"sip": "the SIP process died"}
