@@ -64,7 +64,7 @@ class Health:
         if self._ours and self._gone_s >= HOPELESS_S:
             broken.append(f"no engine for {self._gone_s:.0f} s")
         status = "; ".join(broken) or ("draining" if self._lines.draining else _OK)
-        body = {"status": status, "calls": self._lines.taken, "parts": told}
+        body = {"status": status, "calls": self._lines.taken, **({"parts": told} if told else {})}
         return web.json_response(body, status=503 if broken else 200)
 
     async def _ready(self, _: web.Request) -> web.Response:
