@@ -3,8 +3,9 @@
 import asyncio
 import itertools
 import logging
+import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -12,6 +13,7 @@ import pytest
 
 from bridge.admission.lines import Lines
 from bridge.leg import LegLost, OpeningLeg
+from bridge.legs.sip import child
 from bridge.legs.sip.from_settings import stack_options
 from bridge.legs.sip.link import SipLink
 from bridge.metrics import Metrics
@@ -26,6 +28,7 @@ bridge.recv(1 << 16)
 bridge.sendall(on_the_wire([json_frame(Kind.READY), {frames}]))
 {then}
 """
+Started = tuple[asyncio.StreamReader, asyncio.StreamWriter, "subprocess.Popen[bytes]"]
 CALLS: Final = 'json_frame(Kind.INCOMING, 3, caller="a")'
 SERVES: Final = "while bridge.recv(1 << 16): pass"
 DIES: Final = "bridge.recv(1 << 16)"
@@ -101,6 +104,24 @@ async def test_a_process_that_dies_is_told_in_one_way_whether_its_socket_closes_
     told = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
     assert told == ["the SIP process died; it is started again in 0.2 s"]
     assert "bridge_sip_restarts_total 1.0" in desk.metrics.text().decode()
+
+
+async def test_a_process_for_which_there_is_no_descriptor_is_tried_again_like_one_that_died(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    begin, starts = child.begin, itertools.count(1)
+
+    async def scarce(command: Sequence[str]) -> Started:
+        if next(starts) == 2:
+            raise OSError(24, "Too many open files")
+        return await begin(command)
+
+    monkeypatch.setattr(child, "begin", scarce)
+    desk = Desk()
+    async with linked(desk, CALLS, DIES), asyncio.timeout(20):
+        assert await desk.failed.get() == "the SIP process died"
+        await desk.rang.wait()
+    assert "the SIP process cannot be started: [Errno 24] Too many open files; it is started again" in caplog.text
 
 
 async def test_a_call_whose_process_died_may_end_after_the_next_process_has_given_its_number_again() -> None:
