@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from types import FrameType
 from typing import Final
 
@@ -51,6 +51,14 @@ def _awaited_by_ours(frame: FrameType | None) -> bool:
 @pytest.fixture(scope="session", autouse=True)
 def _blocking_calls_fail() -> None:
     sys.addaudithook(_forbid_blocking)  # for good: hooks cannot be taken back
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _state_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Servers of tests keep nothing where those of the user do."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
 
 
 @pytest.hookimpl(optionalhook=True)  # pytest-xdist's
