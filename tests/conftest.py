@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import os
 import sys
 import threading
 from collections.abc import Generator, Iterator
@@ -54,10 +55,10 @@ def _blocking_calls_fail() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _state_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Servers of tests keep nothing where those of the user do."""
+def _state_of_tests() -> Iterator[None]:
+    """Servers of tests keep nothing, and do without, unless they are told where."""
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        environment.setenv("XDG_STATE_HOME", os.devnull)
         yield
 
 

@@ -62,7 +62,7 @@ class Database:
             DatabaseFailed: it cannot be reached, or may not be changed.
         """
         with _told():  # in a thread: migrations are files, and imports
-            await asyncio.to_thread(asyncio.run, _migrate(self.engine.url))
+            await asyncio.to_thread(_migrate, self.engine.url)
         self._migrated = True
 
     async def write(self, entries: Sequence[Entry], /) -> None:
@@ -172,13 +172,16 @@ def _engine(url: URL) -> AsyncEngine:
     return engine
 
 
-async def _migrate(url: URL) -> None:
-    engine = _engine(url)
-    try:
-        async with engine.execution_options(begin="IMMEDIATE").begin() as connection:
-            await connection.run_sync(_upgrade)
-    finally:
-        await engine.dispose()
+def _migrate(url: URL) -> None:
+    async def migrate() -> None:
+        engine = _engine(url)
+        try:
+            async with engine.execution_options(begin="IMMEDIATE").begin() as connection:
+                await connection.run_sync(_upgrade)
+        finally:
+            await engine.dispose()
+
+    asyncio.run(migrate())
 
 
 def _upgrade(connection: Connection) -> None:

@@ -75,8 +75,9 @@ class Switchboard:
             via = (f", {route}" if route else "", f", peer {peer}" if peer else "")
             log.info("call from %s to %s over %s%s%s", caller, callee, wire, *via)
             journal.started(facts(started, settings, wire=wire, route=str(route or ""), peer=peer))
-            run = self._run(leg, started, wire, resources, settings, journal=journal)
-            reason = _GOING if self.lines.ending else await run
+            reason = _GOING
+            if not self.lines.ending:
+                reason = await self._run(leg, started, wire, resources, settings, journal=journal)
             if self.lines.ending:
                 cause = HangupCause.GOING_AWAY
         except NotAnswered as error:
