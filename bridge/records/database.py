@@ -8,7 +8,7 @@ from typing import Final, Self
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Table, Update, event, or_, select, update
+from sqlalchemy import Connection, Engine, Table, Update, create_engine, event, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -107,6 +107,16 @@ class Database:
             async with self.engine.connect() as connection:
                 yield connection
 
+    async def vacuum(self) -> None:
+        """Give the room of what was deleted back to the disk. It takes a while, in which nobody writes.
+
+        Raises:
+            DatabaseFailed: it cannot be done now.
+        """
+        with _told():
+            async with self.engine.execution_options(isolation_level="AUTOCOMMIT", begin="").connect() as alone:
+                await alone.exec_driver_sql("VACUUM")
+
     async def close(self) -> None:
         """Close its connections."""
         await self.engine.dispose()
@@ -167,21 +177,35 @@ def _ending(entry: Entry) -> Update:
 def _engine(url: URL) -> AsyncEngine:
     engine = create_async_engine(url, pool_pre_ping=True)
     if engine.dialect.name == "sqlite":
-        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin)
+        _prepare_sqlite(engine.sync_engine)
     return engine
 
 
-def _migrate(url: URL) -> None:
-    async def migrate() -> None:
-        engine = _engine(url)
-        try:
-            async with engine.execution_options(begin="IMMEDIATE").begin() as connection:
-                await connection.run_sync(_upgrade)
-        finally:
-            await engine.dispose()
+def _prepare_sqlite(engine: Engine) -> None:
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin)
 
-    asyncio.run(migrate())
+
+def _migrate(url: URL) -> None:
+    if url.get_backend_name() == "sqlite":  # without threads of its own: there are none left where it cannot be opened
+        engine = create_engine(url.set(drivername="sqlite"))
+        _prepare_sqlite(engine)
+        try:
+            with engine.execution_options(begin="IMMEDIATE").begin() as connection:
+                _upgrade(connection)
+        finally:
+            engine.dispose()
+    else:
+        asyncio.run(_migrate_elsewhere(url))
+
+
+async def _migrate_elsewhere(url: URL) -> None:
+    engine = create_async_engine(url)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_upgrade)
+    finally:
+        await engine.dispose()
 
 
 def _upgrade(connection: Connection) -> None:
@@ -203,4 +227,5 @@ def _set_up_sqlite(connection: DBAPIConnection, _: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
+    if mode := connection.get_execution_options().get("begin", "DEFERRED"):
+        connection.exec_driver_sql(f"BEGIN {mode}")

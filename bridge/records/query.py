@@ -1,6 +1,6 @@
 """Reads the call log: lists, searches, one call as a whole."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,7 +37,7 @@ class Wanted:
     """At most MOST."""
 
 
-async def calls(database: Database, wanted: Wanted) -> Sequence[RowMapping]:
+async def calls(database: Database, wanted: Wanted) -> Sequence[Mapping[str, object]]:
     """Return the columns of the calls that are `wanted`, the newest first.
 
     Raises:
@@ -45,10 +45,11 @@ async def calls(database: Database, wanted: Wanted) -> Sequence[RowMapping]:
     """
     found = select(CALLS).where(*_conditions(wanted)).order_by(CALLS.c.began_at.desc(), CALLS.c.record.desc())
     async with database.reading() as connection:
-        return (await connection.execute(found.limit(max(1, min(wanted.limit, MOST))))).mappings().all()
+        rows = (await connection.execute(found.limit(max(1, min(wanted.limit, MOST))))).mappings().all()
+    return [_plain(row) for row in rows]
 
 
-async def call(database: Database, name: str) -> RowMapping | None:
+async def call(database: Database, name: str) -> Mapping[str, object] | None:
     """Return the columns of the call whose record is `name`, else of the newest one that its wire called so.
 
     Raises:
@@ -56,7 +57,8 @@ async def call(database: Database, name: str) -> RowMapping | None:
     """
     found = select(CALLS).where(or_(CALLS.c.record == name, CALLS.c.call_id == name)).order_by(CALLS.c.began_at.desc())
     async with database.reading() as connection:
-        return (await connection.execute(found.limit(1))).mappings().first()
+        row = (await connection.execute(found.limit(1))).mappings().first()
+    return None if row is None else _plain(row)
 
 
 async def entries(database: Database, record: str, *, after: int = 0) -> Sequence[Entry]:
@@ -71,6 +73,10 @@ async def entries(database: Database, record: str, *, after: int = 0) -> Sequenc
     return [
         Entry(row["record"], row["number"], row["at"], EntryKind(row["kind"]), row["text"], row["data"]) for row in rows
     ]
+
+
+def _plain(row: RowMapping) -> Mapping[str, object]:
+    return {str(name): value for name, value in row.items()}
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:

@@ -38,7 +38,7 @@ def a_call(record: str, *, at: float = 1000.0, caller: str = "+491701", said: st
 
 
 async def records(database: Database, **wanted: object) -> list[str]:
-    return [row["record"] for row in await query.calls(database, Wanted(**wanted))]  # type: ignore[arg-type]
+    return [str(row["record"]) for row in await query.calls(database, Wanted(**wanted))]  # type: ignore[arg-type]
 
 
 async def test_a_call_is_a_row_and_its_entries(database: Database) -> None:
