@@ -116,6 +116,8 @@ class Database:
         with _told():
             async with self.engine.execution_options(isolation_level="AUTOCOMMIT", begin="").connect() as alone:
                 await alone.exec_driver_sql("VACUUM")
+                if alone.dialect.name == "sqlite":  # it numbers the rows anew, by which the index of words names them
+                    await alone.exec_driver_sql("INSERT INTO entry_words(entry_words) VALUES ('rebuild')")
 
     async def close(self) -> None:
         """Close its connections."""

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, RowMapping, or_, select
+from sqlalchemy import ColumnElement, RowMapping, Select, Text, case, cast, func, literal_column, or_, select, text
+from sqlalchemy.dialects.postgresql import TSQUERY
 
 from bridge.records.database import Database
 from bridge.records.entries import Entry, EntryKind
@@ -19,7 +20,7 @@ class Wanted:
     """Which calls; what is empty is not asked for."""
 
     text: str = ""
-    """What was said, heard or done: a part of it, capitals or not."""
+    """What was said, heard or done: words in a row, capitals or not, the last perhaps in part."""
     phone: str = ""
     """A part of the caller's number or of the one that was called."""
     wire: str = ""
@@ -43,7 +44,8 @@ async def calls(database: Database, wanted: Wanted) -> Sequence[Mapping[str, obj
     Raises:
         DatabaseFailed: they cannot be read.
     """
-    found = select(CALLS).where(*_conditions(wanted)).order_by(CALLS.c.began_at.desc(), CALLS.c.record.desc())
+    conditions = _conditions(wanted, sqlite=database.engine.dialect.name == "sqlite")
+    found = select(CALLS).where(*conditions).order_by(CALLS.c.began_at.desc(), CALLS.c.record.desc())
     async with database.reading() as connection:
         rows = (await connection.execute(found.limit(max(1, min(wanted.limit, MOST))))).mappings().all()
     return [_plain(row) for row in rows]
@@ -79,7 +81,7 @@ def _plain(row: RowMapping) -> Mapping[str, object]:
     return {str(name): value for name, value in row.items()}
 
 
-def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+def _conditions(wanted: Wanted, *, sqlite: bool) -> list[ColumnElement[bool]]:
     columns = CALLS.c
     equal = (
         (columns.wire, wanted.wire),
@@ -91,8 +93,7 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.phone:
         asked.append(or_(_holds(CALLS.c.caller, wanted.phone), _holds(CALLS.c.callee, wanted.phone)))
     if wanted.text:
-        said = select(ENTRIES.c.number).where(ENTRIES.c.record == CALLS.c.record, _holds(ENTRIES.c.text, wanted.text))
-        asked.append(said.exists())
+        asked.append(CALLS.c.record.in_(_said(wanted.text, sqlite=sqlite)))
     if wanted.since is not None:
         asked.append(CALLS.c.began_at >= wanted.since)
     if wanted.until is not None:
@@ -102,6 +103,18 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
         older = (CALLS.c.began_at == at) & (CALLS.c.record < wanted.before)
         asked.append(or_(CALLS.c.began_at < at, older))
     return asked
+
+
+def _said(words: str, *, sqlite: bool) -> Select[str]:
+    """Return the records of which an entry has `words`, by the index that each database has for that."""
+    if sqlite:
+        phrase = '"' + words.replace('"', " ") + '" *'
+        found = text("entries.rowid IN (SELECT rowid FROM entry_words WHERE entry_words MATCH :phrase)")
+        return select(ENTRIES.c.record).where(found.bindparams(phrase=phrase))
+    query = func.phraseto_tsquery(literal_column("'simple'::regconfig"), words)
+    begun = case((func.numnode(query) == 0, query), else_=cast(cast(query, Text) + ":*", TSQUERY))
+    vector = func.to_tsvector(literal_column("'simple'::regconfig"), ENTRIES.c.text)
+    return select(ENTRIES.c.record).where(vector.op("@@")(begun), ENTRIES.c.text != "")
 
 
 def _holds(column: ColumnElement[Any], part: str) -> ColumnElement[bool]:

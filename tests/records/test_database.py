@@ -75,8 +75,10 @@ async def test_calls_are_searched_by_words_number_and_time_and_come_page_by_page
         )
     assert await records(database) == ["r4", "r3", "r2", "r1", "r0"]
     assert await records(database, text="FRAGE 3") == ["r3"]
-    assert await records(database, text="%") == ["r4", "r3", "r2", "r1", "r0"]
-    assert await records(database, text="_rage") == []
+    assert await records(database, text="fra") == ["r4", "r3", "r2", "r1", "r0"]
+    assert await records(database, text="rage") == []
+    assert await records(database, text="%") == []
+    assert await records(database, text='" OR text:*') == []
     assert await records(database, phone="1702") == ["r2"]
     assert await records(database, since=1001.0, until=1003.0) == ["r2", "r1"]
     assert await records(database, limit=2) == ["r4", "r3"]
@@ -114,6 +116,8 @@ async def test_words_are_forgotten_before_calls_are(database: Database) -> None:
     [_, words, _] = await query.entries(database, "middle")
     assert (words.text, words.data) == ("", {"expired": True})
     assert await records(database, text="hello") == ["new"]
+    await database.vacuum()
+    assert await records(database, text="hello") == ["new"]
     assert await expire(database, now=1e12, keep_text_s=seconds("0"), keep_calls_s=seconds("0")) == (0, 0)
 
 
@@ -134,8 +138,12 @@ async def test_two_servers_may_make_the_tables_and_write_at_the_same_time(tmp_pa
 async def test_the_migrations_make_the_tables_that_the_code_uses(database: Database) -> None:
     await database.migrate()
 
+    def ours(table: object, name: str | None, kind: str, *_: object) -> bool:
+        return not (kind == "table" and str(name).startswith("entry_words"))
+
     def differences(connection: Connection) -> list[object]:
-        return list(compare_metadata(MigrationContext.configure(connection), METADATA))
+        context = MigrationContext.configure(connection, opts={"include_object": ours})
+        return list(compare_metadata(context, METADATA))
 
     async with database.reading() as connection:
         assert await connection.run_sync(differences) == []

@@ -1,10 +1,29 @@
-"""Calls, what happened in them, and what was deleted."""
+"""Calls, what happened in them, an index of its words, and what was deleted."""
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0001"
 down_revision = None
+
+
+_SQLITE_WORDS = """
+CREATE VIRTUAL TABLE entry_words USING fts5(text, content='entries', content_rowid='rowid');
+
+CREATE TRIGGER entry_words_added AFTER INSERT ON entries WHEN new.text != '' BEGIN
+    INSERT INTO entry_words(rowid, text) VALUES (new.rowid, new.text);
+END;
+
+CREATE TRIGGER entry_words_removed AFTER DELETE ON entries WHEN old.text != '' BEGIN
+    INSERT INTO entry_words(entry_words, rowid, text) VALUES ('delete', old.rowid, old.text);
+END;
+
+CREATE TRIGGER entry_words_changed AFTER UPDATE OF text ON entries WHEN old.text != '' BEGIN
+    INSERT INTO entry_words(entry_words, rowid, text) VALUES ('delete', old.rowid, old.text);
+    INSERT INTO entry_words(rowid, text) SELECT new.rowid, new.text WHERE new.text != '';
+END;
+"""
+_POSTGRESQL_WORDS = "CREATE INDEX entry_words ON entries USING gin (to_tsvector('simple', text)) WHERE text != ''"
 
 
 def upgrade() -> None:
@@ -50,3 +69,7 @@ def upgrade() -> None:
         sa.Column("record", sa.String(64), nullable=False, server_default=""),
         sa.Column("phone", sa.Text, nullable=False, server_default=""),
     )
+    sqlite = op.get_bind().dialect.name == "sqlite"
+    words = _SQLITE_WORDS if sqlite else _POSTGRESQL_WORDS
+    for statement in words.strip().split("\n\n"):
+        op.execute(statement)
