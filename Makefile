@@ -59,11 +59,12 @@ test-tools: tools-apt tools-llm tools-tac tools-asterisk tools-vllm
 # All in one go; where that fails, each by itself, so that one that is missing takes no other with it. Making the
 # environment may use apt too, and only one at a time can.
 tools-apt: $(VENV)/.made
-	@scripts/apt-install $(SOUNDS) libportaudio2 sip-tester baresip chromium espeak-ng mmdebstrap || { \
+	@scripts/apt-install $(SOUNDS) libportaudio2 sip-tester baresip chromium espeak-ng mmdebstrap postgresql || { \
 	    scripts/apt-install $(SOUNDS) || echo "tests that need recordings will be skipped"; \
 	    scripts/apt-install libportaudio2 || echo "the test of the microphone will be skipped"; \
 	    scripts/apt-install sip-tester baresip || echo "the tests of SIP will be skipped"; \
 	    scripts/apt-install chromium || echo "the tests of the page will be skipped"; \
+	    scripts/apt-install postgresql || echo "the tests of a shared call log will be skipped"; \
 	    scripts/apt-install espeak-ng || echo "the vLLM tests that speak will be skipped"; \
 	}
 

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from fakes import RESOURCES
 
 from bridge.leg import OpeningLeg
+from bridge.records.journal import Journal
 from bridge.server import app as server
 from bridge.server.resources import Resources
 from bridge.server.switchboard import Switchboard
@@ -23,7 +24,14 @@ class Echo(Switchboard):
     """Says back what it hears, packet by packet."""
 
     async def _run(
-        self, leg: OpeningLeg, started: CallStarted, wire: str, resources: Resources, settings: Settings
+        self,
+        leg: OpeningLeg,
+        started: CallStarted,
+        wire: str,
+        resources: Resources,
+        settings: Settings,
+        *,
+        journal: Journal,
     ) -> str:
         async for event in leg:
             if isinstance(event, Media):

@@ -36,6 +36,7 @@ def setup(level: str, *, json: bool, stream: TextIO | None = None) -> None:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level)
+    logging.getLogger("alembic").setLevel(max(logging.WARNING, root.level))  # each start would tell of its plug-ins
     logging.captureWarnings(True)
 
 

@@ -1,11 +1,12 @@
 """Every metric, declared once; touched only by the server and the call."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from bridge.observer import CallObserver
 from bridge.speech.api import EngineFailed, Hypothesis, Request
 from telephony.events import AudioFormat, Media
 
@@ -88,6 +89,7 @@ class Metrics:
             buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
         )
         self.load = LoadMetrics(registry)
+        self.records = RecordMetrics(registry)
         self.decodes = DecodeMetrics(registry)
         self.sip = SipMetrics(registry)
         self.ari_up = Gauge("bridge_ari_up", "1 while Asterisk hands calls over ARI to us.", registry=registry)
@@ -96,8 +98,9 @@ class Metrics:
         """Return all of it in Prometheus' text format."""
         return generate_latest(self._registry)
 
-    def call(self, wire: str, audio: AudioFormat) -> "CallMetrics":
+    def call(self, wire: str, audio: AudioFormat, observer: CallObserver | None = None) -> "CallMetrics":
         return CallMetrics(
+            observer=observer or CallObserver(),
             audio=audio,
             malformed=self.malformed.labels(wire),
             lost_ms=self.lost_ms.labels(wire),
@@ -139,6 +142,8 @@ class CallMetrics:
     texts_unread: Counter
     hooks_dropped: Counter
     first_audio: Histogram
+    observer: CallObserver = field(default_factory=CallObserver)
+    """What is noted of the call besides."""
     _speech_end_s: float | None = None
 
     def media(self, media: Media) -> None:
@@ -148,15 +153,18 @@ class CallMetrics:
     def speech_ended(self, *, ago_ms: int) -> None:
         """The caller stopped `ago_ms` ago; the next bot audio answers that."""
         self._speech_end_s = time.monotonic() - ago_ms / 1000
+        self.observer.speech_ended(ago_ms=ago_ms)
 
     def nothing_said(self) -> None:
         """What ended was a noise: no audio answers it."""
         self._speech_end_s = None
+        self.observer.nothing_said()
 
     def audio_sent(self) -> None:
         if self._speech_end_s is not None:
             self.first_audio.observe(time.monotonic() - self._speech_end_s)
             self._speech_end_s = None
+        self.observer.sent()
 
 
 class LoadMetrics:
@@ -174,6 +182,16 @@ class LoadMetrics:
             "bridge_load_final_wait_seconds", "How long finals wait for an engine.", ["lines"], registry=registry
         )
         self.lag = Gauge("bridge_load_loop_lag_seconds", "How late the event loop is.", registry=registry)
+
+
+class RecordMetrics:
+    """What becomes of the records of calls."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.backlog = Gauge(
+            "bridge_records_backlog_bytes", "Call records on disk that the database lacks.", registry=registry
+        )
+        self.lost = Counter("bridge_records_lost", "Entries of call records that were dropped.", registry=registry)
 
 
 class SipMetrics:

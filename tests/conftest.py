@@ -2,9 +2,10 @@
 
 import asyncio
 import inspect
+import os
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from types import FrameType
 from typing import Final
 
@@ -51,6 +52,14 @@ def _awaited_by_ours(frame: FrameType | None) -> bool:
 @pytest.fixture(scope="session", autouse=True)
 def _blocking_calls_fail() -> None:
     sys.addaudithook(_forbid_blocking)  # for good: hooks cannot be taken back
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _state_of_tests() -> Iterator[None]:
+    """Servers of tests keep nothing, and do without, unless they are told where."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_STATE_HOME", os.devnull)
+        yield
 
 
 @pytest.hookimpl(optionalhook=True)  # pytest-xdist's

@@ -95,6 +95,7 @@ class BargeInControl:
             self._tasks.create_task(self._output.clear())
         if told and (unheard or self._held):
             self._metrics.barge_ins.inc()
+            self._metrics.observer.barged_in()
             self._hooks.interrupted(Heard(heard.text, rest=heard.rest, played_ms=heard.played_ms))
         self._cut_off, self._held = heard.rest if resumable else "", False
         return heard

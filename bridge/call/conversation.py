@@ -105,8 +105,7 @@ class Conversation:
             self._cut(answered=True, told=False)
         if self._bot.now.follows_playout:
             self._hooks.playout.look(caller=speech, bot=self._output.speaking, heard=self._output.heard.text)
-        talking = self.talking
-        insists = talking and self._insists
+        insists = (talking := self.talking) and self._insists
         self._caller.hear(window, speech=speech)
         if self._barge_in.hear(window, speech=speech, interruptible=talking and not insists):
             self._cut()
@@ -198,6 +197,7 @@ class Conversation:
         else:
             if self.talking and self._output.yields_to_keys:
                 self._cut(answered=True)
+            self._metrics.observer.pressed(digit)
             self._hooks.pressed(digit)
 
     def played(self, mark: str) -> None:
@@ -253,8 +253,8 @@ class Conversation:
     @property
     def _thinking(self) -> bool:
         """True while something is on its way: a reply, begun ahead or not, keys, an answer that is owed."""
-        awaited = self._owed or self._dtmf.gathering
-        return self._parting or self._replies.running or self._speculative.running or awaited
+        begun = self._replies.running or self._speculative.running
+        return begun or self._parting or self._owed or self._dtmf.gathering
 
     def _cut(self, *, answered: bool = False, told: bool = True) -> None:
         """What the bot says, or is about to, is over. `answered`: for good, however little of it was heard. `told`: the
@@ -295,5 +295,6 @@ class Conversation:
 
     def _dialled(self, keys: str) -> None:
         if keys:
+            self._metrics.observer.pressed(keys)
             self._history.say(Final(keys, self._history.language, self._output.now_ms, self._output.now_ms))
         self._answer(keys=keys)

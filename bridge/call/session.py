@@ -99,6 +99,11 @@ class CallSession:
             await self._bot.end(reason)
         return reason
 
+    @property
+    def stopped(self) -> bool:
+        """True once we end the call."""
+        return bool(self._stopped)
+
     def stop(self, reason: str) -> None:
         """End the call from our side: what was said so far still gets its final."""
         self._stopped = self._stopped or reason

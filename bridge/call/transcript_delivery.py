@@ -29,6 +29,7 @@ class TranscriptDelivery:
     async def final(self, final: Final) -> None:
         """Hand on what the caller said. It happens here and nowhere else, so that each final arrives once."""
         self._metrics.finals.inc()
+        self._metrics.observer.said(final)
         log.info("caller: %d characters of %s", len(final.text), final.language or "nothing")
         log.debug("caller said: '%s'", final.text)  # %r would escape the joiners of Indic scripts
         if self._leg.capabilities.transcripts:
@@ -40,4 +41,5 @@ class TranscriptDelivery:
         """Tell the client that a final could not be had, and why."""
         log.error("final lost: %s", why)
         self._metrics.finals_lost.inc()
+        self._metrics.observer.fault(f"the recogniser failed: {why}")
         await self._leg.send(Problem(f"the recogniser failed: {why}"))

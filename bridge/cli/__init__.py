@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "config": "print the options in force, secrets masked",
     "doctor": "tell what is open and what is missing for calls from outside; exit 1 where something is to mend",
     "models": "list the recognisers and models that are usable here, or fetch one",
+    "records": "list, show, export or delete the calls that are kept",
     "call": "call a server as Twilio would, say recordings to its bot and report what a caller would notice",
     "dial": "have a running server call a number and put its bot on the line",
     "listen": "stream a recording to a server's /ws and print partials and finals",

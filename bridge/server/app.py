@@ -21,12 +21,14 @@ from bridge.listening.transcript_feed import TranscriptFeed
 from bridge.metrics import Metrics
 from bridge.outbound.dialler import Dialler, Trunk
 from bridge.outbound.twilio import TwilioTrunk
+from bridge.records.call_log import call_log
 from bridge.server import calls_api as callsapi
 from bridge.server.access.connections import Connections
 from bridge.server.access.in_force import InForce
 from bridge.server.access.middleware import doorkeeper
 from bridge.server.app_keys import (
     ARI,
+    CALL_LOG,
     CONNECTIONS,
     FAST_LANE,
     FEED,
@@ -81,6 +83,7 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app[PAGES], app[FEED] = Pages(), TranscriptFeed()
     app[RESOURCES] = resources
     app.cleanup_ctx.append(_monitors)
+    app.cleanup_ctx.append(_call_log)
     app.cleanup_ctx.append(_switchboard)
     app.cleanup_ctx.append(_twilio)
     if settings.listen_hook_url:
@@ -112,8 +115,15 @@ async def _monitors(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
+async def _call_log(app: web.Application) -> AsyncIterator[None]:
+    async with call_log(app[SETTINGS], app[METRICS].records) as app[CALL_LOG]:
+        yield
+
+
 async def _switchboard(app: web.Application) -> AsyncIterator[None]:
-    app[SWITCHBOARD] = Switchboard(app[SETTINGS], app[RESOURCES], app[METRICS], app[LINES], app[LOAD])
+    app[SWITCHBOARD] = Switchboard(
+        app[SETTINGS], app[RESOURCES], app[METRICS], app[LINES], app[LOAD], call_log=app[CALL_LOG]
+    )
     yield
 
 

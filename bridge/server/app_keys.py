@@ -14,6 +14,7 @@ from bridge.legs.sip.link import SipLink
 from bridge.legs.twilio.rest import TwilioRest
 from bridge.listening.transcript_feed import TranscriptFeed
 from bridge.metrics import Metrics
+from bridge.records.call_log import CallLog
 from bridge.server.access.connections import Connections
 from bridge.server.access.in_force import InForce
 from bridge.server.lifecycle.shutdown import Shutdown
@@ -38,4 +39,5 @@ REFUSALS: Final = web.AppKey("refusals", Refusals)
 IN_FORCE: Final = web.AppKey("in_force", InForce)
 SHUTDOWN: Final = web.AppKey("shutdown", Shutdown)
 PAGES: Final = web.AppKey("pages", Pages)
+CALL_LOG: Final = web.AppKey("call_log", CallLog)
 FEED: Final = web.AppKey("feed", TranscriptFeed)

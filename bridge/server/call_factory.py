@@ -122,6 +122,7 @@ def _open_bot_side(
             on_unread=metrics.texts_unread.inc,
             start=tasks.create_task,
             language=getattr(resources.tts, "language", ""),
+            observer=metrics.observer,
         ),
         call_info(started),
         tasks=tasks,

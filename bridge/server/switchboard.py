@@ -11,6 +11,8 @@ from bridge.containment import contained
 from bridge.leg import HangupCause, LegLost, OpeningLeg
 from bridge.logs import short
 from bridge.metrics import Metrics
+from bridge.records.call_log import CallLog, facts, no_call_log
+from bridge.records.journal import Journal
 from bridge.server.call_factory import make_call, standing_of
 from bridge.server.resources import Resources
 from bridge.server.routing import Ringing, choose
@@ -33,7 +35,18 @@ _GOODBYE_S: Final = 15.0
 class Switchboard:
     """What all calls share. A wire makes a leg of what reached it, takes a line, and hands the leg over to `carry`."""
 
-    def __init__(self, settings: Settings, resources: Resources, metrics: Metrics, lines: Lines, load: Load) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        resources: Resources,
+        metrics: Metrics,
+        lines: Lines,
+        load: Load,
+        *,
+        call_log: CallLog | None = None,
+    ) -> None:
+        """`call_log` keeps what happens on the calls; None keeps nothing."""
+        self._call_log = call_log or no_call_log()
         self.settings, self.resources, self.metrics, self.lines, self.load = settings, resources, metrics, lines, load
 
     def answer_with(self, settings: Settings, resources: Resources) -> None:
@@ -51,6 +64,7 @@ class Switchboard:
 
     async def _answer(self, leg: OpeningLeg, wire: str, peer: str) -> None:
         fault, cause, begun = "", HangupCause.NORMAL, False
+        journal = (self._call_log if leg.capabilities.audio_out else no_call_log()).open()
         try:
             started = await leg.start(self.settings.start_timeout)
             logs.call_id.set(started.call_id)
@@ -60,7 +74,10 @@ class Switchboard:
             caller, callee = (short(number or "?", _NUMBER_CHARS) for number in (started.caller, started.callee))
             via = (f", {route}" if route else "", f", peer {peer}" if peer else "")
             log.info("call from %s to %s over %s%s%s", caller, callee, wire, *via)
-            reason = _GOING if self.lines.ending else await self._run(leg, started, wire, resources, settings)
+            journal.started(facts(started, settings, wire=wire, route=str(route or ""), peer=peer))
+            reason = _GOING
+            if not self.lines.ending:
+                reason = await self._run(leg, started, wire, resources, settings, journal=journal)
             if self.lines.ending:
                 cause = HangupCause.GOING_AWAY
         except NotAnswered as error:
@@ -77,6 +94,8 @@ class Switchboard:
             log.info("call ended: cut off")
             raise
         self.metrics.ended.labels(wire, fault).inc()
+        if begun:
+            journal.ended(reason, fault=fault)
         log.info("call ended: %s%s", short(reason, _REASON_CHARS), "" if begun or not peer else f", peer {peer}")
         await leg.close(reason, cause=cause)
 
@@ -96,7 +115,14 @@ class Switchboard:
         return self.resources.with_profile(profile), profile.settings, route
 
     async def _run(
-        self, leg: OpeningLeg, started: CallStarted, wire: str, resources: Resources, settings: Settings
+        self,
+        leg: OpeningLeg,
+        started: CallStarted,
+        wire: str,
+        resources: Resources,
+        settings: Settings,
+        *,
+        journal: Journal,
     ) -> str:
         standing = standing_of(leg)
         denoising = await self.resources.open_denoising(lambda: self.load.spares_denoising(standing()))
@@ -107,7 +133,7 @@ class Switchboard:
                     started,
                     resources=resources,
                     settings=settings,
-                    metrics=self.metrics.call(wire, started.format),
+                    metrics=self.metrics.call(wire, started.format, journal),
                     denoising=denoising,
                     load=self.load,
                 )
@@ -123,6 +149,8 @@ class Switchboard:
             try:
                 return await call.run()
             finally:
+                journal.stopped_by_us = call.stopped
+
                 self.lines.calls.discard(call)
                 unwatch()
                 timer.cancel()

@@ -11,6 +11,7 @@ from bridge.settings.groups.lifecycle import Stopping
 from bridge.settings.groups.load import Clients, Overload
 from bridge.settings.groups.outbound import Dialling, MachineDetection
 from bridge.settings.groups.recognition import Recognition, Vllm
+from bridge.settings.groups.records import Records
 from bridge.settings.groups.server import Access, Limits, Listening, Logs
 from bridge.settings.groups.speech import Hearing, NoiseSuppression, Speaking
 from bridge.settings.groups.wires import AriOptions, Pbx, Sip, Twilio
@@ -40,6 +41,7 @@ class Settings(
     Twilio,
     Dialling,
     MachineDetection,
+    Records,
     Limits,
     Clients,
     Overload,

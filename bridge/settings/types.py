@@ -34,6 +34,7 @@ class Section(StrEnum):
     SPEECH = "What hears and speaks"
     TURNS = "Whose turn it is"
     WIRES = "How calls come in and go out"
+    RECORDS = "What is kept of calls"
     OPERATION = "Limits and logs"
 
 
@@ -97,6 +98,7 @@ Address = Annotated[
     str, StringConstraints(pattern=r"^[0-9A-Fa-f.:]+$"), Takes("an IP address of this machine, or 0.0.0.0")
 ]
 PublicAddress = Annotated[str, AfterValidator(_public_address), Takes("an IP address, as it is seen from outside")]
+Age = Annotated[str, StringConstraints(pattern=r"^(0|[1-9]\d{0,4}[hd])$"), Takes("hours or days like 12h or 7d")]
 PortRange = Annotated[str, StringConstraints(pattern=r"^\d{4,5}-\d{4,5}$"), Takes("ports like 10000-20000")]
 SipName = Annotated[str, StringConstraints(pattern=r"^[\w.+@-]*$"), Takes("letters, digits and . + @ - _")]
 Networks = Annotated[

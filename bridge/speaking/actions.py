@@ -103,10 +103,17 @@ class ReplyActions:
 
     async def _do(self, action: Action) -> None:
         log.info("the bot: %s", action)
+        observer = self._output.observer
+        ends = isinstance(action, Hangup | Transfer)  # nothing comes after what ends the call
+        if ends:
+            observer.acted(action)
         try:
             await self._act(action)
         except (OSError, ValueError, RuntimeError) as error:  # what a file, a wire or a voice refuses
+            observer.acted(action, failure=str(error) or type(error).__name__)
             raise error if isinstance(error, ActionFailed) else ActionFailed(str(error)) from error
+        if not ends:
+            observer.acted(action)
 
     async def _act(self, action: Action) -> None:
         match action:

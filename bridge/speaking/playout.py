@@ -129,18 +129,21 @@ class Playout:
                 sentence.sent += len(payload)
                 self._dry_ms = begins_ms + self._audio.duration_ms(payload)
 
-    def played(self, mark: str, now_ms: int) -> bool:
-        """Note a mark that came back; return False when it is stale or unknown."""
+    def played(self, mark: str, now_ms: int) -> int | None:
+        """Note a mark that came back; return how many milliseconds its sentence lasted. None where it is
+        stale or unknown."""
         index = next((i for i, s in enumerate(self._sentences) if s.mark and s.mark == mark), None)
         if index is None:
-            return False
-        shift_ms = now_ms - self._sentences[index].ends_ms  # the far side's clock is the true one
+            return None
+        marked = self._sentences[index]
+        shift_ms = now_ms - marked.ends_ms  # the far side's clock is the true one
+        heard_ms = marked.ms(marked.sent)
         for sentence in self._sentences[: index + 1]:
             sentence.forget_audio()
         for sentence in self._sentences[index + 1 :]:
             sentence.begins_ms += shift_ms
         self._dry_ms = max(now_ms, self._dry_ms + shift_ms)
-        return True
+        return heard_ms
 
     def _leaving(self) -> Sentence | None:
         return next((sentence for sentence in self._sentences if sentence.left), None)

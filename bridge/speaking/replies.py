@@ -110,7 +110,12 @@ class Replies:
                 self._expected_input = ExpectedInput()
                 with contained("the bot or the voice"):
                     async with self._filler.beside() as begun:
-                        reply = each_within(make(), self._limit_s, begun=begun)
+
+                        async def first_words() -> None:
+                            self._output.observer.text_came()
+                            await begun()
+
+                        reply = each_within(make(), self._limit_s, begun=first_words)
                         await self._give(reply)
             except Exception:  # the bot and the voice are plug-ins: whatever they raise costs one reply, not the call
                 log.exception("the bot failed")
@@ -134,6 +139,7 @@ class Replies:
 
     async def _fall_back(self) -> None:
         self._on_fault()
+        self._output.observer.fault("the bot or the voice failed")
         if self._fallback:
             await self._output.play(*self._fallback)
 

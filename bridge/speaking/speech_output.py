@@ -9,6 +9,7 @@ from typing import Final
 from bot.api import Samples, Say, Tts
 from bot.spoken import CodeBlocks, Spoken, spoken, weights
 from bridge.leg import Leg
+from bridge.observer import CallObserver
 from bridge.speaking.playout import HeardSoFar, Playout
 from bridge.speaking.script import script
 from bridge.speaking.sender import Sender
@@ -44,18 +45,20 @@ class SpeechOutput:
         start: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
         language: str = "English",
         reading: Spoken = spoken,
+        observer: CallObserver | None = None,
     ) -> None:
         """`clock_ms`: milliseconds of a clock that never goes back. `on_audio` is called whenever audio has left,
         `on_unread` for each sentence that the voice cannot read, or not all of. `start` makes a task of the call of
         what sends; `interrupt` ends it.
 
         `language`: what the bot speaks, as an English name or a tag; with "" the voice reads numbers itself.
-        `reading`: turns a written sentence into the words that the voice reads.
+        `reading`: turns a written sentence into the words that the voice reads. `observer`: what is noted of the call.
         """
         self.leg = leg
         self._tts, self._audio, self._clock_ms, self._reading = tts, audio, clock_ms, reading
         self.language = language
         """Language of the next sentence and all after it."""
+        self.observer = observer or CallObserver()
         self._playout = Playout(audio)
         self._reply = _Reply()  # the one that is spoken now
         self._sender = Sender(leg, self._playout, audio, clock_ms=clock_ms, on_audio=on_audio, start=start)
@@ -204,6 +207,7 @@ class SpeechOutput:
         self._reply.over = True
         self._reply, self._made_ms = _Reply(), None
         heard = self._playout.end(self._clock_ms())
+        self.observer.spoke(heard.text, unheard=heard.rest, played_ms=heard.played_ms)
         self._sender.restart()
         return heard, unheard
 
@@ -213,7 +217,8 @@ class SpeechOutput:
 
     def played(self, mark: str) -> None:
         """Note that `mark` came back: the caller has heard all before it."""
-        self._playout.played(mark, self._clock_ms())
+        if (ago_ms := self._playout.played(mark, self._clock_ms())) is not None:
+            self.observer.heard(ago_ms=ago_ms)
         self._mark_returned.set()
 
     async def _speak(
@@ -243,6 +248,8 @@ class SpeechOutput:
     def _begin(self, text: Say, *, filler: bool) -> Sentence:
         now_ms = self._clock_ms()
         letters = weights(str(text), self.language, self._reading)
+        if not filler:
+            self.observer.made()
         self._made_ms = now_ms if self._made_ms is None else self._made_ms
         begun = self._playout.begin(str(text), now_ms, interruptible=text.interruptible, letters=letters, filler=filler)
         begun.keys_interrupt = text.keys_interrupt

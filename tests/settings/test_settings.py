@@ -108,6 +108,8 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "sip_trunk_user": "bot",
         "twilio_account_sid": f"AC{32 * 'a'}",
         "machine_detection": "tell",
+        "keep_text": "12h",
+        "keep_calls": "400d",
         "dial_allow": "+4930, sip:*@example.com",
         "dial_from": "+4930123",
         "audiosocket_allow": "10.0.0.0/8",

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pydantic import SecretStr
 
 from bridge import logs, settings
+from bridge.records.call_log import describe
 from bridge.server import routing, tls
 from bridge.server.access import listener
 from bridge.server.access.doors import who_comes_in
@@ -124,6 +125,7 @@ def banner(options: Settings, resources: Resources, port: int, *, secure: bool, 
             *(f"  {'' if number else 'who comes in':<13} {door}" for number, door in enumerate(doors)),
             *(f"  {'' if number else 'limits':<13} {limit}" for number, limit in enumerate(_limits(options))),
             f"  voice, bot    {options.tts}, {options.bot}",
+            f"  call log      {describe(options)}",
         ]
     )
 

@@ -1,0 +1,44 @@
+"""What is noted of one call besides its numbers. The call tells it and waits for nothing."""
+
+from bot.actions import Action
+from bot.api import Final
+
+
+class CallObserver:
+    """Notes nothing: the base of what does. No method may block or raise; all run on the event loop."""
+
+    def speech_ended(self, *, ago_ms: int) -> None:
+        """The caller's turn is judged to be over; their speech ended `ago_ms` ago."""
+
+    def nothing_said(self) -> None:
+        """What ended was a noise, or no question: nothing answers it."""
+
+    def said(self, final: Final) -> None:
+        """The caller said something, settled; the text may be empty."""
+
+    def pressed(self, keys: str) -> None:
+        """The caller pressed `keys`, which are no secret."""
+
+    def barged_in(self) -> None:
+        """The caller spoke over the bot, which stopped."""
+
+    def text_came(self) -> None:
+        """The first words, or the first action, of a reply are there."""
+
+    def made(self) -> None:
+        """Audio of a sentence begins to be made."""
+
+    def sent(self) -> None:
+        """Audio of the bot has left."""
+
+    def heard(self, *, ago_ms: int) -> None:
+        """The caller began to hear a sentence `ago_ms` ago: the far side returned its mark."""
+
+    def spoke(self, text: str, *, unheard: str, played_ms: int) -> None:
+        """A reply is over: `text` was heard of it, `unheard` was made and was not."""
+
+    def acted(self, action: Action, failure: str = "") -> None:
+        """The bot did `action`; `failure` says why it did not happen, where it did not."""
+
+    def fault(self, what: str) -> None:
+        """Something went wrong that the caller may have noticed."""

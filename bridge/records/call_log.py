@@ -1,0 +1,169 @@
+"""The call log of a server: where it is, what writes it, and what is thrown away when."""
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from bridge.metrics import RecordMetrics
+from bridge.records.entries import Entry
+from bridge.records.journal import Journal
+from bridge.records.keeper import Keeper
+from bridge.records.shelf import DatabaseFailed
+from bridge.settings import Settings
+from telephony.events import CallStarted
+
+if TYPE_CHECKING:
+    from bridge.records.database import Database
+
+log = logging.getLogger(__name__)
+
+NONE: Final = "none"
+_MEGABYTE: Final = 1_000_000
+_EXPIRE_EVERY_S: Final = 3600.0
+
+
+class NoCallLog(Exception):
+    """The call log cannot be kept where the settings say. The text names the option and the fix."""
+
+
+class CallLog:
+    """What keeps the calls of one server."""
+
+    def __init__(self, keep: Callable[[Entry], None]) -> None:
+        """`keep` takes each entry of each call."""
+        self._keep = keep
+
+    def open(self) -> Journal:
+        """Return the journal of a call that begins."""
+        return Journal(self._keep)
+
+
+def no_call_log() -> CallLog:
+    """Return one that keeps nothing."""
+    return CallLog(lambda entry: None)
+
+
+def state_dir(settings: Settings) -> Path:
+    """Return the folder of what this server keeps."""
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return settings.state_dir or state / "voice-bridge"
+
+
+def database_url(settings: Settings) -> str:
+    """Return where the call log is: the URL of a database."""
+    return settings.records or f"sqlite:///{state_dir(settings) / 'calls.db'}"
+
+
+def describe(settings: Settings) -> str:
+    """Return where calls are kept and for how long, in words, for start-up. No password is in it."""
+    if settings.records == NONE:
+        return "none"
+    place, at, host = database_url(settings).rpartition("@")
+    where = f"{place.partition('://')[0]}://{host}" if at else host
+    texts, calls = (
+        f"{age} for {what}" if age != "0" else f"for ever for {what}"
+        for age, what in ((settings.keep_text, "what was said"), (settings.keep_calls, "calls"))
+    )
+    return f"{where} ({texts}, {calls}; --records none keeps nothing)"
+
+
+def facts(started: CallStarted, settings: Settings, *, wire: str, route: str, peer: str) -> Mapping[str, object]:
+    """Return what is kept of the begin of a call."""
+    return {
+        "call_id": started.call_id,
+        "wire": wire,
+        "direction": started.direction,
+        "caller": started.caller,
+        "callee": started.callee,
+        "caller_name": started.caller_name,
+        "forwarded_from": started.forwarded_from,
+        "stir_verstat": started.stir_verstat,
+        "parameters": started.parameters,
+        "peer": peer,
+        "route": route,
+        "bot": settings.bot,
+        "voice": settings.tts,
+        "recogniser": settings.asr,
+        "node": socket.gethostname(),
+        "version": _version(),
+    }
+
+
+@cache
+def _version() -> str:
+    return version("voice-bridge")
+
+
+@asynccontextmanager
+async def call_log(settings: Settings, metrics: RecordMetrics) -> AsyncIterator[CallLog]:
+    """Keep calls as `settings` say, inside the `async with`.
+
+    Raises:
+        NoCallLog: they cannot be kept where the settings say. A place that nobody chose is done without.
+    """
+    if settings.records == NONE:
+        yield no_call_log()
+        return
+    async with AsyncExitStack() as stack:
+        try:
+            log_of_calls = await _open(settings, metrics, stack)
+        except NoCallLog as error:
+            if settings.records or settings.state_dir:
+                raise
+            log.warning("calls are not kept: %s", error)
+            log_of_calls = no_call_log()
+        yield log_of_calls
+
+
+async def _open(settings: Settings, metrics: RecordMetrics, stack: AsyncExitStack) -> CallLog:
+    from bridge.records.database import Database  # half a second of imports, for who keeps calls
+
+    root = state_dir(settings)
+    try:
+        await asyncio.to_thread(root.mkdir, parents=True, exist_ok=True, mode=0o700)
+        database = Database.at(database_url(settings))
+        stack.push_async_callback(database.close)
+        keeper = await stack.enter_async_context(
+            Keeper(
+                database,
+                root / "backlog",
+                most_bytes=settings.records_backlog_mb * _MEGABYTE,
+                on_backlog=metrics.backlog.set,
+                on_lost=metrics.lost.inc,
+            )
+        )
+    except OSError as error:
+        fix = "name a folder that may be written to, or --records none"
+        raise NoCallLog(f"--state-dir {root}: {error.strerror}: {fix}") from error
+    except DatabaseFailed as error:
+        raise NoCallLog(f"--records: {error}") from error
+    expiring = asyncio.create_task(_expire(database, settings))
+    stack.push_async_callback(_end, expiring)
+    return CallLog(keeper.put)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _expire(database: "Database", settings: Settings) -> None:
+    """Delete what is too old, now and every hour."""
+    from bridge.records.deletion import expire, seconds
+
+    while True:
+        try:
+            await database.migrate()
+            ages = {"keep_text_s": seconds(settings.keep_text), "keep_calls_s": seconds(settings.keep_calls)}
+            await expire(database, now=time.time(), **ages)
+        except DatabaseFailed as error:
+            log.warning("what is too old was not deleted from the call log: %s", error)
+        await asyncio.sleep(_EXPIRE_EVERY_S)

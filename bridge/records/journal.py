@@ -1,0 +1,134 @@
+"""One call, as it goes: what is told here is stamped, numbered, and handed on to be kept. It never waits.
+
+session, conversation, speech output -> Journal -Entry-> Keeper -> spool on disk -> database
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from uuid import uuid4
+
+from bot.actions import Action, Hangup, Transfer
+from bot.api import Final
+from bridge.observer import CallObserver
+from bridge.records.answer_times import AnswerTimes
+from bridge.records.entries import LONGEST_TEXT, Entry, EntryKind, storable
+
+
+class Journal(CallObserver):
+    """The record of one call while it is made."""
+
+    def __init__(
+        self,
+        keep: Callable[[Entry], None],
+        *,
+        wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+        new_name: Callable[[], str] = lambda: uuid4().hex,
+    ) -> None:
+        """`keep` gets each entry. `wall`: seconds since 1970. `clock`: seconds of any that never goes back."""
+        self.name = new_name()
+        """Names the record."""
+        self._keep, self._wall, self._clock = keep, wall, clock
+        self._number = 0
+        self._began_s = clock()
+        self._times = AnswerTimes(clock)
+        self._first_audio_ms: list[int] = []
+        self._turns = self._replies = self._barge_ins = self._faults = 0
+        self._language = ""
+        self._ended_by_bot = False
+        self.stopped_by_us = False
+        """Whether we ended the call, the bot or the bridge."""
+
+    # ------------------------------------------------------------ the call
+
+    def started(self, facts: Mapping[str, object]) -> None:
+        """The call begins. `facts`: who calls whom, over what, and what answers (docs/records.md)."""
+        self._began_s = self._clock()
+        self._add(EntryKind.STARTED, data=facts)
+
+    def fault(self, what: str) -> None:
+        self._faults += 1
+        self._add(EntryKind.FAULT, what)
+
+    def ended(self, reason: str, *, fault: str) -> None:
+        """The call is over. `fault`: "ours", "remote" or ""."""
+        self._answered()
+        waits = sorted(self._first_audio_ms)
+        data: dict[str, object] = {
+            "fault": fault,
+            "ended_by": "bot"
+            if self._ended_by_bot
+            else "bridge"
+            if self.stopped_by_us or fault == "ours"
+            else "caller",
+            "duration_ms": round((self._clock() - self._began_s) * 1000),
+            "language": self._language,
+            "turns": self._turns,
+            "replies": self._replies,
+            "barge_ins": self._barge_ins,
+            "faults": self._faults,
+            "first_audio_ms": waits[len(waits) // 2] if waits else None,
+        }
+        self._add(EntryKind.ENDED, reason, data)
+
+    # ------------------------------------------------------------ the caller
+
+    def speech_ended(self, *, ago_ms: int) -> None:
+        self._answered()
+        self._times.speech_ended(ago_ms=ago_ms)
+
+    def nothing_said(self) -> None:
+        self._times.forget()
+
+    def said(self, final: Final) -> None:
+        self._times.stamp("final")
+        if final.text:
+            self._turns += 1
+            self._language = final.language or self._language
+            span = {"from_ms": final.began_ms, "to_ms": final.ended_ms, "language": final.language}
+            self._add(EntryKind.CALLER, final.text, span)
+
+    def pressed(self, keys: str) -> None:
+        self._add(EntryKind.KEYS, keys)
+
+    def barged_in(self) -> None:
+        self._barge_ins += 1
+
+    # ------------------------------------------------------------ the bot
+
+    def text_came(self) -> None:
+        self._times.stamp("text")
+
+    def made(self) -> None:
+        self._times.stamp("made")
+
+    def sent(self) -> None:
+        self._times.stamp("sent")
+
+    def heard(self, *, ago_ms: int) -> None:
+        self._times.heard(ago_ms=ago_ms)
+
+    def spoke(self, text: str, *, unheard: str, played_ms: int) -> None:
+        if text or unheard:
+            self._replies += 1
+            cut = {"unheard": unheard[:LONGEST_TEXT]} if unheard else {}
+            self._add(EntryKind.BOT, text, {"played_ms": played_ms, **cut})
+
+    def acted(self, action: Action, failure: str = "") -> None:
+        if isinstance(action, Hangup | Transfer):
+            self._ended_by_bot = not failure
+        failed = {"failed": failure} if failure else {}
+        self._add(EntryKind.ACTION, type(action).__name__, {"action": str(action)[:LONGEST_TEXT], **failed})
+
+    # ------------------------------------------------------------ inside
+
+    def _answered(self) -> None:
+        """Keep how long the caller waited for the newest answer, where there was one."""
+        if times := self._times.take():
+            self._first_audio_ms.append(times.get("heard_ms", times["sent_ms"]))
+            self._add(EntryKind.LATENCY, data=times)
+
+    def _add(self, kind: EntryKind, text: str = "", data: Mapping[str, object] | None = None) -> None:
+        self._number += 1
+        told = {str(key): storable(value) for key, value in (data or {}).items()}
+        self._keep(Entry(self.name, self._number, self._wall(), kind, str(storable(text[:LONGEST_TEXT])), told))

@@ -1,0 +1,21 @@
+"""Where entries end up, as those see it who bring them there."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from bridge.records.entries import Entry
+
+
+class DatabaseFailed(Exception):
+    """The database cannot be reached, or refuses. The text says what it said."""
+
+
+class Shelf(Protocol):
+    """Keeps entries for good. A `Database` is one."""
+
+    async def write(self, entries: Sequence[Entry], /) -> None:
+        """Write `entries`; those that are there already, and what was deleted since, are left out.
+
+        Raises:
+            DatabaseFailed: none was written.
+        """

@@ -1,0 +1,113 @@
+"""What a journal makes of a call."""
+
+import pytest
+
+from bot.actions import Hangup, SetContext, Transfer
+from bot.api import Final
+from bridge.records.entries import Entry, EntryKind
+from bridge.records.journal import Journal
+
+
+class Call:
+    """A journal, its clock, and what it kept."""
+
+    def __init__(self) -> None:
+        self.now = 50.0
+        self.kept: list[Entry] = []
+        self.journal = Journal(
+            self.kept.append, wall=lambda: 1000.0 + self.now, clock=lambda: self.now, new_name=lambda: "r1"
+        )
+
+    def of(self, kind: EntryKind) -> list[Entry]:
+        return [entry for entry in self.kept if entry.kind is kind]
+
+    @property
+    def end(self) -> Entry:
+        [end] = self.of(EntryKind.ENDED)
+        return end
+
+
+@pytest.fixture
+def call() -> Call:
+    call = Call()
+    call.journal.started({"call_id": "CA1", "wire": "twilio"})
+    return call
+
+
+def said(text: str, language: str = "English") -> Final:
+    return Final(text, language, 1000, 2000)
+
+
+def test_a_conversation_is_entries_in_order_that_are_numbered_and_stamped(call: Call) -> None:
+    call.journal.spoke("Hello.", unheard="", played_ms=700)
+    call.journal.said(said("what time is it"))
+    call.journal.speech_ended(ago_ms=400)
+    call.now += 0.1
+    call.journal.sent()
+    call.journal.spoke("It is", unheard="noon.", played_ms=300)
+    call.journal.pressed("5")
+    call.journal.ended("the caller hung up", fault="")
+    assert [entry.kind for entry in call.kept] == ["started", "bot", "caller", "bot", "keys", "latency", "ended"]
+    assert [entry.number for entry in call.kept] == [1, 2, 3, 4, 5, 6, 7]
+    assert {entry.record for entry in call.kept} == {"r1"}
+    assert call.kept[0].at == 1050.0
+    assert call.kept[3].text == "It is"
+    assert call.kept[3].data == {"played_ms": 300, "unheard": "noon."}
+    assert call.end.data["first_audio_ms"] == 500
+    assert call.end.data["turns"] == 1
+    assert call.end.data["replies"] == 2
+
+
+def test_noises_and_replies_of_which_nothing_was_made_are_not_kept(call: Call) -> None:
+    call.journal.said(said(""))
+    call.journal.spoke("", unheard="", played_ms=0)
+    assert [entry.kind for entry in call.kept] == ["started"]
+
+
+def test_who_ended_the_call_is_kept(call: Call) -> None:
+    call.journal.ended("stop", fault="")
+    assert call.end.data["ended_by"] == "caller"
+
+
+@pytest.mark.parametrize("action", [Hangup("done"), Transfer("+4930123456")])
+def test_a_bot_that_hangs_up_or_transfers_ended_it(call: Call, action: Hangup | Transfer) -> None:
+    call.journal.acted(action)
+    call.journal.ended("done", fault="")
+    assert call.end.data["ended_by"] == "bot"
+
+
+def test_a_transfer_that_failed_did_not(call: Call) -> None:
+    call.journal.acted(Transfer("+4930123456"))
+    call.journal.acted(Transfer("+4930123456"), failure="busy")
+    call.journal.ended("stop", fault="")
+    assert call.end.data["ended_by"] == "caller"
+    assert call.of(EntryKind.ACTION)[1].data["failed"] == "busy"
+
+
+def test_what_the_server_or_a_fault_of_ours_ends_is_the_bridges(call: Call) -> None:
+    call.journal.stopped_by_us = True
+    call.journal.ended("the call reached 3600 s", fault="")
+    assert call.end.data["ended_by"] == "bridge"
+
+
+def test_the_median_wait_and_the_last_language_sum_a_call_up(call: Call) -> None:
+    for wait_ms, language in ((300, "English"), (900, "Hindi"), (500, "")):
+        call.journal.said(said("hello", language))
+        call.journal.speech_ended(ago_ms=wait_ms)
+        call.journal.sent()
+        call.now += 5
+    call.now += 2.5
+    call.journal.ended("stop", fault="remote")
+    assert call.end.data["first_audio_ms"] == 500
+    assert call.end.data["language"] == "Hindi"
+    assert call.end.data["duration_ms"] == 17_500
+    assert call.end.data["fault"] == "remote"
+
+
+def test_what_no_database_takes_is_taken_out_and_what_is_endless_is_cut(call: Call) -> None:
+    call.journal.said(said("a\0b\ud800" + "x" * 30_000))
+    call.journal.acted(SetContext("c" * 30_000))
+    [caller], [action] = call.of(EntryKind.CALLER), call.of(EntryKind.ACTION)
+    assert caller.text.startswith("ab?xxx")
+    assert len(caller.text) <= 20_000
+    assert len(str(action.data["action"])) <= 20_000

@@ -1,0 +1,141 @@
+"""On the way to the database nothing is lost, doubled or swapped, whatever fails."""
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from bridge.records.entries import Entry, EntryKind
+from bridge.records.keeper import Keeper
+from bridge.records.shelf import DatabaseFailed
+from bridge.records.spool import Spool
+
+MOST = 10_000_000
+
+
+class List:
+    """A shelf that fails as long as it is told to."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.failing = False
+        self.tries = 0
+
+    async def write(self, entries: Sequence[Entry], /) -> None:
+        self.tries += 1
+        if self.failing:
+            raise DatabaseFailed("it is down")
+        self.entries += [entry for entry in entries if entry not in self.entries]
+
+    @property
+    def numbers(self) -> list[int]:
+        return [entry.number for entry in self.entries]
+
+
+def entry(number: int) -> Entry:
+    return Entry("r", number, 1.0, EntryKind.NOTE)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  # what it waits for happens in a thread
+            await asyncio.sleep(0.005)
+
+
+async def test_what_is_put_arrives_in_order(tmp_path: Path) -> None:
+    shelf = List()
+    async with Keeper(shelf, tmp_path, most_bytes=MOST, every_s=0.001) as keeper:
+        for number in range(1, 2001):
+            keeper.put(entry(number))
+        await until(lambda: len(shelf.entries) == 2000)
+    assert shelf.numbers == list(range(1, 2001))
+    assert os.listdir(tmp_path) == []
+
+
+async def test_what_was_put_last_arrives_before_the_end(tmp_path: Path) -> None:
+    shelf = List()
+    async with Keeper(shelf, tmp_path, most_bytes=MOST, every_s=60) as keeper:
+        keeper.put(entry(1))
+        await until(lambda: shelf.numbers == [1])
+        keeper.put(entry(2))
+    assert shelf.numbers == [1, 2]
+
+
+async def test_a_database_that_is_down_costs_a_backlog_which_it_gets_once_it_is_up(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shelf, backlog = List(), list[int]()
+    shelf.failing = True
+    async with Keeper(shelf, tmp_path, most_bytes=MOST, every_s=0.001, on_backlog=backlog.append) as keeper:
+        for number in range(1, 51):
+            keeper.put(entry(number))
+            await asyncio.sleep(0)
+        await until(lambda: shelf.tries >= 2)
+        assert shelf.entries == []
+        shelf.failing = False
+        await until(lambda: len(shelf.entries) == 50)
+    assert shelf.numbers == list(range(1, 51))
+    assert backlog[-1] == 0
+    told = [record.message for record in caplog.records if "database" in record.message]
+    assert len(told) == 2  # once that it is down, once that it is back
+
+
+async def test_what_the_database_lacks_at_the_end_is_there_for_the_next_server(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shelf = List()
+    shelf.failing = True
+    async with Keeper(shelf, tmp_path, most_bytes=MOST, every_s=0.001) as keeper:
+        keeper.put(entry(1))
+    assert "wait on disk for the next start" in caplog.text
+    shelf.failing = False
+    async with Keeper(shelf, tmp_path, most_bytes=MOST, every_s=0.001) as keeper:
+        keeper.put(entry(2))
+        await until(lambda: len(shelf.entries) == 2)
+    assert shelf.numbers == [1, 2]
+    assert os.listdir(tmp_path) == []
+
+
+async def test_a_disk_that_refuses_costs_nothing_while_memory_holds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shelf, append, full = List(), Spool.append, True
+
+    def refuse(self: Spool, entries: Sequence[Entry]) -> None:
+        if full:
+            raise OSError(28, "No space left on device")
+        append(self, entries)
+
+    monkeypatch.setattr(Spool, "append", refuse)
+    monkeypatch.setattr("bridge.records.keeper._DISK_RETRY_S", 0.01)
+    async with Keeper(shelf, tmp_path, most_bytes=MOST, every_s=0.001) as keeper:
+        keeper.put(entry(1))
+        await until(lambda: "wait in memory" in caplog.text)
+        keeper.put(entry(2))
+        full = False
+        await until(lambda: len(shelf.entries) == 2)
+    assert shelf.numbers == [1, 2]
+
+
+async def test_what_neither_disk_nor_memory_holds_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(self: Spool, entries: Sequence[Entry]) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Spool, "append", refuse)
+    monkeypatch.setattr("bridge.records.keeper._MOST_WAITING", 5)
+    lost = list[int]()
+    async with Keeper(List(), tmp_path, most_bytes=MOST, on_lost=lost.append) as keeper:
+        for number in range(1, 9):
+            keeper.put(entry(number))
+    assert sum(lost) == 8  # three at once, five at the end
+    assert caplog.text.count("call records are lost") == 1
+
+
+async def test_a_folder_that_cannot_be_written_to_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        await Keeper(List(), tmp_path / "file", most_bytes=MOST).__aenter__()
