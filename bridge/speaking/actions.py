@@ -66,7 +66,6 @@ class ReplyActions:
         """`collect` begins to wait for the keys that a reply asks for; `hand_off` gives the call to another bot."""
         self._leg, self._output, self._call = output.leg, output, call
         self._collect, self._hand_off = collect, hand_off
-        self._usual_language = output.language
         self.acted = False
         """True once the reply under way did what must not happen twice."""
         self._transferring: asyncio.Future[str] | None = None  # done with the reason where it is refused
@@ -137,8 +136,9 @@ class ReplyActions:
                 await self._output.until_open()
                 if language is not None:
                     self._call.set_language(language)
-                usual = self._usual_language if spoken is not None else self._output.language
-                self._output.language = spoken or (language if spoken is None else "") or usual
+                self._output.language = (
+                    self._output.language if (aloud := language if spoken is None else spoken) is None else aloud
+                )
             case SetContext(context):
                 await self._output.until_open()
                 self._call.set_context(context)

@@ -1,0 +1,81 @@
+"""Which voices may read a text, the best one first. Pure."""
+
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final, Protocol, TypeVar
+
+from bot.languages import named
+from bridge.speaking.unread import foreign_words, languages_written_in, script
+from bridge.speech.languages import code_of
+
+_KANA: Final = ("HIRAGANA", "KATAKANA")
+_LATIN: Final = "LATIN"
+
+
+class Reader(Protocol):
+    """What the choice looks at of a voice."""
+
+    @property
+    def language(self) -> str:
+        """English name of what it speaks, "" where that is not known."""
+
+    @property
+    def scripts(self) -> Collection[str]:
+        """First words of the Unicode names of the letters that it reads; empty where it says nothing of them."""
+
+
+R = TypeVar("R", bound=Reader)
+
+
+def key_of(language: str) -> str:
+    """Return what two names of one language have in common: "de" for "German", "de" and "de-AT"; "" for ""."""
+    return code_of(named(language)) or language.strip().casefold()
+
+
+def written_in(text: str) -> str:
+    """Return the script of `text`, "" where it has no letter: kana tell Japanese from Chinese."""
+    used = script(text)
+    if used == "CJK" and any(unicodedata.name(sign, "").startswith(_KANA) for sign in text):
+        return _KANA[0]
+    return used
+
+
+def is_written_so(language: str, used: str) -> bool:
+    """Return whether `language` is usually written in the script `used`; of one that is not known, everything is."""
+    if not used or not language:
+        return True
+    key = key_of(language)
+    scripts = {script for script, languages in languages_written_in().items() if key in map(key_of, languages)}
+    return used in (scripts or {_LATIN})
+
+
+def in_order(
+    text: str, language: str, *, chosen: R | None, by_language: Mapping[str, R], default: R
+) -> Sequence[tuple[R, int]]:
+    """Return who can read something of `text`, and how many words of it each cannot; the best comes first.
+
+    `language`: of the call, as an English name, a tag or ""; `chosen`: by the bot, for that language. `by_language`
+    has keys as `key_of` makes them. Who speaks the language comes first, unless the script of the text is of another
+    one: Devanagari is for the Hindi voice in an English call, while Latin letters stay with a Hindi voice that reads
+    them, too. Then the default, then who reads the script at all. Who reads every word goes before who does not.
+    """
+    used = written_in(text)
+    found = dict.fromkeys(_preferred(used, language, chosen=chosen, by_language=by_language, default=default))
+    counted = [(reader, *foreign_words(text, reader.scripts)) if reader.scripts else (reader, 0, 1) for reader in found]
+    able = [(reader, foreign) for reader, foreign, words in counted if foreign < words]
+    return sorted(able, key=lambda one: one[1] > 0)
+
+
+def _preferred(used: str, language: str, *, chosen: R | None, by_language: Mapping[str, R], default: R) -> Iterator[R]:
+    if chosen:
+        yield chosen
+    key = key_of(language)
+    own = by_language.get(key) or (default if key and key_of(default.language) == key else None)
+    usual = is_written_so(language, used) or used == _LATIN
+    if own and (usual or used in own.scripts):
+        yield own
+    if used != _LATIN:
+        yield from (voice for spoken, voice in by_language.items() if used and is_written_so(spoken, used))
+    yield default
+    yield from (voice for voice in by_language.values() if used in voice.scripts)
+    yield from (voice for voice in by_language.values() if not voice.scripts)
