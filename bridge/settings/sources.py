@@ -61,10 +61,10 @@ def load(
 def _named_by_default(given: dict[str, _Given]) -> dict[str, _Given]:
     """Return what one source gives, with the default of its voices as its `tts`: the next source goes before it."""
     named = with_default_voice({name: item.value for name, item in given.items()})
-    return {
-        name: given[name] if name in given and given[name].value == value else _Given(value, given["voices"].source)
-        for name, value in named.items()
-    }
+    if "voices" not in given or "tts" not in named:
+        return given
+    source = given["voices"].source
+    return {**given, **{name: _Given(named[name], source) for name in ("tts", "voices") if name in named}}
 
 
 def _from_flags(flags: Mapping[str, object]) -> dict[str, _Given]:

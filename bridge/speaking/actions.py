@@ -132,13 +132,8 @@ class ReplyActions:
                 other = await _made(bot)
                 self.acted = True
                 self._hand_off(other, carry)
-            case SetLanguage(language, spoken):
-                await self._output.until_open()
-                if language is not None:
-                    self._call.set_language(language)
-                self._output.language = (
-                    self._output.language if (aloud := language if spoken is None else spoken) is None else aloud
-                )
+            case SetLanguage():
+                await self._set_language(action)
             case SetContext(context):
                 await self._output.until_open()
                 self._call.set_context(context)
@@ -147,6 +142,15 @@ class ReplyActions:
                 self._output.set_voice(voice)
             case _:
                 _unknown(action)
+
+    async def _set_language(self, action: SetLanguage) -> None:
+        await self._output.until_open()
+        if action.language is not None:
+            self._call.set_language(action.language)
+        if action.spoken is not None:
+            self._output.language = action.spoken
+        elif action.language:
+            self._output.language = action.language
 
     async def _send_keys(self, digits: str) -> None:
         await self._output.until_open()

@@ -8,9 +8,11 @@ from fakes import FakeTts, ScriptBot
 
 from bot.api import Bot
 from bridge.plugins import PluginError
-from bridge.server.profiles import close_voices, load_profiles
+from bridge.server.profiles import Profiles
+from bridge.server.profiles import load_profiles as load_into
 from bridge.settings import Settings
 from bridge.settings.route import Route
+from bridge.speaking.voices.loading import LoadedVoices
 
 
 class CountedTts(FakeTts):
@@ -55,6 +57,10 @@ def settings(*options: Mapping[str, object]) -> Settings:
     return named.model_copy(update={"route": routes})
 
 
+def load_profiles(settings: Settings, voices: LoadedVoices | None = None) -> Profiles:
+    return load_into(settings, voices or LoadedVoices())
+
+
 def test_each_route_has_its_own_bot_and_shares_the_rest() -> None:
     profiles = load_profiles(settings({"bot": "echo"}, {"greeting": "Hello."}))
     echo, greeted = profiles.routes
@@ -69,12 +75,13 @@ def test_each_route_has_its_own_bot_and_shares_the_rest() -> None:
 
 def test_a_voice_is_loaded_once_for_all_who_name_it_and_closed_once() -> None:
     other = f"{__name__}:OtherTts"
-    profiles = load_profiles(settings({"tts": other}, {"tts": other, "fallback_text": "Pardon?"}))
+    voices = LoadedVoices()
+    profiles = load_profiles(settings({"tts": other}, {"tts": other, "fallback_text": "Pardon?"}), voices)
     assert (len(CountedTts.made), len(OtherTts.made)) == (1, 1)
     assert profiles.routes[0].tts is profiles.routes[1].tts is not profiles.plain.tts
     assert profiles.routes[1].fallback is not None
     assert profiles.routes[1].fallback[1] == "Pardon?"
-    close_voices([profiles.plain.tts, *(profile.tts for profile in profiles.routes)])
+    voices.close()
     assert [voice.closed for voice in (*CountedTts.made, *OtherTts.made)] == [1, 1]
 
 

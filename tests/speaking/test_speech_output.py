@@ -41,7 +41,9 @@ class GatedTts(FakeTts):
             yield np.full(1200, 0.3, np.float32)
 
 
-def speech_output(leg: FakeLeg, tts: Tts | None = None, clock_ms: Callable[[], int] | None = None) -> SpeechOutput:
+def speech_output(
+    leg: FakeLeg, tts: Tts | None = None, clock_ms: Callable[[], int] | None = None, *, language: str = "English"
+) -> SpeechOutput:
     return SpeechOutput(
         leg,
         tts or FakeTts(),
@@ -50,6 +52,7 @@ def speech_output(leg: FakeLeg, tts: Tts | None = None, clock_ms: Callable[[], i
         on_audio=lambda: None,
         on_unread=lambda: None,
         start=asyncio.create_task,
+        language=language,
     )
 
 
@@ -444,8 +447,8 @@ async def test_the_language_of_a_call_and_how_it_is_read_can_be_chosen() -> None
         language="German",
     )
     await german.say(once("Das macht 5 \N{EURO SIGN}."))
-    german.language = ""
-    await german.say(once("5 \N{EURO SIGN}."))
+    unknown = speech_output(FakeLeg(), tts, language="")
+    await unknown.say(once("5 \N{EURO SIGN}."))
     shouting = SpeechOutput(
         FakeLeg(),
         tts,
@@ -555,7 +558,7 @@ async def test_a_sentence_without_a_sound_is_counted_and_explained(
     output, unread = reading(tts)
     await output.say(once(text))
     assert (len(unread), output.sounds) == (1, 0)
-    assert "--tts" in caplog.text and ("DEVANAGARI" in caplog.text or "CJK" in caplog.text)
+    assert "--voices" in caplog.text and ("DEVANAGARI" in caplog.text or "CJK" in caplog.text)
     assert text not in caplog.text
     await output.say(once("Hello."))
     assert (len(unread), output.sounds) == (1, 1)

@@ -78,8 +78,8 @@ class Speaking(Group):
     )
     voices: VoicesByLanguage = Field(
         default={},
-        description="Voices by language. Each sentence gets the voice of its language, else that of tts, whose other name "
-        "here is default: docs/voices.md.",
+        description="Voices by language. Each sentence gets the voice of its language, else that of tts, which may be "
+        "named here as default: docs/voices.md.",
     )
     lexicon: Lexicons = Field(
         default=None,

@@ -22,7 +22,7 @@ class VoicedAudio(NamedTuple):
 
 
 async def said(renditions: Sequence[Rendition], *, is_news: Callable[[str], bool]) -> AsyncGenerator[VoicedAudio, None]:
-    """Yield the audio of the first of `renditions`. What one that fails has not said, and what has no sound, the next says.
+    """Yield the audio of the first of `renditions`; what one that fails or has no sound leaves, the next says.
 
     `is_news` is asked of each voice that fails: whether the log is to tell so.
 

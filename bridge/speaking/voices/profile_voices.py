@@ -57,7 +57,7 @@ def load_lexicons(lexicon: Path | Mapping[str, Mapping[str, str]] | None) -> dic
     where = f"--lexicon {lexicon}" if isinstance(lexicon, Path) else "lexicon"
     try:
         tables = _read(lexicon) if isinstance(lexicon, Path) else lexicon or {}
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise PluginError(f"{where}: {error}") from error
     made = dict[str, Lexicon]()
     for language, entries in tables.items():
@@ -74,7 +74,10 @@ def load_lexicons(lexicon: Path | Mapping[str, Mapping[str, str]] | None) -> dic
 def _read(path: Path) -> Mapping[str, Mapping[str, str]]:
     if path.stat().st_size > LARGEST_FILE:
         raise ValueError(f"{path.stat().st_size} bytes; allowed: {LARGEST_FILE}")
-    tables = tomllib.loads(path.read_text("utf-8"))
+    try:
+        tables = tomllib.loads(path.read_text("utf-8"))
+    except RecursionError as error:
+        raise ValueError("tables in tables without end") from error
     nested = tables.get("lexicon")
     tables = nested if isinstance(nested, dict) else tables  # as in the configuration: [lexicon.English]
     for language, entries in tables.items():
@@ -92,8 +95,8 @@ def doubts(voices: Voices, settings: Settings) -> Iterator[str]:
     wanted = settings.language or ""
     if wanted and not voices.voice_of(wanted) and voices.default.language:
         yield (
-            f"--language {wanted}: no voice speaks it, {voices.default.name} speaks {voices.default.language}; name one "
-            f"with --voices {wanted}=..., docs/voices.md"
+            f"--language {wanted}: no voice speaks it, {voices.default.name} speaks {voices.default.language}; "
+            f"name one with --voices {wanted}=..., docs/voices.md"
         )
     for language, lexicon in voices.lexicons.items():
         speaker = voices.voice_of(language) or voices.default
