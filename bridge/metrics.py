@@ -89,6 +89,7 @@ class Metrics:
         )
         self.load = LoadMetrics(registry)
         self.decodes = DecodeMetrics(registry)
+        self.voices = VoiceMetrics(registry)
         self.sip = SipMetrics(registry)
         self.ari_up = Gauge("bridge_ari_up", "1 while Asterisk hands calls over ARI to us.", registry=registry)
 
@@ -174,6 +175,33 @@ class LoadMetrics:
             "bridge_load_final_wait_seconds", "How long finals wait for an engine.", ["lines"], registry=registry
         )
         self.lag = Gauge("bridge_load_loop_lag_seconds", "How late the event loop is.", registry=registry)
+
+
+class VoiceMetrics:
+    """What the voices do: a `VoiceObserver`. A voice has the name that the settings have for it."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._first_audio = Histogram(
+            "bridge_tts_first_audio_seconds",
+            "From the text of a sentence to its first audio, where it is not from the cache.",
+            ["voice"],
+            registry=registry,
+            buckets=_DECODE_S,
+        )
+        by = ["voice"]
+        self._failures = Counter("bridge_tts_failures", "Sentences that a voice failed at.", by, registry=registry)
+        self._cached = Counter(
+            "bridge_tts_cache", "Sentences asked for: hit or miss.", ["voice", "result"], registry=registry
+        )
+
+    def first_audio(self, voice: str, /, *, took_s: float) -> None:
+        self._first_audio.labels(voice).observe(took_s)
+
+    def failed(self, voice: str, /) -> None:
+        self._failures.labels(voice).inc()
+
+    def from_cache(self, voice: str, /, *, hit: bool) -> None:
+        self._cached.labels(voice, "hit" if hit else "miss").inc()
 
 
 class SipMetrics:

@@ -53,6 +53,8 @@ from bridge.server.resources import Resources
 from bridge.server.routes import routes
 from bridge.server.switchboard import Switchboard
 from bridge.settings import Settings, connection_limits
+from bridge.speaking.voices.prompts_ahead import make_ahead
+from bridge.speaking.voices.voices import Voices
 from telephony.twiml import twiml_busy
 
 
@@ -80,6 +82,7 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app[RESOURCES] = resources
     app.cleanup_ctx.append(_loop_monitor)
     app.cleanup_ctx.append(_switchboard)
+    app.cleanup_ctx.append(_prompts_ahead)
     app.cleanup_ctx.append(_twilio)
     if settings.listen_hook_url:
         app.cleanup_ctx.append(_listen_hook)
@@ -113,6 +116,16 @@ async def _loop_monitor(app: web.Application) -> AsyncIterator[None]:
 async def _switchboard(app: web.Application) -> AsyncIterator[None]:
     app[SWITCHBOARD] = Switchboard(app[SETTINGS], app[RESOURCES], app[METRICS], app[LINES], app[LOAD])
     yield
+
+
+async def _prompts_ahead(app: web.Application) -> AsyncIterator[None]:
+    """Have prompts made in the background: who calls first does not wait for them, and nobody else for their making."""
+    resources, settings = app[RESOURCES], app[SETTINGS]
+    profiles = [(resources.tts, settings), *((profile.tts, profile.settings) for profile in resources.profiles)]
+    making = asyncio.create_task(make_ahead([(Voices.of(tts), options) for tts, options in profiles]))
+    yield
+    making.cancel()
+    await asyncio.gather(making, return_exceptions=True)
 
 
 async def _twilio(app: web.Application) -> AsyncIterator[None]:

@@ -13,7 +13,8 @@ from bridge.settings import Settings
 from bridge.settings.route import Route
 from bridge.settings.routes import of_route
 from bridge.speaking.voices.loading import LoadedVoices
-from bridge.speaking.voices.profile_voices import load_voices, record, voices_key
+from bridge.speaking.voices.profile_voices import load_voices, voices_key
+from bridge.speaking.voices.prompts_ahead import record
 from bridge.speaking.voices.voices import Voices
 from bridge.speech.api import ModelMissing
 from bridge.turns.backchannels import Backchannels

@@ -163,7 +163,7 @@ class ToneEngine:
             raise IndexError("list index out of range")
         return [text]
 
-    def from_phonemes(self, phonemes: str, *, seed: int) -> Samples:
+    def from_phonemes(self, phonemes: str, *, speed: float = 1.0, seed: int) -> Samples:
         tone = self.amplitude * np.sin(2 * np.pi * 440 * np.arange(SAMPLE_RATE) / SAMPLE_RATE)
         return tone.astype(np.float32)
 

@@ -1,22 +1,17 @@
-"""The voices of one profile, as its settings name them: loaded, told about where they do not fit, and recorded."""
+"""The voices of one profile, as its settings name them: loaded, and told where they do not fit."""
 
 import logging
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
-
-from bot.api import Samples
 from bridge.plugins import PluginError
 from bridge.settings import Settings
 from bridge.speaking.voices.choice import key_of
-from bridge.speaking.voices.failover import said
 from bridge.speaking.voices.lexicon import LARGEST_FILE, Lexicon
 from bridge.speaking.voices.loading import LoadedVoices, options_of
-from bridge.speaking.voices.voices import CallVoices, Voices
+from bridge.speaking.voices.voices import Voices
 from bridge.speech.api import ModelMissing
-from bridge.speech.resample import resample_whole
 
 log = logging.getLogger(__name__)
 
@@ -105,21 +100,3 @@ def doubts(voices: Voices, settings: Settings) -> Iterator[str]:
                 f"lexicon: {lexicon.in_ipa} entries of {language!r} are phonemes in slashes, which the voice "
                 f"{speaker.name} does not take: it reads these words as they are written"
             )
-
-
-async def record(voices: Voices, text: str) -> tuple[Samples, str] | None:
-    """Return `text` as the voices say it, at their rate, and the text; None where none makes a sound of it.
-
-    Raises:
-        PluginError: all that could say it fail.
-    """
-    renditions = CallVoices(voices).renditions(text)
-    pieces = list[Samples]()
-    try:
-        async for samples, sample_rate in said(renditions, is_news=lambda _: True):
-            pieces.append(resample_whole(samples, sample_rate, voices.sample_rate))
-    except Exception as error:  # a plug-in's: it shows at start-up
-        raise PluginError(f"the voice cannot say {text[:60]!r}: {type(error).__name__}: {error}") from error
-    if not pieces:
-        log.warning("no voice makes a sound of %r, which callers are to hear for a fault", text[:60])
-    return (np.concatenate(pieces), text) if pieces else None

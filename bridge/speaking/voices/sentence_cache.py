@@ -41,11 +41,12 @@ class SentenceCache:
         key: Key,
         *,
         make: Callable[[], AsyncGenerator[Samples, None]],
+        recurs: bool = False,
         on_asked: Callable[[bool], None] = lambda _: None,
     ) -> AsyncGenerator[Samples, None]:
         """Yield the audio of `key`: as it is kept, or as it is made now, once for all who ask meanwhile.
 
-        `on_asked` is told whether nothing had to be made for it.
+        `recurs`: it is known to be asked for again. `on_asked` is told whether nothing had to be made for it.
 
         Raises:
             whatever `make` raises; for who asks next it is made again.
@@ -64,6 +65,7 @@ class SentenceCache:
             making.shared = True
         else:
             making = self._making[key] = Making(make(), on_end=lambda ended, sound: self._end(key, ended, sound))
+            making.shared = recurs
         async with aclosing(making.follow()) as chunks:
             async for samples in chunks:
                 yield samples

@@ -63,20 +63,24 @@ class Voice:
         self._observers = observers or VoiceObservers()
         self._variants: dict[str, Voice] = {}
 
+    async def keep(self, text: str) -> None:
+        """Have the cache keep `text` as what recurs, so that it is there when it is said; without a cache, nothing.
+
+        Raises:
+            Exception: as for `speak`.
+        """
+        if self._cache:
+            async with aclosing(self._kept(self._cache, text, recurs=True)) as chunks:
+                async for _ in chunks:
+                    pass
+
     async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
         """Yield the audio of one sentence in order, at `sample_rate`, as it is made or as the cache has it.
 
         Raises:
             Exception: whatever the voice raises, or TimeoutError where it says nothing for too long.
         """
-        if self._cache is None:
-            source = self._make(text)
-        else:
-            source = self._cache.speak(
-                Key(self._identity, text),
-                make=lambda: self._make(text),
-                on_asked=lambda hit: self._observers.from_cache(self.name, hit=hit),
-            )
+        source = self._kept(self._cache, text) if self._cache else self._make(text)
         async with aclosing(source) as chunks:
             async for samples in chunks:
                 yield samples
@@ -105,6 +109,14 @@ class Voice:
         if len(self._variants) < _MOST_VARIANTS:
             self._variants[name] = voice
         return voice
+
+    def _kept(self, cache: SentenceCache, text: str, *, recurs: bool = False) -> AsyncGenerator[Samples, None]:
+        return cache.speak(
+            Key(self._identity, text),
+            make=lambda: self._make(text),
+            recurs=recurs,
+            on_asked=lambda hit: self._observers.from_cache(self.name, hit=hit),
+        )
 
     async def _make(self, text: str) -> AsyncGenerator[Samples, None]:
         began_s, made = time.monotonic(), 0

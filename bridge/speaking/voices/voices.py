@@ -1,10 +1,11 @@
 """The voices of a profile: a default, one for each language that has its own, and how words are pronounced."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from bot.api import Tts
+from bot.languages import named
 from bot.spoken import Spoken, spoken
 from bridge.speaking.voices.choice import in_order, is_written_so, key_of, written_in
 from bridge.speaking.voices.lexicon import Lexicon
@@ -58,6 +59,16 @@ class Voices:
         """Return who speaks `language`, None where nobody says so."""
         key = key_of(language)
         return self.by_language.get(key) or (self.default if key and key_of(self.default.language) == key else None)
+
+    def summary(self) -> Iterator[str]:
+        """Yield each voice with what it speaks: "hibari: English"."""
+        yield f"{self.default.name}: {self.default.language or 'its language is not known'}"
+        for key, voice in self.by_language.items():
+            yield f"{voice.name}: {named(key)}"
+
+    def begins_in(self, expected: str) -> str:
+        """Return what is spoken first: `expected`, which callers are to speak, where a voice of its own does."""
+        return expected if self.by_language and self.voice_of(expected) else self.language
 
     def named(self, name: str, now: Voice) -> Voice:
         """Return the voice that a bot calls `name`: one of these, or another of the engine of `now` or of these.
