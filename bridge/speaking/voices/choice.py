@@ -1,7 +1,8 @@
 """Which voices may read a text, the best one first. Pure."""
 
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
 from bot.languages import named
@@ -33,8 +34,13 @@ def key_of(language: str) -> str:
 
 
 def written_in(text: str) -> str:
-    """Return the script of `text`, "" where it has no letter: kana tell Japanese from Chinese."""
-    used = script(text)
+    """Return the script of most words of `text`, "" where none has a letter. Kana tell Japanese from Chinese.
+
+    Words are counted, not letters: vowel signs are none. Of as many, those that are not Latin count: English words
+    stand among those of many languages.
+    """
+    counted = Counter(used for word in text.split() if (used := script(word)))
+    used = max(counted, key=lambda one: (counted[one], one != _LATIN), default="")
     if used == "CJK" and any(unicodedata.name(sign, "").startswith(_KANA) for sign in text):
         return _KANA[0]
     return used
@@ -50,20 +56,31 @@ def is_written_so(language: str, used: str) -> bool:
 
 
 def in_order(
-    text: str, language: str, *, chosen: R | None, by_language: Mapping[str, R], default: R
-) -> Sequence[tuple[R, int]]:
-    """Return who can read something of `text`, and how many words of it each cannot; the best comes first.
+    text: str,
+    language: str,
+    *,
+    chosen: R | None,
+    by_language: Mapping[str, R],
+    default: R,
+    aloud: Callable[[R], str] | None = None,
+) -> Sequence[tuple[R, str, int]]:
+    """Return who can read something of `text`, what each reads, and how many words of it not; the best comes first.
 
     `language`: of the call, as an English name, a tag or ""; `chosen`: by the bot, for that language. `by_language`
-    has keys as `key_of` makes them. Who speaks the language comes first, unless the script of the text is of another
-    one: Devanagari is for the Hindi voice in an English call, while Latin letters stay with a Hindi voice that reads
-    them, too. Then the default, then who reads the script at all. Who reads every word goes before who does not.
+    has keys as `key_of` makes them. `aloud` says what each would read for `text`, figures in words.
+
+    Who speaks the language comes first, unless the script of the text is of another one: Devanagari is for the Hindi
+    voice in an English call, while Latin letters stay with a Hindi voice that reads them, too. Then the default, then
+    who reads the script at all. Who reads every word goes before who does not.
     """
     used = written_in(text)
-    found = dict.fromkeys(_preferred(used, language, chosen=chosen, by_language=by_language, default=default))
-    counted = [(reader, *foreign_words(text, reader.scripts)) if reader.scripts else (reader, 0, 1) for reader in found]
-    able = [(reader, foreign) for reader, foreign, words in counted if foreign < words]
-    return sorted(able, key=lambda one: one[1] > 0)
+    able = []
+    for reader in dict.fromkeys(_preferred(used, language, chosen=chosen, by_language=by_language, default=default)):
+        read = aloud(reader) if aloud else text
+        foreign, words = foreign_words(read, reader.scripts) if reader.scripts else (0, 1)
+        if foreign < words:
+            able.append((reader, read, foreign))
+    return sorted(able, key=lambda one: one[2] > 0)
 
 
 def _preferred(used: str, language: str, *, chosen: R | None, by_language: Mapping[str, R], default: R) -> Iterator[R]:
@@ -77,5 +94,5 @@ def _preferred(used: str, language: str, *, chosen: R | None, by_language: Mappi
     if used != _LATIN:
         yield from (voice for spoken, voice in by_language.items() if used and is_written_so(spoken, used))
     yield default
-    yield from (voice for voice in by_language.values() if used in voice.scripts)
+    yield from (voice for voice in by_language.values() if not used or used in voice.scripts)
     yield from (voice for voice in by_language.values() if not voice.scripts)

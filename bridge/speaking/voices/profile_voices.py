@@ -97,6 +97,6 @@ def doubts(voices: Voices, settings: Settings) -> Iterator[str]:
         speaker = voices.voice_of(language) or voices.default
         if lexicon.in_ipa and not speaker.takes_ipa:
             yield (
-                f"lexicon: {lexicon.in_ipa} entries of {language!r} are phonemes in slashes, which the voice "
+                f"lexicon: {lexicon.in_ipa} entries of {language!r} are phonemes in slashes, which "
                 f"{speaker.name} does not take: it reads these words as they are written"
             )

@@ -133,24 +133,29 @@ class CallVoices:
 
     def renditions(self, text: str) -> Sequence[Rendition]:
         """Return how `text`, a sentence as written, may be said, the best first; none where no voice can read it."""
-        aloud = self._aloud(text, self.language, self.now)
+        used, read = written_in(text), dict[tuple[str, bool], str]()
+
+        def aloud(voice: Voice) -> str:
+            language = self._read_in(used, voice)
+            key = (language, voice.takes_ipa)
+            if key not in read:
+                lexicon = self._voices.lexicon_of(language)
+                read[key] = lexicon.apply(self._reading(text, language), ipa=voice.takes_ipa)
+            return read[key]
+
         order = in_order(
-            aloud,
+            text,
             self.language,
             chosen=self._chosen.get(key_of(self.language)),
             by_language=self._voices.by_language,
             default=self._voices.default,
+            aloud=aloud,
         )
-        return [
-            Rendition(voice, self._aloud(text, self._read_in(aloud, voice), voice), foreign) for voice, foreign in order
-        ]
+        return [Rendition(*one) for one in order]
 
-    def _read_in(self, aloud: str, voice: Voice) -> str:
+    def _read_in(self, used: str, voice: Voice) -> str:
         """Return the language that figures and names are read in: another where the letters are not of the call's."""
-        if is_written_so(self.language, written_in(aloud)):
+        if is_written_so(self.language, used):
             return self.language
         spoken_by = next((key for key, each in self._voices.by_language.items() if each is voice), voice.language)
         return spoken_by or self.language
-
-    def _aloud(self, text: str, language: str, voice: Voice) -> str:
-        return self._voices.lexicon_of(language).apply(self._reading(text, language), ipa=voice.takes_ipa)
