@@ -73,7 +73,9 @@ def _read(path: Path) -> Mapping[str, Mapping[str, str]]:
         tables = tomllib.loads(path.read_text("utf-8"))
     except RecursionError as error:
         raise ValueError("tables in tables without end") from error
-    nested = tables.get("lexicon")
+    nested = tables.pop("lexicon", None)
+    if nested is not None and tables:
+        raise ValueError("[lexicon.English] and [English] in one file; write all tables in one of these ways")
     tables = nested if isinstance(nested, dict) else tables  # as in the configuration: [lexicon.English]
     for language, entries in tables.items():
         if not isinstance(entries, dict) or not all(isinstance(aloud, str) for aloud in entries.values()):

@@ -58,12 +58,21 @@ def prompts(settings: Settings) -> list[str]:
 
 async def make_ahead(profiles: Iterable[tuple[Voices, Settings]]) -> None:
     """Have the cache hold what calls of `profiles` are going to say; one sentence after the other."""
+    made = 0
     for voices, settings in profiles:
         call = CallVoices(voices, language=voices.begins_in(settings.language or ""))
         for text in prompts(settings):
             async for renditions in sentences(text, call):
-                for voice, aloud in [(one.voice, one.aloud) for one in renditions[:1]]:
-                    try:
-                        await voice.keep(aloud)
-                    except Exception as error:  # a plug-in's, whatever it raises: the call tries it again
-                        log.warning("the voice %s failed at a prompt: %s: %s", voice.name, type(error).__name__, error)
+                for best in renditions[:1]:
+                    made += await _keep(best)
+    log.debug("%d sentences of prompts were made ahead", made)
+
+
+async def _keep(rendition: Rendition) -> bool:
+    voice = rendition.voice
+    try:
+        await voice.keep(rendition.aloud)
+    except Exception as error:  # a plug-in's, whatever it raises: the call tries it again
+        log.warning("the voice %s failed at a prompt: %s: %s", voice.name, type(error).__name__, error)
+        return False
+    return True

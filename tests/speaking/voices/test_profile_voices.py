@@ -92,6 +92,7 @@ def test_a_lexicon_is_read_from_a_file_of_tables(tmp_path: Path, head: str) -> N
         ("[lexicon]\nEnglish = 3", "is no table of words"),
         ("[English]\nSpinny = ''", "'English'.*allowed: a word"),
         ("[English]\na = 'b'\n[en]\na = 'b'", "named once"),
+        ("[English]\na = 'b'\n[lexicon.German]\na = 'b'", "in one file"),
         ("['']\na = 'b'", "named once"),
         ("\xff", "codec"),
         ("a=" + "[" * 5000, "without end"),
