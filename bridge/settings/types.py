@@ -145,7 +145,7 @@ Voice = Annotated[_VoiceName, Takes("the name of an installed plug-in, plug-in:v
 VoicesByLanguage = Annotated[
     Mapping[Annotated[str, StringConstraints(pattern=r"^[^\W\d_][\w '-]*$", max_length=60)], _VoiceName],
     BeforeValidator(split_pairs),
-    Takes("languages and their voices like German=kokoro:df,default=hibari, with commas between"),
+    Takes("languages and their voices like Hindi=kokoro:hf_alpha,default=hibari, with commas between"),
 ]
 Lexicons = Annotated[
     Mapping[str, Mapping[str, str]] | Path | None,
