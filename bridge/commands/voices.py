@@ -24,6 +24,7 @@ from bridge.speaking.voices.prompts_ahead import sentences
 from bridge.speaking.voices.voice import audible
 from bridge.speaking.voices.voices import CallVoices, Voices
 from bridge.speaking.wire_encoder import SentenceEncoder
+from bridge.speech.api import ModelMissing
 from bridge.speech.resample import resample_whole
 from telephony.codec import decode
 from telephony.events import AudioFormat, Encoding
@@ -117,13 +118,17 @@ def say(text: str, settings: Settings) -> SaidText:
     """Say `text` as a call with `settings` would; blocks.
 
     Raises:
-        PluginError, ModelMissing: a voice does not load. Exception: whatever the last one that could say it raises.
+        PluginError, ModelMissing: a voice does not load, or all that could say it fail.
     """
     loaded = LoadedVoices()
     try:
         with loaded.unless_it_fails():
             voices = load_voices(settings, loaded)
             return asyncio.run(_say(text, voices, settings))
+    except (PluginError, ModelMissing):
+        raise
+    except Exception as error:  # a plug-in's, whatever it raises: one line tells it
+        raise PluginError(f"--tts {settings.tts}: {type(error).__name__}: {error}") from error
     finally:
         loaded.close()
 

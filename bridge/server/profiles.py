@@ -1,6 +1,7 @@
 """Which bot, voices and words a call gets: one profile for each route, and one for all other calls."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
@@ -13,11 +14,13 @@ from bridge.settings import Settings
 from bridge.settings.route import Route
 from bridge.settings.routes import of_route
 from bridge.speaking.voices.loading import LoadedVoices
-from bridge.speaking.voices.profile_voices import load_voices, voices_key
+from bridge.speaking.voices.profile_voices import language_unspoken, load_voices, voices_key
 from bridge.speaking.voices.prompts_ahead import record
 from bridge.speaking.voices.voices import Voices
 from bridge.speech.api import ModelMissing
 from bridge.turns.backchannels import Backchannels
+
+log = logging.getLogger(__name__)
 
 Loaded = TypeVar("Loaded")
 
@@ -75,7 +78,7 @@ class _Shared:
         self.loaded += [
             (Plugin.named("bot", settings.bot).key(settings), profile.make_bot),
             (voice, profile.tts),
-            ((voice, settings.fallback_text), profile.fallback),
+            ((voice, settings.fallback_text, settings.language), profile.fallback),
             (_phrases_key(settings), profile.phrases),
         ]
 
@@ -98,17 +101,25 @@ def _load_route(route: Route, settings: Settings, shared: _Shared) -> Profile:
 
 def _load(settings: Settings, shared: _Shared) -> Profile:
     bot = Plugin.named("bot", settings.bot)
-    text = settings.fallback_text
     make_bot = shared.get(bot.key(settings), lambda: load_bot(bot, settings))
     voices = voices_key(settings)
     tts = shared.get(voices, lambda: load_voices(settings, shared.voices))
+    if unspoken := language_unspoken(Voices.of(tts), settings.language or ""):
+        log.warning("%s", unspoken)
     return Profile(
         settings=settings,
         make_bot=make_bot,
         tts=tts,
-        fallback=shared.get((voices, text), lambda: asyncio.run(record(Voices.of(tts), text))),
+        fallback=shared.get(
+            (voices, settings.fallback_text, settings.language), lambda: _record_fallback(Voices.of(tts), settings)
+        ),
         phrases=shared.get(_phrases_key(settings), lambda: load_phrases(settings)),
     )
+
+
+def _record_fallback(voices: Voices, settings: Settings) -> tuple[Samples, str] | None:
+    language = voices.begins_in(settings.language or "")
+    return asyncio.run(record(voices, settings.fallback_text, language))
 
 
 def _phrases_key(settings: Settings) -> tuple[object, ...]:

@@ -104,3 +104,19 @@ def test_a_failure_names_the_route_and_closes_what_was_loaded() -> None:
     with pytest.raises(PluginError, match=r"^route 2: --bot .*Broken: no key$"):
         load_profiles(settings({"greeting": "x"}, {"bot": f"{__name__}:Broken"}))
     assert [voice.closed for voice in CountedTts.made] == [1]
+
+
+def test_a_fallback_is_said_by_the_voice_of_the_language_of_its_route(caplog: pytest.LogCaptureFixture) -> None:
+    voices = LoadedVoices()
+    spoken = {"voices": {"German": "sounding:German"}, "fallback_text": "Wie bitte?"}
+    profiles = load_profiles(settings({**spoken, "language": "German"}, {**spoken, "language": "French"}), voices)
+    german, french = (profile.fallback for profile in profiles.routes)
+    assert german is not None and french is not None
+    [tts] = [voice._tts for voice in voices.all if voice.name == "sounding:German"]
+    assert vars(tts)["read"].count("Wie bitte?") == 1
+    assert "--language German" not in caplog.text
+
+
+def test_a_route_whose_language_nobody_speaks_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    load_profiles(settings({"tts": "sounding:English", "language": "French"}, {"tts": "sounding:English"}))
+    assert caplog.text.count("--language French: no voice speaks it, sounding:English speaks English") == 1

@@ -89,12 +89,6 @@ def doubts(voices: Voices, settings: Settings) -> Iterator[str]:
         voice = voices.by_language[key_of(language)]
         if voice.language and key_of(voice.language) != key_of(language):
             yield f"--voices {language}: {name} speaks {voice.language}"
-    wanted = settings.language or ""
-    if wanted and not voices.voice_of(wanted) and voices.default.language:
-        yield (
-            f"--language {wanted}: no voice speaks it, {voices.default.name} speaks {voices.default.language}; "
-            f"name one with --voices {wanted}=..., docs/voices.md"
-        )
     for language, lexicon in voices.lexicons.items():
         speaker = voices.voice_of(language) or voices.default
         if lexicon.in_ipa and not speaker.takes_ipa:
@@ -102,3 +96,14 @@ def doubts(voices: Voices, settings: Settings) -> Iterator[str]:
                 f"lexicon: {lexicon.in_ipa} entries of {language!r} are phonemes in slashes, which "
                 f"{speaker.name} does not take: it reads these words as they are written"
             )
+
+
+def language_unspoken(voices: Voices, language: str) -> str:
+    """Return what to tell where callers are to speak `language` and no voice does; "" where one does or may."""
+    default = voices.default
+    if not language or voices.voice_of(language) or not default.language:
+        return ""
+    return (
+        f"--language {language}: no voice speaks it, {default.name} speaks {default.language}; "
+        f"name one with --voices {language}=..., docs/voices.md"
+    )

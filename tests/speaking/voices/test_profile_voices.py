@@ -8,7 +8,7 @@ from bridge.plugins import PluginError
 from bridge.settings import Settings
 from bridge.speaking.voices.lexicon import LARGEST_FILE
 from bridge.speaking.voices.loading import LoadedVoices
-from bridge.speaking.voices.profile_voices import load_lexicons, load_voices, voices_key
+from bridge.speaking.voices.profile_voices import language_unspoken, load_lexicons, load_voices, voices_key
 from bridge.speaking.voices.voices import Voices
 
 ENGLISH, GERMAN, HINDI = "sounding:English", "sounding:German", "sounding:Hindi"
@@ -40,10 +40,6 @@ def test_a_voice_that_does_not_load_is_named_with_its_language() -> None:
     [
         ({"voices": {"German": HINDI}}, f"--voices German: {HINDI} speaks Hindi"),
         (
-            {"language": "French"},
-            f"--language French: no voice speaks it, {ENGLISH} speaks English; name one with --voices French=",
-        ),
-        (
             {"lexicon": {"en": {"Spinny": "/spini/"}}},
             f"1 entries of 'en' are phonemes in slashes, which {ENGLISH}",
         ),
@@ -62,9 +58,15 @@ def test_what_fits_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
         language="German",
         lexicon={"en": {"Spinny": "Spinnee"}},
     )
-    load(tts="sounding:Sounding", language="Klingon")
-    load(language="English")
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_a_language_that_no_voice_speaks_is_told_with_the_option_that_helps() -> None:
+    told = language_unspoken(load(voices={"German": GERMAN}), "French")
+    assert told.startswith(f"--language French: no voice speaks it, {ENGLISH} speaks English; name one with --voices")
+    for language in ("German", "de-AT", "English", ""):
+        assert language_unspoken(load(voices={"German": GERMAN}), language) == ""
+    assert language_unspoken(load(tts="sounding:Sounding"), "Klingon") == ""
 
 
 def test_voices_are_shared_by_profiles_that_differ_in_other_things_only() -> None:
