@@ -41,7 +41,7 @@ class Conversation:
         backchannels: Backchannels,
         speculation: SpeculationRules,
     ) -> None:
-        """`tasks`: of the call; all that takes time runs in them. `limit_s`: the bot must say the next thing within."""
+        """`tasks`: of the call; all that takes time runs in them. `limit_s`: for each next thing that the bot says."""
         self._output, self._info, self._metrics = output, info, metrics
         self._bot = ActiveBot(bot, info)
         self._hooks = BotHooks(self._bot, tasks=tasks, limit_s=limit_s, on_dropped=metrics.hooks_dropped.inc)

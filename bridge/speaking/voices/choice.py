@@ -3,7 +3,7 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Final, Protocol, TypeVar
 
 from bot.languages import named
@@ -47,7 +47,7 @@ def written_in(text: str) -> str:
     return used
 
 
-@cache
+@lru_cache(maxsize=1024)  # bots may name languages without end
 def is_written_so(language: str, used: str) -> bool:
     """Return whether `language` is usually written in the script `used`; of one that is not known, everything is."""
     if not used or not language:

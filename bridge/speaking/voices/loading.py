@@ -95,15 +95,11 @@ class LoadedVoices:
     def _tried(self, name: str, settings: Settings, *, language: str, text: str) -> Voice:
         of, variant = with_variant(_GROUP, name)
         plugin = Plugin.named("tts", of)
-        with Plugin("tts", name, plugin.found).trial():
-            base = self._base(plugin, settings)
+        with Plugin("tts", name, plugin.found).trial(), self._base(plugin, settings) as base:
             tts = _variant(base, variant) if variant else base
-            speaks = getattr(tts, "language", "") or language
-            trial = trial_sentence(speaks) or text or trial_sentence("English")
+            trial = trial_sentence(getattr(tts, "language", "") or language) or text or trial_sentence("English")
             sound = asyncio.run(_spoken(tts, trial))
             plugin.check(tts, Tts)
-            if not any(made is base for _, made in self._made):
-                self._made.append((self._base_key(plugin, settings), base))  # now that it has spoken it is a voice
             gain = _gain(name, np.concatenate(sound) if sound else np.empty(0, np.float32), tts.sample_rate)
             voice = Voice(
                 name,
@@ -119,16 +115,23 @@ class LoadedVoices:
             log.warning("the voice %s speaks at one speed only: --tts-speed %g is not for it", name, settings.tts_speed)
         return voice
 
-    def _base(self, plugin: Plugin, settings: Settings) -> Tts:
-        key = self._base_key(plugin, settings)
+    @contextmanager
+    def _base(self, plugin: Plugin, settings: Settings) -> Iterator[Tts]:
+        """Yield what the plug-in makes, or has made; it is kept once it has spoken, and closed where it fails."""
+        key: _Key = (plugin.name, options_of(settings) if plugin.configured else ())
         for known, tts in self._made:
             if known == key:
-                return tts
-        return cast(Tts, plugin.make(settings))
-
-    @staticmethod
-    def _base_key(plugin: Plugin, settings: Settings) -> _Key:
-        return plugin.name, options_of(settings) if plugin.configured else ()
+                yield tts
+                return
+        made = cast(Tts, plugin.make(settings))
+        try:
+            yield made
+        except BaseException:  # Ctrl-C, too
+            close = getattr(made, "close", None)
+            if callable(close):  # it may be no voice at all
+                close()
+            raise
+        self._made.append((key, made))
 
 
 def options_of(settings: Settings) -> _Key:

@@ -122,3 +122,19 @@ def test_what_is_no_voice_says_so(name: str, why: str) -> None:
     with pytest.raises(PluginError, match=why) as caught:
         LoadedVoices().load(name, Settings())
     assert str(caught.value).startswith(f"--tts {name}: ")
+
+
+class Mute(Made):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fails_after = 0
+
+
+def test_one_that_cannot_speak_is_closed_and_not_kept() -> None:
+    Mute.all = []
+    voices = LoadedVoices()
+    with pytest.raises(PluginError, match="out of breath"):
+        voices.load(f"{__name__}:Mute", Settings())
+    assert [made.closed for made in Mute.all] == [1] and voices.all == []
+    voices.close()
+    assert [made.closed for made in Mute.all] == [1]
