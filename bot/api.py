@@ -279,7 +279,10 @@ class Tts(Protocol):
     One that has a `language` (English name, e.g. "German") is given figures, money and dates in the words of that
     language; others are given them as written. One that has `scripts`, the first words of the Unicode names of the
     letters that it reads (("LATIN",) or ("DEVANAGARI", "LATIN")), is not given sentences in others, which are counted
-    and logged; of one without it everything is tried.
+    and logged; of one without it everything is tried. One with `takes_ipa = True` is given phonemes in slashes, too.
+    `voice(name)` returns another of its voices or raises RuntimeError, `at_speed(factor)` the same one at 0.5 to 2
+    times its pace: both share what is loaded, and are closed with it. `voices()`, of the class, maps the names of its
+    voices to their languages.
     """
 
     sample_rate: int

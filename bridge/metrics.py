@@ -91,6 +91,7 @@ class Metrics:
         self.load = LoadMetrics(registry)
         self.records = RecordMetrics(registry)
         self.decodes = DecodeMetrics(registry)
+        self.voices = VoiceMetrics(registry)
         self.sip = SipMetrics(registry)
         self.ari_up = Gauge("bridge_ari_up", "1 while Asterisk hands calls over ARI to us.", registry=registry)
 
@@ -192,6 +193,33 @@ class RecordMetrics:
             "bridge_records_backlog_bytes", "Call records on disk that the database lacks.", registry=registry
         )
         self.lost = Counter("bridge_records_lost", "Entries of call records that were dropped.", registry=registry)
+
+
+class VoiceMetrics:
+    """What the voices do: a `VoiceObserver`. A voice has the name that the settings have for it."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._first_audio = Histogram(
+            "bridge_tts_first_audio_seconds",
+            "From the text of a sentence to its first audio, where it is not from the cache.",
+            ["voice"],
+            registry=registry,
+            buckets=_DECODE_S,
+        )
+        by = ["voice"]
+        self._failures = Counter("bridge_tts_failures", "Sentences that a voice failed at.", by, registry=registry)
+        self._cached = Counter(
+            "bridge_tts_cache", "Sentences asked for: hit or miss.", ["voice", "result"], registry=registry
+        )
+
+    def first_audio(self, voice: str, /, *, took_s: float) -> None:
+        self._first_audio.labels(voice).observe(took_s)
+
+    def failed(self, voice: str, /) -> None:
+        self._failures.labels(voice).inc()
+
+    def from_cache(self, voice: str, /, *, hit: bool) -> None:
+        self._cached.labels(voice, "hit" if hit else "miss").inc()
 
 
 class SipMetrics:

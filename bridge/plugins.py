@@ -3,11 +3,13 @@
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
+from bridge.settings import Settings
 from bridge.speech.api import ModelMissing, SpeechError
 
 EXTRAS: Final = {
@@ -70,6 +72,15 @@ def trial(option: str, name: str) -> Iterator[None]:
         raise PluginError(f"--{option} {name}: {why or repr(error)}") from error
 
 
+def with_variant(group: str, name: str) -> tuple[str, str]:
+    """Return the plug-in that `name` names, and which of its voices: "kokoro:hf_alpha", where kokoro is installed.
+
+    `module:attribute` is a plug-in by itself, and so is a name without a colon: they come without a variant.
+    """
+    plugin, colon, variant = name.partition(":")
+    return (plugin, variant) if colon and entry_points(group=group, name=plugin) else (name, "")
+
+
 def _spelled_out(group: str, name: str) -> EntryPoint:
     if not re.fullmatch(r"\w+(\.\w+)*:\w+(\.\w+)*", name):
         raise PluginError(f"{_option(group)} {name!r} is not module:attribute, e.g. mybot:Bot")
@@ -104,3 +115,57 @@ def _remedy(group: str, name: str) -> str:
 
 def _option(group: str) -> str:
     return "--" + group.removeprefix("bridge.")
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """What an option names, found but not made yet."""
+
+    option: str
+    name: str
+    found: object
+
+    @classmethod
+    def named(cls, option: str, name: str) -> Self:
+        """Return what `name` stands for at --`option`.
+
+        Raises:
+            PluginError: there is no such plug-in, or it does not import.
+        """
+        return cls(option, name, load(f"bridge.{option}", name))
+
+    def trial(self) -> AbstractContextManager[None]:
+        """Turn whatever the plug-in raises inside into a PluginError that names it and its option."""
+        return trial(self.option, self.name)
+
+    @property
+    def configured(self) -> bool:
+        """Whether it is made from the settings."""
+        return getattr(self.found, "from_settings", None) is not None
+
+    def make(self, settings: Settings) -> object:
+        """Return what it makes: `from_settings(settings)` where it has that, else `load()`, else a call of it."""
+        if self.configured:
+            return getattr(self.found, "from_settings")(settings)  # noqa: B009 - a plug-in has no static type
+        return make(self.found)
+
+    def key(self, settings: Settings) -> tuple[object, ...]:
+        """Return what the result of `make` depends on: equal keys may share one."""
+        return (self.option, self.name, settings if self.configured else None)
+
+    def check(self, made: object, protocol: type) -> None:
+        """Find out whether `made` has all that `protocol` asks for.
+
+        Raises:
+            PluginError: it has not; the text names what it lacks and where to read.
+        """
+        if missing := [member for member in _members(protocol) if not hasattr(made, member)]:
+            where = f"{protocol.__name__} in {protocol.__module__.replace('.', '/')}.py"
+            kind, lacks = type(made).__name__, " and no ".join(missing)
+            raise PluginError(f"--{self.option} {self.name}: {kind} has no {lacks}; see {where}")
+
+
+def _members(protocol: type) -> Iterator[str]:
+    for name in (*getattr(protocol, "__annotations__", {}), *vars(protocol)):
+        if not name.startswith("_") or name == "__call__":
+            yield name

@@ -130,3 +130,16 @@ def test_what_engines_do_is_told_by_engine_and_by_kind() -> None:
     assert value(metrics, "bridge_engine_up", {"engine": "a"}) == 0
     decodes.up("a", True)
     assert value(metrics, "bridge_engine_up", {"engine": "a"}) == 1
+
+
+def test_voices_are_counted_by_name() -> None:
+    metrics = Metrics()
+    metrics.voices.first_audio("kokoro:hf_alpha", took_s=0.4)
+    metrics.voices.failed("kokoro:hf_alpha")
+    for hit in (True, False, True):
+        metrics.voices.from_cache("hibari", hit=hit)
+    voice = {"voice": "kokoro:hf_alpha"}
+    assert value(metrics, "bridge_tts_first_audio_seconds_sum", voice) == 0.4
+    assert value(metrics, "bridge_tts_failures_total", voice) == 1
+    assert value(metrics, "bridge_tts_cache_total", {"voice": "hibari", "result": "hit"}) == 2
+    assert value(metrics, "bridge_tts_cache_total", {"voice": "hibari", "result": "miss"}) == 1

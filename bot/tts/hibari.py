@@ -7,6 +7,7 @@ import textwrap
 import unicodedata
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from typing import Final, Protocol, Self
 
 import numpy as np
@@ -31,8 +32,9 @@ class Engine(Protocol):
     def phonemize(self, text: str) -> list[str]:
         """Return the phonemes of each sentence."""
 
-    def from_phonemes(self, phonemes: str, *, seed: int) -> Samples:
-        """Return their sound at 24 kHz; the same for the same `seed`, from which the noise in it comes."""
+    def from_phonemes(self, phonemes: str, *, speed: float, seed: int) -> Samples:
+        """Return their sound at 24 kHz, `speed` times as fast as usual; the same for the same `seed`, from which the
+        noise in it comes."""
 
 
 class HibariTts:
@@ -45,7 +47,7 @@ class HibariTts:
     def __init__(self, engine: Engine) -> None:
         """Warm `engine` up and measure how loud it is; blocks for about 0.2 s."""
         self._engine = engine
-        self._gain = 1.0
+        self._gain = self._speed = 1.0
         self._gain = gain_of(np.concatenate([self._sound(part) for part in self._phonemes(_WARM_UP)]), SAMPLE_RATE)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hibari", initializer=give_way)
         self._warned = False
@@ -72,6 +74,12 @@ class HibariTts:
                 f"which `hibari --voice {voice} -o /dev/null Hello.` does on a machine with internet access"
             ) from None
         return cls(Hibari(voice=voice, model=model, threads=threads))
+
+    def at_speed(self, speed: float) -> Self:
+        """Return the same voice, faster (above 1) or slower; it is closed with this one."""
+        other = copy(self)
+        other._speed = speed  # noqa: SLF001 - a copy of ourselves
+        return other
 
     async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
         """Yield one array a sentence: float32, 24 kHz, within [-1, 1], ACTIVE_DBFS loud, silent at both ends.
@@ -110,7 +118,7 @@ class HibariTts:
 
     def _sound(self, phonemes: str) -> Samples:
         try:
-            sound = self._engine.from_phonemes(phonemes, seed=0)
+            sound = self._engine.from_phonemes(phonemes, speed=self._speed, seed=0)
         except Exception as error:  # a foreign runtime, and whatever it raises the caller must hear something
             raise RuntimeError(f"hibari cannot speak {phonemes[:80]!r}: {error}") from error
         return finish(sound, SAMPLE_RATE, gain=self._gain)

@@ -41,8 +41,7 @@ class Conversation:
         backchannels: Backchannels,
         speculation: SpeculationRules,
     ) -> None:
-        """`tasks`: those of the call; all that takes time runs in them. `limit_s`: the bot must say the next thing
-        within so long."""
+        """`tasks`: of the call; all that takes time runs in them. `limit_s`: for each next thing that the bot says."""
         self._output, self._info, self._metrics = output, info, metrics
         self._bot = ActiveBot(bot, info)
         self._hooks = BotHooks(self._bot, tasks=tasks, limit_s=limit_s, on_dropped=metrics.hooks_dropped.inc)
@@ -145,6 +144,7 @@ class Conversation:
         if self._speculative.propose(said, probability=probability, spoken_ms=self._caller.spoken_ms):
             if not before:
                 self._settle()
+            self._output.follow(language)
             self._output.hold()
             self.say(bound(self._bot.now.reply, self._bot.turn(said, language, self._history.lines)))
 
@@ -164,6 +164,7 @@ class Conversation:
             self._replies.reassure()
         else:
             self._history.say(final)
+            self._output.follow(final.language)
         if self._barge_in.words(final.text, final.language):
             self._cut()
         self._hooks.final(final)

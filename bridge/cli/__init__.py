@@ -13,6 +13,7 @@ COMMANDS: Final = {
     "serve": "answer calls",
     "config": "print the options in force, secrets masked",
     "doctor": "tell what is open and what is missing for calls from outside; exit 1 where something is to mend",
+    "voices": "list the voices, or say a text: --say TEXT, --wav FILE as a caller hears it, --full-band as it is made",
     "models": "list the recognisers and models that are usable here, or fetch one",
     "records": "list, show, export or delete the calls that are kept",
     "call": "call a server as Twilio would, say recordings to its bot and report what a caller would notice",
@@ -61,7 +62,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, about in COMMANDS.items():
         # The commands whose flags are the options have a --help of their own, with few of them.
-        with_options = name in {"serve", "config", "doctor"}
+        with_options = name in {"serve", "config", "doctor", "voices"}
         flags = commands.add_parser(name, help=about, description=about, add_help=not with_options)
         if name in arguments:
             _load(name).add_flags(flags)

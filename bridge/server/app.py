@@ -57,6 +57,8 @@ from bridge.server.resources import Resources
 from bridge.server.routes import routes
 from bridge.server.switchboard import Switchboard
 from bridge.settings import Settings, connection_limits
+from bridge.speaking.voices.prompts_ahead import make_ahead
+from bridge.speaking.voices.voices import Voices
 from telephony.twiml import twiml_busy
 
 
@@ -85,6 +87,7 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app.cleanup_ctx.append(_monitors)
     app.cleanup_ctx.append(_call_log)
     app.cleanup_ctx.append(_switchboard)
+    app.cleanup_ctx.append(_prompts_ahead)
     app.cleanup_ctx.append(_twilio)
     if settings.listen_hook_url:
         app.cleanup_ctx.append(_listen_hook)
@@ -125,6 +128,16 @@ async def _switchboard(app: web.Application) -> AsyncIterator[None]:
         app[SETTINGS], app[RESOURCES], app[METRICS], app[LINES], app[LOAD], call_log=app[CALL_LOG]
     )
     yield
+
+
+async def _prompts_ahead(app: web.Application) -> AsyncIterator[None]:
+    """Have prompts made in the background: who calls first does not wait for them, and nobody else for their making."""
+    resources, settings = app[RESOURCES], app[SETTINGS]
+    profiles = [(resources.tts, settings), *((profile.tts, profile.settings) for profile in resources.profiles)]
+    making = asyncio.create_task(make_ahead([(Voices.of(tts), options) for tts, options in profiles]))
+    yield
+    making.cancel()
+    await asyncio.gather(making, return_exceptions=True)
 
 
 async def _twilio(app: web.Application) -> AsyncIterator[None]:

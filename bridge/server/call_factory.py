@@ -33,6 +33,7 @@ from bridge.server.resources import Resources
 from bridge.settings import Settings
 from bridge.speaking.actions import CallControl
 from bridge.speaking.speech_output import SpeechOutput
+from bridge.speaking.voices.voices import Voices
 from bridge.speech.api import Standing
 from bridge.speech.denoising import Denoising
 from bridge.speech.ear import Ear
@@ -121,7 +122,7 @@ def _open_bot_side(
             on_audio=metrics.audio_sent,
             on_unread=metrics.texts_unread.inc,
             start=tasks.create_task,
-            language=getattr(resources.tts, "language", ""),
+            language=Voices.of(resources.tts).begins_in(settings.language or ""),
             observer=metrics.observer,
         ),
         call_info(started),

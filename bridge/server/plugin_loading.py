@@ -3,18 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, Self, cast
+from typing import Final, cast
 
 import numpy as np
 
-from bot.api import Bot, Samples, Tts
-from bridge import plugins
-from bridge.plugins import PluginError, trial
+from bot.api import Bot
+from bridge.plugins import Plugin, trial
 from bridge.settings import Settings
 from bridge.speech.api import SAMPLE_RATE, Asr, AsrCapabilities, Denoiser, Denoisers, EndOfTurn, Vad
 from bridge.speech.denoising import OnePerCall
@@ -26,60 +23,6 @@ log = logging.getLogger(__name__)
 _AUTO: Final = "auto"
 NONE: Final = "none"
 """The ending that judges nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plugin:
-    """What an option names, found but not made yet."""
-
-    option: str
-    name: str
-    found: object
-
-    @classmethod
-    def named(cls, option: str, name: str) -> Self:
-        """Return what `name` stands for at --`option`.
-
-        Raises:
-            PluginError: there is no such plug-in, or it does not import.
-        """
-        return cls(option, name, plugins.load(f"bridge.{option}", name))
-
-    def trial(self) -> AbstractContextManager[None]:
-        """Turn whatever the plug-in raises inside into a PluginError that names it and its option."""
-        return trial(self.option, self.name)
-
-    @property
-    def configured(self) -> bool:
-        """Whether it is made from the settings."""
-        return getattr(self.found, "from_settings", None) is not None
-
-    def make(self, settings: Settings) -> object:
-        """Return what it makes: `from_settings(settings)` where it has that, else `load()`, else a call of it."""
-        if self.configured:
-            return getattr(self.found, "from_settings")(settings)  # noqa: B009 - a plug-in has no static type
-        return plugins.make(self.found)
-
-    def key(self, settings: Settings) -> tuple[object, ...]:
-        """Return what the result of `make` depends on: equal keys may share one."""
-        return (self.option, self.name, settings if self.configured else None)
-
-    def check(self, made: object, protocol: type) -> None:
-        """Find out whether `made` has all that `protocol` asks for.
-
-        Raises:
-            PluginError: it has not; the text names what it lacks and where to read.
-        """
-        if missing := [member for member in _members(protocol) if not hasattr(made, member)]:
-            where = f"{protocol.__name__} in {protocol.__module__.replace('.', '/')}.py"
-            kind, lacks = type(made).__name__, " and no ".join(missing)
-            raise PluginError(f"--{self.option} {self.name}: {kind} has no {lacks}; see {where}")
-
-
-def _members(protocol: type) -> Iterator[str]:
-    for name in (*getattr(protocol, "__annotations__", {}), *vars(protocol)):
-        if not name.startswith("_") or name == "__call__":
-            yield name
 
 
 # ---------------------------------------------------------------- what hears
@@ -245,29 +188,3 @@ def load_bot(plugin: Plugin, settings: Settings) -> Callable[[], Bot]:
         if not isinstance(bot := factory(), Bot):
             raise TypeError(f"it makes a {type(bot).__name__}, not a bot.api.Bot")
     return factory
-
-
-def load_voice(plugin: Plugin, settings: Settings) -> Tts:
-    """Return the voice. `record` is its trial.
-
-    Raises:
-        PluginError, ModelMissing: it does not load.
-    """
-    with plugin.trial():
-        return cast(Tts, plugin.make(settings))
-
-
-def record(plugin: Plugin, voice: Tts, text: str) -> tuple[Samples, str] | None:
-    """Let `voice`, which is of `plugin`, speak `text`; return audio and text, or None where it has nothing to say.
-
-    Raises:
-        PluginError: it cannot speak, or is no voice.
-    """
-
-    async def speak() -> list[Samples]:
-        return [samples async for samples in voice.speak(text)]
-
-    with plugin.trial():
-        chunks = asyncio.run(speak())
-        plugin.check(voice, Tts)
-        return (np.concatenate(chunks), text) if chunks else None

@@ -8,8 +8,11 @@ from typing import Self
 from bot.api import Bot, Samples, Tts
 from bridge.server.call_rules import longest_final_ms
 from bridge.server.plugin_loading import load_denoisers, load_ending, load_recogniser, load_vad
-from bridge.server.profiles import Profile, close_voices, load_profiles
+from bridge.server.profiles import Profile, load_profiles
 from bridge.settings import Settings
+from bridge.speaking.voices.caching import make_cache
+from bridge.speaking.voices.loading import LoadedVoices
+from bridge.speaking.voices.voices import Voices
 from bridge.speech.api import Denoisers, EndOfTurn, Recogniser, Vad
 from bridge.speech.denoising import Denoising
 from bridge.speech.pool import Pool
@@ -30,7 +33,7 @@ class Resources:
     denoisers: Denoisers | None
     workers: Workers | None
     """The denoisers' threads."""
-    tts: Tts
+    tts: Tts | Voices
     make_bot: Callable[[], Bot]
     fallback: tuple[Samples, str] | None
     ending: EndOfTurn | None = None
@@ -44,6 +47,9 @@ class Resources:
     profiles: tuple[Profile, ...] = ()
     """What of the above the calls of each route have otherwise, with their settings."""
 
+    voices: LoadedVoices = field(default_factory=LoadedVoices)
+    """The voices that all of these speak with."""
+
     @classmethod
     def load(cls, settings: Settings) -> Self:
         """Load and warm up all that `settings` name; blocks for about a second.
@@ -52,7 +58,8 @@ class Resources:
             PluginError, ModelMissing: something named is not installed, or does not do what it is for.
         """
         open_vad = load_vad(settings)
-        profiles = load_profiles(settings)
+        voices = LoadedVoices(make_cache(settings))
+        profiles = load_profiles(settings, voices)
         ending = load_ending(settings)
         noisy = settings.enable_noise_suppression
         denoisers = load_denoisers(settings) if noisy else None
@@ -69,6 +76,7 @@ class Resources:
             time_to_final=RollingQuantile(longest_final_ms(settings)),
             phrases=profiles.plain.phrases,
             profiles=profiles.routes,
+            voices=voices,
         )
 
     def with_profile(self, profile: Profile) -> Self:
@@ -102,7 +110,7 @@ class Resources:
     def close(self) -> None:
         """Free what was loaded."""
         self.asr.close()
-        close_voices([self.tts, *(profile.tts for profile in self.profiles)])
+        self.voices.close()
         if self.ending:
             self.ending.close()
         if self.denoisers:

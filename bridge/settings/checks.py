@@ -4,9 +4,11 @@ import ipaddress
 import re
 from collections.abc import Iterator
 from importlib.util import find_spec
+from itertools import groupby
 from typing import Final
 from urllib.parse import urlsplit
 
+from bot.languages import named
 from bridge.logs import masked
 from bridge.settings import routes
 from bridge.settings.options import Settings
@@ -27,6 +29,7 @@ def _refusals(settings: Settings) -> list[str]:
         *_dialling(settings),
         *_machine(settings),
         *_recognition(settings),
+        *_voices(settings),
         *_ending(settings),
         *_webhook(settings),
         *_sip(settings),
@@ -166,6 +169,12 @@ def _recognition(settings: Settings) -> Iterator[str]:
             f"--vllm-max-num-batched-tokens {settings.vllm_max_num_batched_tokens} must not be less than "
             f"--vllm-max-num-seqs {settings.vllm_max_num_seqs}: each decode of a step computes at least one token"
         )
+
+
+def _voices(settings: Settings) -> Iterator[str]:
+    for language, names in groupby(sorted(settings.voices, key=named), key=named):
+        if len(twice := list(names)) > 1:
+            yield f"--voices names {language} more than once: {', '.join(twice)}; give one voice a language"
 
 
 def _ending(settings: Settings) -> Iterator[str]:

@@ -90,7 +90,7 @@ def _add_short_flag(arguments: "argparse._ArgumentGroup", name: str, field: Fiel
 
 
 def _default(field: FieldInfo) -> str:
-    if field.default in (None, "", (), False):
+    if field.default in (None, "", (), False, {}):
         return ""
     value = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
     return f" (default: {value})"

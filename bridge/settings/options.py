@@ -13,7 +13,7 @@ from bridge.settings.groups.outbound import Dialling, MachineDetection
 from bridge.settings.groups.recognition import Recognition, Vllm
 from bridge.settings.groups.records import Records
 from bridge.settings.groups.server import Access, Limits, Listening, Logs
-from bridge.settings.groups.speech import Hearing, NoiseSuppression, Speaking
+from bridge.settings.groups.speech import Hearing, NoiseSuppression, SentenceCaching, Speaking
 from bridge.settings.groups.wires import AriOptions, Pbx, Sip, Twilio
 from bridge.settings.route import Route
 from bridge.settings.types import First, Group
@@ -30,6 +30,7 @@ class Settings(
     Hearing,
     NoiseSuppression,
     Speaking,
+    SentenceCaching,
     EndOfTurnOptions,
     CallerPausesOptions,
     BargeIn,

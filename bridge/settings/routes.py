@@ -11,6 +11,7 @@ from bridge.logs import masked
 from bridge.settings.describe import allowed
 from bridge.settings.options import GROUPS, SECRETS, Settings
 from bridge.settings.route import Route
+from bridge.settings.voices import with_default_voice
 
 _SHARED: Final = {"ending", "ending_model_path", "ending_threads"}
 """Loaded once for all calls, though other options of their group may differ."""
@@ -57,7 +58,7 @@ def _route(number: int, table: Mapping[str, object], given: Mapping[str, object]
     name = table.get("name", "")
     route = Route(number, name if isinstance(name, str) else "")
     wrong = [*_wrong_keys(table), *_wrong_conditions(table)]
-    options = {key: value for key, value in table.items() if key in CALL_OPTIONS}
+    options = with_default_voice({key: value for key, value in table.items() if key in CALL_OPTIONS})
     checked: dict[str, object] = {}
     try:
         settings = Settings.model_validate({**given, **options})

@@ -16,6 +16,7 @@ from bridge.logs import MASK, masked
 from bridge.settings import routes
 from bridge.settings.describe import allowed, flag, variable
 from bridge.settings.options import OPTIONS, SECRETS, Settings
+from bridge.settings.voices import with_default_voice
 
 ROUTE: Final = "route"
 NO_FLAGS: Final[Mapping[str, object]] = MappingProxyType({})
@@ -48,13 +49,22 @@ def load(
     problems: list[str] = []
     config = given_flags.get("config") or environ.get(variable("config"))
     given = from_toml(Path(str(config)), problems) if config else {}
-    given |= _from_environment(environ)
-    given |= _from_flags(given_flags)
+    given = _named_by_default(given) | _named_by_default(_from_environment(environ))
+    given |= _named_by_default(_from_flags(given_flags))
     given |= _from_secret_files(given, problems)
     settings = _validate(given, problems)
     if settings is None:
         raise SettingsError("\n".join(problems))
     return settings
+
+
+def _named_by_default(given: dict[str, _Given]) -> dict[str, _Given]:
+    """Return what one source gives, with the default of its voices as its `tts`: the next source goes before it."""
+    named = with_default_voice({name: item.value for name, item in given.items()})
+    if "voices" not in given or "tts" not in named:
+        return given
+    source = given["voices"].source
+    return {**given, **{name: _Given(named[name], source) for name in ("tts", "voices") if name in named}}
 
 
 def _from_flags(flags: Mapping[str, object]) -> dict[str, _Given]:

@@ -2,6 +2,7 @@
 
 import json
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -67,6 +68,9 @@ def _value(value: object) -> str:
             return repr(value)
         case tuple():
             return f"[{', '.join(_value(item) for item in value)}]"
+        case Mapping():
+            entries = ", ".join(f"{_value(key)} = {_value(item)}" for key, item in value.items())
+            return f"{{ {entries} }}" if entries else "{}"
         case str() | Path():  # TOML's basic strings are JSON's, but for DEL
             return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
     raise TypeError(f"no TOML for {type(value).__name__}")

@@ -1,6 +1,7 @@
 """What an option may be: the types, and how text becomes one."""
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -46,6 +47,15 @@ def _nothing(value: object) -> object:
 def split_words(value: object) -> object:
     """Split "a, b" into a list, because flags and the environment have no lists."""
     return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+
+
+def split_pairs(value: object) -> object:
+    """Split "a=b, c=d" into a mapping, because flags and the environment have none."""
+    if not isinstance(value, str):
+        return value
+    pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
+    named = {name.strip(): of.strip() for name, _, of in pairs}
+    return named if len(named) == len(pairs) else value  # a name twice: refused as it stands
 
 
 def _upper(value: object) -> object:
@@ -130,6 +140,19 @@ PluginNames = Annotated[
     tuple[_PluginName, ...],
     BeforeValidator(split_words),
     Takes("auto, or names of installed plug-ins or module:attribute, with commas between"),
+]
+
+_VoiceName = Annotated[str, StringConstraints(pattern=r"^[\w.-]+(:[\w.+/:@-]+)?$", max_length=200)]
+Voice = Annotated[_VoiceName, Takes("the name of an installed plug-in, plug-in:voice, or module:attribute")]
+VoicesByLanguage = Annotated[
+    Mapping[Annotated[str, StringConstraints(pattern=r"^[^\W\d_][\w '-]*$", max_length=60)], _VoiceName],
+    BeforeValidator(split_pairs),
+    Takes("languages and their voices like Hindi=kokoro:hf_alpha,default=hibari, with commas between"),
+]
+Lexicons = Annotated[
+    Mapping[str, Mapping[str, str]] | Path | None,
+    BeforeValidator(_nothing),
+    Takes("the path of a TOML file, or tables of words like [lexicon.English]"),
 ]
 
 

@@ -66,7 +66,6 @@ class ReplyActions:
         """`collect` begins to wait for the keys that a reply asks for; `hand_off` gives the call to another bot."""
         self._leg, self._output, self._call = output.leg, output, call
         self._collect, self._hand_off = collect, hand_off
-        self._usual_language = output.language
         self.acted = False
         """True once the reply under way did what must not happen twice."""
         self._transferring: asyncio.Future[str] | None = None  # done with the reason where it is refused
@@ -140,12 +139,8 @@ class ReplyActions:
                 other = await _made(bot)
                 self.acted = True
                 self._hand_off(other, carry)
-            case SetLanguage(language, spoken):
-                await self._output.until_open()
-                if language is not None:
-                    self._call.set_language(language)
-                usual = self._usual_language if spoken is not None else self._output.language
-                self._output.language = spoken or (language if spoken is None else "") or usual
+            case SetLanguage():
+                await self._set_language(action)
             case SetContext(context):
                 await self._output.until_open()
                 self._call.set_context(context)
@@ -154,6 +149,15 @@ class ReplyActions:
                 self._output.set_voice(voice)
             case _:
                 _unknown(action)
+
+    async def _set_language(self, action: SetLanguage) -> None:
+        await self._output.until_open()
+        if action.language is not None:
+            self._call.set_language(action.language)
+        if action.spoken is not None:
+            self._output.language = action.spoken
+        elif action.language:
+            self._output.language = action.language
 
     async def _send_keys(self, digits: str) -> None:
         await self._output.until_open()

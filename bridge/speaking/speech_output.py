@@ -14,15 +14,16 @@ from bridge.speaking.playout import HeardSoFar, Playout
 from bridge.speaking.script import script
 from bridge.speaking.sender import Sender
 from bridge.speaking.sentence import Sentence
-from bridge.speaking.unread import foreign_words, why
-from bridge.speaking.wire_encoder import WireEncoder
+from bridge.speaking.unread import why
+from bridge.speaking.voices.failover import VoicedAudio, said
+from bridge.speaking.voices.voice import audible
+from bridge.speaking.voices.voices import CallVoices, Voices
+from bridge.speaking.wire_encoder import SentenceEncoder
 from telephony.events import AudioFormat
 
 log = logging.getLogger(__name__)
 
 _FRAME_MS: Final = 20
-_INAUDIBLE: Final = 0.003
-"""A sentence of which no sample is larger is silence: -50 dBFS, 40 dB below the peaks of speech."""
 _NO_FIGURES: Final = dict.fromkeys(map(ord, "0123456789"))
 
 
@@ -36,7 +37,7 @@ class SpeechOutput:
     def __init__(
         self,
         leg: Leg,
-        tts: Tts,
+        tts: Tts | Voices,
         audio: AudioFormat,
         *,
         clock_ms: Callable[[], int],
@@ -51,19 +52,21 @@ class SpeechOutput:
         `on_unread` for each sentence that the voice cannot read, or not all of. `start` makes a task of the call of
         what sends; `interrupt` ends it.
 
+        `tts`: a voice, or several of which each sentence gets one that can read it (`Voices`).
         `language`: what the bot speaks, as an English name or a tag; with "" the voice reads numbers itself.
         `reading`: turns a written sentence into the words that the voice reads. `observer`: what is noted of the call.
         """
         self.leg = leg
-        self._tts, self._audio, self._clock_ms, self._reading = tts, audio, clock_ms, reading
-        self.language = language
-        """Language of the next sentence and all after it."""
+        self._audio, self._clock_ms, self._reading = audio, clock_ms, reading
+        self._default = Voices.of(tts)
+        self._voices = CallVoices(self._default, language=language, reading=reading)
         self.observer = observer or CallObserver()
         self._playout = Playout(audio)
         self._reply = _Reply()  # the one that is spoken now
         self._sender = Sender(leg, self._playout, audio, clock_ms=clock_ms, on_audio=on_audio, start=start)
         self._on_unread = on_unread
         self._explained = set[str]()  # why something was not read
+        self._failed = set[str]()  # voices of which the log has told it
         self.sounds = 0
         """How many sentences and recordings made a sound, in all of the call; fillers do not count."""
         self._mark_returned = asyncio.Event()
@@ -130,30 +133,51 @@ class SpeechOutput:
             async for text in sentences:
                 if reply.over:
                     break
-                await self._read(text, self._reading(code.outside(str(text)), self.language), reply, filler=filler)
+                await self._read(text, code.outside(str(text)), reply, filler=filler)
 
-    async def _read(self, text: Say, aloud: str, reply: "_Reply", *, filler: bool) -> None:
-        """Have the voice read `aloud`, which is what a person would say for `text`."""
-        foreign, words = foreign_words(aloud, scripts) if (scripts := getattr(self._tts, "scripts", ())) else (0, 1)
+    async def _read(self, text: Say, outside: str, reply: "_Reply", *, filler: bool) -> None:
+        """Have a voice read what a person would say for `text`, of which `outside` is no code."""
+        renditions = self._voices.renditions(outside)
+        aloud = renditions[0].aloud if renditions else self._reading(outside, self.language)
+        foreign = renditions[0].foreign if renditions else 1
         sounds = False
-        if aloud and foreign < words:
-            sounds = await self._speak(text, self._tts.speak(aloud), reply, filler=filler)
+        if aloud and renditions:
+            sounds = await self._speak(text, said(renditions, is_news=self._fails_first), reply, filler=filler)
         if (foreign or not sounds) and any(map(str.isalnum, aloud)) and not reply.over:
             self._on_unread()
             self.explain(aloud)
 
+    def _fails_first(self, voice: str) -> bool:
+        """Return whether `voice` fails for the first time in the call."""
+        known = voice in self._failed
+        self._failed.add(voice)
+        return not known
+
     def explain(self, text: str) -> None:
         """Log once in the call why nobody heard `text`."""
-        voice = type(self._tts).__name__
-        reason = why(text, voice=voice, language=getattr(self._tts, "language", ""))
+        voice = self._voices.now
+        reason = why(text, voice=voice.name, language=voice.language)
         if (kind := reason.translate(_NO_FIGURES)) not in self._explained:
             self._explained.add(kind)
             log.error("%s", reason)
 
     @property
+    def language(self) -> str:
+        """Language of the next sentence and all after it. Set to "", it is what it was at the beginning."""
+        return self._voices.language
+
+    @language.setter
+    def language(self, language: str) -> None:
+        self._voices.language = language
+
+    def follow(self, language: str) -> None:
+        """Note what the caller speaks: they are answered in it where a voice does, and the bot has set no other."""
+        self._voices.follow(language)
+
+    @property
     def sample_rate(self) -> int:
-        """Sample rate, in hertz, of the audio that `play` takes."""
-        return self._tts.sample_rate
+        """Sample rate, in hertz, of the audio that `play` takes, whoever speaks now."""
+        return self._default.sample_rate
 
     def set_voice(self, name: str) -> None:
         """Speak with another voice from the next sentence on.
@@ -161,10 +185,7 @@ class SpeechOutput:
         Raises:
             RuntimeError: the engine has one voice only, or none of this name.
         """
-        other = getattr(self._tts, "voice", None)
-        if not callable(other):
-            raise RuntimeError(f"there is no voice {name!r}: {type(self._tts).__name__} has one only")
-        self._tts = other(name)
+        self._voices.set_voice(name)
 
     async def until_open(self) -> None:
         """Wait while the reply is held."""
@@ -184,8 +205,8 @@ class SpeechOutput:
     async def play(self, samples: Samples, text: str) -> None:
         """Play a recording that says `text`: float32 in [-1, 1] at `sample_rate`, shape (n,)."""
 
-        async def recording() -> AsyncGenerator[Samples, None]:
-            yield samples
+        async def recording() -> AsyncGenerator[VoicedAudio, None]:
+            yield VoicedAudio(samples, self.sample_rate)
 
         await self._speak(text if isinstance(text, Say) else Say(text), recording(), self._reply)
 
@@ -222,20 +243,20 @@ class SpeechOutput:
         self._mark_returned.set()
 
     async def _speak(
-        self, text: Say, audio: AsyncGenerator[Samples, None], reply: "_Reply", *, filler: bool = False
+        self, text: Say, audio: AsyncGenerator[VoicedAudio, None], reply: "_Reply", *, filler: bool = False
     ) -> bool:
         """Send `audio`, which says `text`; return whether anything of it can be heard."""
-        encoder = WireEncoder(self._tts.sample_rate, self._audio)
+        encoder = SentenceEncoder(self._audio)
         sentence: Sentence | None = None
         sounds = False
         async with aclosing(audio) as chunks:
             try:
-                async for samples in chunks:
+                async for samples, sample_rate in chunks:
                     if reply.over:
                         return sounds
                     sentence = sentence or self._begin(text, filler=filler)
-                    sounds = sounds or float(abs(samples).max(initial=0.0)) > _INAUDIBLE
-                    await self._send(sentence, encoder.encode(samples))
+                    sounds = sounds or audible(samples)
+                    await self._send(sentence, encoder.encode(samples, sample_rate))
                 if sentence and not reply.over:
                     await self._send(sentence, encoder.flush())
             finally:

@@ -2,7 +2,8 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import Final
 
 _WRITTEN_SO: Final[Mapping[str, str]] = {
@@ -42,6 +43,12 @@ def script(text: str) -> str:
     return counted.most_common(1)[0][0] if counted else ""
 
 
+@cache
+def languages_written_in() -> Mapping[str, Sequence[str]]:
+    """Return the English names of the languages that each script is mostly used for; Latin is not among them."""
+    return {script: languages.split(", ") for script, languages in _WRITTEN_SO.items()}
+
+
 def foreign_words(text: str, scripts: Collection[str]) -> tuple[int, int]:
     """Return how many words of `text` are in none of `scripts`, and how many words there are; figures are of all."""
     words = [word for word in text.split() if any(map(str.isalnum, word))]
@@ -60,5 +67,5 @@ def why(text: str, *, voice: str, language: str) -> str:
     speaks = f", which speaks {language}," if language else ""
     return (
         f"the voice {voice}{speaks} makes no sound of {len(text)} characters in {used}{known}: "
-        "give --tts a voice that reads them, or have the bot answer in the language of this one"
+        "name a voice that reads them in --voices (docs/voices.md), or have the bot answer in the language of this one"
     )

@@ -42,3 +42,23 @@ class WireEncoder:
         rest = np.concatenate((self._held, self._resample.flush()))
         self._held = np.empty(0, np.float32)
         return encode(np.pad(rest, (0, -len(rest) % self._frame)), self._encoding)
+
+
+class SentenceEncoder:
+    """Encodes a sentence, in which one voice may follow another: each has a rate of its own."""
+
+    def __init__(self, audio: AudioFormat) -> None:
+        """`audio`: what the wire takes."""
+        self._audio, self._rate = audio, 0
+        self._encoder: WireEncoder | None = None
+
+    def encode(self, samples: Samples, sample_rate: int) -> bytes:
+        """Return the frames that `samples`, at `sample_rate` hertz, complete; those of another rate end before."""
+        before = b""
+        if self._encoder is None or sample_rate != self._rate:
+            before, self._encoder, self._rate = self.flush(), WireEncoder(sample_rate, self._audio), sample_rate
+        return before + self._encoder.encode(samples)
+
+    def flush(self) -> bytes:
+        """Return what still waits, filled up with silence to a whole frame."""
+        return self._encoder.flush() if self._encoder else b""

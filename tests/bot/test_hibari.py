@@ -163,7 +163,7 @@ class ToneEngine:
             raise IndexError("list index out of range")
         return [text]
 
-    def from_phonemes(self, phonemes: str, *, seed: int) -> Samples:
+    def from_phonemes(self, phonemes: str, *, speed: float = 1.0, seed: int) -> Samples:
         tone = self.amplitude * np.sin(2 * np.pi * 440 * np.arange(SAMPLE_RATE) / SAMPLE_RATE)
         return tone.astype(np.float32)
 
@@ -230,3 +230,13 @@ def test_only_speech_counts_for_the_active_level() -> None:
     tone = ToneEngine().from_phonemes("", seed=0)
     with_pauses = np.concatenate([np.zeros(24_000, np.float32), tone, np.full(48_000, 1e-3, np.float32)])
     assert active_rms(with_pauses) == pytest.approx(0.1 / 2**0.5, rel=1e-3)
+
+
+async def test_it_speaks_faster_and_slower_with_the_engine_that_it_has() -> None:
+    tts = HibariTts.load()
+    took = list[float]()
+    for voice in (tts, tts.at_speed(1.5), tts.at_speed(0.75)):
+        took.append(sum(len(part) for part in await say(voice, "Please hold the line for a moment.")) / SAMPLE_RATE)
+    usual, fast, slow = took
+    assert fast < 0.8 * usual < usual < 0.9 * slow
+    tts.close()

@@ -7,10 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fakes import PHONE, FakeTts, ScriptBot
+from sounding import English, German
 from stage import LONG, MULAW, QUIET, Stage, settle, stage
 
 from bot.api import CallInfo, Heard, Line, Partial, Say, Speaker, Turn
 from bridge.call.prompts import CallPrompts
+from bridge.speaking.voices.voice import Voice
+from bridge.speaking.voices.voices import Voices
 from telephony.events import Capabilities, Clear, Mark, Reply
 
 
@@ -584,3 +587,22 @@ async def test_a_fault_throws_a_reply_begun_ahead_away() -> None:
         call.conversation.fall_back()
         await call.silence(320)
         assert told(call) == ["Sorry."]
+
+
+# ---------------------------------------------------------------- several voices
+
+
+async def test_a_caller_is_answered_by_the_voice_of_the_language_that_they_speak() -> None:
+    english, german = English(), German()
+    voices = Voices(Voice("en", english), {"de": Voice("de", german)})
+    async with stage(ScriptBot("Nummer 5.", "Number 5.", "Number 6."), tts=voices) as call:
+        await call.final("Guten Tag, welche Nummer?", "German")
+        await call.leg.until(lambda: len(call.leg.of(Mark)) == 1)
+        await call.silence(992)
+        await call.final("And in English?", "English")
+        await call.leg.until(lambda: len(call.leg.of(Mark)) == 2)
+        await call.silence(992)
+        await call.final("Et en francais?", "French")
+        await call.leg.until(lambda: len(call.leg.of(Mark)) == 3)
+    assert german.read == ["Nummer fünf."]
+    assert english.read == ["Number five.", "Number six."]

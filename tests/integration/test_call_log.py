@@ -75,10 +75,10 @@ async def test_what_is_deleted_or_too_old_is_gone_for_good(database: Database) -
 
 async def test_several_bridges_start_and_write_at_the_same_time(server: Postgres, database: Database) -> None:
     both = [Database.at(server.url) for _ in range(3)]
-    await asyncio.gather(*(database.write(a_call(f"{index}")) for index, database in enumerate(both)))
+    await asyncio.gather(*(each.write(a_call(f"{index}")) for index, each in enumerate(both)))
     assert len(await found(database)) == 3
-    for database in both:
-        await database.close()
+    for each in both:
+        await each.close()
 
 
 async def test_a_database_that_is_stopped_and_started_again_gets_everything_once(

@@ -8,9 +8,11 @@ from fakes import FakeTts, ScriptBot
 
 from bot.api import Bot
 from bridge.plugins import PluginError
-from bridge.server.profiles import close_voices, load_profiles
+from bridge.server.profiles import Profiles
+from bridge.server.profiles import load_profiles as load_into
 from bridge.settings import Settings
 from bridge.settings.route import Route
+from bridge.speaking.voices.loading import LoadedVoices
 
 
 class CountedTts(FakeTts):
@@ -55,6 +57,10 @@ def settings(*options: Mapping[str, object]) -> Settings:
     return named.model_copy(update={"route": routes})
 
 
+def load_profiles(settings: Settings, voices: LoadedVoices | None = None) -> Profiles:
+    return load_into(settings, voices or LoadedVoices())
+
+
 def test_each_route_has_its_own_bot_and_shares_the_rest() -> None:
     profiles = load_profiles(settings({"bot": "echo"}, {"greeting": "Hello."}))
     echo, greeted = profiles.routes
@@ -69,12 +75,13 @@ def test_each_route_has_its_own_bot_and_shares_the_rest() -> None:
 
 def test_a_voice_is_loaded_once_for_all_who_name_it_and_closed_once() -> None:
     other = f"{__name__}:OtherTts"
-    profiles = load_profiles(settings({"tts": other}, {"tts": other, "fallback_text": "Pardon?"}))
+    voices = LoadedVoices()
+    profiles = load_profiles(settings({"tts": other}, {"tts": other, "fallback_text": "Pardon?"}), voices)
     assert (len(CountedTts.made), len(OtherTts.made)) == (1, 1)
     assert profiles.routes[0].tts is profiles.routes[1].tts is not profiles.plain.tts
     assert profiles.routes[1].fallback is not None
     assert profiles.routes[1].fallback[1] == "Pardon?"
-    close_voices([profiles.plain.tts, *(profile.tts for profile in profiles.routes)])
+    voices.close()
     assert [voice.closed for voice in (*CountedTts.made, *OtherTts.made)] == [1, 1]
 
 
@@ -97,3 +104,19 @@ def test_a_failure_names_the_route_and_closes_what_was_loaded() -> None:
     with pytest.raises(PluginError, match=r"^route 2: --bot .*Broken: no key$"):
         load_profiles(settings({"greeting": "x"}, {"bot": f"{__name__}:Broken"}))
     assert [voice.closed for voice in CountedTts.made] == [1]
+
+
+def test_a_fallback_is_said_by_the_voice_of_the_language_of_its_route(caplog: pytest.LogCaptureFixture) -> None:
+    voices = LoadedVoices()
+    spoken = {"voices": {"German": "sounding:German"}, "fallback_text": "Wie bitte?"}
+    profiles = load_profiles(settings({**spoken, "language": "German"}, {**spoken, "language": "French"}), voices)
+    german, french = (profile.fallback for profile in profiles.routes)
+    assert german is not None and french is not None
+    [tts] = [voice._tts for voice in voices.all if voice.name == "sounding:German"]
+    assert vars(tts)["read"].count("Wie bitte?") == 1
+    assert "--language German" not in caplog.text
+
+
+def test_a_route_whose_language_nobody_speaks_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    load_profiles(settings({"tts": "sounding:English", "language": "French"}, {"tts": "sounding:English"}))
+    assert caplog.text.count("--language French: no voice speaks it, sounding:English speaks English") == 1

@@ -14,6 +14,7 @@ from bridge.metrics import Metrics
 from bridge.plugins import PluginError
 from bridge.server.resources import Resources
 from bridge.settings import Settings
+from bridge.speaking.voices.voices import Voices
 from bridge.speech.api import EngineFailed, ModelMissing, Request, Samples
 from bridge.speech.plain_vad import PlainVad
 
@@ -73,7 +74,7 @@ def refused(**names: object) -> str:
 def test_engines_bots_and_voices_are_loaded_by_module_and_attribute(write: Write) -> None:
     resources = load()
     assert resources.asr.name == "fake"
-    assert isinstance(resources.tts, FakeTts)
+    assert [voice.name for voice in Voices.of(resources.tts).all] == ["fakes:FakeTts"]
     assert isinstance(resources.make_bot(), ScriptBot)
     assert resources.make_bot() is not resources.make_bot(), "a bot belongs to one call"
     assert resources.denoisers is None

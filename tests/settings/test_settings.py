@@ -120,6 +120,7 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "ari_rtp_ports": "4000-5000",
         "ari_format": "alaw",
         "asterisk_url": "wss://pbx.example.com/media",
+        "voices": "German=kokoro:df",
     }
     text = {"host": "example", "asr_api": "chat", **choices}.get(name)
     if isinstance(default, int | float) and not text:

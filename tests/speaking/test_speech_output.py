@@ -7,12 +7,16 @@ from contextlib import aclosing
 
 import numpy as np
 import pytest
+import sounding
 from fakes import PHONE, FakeLeg, FakeTts
+from sounding import Sounding
 
 from bot.api import Samples, Tts
 from bridge.speaking.reply_pieces import each_within
 from bridge.speaking.script import script
 from bridge.speaking.speech_output import SpeechOutput, once
+from bridge.speaking.voices.voice import Voice
+from bridge.speaking.voices.voices import Voices
 from telephony.codec import decode
 from telephony.events import AudioFormat, Capabilities, Clear, Command, Encoding, Mark, Play, Reply
 
@@ -41,7 +45,9 @@ class GatedTts(FakeTts):
             yield np.full(1200, 0.3, np.float32)
 
 
-def speech_output(leg: FakeLeg, tts: Tts | None = None, clock_ms: Callable[[], int] | None = None) -> SpeechOutput:
+def speech_output(
+    leg: FakeLeg, tts: Tts | None = None, clock_ms: Callable[[], int] | None = None, *, language: str = "English"
+) -> SpeechOutput:
     return SpeechOutput(
         leg,
         tts or FakeTts(),
@@ -50,6 +56,7 @@ def speech_output(leg: FakeLeg, tts: Tts | None = None, clock_ms: Callable[[], i
         on_audio=lambda: None,
         on_unread=lambda: None,
         start=asyncio.create_task,
+        language=language,
     )
 
 
@@ -444,8 +451,8 @@ async def test_the_language_of_a_call_and_how_it_is_read_can_be_chosen() -> None
         language="German",
     )
     await german.say(once("Das macht 5 \N{EURO SIGN}."))
-    german.language = ""
-    await german.say(once("5 \N{EURO SIGN}."))
+    unknown = speech_output(FakeLeg(), tts, language="")
+    await unknown.say(once("5 \N{EURO SIGN}."))
     shouting = SpeechOutput(
         FakeLeg(),
         tts,
@@ -555,7 +562,7 @@ async def test_a_sentence_without_a_sound_is_counted_and_explained(
     output, unread = reading(tts)
     await output.say(once(text))
     assert (len(unread), output.sounds) == (1, 0)
-    assert "--tts" in caplog.text and ("DEVANAGARI" in caplog.text or "CJK" in caplog.text)
+    assert "--voices" in caplog.text and ("DEVANAGARI" in caplog.text or "CJK" in caplog.text)
     assert text not in caplog.text
     await output.say(once("Hello."))
     assert (len(unread), output.sounds) == (1, 1)
@@ -582,3 +589,72 @@ async def test_signs_between_sentences_are_no_text_that_cannot_be_read(caplog: p
     output, unread = reading(English())
     await output.say(once("Good. \U0001f600 ** ... Bye."))
     assert unread == [] and not caplog.text
+
+
+# ---------------------------------------------------------------- several voices
+
+
+def several() -> tuple[SpeechOutput, FakeLeg, dict[str, Sounding], list[None]]:
+    """Return the output of a call with an English voice and a Hindi one that have rates of their own."""
+    tts = {"en": sounding.English(), "hi": sounding.Hindi(), "de": sounding.German()}
+    made = {key: Voice(key, each) for key, each in tts.items()}
+    leg, unread = FakeLeg(), list[None]()
+    output = SpeechOutput(
+        leg,
+        Voices(made["en"], {key: made[key] for key in ("hi", "de")}),
+        MULAW,
+        clock_ms=Clock(),
+        on_audio=lambda: None,
+        on_unread=lambda: unread.append(None),
+        start=asyncio.create_task,
+    )
+    return output, leg, tts, unread
+
+
+async def test_a_mixed_reply_is_spoken_sentence_by_sentence_by_the_voices_that_read_it() -> None:
+    output, leg, tts, unread = several()
+    await output.say(once(f"One two three. {HINDI} Four five."))
+    assert (tts["en"].read, tts["hi"].read, tts["de"].read) == (["One two three.", "Four five."], [HINDI], [])
+    assert sent_ms(leg.sent) == pytest.approx(600, abs=60)
+    assert level(leg.sent) == pytest.approx(0.12, abs=0.01)
+    assert (output.sounds, unread) == (3, [])
+
+
+async def test_a_voice_that_fails_in_the_middle_leaves_the_rest_to_the_next_at_its_own_rate(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    output, leg, tts, unread = several()
+    output.language = "German"
+    tts["de"].fails_after = 2
+    text = "Alpha Bravo Charlie Delta Echo."
+    for _ in range(2):
+        await output.say(once(text))
+    assert text.endswith(tts["en"].read[0]) and len(tts["en"].read[0].split()) >= 3
+    assert sent_ms(leg.sent) == pytest.approx(2 * (200 + 100 * len(tts["en"].read[0].split())), abs=100)
+    assert level(leg.sent) == pytest.approx(0.12, abs=0.01)
+    assert (output.sounds, unread, len(leg.of(Mark))) == (2, [], 2)
+    assert caplog.text.count("the voice de failed, en says the rest") == 1
+
+
+async def test_a_recording_keeps_its_rate_whoever_speaks_now() -> None:
+    output, leg, _, _ = several()
+    output.set_voice("de")
+    output.language = "Hindi"
+    assert output.sample_rate == 24_000
+    await output.play(np.full(24_000, 0.12, np.float32), "One second.")
+    assert sent_ms(leg.sent) == pytest.approx(1000, abs=20)
+
+
+async def test_the_caller_is_answered_in_their_language_where_a_voice_speaks_it() -> None:
+    output, _, tts, _ = several()
+    output.follow("German")
+    await output.say(once("Es ist 5."))
+    output.follow("Finnish")
+    await output.say(once("It is 5."))
+    assert (tts["de"].read, tts["en"].read) == (["Es ist fünf."], ["It is five."])
+
+
+async def test_what_none_of_the_voices_reads_is_counted_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    output, leg, _, unread = several()
+    await output.say(once(f"{CHINESE} {CHINESE}"))
+    assert (len(unread), leg.of(Play), caplog.text.count("--voices")) == (2, [], 1)

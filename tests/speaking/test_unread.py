@@ -39,7 +39,7 @@ def test_words_in_other_scripts_are_foreign(text: str, foreign: int, words: int)
 def test_the_reason_names_the_script_its_languages_and_the_option_and_no_word_of_the_text() -> None:
     text = "\u0928\u092e\u0938\u094d\u0924\u0947"
     reason = why(text, voice="HibariTts", language="English")
-    for part in ("DEVANAGARI", "Hindi", "HibariTts", "English", "--tts"):
+    for part in ("DEVANAGARI", "Hindi", "HibariTts", "English", "--voices"):
         assert part in reason
     assert text not in reason
     assert "no sound" in why("...", voice="HibariTts", language="")

@@ -4,7 +4,7 @@ import pytest
 from bot.api import Samples
 from bot.tts.finishing import active_rms
 from bot.tts.hibari import HibariTts
-from bridge.speaking.wire_encoder import WireEncoder
+from bridge.speaking.wire_encoder import SentenceEncoder, WireEncoder
 from telephony.codec import decode
 from telephony.events import AudioFormat, Encoding
 
@@ -129,3 +129,14 @@ def resampled_level(samples: Samples, wire: AudioFormat) -> Samples:
     """Return `samples` with as many repeats or gaps as make 20 ms frames of the voice's rate; levels stay."""
     index = np.arange(len(samples) * TTS_RATE // wire.sample_rate) * wire.sample_rate // TTS_RATE
     return samples[index]
+
+
+def test_where_one_voice_follows_another_each_is_resampled_from_its_own_rate() -> None:
+    audio = AudioFormat(Encoding.MULAW, 8000)
+    encoder = SentenceEncoder(audio)
+    assert encoder.flush() == b""
+    sent = b"".join(encoder.encode(np.full(rate, 0.2, np.float32), rate) for rate in (24_000, 16_000, 16_000, 22_050))
+    sent += encoder.flush()
+    assert len(sent) % 160 == 0 and len(sent) == pytest.approx(4 * 8000, abs=3 * 160)
+    heard = decode(sent, Encoding.MULAW)
+    assert float(np.mean(np.abs(heard - 0.2) < 0.02)) > 0.98

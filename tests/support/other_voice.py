@@ -9,4 +9,4 @@ class Other(FakeTts):
     closed = False
 
     def close(self) -> None:
-        self.closed = True
+        type(self).closed = True

@@ -16,6 +16,7 @@ from bridge.metrics import CallMetrics, Metrics
 from bridge.speaking.actions import CallControl
 from bridge.speaking.replies import Replies
 from bridge.speaking.speech_output import SpeechOutput
+from bridge.speaking.voices.voices import Voices
 from bridge.speech.ear import ScoredWindow
 from bridge.turns.backchannels import shipped
 from bridge.turns.interruption import InterruptionRules
@@ -148,7 +149,7 @@ async def stage(
     bot: Bot,
     *,
     capabilities: Capabilities = PHONE,
-    tts: FakeTts | None = None,
+    tts: FakeTts | Voices | None = None,
     rules: InterruptionRules | None = None,
     speculation: SpeculationRules | None = None,
     prompts: CallPrompts | None = None,

@@ -13,7 +13,7 @@ from bridge.logs import masked
 from bridge.plugins import PluginError
 from bridge.server import routing, tls
 from bridge.server.access.in_force import InForce
-from bridge.server.profiles import Profile, close_voices, load_profiles
+from bridge.server.profiles import Profile, load_profiles
 from bridge.server.resources import Resources
 from bridge.server.switchboard import Switchboard
 from bridge.settings import Settings, refusals
@@ -65,7 +65,6 @@ class Reload:
         self._twilio, self._sip, self._ari = twilio, sip, ari
         self._reread, self._certificates = reread, certificates
         self._turn = asyncio.Lock()
-        self._brought: list[Profile] = []  # with voices that were loaded here
 
     async def reload(self) -> None:
         """Read all again; the log says what is new, and has a line for each part that stays as it was."""
@@ -94,32 +93,21 @@ class Reload:
             self._sip.renew(options)
         return problems
 
-    async def close(self) -> None:
-        """Free what was loaded here."""
-        await asyncio.to_thread(close_voices, [profile.tts for profile in self._brought])
-
     async def _answer_with(self, before: Settings, fresh: Settings) -> tuple[Settings, list[str]]:
         """Load what new calls are answered with; return the settings in force then, and what does not load."""
         board, wanted = self._switchboard, _for_bots(fresh)
         if wanted == _for_bots(before):
             return fresh, []
-        known = [_plain(board.settings, board.resources), *board.resources.profiles, *self._brought]
+        known = [_plain(board.settings, board.resources), *board.resources.profiles]
         wanted = wanted.model_copy(update={name: getattr(board.settings, name) for name in _OF_DOORS})
         try:
-            profiles = await asyncio.to_thread(load_profiles, wanted, known)
+            profiles = await asyncio.to_thread(load_profiles, wanted, board.resources.voices, known)
         except (PluginError, ModelMissing) as error:
             doors = {name: getattr(fresh, name) for name in _OF_DOORS}
             return before.model_copy(update=doors), [f"route: {error}"]
-        self._keep(profiles.plain, *profiles.routes)
         resources = board.resources.with_profile(profiles.plain)
         board.answer_with(wanted, replace(resources, profiles=profiles.routes))
         return fresh, []
-
-    def _keep(self, *profiles: Profile) -> None:
-        """Keep the voices that are new to the end: calls may still speak with those that no route has any more."""
-        old = self._switchboard.resources
-        known = {id(profile.tts) for profile in (*old.profiles, *self._brought)} | {id(old.tts)}
-        self._brought += [profile for profile in profiles if id(profile.tts) not in known]
 
 
 def _plain(settings: Settings, resources: Resources) -> Profile:

@@ -24,6 +24,7 @@ from bridge.server.lifecycle.server import RunningServer
 from bridge.server.resources import Resources
 from bridge.settings import Settings, SettingsError
 from bridge.settings import reread as reread_files
+from bridge.speaking.voices.voices import Voices
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ async def serve(
         try:
             app = await asyncio.to_thread(make_app, options, resources)  # it reads the page's files
             resources.observe(app[METRICS].decodes)
+            resources.voices.observers.add(app[METRICS].voices)
             made = options.api_token if given.api_token is None else None
             keep_for_good()
             server = RunningServer(app, options, sockets, certificates=certificates, reread=reread)
@@ -124,10 +126,17 @@ def banner(options: Settings, resources: Resources, port: int, *, secure: bool, 
             f"  VAD, denoiser {options.vad}, {denoiser}",
             *(f"  {'' if number else 'who comes in':<13} {door}" for number, door in enumerate(doors)),
             *(f"  {'' if number else 'limits':<13} {limit}" for number, limit in enumerate(_limits(options))),
+            *(f"  {'' if number else 'voices':<13} {voice}" for number, voice in enumerate(_voices(resources))),
             f"  voice, bot    {options.tts}, {options.bot}",
             f"  call log      {describe(options)}",
         ]
     )
+
+
+def _voices(resources: Resources) -> list[str]:
+    """Return which voices there are and what they speak, a line each: the default, and those of languages."""
+    profiles = [resources.tts, *(profile.tts for profile in resources.profiles)]
+    return list(dict.fromkeys(line for tts in profiles for line in Voices.of(tts).summary()))
 
 
 def _limits(options: Settings) -> list[str]:

@@ -61,7 +61,6 @@ class RunningServer:
                 door = await opened.enter_async_context(self._listener())
                 await before.release()
                 reload = self._reload()
-                opened.push_async_callback(reload.close)
                 opened.enter_context(obeyed(self._handlers(reload), noted=self._note))
                 path = self._options.handover_socket
                 await opened.enter_async_context(Handover(path, self._sockets, partial(self._give_way, door, path)))

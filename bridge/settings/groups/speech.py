@@ -1,10 +1,12 @@
 """The options of what happens to audio before it is recognised, and of the bot's voice."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from bridge.settings.types import FIRST, Group, Plugin, Section
+from bridge.settings.types import FIRST, Group, Lexicons, OptionalPath, Plugin, Section, Voice, VoicesByLanguage
+from bridge.settings.voices import with_default_voice
 
 
 class Hearing(Group):
@@ -70,4 +72,48 @@ class Speaking(Group):
     section = Section.SPEECH
     per_call = True
 
-    tts: Annotated[Plugin, FIRST] = Field(default="hibari", description="Voice of the bot: hibari or module:attribute.")
+    tts: Annotated[Voice, FIRST] = Field(
+        default="hibari",
+        description="Voice of the bot: hibari, plug-in:voice or module:attribute.",
+    )
+    voices: VoicesByLanguage = Field(
+        default={},
+        description="Voices by language. Each sentence gets the voice of its language, else that of tts, which may be "
+        "named here as default: docs/voices.md.",
+    )
+    lexicon: Lexicons = Field(
+        default=None,
+        description="How names and brands are said, by language: a TOML file of such tables, or [lexicon.English].",
+    )
+    tts_speed: float = Field(
+        default=1.0, ge=0.5, le=2.0, description="How fast voices speak that can do it otherwise; 1 is as they are."
+    )
+    voice_timeout: float = Field(
+        default=10.0,
+        ge=0.5,
+        le=300,
+        description="Seconds that each piece of a sentence may take a voice. If one takes longer, the next voice says "
+        "the rest.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_is_tts(cls, values: Any) -> Any:  # noqa: ANN401 - whatever somebody wants to make settings of
+        return with_default_voice(values) if isinstance(values, Mapping) else values
+
+
+class SentenceCaching(Group):
+    """Sentences that recur, kept as they sound."""
+
+    section = Section.SPEECH
+
+    tts_cache_mb: int = Field(
+        default=16,
+        ge=0,
+        le=100_000,
+        description="Megabytes of memory for sentences that voices made. 16 hold 100 of 3 s; 0 has each made anew.",
+    )
+    tts_cache_dir: OptionalPath = Field(
+        default=None, description="Folder for sentences that were asked for twice, and for prompts, for the next start."
+    )
+    tts_cache_dir_mb: int = Field(default=256, ge=1, le=1_000_000, description="Megabytes of that folder.")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from fakes import RESOURCES, FakeTts, unlimited
+from other_voice import Other
 from pydantic import SecretStr
 
 from bridge.admission.lines import Lines
@@ -18,6 +19,8 @@ from bridge.server.lifecycle.reload import Reload
 from bridge.server.switchboard import Switchboard
 from bridge.settings import Settings
 from bridge.settings.route import Route
+from bridge.speaking.voices.loading import LoadedVoices
+from bridge.speaking.voices.voices import Voices
 
 START = Settings(tts="fakes:FakeTts", bot="fakes:ScriptBot")
 
@@ -34,7 +37,7 @@ class Rig:
     unread: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        resources = replace(RESOURCES, tts=FakeTts())
+        resources = replace(RESOURCES, tts=FakeTts(), voices=LoadedVoices())
         self.board = Switchboard(START, resources, Metrics(), Lines(1), unlimited())
         self.in_force = InForce(START)
         self.reload = Reload(
@@ -85,7 +88,6 @@ async def test_a_new_route_answers_new_calls_with_the_voice_that_is_there() -> N
     await rig.reload.reload()
     assert rig.greetings() == ["hello"] and rig.in_force.settings.route == rig.board.settings.route
     assert rig.board.resources.profiles[0].tts is rig.board.resources.tts
-    await rig.reload.close()
 
 
 async def test_routes_that_are_gone_answer_no_more() -> None:
@@ -137,16 +139,16 @@ async def test_a_new_token_of_a_door_loads_no_bot_anew() -> None:
 async def test_a_voice_that_a_route_brought_is_closed_with_the_server() -> None:
     rig = Rig(START.model_copy(update={"route": (route(tts="other_voice:Other"),)}))
     await rig.reload.reload()
-    first = rig.board.resources
     rig.files = START
     await rig.reload.reload()
-    voice = first.profiles[0].tts
+    [voice] = rig.board.resources.voices.all
     rig.files = START.model_copy(update={"route": (route(tts="other_voice:Other"),)})
     await rig.reload.reload()
-    assert rig.board.resources.profiles[0].tts is voice, "it is loaded once, however often the routes change"
-    assert voice is not first.tts and not getattr(voice, "closed")  # noqa: B009 - of the fake alone
-    await rig.reload.close()
-    assert getattr(voice, "closed") and not getattr(first.tts, "closed", False)  # noqa: B009
+    again = rig.board.resources.profiles[0].tts
+    assert isinstance(again, Voices) and again.default is voice, "it is loaded once, however often the routes change"
+    assert rig.board.resources.voices.all == [voice] and not Other.closed
+    rig.board.resources.voices.close()
+    assert Other.closed
 
 
 async def test_new_passwords_of_other_sides_go_to_what_signs_in_there_and_load_no_bot_anew() -> None:

@@ -11,10 +11,13 @@ from bridge.legs.sip.media.latch import Latch, rtp_head
 from bridge.legs.sip.media.multipart import sdp_of
 from bridge.legs.sip.requests.digest import Challenger
 from bridge.outbound.call_request import BadCallRequest, CallRequest, is_allowed, read
+from bridge.plugins import PluginError
 from bridge.server.routing import Ringing, choose, unreachable
 from bridge.settings import Settings, SettingsError, as_toml, groups, load, refusals, warnings
 from bridge.settings.options import OPTIONS
 from bridge.settings.route import Route, matches, normal
+from bridge.speaking.voices.lexicon import LONGEST
+from bridge.speaking.voices.profile_voices import load_lexicons
 from fuzzing.target import Target, clean, records, value
 from telephony import sip_message
 from telephony.events import KEYS
@@ -38,6 +41,22 @@ def _toml(data: bytes) -> None:
         if settings and len(data) % 16 == 0:  # it takes its time
             path.write_text(as_toml(settings), encoding="utf-8")
             assert _loaded({"config": str(path)}, {}) == settings
+
+
+def _lexicon(data: bytes) -> None:
+    """A file of pronunciations; the text is the file itself."""
+    with tempfile.NamedTemporaryFile(suffix=".toml") as file:
+        Path(file.name).write_bytes(data)
+        try:
+            lexicons = load_lexicons(Path(file.name))
+        except PluginError as why:
+            assert clean(str(why).encode()) and len(str(why)) < _LONGEST_COMPLAINT
+            return
+    text = clean(data)
+    for language, lexicon in lexicons.items():
+        assert language
+        for ipa in (False, True):
+            assert len(lexicon.apply(text, ipa=ipa)) <= (len(text) + 1) * LONGEST
 
 
 def _environment(data: bytes) -> None:
@@ -192,6 +211,7 @@ TARGETS: Final = (
         _environment,
         ["bridge.settings.sources", "bridge.settings.types", "bridge.settings.checks", *_GROUPS],
     ),
+    Target("lexicon", _lexicon, ["bridge.speaking.voices.lexicon", "bridge.speaking.voices.profile_voices"]),
     Target("routing", _routing, ["bridge.settings.route", "bridge.server.routing"]),
     Target("order", _order, ["bridge.outbound.call_request"]),
     Target("sip-uri", _sip_uri, ["bridge.legs.sip.uri"]),
