@@ -105,6 +105,7 @@ class Partial:
     """What the caller seems to be saying; the next one may differ."""
 
     text: str
+    """"": nothing, whatever the partials before it said."""
     language: str
     """English name, e.g. "English"."""
 
@@ -196,7 +197,10 @@ class Bot:
             yield text
 
     async def on_partial(self, partial: Partial) -> None:
-        """The caller is speaking. Partials that come while this one is handled are skipped, newest wins."""
+        """The caller is speaking. Partials that come while this one is handled are skipped, newest wins.
+
+        What turns out to be no words gets no `on_final`: its last partial has the text "", once.
+        """
 
     async def on_final(self, final: Final) -> None:
         """An utterance is settled; `reply` follows unless the caller goes on speaking.

@@ -73,6 +73,7 @@ class Conversation:
             metrics=metrics,
         )
         self._history, self._caller = History(), CallerSpeech()
+        self.take_back, self.played = self._hooks.take_back, output.played
         self._owed = False  # the caller waits for a sentence that may not be interrupted
         self._parting = False  # we end the call: nothing is answered any more
         self._apology_lost = False  # something went wrong, and the caller spoke over what told them so
@@ -155,6 +156,7 @@ class Conversation:
         if meaning is Meaning.ECHO:
             self._metrics.echoes.inc()
             self._metrics.nothing_said()
+            self.take_back()
             return
         self._unasked.answered()
         if meaning is Meaning.BACKCHANNEL:
@@ -199,9 +201,6 @@ class Conversation:
             if self.talking and self._output.yields_to_keys:
                 self._cut(answered=True)
             self._hooks.pressed(digit)
-
-    def played(self, mark: str) -> None:
-        self._output.played(mark)
 
     # ------------------------------------------------------------ what becomes of the bot's words
 

@@ -143,6 +143,7 @@ class CallSession:
                 deadline.reschedule(asyncio.get_running_loop().time() + self._drain_s)
         except TimeoutError:
             log.error("the call's last tasks were not done %g s after its end", self._drain_s)
+            await self._delivery.end()
         return self._stopped if listener.cancelled() else listener.result()
 
     @property
@@ -263,8 +264,7 @@ class CallSession:
                 utterance.told = True
                 if not final.text:
                     self._metrics.nothing_said()
-                if final.text or utterance.owed:
-                    await self._delivery.final(final)
+                await self._delivery.final(final, owed=utterance.owed)
                 self._turn_detector.carried(self._bot.said)
         finally:
             if not utterance.told:
