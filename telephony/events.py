@@ -126,6 +126,7 @@ class Malformed:
 
     message: str
     """Names the field, its value and what is allowed."""
+    told: bool = True  # False: the peer knows already, and it is only counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +261,7 @@ class Capabilities:
     hangup: bool = False
     transfer: bool = False
     dtmf_out: bool = False
-    info: bool = False
-    """It carries messages of the bot to the peer: `SendInfo`."""
+    info: bool = False  # it carries messages of the bot to the peer: `SendInfo`
     transcripts: bool = False
     steady: bool = False
     """Caller audio never stops while the call lasts, silence included: a peer that sends nothing is gone."""
