@@ -25,6 +25,9 @@ _FINAL_TOKENS_A_SECOND = 8
 """Twice what fast English takes; what needs more is continued."""
 _CONTINUATIONS = 8
 """Times a final that ran out of tokens is taken up again."""
+_IN_THE_EAR_MS = 31
+"""Of what has come, less than a window of the VAD is in no utterance yet. Were it not counted, the messages of a client
+that sends a chunk in each would fall just short of it, and only every second bring a partial."""
 _NO_TURN_DETECTOR = NoTurnDetector()
 
 
@@ -68,7 +71,11 @@ async def transcripts(
     rollback = PrefixRollback(options.unfixed_chunk_num, options.unfixed_token_num, chunk_ms=chunk_ms)
     cadence, screen, decoder = Cadence(chunk_ms), Screen(), _Decoder(asr, options, utterance.key)
     draft, lost = Draft(), None
-    async with aclosing(utterance.snapshots(cadence.due)) as snapshots:
+
+    def due(spoken_ms: int, speech_end_ms: int) -> bool:
+        return cadence.due(spoken_ms, speech_end_ms + _IN_THE_EAR_MS)
+
+    async with aclosing(utterance.snapshots(due)) as snapshots:
         async for snapshot in snapshots:
             cadence.begun(snapshot.length_ms)
             prefix = Draft() if snapshot.complete else rollback.prefix(snapshot.length_ms)

@@ -444,6 +444,24 @@ async def test_partials_come_while_the_caller_speaks_unless_not_wanted() -> None
     await call.end()
 
 
+@pytest.mark.parametrize(("message_ms", "chunk_ms"), [(1000, 1000), (500, 500), (500, 1000), (250, 1000), (2000, 1000)])
+async def test_messages_as_long_as_a_chunk_bring_a_partial_each(message_ms: int, chunk_ms: int) -> None:
+    class Counting(FakeAsr):  # other words each time, so that nothing is left unshown
+        async def decode(self, request: Request, /) -> Hypothesis:
+            self.requests.append(request)
+            return Hypothesis([f"w{len(self.requests)} is", " all"], "English")
+
+    call = Call(asr=Counting(), capabilities=TEXT_ONLY, chunk_size_sec=chunk_ms / 1000)
+    for _ in range(8000 // message_ms):
+        tone = 0.5 * np.sin(np.arange(8 * message_ms) * 0.3)
+        call.leg.feed(Media(encode(tone.astype(np.float32), Encoding.MULAW), call.now_ms))
+        call.now_ms += message_ms
+        await call.settle()
+    partials = [transcript for transcript in call.leg.of(Transcript) if not transcript.final]
+    assert len(partials) in {8000 // max(message_ms, chunk_ms) + early for early in (-1, 0, 1)}
+    await call.end()
+
+
 async def test_a_malformed_message_is_answered_and_the_call_goes_on() -> None:
     call = Call(capabilities=TEXT_ONLY)
     call.leg.feed(Malformed("type: got 'x'"))

@@ -43,6 +43,13 @@ LONGEST_S: Final = 30
 _SHORTEST_WINDOW_S: Final = 12
 """Seconds encoded at least: below 8 s the base model begins to loop."""
 
+_GUESS_S: Final = 2
+"""Up to so long, the first words of an utterance are only guessed at:"""
+_GUESS_WINDOW_S: Final = 6
+"""in so short a window, which costs a third less (44 instead of 65 ms of a core with tiny.en, 105 instead of 143 with
+base) and is as often right: after 0.55 s in 40 of 60 prompts instead of 37 with tiny.en, in 21 of 40 instead of 23 with
+base."""
+
 _FRAMES_A_SECOND: Final = 100
 _POSITIONS_A_SECOND: Final = 50
 """The encoder halves the frames."""
@@ -131,7 +138,9 @@ class WhisperAsr:
     def _hear(self, request: Request) -> Hypothesis:
         seconds = len(request.audio) / SAMPLE_RATE
         try:
-            features = self._features(request.audio, max(_SHORTEST_WINDOW_S, seconds + 1))
+            guess = request.first and not request.final and seconds <= _GUESS_S
+            shortest_s = _GUESS_WINDOW_S if guess else _SHORTEST_WINDOW_S
+            features = self._features(request.audio, max(shortest_s, seconds + 1))
             code = self._code(request.language) or self._detect(features)
             attempt = self._generate(features, request, code)
             if (

@@ -110,6 +110,35 @@ async def test_nothing_is_invented_where_nobody_speaks(asr: WhisperAsr, sound: s
     assert replace(hypothesis, run_ms=0, queue_ms=0) == Hypothesis((), "", Ended.STOP, engine=asr.name)
 
 
+@pytest.mark.parametrize("sound", SOUNDS)
+async def test_nothing_is_guessed_at_where_nobody_speaks(asr: WhisperAsr, sound: str) -> None:
+    assert (await asr.decode(Request(line(SOUNDS[sound](1.0)), first=True))).text == ""
+
+
+@pytest.mark.parametrize(
+    ("request_", "window_s"),
+    [
+        (Request(second := np.zeros(16_000, np.float32), first=True), 6),
+        (Request(second), 12),
+        (Request(second, first=True, final=True), 12),
+        (Request(np.resize(second, 40_000), first=True), 12),
+    ],
+)
+async def test_first_words_are_guessed_at_in_a_short_window(
+    asr: WhisperAsr, monkeypatch: pytest.MonkeyPatch, request_: Request, window_s: int
+) -> None:
+    windows, encode_all = list[float](), asr._encode
+
+    def noting(audio: Samples, window_s: float) -> Samples:
+        windows.append(window_s)
+        return encode_all(audio, window_s)
+
+    monkeypatch.setattr(asr, "_encode", noting)
+    audio = prompt(SENTENCE).wide[: len(request_.audio)]
+    assert (await asr.decode(replace(request_, audio=audio))).text
+    assert windows == [window_s]
+
+
 @pytest.mark.parametrize("name", ["beep", "beeperr", "ascending-2tone", "descending-2tone", "tt-monkeys", "silence/2"])
 async def test_beeps_and_monkeys_are_no_words(asr: WhisperAsr, name: str) -> None:
     assert (await asr.decode(Request(prompt(name).wide))).text == ""
