@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bridge.settings.types import FIRST, Group, Plugin, Section
+from bridge.settings.types import FIRST, DfnModel, Group, Plugin, Section
 
 
 class Hearing(Group):
@@ -47,7 +47,7 @@ class NoiseSuppression(Group):
         default="deepfilter",
         description="Denoiser: deepfilter or module:attribute. It runs only with enable_noise_suppression.",
     )
-    dfn_model: Literal["DeepFilterNet", "DeepFilterNet2", "DeepFilterNet3"] = Field(
+    dfn_model: DfnModel = Field(
         default="DeepFilterNet3",
         description="DeepFilterNet model. The embedded runtime has the third; the others need the extra deepfilter.",
     )
