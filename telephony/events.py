@@ -59,6 +59,7 @@ class RecognitionOptions:
     max_new_tokens: int = 32
     """Tokens a partial may add; a final may have as many as its audio can hold."""
     partials: bool = True
+    words: bool = False  # finals say when each word was spoken, where the engine knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,11 +228,10 @@ class Transcript:
     """A transcript for peers that want text."""
 
     text: str
-    language: str
-    """English name, "" when nothing was recognised."""
+    language: str  # English name, "" when nothing was recognised
     final: bool
-    timestamp: float
-    """Unix time, seconds."""
+    timestamp: float  # Unix time, seconds
+    words: Sequence[tuple[str, int, int]] = ()  # each with the media time at which it begins and ends
 
 
 @dataclass(frozen=True, slots=True)

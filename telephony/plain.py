@@ -125,7 +125,9 @@ class PlainProtocol:
             raise LocalProtocolError("transcript before the session began")
         fields = {"language": transcript.language, "text": transcript.text, "timestamp": transcript.timestamp}
         if transcript.final:
-            return [to_json(type="final", **fields, is_speech_final=True)]
+            words = [{"word": word, "start_ms": start, "end_ms": end} for word, start, end in transcript.words]
+            timed = {"words": words} if self._started.options.words else {}
+            return [to_json(type="final", **fields, is_speech_final=True, **timed)]
         return [to_json(type="partial", **fields)] if self._started.options.partials else ()
 
     def _malformed(self, why: Refused) -> Sequence[Malformed]:
@@ -222,6 +224,7 @@ _READERS: Final[Mapping[str, Callable[[Fields, str], object]]] = {
     "chunk_size_sec": lambda config, name: number_of(config, name, 0.0, between=CHUNK_SIZE_SEC),
     "max_new_tokens": _whole(MAX_NEW_TOKENS),
     "partials": lambda config, name: truth_of(config, name, True),
+    "words": lambda config, name: truth_of(config, name, False),
     "sample_rate": _whole(SAMPLE_RATE),
     "encoding": _encoding,
 }

@@ -199,7 +199,9 @@ class CallSession:
         match event:
             case Began(onset_ms, speech_ms):
                 settled = self._newest is None or self._newest.told
-                self._open_turn(onset_ms).add(self._preroll.take(onset_ms), speech_ms=speech_ms)
+                utterance = self._open_turn(onset_ms)
+                utterance.audio_from_ms = self._preroll.from_ms(onset_ms)
+                utterance.add(self._preroll.take(onset_ms), speech_ms=speech_ms)
                 self._expect_end(onset_ms, settled=settled)
             case Paused() if self._utterance:
                 self._utterance.pause()

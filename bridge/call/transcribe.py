@@ -97,7 +97,9 @@ async def transcripts(
     turn_detector.withdrawn(utterance.key)
     if lost:
         draft = await decoder.decode(lost, Draft(), first=False)
-    yield Final(draft.text.strip(), draft.language, utterance.began_ms, utterance.ended_ms)
+    at_ms = utterance.audio_from_ms
+    words = tuple((word, at_ms + from_ms, at_ms + to_ms) for word, from_ms, to_ms in draft.words)
+    yield Final(draft.text.strip(), draft.language, utterance.began_ms, utterance.ended_ms, words)
 
 
 async def _tell(turn_detector: TurnDetection, utterance: Utterance, snapshot: Snapshot, draft: Draft) -> None:
@@ -160,5 +162,6 @@ class _Decoder:
             timeout_s=_FINAL_TIMEOUT_S if snapshot.complete else max(_PARTIAL_TIMEOUT_S, options.chunk_size_sec),
             key=self._key,
             first=first,
+            words=options.words and snapshot.complete,
         )
         return prefix.then(await self._asr.decode(request))

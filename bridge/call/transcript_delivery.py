@@ -45,7 +45,7 @@ class TranscriptDelivery:
         log.info("caller: %d characters of %s", len(final.text), final.language or "nothing")
         log.debug("caller said: '%s'", final.text)  # %r would escape the joiners of Indic scripts
         if self._leg.capabilities.transcripts:
-            await self._leg.send(Transcript(final.text, final.language, True, time.time()))
+            await self._leg.send(Transcript(final.text, final.language, True, time.time(), final.words))
         if final.text:
             self._bot.final(final)
 

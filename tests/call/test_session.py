@@ -462,6 +462,27 @@ async def test_messages_as_long_as_a_chunk_bring_a_partial_each(message_ms: int,
     await call.end()
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_words_have_the_media_time_at_which_they_were_spoken(wanted: bool) -> None:
+    class Timing(FakeAsr):  # hears one word, where it is loud
+        async def decode(self, request: Request, /) -> Hypothesis:
+            self.requests.append(request)
+            loud = np.flatnonzero(np.abs(request.audio) > 0.1) // 16
+            words = [("one", int(loud[0]), int(loud[-1]))] if request.words else []
+            return Hypothesis(["one"], "English", words=words)
+
+    call = Call(asr=Timing(), capabilities=TEXT_ONLY, words=wanted)
+    await call.say(2000, loud=False)
+    await call.turn(1000)
+    await call.say(500, loud=False)
+    await call.turn(500)
+    await call.end()
+    finals = [transcript for transcript in call.leg.of(Transcript) if transcript.final]
+    spans = [span for transcript in finals for _, *span in transcript.words]
+    assert spans == ([pytest.approx([2000, 3000], abs=40), pytest.approx([4100, 4600], abs=40)] if wanted else [])
+    assert not any(request.words for request in call.asr.requests if not request.final)
+
+
 async def test_a_malformed_message_is_answered_and_the_call_goes_on() -> None:
     call = Call(capabilities=TEXT_ONLY)
     call.leg.feed(Malformed("type: got 'x'"))

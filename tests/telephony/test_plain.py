@@ -208,6 +208,7 @@ def test_samples_a_little_too_loud_are_clipped() -> None:
         ("encoding", ["float32"], "got a list"),
         ("partials", 1, "got 1; allowed: true, false"),
         ("partials", "false", 'got "false"'),
+        ("words", "yes", 'got "yes"; allowed: true, false'),
     ],
 )
 def test_a_bad_option_is_named_with_its_value_and_what_is_allowed(field: str, value: object, said: str) -> None:
@@ -456,6 +457,13 @@ def test_a_final_has_the_originals_fields() -> None:
     assert sent(begun(), Transcript("", "", final=True, timestamp=1.5)) == [
         {"type": "final", "language": "", "text": "", "timestamp": 1.5, "is_speech_final": True}
     ]
+
+
+def test_a_final_has_its_words_where_they_were_asked_for() -> None:
+    final = Transcript("hello", "English", final=True, timestamp=1.5, words=[("hello", 120, 480)])
+    assert "words" not in sent(begun(), final)[0]
+    assert sent(begun(words=True), final)[0]["words"] == [{"word": "hello", "start_ms": 120, "end_ms": 480}]
+    assert sent(begun(words=True), Transcript("", "", final=True, timestamp=1.5))[0]["words"] == []
 
 
 def test_text_goes_out_readable_in_every_script() -> None:

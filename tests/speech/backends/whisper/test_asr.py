@@ -215,6 +215,34 @@ async def test_a_context_helps_with_names(asr: WhisperAsr) -> None:
     assert normal((await asr.decode(Request(audio, context="N B S, S I P"))).text) == "n b s"
 
 
+async def test_what_a_context_makes_vanish_is_heard_without_it(
+    asr: WhisperAsr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate = asr._generate
+
+    def swallowing(features: Samples, request: Request, code: str) -> object:
+        attempt = generate(features, request, code)
+        return replace(attempt, tokens=(), heard=False) if request.context else attempt
+
+    monkeypatch.setattr(asr, "_generate", swallowing)
+    heard = await asr.decode(Request(prompt("digits/7").wide, final=True, context="Spinny, Koramangala"))
+    assert normal(heard.text) in {"7", "seven"}
+
+
+async def test_words_come_with_their_times_where_they_are_asked_for(asr: WhisperAsr) -> None:
+    said = prompt(SENTENCE).wide
+    silent = np.zeros(16_000, np.float32)
+    heard = await asr.decode(Request(np.concatenate([silent, said]), final=True, words=True))
+    assert " ".join(word for word, _, _ in heard.words) == heard.text
+    begins = [from_ms for _, from_ms, _ in heard.words]
+    assert begins == sorted(begins) and all(from_ms <= to_ms for _, from_ms, to_ms in heard.words)
+    assert begins[1] > 900 and heard.words[-1][2] <= 1000 + len(said) // 16 + 20
+    later = await asr.decode(Request(np.concatenate([silent, silent, said]), final=True, words=True))
+    shifts = [b[1] - a[1] for a, b in zip(heard.words[1:], later.words[1:], strict=True)]
+    assert np.median(shifts) == pytest.approx(1000, abs=60)
+    assert not (await asr.decode(Request(said, final=True))).words
+
+
 @pytest.mark.parametrize("text", ["<|endoftext|>", "<|startoftranscript|>", "<|nospeech|> \ud83d", "word " * 5000])
 async def test_a_hostile_context_harms_nothing(asr: WhisperAsr, text: str) -> None:
     hypothesis = await asr.decode(Request(prompt(SENTENCE).wide, context=text))
