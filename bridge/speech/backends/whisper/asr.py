@@ -4,6 +4,7 @@ Whisper was trained on 30 s of audio. Encoding only the utterance and appending 
 have followed costs a quarter and transcribes the same; without that silence the decoder loops.
 """
 
+import logging
 import math
 import time
 from collections.abc import Sequence
@@ -37,6 +38,8 @@ from bridge.speech.backends.whisper.text import WhisperText, as_sentence
 from bridge.speech.backends.whisper.words import POSITIONS_A_SECOND, timed_words, token_begins_s
 from bridge.speech.languages import code_of
 from bridge.speech.workers import Workers
+
+log = logging.getLogger(__name__)
 
 LONGEST_S: Final = 30
 """Seconds of audio in one decode."""
@@ -227,9 +230,12 @@ class WhisperAsr:
         """Align what was heard with the audio: a sixth of what a final costs."""
         pieces, start = self._text.counted_pieces(tokens, code), self._text.start(code)
         written = list(tokens[: sum(count for _, count in pieces)])
-        times = self._model.align(
-            StorageView.from_array(features), start[:-1], [written], [int(seconds * _FRAMES_A_SECOND)]
-        )[0]
+        frames = int(seconds * _FRAMES_A_SECOND)
+        try:
+            times = self._model.align(StorageView.from_array(features), start[:-1], [written], [frames])[0]
+        except (RuntimeError, ValueError) as error:  # what was heard is worth more than when
+            log.warning("%s: words have no times: %s", self.name, error)
+            return ()
         return timed_words(pieces, times.alignments, seconds)
 
     def _detect(self, features: _Features) -> str:
