@@ -118,6 +118,8 @@ class Final:
     began_ms: int
     """Media time: milliseconds since the call began."""
     ended_ms: int
+    words: Sequence[tuple[str, int, int]] = ()
+    """Each with the media time at which it begins and ends, where that was asked for and is known."""
 
 
 class Speaker(StrEnum):
@@ -196,7 +198,8 @@ class Bot:
             yield text
 
     async def on_partial(self, partial: Partial) -> None:
-        """The caller is speaking. Partials that come while this one is handled are skipped, newest wins."""
+        """The caller is speaking. Partials that come while this one is handled are skipped, newest wins. What turns out
+        to be no words gets no `on_final`: its last partial has the text "", once."""
 
     async def on_final(self, final: Final) -> None:
         """An utterance is settled; `reply` follows unless the caller goes on speaking.

@@ -31,6 +31,12 @@ class Metrics:
         self.lost_ms = Counter("bridge_lost_audio_ms", "Lost audio replaced by silence.", ["wire"], registry=registry)
         self.partials = Counter("bridge_partials", "Partial transcripts.", ["wire"], registry=registry)
         self.finals = Counter("bridge_finals", "Final transcripts.", ["wire"], registry=registry)
+        self.taken_back = Counter(
+            "bridge_partials_taken_back",
+            "Partials that turned out to be no words.",
+            ["wire"],
+            registry=registry,
+        )
         self.finals_lost = Counter("bridge_finals_lost", "Finals that no decode gave.", ["wire"], registry=registry)
         self.barge_ins = Counter("bridge_barge_ins", "Times the caller cut the bot off.", ["wire"], registry=registry)
         self.false_alarms = Counter(
@@ -107,6 +113,7 @@ class Metrics:
             lost_ms=self.lost_ms.labels(wire),
             partials=self.partials.labels(wire),
             finals=self.finals.labels(wire),
+            taken_back=self.taken_back.labels(wire),
             finals_lost=self.finals_lost.labels(wire),
             barge_ins=self.barge_ins.labels(wire),
             false_alarms=self.false_alarms.labels(wire),
@@ -131,6 +138,7 @@ class CallMetrics:
     lost_ms: Counter
     partials: Counter
     finals: Counter
+    taken_back: Counter
     finals_lost: Counter
     barge_ins: Counter
     false_alarms: Counter

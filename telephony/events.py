@@ -59,6 +59,7 @@ class RecognitionOptions:
     max_new_tokens: int = 32
     """Tokens a partial may add; a final may have as many as its audio can hold."""
     partials: bool = True
+    words: bool = False  # finals say when each word was spoken, where the engine knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ class Malformed:
 
     message: str
     """Names the field, its value and what is allowed."""
+    told: bool = True  # False: the peer knows already, and it is only counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,11 +228,10 @@ class Transcript:
     """A transcript for peers that want text."""
 
     text: str
-    language: str
-    """English name, "" when nothing was recognised."""
+    language: str  # English name, "" when nothing was recognised
     final: bool
-    timestamp: float
-    """Unix time, seconds."""
+    timestamp: float  # Unix time, seconds
+    words: Sequence[tuple[str, int, int]] = ()  # each with the media time at which it begins and ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +261,7 @@ class Capabilities:
     hangup: bool = False
     transfer: bool = False
     dtmf_out: bool = False
-    info: bool = False
-    """It carries messages of the bot to the peer: `SendInfo`."""
+    info: bool = False  # it carries messages of the bot to the peer: `SendInfo`
     transcripts: bool = False
     steady: bool = False
     """Caller audio never stops while the call lasts, silence included: a peer that sends nothing is gone."""

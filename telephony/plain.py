@@ -2,8 +2,9 @@
 
 import json
 import math
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from telephony.events import (
     Encoding,
     Event,
     Finalize,
+    Malformed,
     Problem,
     RecognitionOptions,
     Transcript,
@@ -23,6 +25,7 @@ from telephony.events import (
 from telephony.jsontext import FieldRefused, Fields, json_object, number_of, refusal, text_of, truth_of, whole_of
 from telephony.malformed import Malformations, Refused
 from telephony.media_time import MediaTime
+from telephony.whole_samples import WholeSamples
 
 ENCODINGS: Final = {
     "float32": Encoding.FLOAT32,
@@ -45,6 +48,8 @@ MAX_BINARY_BYTES: Final = 1024 * 1024
 """16 s of float32 at 16 kHz in one message."""
 MAX_PEAK: Final = 2.0
 """Samples a little beyond [-1, 1] are clipped; beyond this their scale is wrong."""
+_TELLING: Final = 8
+"""Samples in a message whose sound tells whether what the one before had over belongs to it."""
 MAX_MALFORMED: Final = 1000
 """Malformed messages, beyond the good ones, that a session survives."""
 
@@ -68,9 +73,12 @@ class PlainProtocol:
         `refuse_language` takes an English name, or None for any; it returns "", or why the engine cannot do it.
         """
         self._session_id, self._refuse_language = session_id, refuse_language
-        self._started: CallStarted | None = None  # set by the first good config, audio or finalize
+        self._taken = dict[str, Any]()  # what was right of configs so far
+        self._configured = False  # a config has come, right or not
+        self._started: CallStarted | None = None  # set by the first config, audio or finalize
         self._max_bytes = max_bytes
-        self._time = MediaTime(DEFAULT_FORMAT)
+        self._hear_in(DEFAULT_FORMAT)
+        self._told_of_cuts = False
         self._malformations = Malformations(at_most=MAX_MALFORMED)
 
     def open(self) -> Sequence[str | bytes]:
@@ -83,13 +91,21 @@ class PlainProtocol:
             RemoteProtocolError: MAX_MALFORMED more messages were malformed than good.
         """
         try:
-            events = self._audio(message) if isinstance(message, bytes) else self._control(json_object(message))
-        except FieldRefused as why:
-            return self._malformations.tell(Refused(f"{why.what}: got {_shown(why.value)}; allowed: {why.allowed}"))
+            if isinstance(message, bytes):
+                events = self._audio(message)
+            else:
+                fields = json_object(message)
+                if fields.get("type") == "config":
+                    return self._config(fields)
+                events = self._control(fields)
         except Refused as why:
-            return self._malformations.tell(why)
+            return self._malformed(why)
         self._malformations.good()
         return events
+
+    def quiet(self) -> Sequence[Event]:
+        """Nothing has come for a moment: begin, where a config has come of which not all was right."""
+        return self._begin() if self._configured else ()
 
     def send(self, command: Command, /) -> Sequence[str | bytes]:
         """Return the messages that carry out `command`; none for a partial that the client did not want.
@@ -109,82 +125,125 @@ class PlainProtocol:
             raise LocalProtocolError("transcript before the session began")
         fields = {"language": transcript.language, "text": transcript.text, "timestamp": transcript.timestamp}
         if transcript.final:
-            return [to_json(type="final", **fields, is_speech_final=True)]
+            words = [{"word": word, "start_ms": start, "end_ms": end} for word, start, end in transcript.words]
+            timed = {"words": words} if self._started.options.words else {}
+            return [to_json(type="final", **fields, is_speech_final=True, **timed)]
         return [to_json(type="partial", **fields)] if self._started.options.partials else ()
+
+    def _malformed(self, why: Refused) -> Sequence[Malformed]:
+        if isinstance(why, FieldRefused):
+            why = Refused(f"{why.what}: got {_shown(why.value)}; allowed: {why.allowed}")
+        return self._malformations.tell(why)
 
     def _control(self, message: Fields) -> Sequence[Event]:
         match message.get("type"):
-            case "config":
-                return [self._config(message)]
             case "finalize":
                 return [*self._begin(), Finalize()]
             case other:
                 raise refusal("type", other, ", ".join(f'"{name}"' for name in self.types))
 
-    def _config(self, message: Fields) -> CallStarted:
+    def _config(self, message: Fields) -> Sequence[Event]:
+        """Take what is right of `message`, and name the rest: then a better config may follow, before audio."""
         if self._started is not None:
             raise Refused(
                 'field type: got "config" when the session has begun; allowed: one, before audio and finalize'
             )
-        audio, options = _format(message), _options(message)
-        if unknown := set(message) - _CONFIG_FIELDS:
-            name = min(unknown)
-            raise Refused(f"field {_shown(name)}: unknown in config; allowed: {', '.join(sorted(_CONFIG_FIELDS))}")
-        if why := self._refuse_language(options.language):
-            raise Refused(f"field language: got {_shown(options.language)}; {why}")
-        self._time = MediaTime(audio)
-        self._started = CallStarted(self._session_id, audio, options=options)
-        return self._started
+        self._configured = True
+        faults = dict[str, Refused]()
+        for name in message.keys() & _READERS.keys():
+            try:
+                self._taken[name] = self._accepted(name, _READERS[name](message, name))
+            except Refused as why:
+                faults[name] = why
+        if unknown := sorted(message.keys() - _READERS.keys() - {"type"}):
+            faults["unknown"] = _unknown(unknown)
+        self._hear_in(_format(self._taken))
+        if faults:
+            return [fault for _, why in sorted(faults.items()) for fault in self._malformed(why)]
+        self._malformations.good()
+        return self._begin()
+
+    def _accepted(self, name: str, value: object) -> object:
+        """Return `value`, unless it is a language that the engine does not know."""
+        if name == "language" and (why := self._refuse_language(None if value is None else str(value))):
+            raise Refused(f"field language: got {_shown(value)}; {why}")
+        return value
+
+    def _hear_in(self, audio: AudioFormat) -> None:
+        self._time, self._whole = MediaTime(audio), WholeSamples(audio.encoding, telling=_TELLING)
 
     def _begin(self) -> Sequence[CallStarted]:
-        """Begin with the defaults where no config came first."""
+        """Begin with what was taken of configs so far, and with the defaults for the rest."""
         if self._started is not None:
-            return ()
-        self._started = CallStarted(self._session_id, DEFAULT_FORMAT, options=RecognitionOptions())
-        return (self._started,)
+            return []
+        options = {name: value for name, value in self._taken.items() if name not in _FORMAT}
+        recognition = replace(RecognitionOptions(), **options)
+        self._started = CallStarted(self._session_id, self._time.audio, options=recognition)
+        return [self._started]
 
     def _audio(self, payload: bytes) -> Sequence[Event]:
-        audio = self._time.audio
-        size = audio.encoding.sample_bytes
         if len(payload) > self._max_bytes:
             raise Refused(f"audio: got {len(payload)} bytes in one message; allowed: at most {self._max_bytes}")
-        if len(payload) % size:
-            raise Refused(
-                f"audio: got {len(payload)} bytes; allowed: a multiple of {size}, as samples are {_name(audio)}"
-            )
-        if not payload:
+        whole = self._whole.take(payload)
+        if whole and self._time.audio.encoding is Encoding.FLOAT32:
+            whole = _checked(whole)
+        heard: Sequence[Event] = [*self._begin(), self._time.place(whole)] if whole else ()
+        return [*heard, *self._cut(payload)]
+
+    def _cut(self, payload: bytes) -> Sequence[Malformed]:
+        """Count a message that ends within a sample, and tell of the first."""
+        audio = self._time.audio
+        if not len(payload) % audio.encoding.sample_bytes:
             return ()
-        if audio.encoding is Encoding.FLOAT32:
-            payload = _checked(payload)
-        return [*self._begin(), self._time.place(payload)]
+        told, self._told_of_cuts = self._told_of_cuts, True
+        allowed = f"a multiple of {audio.encoding.sample_bytes}, as samples are {_name(audio)}"
+        text = f"audio: got {len(payload)} bytes; allowed: {allowed}; what is over goes before the next message"
+        return [Malformed(text, told=not told)]
 
 
-def _format(config: Fields) -> AudioFormat:
-    encoding = config.get("encoding", "float32")
+def _encoding(config: Fields, name: str) -> str:
+    encoding = config.get(name)
     if not isinstance(encoding, str) or encoding not in ENCODINGS:
-        raise refusal("encoding", encoding, ", ".join(f'"{name}"' for name in ENCODINGS))
-    sample_rate = whole_of(config, "sample_rate", DEFAULT_FORMAT.sample_rate, between=SAMPLE_RATE)
-    return AudioFormat(ENCODINGS[encoding], sample_rate)
+        raise refusal(name, encoding, ", ".join(f'"{known}"' for known in ENCODINGS))
+    return encoding
 
 
-def _options(config: Fields) -> RecognitionOptions:
-    default = RecognitionOptions()
-    language = config.get("language")
-    return RecognitionOptions(
-        context=text_of({"context": "", **config}, "context", at_most=MAX_CONTEXT_CHARS),
-        language=None if language is None else text_of(config, "language", at_most=MAX_LANGUAGE_CHARS),
-        unfixed_chunk_num=whole_of(config, "unfixed_chunk_num", default.unfixed_chunk_num, between=UNFIXED),
-        unfixed_token_num=whole_of(config, "unfixed_token_num", default.unfixed_token_num, between=UNFIXED),
-        chunk_size_sec=number_of(config, "chunk_size_sec", default.chunk_size_sec, between=CHUNK_SIZE_SEC),
-        max_new_tokens=whole_of(config, "max_new_tokens", default.max_new_tokens, between=MAX_NEW_TOKENS),
-        partials=truth_of(config, "partials", default.partials),
+def _language(config: Fields, name: str) -> str | None:
+    return None if config.get(name) is None else text_of(config, name, at_most=MAX_LANGUAGE_CHARS)
+
+
+def _whole(between: tuple[int, int]) -> Callable[[Fields, str], int]:
+    return lambda config, name: whole_of(config, name, 0, between=between)
+
+
+_READERS: Final[Mapping[str, Callable[[Fields, str], object]]] = {
+    "context": lambda config, name: text_of(config, name, at_most=MAX_CONTEXT_CHARS),
+    "language": _language,
+    "unfixed_chunk_num": _whole(UNFIXED),
+    "unfixed_token_num": _whole(UNFIXED),
+    "chunk_size_sec": lambda config, name: number_of(config, name, 0.0, between=CHUNK_SIZE_SEC),
+    "max_new_tokens": _whole(MAX_NEW_TOKENS),
+    "partials": lambda config, name: truth_of(config, name, True),
+    "words": lambda config, name: truth_of(config, name, False),
+    "sample_rate": _whole(SAMPLE_RATE),
+    "encoding": _encoding,
+}
+"""The fields of a config: each returns its value, or refuses it."""
+_FORMAT: Final = {"sample_rate", "encoding"}
+
+
+def _format(taken: Mapping[str, Any]) -> AudioFormat:
+    return AudioFormat(
+        ENCODINGS[taken.get("encoding", "float32")], taken.get("sample_rate", DEFAULT_FORMAT.sample_rate)
     )
 
 
-_CONFIG_FIELDS: Final = frozenset(
-    "type context language unfixed_chunk_num unfixed_token_num chunk_size_sec max_new_tokens partials sample_rate "
-    "encoding".split()
-)
+def _unknown(names: Sequence[str]) -> Refused:
+    """Return the refusal of fields that there are not; it names a few of many."""
+    shown = ", ".join(_shown(name) for name in names[:3])
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    known = ", ".join(sorted({"type", *_READERS}))
+    return Refused(f"field{'s' * (len(names) > 1)} {shown}{more}: unknown in config; allowed: {known}")
 
 
 def _checked(payload: bytes) -> bytes:

@@ -105,6 +105,13 @@ def test_the_test_lock_holds_all_of_the_serve_lock() -> None:
     assert serve <= test
 
 
+def test_an_extra_that_is_another_name_names_one_that_there_is() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert extras["noise-suppression"] == ["voice-bridge[embedded]"]
+    ours = [name for each in extras.values() for name in each if name.startswith("voice-bridge[")]
+    assert {name.removeprefix("voice-bridge[").rstrip("]") for name in ours} <= extras.keys()
+
+
 def test_the_locks_hold_what_the_project_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["embedded"]]

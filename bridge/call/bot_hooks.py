@@ -53,6 +53,7 @@ class BotHooks:
         self.playout = PlayoutEvents(on_played=self._played, on_speaking=self._speaking)
         """What the bot is told of who speaks and what is heard."""
         self._partial: asyncio.Task[None] | None = None
+        self._partial_open = False  # the bot was told a partial, and nothing yet of what became of it
         self._waiting: deque[Callable[[], Coroutine[None, None, None]]] = deque()
         self._telling: asyncio.Task[None] | None = None
 
@@ -60,9 +61,20 @@ class BotHooks:
         """Tell what the caller seems to be saying, unless the bot is still busy with the partial before."""
         if self._partial is None or self._partial.done():
             self._partial = self._tasks.create_task(self._tell(self._bot.now.on_partial, partial))
+            self._partial_open = True
+
+    def take_back(self) -> None:
+        """Tell that the partials since the last final were no words, by an empty one, unless the bot was told of none.
+
+        It waits for the partial that the bot is busy with, and is not skipped.
+        """
+        if self._partial_open:
+            self._partial_open = False
+            self._partial = self._tasks.create_task(self._tell_taken_back(self._partial))
 
     def final(self, final: Final) -> None:
         """Tell of a settled utterance."""
+        self._partial_open = False
         self._queue(self._bot.now.on_final, final)
 
     def interrupted(self, heard: Heard) -> None:
@@ -83,6 +95,7 @@ class BotHooks:
 
     def leave(self, reason: str) -> None:
         """Tell a bot that another takes the call from it."""
+        self._partial_open = False
         self._queue(self._bot.now.on_end, reason)
 
     async def end(self, reason: str) -> None:
@@ -94,6 +107,11 @@ class BotHooks:
 
     def _speaking(self, speaker: Speaker, speaking: bool) -> None:
         self._queue(self._bot.now.on_speaking, speaker, speaking)
+
+    async def _tell_taken_back(self, busy_with: asyncio.Task[None] | None) -> None:
+        if busy_with:
+            await asyncio.wait({busy_with})
+        await self._tell(self._bot.now.on_partial, Partial("", ""))
 
     def _queue(self, hook: Callable[[*Ts], Awaitable[None]], *args: *Ts) -> None:
         if len(self._waiting) >= _MOST_WAITING:

@@ -41,6 +41,9 @@ class BotSide(Protocol):
     def final(self, final: Final) -> None:
         """The caller said this."""
 
+    def take_back(self) -> None:
+        """The caller said nothing, whatever was partially heard since the last final."""
+
     def end_user_turn(self) -> None:
         """The caller is done, and all their finals were told."""
 
@@ -112,6 +115,9 @@ class SilentBotSide:
 
     def final(self, final: Final) -> None:
         """Nobody listens."""
+
+    def take_back(self) -> None:
+        """Nobody was told."""
 
     def end_user_turn(self) -> None:
         """Nobody answers."""

@@ -72,6 +72,7 @@ class Conversation:
             metrics=metrics,
         )
         self._history, self._caller = History(), CallerSpeech()
+        self.take_back, self.played = self._hooks.take_back, output.played
         self._owed = False  # the caller waits for a sentence that may not be interrupted
         self._parting = False  # we end the call: nothing is answered any more
         self._apology_lost = False  # something went wrong, and the caller spoke over what told them so
@@ -154,6 +155,7 @@ class Conversation:
         if meaning is Meaning.ECHO:
             self._metrics.echoes.inc()
             self._metrics.nothing_said()
+            self.take_back()
             return
         self._unasked.answered()
         if meaning is Meaning.BACKCHANNEL:
@@ -200,9 +202,6 @@ class Conversation:
                 self._cut(answered=True)
             self._metrics.observer.pressed(digit)
             self._hooks.pressed(digit)
-
-    def played(self, mark: str) -> None:
-        self._output.played(mark)
 
     # ------------------------------------------------------------ what becomes of the bot's words
 

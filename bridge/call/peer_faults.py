@@ -27,6 +27,8 @@ class PeerFaults:
             log.warning("%s", fault.message)
             return
         self._metrics.malformed.inc()
+        if not fault.told:
+            return
         self._malformed += 1
         if self._malformed <= _LINES:
             log.warning("malformed message: %s", fault.message)

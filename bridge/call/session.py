@@ -148,6 +148,7 @@ class CallSession:
                 deadline.reschedule(asyncio.get_running_loop().time() + self._drain_s)
         except TimeoutError:
             log.error("the call's last tasks were not done %g s after its end", self._drain_s)
+            await self._delivery.end()
         return self._stopped if listener.cancelled() else listener.result()
 
     @property
@@ -203,7 +204,9 @@ class CallSession:
         match event:
             case Began(onset_ms, speech_ms):
                 settled = self._newest is None or self._newest.told
-                self._open_turn(onset_ms).add(self._preroll.take(onset_ms), speech_ms=speech_ms)
+                utterance = self._open_turn(onset_ms)
+                utterance.audio_from_ms = self._preroll.from_ms(onset_ms)
+                utterance.add(self._preroll.take(onset_ms), speech_ms=speech_ms)
                 self._expect_end(onset_ms, settled=settled)
             case Paused() if self._utterance:
                 self._utterance.pause()
@@ -268,8 +271,7 @@ class CallSession:
                 utterance.told = True
                 if not final.text:
                     self._metrics.nothing_said()
-                if final.text or utterance.owed:
-                    await self._delivery.final(final)
+                await self._delivery.final(final, owed=utterance.owed)
                 self._turn_detector.carried(self._bot.said)
         finally:
             if not utterance.told:

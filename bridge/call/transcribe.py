@@ -25,6 +25,9 @@ _FINAL_TOKENS_A_SECOND = 8
 """Twice what fast English takes; what needs more is continued."""
 _CONTINUATIONS = 8
 """Times a final that ran out of tokens is taken up again."""
+_IN_THE_EAR_MS = 31
+"""Of what has come, less than a window of the VAD is in no utterance yet. Were it not counted, the messages of a client
+that sends a chunk in each would fall just short of it, and only every second bring a partial."""
 _NO_TURN_DETECTOR = NoTurnDetector()
 
 
@@ -68,7 +71,11 @@ async def transcripts(
     rollback = PrefixRollback(options.unfixed_chunk_num, options.unfixed_token_num, chunk_ms=chunk_ms)
     cadence, screen, decoder = Cadence(chunk_ms), Screen(), _Decoder(asr, options, utterance.key)
     draft, lost = Draft(), None
-    async with aclosing(utterance.snapshots(cadence.due)) as snapshots:
+
+    def due(spoken_ms: int, speech_end_ms: int) -> bool:
+        return cadence.due(spoken_ms, speech_end_ms + _IN_THE_EAR_MS)
+
+    async with aclosing(utterance.snapshots(due)) as snapshots:
         async for snapshot in snapshots:
             cadence.begun(snapshot.length_ms)
             prefix = Draft() if snapshot.complete else rollback.prefix(snapshot.length_ms)
@@ -90,7 +97,9 @@ async def transcripts(
     turn_detector.withdrawn(utterance.key)
     if lost:
         draft = await decoder.decode(lost, Draft(), first=False)
-    yield Final(draft.text.strip(), draft.language, utterance.began_ms, utterance.ended_ms)
+    at_ms = utterance.audio_from_ms
+    words = tuple((word, at_ms + from_ms, at_ms + to_ms) for word, from_ms, to_ms in draft.words)
+    yield Final(draft.text.strip(), draft.language, utterance.began_ms, utterance.ended_ms, words)
 
 
 async def _tell(turn_detector: TurnDetection, utterance: Utterance, snapshot: Snapshot, draft: Draft) -> None:
@@ -153,5 +162,6 @@ class _Decoder:
             timeout_s=_FINAL_TIMEOUT_S if snapshot.complete else max(_PARTIAL_TIMEOUT_S, options.chunk_size_sec),
             key=self._key,
             first=first,
+            words=options.words and snapshot.complete,
         )
         return prefix.then(await self._asr.decode(request))

@@ -42,6 +42,7 @@ class Utterance:
         """`began_ms`: media time of its onset. `key` names it to the engines, e.g. a UUID."""
         self.began_ms, self.key = began_ms, key
         self.ended_ms = began_ms
+        self.audio_from_ms = began_ms  # media time of the first sample, which may be before the onset
         self.closed = False
         self.told = False  # its final has been handed on
         self.owed = False  # the client waits for its final, also an empty one
@@ -150,6 +151,10 @@ class PreRoll:
         self._windows.append(window)
         while window.to_ms - self._windows[0].from_ms > self._keep_ms:
             self._windows.popleft()
+
+    def from_ms(self, onset_ms: int) -> int:
+        """Return the media time at which what `take` would return begins."""
+        return next((window.from_ms for window in self._windows if window.to_ms > onset_ms - PREROLL_MS), onset_ms)
 
     def take(self, onset_ms: int) -> Samples:
         """Return what was heard since PREROLL_MS before `onset_ms` and not handed out yet."""

@@ -38,13 +38,16 @@ async def listen(
         async with aiohttp.ClientSession() as session, session.ws_connect(url, headers=headers, compress=0) as socket:
             await socket.send_json({"type": "config", **config, "encoding": "int16", "sample_rate": rate})
             sending = asyncio.create_task(_send(socket, audio, rate, fast=fast))
+            shown = False  # a partial that no final has followed: an empty one takes it back
             try:
                 async for message in socket:
                     body: dict[str, object] = json.loads(message.data)
-                    if body["type"] == "final" and not body["text"] and sending.done():
+                    final = body["type"] == "final"
+                    if final and not body["text"] and not shown and sending.done():
                         return
+                    shown = body["type"] == "partial" or (shown and not final)
                     yield body
-                    if body["type"] == "final" and sending.done():
+                    if final and sending.done():
                         await socket.send_json({"type": "finalize"})  # until it comes back empty, more may be pending
             finally:
                 sending.cancel()

@@ -53,8 +53,8 @@ async def tell_hook(feed: TranscriptFeed, client: Client) -> None:
             event, lost = await subscription.get()
             if lost:
                 log.warning("the hook of listen-only calls is too slow: %d events were not told", lost)
-            if isinstance(event, SideSaid) and not event.transcript.final:
-                continue
+            if isinstance(event, SideSaid) and not (event.transcript.final and event.transcript.text):
+                continue  # it is told no partials, so there is none to take back
             call_id = event.call.call_id
             numbers[call_id] += 1
             await _tell(client, event, f"{call_id}-{numbers[call_id]}")

@@ -89,6 +89,10 @@ class AnswerGate:
         else:
             self._conversation.overhear(final)
 
+    def take_back(self) -> None:
+        """The bot is told, if it has heard of any."""
+        self._conversation.take_back()
+
     def end_user_turn(self) -> None:
         """Nothing is answered before it is known who answered."""
         if self._stage is _Stage.TALKING:

@@ -84,6 +84,20 @@ def _public_address(text: str) -> str:
     return text
 
 
+_DFN_MODELS: Final = ("DeepFilterNet", "DeepFilterNet2", "DeepFilterNet3")
+
+
+def _dfn_model(text: str) -> str:
+    if text not in _DFN_MODELS and "/" not in text and not Path(text).exists():
+        raise ValueError("neither a model nor a path")
+    return text
+
+
+DfnModel = Annotated[
+    str,
+    AfterValidator(_dfn_model),
+    Takes(f"{' or '.join(_DFN_MODELS)}, or the path of a folder or a tar.gz with the weights of one"),
+]
 OptionalPath = Annotated[Path | None, BeforeValidator(_nothing)]
 OptionalText = Annotated[str | None, BeforeValidator(_nothing)]
 Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]

@@ -147,6 +147,7 @@ class AsrCapabilities:
     longest_s: float = 30.0
     """Seconds. Longer audio is refused before the engine gets it."""
     word_times: bool = False
+    """Whether it can tell when each word was spoken."""
     backlog: int = 8
     """Decodes, running and waiting, from which on it gets no partials, because more would delay finals."""
     at_once: int | None = None
@@ -175,6 +176,8 @@ class Request:
     """Names the utterance: equal keys promise that the shorter audio is the beginning of the longer. A hint only."""
     first: bool = False
     """Whether nothing of the utterance has been recognised yet."""
+    words: bool = False
+    """Whether the times of the words are wanted, of an engine that has `word_times`. Without prefix only."""
     session: str = ""
     """Names who asks: sessions get the engines in equal shares. "" is a session of its own."""
     standing: Standing = Standing.CALL
@@ -201,6 +204,8 @@ class Hypothesis:
     """Tokens of the prompt, audio included, that the engine did not compute again."""
     engine: str = ""
     """Name of the engine that answered."""
+    words: Sequence[tuple[str, int, int]] = ()
+    """Each with the milliseconds of the audio at which it begins and ends; none where they were not asked for."""
 
     @property
     def text(self) -> str:

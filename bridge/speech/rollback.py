@@ -34,6 +34,8 @@ class Draft:
     language: str = ""
     """English name, "" when nothing was recognised."""
     ended: Ended = Ended.STOP
+    words: Sequence[tuple[str, int, int]] = ()
+    """Each with the milliseconds of the audio at which it begins and ends, where all are known."""
 
     @property
     def text(self) -> str:
@@ -42,7 +44,8 @@ class Draft:
     def then(self, hypothesis: Hypothesis) -> "Draft":
         """Return the draft that begins with this and continues with `hypothesis`."""
         language = hypothesis.language or (self.language if self.pieces else "")
-        return Draft((*self.pieces, *hypothesis.pieces), language, hypothesis.ended)
+        words = () if self.pieces else hypothesis.words
+        return Draft((*self.pieces, *hypothesis.pieces), language, hypothesis.ended, words)
 
 
 class Cadence:

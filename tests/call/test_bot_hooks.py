@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.api import Bot, CallInfo, Final, Heard
+from bot.api import Bot, CallInfo, Final, Heard, Partial
 from bridge.call.bot_hooks import ActiveBot, BotHooks
 
 FINAL = Final("yes", "English", 0, 500)
@@ -115,3 +115,44 @@ async def test_finals_and_keys_do_not_pile_up_before_a_slow_bot(caplog: pytest.L
         bot.go_on.set()
     assert (len(bot.told), len(dropped)) == (100, 900)
     assert "the bot is not told by on_final" in caplog.text
+
+
+class Guessing(Bot):
+    """Writes down what the caller seems to say; busy with each until let go on."""
+
+    def __init__(self) -> None:
+        self.told, self.go_on = list[str](), asyncio.Event()
+
+    async def on_partial(self, partial: Partial) -> None:
+        self.told.append(partial.text)
+        await self.go_on.wait()
+
+
+async def test_what_a_busy_bot_was_told_is_taken_back_when_it_is_done_and_once() -> None:
+    bot = Guessing()
+    async with asyncio.TaskGroup() as tasks:
+        hooks = hooks_of(bot, tasks)
+        for text in "wear", "where is":
+            hooks.partial(Partial(text, "English"))
+            await asyncio.sleep(0)
+        hooks.take_back()
+        hooks.take_back()
+        await asyncio.sleep(0)
+        assert bot.told == ["wear"]
+        bot.go_on.set()
+    assert bot.told == ["wear", ""]
+
+
+async def test_nothing_is_taken_back_from_a_bot_that_was_told_nothing_or_the_final() -> None:
+    bot = Guessing()
+    bot.go_on.set()
+    async with asyncio.TaskGroup() as tasks:
+        hooks = hooks_of(bot, tasks)
+        hooks.take_back()
+        hooks.partial(Partial("wear", "English"))
+        hooks.final(FINAL)
+        hooks.take_back()
+        hooks.partial(Partial("thank", "English"))
+        hooks.leave("another bot has the call")
+        hooks.take_back()
+    assert bot.told.count("") == 0

@@ -386,6 +386,18 @@ async def test_the_echo_of_the_bot_is_neither_a_barge_in_nor_an_utterance() -> N
         assert call.count("echoes") == 1
 
 
+async def test_words_that_turn_out_to_be_the_echo_are_taken_back() -> None:
+    bot = NotingBot("Never.", greeting=["Our office is open from nine to five on every day of the week. " * 4])
+    async with stage(bot) as call:
+        await call.silence(320)
+        await call.hear(1504, level=QUIET)
+        call.talk.partial(Partial("so open up", "English"))
+        await call.silence(320)
+        await call.final("is open from nine to fife")
+        assert [partial.text for partial in bot.partials] == ["so open up", ""]
+        assert not bot.finals
+
+
 async def test_a_quiet_caller_interrupts_with_words() -> None:
     bot = NotingBot("Yes.", greeting=[LONG])
     async with stage(bot) as call:

@@ -34,6 +34,12 @@ async def test_each_malformed_message_is_counted_and_answered_and_few_are_logged
     assert caplog.messages[-1] == "1000 malformed messages so far, the newest: field a: got 999"
 
 
+async def test_what_the_peer_knows_already_is_counted_only(caplog: pytest.LogCaptureFixture) -> None:
+    leg, metrics = await told([Malformed("audio: got 3 bytes", told=number == 0) for number in range(1000)])
+    assert leg.of(Problem) == [Problem("audio: got 3 bytes")] and len(caplog.messages) == 1
+    assert 'bridge_malformed_messages_total{wire="twilio"} 1000.0' in metrics
+
+
 async def test_a_notice_is_for_the_log_only(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     leg, _ = await told([Notice("the rate is guessed")])

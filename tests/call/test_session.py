@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from functools import partial as bound
 from typing import Any
@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from fakes import PHONE, TEXT_ONLY, FakeAsr, FakeLeg, FakeTts, LoudnessVad, ScriptBot
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from stage import conversation
 
-from bot.api import Bot, CallInfo, Final, Line, Say, Speaker, Turn
+from bot.api import Bot, CallInfo, Final, Line, Partial, Say, Speaker, Turn
 from bridge.call.bot_side import BotSide, SilentBotSide
 from bridge.call.prompts import CallPrompts
 from bridge.call.session import CallSession
@@ -442,6 +444,45 @@ async def test_partials_come_while_the_caller_speaks_unless_not_wanted() -> None
     await call.end()
 
 
+@pytest.mark.parametrize(("message_ms", "chunk_ms"), [(1000, 1000), (500, 500), (500, 1000), (250, 1000), (2000, 1000)])
+async def test_messages_as_long_as_a_chunk_bring_a_partial_each(message_ms: int, chunk_ms: int) -> None:
+    class Counting(FakeAsr):  # other words each time, so that nothing is left unshown
+        async def decode(self, request: Request, /) -> Hypothesis:
+            self.requests.append(request)
+            return Hypothesis([f"w{len(self.requests)} is", " all"], "English")
+
+    call = Call(asr=Counting(), capabilities=TEXT_ONLY, chunk_size_sec=chunk_ms / 1000)
+    for _ in range(8000 // message_ms):
+        tone = 0.5 * np.sin(np.arange(8 * message_ms) * 0.3)
+        call.leg.feed(Media(encode(tone.astype(np.float32), Encoding.MULAW), call.now_ms))
+        call.now_ms += message_ms
+        await call.settle()
+    partials = [transcript for transcript in call.leg.of(Transcript) if not transcript.final]
+    assert len(partials) in {8000 // max(message_ms, chunk_ms) + early for early in (-1, 0, 1)}
+    await call.end()
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_words_have_the_media_time_at_which_they_were_spoken(wanted: bool) -> None:
+    class Timing(FakeAsr):  # hears one word, where it is loud
+        async def decode(self, request: Request, /) -> Hypothesis:
+            self.requests.append(request)
+            loud = np.flatnonzero(np.abs(request.audio) > 0.1) // 16
+            words = [("one", int(loud[0]), int(loud[-1]))] if request.words else []
+            return Hypothesis(["one"], "English", words=words)
+
+    call = Call(asr=Timing(), capabilities=TEXT_ONLY, words=wanted)
+    await call.say(2000, loud=False)
+    await call.turn(1000)
+    await call.say(500, loud=False)
+    await call.turn(500)
+    await call.end()
+    finals = [transcript for transcript in call.leg.of(Transcript) if transcript.final]
+    spans = [span for transcript in finals for _, *span in transcript.words]
+    assert spans == ([pytest.approx([2000, 3000], abs=40), pytest.approx([4100, 4600], abs=40)] if wanted else [])
+    assert not any(request.words for request in call.asr.requests if not request.final)
+
+
 async def test_a_malformed_message_is_answered_and_the_call_goes_on() -> None:
     call = Call(capabilities=TEXT_ONLY)
     call.leg.feed(Malformed("type: got 'x'"))
@@ -618,7 +659,8 @@ async def test_too_many_utterances_in_an_outage_cost_the_oldest_and_the_call_is_
     assert b'bridge_finals_lost_total{wire="test"} 4.0' in call.metrics.text()
     asr.up.set()
     await call.settle(200)
-    assert call.finals() == ["one two"] * 8
+    taken_back = [""] * dies_late  # of what was lost, the first had shown a partial
+    assert call.finals() == taken_back + ["one two"] * 8
     await call.end()
 
 
@@ -649,6 +691,97 @@ async def test_an_engine_that_is_back_before_the_last_grace_is_over_gives_the_fi
     asr.up.set()
     await call.running
     assert call.finals() == ["one two"]
+
+
+# ---------------------------------------------------------------- what was shown is closed
+
+
+class MoodyAsr(FakeAsr):
+    """Answers each decode with the next of its moods: words, nothing, or a fault."""
+
+    def __init__(self, moods: Sequence[str]) -> None:
+        super().__init__()
+        self._moods = itertools.cycle(moods)
+
+    async def decode(self, request: Request, /) -> Hypothesis:
+        match next(self._moods):
+            case "fault":
+                raise BadRequest("audio holds NaN")
+            case "nothing":
+                return Hypothesis([], "")
+        return await super().decode(request)
+
+
+class ToldBot(ScriptBot):
+    """Writes down what it is told of the caller's words."""
+
+    def __init__(self) -> None:
+        super().__init__("I see.")
+        self.told = list[tuple[str, str]]()
+
+    async def on_partial(self, partial: Partial) -> None:
+        self.told.append(("partial" if partial.text else "nothing", partial.text))
+
+    async def on_final(self, final: Final) -> None:
+        self.told.append(("final", final.text))
+
+
+def assert_closed(kinds: Sequence[str], *, asked: int = 0) -> None:
+    """Whoever is shown partials gets one end to them; other ends are those that were `asked` for."""
+    shown, unasked = False, 0
+    for kind in kinds:
+        unasked += kind == "nothing" and not shown
+        shown = kind == "partial"
+    assert not shown, kinds
+    assert unasked <= asked, kinds
+
+
+moods = st.lists(st.sampled_from(["words", "nothing", "fault"]), min_size=1, max_size=6)
+doings = st.lists(
+    st.one_of(
+        st.tuples(st.just("speak"), st.sampled_from([100, 400, 1500])),
+        st.tuples(st.just("pause"), st.sampled_from([140, 600])),
+        st.tuples(st.just("finalize"), st.just(0)),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(moods=moods, doings=doings, stopped=st.booleans(), text_only=st.booleans())
+def test_whoever_is_shown_a_partial_is_told_once_what_became_of_it(
+    moods: list[str], doings: list[tuple[str, int]], stopped: bool, text_only: bool
+) -> None:
+    async def carry() -> None:
+        bot = None if text_only else ToldBot()
+        call = Call(bot=bot, asr=MoodyAsr(moods), capabilities=replace(PHONE, transcripts=True), chunk_size_sec=0.5)
+        for does, ms in doings:
+            if does == "finalize":
+                call.leg.feed(Finalize())
+                await call.settle()
+            else:
+                await call.say(ms, loud=does == "speak")
+        if stopped:
+            call.session.stop("the server is shutting down")
+            await call.running
+        else:
+            await call.end()
+        asked = sum(does == "finalize" for does, _ in doings)
+        kinds = [("final" if t.text else "nothing") if t.final else "partial" for t in call.leg.of(Transcript)]
+        assert_closed(kinds, asked=asked)
+        if bot:
+            assert_closed([kind for kind, _ in bot.told])
+
+    asyncio.run(carry())
+
+
+async def test_a_stale_partial_does_not_outlive_a_call_whose_final_never_comes() -> None:
+    call = Call(asr=FakeAsr(hold=asyncio.Event()), capabilities=TEXT_ONLY)
+    await call.say(1000)
+    call.session.stop("the server is shutting down")
+    await call.running
+    assert [t.text for t in call.leg.of(Transcript)] == ["one", ""]
 
 
 # ---------------------------------------------------------------- utterances that grow too long

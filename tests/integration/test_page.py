@@ -205,6 +205,40 @@ async def test_marks_are_exact_to_the_sample_and_clear_is_at_once(server: Server
     assert notes["f"]["at"] - notes["d"]["at"] < 2, "ten seconds of audio were thrown away"
 
 
+# A socket that says what a server may say, and what the page makes of it.
+TAKEN_BACK = """
+(async () => {
+  const { Session } = await import("/web/session.js");
+  const sent = [], seen = [];
+  const close = () => { socket.readyState = 3; socket.onclose({ code: 1000 }); };
+  const socket = { readyState: 1, bufferedAmount: 0, send: (data) => sent.push(JSON.parse(data).type), close };
+  const session = new Session(socket, 16000, { timed: false });
+  const say = (type, text) => {
+    socket.onmessage({ data: JSON.stringify({ type, text, language: "", timestamp: 1 }) });
+    seen.push(document.querySelector("#partial").textContent);
+  };
+  say("partial", "where is");
+  say("final", "");
+  session.finish();
+  say("partial", "thank");
+  say("final", "");
+  const open = socket.readyState;
+  say("final", "");
+  return { sent, seen, open, closed: socket.readyState, lines: document.querySelectorAll("#lines li").length };
+})()
+"""
+
+
+async def test_what_is_taken_back_is_dropped_and_does_not_end_the_wait_for_the_rest(
+    server: Server, browser: Browser
+) -> None:
+    async with browser.page(server.http) as page:
+        found = await page.run(TAKEN_BACK)
+    assert found["seen"] == ["where is", "", "thank", "", ""]
+    assert found["sent"] == ["config", "finalize", "finalize"]
+    assert (found["open"], found["closed"], found["lines"]) == (1, 3, 0)
+
+
 async def samples(page: Page) -> Samples:
     """Return what the page has played, at 16 kHz."""
     script = """(() => { const bytes = new Uint8Array(new Float32Array(heard).buffer); let text = '';

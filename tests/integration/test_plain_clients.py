@@ -12,6 +12,7 @@ from integration.plain_client import connect
 from integration.recordings import normal, prompt, prompts, word_error_rate
 from integration.server import Server, serve
 
+from telephony.codec import encode
 from telephony.events import Encoding
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -87,6 +88,22 @@ async def test_other_encodings_and_rates(server: Server, encoding: Encoding, nam
         await client.stream(resample_whole(said.audio, 8000, rate), encoding=encoding)
         await client.send(type="finalize")
         assert normal(await client.final()) == "this conference is locked"
+
+
+async def test_a_config_with_a_wrong_field_and_messages_that_cut_samples_cost_no_word(server: Server) -> None:
+    said = prompt("conf-locked")
+    audio = encode(np.concatenate((SILENCE, said.audio)), Encoding.L16)  # at 8 kHz, so two seconds of silence
+    async with connect(server) as client:
+        await client.send(type="config", encoding="int16", sample_rate=8000, words=True, chunk_size_sec="often")
+        for start in range(0, len(audio), 1601):
+            await client.socket.send_bytes(audio[start : start + 1601])
+        await client.send(type="finalize")
+        errors = [(await client.receive("error"))["message"] for _ in range(2)]
+        final = await client.receive("final")
+    assert errors[0].startswith("field chunk_size_sec: ") and errors[1].startswith("audio: got 1601 bytes")
+    assert normal(final["text"]) == "this conference is locked"
+    assert " ".join(word["word"] for word in final["words"]) == final["text"]
+    assert 1700 < final["words"][0]["start_ms"] < final["words"][-1]["start_ms"] < 2000 + len(said.audio) // 8
 
 
 async def test_silence_sends_nothing_and_finalize_an_empty_final(server: Server) -> None:

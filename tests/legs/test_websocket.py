@@ -171,6 +171,14 @@ async def test_a_malformed_message_before_the_start_is_answered_and_the_start_st
         assert (await call.peer.receive_json())["type"] == "error"
 
 
+async def test_a_client_whose_config_is_not_all_right_and_who_sends_no_better_one_is_heard() -> None:
+    async with connected(PlainProtocol("s", refuse_language=lambda _: "")) as call:
+        await call.peer.send_str('{"type": "config", "sample_rate": 8000, "partials": 7}')
+        assert (await call.leg.start(5)).format.sample_rate == 8000
+        assert (await call.peer.receive_json())["type"] == "session_created"
+        assert (await call.peer.receive_json())["message"].startswith("field partials: got 7")
+
+
 async def test_a_start_that_breaks_the_protocol_is_the_peers_fault() -> None:
     async with connected() as call:
         await call.peer.send_str("!")

@@ -14,12 +14,13 @@ from fakes import RESOURCES
 from hook_server import HookServer, Reply
 from wires import b64
 
+from bot.api import CallInfo
 from bridge.listening.transcript_feed import FeedEvent, ListeningEnded, SideSaid
 from bridge.server.app import make_app
 from bridge.server.app_keys import FEED, LINES
 from bridge.settings import Settings
 from telephony.codec import encode
-from telephony.events import Encoding
+from telephony.events import Encoding, Transcript
 
 LOUD = encode((0.5 * np.sin(np.arange(160) * 0.3)).astype(np.float32), Encoding.MULAW)
 SILENT = b"\xff" * 160
@@ -142,6 +143,8 @@ async def test_a_hook_is_told_in_order_signed_and_without_partials() -> None:
         async with bridge(**options) as client:
             stream = await client.connect("/twilio/listen")
             await stream.send_str(start("inbound", "outbound"))
+            nothing = Transcript("", "", True, 1.0)  # it was told no partials, so there is none to take back
+            client.app[FEED].publish(SideSaid(CallInfo("CA7"), "outbound", nothing))
             await speak(stream, {"inbound": range(10, 60), "outbound": range(0)}, 100)
             await stream.close()
             await hook.until(lambda: hook.of("end"))

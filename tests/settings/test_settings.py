@@ -179,6 +179,11 @@ def test_a_refusal_names_flag_variable_value_source_and_range() -> None:
     assert problem(parse("--vad-threshold", "1.5")) == line
 
 
+def test_a_denoiser_of_ones_own_is_named_by_its_path() -> None:
+    for path in ("/models/mine.tar.gz", "./DeepFilterNet2", "models/DeepFilterNet3_onnx.tar.gz"):
+        assert load(parse("--dfn-model", path), {}).dfn_model == path
+
+
 @pytest.mark.parametrize(
     ("name", "value", "allowed"),
     [

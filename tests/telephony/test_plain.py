@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -207,6 +208,7 @@ def test_samples_a_little_too_loud_are_clipped() -> None:
         ("encoding", ["float32"], "got a list"),
         ("partials", 1, "got 1; allowed: true, false"),
         ("partials", "false", 'got "false"'),
+        ("words", "yes", 'got "yes"; allowed: true, false'),
     ],
 )
 def test_a_bad_option_is_named_with_its_value_and_what_is_allowed(field: str, value: object, said: str) -> None:
@@ -283,7 +285,6 @@ def test_config_comes_once_and_first(first: str | bytes) -> None:
         (b"\x01\x00\xa0\x7f", "nan"),  # a signalling one
         (floats(0.1, -2.5), "got a peak of 2.5; allowed: [-1, 1]"),
         (floats(12_345.0), "int16"),
-        (b"12345", "got 5 bytes; allowed: a multiple of 4, as samples are float32"),
         (bytes(MAX_BINARY_BYTES + 4), f"allowed: at most {MAX_BINARY_BYTES}"),
     ],
     ids=lambda value: repr(value)[:30],
@@ -297,14 +298,114 @@ def test_bad_samples_are_explained_dropped_and_begin_nothing(audio: bytes, said:
     assert session.receive(floats(0.5)) == [Media(floats(0.5), 0)]
 
 
-def test_half_an_int16_is_refused_under_the_name_the_client_uses() -> None:
-    assert "a multiple of 2, as samples are int16" in malformed(begun(encoding="int16").receive(b"123"))
+# ---------------------------------------------------------------- what is right of what is not all right
+
+
+GOOD: Mapping[str, object] = {
+    "context": "Amar",
+    "language": "Hindi",
+    "unfixed_chunk_num": 2,
+    "unfixed_token_num": 3,
+    "chunk_size_sec": 0.5,
+    "max_new_tokens": 64,
+    "partials": False,
+    "sample_rate": 8000,
+    "encoding": "mulaw",
+}
+MULAW_8K = AudioFormat(Encoding.MULAW, 8000)
+GOOD_OPTIONS = RecognitionOptions("Amar", "Hindi", 2, 3, 0.5, 64, partials=False)
+
+
+@pytest.mark.parametrize("bad", [*GOOD, "unheard_of"])
+@pytest.mark.parametrize("value", [{}, -7, "opus", 1e400], ids=repr)
+def test_one_bad_field_costs_no_other(bad: str, value: object) -> None:
+    value = ["x"] if value == "opus" and bad in {"context", "language"} else value
+    session = protocol()
+    assert bad in malformed(session.receive(config(**{**GOOD, bad: value})))
+    started, media = session.receive(bytes(8))
+    assert isinstance(started, CallStarted) and isinstance(media, Media) and started.options
+    encoding = Encoding.FLOAT32 if bad == "encoding" else Encoding.MULAW
+    assert started.format == AudioFormat(encoding, 16_000 if bad == "sample_rate" else 8000)
+    expected = replace(GOOD_OPTIONS, **{bad: getattr(RecognitionOptions(), bad)}) if bad in OPTIONS else GOOD_OPTIONS
+    assert started.options == expected
+
+
+OPTIONS = GOOD.keys() - {"sample_rate", "encoding"}
+
+
+def test_each_bad_field_is_named_and_a_few_of_many_unknown_ones() -> None:
+    fields = {**GOOD, "partials": 7, "chunk_size_sec": "x", **{f"x{n}": n for n in range(9)}}
+    told = [event.message for event in protocol().receive(config(**fields)) if isinstance(event, Malformed)]
+    assert [text.split(":")[0] for text in told] == [
+        "field chunk_size_sec",
+        "field partials",
+        'fields "x0", "x1", "x2" and 6 more',
+    ]
+
+
+def test_a_better_config_goes_on_where_the_first_was_wrong() -> None:
+    session = protocol()
+    malformed(session.receive(config(**{**GOOD, "encoding": "opus"})))
+    assert session.receive(config(encoding="alaw")) == [
+        CallStarted("abc", AudioFormat(Encoding.ALAW, 8000), options=GOOD_OPTIONS)
+    ]
+
+
+def test_a_client_that_sends_no_better_one_begins_with_what_was_right() -> None:
+    session = protocol()
+    assert session.quiet() == ()
+    malformed(session.receive(config(**{**GOOD, "partials": 7})))
+    assert session.quiet() == [CallStarted("abc", MULAW_8K, options=replace(GOOD_OPTIONS, partials=True))]
+    assert not session.quiet()
+
+
+def heard(session: PlainProtocol, pieces: Sequence[bytes]) -> tuple[bytes, list[Malformed]]:
+    events = [event for piece in pieces for event in session.receive(piece)]
+    audio = b"".join(event.payload for event in events if isinstance(event, Media))
+    return audio, [event for event in events if isinstance(event, Malformed)]
+
+
+TONE = 0.3 * np.sin(np.arange(1600) * 0.05)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "audio"),
+    [("int16", (TONE * 32767).astype("<i2").tobytes()), ("float32", TONE.astype("<f4").tobytes())],
+)
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 321, 333, 1001])
+def test_a_sample_that_is_cut_goes_on_in_the_next_message(encoding: str, audio: bytes, size: int) -> None:
+    pieces = [audio[start : start + size] for start in range(0, len(audio), size)]
+    came, faults = heard(begun(encoding=encoding), pieces)
+    assert came == audio
+    cut = sum(bool(len(piece) % (2 if encoding == "int16" else 4)) for piece in pieces)
+    assert len(faults) == cut and [fault.told for fault in faults] == [True, *[False] * (cut - 1)][:cut]
+
+
+@pytest.mark.parametrize("rest", [b"\x7f", b"\x7f\x41", b"\xff\x00\x13"])
+def test_bytes_too_many_in_each_message_do_not_turn_floats_into_noise(rest: bytes) -> None:
+    audio = TONE.astype("<f4").tobytes()
+    came, _ = heard(begun(), [audio[start : start + 320] + rest for start in range(0, len(audio), 320)])
+    assert came == audio
+
+
+def test_a_cut_sample_is_named_as_the_client_names_it_and_begins_nothing() -> None:
+    session = protocol()
+    assert "got 3 bytes; allowed: a multiple of 4, as samples are float32" in malformed(session.receive(b"123"))
+    [started, media, fault] = session.receive(b"4" + floats(0.5) + b"1")
+    assert (started, media) == (DEFAULTS, Media(b"1234" + floats(0.5), 0))
+    assert isinstance(fault, Malformed) and not fault.told
+
+
+def test_a_client_that_cuts_every_message_is_never_given_up() -> None:
+    session = begun(encoding="int16")
+    for _ in range(3 * MAX_MALFORMED):
+        session.receive(b"123")
 
 
 def test_a_thousand_malformed_messages_in_a_row_are_borne_and_no_more() -> None:
     session = begun()
     for index in range(MAX_MALFORMED):
-        malformed(session.receive("?" if index % 2 else b"?"))
+        malformed(session.receive("?" if index % 2 else floats(math.nan)))
     with pytest.raises(RemoteProtocolError, match="1000 malformed"):
         session.receive("?")
 
@@ -356,6 +457,13 @@ def test_a_final_has_the_originals_fields() -> None:
     assert sent(begun(), Transcript("", "", final=True, timestamp=1.5)) == [
         {"type": "final", "language": "", "text": "", "timestamp": 1.5, "is_speech_final": True}
     ]
+
+
+def test_a_final_has_its_words_where_they_were_asked_for() -> None:
+    final = Transcript("hello", "English", final=True, timestamp=1.5, words=[("hello", 120, 480)])
+    assert "words" not in sent(begun(), final)[0]
+    assert sent(begun(words=True), final)[0]["words"] == [{"word": "hello", "start_ms": 120, "end_ms": 480}]
+    assert sent(begun(words=True), Transcript("", "", final=True, timestamp=1.5))[0]["words"] == []
 
 
 def test_text_goes_out_readable_in_every_script() -> None:

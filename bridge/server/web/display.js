@@ -21,6 +21,10 @@ export class Conversation {
     $("partial").textContent = text;
   }
 
+  get shown() {
+    return Boolean($("partial").textContent);
+  }
+
   caller({ text, language, timestamp }, endedAt) {
     // `endedAt`: when the caller stopped speaking, null where nobody spoke in real time.
     this.partial("");

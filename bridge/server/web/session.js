@@ -109,11 +109,13 @@ export class Session {
   }
 
   #final(message) {
+    const shown = this.#conversation.shown;
     const endedAt = this.#loudness.speechEnd(performance.now());
     const known = this.timed && endedAt > this.#endedAt; // else it was cut out of speech that still goes on
     this.#conversation.caller(message, known ? (this.#endedAt = endedAt) : null);
     if (!this.#finishing) return;
-    if (message.text) this.#send({ type: "finalize" });
+    // An empty final takes back what was shown; where nothing was, it is the answer to our finalize.
+    if (message.text || shown) this.#send({ type: "finalize" });
     else this.socket.close(1000);
   }
 

@@ -5,7 +5,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from bridge.settings.types import FIRST, Group, Lexicons, OptionalPath, Plugin, Section, Voice, VoicesByLanguage
+from bridge.settings.types import (
+    FIRST,
+    DfnModel,
+    Group,
+    Lexicons,
+    OptionalPath,
+    Plugin,
+    Section,
+    Voice,
+    VoicesByLanguage,
+)
 from bridge.settings.voices import with_default_voice
 
 
@@ -49,7 +59,7 @@ class NoiseSuppression(Group):
         default="deepfilter",
         description="Denoiser: deepfilter or module:attribute. It runs only with enable_noise_suppression.",
     )
-    dfn_model: Literal["DeepFilterNet", "DeepFilterNet2", "DeepFilterNet3"] = Field(
+    dfn_model: DfnModel = Field(
         default="DeepFilterNet3",
         description="DeepFilterNet model. The embedded runtime has the third; the others need the extra deepfilter.",
     )

@@ -209,7 +209,8 @@ def _told(calls: Sequence[Call], series: Series, book: Book) -> Iterator[Claim]:
     lost = total(series, "bridge_finals_lost_total")
     detail = f"finals {finals} = told {told} + echoes {echoes}; lost {lost}"
     yield Claim("finals of bots: all told", finals == told + echoes and not lost, detail)
-    plain, heard = total(series, "bridge_finals_total", wire="plain"), _heard(calls, "plain")
+    plain = sum(total(series, f"bridge_{what}_total", wire="plain") for what in ("finals", "partials_taken_back"))
+    heard = _heard(calls, "plain")
     cut = sum(call.wire == "plain" and call.kind in {"abrupt", "mid-word", "killed"} for call in calls)
     detail = f"finals {plain}, told {heard}, callers gone before {cut}"
     yield Claim("finals of clients: all told", heard <= plain <= heard + cut, detail)

@@ -3,10 +3,13 @@
 The runtime aborts the whole process on a model that it does not know, so nothing reaches it unchecked.
 """
 
+import atexit
 import configparser
+import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zlib
 from pathlib import Path
 from typing import Final, NoReturn
@@ -45,7 +48,7 @@ _TRIAL_TIMEOUT_S: Final = 60
 
 
 def find_model(model: str) -> tuple[Path, Path]:
-    """Return the files of the runtime and of `model`: "DeepFilterNet3", or the path of a DeepFilterNet3 tar.gz.
+    """Return the files of the runtime and of `model`: "DeepFilterNet3", or the path of one as a tar.gz or a folder.
 
     Raises:
         ModelMissing: the runtime is not installed, or cannot run that model; names those it can.
@@ -61,6 +64,8 @@ def find_model(model: str) -> tuple[Path, Path]:
     if model == NATIVE:
         return library, bundled
     path = Path(model).expanduser()
+    if path.is_dir() and (config := _config_of(path)):
+        path = _packed(config.parent)
     if not path.is_file():
         refuse(model, "there is no such model and no such file")
     _check_layout(path)
@@ -73,8 +78,34 @@ def refuse(model: str, reason: str) -> NoReturn:
     ModelMissing: always; says what could be asked for instead.
     """
     raise ModelMissing(
-        f"dfn-model is {model!r}: {reason}; the installed runtime runs {NATIVE} or the path of a {NATIVE} tar.gz"
+        f"dfn-model is {model!r}: {reason}; the installed runtime runs {NATIVE} or the path of a {NATIVE} tar.gz "
+        "or of a folder with what is in one"
     )
+
+
+def original_folder(model: str) -> Path | None:
+    """Return the folder of a model as the original package keeps it, where `model` is the path of one."""
+    config = _config_of(Path(model).expanduser())
+    return config.parent if config and (config.parent / "checkpoints").is_dir() else None
+
+
+def _config_of(folder: Path) -> Path | None:
+    """Return the config.ini of `folder`, or of the one folder in it that has one."""
+    return next(
+        (found for found in (folder / "config.ini", *sorted(folder.glob("*/config.ini"))) if found.is_file()), None
+    )
+
+
+def _packed(folder: Path) -> Path:
+    """Return what is in `folder` as the archive that the runtime wants; it is gone with this process."""
+    scratch = tempfile.mkdtemp(prefix="dfn-model-")
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    path = Path(scratch) / f"{folder.resolve().name}.tar.gz"
+    with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+        for name in sorted({"config.ini", *_NETWORKS}):
+            if (folder / name).is_file():
+                archive.add((folder / name).resolve(), name)
+    return path
 
 
 def _check_layout(path: Path) -> None:

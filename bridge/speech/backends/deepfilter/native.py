@@ -19,7 +19,7 @@ import numpy as np
 
 from bridge.settings import Settings
 from bridge.speech.api import SAMPLE_RATE, Denoiser, EngineFailed, Samples
-from bridge.speech.backends.deepfilter.model import NATIVE, TORCH_ONLY, find_model
+from bridge.speech.backends.deepfilter.model import NATIVE, TORCH_ONLY, find_model, original_folder
 from bridge.speech.backends.deepfilter.original import load_torch
 from bridge.speech.resample import make_resampler
 
@@ -65,8 +65,9 @@ class DeepFilterPool:
     ) -> Self:
         """Load and make the spares; blocks for about 0.3 s.
 
-        `model`: "DeepFilterNet3", the path of a DeepFilterNet3 tar.gz, or, with the original package installed,
-        "DeepFilterNet" or "DeepFilterNet2". `attenuation_limit_db`: noise is lowered by so much at most.
+        `model`: "DeepFilterNet3", the path of one as a tar.gz or a folder, or, with the original package installed,
+        "DeepFilterNet" or "DeepFilterNet2", or the path of a folder of its own, with config.ini and checkpoints.
+        `attenuation_limit_db`: noise is lowered by so much at most.
 
         Raises:
             ModelMissing: this model cannot run here; names those that can.
@@ -102,7 +103,7 @@ class DeepFilterPool:
 
 
 def _maker(model: str, limit_db: float, post_filter: bool) -> Callable[[], Denoiser]:
-    if model in TORCH_ONLY:
+    if model in TORCH_ONLY or original_folder(model):
         return load_torch(model, attenuation_limit_db=limit_db, post_filter=post_filter)
     library_path, model_path = find_model(model)
     library = _bind(library_path)

@@ -4,9 +4,9 @@ It enhances whole recordings and has no streaming state. So each block of a call
 second before it, which warms the network up, and the 40 ms after it, which it looks ahead. That is about ten
 times the work of the embedded runtime: use it on a GPU.
 
-Not tested by this project: `_load_enhance`, because the package pins versions of numpy and torchaudio that the
-rest has left behind and fetches its weights when it first runs. Tested: that the package's absence is reported,
-and the blocks.
+Tested by this project: the blocks, what is asked of the package and what is said where it, or its weights, are not
+there. Not tested: the networks themselves, because the package pins versions of numpy and torchaudio that the rest has
+left behind, and fetches its weights when it first runs.
 """
 
 from collections.abc import Callable
@@ -16,22 +16,25 @@ from typing import Final
 import numpy as np
 
 from bridge.speech.api import SAMPLE_RATE, Denoiser, EngineFailed, ModelMissing, Samples
+from bridge.speech.backends.deepfilter.model import TORCH_ONLY, original_folder
 from bridge.speech.resample import resample_whole
 
 _RATE: Final = 48_000
 _PAST: Final = SAMPLE_RATE
 _BLOCK: Final = SAMPLE_RATE // 10
 _AHEAD: Final = SAMPLE_RATE // 25
+_WEIGHTS: Final = "https://github.com/Rikorose/DeepFilterNet/raw/main/models/{}.zip"
+"""Where the package (0.5.6, df/enhance.py) gets them."""
 
 Enhance = Callable[[Samples], Samples]
 """Takes a recording at 16 kHz, shape (n,); returns it denoised, as long and in step."""
 
 
 def load_torch(model: str, *, attenuation_limit_db: float, post_filter: bool) -> Callable[[], Denoiser]:
-    """Load `model`, e.g. "DeepFilterNet2", once; return what makes a denoiser for a call.
+    """Load `model`, e.g. "DeepFilterNet2" or the path of a folder, once; return what makes a denoiser for a call.
 
     Raises:
-        ModelMissing: the original package is not installed, or has no such model.
+        ModelMissing: the original package is not installed, or its weights are not there and cannot be downloaded.
     """
     enhance = _load_enhance(model, attenuation_limit_db, post_filter)
     return lambda: BlockDenoiser(enhance)
@@ -71,6 +74,17 @@ class BlockDenoiser:
             raise EngineFailed(f"DeepFilterNet failed: {error}") from error
 
 
+def _where_weights_go(model: str, error: BaseException) -> str:
+    if model not in TORCH_ONLY:
+        return (
+            f"dfn-model is {model!r}: it does not load ({error}); it must hold config.ini and checkpoints/*.ckpt.best"
+        )
+    return (
+        f"the weights of {model} are not there and could not be downloaded ({error}): get {_WEIGHTS.format(model)}, "
+        f"unpack it, and start with --dfn-model /path/of/{model}, the folder with config.ini and checkpoints in it"
+    )
+
+
 def _load_enhance(model: str, attenuation_limit_db: float, post_filter: bool) -> Enhance:
     try:
         import torch
@@ -80,7 +94,11 @@ def _load_enhance(model: str, attenuation_limit_db: float, post_filter: bool) ->
             f"dfn-model is {model!r}, which needs the original package ({error}): "
             "pip install 'voice-bridge[deepfilter]' on Python 3.11; without it DeepFilterNet3 can be had"
         ) from error
-    network, state, _ = init_df(model, post_filter=post_filter, log_level="ERROR", log_file=None)
+    folder = str(original_folder(model) or model)
+    try:
+        network, state, _ = init_df(folder, post_filter=post_filter, log_level="ERROR", log_file=None)
+    except (Exception, SystemExit) as error:  # of any library in it; it exits where its server has no such file
+        raise ModelMissing(_where_weights_go(model, error)) from error
     limit_db = max(attenuation_limit_db, 0.01)  # to the package, 0 means no limit
     lock = Lock()  # one network and one analysis state for all calls
 

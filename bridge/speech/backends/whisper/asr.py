@@ -4,6 +4,7 @@ Whisper was trained on 30 s of audio. Encoding only the utterance and appending 
 have followed costs a quarter and transcribes the same; without that silence the decoder loops.
 """
 
+import logging
 import math
 import time
 from collections.abc import Sequence
@@ -34,9 +35,12 @@ from bridge.speech.backends.models import find_whisper
 from bridge.speech.backends.repetition import Repetition, repetitions
 from bridge.speech.backends.whisper.gate import DOUBT, is_speech
 from bridge.speech.backends.whisper.rounds import SpeechClock, excess, rounds_said
-from bridge.speech.backends.whisper.text import WhisperText
+from bridge.speech.backends.whisper.text import WhisperText, as_sentence
+from bridge.speech.backends.whisper.words import POSITIONS_A_SECOND, timed_words, token_begins_s
 from bridge.speech.languages import code_of
 from bridge.speech.workers import Workers
+
+log = logging.getLogger(__name__)
 
 LONGEST_S: Final = 30
 """Seconds of audio in one decode."""
@@ -44,9 +48,14 @@ LONGEST_S: Final = 30
 _SHORTEST_WINDOW_S: Final = 12
 """Seconds encoded at least: below 8 s the base model begins to loop."""
 
+_GUESS_S: Final = 2
+"""Up to so long, the first words of an utterance are only guessed at:"""
+_GUESS_WINDOW_S: Final = 6
+"""in so short a window, which costs a third less (44 instead of 65 ms of a core with tiny.en, 105 instead of 143 with
+base) and is as often right: after 0.55 s in 40 of 60 prompts instead of 37 with tiny.en, in 21 of 40 instead of 23 with
+base."""
+
 _FRAMES_A_SECOND: Final = 100
-_POSITIONS_A_SECOND: Final = 50
-"""The encoder halves the frames."""
 _LEAST_PROBABILITY: Final = 1e-9
 _POSITIONS: Final = 448
 """Tokens the decoder has room for: context, start and hypothesis."""
@@ -78,6 +87,7 @@ class WhisperAsr:
             longest_s=LONGEST_S,
             backlog=(1 + _BACKLOG) * threads,
             at_once=threads,
+            word_times=True,
         )
 
     @classmethod
@@ -134,19 +144,24 @@ class WhisperAsr:
     def _hear(self, request: Request) -> Hypothesis:
         seconds = len(request.audio) / SAMPLE_RATE
         try:
-            features = self._features(request.audio, max(_SHORTEST_WINDOW_S, seconds + 1))
+            guess = request.first and not request.final and seconds <= _GUESS_S
+            shortest_s = _GUESS_WINDOW_S if guess else _SHORTEST_WINDOW_S
+            features = self._features(request.audio, max(shortest_s, seconds + 1))
             code = self._code(request.language) or self._detect(features)
             attempt = self._generate(features, request, code)
             if (
                 attempt.ended is Ended.REPETITION and attempt.heard
             ):  # what loops in a short window seldom does in the long one
                 attempt = self._generate(self._features(request.audio, LONGEST_S), request, code)
+            if request.context and not (attempt.heard and attempt.tokens):  # it may be the context's fault
+                attempt = self._generate(features, replace(request, context=""), code)
         except (RuntimeError, ValueError, MemoryError) as error:
             raise EngineFailed(f"{self.name}: {error}") from error
         pieces = self._text.pieces(attempt.tokens, begins=not request.prefix)
         if not (attempt.heard and any(map(str.isalnum, request.prefix + "".join(pieces)))):
             return Hypothesis((), "")
-        return Hypothesis(tuple(pieces), ENGLISH_NAMES[code], attempt.ended)
+        words = self._words(features, attempt.tokens, code, seconds) if request.words and not request.prefix else ()
+        return Hypothesis(tuple(pieces), ENGLISH_NAMES[code], attempt.ended, words=words)
 
     def _code(self, language: str | None) -> str | None:
         """Return the code of a language, None where the model is to find out which is spoken."""
@@ -155,7 +170,7 @@ class WhisperAsr:
         return None if len(self._text.languages) > 1 else next(iter(self._text.languages))
 
     def _generate(self, features: _Features, request: Request, code: str) -> "_Attempt":
-        start = self._text.context(request.context, limit=_CONTEXT_TOKENS) + self._text.start(code)
+        start = self._text.context(as_sentence(request.context), limit=_CONTEXT_TOKENS) + self._text.start(code)
         prefix = self._text.prefix(request.prefix, code)
         room = min(_most_tokens(len(request.audio) / SAMPLE_RATE, code), _POSITIONS - len(start))
         if len(prefix) >= room:
@@ -197,7 +212,7 @@ class WhisperAsr:
         times = self._model.align(
             StorageView.from_array(features), start[:-1], [written.tokens], [int(seconds * _FRAMES_A_SECOND)]
         )[0]
-        begins_s = _begins_s(times.alignments, len(written.tokens), seconds)
+        begins_s = token_begins_s(times.alignments, len(written.tokens), seconds)
         clock, repeated, left_out = SpeechClock(audio), set[int](), set[int]()
         for each in found:
             said = rounds_said(each, begins_s, ends_s=seconds, clock=clock)
@@ -212,6 +227,20 @@ class WhisperAsr:
             float(np.mean(np.log(np.maximum(once, _LEAST_PROBABILITY)))) if once else written.log_probability,
         )
 
+    def _words(
+        self, features: _Features, tokens: Sequence[int], code: str, seconds: float
+    ) -> Sequence[tuple[str, int, int]]:
+        """Align what was heard with the audio: a sixth of what a final costs."""
+        pieces, start = self._text.counted_pieces(tokens, code), self._text.start(code)
+        written = list(tokens[: sum(count for _, count in pieces)])
+        frames = int(seconds * _FRAMES_A_SECOND)
+        try:
+            times = self._model.align(StorageView.from_array(features), start[:-1], [written], [frames])[0]
+        except (RuntimeError, ValueError) as error:  # what was heard is worth more than when
+            log.warning("%s: words have no times: %s", self.name, error)
+            return ()
+        return timed_words(pieces, times.alignments, seconds)
+
     def _detect(self, features: _Features) -> str:
         ranking: list[tuple[str, float]] = self._model.detect_language(StorageView.from_array(features))[0]
         return next(code for mark, _ in ranking if (code := mark.strip("<|>")) in self._text.languages)
@@ -221,7 +250,7 @@ class WhisperAsr:
         return np.ascontiguousarray(np.concatenate([encoded, self._silence[:, encoded.shape[1] :]], axis=1))
 
     def _encode(self, audio: Samples, window_s: float) -> _Features:
-        frames = 2 * int(window_s * _POSITIONS_A_SECOND)
+        frames = 2 * int(window_s * POSITIONS_A_SECOND)
         return np.array(self._model.encode(StorageView.from_array(log_mel(audio, frames)[None])))
 
 
@@ -247,15 +276,6 @@ class _Attempt:
     """The tokens after the prefix."""
     ended: Ended
     heard: bool
-
-
-def _begins_s(alignments: Sequence[tuple[int, int]], count: int, seconds: float) -> list[float]:
-    """Return when each of `count` tokens begins, of pairs of a token and a position of the encoder."""
-    begins = [seconds] * count
-    for token, position in reversed(alignments):
-        if token < count:
-            begins[token] = position / _POSITIONS_A_SECOND
-    return begins
 
 
 def _most_tokens(seconds: float, code: str) -> int:

@@ -1,6 +1,7 @@
 """Whisper's tokens: prompts made of text, and text made of what comes back."""
 
 import codecs
+import itertools
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,6 +11,9 @@ from bot.languages import ENGLISH_NAMES
 
 _UNSPACED: Final = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})
 """Languages whose sentences Whisper does not begin with a space."""
+
+_ENDS: Final = tuple(".!?\u2026\u3002\uff01\uff1f\u0964\u06d4\u061f")
+"""Marks that end a sentence, in the scripts that have their own."""
 
 _PRINTABLE: Final = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
 """Bytes that stand for themselves in the vocabulary; the others are written as U+0100 and up, in order."""
@@ -71,6 +75,21 @@ class WhisperText:
             pieces = _without_leading_space(pieces)
         return [piece for piece in pieces if piece]
 
+    def counted_pieces(self, ids: Sequence[int], language: str) -> list[tuple[str, int]]:
+        """Return the text of the tokens up to the first mark, each with the number of tokens that make it.
+
+        Each begins with a space where a word begins, so does every piece of a language without spaces that is no mark.
+        """
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        pieces, text, count = list[tuple[str, int]](), "", 0
+        for token in self._written(list(itertools.takewhile(lambda i: i < self._first_special, ids))):
+            text, count = text + decoder.decode(bytes(_BYTES[sign] for sign in token)), count + 1
+            if text and not decoder.getstate()[0]:
+                spaced = language in _UNSPACED and text[0].isalnum()
+                pieces.append((" " + text if spaced else text, count))
+                text, count = "", 0
+        return pieces
+
     def _written(self, ids: Sequence[int]) -> list[str]:
         """Return the tokens as the vocabulary writes them, without end marks and timestamps."""
         return [token for i in ids if i < self._first_special and (token := self._tokenizer.id_to_token(i))]
@@ -85,6 +104,12 @@ class WhisperText:
         if token is None:
             raise ValueError(f"the tokenizer has no <|{name}|>: not a Whisper model")
         return token
+
+
+def as_sentence(text: str) -> str:
+    """Return `text` with an end, "" for nothing: a list without one seems to go on in what is said. docs/engines.md."""
+    text = text.strip().rstrip(",;:- ")
+    return text if not text or text.endswith(_ENDS) else f"{text}."
 
 
 def _without_leading_space(pieces: Sequence[str]) -> list[str]:

@@ -5,7 +5,9 @@ import gc
 import importlib.util
 import io
 import re
+import sys
 import tarfile
+import types
 import wave
 import weakref
 from collections.abc import Iterator
@@ -289,6 +291,82 @@ async def test_a_deepfilternet3_of_ones_own_is_accepted(tmp_path: Path) -> None:
     denoiser = await pool.open()
     pool.close()
     assert lag(in_frames(denoiser, NOISE), NOISE) == denoiser.delay
+
+
+@pytest.mark.parametrize("inner", [".", "export"])
+async def test_a_folder_with_what_such_an_archive_holds_is_accepted(tmp_path: Path, inner: str) -> None:
+    with tarfile.open(archive(tmp_path / "mine.tar.gz", config=config(seed="44"))) as source:
+        (folder := tmp_path / "mine" / inner).mkdir(parents=True)
+        for member in source.getmembers():
+            found = source.extractfile(member)
+            assert found
+            (folder / Path(member.name).name).write_bytes(found.read())
+    pool = DeepFilterPool.load(str(tmp_path / "mine"))
+    denoiser = await pool.open()
+    pool.close()
+    assert lag(in_frames(denoiser, NOISE), NOISE) == denoiser.delay
+    (folder / "df_dec.onnx").unlink()
+    with pytest.raises(ModelMissing, match=r"df_dec\.onnx is not in it"):
+        DeepFilterPool.load(str(tmp_path / "mine"))
+
+
+# ---------------------------------------------------------------- the original package
+
+
+class OriginalPackage:
+    """Stands for `df` and torch: notes what is asked for, and gives back what it is given."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, fault: BaseException | None = None) -> None:
+        self.asked = list[str]()
+        self._fault = fault
+        enhancing, torch = types.ModuleType("df.enhance"), types.ModuleType("torch")
+        enhancing.init_df, enhancing.enhance = self._init, self._enhance  # type: ignore[attr-defined]
+        torch.from_numpy = np.asarray  # type: ignore[attr-defined]
+        for name, module in {"df": types.ModuleType("df"), "df.enhance": enhancing, "torch": torch}.items():
+            monkeypatch.setitem(sys.modules, name, module)
+
+    def _init(self, folder: str, **_: object) -> tuple[object, object, str]:
+        self.asked.append(folder)
+        if self._fault:
+            raise self._fault
+        return object(), object(), ""
+
+    def _enhance(self, network: object, state: object, noisy: Signal, **_: object) -> object:
+        return [types.SimpleNamespace(numpy=lambda: noisy[0])]
+
+
+@pytest.mark.parametrize("fault", [SystemExit(1), OSError("no route to github.com")], ids=repr)
+def test_weights_that_cannot_be_downloaded_are_named_with_the_place_for_them(
+    monkeypatch: pytest.MonkeyPatch, fault: BaseException
+) -> None:
+    OriginalPackage(monkeypatch, fault)
+    with pytest.raises(
+        ModelMissing, match=r"DeepFilterNet2\.zip, unpack it, and start with --dfn-model /path/of/DeepFilt"
+    ):
+        DeepFilterPool.load("DeepFilterNet2")
+
+
+async def test_a_folder_of_the_original_package_is_loaded_by_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "DeepFilterNet2" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "DeepFilterNet2" / "config.ini").write_text("[train]")
+    package = OriginalPackage(monkeypatch)
+    pool = DeepFilterPool.load(str(tmp_path))
+    denoiser = await pool.open()
+    pool.close()
+    assert package.asked == [str(tmp_path / "DeepFilterNet2")]
+    assert lag(in_frames(denoiser, NOISE), NOISE) == denoiser.delay
+
+
+def test_a_folder_that_the_original_package_cannot_load_says_what_must_be_in_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "config.ini").write_text("[train]")
+    OriginalPackage(monkeypatch, SystemExit(1))
+    with pytest.raises(ModelMissing, match=r"does not load \(1\); it must hold config.ini and checkpoints"):
+        DeepFilterPool.load(str(tmp_path))
 
 
 # ---------------------------------------------------------------- blocks for the original package

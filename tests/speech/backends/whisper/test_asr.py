@@ -110,6 +110,35 @@ async def test_nothing_is_invented_where_nobody_speaks(asr: WhisperAsr, sound: s
     assert replace(hypothesis, run_ms=0, queue_ms=0) == Hypothesis((), "", Ended.STOP, engine=asr.name)
 
 
+@pytest.mark.parametrize("sound", SOUNDS)
+async def test_nothing_is_guessed_at_where_nobody_speaks(asr: WhisperAsr, sound: str) -> None:
+    assert (await asr.decode(Request(line(SOUNDS[sound](1.0)), first=True))).text == ""
+
+
+@pytest.mark.parametrize(
+    ("request_", "window_s"),
+    [
+        (Request(second := np.zeros(16_000, np.float32), first=True), 6),
+        (Request(second), 12),
+        (Request(second, first=True, final=True), 12),
+        (Request(np.resize(second, 40_000), first=True), 12),
+    ],
+)
+async def test_first_words_are_guessed_at_in_a_short_window(
+    asr: WhisperAsr, monkeypatch: pytest.MonkeyPatch, request_: Request, window_s: int
+) -> None:
+    windows, encode_all = list[float](), asr._encode
+
+    def noting(audio: Samples, window_s: float) -> Samples:
+        windows.append(window_s)
+        return encode_all(audio, window_s)
+
+    monkeypatch.setattr(asr, "_encode", noting)
+    audio = prompt(SENTENCE).wide[: len(request_.audio)]
+    assert (await asr.decode(replace(request_, audio=audio))).text
+    assert windows == [window_s]
+
+
 @pytest.mark.parametrize("name", ["beep", "beeperr", "ascending-2tone", "descending-2tone", "tt-monkeys", "silence/2"])
 async def test_beeps_and_monkeys_are_no_words(asr: WhisperAsr, name: str) -> None:
     assert (await asr.decode(Request(prompt(name).wide))).text == ""
@@ -184,6 +213,34 @@ async def test_a_context_helps_with_names(asr: WhisperAsr) -> None:
     audio = prompt("spy-nbs").wide  # the letters N, B, S
     assert normal((await asr.decode(Request(audio))).text) != "n b s"
     assert normal((await asr.decode(Request(audio, context="N B S, S I P"))).text) == "n b s"
+
+
+async def test_what_a_context_makes_vanish_is_heard_without_it(
+    asr: WhisperAsr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate = asr._generate
+
+    def swallowing(features: Samples, request: Request, code: str) -> object:
+        attempt = generate(features, request, code)
+        return replace(attempt, tokens=(), heard=False) if request.context else attempt
+
+    monkeypatch.setattr(asr, "_generate", swallowing)
+    heard = await asr.decode(Request(prompt("digits/7").wide, final=True, context="Spinny, Koramangala"))
+    assert normal(heard.text) in {"7", "seven"}
+
+
+async def test_words_come_with_their_times_where_they_are_asked_for(asr: WhisperAsr) -> None:
+    said = prompt(SENTENCE).wide
+    silent = np.zeros(16_000, np.float32)
+    heard = await asr.decode(Request(np.concatenate([silent, said]), final=True, words=True))
+    assert " ".join(word for word, _, _ in heard.words) == heard.text
+    begins = [from_ms for _, from_ms, _ in heard.words]
+    assert begins == sorted(begins) and all(from_ms <= to_ms for _, from_ms, to_ms in heard.words)
+    assert begins[1] > 900 and heard.words[-1][2] <= 1000 + len(said) // 16 + 20
+    later = await asr.decode(Request(np.concatenate([silent, silent, said]), final=True, words=True))
+    shifts = [b[1] - a[1] for a, b in zip(heard.words[1:], later.words[1:], strict=True)]
+    assert np.median(shifts) == pytest.approx(1000, abs=60)
+    assert not (await asr.decode(Request(said, final=True))).words
 
 
 @pytest.mark.parametrize("text", ["<|endoftext|>", "<|startoftranscript|>", "<|nospeech|> \ud83d", "word " * 5000])

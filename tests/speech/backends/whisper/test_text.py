@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from bridge.speech.backends.models import find_whisper
-from bridge.speech.backends.whisper.text import WhisperText
+from bridge.speech.backends.whisper.text import WhisperText, as_sentence
 
 TOKENIZER = Tokenizer.from_file(str(find_whisper("tiny.en").folder / "tokenizer.json"))
 TEXT = WhisperText(TOKENIZER, multilingual=False)
@@ -69,6 +69,29 @@ def test_end_marks_and_timestamps_are_no_text() -> None:
 
 def test_languages_written_without_spaces_get_none_in_front() -> None:
     assert "".join(TEXT.pieces(TEXT.prefix("你好", "zh"), begins=False)) == "你好"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("Spinny, Koramangala", "Spinny, Koramangala."),
+        (" Spinny, Koramangala, ", "Spinny, Koramangala."),
+        ("Where is it?", "Where is it?"),
+        ("\u0928\u092e\u0938\u094d\u0924\u0947\u0964", "\u0928\u092e\u0938\u094d\u0924\u0947\u0964"),
+        (" ,; ", ""),
+        ("", ""),
+    ],
+)
+def test_a_list_of_names_ends_as_a_sentence_does(text: str, sentence: str) -> None:
+    assert as_sentence(text) == sentence
+
+
+def test_each_piece_says_how_many_tokens_make_it() -> None:
+    ids = TEXT.prefix("naïve 👍 yes", "en")
+    pieces = TEXT.counted_pieces([*ids, END, *ids], "en")
+    assert "".join(text for text, _ in pieces) == " naïve 👍 yes"
+    assert sum(count for _, count in pieces) == len(ids)
+    assert TEXT.counted_pieces(TEXT.prefix("你。", "zh"), "zh")[0][0] == " 你"
 
 
 def test_the_last_tokens_of_a_long_context_count() -> None:
