@@ -1,6 +1,5 @@
 """Engines, voices and bots by name: an installed entry point, or `module:attribute`."""
 
-import inspect
 import re
 import sys
 from collections.abc import Iterator
@@ -33,14 +32,12 @@ class PluginError(Exception):
 def load(group: str, name: str) -> Any:
     """Return what `name` stands for in `group`, e.g. "bridge.bot": an installed plug-in or `module:attribute`.
 
-    What stands behind an installed plug-in and a colon is for that plug-in, e.g. a voice: `chosen` returns it. A module
-    may lie in the current directory. That is searched last, so that it hides nothing installed.
+    A module may lie in the current directory. That is searched last, so that it hides nothing installed.
 
     Raises:
         PluginError: there is none of that name, or it does not import.
     """
-    plugin = name.partition(":")[0] if chosen(group, name) else name
-    point = _spelled_out(group, plugin) if ":" in plugin else _installed(group, plugin)
+    point = _spelled_out(group, name) if ":" in name else _installed(group, name)
     try:
         return point.load()
     except AttributeError as error:
@@ -51,31 +48,16 @@ def load(group: str, name: str) -> Any:
         raise PluginError(f"{_option(group)} {name}: {point.module} does not import: {error!r}") from error
 
 
-def chosen(group: str, name: str) -> str:
-    """Return what `name` asks of an installed plug-in: "hf_alpha" of "kokoro:hf_alpha"; "" for `module:attribute`."""
-    plugin, _, choice = name.partition(":")
-    return choice if choice and entry_points(group=group, name=plugin) else ""
-
-
-def make(plugin: Any, *given: Any, choice: str = "") -> Any:
-    """Return what `plugin` makes of `given`: by `from_settings` or `load` where it has that, else by a call of it.
-
-    `choice`: what stands behind its name, told as one more argument.
+def make(plugin: Any) -> Any:
+    """Return what `plugin` makes: `load()` where it has that, else a call of it.
 
     Raises:
         TypeError: it can be neither.
-        RuntimeError: it leaves no choice.
     """
-    load = getattr(plugin, "from_settings" if given else "load", plugin)
+    load = getattr(plugin, "load", plugin)
     if not callable(load):
         raise TypeError(f"{plugin!r} can be neither loaded nor called")
-    if not choice:
-        return load(*given)
-    try:
-        inspect.signature(load).bind(*given, choice)
-    except TypeError:
-        raise RuntimeError(f"it leaves no choice: leave :{choice} out") from None
-    return load(*given, choice)
+    return load()
 
 
 @contextmanager

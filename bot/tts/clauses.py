@@ -1,4 +1,4 @@
-"""Text cut into clauses, as they are spoken one after the other: a model makes one at a time, and makes it whole. Pure."""
+"""Text cut into clauses, as they are spoken one after the other. Pure: a model makes one at a time, and it whole."""
 
 # ruff: noqa: RUF001 - the punctuation of many scripts is what this module is about
 import re
@@ -78,10 +78,8 @@ def _shortened(clause: str, *, first: bool) -> list[str]:
         joints = [joint.start() for joint in _JOINING.finditer(clause, _LEAST, LONGEST)]
         if not joints and len(clause) <= LONGEST:
             break
-        if joints:
-            at = joints[0] if first and not cut else joints[-1]
-        else:
-            at = clause.rfind(" ", _LEAST, LONGEST)
+        joint = joints[0 if first and not cut else -1] if joints else 0
+        at = joint or clause.rfind(" ", _LEAST, LONGEST)
         at = at if at > 0 else LONGEST
         cut.append(clause[:at].strip())
         clause = clause[at:].strip()

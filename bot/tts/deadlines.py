@@ -36,7 +36,8 @@ class Deadlines:
         with self._changed:
             if self._closed:
                 raise RuntimeError("the voice is closed")
-            heapq.heappush(self._waiting, (due_s, next(self._numbers), partial(_do, work, future)))
+            entry: Callable[[], None] = partial(_do, work, future)
+            heapq.heappush(self._waiting, (due_s, next(self._numbers), entry))
             self._changed.notify()
         return future
 

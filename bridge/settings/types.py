@@ -124,11 +124,6 @@ SipUri = Annotated[
 ]
 _PluginName = Annotated[str, StringConstraints(pattern=r"^[\w.-]+(:[\w.]+)?$")]
 Plugin = Annotated[_PluginName, Takes("the name of an installed plug-in, or module:attribute")]
-VoiceName = Annotated[
-    str,
-    StringConstraints(pattern=r"^[\w.-]+(:[\w.+-]+)?$"),
-    Takes("the name of an installed plug-in, with a voice of it behind a colon (kokoro:hf_alpha), or module:attribute"),
-]
 PluginNames = Annotated[
     tuple[_PluginName, ...],
     BeforeValidator(split_words),

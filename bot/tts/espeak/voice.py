@@ -4,8 +4,9 @@ import asyncio
 import io
 import subprocess
 import wave
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from typing import Final, Self
 
 import numpy as np
@@ -26,8 +27,8 @@ class EspeakTts:
 
     sample_rate = SAMPLE_RATE
 
-    def __init__(self, voice: str, *, speed: float = 1.0) -> None:
-        """`voice`: a language of espeak-ng ("de"), with a variant where wanted ("de+f3"), or an English name ("German").
+    def __init__(self, voice: str, *, threads: ThreadPoolExecutor | None = None) -> None:
+        """`voice`: a language of espeak-ng ("de"), with a variant where wanted ("de+f3"), or its English name.
 
         Raises:
             RuntimeError: espeak-ng is not installed, or has no such voice.
@@ -39,19 +40,41 @@ class EspeakTts:
             raise RuntimeError(f"espeak-ng has no voice {voice!r}: {', '.join(known)}")
         self.language = named(tag)
         self._command = [program(), "--stdout", "-v", f"{tag}+{variant}" if variant else tag]
-        self._command += ["-s", str(round(_WORDS_A_MINUTE * speed)), "--stdin"]
+        self._pace = ("-s", str(_WORDS_A_MINUTE))
         self._gain = 1.0
         self._gain = gain_of(self._made(WARM_UPS.get(self.language, WARM_UPS["English"])), SAMPLE_RATE)
-        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="espeak")
+        self._threads = threads or ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="espeak")
 
     @classmethod
-    def from_settings(cls, settings: VoiceSettings, voice: str = "en-us") -> Self:
-        """Return the voice of that name.
+    def from_settings(cls, _settings: VoiceSettings) -> Self:
+        """Return the English voice, from which the others come.
 
         Raises:
-            RuntimeError: espeak-ng is not installed, or has no such voice.
+            RuntimeError: espeak-ng is not installed.
         """
-        return cls(voice, speed=settings.tts_speed)
+        return cls("en-us")
+
+    @classmethod
+    def voices(cls) -> Mapping[str, str]:
+        """Return the language of each voice, by its name."""
+        try:
+            return {tag: named(tag) for tag in voices()}
+        except RuntimeError:
+            return {}
+
+    def voice(self, name: str) -> Self:
+        """Return the voice of that name, e.g. "de", "de+f3" or "German"; it is closed with this one.
+
+        Raises:
+            RuntimeError: there is none of that name.
+        """
+        return type(self)(name, threads=self._threads)
+
+    def at_speed(self, speed: float) -> Self:
+        """Return the same voice, faster (above 1) or slower; it is closed with this one."""
+        other = copy(self)
+        other._pace = ("-s", str(round(_WORDS_A_MINUTE * speed)))  # noqa: SLF001 - a copy of ourselves
+        return other
 
     async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
         """Yield `text` as one array, or nothing where nothing of it is heard.
@@ -71,7 +94,11 @@ class EspeakTts:
     def _made(self, text: str) -> Samples:
         try:
             done = subprocess.run(
-                self._command, input=readable(text).encode(), capture_output=True, timeout=LIMIT_S, check=True
+                [*self._command, *self._pace, "--stdin"],
+                input=readable(text).encode(),
+                capture_output=True,
+                timeout=LIMIT_S,
+                check=True,
             )
             with wave.open(io.BytesIO(done.stdout)) as recording:
                 pcm = np.frombuffer(recording.readframes(recording.getnframes()), "<i2")

@@ -1,10 +1,9 @@
 """The voices of Kokoro for calls: one network and its threads for all of them."""
 
 import logging
-import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
@@ -47,44 +46,18 @@ _LEFT_OUT: Final[Mapping[str, str]] = {"j": "Japanese", "z": "Chinese"}
 
 
 class Model:
-    """The network, its voices and its threads; shared by all voices of one place, and closed with the last."""
+    """The network, its voices and its threads, shared by all voices of one place."""
 
-    _opened: ClassVar[dict[tuple[str, int], "Model"]] = {}
-    _lock: ClassVar[threading.Lock] = threading.Lock()
-
-    def __init__(self, key: tuple[str, int]) -> None:
-        place, threads = self.key = key
+    def __init__(self, place: str, threads: int) -> None:
+        """Raises:
+        RuntimeError: it cannot be loaded.
+        """
         pieces = find(place)
         self.vocabulary = pieces.vocabulary
         self.styles: Mapping[str, Styles] = load_styles(pieces.voices)
         self.network: Any = open_network(pieces.network, threads)
         self.threads: Deadlines = open_threads(threads, name="kokoro")
         self._phonemes: dict[str, Phonemes] = {}
-        self._users = 0
-
-    @classmethod
-    def take(cls, place: str, threads: int) -> "Model":
-        """Return the model that lies in `place`; give it back when it is no longer needed.
-
-        Raises:
-            RuntimeError: it cannot be loaded.
-        """
-        with cls._lock:
-            key = (place, threads)
-            model = cls._opened.get(key) or cls(key)
-            cls._opened[key] = model
-            model._users += 1
-            return model
-
-    def give_back(self) -> None:
-        """Close it where nobody else has it."""
-        with self._lock:
-            self._users -= 1
-            if self._users == 0:
-                del self._opened[self.key]
-                self.threads.close()
-                for phonemes in self._phonemes.values():
-                    phonemes.close()
 
     def phonemes(self, language: Language) -> Phonemes:
         """Return what reads `language`, one for all voices that speak it.
@@ -92,10 +65,15 @@ class Model:
         Raises:
             RuntimeError: espeak-ng is not installed.
         """
-        with self._lock:
-            if language.espeak not in self._phonemes:
-                self._phonemes[language.espeak] = Phonemes(language.espeak)
-            return self._phonemes[language.espeak]
+        if language.espeak not in self._phonemes:
+            self._phonemes[language.espeak] = Phonemes(language.espeak)
+        return self._phonemes[language.espeak]
+
+    def close(self) -> None:
+        """Take no more text."""
+        self.threads.close()
+        for phonemes in self._phonemes.values():
+            phonemes.close()
 
 
 @dataclass(slots=True)
@@ -104,7 +82,6 @@ class KokoroSpeaker:
 
     model: Model
     styles: Styles
-    speed: float
     sample_rate: int = SAMPLE_RATE
     most_symbols: int = _MOST_SYMBOLS
     unknown: int = field(default=0)
@@ -118,7 +95,7 @@ class KokoroSpeaker:
         self.unknown += len(unknown)
         return known
 
-    def sound(self, symbols: str) -> Samples:
+    def sound(self, symbols: str, *, speed: float) -> Samples:
         """Return the sound of `symbols` at 24 kHz, as loud as it comes."""
         ids = [self.model.vocabulary[sign] for sign in symbols]
         style = self.styles[min(len(ids), len(self.styles)) - 1][None]
@@ -126,7 +103,7 @@ class KokoroSpeaker:
         inputs = {
             tokens: np.array([[0, *ids, 0]], np.int64),
             "style": style,
-            "speed": np.array([self.speed], np.float32),
+            "speed": np.array([speed], np.float32),
         }
         sound: Samples = self.model.network.run(None, inputs)[0].ravel()
         return sound
@@ -135,58 +112,60 @@ class KokoroSpeaker:
 class KokoroTts(LocalVoice):
     """One voice of Kokoro for all calls (`Tts`)."""
 
-    def __init__(self, model: Model, name: str, *, speed: float = 1.0) -> None:
-        """Speak as `name`; what was taken of `model` is given back by `close`, and here where that fails.
+    def __init__(self, model: Model, name: str) -> None:
+        """Speak as `name`.
 
         Raises:
-            RuntimeError: there is no voice of that name, or it cannot speak.
+            RuntimeError: there is no voice of that name, or espeak-ng is not installed.
         """
-        self._model, self._speed, self.name = model, speed, name
-        self._closed = False
+        language = _language_of(name, model.styles)
+        self.name, self._model = name, model
+        self.speaker = KokoroSpeaker(model, model.styles[name])
+        super().__init__(
+            self.speaker,
+            model.phonemes(language),
+            model.threads,
+            language=language.name,
+            scripts=language.scripts,
+        )
+
+    @classmethod
+    def from_settings(cls, settings: VoiceSettings) -> Self:
+        """Return its usual voice, from which the others come; blocks for half a second.
+
+        Raises:
+            RuntimeError: a piece is missing, or espeak-ng.
+        """
+        model = Model(settings.tts_model_path, settings.tts_threads)
+        spoken = _speaking(model.styles)
         try:
-            language = _language_of(name, model.styles)
-            self.speaker = KokoroSpeaker(model, model.styles[name], speed)
-            super().__init__(
-                self.speaker,
-                model.phonemes(language),
-                model.threads,
-                language=language.name,
-                scripts=language.scripts,
-            )
-        except BaseException:  # Ctrl-C while it warms up, too
-            model.give_back()
+            return cls(model, DEFAULT if DEFAULT in spoken or not spoken else next(iter(spoken)))
+        except RuntimeError:
+            model.close()
             raise
 
     @classmethod
-    def from_settings(cls, settings: VoiceSettings, voice: str = DEFAULT) -> Self:
-        """Return the voice of that name, e.g. "hf_alpha".
-
-        Raises:
-            RuntimeError: a piece is missing, or there is no voice of that name.
-        """
-        return cls(Model.take(settings.tts_model_path, settings.tts_threads), voice, speed=settings.tts_speed)
-
-    @property
-    def voices(self) -> Mapping[str, str]:
-        """Name of each voice there is -> English name of its language."""
-        return _speaking(self._model.styles)
+    def voices(cls) -> Mapping[str, str]:
+        """Return the language of each voice, by its name, of what is installed or was fetched."""
+        try:
+            return _speaking(load_styles(find().voices))
+        except RuntimeError:
+            return {}
 
     def voice(self, name: str) -> Self:
-        """Return another voice of the same network; close it, too.
+        """Return another voice of the same network; it is closed with this one.
 
         Raises:
             RuntimeError: there is none of that name.
         """
-        return type(self)(Model.take(*self._model.key), name, speed=self._speed)
+        return type(self)(self._model, name)
 
     def close(self) -> None:
-        """Take no more text, once all voices of the network are closed; what was asked for before is still made."""
-        if not self._closed:
-            self._closed = True
-            self._model.give_back()
+        """Take no more text, in any voice of this network; what was asked for before is still made."""
+        self._model.close()
 
 
-def _speaking(styles: Mapping[str, Styles]) -> Mapping[str, str]:
+def _speaking(styles: Iterable[str]) -> Mapping[str, str]:
     return {name: LANGUAGES[name[0]].name for name in sorted(styles) if name[:1] in LANGUAGES}
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bridge.settings.types import FIRST, Group, Plugin, Section, VoiceName
+from bridge.settings.types import FIRST, Group, Plugin, Section
 
 
 class Hearing(Group):
@@ -70,19 +70,6 @@ class Speaking(Group):
     section = Section.SPEECH
     per_call = True
 
-    tts: Annotated[VoiceName, FIRST] = Field(
-        default="hibari",
-        description="Voice of the bot: hibari, kokoro, piper, espeak or module:attribute. docs/voices.md.",
+    tts: Annotated[Plugin, FIRST] = Field(
+        default="hibari", description="Voice of the bot: hibari, kokoro, piper, espeak or module:attribute."
     )
-    tts_model_path: str = Field(
-        default="",
-        description="Folder, file or id of the hub of the voice's model. Empty takes what is installed, or what bridge "
-        "models fetch has brought.",
-    )
-    tts_threads: int = Field(
-        default=2,
-        ge=1,
-        le=256,
-        description="Threads of kokoro and piper, two a clause. Two cores carry about five calls with kokoro.",
-    )
-    tts_speed: float = Field(default=1.0, ge=0.5, le=2, description="How fast the voice speaks; 1 is its own pace.")
