@@ -7,6 +7,8 @@ from typing import Final
 
 FIRST: Final = 12
 """Characters from which the first clause may be spoken alone, so that the caller hears something soon."""
+SECOND: Final = 36
+"""Characters up to which the next clauses are spoken together: made in the time that the first one lasts."""
 LONG: Final = 80
 """Characters up to which later clauses are spoken together: 5 s of speech, which no other call waits long for."""
 LONGEST: Final = 120
@@ -39,12 +41,18 @@ def clauses(text: str) -> list[str]:
     """
     pieces: list[str] = []
     for clause in _clauses(plain(text)):
-        opened = pieces and len(pieces[-1]) < (FIRST if len(pieces) == 1 else LONG)
-        if opened and len(pieces[-1]) + len(clause) <= LONG:
+        if pieces and _goes_with(clause, pieces):
             pieces[-1] += " " + clause
         else:
-            pieces += _shortened(clause, first=not pieces)
+            pieces += _shortened(clause, first=len(pieces) < 2)
     return pieces
+
+
+def _goes_with(clause: str, pieces: list[str]) -> bool:
+    """Tell whether `clause` is spoken together with the last of `pieces`."""
+    if len(pieces) == 1 and len(pieces[-1]) >= FIRST:
+        return False
+    return len(pieces[-1]) + len(clause) < (SECOND if len(pieces) <= 2 else LONG)
 
 
 def plain(text: str) -> str:

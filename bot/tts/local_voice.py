@@ -34,6 +34,9 @@ PAUSES_S: Final[Mapping[str, float]] = {
 
 Kokoro itself makes 0.05 to 0.3 s at a comma, and 0.3 to 0.5 s at a full stop."""
 
+MOST_CHANGE: Final = 10 ** (4 / 20)
+"""How far the gain of a clause may be from that of the voice: clauses of one voice differ by 3 dB, a sigh by more."""
+
 WARM_UPS: Final[Mapping[str, str]] = {
     "English": "Hello, this is a first sentence, as long as most of them.",
     "French": "Bonjour, voici une première phrase, longue comme la plupart.",
@@ -137,7 +140,11 @@ class LocalVoice:
         return textwrap.wrap(symbols, self._speaker.most_symbols) if any(map(str.isalpha, symbols)) else []
 
     def _sound(self, symbols: str) -> Samples:
-        return finish(self._raw(symbols), self.sample_rate, gain=self._gain.of(self._first_sentence, self.sample_rate))
+        usual, sound = self._gain.of(self._first_sentence, self.sample_rate), self._raw(symbols)
+        if len(sound) < self.sample_rate // 10 or not sound.any():
+            return np.empty(0, np.float32)
+        own = gain_of(sound, self.sample_rate)
+        return finish(sound, self.sample_rate, gain=min(max(own, usual / MOST_CHANGE), usual * MOST_CHANGE))
 
     def _first_sentence(self) -> Samples:
         sentence = WARM_UPS.get(self.language, WARM_UPS["English"])

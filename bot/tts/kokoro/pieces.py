@@ -1,6 +1,7 @@
 """The pieces of Kokoro: the network, the voices and the vocabulary, each from where it is found first."""
 
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +105,7 @@ def load_styles(files: Sequence[Path]) -> Mapping[str, Styles]:
                     styles |= {name: _style(archive[name]) for name in archive.files}
             else:
                 styles[file.stem] = _style(np.fromfile(file, "<f4"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise RuntimeError(f"{file} is no voice of Kokoro's: {error}") from error
     return styles
 
