@@ -99,7 +99,8 @@ async def test_two_calls_at_once_begin_soon_and_both_are_heard(kokoro: KokoroTts
     firsts: list[float] = []
 
     async def call(text: str) -> str:
-        begun, sounds = time.monotonic(), []
+        begun = time.monotonic()
+        sounds: list[Samples] = []
         async for sound in kokoro.speak(text):
             if not sounds:
                 firsts.append(time.monotonic() - begun)

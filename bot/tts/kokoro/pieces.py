@@ -1,5 +1,6 @@
 """The pieces of Kokoro: the network, the voices and the vocabulary, each from where it is found first."""
 
+import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -100,11 +101,12 @@ def load_styles(files: Sequence[Path]) -> Mapping[str, Styles]:
         try:
             if file.stat().st_size > _LARGEST:
                 raise ValueError(f"{file.stat().st_size} bytes")
-            if file.read_bytes()[:2] == b"PK":
-                with np.load(file, allow_pickle=False) as archive:
+            content = file.read_bytes()
+            if content[:2] == b"PK":
+                with np.load(io.BytesIO(content), allow_pickle=False) as archive:
                     styles |= {name: _style(archive[name]) for name in archive.files}
             else:
-                styles[file.stem] = _style(np.fromfile(file, "<f4"))
+                styles[file.stem] = _style(np.frombuffer(content, "<f4"))
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise RuntimeError(f"{file} is no voice of Kokoro's: {error}") from error
     return styles

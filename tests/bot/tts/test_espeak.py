@@ -38,7 +38,6 @@ def stub(answer: str, *, limit_s: float = 5.0) -> Phonemes:
         ("Hola, buenos días.", "ˈola bwˈenos ðˈias"),
         ("", ""),
         ("...", ""),
-        ("[[ˈola]]", "ˈola"),  # read as words, and not as the end of an answer
         ("uno\ndos", "ˈuno ðˈos"),
         ("\ud800\x00\x1b", ""),
         ("😀", ""),
