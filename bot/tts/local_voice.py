@@ -115,7 +115,7 @@ class LocalVoice:
             made.cancel()
 
     def close(self) -> None:
-        """Take no more text; what was asked for before is still made."""
+        """Take no more text; a sentence under way breaks off behind its clause."""
         self._threads.close()
         self._phonemes.close()
 

@@ -172,7 +172,7 @@ class PiperTts(LocalVoice):
         return other
 
     def close(self) -> None:
-        """Take no more text, in any voice that came of this one; what was asked for before is still made."""
+        """Take no more text, in any voice that came of this one; a sentence under way breaks off behind its clause."""
         super().close()
         for other in self._closed_with:
             other.close()

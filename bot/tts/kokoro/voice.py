@@ -161,7 +161,7 @@ class KokoroTts(LocalVoice):
         return type(self)(self._model, name)
 
     def close(self) -> None:
-        """Take no more text, in any voice of this network; what was asked for before is still made."""
+        """Take no more text, in any voice of this network; a sentence under way breaks off behind its clause."""
         self._model.close()
 
 
