@@ -68,7 +68,7 @@ class Description:
                 ),
                 speakers=int(told.get("num_speakers", 1)),
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise RuntimeError(f"{file} describes no voice of Piper's: {error!r}") from error
         if told.get("phoneme_type", "espeak") != "espeak":
             raise RuntimeError(f"{file}: phonemes are {told['phoneme_type']!r}, and only espeak-ng's are made here")

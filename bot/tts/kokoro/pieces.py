@@ -85,7 +85,7 @@ def _vocabulary(folders: Sequence[Path]) -> Mapping[str, int]:
                     found = json.loads(file.read_bytes())
                     table = found["vocab"] if "vocab" in found else found["model"]["vocab"]
                     return {str(sign): int(number) for sign, number in table.items() if len(sign) == 1 and number}
-                except (ValueError, KeyError, TypeError, AttributeError) as error:
+                except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                     raise RuntimeError(f"{file} holds no vocabulary of Kokoro's: {error!r}") from error
     return VOCABULARY
 

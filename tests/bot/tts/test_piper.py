@@ -87,6 +87,7 @@ def test_voices_in_the_data_folder_need_no_option(tmp_path: Path) -> None:
         "[]",
         "{}",
         "\xff",
+        "[" * 100_000,
         TOLD | {"audio": {"sample_rate": "fast"}},
         TOLD | {"audio": {"sample_rate": 1}},
         TOLD | {"phoneme_type": "text"},
