@@ -44,8 +44,8 @@ def fetch(model: str, *, folder: Path | None, progress: Progress) -> str:
         return f"{place}\nuse it with: {pieced[model].use}" + (f" --tts-model-path {place}" if folder else "")
     if not hub.is_id(model):
         raise ModelMissing(
-            f"model {model!r} is neither {' nor '.join(pieced)}, nor an id of the hub: owner/name, "
-            "e.g. Qwen/Qwen3-ASR-1.7B"
+            f"model {model!r} is no id of the hub: owner/name, e.g. Qwen/Qwen3-ASR-1.7B; and none of "
+            f"{', '.join(pieced)}"
         )
     place = hub.fetch(model, folder=folder)
     engine = hub.engine_of(place)
