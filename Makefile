@@ -31,7 +31,7 @@ UPGRADE ?=
 # Tests start hundreds of processes: what these import is compiled once, whatever the machine's habits are.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: serve check test test-slow test-vllm test-tools tools-apt tools-llm tools-tac tools-asterisk tools-vllm fuzz \
+.PHONY: serve check test test-slow test-vllm test-tools tools-apt tools-llm tools-tac tools-kokoro tools-asterisk tools-vllm fuzz \
     tiny-qwen3-asr bench bench-engines bench-compare soak format lock wires clean
 .DELETE_ON_ERROR:
 
@@ -54,7 +54,7 @@ check: $(VENV)/.test
 	$(VENV)/bin/pytest -m "not integration and not vllm and not slow" --numprocesses $(WORKERS)
 
 # What only tests need, downloaded at once. Where something cannot be had, its tests are skipped, and this says so.
-test-tools: tools-apt tools-llm tools-tac tools-asterisk tools-vllm
+test-tools: tools-apt tools-llm tools-tac tools-kokoro tools-asterisk tools-vllm
 
 # All in one go; where that fails, each by itself, so that one that is missing takes no other with it. Making the
 # environment may use apt too, and only one at a time can.
@@ -74,6 +74,10 @@ tools-llm: $(VENV)/.test
 # 75 says that it cannot be installed here, and the script has said why.
 tools-tac: $(VENV)/.test
 	@scripts/install-tac $(VENV)/bin/python $(TAC_VENV) || test $$? = 75
+
+# 75 says that it cannot be fetched here, and the script has said why.
+tools-kokoro: $(VENV)/.test
+	@scripts/install-kokoro $(VENV) build/voices || test $$? = 75
 
 tools-asterisk: tools-apt
 	@scripts/install-asterisk build/asterisk || echo "the calls from a real Asterisk will be skipped"

@@ -19,6 +19,8 @@ EXTRAS: Final = {
     ("bridge.vad", "silero-torch"): "silero-torch",
     ("bridge.denoiser", "deepfilter"): "embedded",
     ("bridge.tts", "hibari"): "embedded",
+    ("bridge.tts", "kokoro"): "kokoro",
+    ("bridge.tts", "piper"): "piper",
     ("bridge.ending", "smart-turn"): "embedded",
     ("bridge.bot", "openai"): "openai",
 }

@@ -1,4 +1,4 @@
-"""`bridge models`: lists the recognisers and models that can be used here, and says how to get others."""
+"""`bridge models`: lists the recognisers, voices and models that can be used here, and says how to get others."""
 
 from collections.abc import Iterator
 from importlib.metadata import entry_points
@@ -6,6 +6,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from bot.tts.places import data_folder
+from bridge.commands.fetching import assembly as pieces
+from bridge.commands.fetching.assembly import Progress
+from bridge.commands.fetching.table import table
 from bridge.settings import Settings
 from bridge.speech.api import ModelMissing
 from bridge.speech.backends import hub
@@ -21,21 +25,28 @@ def listing(settings: Settings) -> str:
         [
             *_table("recognisers (--asr)", _recognisers()),
             *_table("models (--asr-model-path)", _models(settings)),
-            "fetch another with: bridge models fetch OWNER/NAME",
+            *_table("voices (--tts)", _voices()),
+            "fetch another with: bridge models fetch OWNER/NAME, or one of the names above",
         ]
     )
 
 
-def fetch(model: str, *, folder: Path | None) -> str:
-    """Download `model` (owner/name); return its folder and how to use it, as text. Blocks.
+def fetch(model: str, *, folder: Path | None, progress: Progress) -> str:
+    """Download `model` (a name of our table, or owner/name); return its folder and how to use it, as text. Blocks.
 
-    `folder`: where to put it; None for the hub's cache.
+    `folder`: where to put it; None for the user's data folder, or the hub's cache.
 
     Raises:
         ModelMissing: it cannot be downloaded; the text says why in one line.
     """
+    if model in (pieced := table()):
+        place = pieces.fetch(pieced[model], folder or data_folder(), progress)
+        return f"{place}\nuse it with: {pieced[model].use}" + (f" --tts-model-path {place}" if folder else "")
     if not hub.is_id(model):
-        raise ModelMissing(f"model {model!r} is no id of the hub: owner/name, e.g. Qwen/Qwen3-ASR-1.7B")
+        raise ModelMissing(
+            f"model {model!r} is no id of the hub: owner/name, e.g. Qwen/Qwen3-ASR-1.7B; and none of "
+            f"{', '.join(pieced)}"
+        )
     place = hub.fetch(model, folder=folder)
     engine = hub.engine_of(place)
     if not engine:
@@ -65,6 +76,13 @@ def _models(settings: Settings) -> Iterator[tuple[str, str]]:
         yield name, f"whisper, {found.folder}" if isinstance(found, WhisperFiles) else _remedy(found)
     for model in hub.cached():
         yield model.name, f"{model.engine}, {model.megabytes} MB, {model.folder}"
+
+
+def _voices() -> Iterator[tuple[str, str]]:
+    for model in table().values():
+        there = pieces.complete(model, data_folder())
+        how = data_folder() / model.folder if there else f"{model.size // 10**6} MB: bridge models fetch {model.name}"
+        yield model.name, f"{model.about}; {how}"
 
 
 def _configured(model: str) -> str:

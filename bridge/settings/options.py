@@ -9,6 +9,7 @@ from bridge.settings.groups.bot import Bot, NoInput, Webhook
 from bridge.settings.groups.end_of_turn import CallerPausesOptions, EndOfTurnOptions
 from bridge.settings.groups.lifecycle import Stopping
 from bridge.settings.groups.load import Clients, Overload
+from bridge.settings.groups.local_voices import LocalVoices
 from bridge.settings.groups.outbound import Dialling, MachineDetection
 from bridge.settings.groups.recognition import Recognition, Vllm
 from bridge.settings.groups.records import Records
@@ -31,6 +32,7 @@ class Settings(
     NoiseSuppression,
     Speaking,
     SentenceCaching,
+    LocalVoices,
     EndOfTurnOptions,
     CallerPausesOptions,
     BargeIn,

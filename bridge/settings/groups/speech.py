@@ -84,7 +84,7 @@ class Speaking(Group):
 
     tts: Annotated[Voice, FIRST] = Field(
         default="hibari",
-        description="Voice of the bot: hibari, plug-in:voice or module:attribute.",
+        description="Voice of the bot: hibari, kokoro, piper, espeak, plug-in:voice or module:attribute.",
     )
     voices: VoicesByLanguage = Field(
         default={},
