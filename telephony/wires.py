@@ -9,13 +9,14 @@ from uuid import uuid4
 from telephony.ari import AriProtocol
 from telephony.asterisk import AsteriskProtocol
 from telephony.audiosocket import AudioSocketProtocol
-from telephony.events import Capabilities, WireProtocol
+from telephony.events import Capabilities
 from telephony.freeswitch import AudioForkProtocol, AudioStreamProtocol
 from telephony.plain import PlainProtocol
 from telephony.sip import SipProtocol
 from telephony.talk import TalkProtocol
 from telephony.twilio import TwilioProtocol
 from telephony.twilio_listen import TwilioListenProtocol
+from telephony.wire_protocol import WireProtocol
 
 
 class Door(Enum):

@@ -111,7 +111,9 @@ async def _loop_monitor(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _switchboard(app: web.Application) -> AsyncIterator[None]:
-    app[SWITCHBOARD] = Switchboard(app[SETTINGS], app[RESOURCES], app[METRICS], app[LINES], app[LOAD])
+    app[SWITCHBOARD] = Switchboard(
+        app[SETTINGS], app[RESOURCES], app[METRICS], app[LINES], app[LOAD], dialler=lambda: app.get(DIALLER)
+    )
     yield
 
 

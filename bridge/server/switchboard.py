@@ -2,15 +2,20 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from bridge import logs
 from bridge.admission.lines import Lines
 from bridge.admission.load import Load
 from bridge.containment import contained
-from bridge.leg import HangupCause, LegLost, OpeningLeg
+from bridge.leg import HangupCause, Leg, LegLost, OpeningLeg
 from bridge.logs import short
 from bridge.metrics import Metrics
+from bridge.outbound.consultation import Consultation
+from bridge.outbound.dialler import Dialler
+from bridge.outbound.warm_transfer import WarmTransferLeg
 from bridge.server.call_factory import make_call, standing_of
 from bridge.server.resources import Resources
 from bridge.server.routing import Ringing, choose
@@ -30,11 +35,25 @@ _GOODBYE_S: Final = 15.0
 """What a call gets beyond its longest, so that its last words are heard."""
 
 
+_Serve = Callable[[OpeningLeg, CallStarted], Awaitable[str]]
+
+
 class Switchboard:
     """What all calls share. A wire makes a leg of what reached it, takes a line, and hands the leg over to `carry`."""
 
-    def __init__(self, settings: Settings, resources: Resources, metrics: Metrics, lines: Lines, load: Load) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        resources: Resources,
+        metrics: Metrics,
+        lines: Lines,
+        load: Load,
+        *,
+        dialler: Callable[[], Dialler | None] = lambda: None,
+    ) -> None:
+        """`dialler` returns what places calls, which is made after this."""
         self.settings, self.resources, self.metrics, self.lines, self.load = settings, resources, metrics, lines, load
+        self._dialler = dialler
 
     def answer_with(self, settings: Settings, resources: Resources) -> None:
         """Answer new calls by these; those on the line keep theirs. Engines and limits stay as they were."""
@@ -45,22 +64,30 @@ class Switchboard:
 
         `wire`: what the metrics and the log call it. `peer`: the address it came from, for the log.
         """
+        await self._carry(leg, partial(self._converse, wire=wire, peer=peer), wire=wire, peer=peer)
+
+    async def consult(self, leg: OpeningLeg, wire: str, meeting: Consultation) -> None:
+        """Carry a call to somebody who is asked whether they take a caller of ours, as `carry` does."""
+
+        async def meet(leg: OpeningLeg, started: CallStarted) -> str:
+            log.info("%s is asked over %s", short(started.callee or "?", _NUMBER_CHARS), wire)
+            return await meeting.carry(leg, started, self.metrics.call(wire, started.format))
+
+        await self._carry(leg, meet, wire=wire)
+
+    async def _carry(self, leg: OpeningLeg, serve: _Serve, *, wire: str, peer: str = "") -> None:
         with self.metrics.calls.labels(wire).track_inprogress():
             async with leg:
-                await self._answer(leg, wire, peer)
+                await self._answer(leg, serve, wire, peer)
 
-    async def _answer(self, leg: OpeningLeg, wire: str, peer: str) -> None:
+    async def _answer(self, leg: OpeningLeg, serve: _Serve, wire: str, peer: str) -> None:
         fault, cause, begun = "", HangupCause.NORMAL, False
         try:
             started = await leg.start(self.settings.start_timeout)
             logs.call_id.set(started.call_id)
             begun = True
             self.metrics.started.labels(wire).inc()
-            resources, settings, route = self._profile_of(started, wire)
-            caller, callee = (short(number or "?", _NUMBER_CHARS) for number in (started.caller, started.callee))
-            via = (f", {route}" if route else "", f", peer {peer}" if peer else "")
-            log.info("call from %s to %s over %s%s%s", caller, callee, wire, *via)
-            reason = _GOING if self.lines.ending else await self._run(leg, started, wire, resources, settings)
+            reason = _GOING if self.lines.ending else await serve(leg, started)
             if self.lines.ending:
                 cause = HangupCause.GOING_AWAY
         except NotAnswered as error:
@@ -75,6 +102,20 @@ class Switchboard:
         self.metrics.ended.labels(wire, fault).inc()
         log.info("call ended: %s%s", short(reason, _REASON_CHARS), "" if begun or not peer else f", peer {peer}")
         await leg.close(reason, cause=cause)
+
+    async def _converse(self, leg: OpeningLeg, started: CallStarted, *, wire: str, peer: str) -> str:
+        resources, settings, route = self._profile_of(started, wire)
+        caller, callee = (short(number or "?", _NUMBER_CHARS) for number in (started.caller, started.callee))
+        via = (f", {route}" if route else "", f", peer {peer}" if peer else "")
+        log.info("call from %s to %s over %s%s%s", caller, callee, wire, *via)
+        return await self._run(leg, started, wire, resources, settings)
+
+    def _transferable(self, leg: OpeningLeg, started: CallStarted, wire: str, resources: Resources) -> Leg:
+        """Return `leg`, which can ask somebody first where there is a bot to want that, and a wire to ask them over."""
+        dialler = self._dialler()
+        if not leg.capabilities.audio_out or leg.capabilities.warm_transfer or not dialler or not dialler.wires:
+            return leg
+        return WarmTransferLeg(leg, started.format, wire=wire, dialler=dialler, serve=self.consult, tts=resources.tts)
 
     def _profile_of(self, started: CallStarted, wire: str) -> tuple[Resources, Settings, Route | None]:
         """Return what answers this call, and the route that says so; None where no route does."""
@@ -101,6 +142,7 @@ class Switchboard:
                 call = make_call(
                     leg,
                     started,
+                    line=self._transferable(leg, started, wire, resources),
                     resources=resources,
                     settings=settings,
                     metrics=self.metrics.call(wire, started.format),
