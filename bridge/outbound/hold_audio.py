@@ -74,5 +74,5 @@ class OnHold:
             places = np.arange(at, at + size) % len(circle)
             await self._leg.send(Play(encoder.encode(circle[places])))
             at = (at + size) % len(circle)
-            due_s = max(due_s + _SLICE_S, self._clock_s() - _LEAD_S)  # after a stall it goes on from now
+            due_s = max(due_s, self._clock_s()) + _SLICE_S  # after a stall it goes on from now
             await self._pause(max(0.0, due_s - _LEAD_S - self._clock_s()))

@@ -4,6 +4,7 @@ Nothing is queued for long. Each side plays at its own pace, and a stall of ours
 a delay for as long as it lasts.
 """
 
+import math
 from typing import Final
 
 from bridge.speaking.wire_encoder import WireEncoder
@@ -28,7 +29,7 @@ class RelayedAudio:
         """
         self._heard, self._said = heard, said
         self._encoder = WireEncoder(heard.sample_rate, said)
-        self._until_ms = 0.0  # when the far side will have played all that it got
+        self._until_ms = -math.inf  # when the far side will have played all that it got
         self.dropped_ms = 0
         """Audio that came too late to be of use."""
 

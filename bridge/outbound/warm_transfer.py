@@ -11,7 +11,7 @@ from dataclasses import replace
 from bot.api import Tts
 from bridge.leg import Leg, OpeningLeg
 from bridge.outbound.call_request import BadCallRequest, read
-from bridge.outbound.consultation import Consultation
+from bridge.outbound.consultation import ACCEPT_S, Consultation
 from bridge.outbound.dialler import Closing, Dialler, Full, NotAllowed, TooLoaded
 from bridge.outbound.hold_audio import OnHold, hold_audio
 from telephony.codec import silence
@@ -24,11 +24,25 @@ Serve = Callable[[OpeningLeg, str, Consultation], Awaitable[None]]
 class WarmTransferLeg:
     """A caller's leg that can ask somebody first. What else it is told, `leg` does."""
 
-    def __init__(self, leg: Leg, audio: AudioFormat, *, wire: str, dialler: Dialler, serve: Serve, tts: Tts) -> None:
-        """`audio`: the leg's, both ways; `wire`: its name, which is dialled over, too, where it can be."""
+    def __init__(
+        self,
+        leg: Leg,
+        audio: AudioFormat,
+        *,
+        wire: str,
+        dialler: Dialler,
+        serve: Serve,
+        tts: Tts,
+        accept_s: float = ACCEPT_S,
+    ) -> None:
+        """`audio`: the leg's, both ways; `wire`: its name, which is dialled over, too, where it can be.
+
+        `accept_s`: so long somebody who was told what it is about may take to press the key.
+        """
         self.capabilities = replace(leg.capabilities, warm_transfer=True)
         self._leg, self._audio, self._dialler, self._serve, self._tts = leg, audio, dialler, serve, tts
         self._wire = wire if wire in dialler.wires else ""
+        self._accept_s = accept_s
         self._with: Consultation | None = None  # while the caller is not the bot's
 
     async def __aiter__(self) -> AsyncIterator[Event]:
@@ -59,7 +73,7 @@ class WarmTransferLeg:
 
     async def _consult(self, transfer: WarmTransfer) -> None:
         music = await hold_audio(transfer.hold, self._tts)
-        meeting = Consultation(transfer, self._leg, self._audio, tts=self._tts)
+        meeting = Consultation(transfer, self._leg, self._audio, tts=self._tts, accept_s=self._accept_s)
         try:
             request = read({"to": transfer.target, "wire": self._wire})
             placed = self._dialler.place(
