@@ -62,6 +62,8 @@ _FUNCTIONS: Final[Sequence[tuple[str, Any, Sequence[Any]]]] = (
     ("sdp_session_laddr", c_void_p, (c_void_p,)),
     ("sdp_session_set_laddr", None, (c_void_p, c_void_p)),
     ("sip_dialog_callid", c_char_p, (c_void_p,)),
+    ("sip_dialog_ltag", c_char_p, (c_void_p,)),
+    ("sip_dialog_rtag", c_char_p, (c_void_p,)),
     ("sip_listen", c_int, (c_void_p, c_void_p, c_bool, c_void_p, c_void_p)),
     ("sip_msg_decode", c_int, (c_void_p, c_void_p)),
     ("sip_set_trace_handler", None, (c_void_p, c_void_p)),
