@@ -188,13 +188,13 @@ async def test_a_trunk_that_asks_for_a_password_gets_it_with_the_message_of_a_bo
     trunk = {"sip_trunk": f"sip:anna@127.0.0.1:{wire.getsockname()[1]}", "sip_trunk_password": "s3cret"}
     desk = Desk()
     async with sip(desk, sip_register=0, **trunk) as (link, port):
+        carried, phone = asyncio.get_running_loop().create_future(), Phone(wire, port, "c1")
         if outbound:
-            carried = asyncio.create_task(desk.carry(link.dial("300"), wire="sip"))
+            carried = asyncio.ensure_future(desk.carry(link.dial("300"), wire="sip"))
             told, source = await asked(wire, "INVITE")
             contact = f"Contact: <sip:300@127.0.0.1:{wire.getsockname()[1]}>\r\n"
             wire.sendto(reply(told, "200 OK", more=contact, body=sdp("127.0.0.1", 9)), source)
         else:
-            phone = Phone(wire, port, "c1")
             await phone.invite(uri=f"sip:anna@127.0.0.1:{port}")
         taken = await desk.call()
         sending = asyncio.create_task(taken.leg.send(SendInfo("hello", "text/plain", {"X-Session": "7"})))
