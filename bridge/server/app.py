@@ -26,6 +26,7 @@ from bridge.server.access.connections import Connections
 from bridge.server.access.in_force import InForce
 from bridge.server.access.middleware import doorkeeper
 from bridge.server.app_keys import (
+    ARI,
     CONNECTIONS,
     FAST_LANE,
     FEED,
@@ -148,7 +149,7 @@ async def _audiosocket(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _ari(app: web.Application) -> AsyncIterator[None]:
-    async with AriLink(app[SETTINGS], app[SWITCHBOARD]):
+    async with AriLink(app[SETTINGS], app[SWITCHBOARD]) as app[ARI]:
         yield
 
 
@@ -158,6 +159,8 @@ async def _dialler(app: web.Application) -> AsyncIterator[None]:
         trunks["sip"] = lambda request, _: link.dial(request.to, request.headers)
     if (rest := app.get(TWILIO)) and settings.public_url:
         trunks["twilio"] = app[TRUNK] = TwilioTrunk(rest, settings)
+    if (ari := app.get(ARI)) and settings.ari_dial_context:
+        trunks["ari"] = lambda request, _: ari.dial(request.to, caller=request.caller)
     app[DIALLER] = Dialler(settings, app[SWITCHBOARD], trunks)
     yield
 

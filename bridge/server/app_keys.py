@@ -8,6 +8,7 @@ from bridge.admission.fast_lane import FastLane
 from bridge.admission.lines import Lines
 from bridge.admission.load import Load
 from bridge.admission.refusals import Refusals
+from bridge.legs.ari.link import AriLink
 from bridge.legs.asterisk_dial_in import WaitingCalls
 from bridge.legs.sip.link import SipLink
 from bridge.legs.twilio.rest import TwilioRest
@@ -28,6 +29,7 @@ LINES: Final = web.AppKey("lines", Lines)
 LOAD: Final = web.AppKey("load", Load)
 FAST_LANE: Final = web.AppKey("fast_lane", FastLane)
 SWITCHBOARD: Final = web.AppKey("switchboard", Switchboard)
+ARI: Final = web.AppKey("ari", AriLink)
 SIP: Final = web.AppKey("sip", SipLink)
 WAITING: Final = web.AppKey("waiting", WaitingCalls)
 TWILIO: Final = web.AppKey("twilio", TwilioRest)
