@@ -65,6 +65,7 @@ remove_existing = yes
 
 DIALPLAN = """
 exten => 200,1,Dial(PJSIP/bot,40)
+exten => 600,1,Stasis(warm)
 exten => 300,1,Answer()
  same => n,MixMonitor({folder}/mixed-desk,r({folder}/desk.wav))
  same => n,Wait(6)
@@ -85,7 +86,8 @@ exten => 500,1,Busy(1)
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pbx() -> AsyncIterator[Asterisk]:
-    async with asterisk({"pjsip.conf": PJSIP, "extensions.conf": DIALPLAN}) as pbx:
+    user = "[bridge]\ntype = user\nread_only = no\npassword = s3cret\n"
+    async with asterisk({"pjsip.conf": PJSIP, "extensions.conf": DIALPLAN, "ari.conf": user}) as pbx:
         yield pbx
 
 
@@ -94,10 +96,22 @@ async def server(pbx: Asterisk, tmp_path_factory: pytest.TempPathFactory) -> Asy
     folder = tmp_path_factory.mktemp("bots")
     (folder / "reception.py").write_text(BOT)
     trunk = ("--sip-trunk", f"sip:bot@127.0.0.1:{pbx.sip_port}", "--dial-allow", "30, 50", "--dial-timeout", "4")
-    flags = ("--bot", "reception:Reception", "--sip", "--sip-port", str(free_port()), *trunk)
-    environment = {"BRIDGE_SIP_TRUNK_PASSWORD": "s3cret", "PYTHONPATH": str(folder)}
+    ari = ("--ari-url", f"http://127.0.0.1:{pbx.http_port}/ari", "--ari-user", "bridge", "--ari-app", "warm")
+    flags = (
+        *ari,
+        "--ari-dial-context",
+        "test",
+        "--bot",
+        "reception:Reception",
+        "--sip",
+        "--sip-port",
+        str(free_port()),
+        *trunk,
+    )
+    environment = {"BRIDGE_SIP_TRUNK_PASSWORD": "s3cret", "BRIDGE_ARI_PASSWORD": "s3cret", "PYTHONPATH": str(folder)}
     async with serve(*flags, env=environment, cwd=folder) as server:
         await pbx.until("pjsip show contacts", "bot/sip:")
+        await server.logged("connected to Asterisk as warm")
         yield server
 
 
@@ -105,21 +119,23 @@ def recorded(pbx: Asterisk, heard: Path) -> Pcm:
     return (pbx.heard(heard, 8000) * 32767).astype(np.int16)
 
 
-async def books(server: Server) -> dict[str, float]:
-    """Return what the server counted of calls over SIP: those that are, that began, and that ended."""
+async def books(server: Server, wire: str = "sip") -> dict[str, float]:
+    """Return what the server counted of calls over a wire: those that are, that began, and that ended."""
     async with aiohttp.ClientSession() as client, client.get(f"{server.http}/metrics") as response:
         text = await response.text()
-    found = re.findall(r'^(bridge_calls\w*)\{[^}]*wire="sip"[^}]*\} (\S+)$', text, re.MULTILINE)
+    found = re.findall(rf'^(bridge_calls\w*)\{{[^}}]*wire="{wire}"[^}}]*\}} (\S+)$', text, re.MULTILINE)
     totals: dict[str, float] = {}
     for name, value in found:
         totals[name] = totals.get(name, 0.0) + float(value)
     return totals
 
 
+@pytest.mark.parametrize(("wire", "number"), [("sip", "200"), ("ari", "600")])
 async def test_both_hear_each_other_once_the_call_was_taken_and_the_caller_comes_back(
-    pbx: Asterisk, server: Server, ears: WhisperAsr
+    wire: str, number: str, pbx: Asterisk, server: Server, ears: WhisperAsr
 ) -> None:
-    heard = await pbx.originate("Local/200@test", "vm-intro", pause_s=12, number="300")
+    server.output.clear()
+    heard = await pbx.originate(f"Local/{number}@test", "vm-intro", pause_s=12, number="300")
     await server.logged("ended: all was said", timeout_s=60)
     await pbx.idle()
     caller, desk = recorded(pbx, heard), recorded(pbx, pbx.folder / "desk.wav")
@@ -129,7 +145,8 @@ async def test_both_hear_each_other_once_the_call_was_taken_and_the_caller_comes
     assert "bicycle" in normal(text.text), "who was told first what it is about"
     waiting = caller[4 * 8000 : 8 * 8000].astype(np.float64).reshape(-1, 4000)
     assert np.sqrt((waiting**2).mean(axis=1)).min() > 50, "there was music meanwhile"
-    counted = await books(server)
+    counted = await books(server, wire)
+    assert counted["bridge_calls_started_total"] == 2, "caller and colleague, over the same wire"
     assert counted["bridge_calls"] == 0 and counted["bridge_calls_started_total"] == counted["bridge_calls_ended_total"]
 
 
