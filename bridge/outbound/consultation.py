@@ -53,6 +53,7 @@ class Consultation:
         self._answer: asyncio.Future[None] = loop.create_future()  # done when they take the caller, or do not
         self._over: asyncio.Future[str] = loop.create_future()  # done when their call is to end, with the reason
         self._to_them: asyncio.Queue[Play | SendDtmf] = asyncio.Queue(_MOST_WAITING)
+        self._relayed: list[RelayedAudio] = []  # both directions
         self._ended = asyncio.Event()
         self._key_pressed = asyncio.Event()
 
@@ -130,6 +131,8 @@ class Consultation:
             return await self._first_end(listening)
         finally:
             unwatch()
+            if dropped_ms := sum(relayed.dropped_ms for relayed in self._relayed):
+                log.warning("%d ms of what the two said came too late, and were left out", dropped_ms)
             listening.cancel()
             for task in self._tasks:
                 task.cancel()
@@ -179,7 +182,7 @@ class Consultation:
 
     async def _talk(self, leg: OpeningLeg, started: CallStarted) -> None:
         """Say to them what the caller says."""
-        relayed = RelayedAudio(self._audio, started.format)
+        self._relayed += [relayed := RelayedAudio(self._audio, started.format)]
         while True:
             match await self._to_them.get():
                 case Play(payload):
@@ -189,7 +192,7 @@ class Consultation:
                     await leg.send(keys)
 
     async def _listen(self, leg: OpeningLeg, started: CallStarted, output: SpeechOutput, metrics: CallMetrics) -> str:
-        relayed = RelayedAudio(started.format, self._audio)
+        self._relayed += [relayed := RelayedAudio(started.format, self._audio)]
         async for event in leg:
             match event:
                 case Media(payload):
