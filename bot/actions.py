@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _KEYS: Final = re.compile(r"[0-9*#A-Da-dwW]+")
 
+_KEY: Final = re.compile(r"[0-9*#A-D]?")
+
 _LONGEST_INFO: Final = 8000
 """Bytes; one message over UDP holds little more."""
 _LONGEST_HEADER: Final = 1000
@@ -66,14 +68,32 @@ class SendDtmf:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Hand the caller over to somebody else; it ends this call for the bot."""
+    """Hand the caller over to somebody else; it ends this call for the bot.
+
+    With `consult` that one is asked first, and the caller waits with music: a warm transfer. Who is not there, is busy
+    or does not want to is an `ActionFailed`, and the caller is the bot's again.
+
+    yield Transfer("+4930123456", consult="A caller about an invoice. Press 1 to take the call.", accept="1")
+    """
 
     target: str
     """A number in E.164 ("+4930123456"), a SIP address, or what the PBX dials."""
+    consult: str = ""
+    """What the one called hears before they are connected; "" puts the caller through unasked."""
+    accept: str = ""
+    """The key by which they take the call; "" asks for none: who has heard `consult` to its end has the caller."""
+    hold: str = ""
+    """What the caller hears meanwhile: a WAV file (its name ends in .wav), or a text, again and again; "" is music."""
+    returns: bool = False
+    """When the one called hangs up the caller comes back, and the reply goes on. False: that ends the call."""
 
     def __post_init__(self) -> None:
         if not self.target or any(character in self.target for character in "\r\n"):
             raise ValueError(f"target is {self.target!r}, must be a number or an address on one line")
+        if not _KEY.fullmatch(self.accept):
+            raise ValueError(f"accept is {self.accept!r}, must be one key of 0-9 * # A-D")
+        if not self.consult.strip() and (self.consult or self.accept or self.hold or self.returns):
+            raise ValueError("consult is empty: accept, hold and returns are for a transfer that says something first")
 
 
 @dataclass(frozen=True, slots=True)

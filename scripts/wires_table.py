@@ -22,22 +22,26 @@ ABILITIES: Final = {
 }
 
 
+ASKS_FIRST: Final = "ask somebody first whether they take the caller, where calls out are set up"
+NO_IDENTITY: Final = "-"
+
+
 def full() -> str:
     """Return every wire with all it declares."""
     names = " | ".join(name.replace("_", " ") for name in ABILITIES)
     lines = [
         (
-            f"| wire | `wire` in the metrics | address | audio | door | {names} | plays ahead "
-            "| transports | NAT | tried against | note |"
+            f"| wire | `wire` in the metrics | address | audio | door | {names} | warm transfer | plays ahead "
+            "| caller identity | transports | NAT | tried against | note |"
         ),
-        "|---" * (len(ABILITIES) + 10) + "|",
+        "|---" * (len(ABILITIES) + 12) + "|",
     ]
     for wire in WIRES:
         can = wire.capabilities
         has = " | ".join("yes" if getattr(can, name) else "-" for name in ABILITIES)
         cells = f"{wire.title} | {wire.name} | `{wire.address}` | {wire.audio} | {wire.door.value}"
-        network = f"{wire.transports} | {wire.nat} | {wire.tried}"
-        lines.append(f"| {cells} | {has} | {_ahead(can)} | {network} | {wire.note} |")
+        network = f"{wire.identity} | {wire.transports} | {wire.nat} | {wire.tried}"
+        lines.append(f"| {cells} | {has} | {_asks_first(can)} | {_ahead(can)} | {network} | {wire.note} |")
     return "\n".join(lines)
 
 
@@ -47,7 +51,19 @@ def summary() -> str:
     for name, what in ABILITIES.items():
         who = [wire.name for wire in WIRES if getattr(wire.capabilities, name)]
         lines.append(f"| {what} | {', '.join(who) or 'none by itself'} |")
+    more = {
+        ASKS_FIRST: [wire.name for wire in WIRES if wire.capabilities.audio_out],
+        "tell who calls": [wire.name for wire in WIRES if wire.identity != NO_IDENTITY],
+    }
+    lines += [f"| {what} | {', '.join(who)} |" for what, who in more.items()]
     return "\n".join(lines)
+
+
+def _asks_first(can: Capabilities) -> str:
+    """A warm transfer bridges the media of two legs of ours, so every wire that a bot speaks over has it."""
+    if can.warm_transfer:
+        return "by the wire"
+    return "bridged by us" if can.audio_out else "-"
 
 
 def _ahead(can: Capabilities) -> str:

@@ -57,6 +57,19 @@ class Left:
     """A channel is ours no more: hung up, or back in the dialplan."""
 
     channel: str
+    cause: int = 0
+    """Why it was hung up, in the numbers of Q.850; 0 is not told."""
+    why: str = ""
+    """The same in Asterisk's words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialled:
+    """How the ringing of a channel that we asked for goes on; the last one comes before its end."""
+
+    channel: str
+    status: str
+    """In the words of DIALSTATUS, e.g. BUSY; "" while it rings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +92,7 @@ class Told:
     name: str
 
 
-AriEvent = Entered | Left | Pressed | Replaced | Told
+AriEvent = Entered | Left | Dialled | Pressed | Replaced | Told
 
 
 def understand(message: str | bytes) -> AriEvent | None:
@@ -93,7 +106,12 @@ def understand(message: str | bytes) -> AriEvent | None:
         case "StasisStart":
             return _entered(object_of(told, "channel"), told.get("args"))
         case "StasisEnd" | "ChannelDestroyed":
-            return Left(_channel(told))
+            cause, why = told.get("cause"), told.get("cause_txt")
+            return Left(_channel(told), cause if type(cause) is int else 0, why if isinstance(why, str) else "")
+        case "Dial":
+            status = told.get("dialstatus")
+            peer = text_of(object_of(told, "peer"), "id", where="peer")
+            return Dialled(peer, status if isinstance(status, str) else "")
         case "ChannelDtmfReceived":
             digit = key_of(told, "digit").digit
             return Pressed(_channel(told), digit)

@@ -36,6 +36,7 @@ from telephony.events import (
     SendInfo,
     Transcript,
     Transfer,
+    WarmTransfer,
 )
 from telephony.jsontext import Fields
 from telephony.malformed import Malformations, Refused
@@ -134,7 +135,7 @@ class AsteriskProtocol:
                 return self._clear()
             case Hangup():
                 return [self._command("HANGUP")]
-            case Transfer() | SendDtmf() | SendInfo():
+            case Transfer() | WarmTransfer() | SendDtmf() | SendInfo():
                 raise LocalProtocolError(f"chan_websocket cannot carry {command}: use Asterisk's dialplan or ARI")
 
     # ------------------------------------------------------------ what Asterisk says

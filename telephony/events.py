@@ -1,13 +1,12 @@
 """The one vocabulary of all wires: what a peer tells us (events) and what we ask of it (commands).
 
-A wire is a class with `receive(message) -> events` and `send(command) -> messages`. It does no I/O and
-owns no clock, so it is tested on literals and replayed from recordings.
+A wire is a `WireProtocol` (telephony/wire_protocol.py).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 
 
 class Encoding(StrEnum):
@@ -210,6 +209,22 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
+class WarmTransfer:
+    """Ask somebody whether they take the caller, and connect the two; the leg's `send` lasts until they have hung up.
+
+    Where the caller stays with us it is an OSError of `send`, and its text says why.
+    """
+
+    target: str
+    consult: str
+    """What they are told first."""
+    accept: str = ""
+    """The key by which they take the call; "" asks for none."""
+    hold: str = ""
+    """What the caller hears meanwhile: a WAV file, a text, or "" for music."""
+
+
+@dataclass(frozen=True, slots=True)
 class SendDtmf:
     digits: str
 
@@ -248,7 +263,7 @@ class Problem:
     message: str
 
 
-Command = Play | Mark | Clear | Hangup | Transfer | SendDtmf | SendInfo | Transcript | Reply | Problem
+Command = Play | Mark | Clear | Hangup | Transfer | WarmTransfer | SendDtmf | SendInfo | Transcript | Reply | Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +275,8 @@ class Capabilities:
     mark: bool = False
     hangup: bool = False
     transfer: bool = False
+    warm_transfer: bool = False
+    """It can ask somebody first whether they take the caller: `WarmTransfer`."""
     dtmf_out: bool = False
     info: bool = False  # it carries messages of the bot to the peer: `SendInfo`
     transcripts: bool = False
@@ -267,34 +284,3 @@ class Capabilities:
     """Caller audio never stops while the call lasts, silence included: a peer that sends nothing is gone."""
     send_ahead_ms: int = 0
     """Bot audio that may lie at the far side unplayed."""
-
-
-class WireProtocol(Protocol):
-    """One wire format, one instance a call."""
-
-    capabilities: Capabilities
-
-    def open(self) -> Sequence[str | bytes]:
-        """Return what we say first, before the peer has spoken."""
-
-    def receive(self, message: str | bytes, /) -> Sequence[Event]:
-        """Return what `message` means.
-
-        Raises:
-            RemoteProtocolError: the call cannot go on; the text is fit for a close frame and a log line.
-        """
-
-    def send(self, command: Command, /) -> Sequence[str | bytes]:
-        """Return the messages that carry out `command`; none where it has no meaning on this wire.
-
-        Raises:
-            LocalProtocolError: `command` asks for what `capabilities` denies, or comes before CallStarted.
-        """
-
-
-@runtime_checkable
-class StartsQuietly(Protocol):
-    """A wire whose peer may have said what it has to say, and the call has not begun: it takes a guess then."""
-
-    def quiet(self) -> Sequence[Event]:
-        """Nothing has come for a moment: return what follows from that."""

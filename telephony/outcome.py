@@ -40,6 +40,11 @@ _SIP: Final = {
     **dict.fromkeys((408, 480, 487), Outcome.NO_ANSWER),
     **dict.fromkeys((401, 403, 407, 603, 607, 608), Outcome.REFUSED),
 }
+_Q850: Final = {
+    17: Outcome.BUSY,
+    **dict.fromkeys((18, 19, 20), Outcome.NO_ANSWER),
+    21: Outcome.REFUSED,
+}
 _TWILIO: Final = {"busy": Outcome.BUSY, "no-answer": Outcome.NO_ANSWER}
 
 
@@ -59,3 +64,9 @@ def sip_outcome(answer: str, *, redirect: str = "") -> NotAnswered:
 def twilio_outcome(status: str) -> NotAnswered:
     """Return what Twilio's last CallStatus means for a call whose stream never came."""
     return NotAnswered(_TWILIO.get(status, Outcome.FAILED), f"Twilio says {status}")
+
+
+def q850_outcome(cause: int, why: str) -> NotAnswered:
+    """Return what a cause of ITU-T Q.850 means for a call that nobody answered. `why`: the same in words."""
+    told = f"cause {cause}" + (f", {why}" if why else "") if cause else why or "no cause is told"
+    return NotAnswered(_Q850.get(cause, Outcome.FAILED), f"the call was not answered: {told}")

@@ -43,7 +43,7 @@ from telephony.events import (
 from telephony.media_time import MediaTime
 from telephony.outcome import sip_outcome
 from telephony.sip_frames import LONGEST_FRAME, FrameError, Kind, fields, frame, json_frame, split
-from telephony.sip_identity import CALLER_NAME, FORWARDED_FROM
+from telephony.sip_identity import CALLER_NAME, FORWARDED_FROM, STIR_VERSTAT
 
 LONGEST_TEXT: Final = 1000
 """Characters of one text that a peer has written: an address, a header, a reason."""
@@ -156,6 +156,7 @@ class SipProtocol:
             direction="outbound" if self._dial else "inbound",
             caller_name=texts.get(CALLER_NAME, ""),
             forwarded_from=texts.get(FORWARDED_FROM, ""),
+            stir_verstat=texts.get(STIR_VERSTAT, ""),
         )
 
     def _ended(self, told: Mapping[str, object]) -> CallEnded:

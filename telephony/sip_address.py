@@ -38,6 +38,13 @@ class SipAddress:
     """The address itself, as it was written."""
 
     @property
+    def uri_parameters(self) -> Mapping[str, str]:
+        """Those of the address itself, of its number and of its host alike; names in lower case."""
+        before, at, behind = self.uri.partition("?")[0].rpartition("@")
+        parts = [*before.split(";")[1:], *behind.split(";")[1:]] if at else behind.split(";")[1:]
+        return dict(_parameter(part) for part in parts if part)
+
+    @property
     def who(self) -> str:
         """The user, else the host."""
         return self.user or self.host

@@ -1,5 +1,6 @@
 """Who calls whom, by the headers of an INVITE, in the words that all wires use for it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,9 +22,20 @@ PRIVACY: Final = "privacy"
 """What the caller wants kept from others (RFC 3323); with it the asserted identity is not to be passed on."""
 SIP_USER: Final = "sip_user"
 """Who of --sip-users the caller has shown to be."""
-NAMES: Final = (CALLER_NAME, ASSERTED_IDENTITY, FORWARDED_FROM, FORWARD_REASON, REQUEST_URI, PRIVACY, SIP_USER)
-VOUCHED: Final = frozenset({"p-asserted-identity", "remote-party-id", "diversion", "history-info"})
+STIR_VERSTAT: Final = "stir_verstat"
+"""How far the networks vouch for the number (STIR/SHAKEN), with the level of attestation where it is told:
+TN-Validation-Passed-A, TN-Validation-Failed, No-TN-Validation (3GPP TS 24.229, section 7.2A.20)."""
+NAMES: Final = (
+    *(CALLER_NAME, ASSERTED_IDENTITY, FORWARDED_FROM, FORWARD_REASON),
+    *(REQUEST_URI, PRIVACY, SIP_USER, STIR_VERSTAT),
+)
+_ATTESTATION: Final = "p-attestation-indicator"
+VOUCHED: Final = frozenset({"p-asserted-identity", "remote-party-id", "diversion", "history-info", _ATTESTATION})
 """Headers in which a network vouches for others; a telephone that writes them proves nothing."""
+_STATUSES: Final = ("TN-Validation-Passed", "TN-Validation-Failed", "No-TN-Validation")
+_VERSTAT: Final = re.compile(rf"({'|'.join(_STATUSES)})(-[ABC])?", re.IGNORECASE)
+_LEVELS: Final = frozenset({"-A", "-B", "-C"})
+"""Full, partial and gateway attestation (ATIS-1000074)."""
 _MOST_VALUES: Final = 32
 """Of one header; who forwards a call more often wants something else."""
 
@@ -51,6 +63,7 @@ def identity_of(invite: SipMessage, *, trusted: bool = True) -> SipIdentity:
         FORWARD_REASON: forwarded.parameters.get("reason", "") if forwarded else "",
         REQUEST_URI: target if not callee or target != callee.user else "",
         PRIVACY: invite.first("privacy"),
+        STIR_VERSTAT: _verstat(invite, caller) if trusted else "",
     }
     return SipIdentity(
         caller.who if caller else "",
@@ -92,6 +105,21 @@ def _asserted(invite: SipMessage) -> SipAddress | None:
         remote = _addresses(invite, "remote-party-id")  # what came before RFC 3325, and many PBXs still send
         identities = [party for party in remote if party.parameters.get("party", "calling").lower() == "calling"]
     return min(identities, key=lambda identity: identity.scheme != "tel", default=None)
+
+
+def _verstat(invite: SipMessage, caller: SipAddress | None) -> str:
+    """Return what the network says of its check of the number: by the asserted identity, else by From; "" is nothing.
+
+    It stands behind the number, as 3GPP has it, behind the host, or, as some gateways send it, behind the brackets.
+    """
+    asserted = _addresses(invite, "p-asserted-identity")
+    for address in [*asserted, *([caller] if caller else [])]:
+        said = address.uri_parameters.get("verstat") or address.parameters.get("verstat") or ""
+        if found := _VERSTAT.fullmatch(said):
+            status = next(name for name in _STATUSES if name.lower() == found[1].lower())
+            level = (found[2] or f"-{invite.first(_ATTESTATION).strip()[:1]}").upper()
+            return status + (level if status == _STATUSES[0] and level in _LEVELS else "")
+    return ""
 
 
 def _forwarded(invite: SipMessage) -> SipAddress | None:

@@ -34,6 +34,7 @@ from telephony.events import (
     SendInfo,
     Transcript,
     Transfer,
+    WarmTransfer,
 )
 from telephony.jsontext import Fields, as_text, audio_of, json_object, key_of, object_of, refusal, text_of
 from telephony.malformed import Malformations, Refused
@@ -114,7 +115,7 @@ class TwilioProtocol:
                 return [self._message("clear")]
             case Hangup() | Problem() | Transcript() | Reply():
                 return ()
-            case Transfer() | SendDtmf() | SendInfo():
+            case Transfer() | WarmTransfer() | SendDtmf() | SendInfo():
                 raise LocalProtocolError(f"a Twilio stream cannot carry {command}: use Twilio's REST API")
 
     def _understand(self, message: Fields) -> Sequence[Event]:

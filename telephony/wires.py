@@ -9,13 +9,14 @@ from uuid import uuid4
 from telephony.ari import AriProtocol
 from telephony.asterisk import AsteriskProtocol
 from telephony.audiosocket import AudioSocketProtocol
-from telephony.events import Capabilities, WireProtocol
+from telephony.events import Capabilities
 from telephony.freeswitch import AudioForkProtocol, AudioStreamProtocol
 from telephony.plain import PlainProtocol
 from telephony.sip import SipProtocol
 from telephony.talk import TalkProtocol
 from telephony.twilio import TwilioProtocol
 from telephony.twilio_listen import TwilioListenProtocol
+from telephony.wire_protocol import WireProtocol
 
 
 class Door(Enum):
@@ -66,6 +67,8 @@ class Wire:
     """What the WebSocket agrees to speak, in the words of Sec-WebSocket-Protocol."""
     discontinuous: bool = False
     """True where the peer sends nothing while there is nothing to hear (discontinuous transmission, DTX)."""
+    identity: str = "-"
+    """What it tells of the caller, for people."""
     transports: str = "ws, wss"
     """What it runs over, for people."""
     nat: str = "the peer connects to us"
@@ -114,6 +117,7 @@ WIRES: Final[tuple[Wire, ...]] = (
         door=Door.TWILIO_SIGNATURE,
         family=Family.JSON,
         audio="mu-law 8 kHz",
+        identity="number, name, forwarded from, STIR/SHAKEN",
         tried=DOCUMENTS,
         make=TwilioProtocol,
         note="Transfers too with `--twilio-account-sid`; keys are sent as tones.",
@@ -126,6 +130,7 @@ WIRES: Final[tuple[Wire, ...]] = (
         door=Door.TWILIO_SIGNATURE,
         family=Family.JSON,
         audio="mu-law 8 kHz, one or two tracks",
+        identity="what its parameters say: number, name, forwarded from",
         tried=DOCUMENTS,
         note="No bot; transcripts go to `--listen-hook-url` and to listeners.",
     ),
@@ -148,6 +153,7 @@ WIRES: Final[tuple[Wire, ...]] = (
         door=Door.BASIC_PASSWORD,
         family=Family.BINARY,
         audio="mu-law, A-law, 16 bit; 8 to 192 kHz",
+        identity="what the dialplan passes on: number, name, forwarded from",
         tried="Asterisk 22.10",
         subprotocols=("media",),
         note="Or we connect to it: `--asterisk-url`.",
@@ -160,6 +166,7 @@ WIRES: Final[tuple[Wire, ...]] = (
         door=Door.BASIC_PASSWORD,
         family=Family.BINARY,
         audio="16 bit, 8 to 64 kHz",
+        identity="what the metadata say: number, name",
         tried=DOCUMENTS,
         make=lambda: AudioForkProtocol(uuid4().hex),
         subprotocols=("audio.drachtio.org", "audio.jambonz.org"),
@@ -174,6 +181,7 @@ WIRES: Final[tuple[Wire, ...]] = (
         door=Door.API_TOKEN,
         family=Family.JSON,
         audio="16 bit, 8 to 64 kHz",
+        identity="what the metadata say: number, name",
         tried=DOCUMENTS,
         make=lambda: AudioStreamProtocol(uuid4().hex),
         discontinuous=True,
@@ -187,6 +195,7 @@ WIRES: Final[tuple[Wire, ...]] = (
         door=Door.OTHER,
         family=Family.RTP,
         audio="mu-law, A-law; 8 kHz",
+        identity="number, name, forwarded from",
         tried="Asterisk 22.10",
         transports="HTTP and WebSocket to Asterisk; RTP over UDP",
         nat="none in between: Asterisk sends RTP to `--ari-media-host`",
@@ -199,6 +208,7 @@ WIRES: Final[tuple[Wire, ...]] = (
         door=Door.OTHER,
         family=Family.RTP,
         audio="PCMU, PCMA, G.722, Opus",
+        identity="number, name, asserted identity, forwarded from, STIR/SHAKEN",
         tried="Asterisk 22.10, baresip, sipp",
         note="Who calls, who vouches and who forwarded: [sip.md](sip.md#who-calls).",
         transports="UDP, TCP, TLS; RTP and SRTP over UDP",

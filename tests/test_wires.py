@@ -41,8 +41,8 @@ from telephony.events import (
     SendDtmf,
     Transcript,
     Transfer,
-    WireProtocol,
 )
+from telephony.wire_protocol import WireProtocol
 from telephony.wires import WIRES, Wire
 
 ROOT: Final = Path(__file__).resolve().parent.parent

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from typing import Final
 
 from bot.actions import Action, ActionFailed, Collect, Handoff, Hangup, Transfer
 from bot.openai.chunks import ToolCall
@@ -13,8 +12,11 @@ from bot.openai.stream import ModelFailed
 
 log = logging.getLogger(__name__)
 
-_LAST: Final = (Transfer, Hangup, Collect, Handoff)
-"""Nothing of a reply comes after these."""
+
+def _is_last(action: Action) -> bool:
+    """Return whether nothing of a reply comes after `action`."""
+    comes_back = isinstance(action, Transfer) and action.returns
+    return isinstance(action, Transfer | Hangup | Collect | Handoff) and not comes_back
 
 
 class Rounds:
@@ -72,7 +74,7 @@ class Rounds:
         if not self._errands.due or self._ended:
             return None
         _, action = self._errands.due[0]
-        if isinstance(action, _LAST):
+        if _is_last(action):
             if not self._said and not self._parting and not isinstance(action, Handoff):
                 self._parting = True
                 return None
@@ -89,7 +91,7 @@ class Rounds:
             yield
             outcome.trouble = trouble
             outcome.actions.remove(action)
-            self._ended = isinstance(action, _LAST)
+            self._ended = _is_last(action)
         except ActionFailed as failed:
             outcome.trouble = f"Error: {failed}"
             outcome.actions.remove(action)

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from functools import partial
 
-from bot.actions import Action
+from bot.actions import Action, ActionFailed, Transfer
 from bot.api import Bot, CallInfo, Heard, Turn
 from bot.webhook import requests
 from bot.webhook.client import Client
@@ -55,12 +55,42 @@ class WebhookBot(Bot):
             HookFailed: it answers nothing, in time, that is understood.
         """
         self._call, silent = turn.call, True
+        refused: tuple[str | Action, ActionFailed] | None = None
         async with aclosing(self._ask("turn", requests.turn_of(turn))) as pieces:
             async for piece in pieces:
                 silent = silent and piece == ""
-                yield piece
+                try:
+                    yield piece
+                except ActionFailed as failed:
+                    refused = piece, failed
+                    break
+        if refused:
+            async with aclosing(self._instead(*refused)) as others:
+                async for piece in others:
+                    yield piece
+            return
         if silent:
             raise HookFailed("the hook has nothing to say")
+
+    async def _instead(self, piece: str | Action, failed: ActionFailed) -> AsyncGenerator[str | Action, None]:
+        """Yield what the hook answers to a transfer that nobody took; what else fails is raised.
+
+        Raises:
+            ActionFailed: the hook knows nothing to say to it, or it was something else.
+        """
+        if not isinstance(piece, Transfer) or not piece.consult:
+            raise failed
+        answered = False
+        try:
+            told = {"target": piece.target, "reason": str(failed)}
+            async with aclosing(self._ask("not_transferred", told)) as pieces:
+                async for other in pieces:
+                    answered = answered or other != ""
+                    yield other
+        except HookFailed as error:
+            raise failed from error
+        if not answered:
+            raise failed
 
     async def on_silence(self, count: int) -> AsyncIterator[str | Action]:
         """Ask the caller what the hook answers, or nothing."""

@@ -1,6 +1,7 @@
 """What a hook answers, as it comes in: text, JSON lines, server-sent events, or one JSON document. Pure.
 
 {"say": "One moment."}   {"say": "This is recorded.", "interruptible": false}   {"transfer": "+4930123456"}
+{"transfer": "+4930123456", "consult": "A caller about an invoice. Press 1.", "accept": "1", "returns": true}
 {"hangup": true}   {"collect": {"digits": 8}}   {"play": "/hold.wav"}   {"dtmf": "12#"}   {"language": "German"}
 {"info": {"intent": "billing"}, "headers": {"X-Session": "7"}}
 """
@@ -167,6 +168,13 @@ def _info(value: Fields) -> Item:
     return SendInfo(body, text_of(value, "content_type", ""), headers)
 
 
+def _transfer(value: Fields) -> Item:
+    texts = {name: text_of(value, name, "") for name in ("consult", "accept", "hold")}
+    if texts["hold"].lower().endswith(".wav"):
+        raise ValueError("hold is a text here: a hook reads no files of this machine")
+    return Transfer(text_of(value, "transfer"), returns=truth_of(value, "returns", default=False), **texts)
+
+
 def _hangup(value: Fields) -> Item:
     if value["hangup"] is True:
         return Hangup()
@@ -175,7 +183,7 @@ def _hangup(value: Fields) -> Item:
 
 _VERBS: Final[Mapping[str, Callable[[Fields], Item]]] = {
     "say": _say,
-    "transfer": lambda value: Transfer(text_of(value, "transfer")),
+    "transfer": _transfer,
     "hangup": _hangup,
     "collect": _collect,
     "play": lambda value: Fetch(text_of(value, "play"), truth_of(value, "interruptible", default=True)),

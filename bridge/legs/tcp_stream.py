@@ -33,7 +33,7 @@ _MAX_EVENTS: Final = 100
 
 
 class StreamProtocol(Protocol):
-    """A wire format on a stream of bytes: `telephony.events.WireProtocol` without text."""
+    """A wire format on a stream of bytes: `telephony.wire_protocol.WireProtocol` without text."""
 
     capabilities: Capabilities
 

@@ -23,9 +23,8 @@ from telephony.events import (
     Owed,
     Play,
     Problem,
-    StartsQuietly,
-    WireProtocol,
 )
+from telephony.wire_protocol import StartsQuietly, WireProtocol
 
 PING_S: Final = 15.0
 """Between the pings of a peer that may have nothing to say for long: they tell whether it is there."""

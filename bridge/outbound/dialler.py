@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -30,6 +30,10 @@ Trunk = Callable[[CallRequest, str], OpeningLeg]
 Raises:
     OSError: the wire does not work.
 """
+
+
+Carry = Callable[[OpeningLeg, str], Awaitable[None]]
+"""Carries a leg, over a wire of that name, from its start to its end."""
 
 
 class NotAllowed(Exception):
@@ -69,9 +73,23 @@ class Dialler:
         self._ended: OrderedDict[str, PlacedCall] = OrderedDict()
         self._tasks: dict[asyncio.Task[None], PlacedCall] = {}
         self._legs: dict[str, OutboundLeg] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
-    def place(self, request: CallRequest) -> PlacedCall:
+    @property
+    def wires(self) -> Collection[str]:
+        """What calls can be placed over."""
+        return self._trunks.keys()
+
+    def place(
+        self,
+        request: CallRequest,
+        *,
+        carry: Carry | None = None,
+        ended: Callable[[PlacedCall], None] = lambda _: None,
+    ) -> PlacedCall:
         """Have a call placed when it is its turn; return it, and what becomes of it.
+
+        `carry`: what serves it instead of a bot. `ended` is called once it is over.
 
         Raises:
             NotAllowed: not to that number.
@@ -89,14 +107,24 @@ class Dialler:
             raise Full(f"{self.settings.dial_queue} calls wait already")
         placed = PlacedCall(self._new_id(), request, wire)
         self._calls[placed.call_id] = placed
-        task = asyncio.create_task(self._place(placed))
+        task = asyncio.create_task(self._place(placed, carry or self._converse))
         self._tasks[task] = placed
-        task.add_done_callback(self._over)
+        task.add_done_callback(partial(self._over, ended))
         return placed
 
     def get(self, call_id: str) -> PlacedCall | None:
         """Return a call under way, or one of the last that ended."""
         return self._calls.get(call_id) or self._ended.get(call_id)
+
+    def hang_up(self, call_id: str, reason: str) -> None:
+        """Give a call up that was not answered yet; whoever carries it ends one that was."""
+        placed = self._calls.get(call_id)
+        if placed and placed.status is Status.QUEUED:
+            placed.end(Outcome.FAILED, reason)
+            next(task for task, call in self._tasks.items() if call is placed).cancel()
+        elif placed and placed.status is Status.RINGING:
+            self._closing.add(task := asyncio.create_task(self._legs[call_id].close(reason)))
+            task.add_done_callback(self._closing.discard)
 
     def drain(self) -> None:
         """Place no more calls; those that ring may be answered. Call it once `lines` is draining."""
@@ -125,7 +153,10 @@ class Dialler:
             raise BadCallRequest("field from: Twilio calls come from a number of yours; or set --dial-from")
         return wire
 
-    async def _place(self, placed: PlacedCall) -> None:
+    async def _converse(self, leg: OpeningLeg, wire: str) -> None:
+        await self._carrier.carry(leg, wire=wire)
+
+    async def _place(self, placed: PlacedCall, carry: Carry) -> None:
         with ExitStack() as slot:
             await self._slots.acquire()
             slot.callback(self._slots.release)
@@ -142,7 +173,7 @@ class Dialler:
                         follow=partial(self._follow, placed),
                     )
                     self._legs[placed.call_id] = outbound
-                    await self._carrier.carry(outbound, wire=placed.wire)
+                    await carry(outbound, placed.wire)
             except (Busy, OSError) as error:
                 placed.end(Outcome.FAILED, str(error))
 
@@ -174,7 +205,7 @@ class Dialler:
         if begin_s > now_s:
             await self._pause(begin_s - now_s)
 
-    def _over(self, task: asyncio.Task[None]) -> None:
+    def _over(self, ended: Callable[[PlacedCall], None], task: asyncio.Task[None]) -> None:
         placed = self._tasks.pop(task)
         if not task.cancelled() and (fault := task.exception()):
             log.error("a call out failed", exc_info=fault)
@@ -187,3 +218,4 @@ class Dialler:
         self._ended[placed.call_id] = placed
         while len(self._ended) > REMEMBERED:
             self._ended.popitem(last=False)
+        ended(placed)

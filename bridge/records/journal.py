@@ -51,7 +51,9 @@ class Journal(CallObserver):
         self._add(EntryKind.FAULT, what)
 
     def ended(self, reason: str, *, fault: str) -> None:
-        """The call is over. `fault`: "ours", "remote" or ""."""
+        """The call is over, if it began. `fault`: "ours", "remote" or ""."""
+        if not self._number:
+            return
         self._answered()
         waits = sorted(self._first_audio_ms)
         data: dict[str, object] = {

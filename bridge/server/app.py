@@ -125,7 +125,13 @@ async def _call_log(app: web.Application) -> AsyncIterator[None]:
 
 async def _switchboard(app: web.Application) -> AsyncIterator[None]:
     app[SWITCHBOARD] = Switchboard(
-        app[SETTINGS], app[RESOURCES], app[METRICS], app[LINES], app[LOAD], call_log=app[CALL_LOG]
+        app[SETTINGS],
+        app[RESOURCES],
+        app[METRICS],
+        app[LINES],
+        app[LOAD],
+        call_log=app[CALL_LOG],
+        dialler=lambda: app.get(DIALLER),
     )
     yield
 
@@ -181,6 +187,8 @@ async def _dialler(app: web.Application) -> AsyncIterator[None]:
         trunks["sip"] = lambda request, _: link.dial(request.to, request.headers)
     if (rest := app.get(TWILIO)) and settings.public_url:
         trunks["twilio"] = app[TRUNK] = TwilioTrunk(rest, settings)
+    if (ari := app.get(ARI)) and settings.ari_dial_context:
+        trunks["ari"] = lambda request, _: ari.dial(request.to, caller=request.caller)
     app[DIALLER] = Dialler(settings, app[SWITCHBOARD], trunks)
     yield
 

@@ -49,19 +49,26 @@ def make_call(
     leg: Leg,
     started: CallStarted,
     *,
+    line: Leg | None = None,
     resources: Resources,
     settings: Settings,
     metrics: CallMetrics,
     denoising: Denoising | None,
     load: Load,
 ) -> CallSession:
-    """Return the session of a call that has started: with a bot where the wire takes audio, else transcripts only."""
+    """Return the session of a call that has started: with a bot where the wire takes audio, else transcripts only.
+
+    `line`: what stands around `leg`, where something does; the call is carried over it.
+    """
+    line = line or leg
     talks = leg.capabilities.audio_out
     rules = turn_rules(settings, talks=talks)
     endpointing, turn_detector = _end_of_turn(resources, settings) if talks else _FLAT_WAITS
-    talking = bound(_open_bot_side, leg=leg, started=started, resources=resources, settings=settings, metrics=metrics)
+    talking = bound(
+        _open_bot_side, leg=leg, line=line, started=started, resources=resources, settings=settings, metrics=metrics
+    )
     return CallSession(
-        leg,
+        line,
         ear=Ear(started.format, vad=resources.open_vad(), cleaner=denoising, vad_raw=settings.vad_input == "raw"),
         turns=TurnTaker(rules, endpointing),
         preroll=PreRoll(keep_ms=4 * rules.min_speech_ms),
@@ -76,7 +83,7 @@ def make_call(
         metrics=metrics,
         drain_s=settings.final_timeout,
         outage_s=settings.asr_outage,
-        bot_side=talking if talks else SilentBotSide,
+        bot_side=bound(talking, metrics=metrics) if talks else SilentBotSide,
         turn_detector=turn_detector,
     )
 
@@ -106,6 +113,7 @@ def _open_bot_side(
     call: CallControl,
     *,
     leg: Leg,
+    line: Leg,
     started: CallStarted,
     resources: Resources,
     settings: Settings,
@@ -115,7 +123,7 @@ def _open_bot_side(
     conversation = Conversation(
         resources.make_bot(),
         SpeechOutput(
-            leg,
+            line,
             resources.tts,
             started.format,
             clock_ms=lambda: int((time.monotonic() - began) * 1000),

@@ -42,11 +42,11 @@ from bridge.server.pages import Pages
 from bridge.server.websocket_upgrade import accept, upgrade
 from bridge.speech.api import UnsupportedLanguage
 from telephony.asterisk import AsteriskProtocol
-from telephony.events import WireProtocol
 from telephony.plain import PlainProtocol
 from telephony.talk import TalkProtocol
 from telephony.twilio_webhook import call_parameters
 from telephony.twiml import twiml_busy, twiml_redirect, twiml_stream
+from telephony.wire_protocol import WireProtocol
 from telephony.wires import WIRES, Door, Wire
 
 log = logging.getLogger(__name__)

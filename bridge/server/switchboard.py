@@ -2,15 +2,20 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from bridge import logs
 from bridge.admission.lines import Lines
 from bridge.admission.load import Load
 from bridge.containment import contained
-from bridge.leg import HangupCause, LegLost, OpeningLeg
+from bridge.leg import HangupCause, Leg, LegLost, OpeningLeg
 from bridge.logs import short
 from bridge.metrics import Metrics
+from bridge.outbound.consultation import Consultation
+from bridge.outbound.dialler import Dialler
+from bridge.outbound.warm_transfer import WarmTransferLeg
 from bridge.records.call_log import CallLog, facts, no_call_log
 from bridge.records.journal import Journal
 from bridge.server.call_factory import make_call, standing_of
@@ -18,6 +23,7 @@ from bridge.server.resources import Resources
 from bridge.server.routing import Ringing, choose
 from bridge.settings import Settings
 from bridge.settings.route import Route
+from bridge.speaking.voices.voices import Voices
 from telephony.errors import RemoteProtocolError
 from telephony.events import CallStarted
 from telephony.outcome import NotAnswered
@@ -32,6 +38,9 @@ _GOODBYE_S: Final = 15.0
 """What a call gets beyond its longest, so that its last words are heard."""
 
 
+_Serve = Callable[[OpeningLeg, CallStarted], Awaitable[str]]
+
+
 class Switchboard:
     """What all calls share. A wire makes a leg of what reached it, takes a line, and hands the leg over to `carry`."""
 
@@ -44,10 +53,13 @@ class Switchboard:
         load: Load,
         *,
         call_log: CallLog | None = None,
+        dialler: Callable[[], Dialler | None] = lambda: None,
     ) -> None:
-        """`call_log` keeps what happens on the calls; None keeps nothing."""
+        """`call_log` keeps what happens on the calls; None keeps nothing. `dialler` returns what places calls, which is
+        made after this."""
         self._call_log = call_log or no_call_log()
         self.settings, self.resources, self.metrics, self.lines, self.load = settings, resources, metrics, lines, load
+        self._dialler = dialler
 
     def answer_with(self, settings: Settings, resources: Resources) -> None:
         """Answer new calls by these; those on the line keep theirs. Engines and limits stay as they were."""
@@ -58,26 +70,32 @@ class Switchboard:
 
         `wire`: what the metrics and the log call it. `peer`: the address it came from, for the log.
         """
+        journal = (self._call_log if leg.capabilities.audio_out else no_call_log()).open()
+        converse = partial(self._converse, wire=wire, peer=peer, journal=journal)
+        await self._carry(leg, converse, wire=wire, peer=peer, journal=journal)
+
+    async def consult(self, leg: OpeningLeg, wire: str, meeting: Consultation) -> None:
+        """Carry a call to somebody who is asked whether they take a caller of ours, as `carry` does."""
+
+        async def meet(leg: OpeningLeg, started: CallStarted) -> str:
+            log.info("%s is asked over %s", short(started.callee or "?", _NUMBER_CHARS), wire)
+            return await meeting.carry(leg, started, self.metrics.call(wire, started.format))
+
+        await self._carry(leg, meet, wire=wire, peer="", journal=no_call_log().open())
+
+    async def _carry(self, leg: OpeningLeg, serve: _Serve, *, wire: str, peer: str, journal: Journal) -> None:
         with self.metrics.calls.labels(wire).track_inprogress():
             async with leg:
-                await self._answer(leg, wire, peer)
+                await self._answer(leg, serve, wire, peer, journal)
 
-    async def _answer(self, leg: OpeningLeg, wire: str, peer: str) -> None:
+    async def _answer(self, leg: OpeningLeg, serve: _Serve, wire: str, peer: str, journal: Journal) -> None:
         fault, cause, begun = "", HangupCause.NORMAL, False
-        journal = (self._call_log if leg.capabilities.audio_out else no_call_log()).open()
         try:
             started = await leg.start(self.settings.start_timeout)
             logs.call_id.set(started.call_id)
             begun = True
             self.metrics.started.labels(wire).inc()
-            resources, settings, route = self._profile_of(started, wire)
-            caller, callee = (short(number or "?", _NUMBER_CHARS) for number in (started.caller, started.callee))
-            via = (f", {route}" if route else "", f", peer {peer}" if peer else "")
-            log.info("call from %s to %s over %s%s%s", caller, callee, wire, *via)
-            journal.started(facts(started, settings, wire=wire, route=str(route or ""), peer=peer))
-            reason = _GOING
-            if not self.lines.ending:
-                reason = await self._run(leg, started, wire, resources, settings, journal=journal)
+            reason = _GOING if self.lines.ending else await serve(leg, started)
             if self.lines.ending:
                 cause = HangupCause.GOING_AWAY
         except NotAnswered as error:
@@ -91,6 +109,7 @@ class Switchboard:
             reason, fault, cause = OURS, "ours", HangupCause.INTERNAL_ERROR
         except asyncio.CancelledError:  # whoever carries it is ended: `leg` closes behind us
             self.metrics.ended.labels(wire, "" if self.lines.ending else "ours").inc()
+            journal.ended("cut off", fault="" if self.lines.ending else "ours")
             log.info("call ended: cut off")
             raise
         self.metrics.ended.labels(wire, fault).inc()
@@ -98,6 +117,22 @@ class Switchboard:
             journal.ended(reason, fault=fault)
         log.info("call ended: %s%s", short(reason, _REASON_CHARS), "" if begun or not peer else f", peer {peer}")
         await leg.close(reason, cause=cause)
+
+    async def _converse(self, leg: OpeningLeg, started: CallStarted, *, wire: str, peer: str, journal: Journal) -> str:
+        resources, settings, route = self._profile_of(started, wire)
+        caller, callee = (short(number or "?", _NUMBER_CHARS) for number in (started.caller, started.callee))
+        via = (f", {route}" if route else "", f", peer {peer}" if peer else "")
+        log.info("call from %s to %s over %s%s%s", caller, callee, wire, *via)
+        journal.started(facts(started, settings, wire=wire, route=str(route or ""), peer=peer))
+        return await self._run(leg, started, wire, resources, settings, journal=journal)
+
+    def _transferable(self, leg: OpeningLeg, started: CallStarted, wire: str, resources: Resources) -> Leg:
+        """Return `leg`, which can ask somebody first where there is a bot to want that, and a wire to ask them over."""
+        dialler = self._dialler()
+        if not leg.capabilities.audio_out or leg.capabilities.warm_transfer or not dialler or not dialler.wires:
+            return leg
+        voice = Voices.of(resources.tts).default
+        return WarmTransferLeg(leg, started.format, wire=wire, dialler=dialler, serve=self.consult, tts=voice)
 
     def _profile_of(self, started: CallStarted, wire: str) -> tuple[Resources, Settings, Route | None]:
         """Return what answers this call, and the route that says so; None where no route does."""
@@ -131,6 +166,7 @@ class Switchboard:
                 call = make_call(
                     leg,
                     started,
+                    line=self._transferable(leg, started, wire, resources),
                     resources=resources,
                     settings=settings,
                     metrics=self.metrics.call(wire, started.format, journal),
@@ -150,7 +186,6 @@ class Switchboard:
                 return await call.run()
             finally:
                 journal.stopped_by_us = call.stopped
-
                 self.lines.calls.discard(call)
                 unwatch()
                 timer.cancel()

@@ -7,7 +7,7 @@ from aiohttp import web
 from bridge.legs.websocket import PING_S, WebSocketLeg
 from bridge.server.auth import BEARER_PROTOCOL
 from bridge.settings import Settings
-from telephony.events import WireProtocol
+from telephony.wire_protocol import WireProtocol
 
 
 async def upgrade(

@@ -123,13 +123,12 @@ class ReplyActions:
                 await self._send_keys(digits)
             case SendInfo():
                 await self._send_info(action)
-            case Transfer(target):
-                await self._transfer(target)
+            case Transfer():
+                await (self._consult(action) if action.consult else self._transfer(action.target))
             case Hangup(reason):
                 await self._output.wait_for_playout()
                 self.acted = True
-                self._call.stop(reason)
-                await asyncio.sleep(_FOR_EVER_S)  # the end of the call cancels it: nothing is said after this
+                await self._end(reason)
             case Collect():
                 await self._output.until_open()
                 self.acted = True  # the question is asked, however much of it is heard before the first key
@@ -198,6 +197,27 @@ class ReplyActions:
             why = f"the transfer to {target} did not happen within {_TRANSFER_S:g} s"
         self.acted = False
         raise ActionFailed(why)
+
+    async def _consult(self, transfer: Transfer) -> None:
+        """Ask somebody first; the leg carries it all out, and it is over when they have hung up."""
+        target = transfer.target
+        if not self._leg.capabilities.warm_transfer:
+            raise ActionFailed(
+                f"{target} cannot be asked first: this server has no wire that places calls; docs/outbound.md says how"
+            )
+        await self._output.wait_for_playout()
+        self.acted = True
+        try:
+            await self._leg.send(events.WarmTransfer(target, transfer.consult, transfer.accept, transfer.hold))
+        except (OSError, ValueError, RuntimeError):
+            self.acted = False
+            raise
+        if not transfer.returns:
+            await self._end(f"{target}, to whom the caller was put through, hung up")
+
+    async def _end(self, reason: str) -> None:
+        self._call.stop(reason)
+        await asyncio.sleep(_FOR_EVER_S)  # the end of the call cancels it: nothing is said after this
 
 
 async def _made(bot: Bot | Callable[[], Bot]) -> Bot:

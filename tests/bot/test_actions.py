@@ -1,6 +1,6 @@
 import pytest
 
-from bot.actions import SendInfo
+from bot.actions import SendInfo, Transfer
 
 
 def test_a_mapping_is_sent_as_json_and_a_text_as_itself() -> None:
@@ -34,3 +34,23 @@ def test_what_would_make_another_message_of_it_is_refused(given: dict[str, objec
 def test_what_json_does_not_know_is_refused_where_it_is_written() -> None:
     with pytest.raises(TypeError):
         SendInfo({"a": object()})
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"target": ""}, "target"),
+        ({"target": "1\r\n2"}, "target"),
+        ({"target": "1", "accept": "1"}, "consult"),
+        ({"target": "1", "consult": " "}, "consult"),
+        ({"target": "1", "returns": True}, "consult"),
+        ({"target": "1", "hold": "Wait."}, "consult"),
+        ({"target": "1", "consult": "A caller.", "accept": "12"}, "accept"),
+        ({"target": "1", "consult": "A caller.", "accept": "x"}, "accept"),
+    ],
+)
+def test_a_transfer_that_nobody_could_carry_out_is_refused_where_it_is_written(
+    given: dict[str, object], field: str
+) -> None:
+    with pytest.raises(ValueError, match=field):
+        Transfer(**given)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -36,6 +37,9 @@ exten => 300,1,Set(GLOBAL(TRANSFERRED)=${CALLERID(num)})
  same => n,Playback(demo-thanks)
  same => n,Set(GLOBAL(PLAYED)=yes)
  same => n,Wait(20)
+exten => 500,1,Busy(1)
+exten => 502,1,Ringing()
+ same => n,Wait(30)
 exten => 700,1,Answer()
  same => n,Read(TYPED,,3,,1,20)
  same => n,Set(GLOBAL(TYPED)=${TYPED})
@@ -222,6 +226,40 @@ async def test_a_transfer_to_nobody_is_refused_and_the_call_goes_on(here: Asteri
         await until(lambda: len(taken.heard) > 9 * 8000, "9 s of audio", timeout_s=40)
         assert likeness("vm-intro", plain(taken.heard, Encoding.MULAW)) > 0.9
         assert not taken.over.is_set()
+
+
+async def test_a_call_out_is_heard_both_ways_and_hangs_up(here: Asterisk) -> None:
+    desk = Desk(say=coded("demo-thanks", Encoding.MULAW))
+    async with ari(here, desk, ari_dial_context="test") as link:
+        carried = asyncio.create_task(desk.carry(link.dial("700", caller="4711"), wire="ari"))
+        taken = await desk.call()
+        await taken.leg.send(SendDtmf("42#"))
+        await here.until("dialplan show globals", "TYPED=42")
+        await here.cli("channel request hangup all")
+        await asyncio.wait_for(carried, 15)
+        await here.idle()
+    assert taken.ended == "caller hung up"
+
+
+@pytest.mark.parametrize(("number", "why"), [("500", "busy"), ("999", "400|Asterisk|not answered")])
+async def test_a_call_out_that_is_not_answered_says_why(number: str, why: str, here: Asterisk) -> None:
+    desk = Desk()
+    async with ari(here, desk, ari_dial_context="test") as link:
+        await asyncio.wait_for(desk.carry(link.dial(number), wire="ari"), 15)
+        await here.idle()
+    assert re.search(why, desk.failed[0], re.IGNORECASE), desk.failed
+
+
+async def test_a_call_out_that_is_given_up_rings_no_more(here: Asterisk) -> None:
+    desk = Desk()
+    async with ari(here, desk, ari_dial_context="test") as link:
+        leg = link.dial("502")
+        carried = asyncio.create_task(desk.carry(leg, wire="ari"))
+        await here.until("core show channels count", "2 active channels")
+        await leg.close("given up")
+        await asyncio.wait_for(carried, 15)
+        await here.idle()
+    assert len(desk.failed) == 1
 
 
 async def test_a_caller_for_whom_there_is_no_line_goes_on_in_the_dialplan(here: Asterisk) -> None:

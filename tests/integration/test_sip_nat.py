@@ -44,13 +44,14 @@ async def called(
 ) -> AsyncIterator[Call]:
     """Call the bridge; `given` goes into the INVITE."""
     number = len(desk.calls)
-    wire.sendto(request("INVITE", wire, port, call=call, **given), ("127.0.0.1", port))  # type: ignore[arg-type]
+    bridge = ("::1" if wire.family == socket.AF_INET6 else "127.0.0.1", port)
+    wire.sendto(request("INVITE", wire, port, call=call, **given), bridge)  # type: ignore[arg-type]
     told = await answer(wire, 200, cseq="INVITE")
     tag = headers(told)["to"]
-    wire.sendto(request("ACK", wire, port, call=call, to=tag), ("127.0.0.1", port))
+    wire.sendto(request("ACK", wire, port, call=call, to=tag), bridge)
     taken = await desk.call(number)
     yield Call(taken, tag, port_of(told), told)
-    wire.sendto(request("BYE", wire, port, call=call, cseq=90, to=tag), ("127.0.0.1", port))
+    wire.sendto(request("BYE", wire, port, call=call, cseq=90, to=tag), bridge)
     await taken.over.wait()
 
 
@@ -71,6 +72,37 @@ async def test_a_caller_behind_nat_hears_the_bot_and_a_third_one_gains_nothing(w
             assert await stranger.talk(call.rtp, 40) == 0
             assert loud(call.taken, before + 4000) == 0, "nor is it heard"
             assert await phone.talk(call.rtp, 20) > 10, "the caller goes on"
+
+
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="this machine has no IPv6")
+async def test_callers_over_ipv6_are_answered_where_they_are_and_strangers_gain_nothing() -> None:
+    desk = Desk(say=bytes(1600000))
+    with ExitStack() as sources:
+        wire = sources.enter_context(opened("::1"))
+        phone, stranger = (sources.enter_context(RtpSource.at("::1", ssrc=ssrc)) for ssrc in (2, 3))
+        over_ipv6 = sip(desk, sip_host="::1", sip_allow="::1/128")
+        async with over_ipv6 as (_, port), called(wire, desk, port, media=NOBODY) as call:
+            assert re.search(rb"c=IN IP6 ::1\r\n", call.told), call.told
+            assert await phone.talk(call.rtp, 40) > 20, "the bot is heard where the caller really is"
+            await until(lambda: loud(call.taken) > 3000, "the caller, heard")
+            before = len(call.taken.heard) // 2
+            assert await stranger.talk(call.rtp, 40) == 0
+            assert loud(call.taken, before + 4000) == 0, "nor is it heard"
+
+
+async def test_reports_go_where_the_caller_is_too(wire: socket.socket) -> None:
+    desk = Desk(say=bytes(1600000))
+    with RtpSource.at("127.0.0.2") as phone, phone.reports() as reports:
+        async with sip(desk) as (_, port), called(wire, desk, port, media=NOBODY) as call:
+            report = asyncio.create_task(asyncio.get_running_loop().sock_recv(reports, 2048))
+            async with asyncio.timeout(15):  # by RFC 3550 one comes within 7.5 s
+                while not report.done():
+                    await phone.talk(call.rtp, 10)
+            assert rtcp_kind(await report) in {200, 201}, "a report of a sender or a receiver"
+
+
+def rtcp_kind(packet: bytes) -> int:
+    return packet[1] if len(packet) >= 8 and packet[0] >> 6 == 2 else 0
 
 
 async def test_after_a_reinvite_the_caller_may_come_from_elsewhere(wire: socket.socket) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from digest_proof import proof
-from integration.by_hand import answer, asked, headers, opened, reply, request
+from integration.by_hand import answer, asked, headers, opened, proves, reply, request, sdp
 from integration.sip_peers import Desk, Taken, baresip, needs_baresip, needs_stack, sip, spoken, until
 
-from telephony.events import SendInfo
+from telephony.events import Hangup, SendInfo
 
 pytestmark = needs_stack
 
@@ -87,7 +87,8 @@ async def test_who_calls_whom_is_told_as_the_headers_mean_it(wire: socket.socket
                 ((), {"From": '"Anna \\"A\\"" <sip:+4930123456;npdi=yes@127.0.0.1;user=phone>;tag=1'}, ""),
                 (
                     (
-                        "P-Asserted-Identity: <sip:+4930123456@pbx>",
+                        "P-Asserted-Identity: <sip:+4930123456;verstat=TN-Validation-Passed@pbx>",
+                        "P-Attestation-Indicator: B",
                         "Privacy: id",
                         "Diversion: <sip:+4940@pbx>;reason=no-answer",
                     ),
@@ -103,6 +104,7 @@ async def test_who_calls_whom_is_told_as_the_headers_mean_it(wire: socket.socket
             await phone.hang_up()
     told = [taken.started for taken in desk.calls]
     assert [started.caller for started in told] == ["+4930123456", "+4930123456", "+4930123456", "anonymous", "me"]
+    assert [started.stir_verstat for started in told] == ["", "", "", "TN-Validation-Passed-B", ""]
     assert {started.callee for started in told} == {"bot"}
     plain = [{name: value for name, value in started.parameters.items() if name.islower()} for started in told]
     assert plain == [
@@ -115,6 +117,7 @@ async def test_who_calls_whom_is_told_as_the_headers_mean_it(wire: socket.socket
             "forwarded_from": "+4940",
             "forward_reason": "no-answer",
             "privacy": "id",
+            "stir_verstat": "TN-Validation-Passed-B",
         },
         {"request_uri": "+49309999"},
     ]
@@ -178,6 +181,74 @@ async def test_what_a_bot_tells_the_other_side_is_an_info_with_its_headers(wire:
         await asked(wire, "INFO")
     with pytest.raises(OSError, match="not taken: the call ended before it was answered"):
         await sending
+
+
+@pytest.mark.parametrize("outbound", [True, False], ids=["we called", "it called"])
+async def test_a_trunk_that_asks_for_a_password_gets_it_with_the_message_of_a_bot(
+    outbound: bool, wire: socket.socket
+) -> None:
+    trunk = {"sip_trunk": f"sip:anna@127.0.0.1:{wire.getsockname()[1]}", "sip_trunk_password": "s3cret"}
+    desk = Desk()
+    async with sip(desk, sip_register=0, **trunk) as (link, port):
+        carried, phone = asyncio.get_running_loop().create_future(), Phone(wire, port, "c1")
+        if outbound:
+            carried = asyncio.ensure_future(desk.carry(link.dial("300"), wire="sip"))
+            told, source = await asked(wire, "INVITE")
+            contact = f"Contact: <sip:300@127.0.0.1:{wire.getsockname()[1]}>\r\n"
+            wire.sendto(reply(told, "200 OK", more=contact, body=sdp("127.0.0.1", 9)), source)
+        else:
+            await phone.invite(uri=f"sip:anna@127.0.0.1:{port}")
+        taken = await desk.call()
+        sending = asyncio.create_task(taken.leg.send(SendInfo("hello", "text/plain", {"X-Session": "7"})))
+        told, source = await asked(wire, "INFO")
+        challenge = 'WWW-Authenticate: Digest realm="pbx", nonce="n1", algorithm=MD5, qop="auth"\r\n'
+        wire.sendto(reply(told, "401 Unauthorized", more=challenge), source)
+        while "authorization" not in headers(told):  # a copy of the first may come before it
+            told, source = await asked(wire, "INFO")
+        assert proves(headers(told)["authorization"], "INFO", user="anna", password="s3cret")
+        assert told.endswith(b"\r\n\r\nhello") and headers(told)["x-session"] == "7"
+        wire.sendto(reply(told, "200 OK"), source)
+        await sending
+        if outbound:
+            await taken.leg.send(Hangup())
+            told, source = await asked(wire, "BYE")
+            wire.sendto(reply(told, "200 OK"), source)
+            await carried
+        else:
+            await phone.hang_up()
+            await taken.over.wait()
+
+
+async def test_a_stranger_who_knows_a_call_id_cannot_have_the_call_replaced(wire: socket.socket) -> None:
+    with opened() as elsewhere:
+        async with in_a_call(wire) as (phone, taken, desk):
+            for number, tags in enumerate(("", ";to-tag=x;from-tag=1", ";from-tag=1", ";to-tag=1;from-tag=1")):
+                stranger = Phone(elsewhere, phone.to[1], f"s{number}")
+                elsewhere.sendto(stranger.write("INVITE", f"Replaces: c1{tags}"), phone.to)
+                await answer(elsewhere, 481, cseq="1 INVITE")
+            assert not taken.over.is_set()
+            phone.send("INFO", kind="application/dtmf", body="1")
+            await until(lambda: taken.digits == "1", "the call, which goes on")
+            assert len(desk.calls) == 1
+
+
+async def test_who_knows_both_tags_of_a_call_may_replace_it(wire: socket.socket) -> None:
+    """An attended transfer: the telephone that called us sends somebody else in its place (RFC 3891)."""
+    desk = Desk()
+    with opened() as elsewhere:
+        async with sip(desk) as (_, port):
+            phone = Phone(wire, port, "c1")
+            await phone.invite()
+            taken = await desk.call()
+            ours = phone.tag.partition(";tag=")[2]
+            other = Phone(elsewhere, port, "c2")
+            await other.invite(f"Replaces: c1;to-tag={ours};from-tag=1")
+            bye, source = await asked(wire, "BYE")
+            wire.sendto(reply(bye, "200 OK"), source)
+            await taken.over.wait()
+            after = await desk.call(1)
+            await other.hang_up()
+            await after.over.wait()
 
 
 @needs_baresip

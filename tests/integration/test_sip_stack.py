@@ -52,8 +52,8 @@ async def test_a_call_is_heard_sample_by_sample_in_both_directions(tmp_path: Pat
 
 
 def heard_by(desk: Desk) -> float:
-    """Return how well the middle one of all calls heard the prompt: sipp cuts off what it could not send in time."""
-    return float(np.median([likeness("vm-intro", taken.heard) for taken in desk.calls]))
+    """Return how well the prompt was heard in the worst of all calls."""
+    return min(likeness("vm-intro", taken.heard) for taken in desk.calls)
 
 
 @needs_sipp

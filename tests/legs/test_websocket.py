@@ -26,11 +26,11 @@ from telephony.events import (
     Notice,
     Play,
     Problem,
-    WireProtocol,
 )
 from telephony.freeswitch import AudioForkProtocol, AudioStreamProtocol
 from telephony.plain import PlainProtocol
 from telephony.twilio import MULAW_8K
+from telephony.wire_protocol import WireProtocol
 
 
 class KeypadProtocol:

@@ -400,3 +400,36 @@ async def test_a_server_that_goes_down_places_no_more_and_has_nobody_ring_on() -
     assert [phone.closed for phone in exchange.phones[:2]] == ["", "the server is shutting down"]
     with pytest.raises(Closing):
         out.place(TO)
+
+
+async def test_a_call_that_waits_or_rings_can_be_given_up_and_whoever_asked_is_told_of_its_end() -> None:
+    exchange, pause, ended = Exchange(), FakePause(), list[PlacedCall]()
+    calls = dialler(exchange, pause=pause, dial_per_second=0.5)
+    ringing = calls.place(TO, ended=ended.append)
+    waiting = calls.place(TO, ended=ended.append)
+    await pause.until(1)
+    await settle()
+    calls.hang_up(waiting.call_id, "no more needed")
+    calls.hang_up(ringing.call_id, "the caller is gone")
+    calls.hang_up("none of ours", "why")
+    await settle()
+    assert [(placed, *fate(placed)) for placed in ended] == [
+        (waiting, Status.ENDED, Outcome.FAILED, "no more needed"),
+        (ringing, Status.ENDED, Outcome.FAILED, "the caller is gone"),
+    ]
+    assert [phone.closed for phone in exchange.phones] == ["the caller is gone"]
+    assert not exchange.lines.taken
+
+
+async def test_a_call_is_served_by_whoever_asked_for_it() -> None:
+    exchange, served = Exchange(), list[str]()
+    calls = dialler(exchange)
+
+    async def serve(leg: OpeningLeg, wire: str) -> None:
+        served.append(wire)
+        async with leg:
+            await leg.close("served")
+
+    placed = calls.place(TO, carry=serve)
+    await settle()
+    assert (served, placed.reason, exchange.started) == (["sip"], "served", [])

@@ -117,6 +117,7 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "ari_app": "other",
         "ari_user": "bot",
         "ari_media_host": "192.0.2.1",
+        "ari_dial_context": "desks",
         "ari_rtp_ports": "4000-5000",
         "ari_format": "alaw",
         "asterisk_url": "wss://pbx.example.com/media",

@@ -30,7 +30,7 @@ from bridge.turns.no_input import NoInputRules
 from telephony import events
 from telephony.events import Clear, Mark, Reply
 
-ABLE = replace(PHONE, dtmf_out=True, transfer=True, info=True, transcripts=True)
+ABLE = replace(PHONE, dtmf_out=True, transfer=True, warm_transfer=True, info=True, transcripts=True)
 QUIET = CallPrompts(NoInputRules(2000, prompts=2), asking="Anybody there?", goodbye="Bye now.")
 
 
@@ -124,20 +124,22 @@ async def test_a_message_goes_to_the_other_side_once_all_before_it_was_heard() -
         ]
 
 
-class InfoBot(ActingBot):
-    """Keeps why its message was not taken."""
+class FailingBot(ActingBot):
+    """Does one thing, and keeps why it failed."""
 
-    failure = ""
+    def __init__(self, action: Action) -> None:
+        super().__init__()
+        self._action, self.failure = action, ""
 
     async def reply(self, turn: Turn) -> AsyncIterator[str | Action]:  # type: ignore[override]
         try:
-            yield SendInfo("hello")
+            yield self._action
         except ActionFailed as failed:
             self.failure = str(failed)
 
 
 async def test_a_message_that_the_wire_does_not_carry_or_the_peer_does_not_take_fails_where_it_was_asked_for() -> None:
-    bot = InfoBot()
+    bot = FailingBot(SendInfo("hello"))
     async with stage(bot) as call:
         await call.says("Go.")
         assert bot.failure.startswith("this wire carries no messages")
@@ -149,12 +151,45 @@ async def test_a_message_that_the_wire_does_not_carry_or_the_peer_does_not_take_
 
 
 async def play_out_until(
-    call: Stage, kind: type[events.Transfer] | type[events.SendDtmf] | type[events.SendInfo]
+    call: Stage, kind: type[events.Transfer] | type[events.WarmTransfer] | type[events.SendDtmf] | type[events.SendInfo]
 ) -> None:
     for mark in call.leg.of(Mark):
         call.talk.played(mark.name)
     await settle()
     assert call.leg.of(kind)
+
+
+async def test_somebody_is_asked_first_once_all_was_heard_and_their_hanging_up_ends_the_call() -> None:
+    asking = Transfer("+49301", consult="A caller.", accept="1", hold="Please wait.")
+    async with stage(ActingBot(["One moment.", asking, "Never said."]), capabilities=ABLE) as call:
+        await call.says("A human, please.")
+        assert not call.leg.of(events.WarmTransfer)
+        await play_out_until(call, events.WarmTransfer)
+        assert call.leg.of(events.WarmTransfer) == [events.WarmTransfer("+49301", "A caller.", "1", "Please wait.")]
+        assert call.control.ended == ["+49301, to whom the caller was put through, hung up"]
+        assert [reply.text for reply in call.leg.of(Reply)] == ["One moment."]
+
+
+async def test_the_reply_goes_on_where_the_caller_is_to_come_back() -> None:
+    asking = Transfer("+49301", consult="A caller.", returns=True)
+    async with stage(ActingBot([asking, "Here I am again."]), capabilities=ABLE) as call:
+        await call.says("A human, please.")
+        assert [reply.text for reply in call.leg.of(Reply)] == ["Here I am again."] and not call.control.ended
+
+
+@pytest.mark.parametrize(
+    ("able", "refusal", "why"),
+    [(ABLE, OSError("+49301 pressed 2, not 1"), "pressed 2, not 1"), (PHONE, None, "docs/outbound.md")],
+    ids=["refused", "no wire that dials"],
+)
+async def test_a_caller_whom_nobody_takes_is_the_bots_again(
+    able: events.Capabilities, refusal: OSError | None, why: str
+) -> None:
+    bot = FailingBot(Transfer("+49301", consult="A caller.", accept="1"))
+    async with stage(bot, capabilities=replace(able, transcripts=True)) as call:
+        call.leg.refusal = refusal
+        await call.says("A human, please.")
+        assert why in bot.failure and not call.control.ended and call.count("replies_failed") == 0
 
 
 async def test_what_a_wire_cannot_do_is_heard_as_the_fallback() -> None:

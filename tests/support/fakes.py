@@ -16,7 +16,7 @@ from bridge.call.bot_side import SilentBotSide
 from bridge.leg import HangupCause
 from bridge.server.resources import Resources
 from bridge.speech.api import AsrCapabilities, EngineFailed, Hypothesis, Request, Samples, UnsupportedLanguage
-from telephony.events import Capabilities, Command, Event, SendInfo
+from telephony.events import Capabilities, Command, Event, SendInfo, WarmTransfer
 
 PHONE = Capabilities(audio_out=True, clear=True, mark=True, hangup=True, send_ahead_ms=60_000)
 TEXT_ONLY = Capabilities(transcripts=True)
@@ -31,7 +31,7 @@ class FakeLeg:
         self.capabilities = capabilities
         self.sent: list[Command] = []
         self.refusal: OSError | None = None
-        """Why the other side takes no messages of the bot."""
+        """Why the other side takes no messages of the bot, or nobody the caller."""
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._changed = asyncio.Event()
 
@@ -46,7 +46,7 @@ class FakeLeg:
     async def send(self, command: Command, /) -> None:
         self.sent.append(command)
         self._changed.set()
-        if self.refusal and isinstance(command, SendInfo):
+        if self.refusal and isinstance(command, SendInfo | WarmTransfer):
             raise self.refusal
 
     async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:

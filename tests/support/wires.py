@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from telephony.audiosocket import AudioSocketProtocol, frame
-from telephony.events import WireProtocol
 from telephony.plain import PlainProtocol
+from telephony.wire_protocol import WireProtocol
 from telephony.wires import WIRES, Wire
 
 Message = str | bytes

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.ari import Endpoint, Entered, Extension, Left, Pressed, Replaced, Told, destination, understand
+from telephony.ari import Dialled, Endpoint, Entered, Extension, Left, Pressed, Replaced, Told, destination, understand
 from telephony.malformed import Refused
 
 CHANNEL = {
@@ -38,7 +38,12 @@ def test_a_channel_comes_with_what_the_dialplan_says_of_it() -> None:
 def test_keys_and_ends_name_their_channel() -> None:
     assert understand(event("ChannelDtmfReceived", digit="#", duration_ms=90)) == Pressed("17.2", "#")
     assert understand(event("ChannelDtmfReceived", digit="a")) == Pressed("17.2", "A")
-    assert understand(event("StasisEnd")) == understand(event("ChannelDestroyed", cause=16)) == Left("17.2")
+    assert understand(event("StasisEnd")) == Left("17.2")
+    assert understand(event("Dial", peer={"id": "17.3"}, dialstatus="BUSY")) == Dialled("17.3", "BUSY")
+    assert understand(event("Dial", peer={"id": "17.3"}, dialstatus=None)) == Dialled("17.3", "")
+    busy = event("ChannelDestroyed", cause=17, cause_txt="User busy")
+    assert understand(busy) == Left("17.2", 17, "User busy")
+    assert understand(event("ChannelDestroyed", cause="17", cause_txt=[17])) == Left("17.2")
 
 
 def test_another_client_of_the_same_application_is_heard_of() -> None:

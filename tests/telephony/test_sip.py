@@ -56,10 +56,11 @@ def test_the_format_is_linear_at_the_rate_of_the_codec_and_headers_are_parameter
 
 
 def test_what_the_caller_calls_itself_and_who_forwarded_the_call_are_told_in_the_words_of_all_wires() -> None:
-    told = {"caller_name": "Anna", "forwarded_from": "+4940", "asserted_identity": "+4930"}
+    told = {"caller_name": "Anna", "forwarded_from": "+4940", "asserted_identity": "+4930", "stir_verstat": "X-A"}
     [started] = SipProtocol(1).receive(json_frame(Kind.STARTED, 1, call_id="c1", rate=8000, parameters=told))
     assert isinstance(started, CallStarted)
     assert (started.caller_name, started.forwarded_from, started.parameters) == ("Anna", "+4940", told)
+    assert started.stir_verstat == "X-A"
 
 
 def test_media_time_is_counted_from_the_audio_and_silence_that_stands_for_lost_audio_is_marked() -> None:

@@ -47,6 +47,49 @@ def test_what_the_headers_of_a_trusted_peer_mean(headers: list[tuple[str, str]],
     assert identity.parameters == told
 
 
+@pytest.mark.parametrize(
+    ("caller", "headers", "told"),
+    [
+        ("<sip:+4930@pbx>", ["<sip:+4930;verstat=TN-Validation-Passed@pbx;user=phone>"], "TN-Validation-Passed"),
+        ("<sip:+4930@pbx>", ["<tel:+4930;verstat=TN-Validation-Passed-B>"], "TN-Validation-Passed-B"),
+        ("<sip:+4930@pbx>", ["<sip:+4930@pbx;verstat=tn-validation-failed>"], "TN-Validation-Failed"),
+        ("<sip:+4930@pbx>", ["<sip:+4930@pbx>;verstat=No-TN-Validation"], "No-TN-Validation"),
+        ("<tel:+4930;verstat=TN-Validation-Passed>;tag=1", [], "TN-Validation-Passed"),
+        (
+            "<tel:+4930;verstat=TN-Validation-Passed>;tag=1",
+            ["<tel:+4930;verstat=TN-Validation-Failed>"],
+            "TN-Validation-Failed",
+        ),
+        ('"verstat=TN-Validation-Passed" <sip:+4930@pbx>;tag=1', [], None),
+        ("<sip:+4930@pbx?x=;verstat=TN-Validation-Passed>", [], None),
+        ("<sip:+4930;verstat=TN-Validation-Passed\u00e9@pbx>", [], None),
+        ("<sip:+4930;verstat=@pbx;verstat>", ["<<<", ";verstat=TN-Validation-Passed"], None),
+    ],
+)
+def test_what_the_network_says_of_its_check_of_the_number_is_told(
+    caller: str, headers: list[str], told: str | None
+) -> None:
+    message = invite(*(("p-asserted-identity", header) for header in headers), caller=caller)
+    assert identity_of(message).parameters.get("stir_verstat") == told
+    assert "stir_verstat" not in identity_of(message, trusted=False).parameters
+
+
+@pytest.mark.parametrize(
+    ("verstat", "level", "told"),
+    [
+        ("TN-Validation-Passed", "A", "TN-Validation-Passed-A"),
+        ("TN-Validation-Passed", " b", "TN-Validation-Passed-B"),
+        ("TN-Validation-Passed-C", "A", "TN-Validation-Passed-C"),
+        ("TN-Validation-Passed", "Z", "TN-Validation-Passed"),
+        ("TN-Validation-Failed", "A", "TN-Validation-Failed"),
+        ("No-TN-Validation", "A", "No-TN-Validation"),
+    ],
+)
+def test_the_level_of_attestation_stands_behind_a_check_that_was_passed(verstat: str, level: str, told: str) -> None:
+    headers = [("p-asserted-identity", f"<sip:+4930;verstat={verstat}@pbx>"), ("p-attestation-indicator", level)]
+    assert identity_of(invite(*headers)).parameters["stir_verstat"] == told
+
+
 def test_a_peer_that_is_not_trusted_vouches_for_nobody() -> None:
     headers = [("p-asserted-identity", "<sip:+4931@pbx>"), ("diversion", "<sip:+4940@pbx>"), ("privacy", "id")]
     assert identity_of(invite(*headers), trusted=False).parameters == {"privacy": "id"}

@@ -7,7 +7,7 @@ from typing import Final
 
 from bridge.legs.ari.rest import Ari, AriRefused, NotThere
 from bridge.legs.rtp import Address
-from telephony.ari import FORMATS, AriProtocol, Endpoint, Entered, Extension, destination
+from telephony.ari import FORMATS, AriProtocol, Endpoint, Entered, Extension, Left, destination
 from telephony.errors import RemoteProtocolError
 from telephony.events import CallStarted, Hangup, SendDtmf, Transfer
 
@@ -32,6 +32,11 @@ class AriCall:
         """Set while the caller is being put through, and after."""
         self.media_entered = asyncio.Event()
         """Set once the channel of the audio is in our application: no bridge takes it before."""
+        self.entered = asyncio.Event()
+        """Set once the call's own channel is in our application."""
+        self.entered.set()
+        self.dialled = ""
+        """How it rang, where it is a call that we asked for, in the words of DIALSTATUS."""
         self._gone = False  # True once there is no channel to hang up
 
     async def connect(self, ours: Address) -> tuple[CallStarted, Address]:
@@ -98,7 +103,12 @@ class AriCall:
             await self._hang_up()
         await asyncio.gather(self._delete("channels", self.media), self._delete("bridges", self._bridge))
 
-    def left(self) -> str:
+    @property
+    def channel(self) -> str:
+        """The id of the call's own channel."""
+        return self._entered.channel
+
+    def left(self, _: Left) -> str:
         """Note that the channel has left our application; return why."""
         self._gone = True
         return f"transferred to {self.transferred_to}" if self.transferred_to else "caller hung up"

@@ -14,11 +14,13 @@ import aiohttp
 from bridge import logs
 from bridge.admission.lines import Busy, Carrier
 from bridge.backoff import Backoff
+from bridge.leg import OpeningLeg
 from bridge.legs.ari.call import MEDIA_PREFIX, AriCall
+from bridge.legs.ari.call_out import AriCallOut, LegOut
 from bridge.legs.ari.rest import Ari, AriRefused, NotThere
 from bridge.legs.rtp import RtpLeg
 from bridge.settings import Settings
-from telephony.ari import AriEvent, Entered, Left, Pressed, Replaced, Told, understand
+from telephony.ari import AriEvent, Dialled, Entered, Extension, Left, Pressed, Replaced, Told, understand
 from telephony.malformed import Refused
 
 log = logging.getLogger(__name__)
@@ -71,6 +73,17 @@ class AriLink:
     def sign_in_with(self, password: str) -> None:
         """Use another password, for all that is asked of Asterisk from now on; its events stay connected."""
         self._ari.sign_in_with(password)
+
+    def dial(self, number: str, *, caller: str = "") -> OpeningLeg:
+        """Return the leg of a call to an extension of `--ari-dial-context`. `caller` is shown."""
+        settings = self._settings
+        context = settings.ari_dial_context
+        call = AriCallOut(
+            self._ari, Extension(number, context), caller=caller, app=self._app, audio=settings.ari_format
+        )
+        leg = RtpLeg(call, host=settings.ari_media_host, ports=self._ports)
+        self._legs[call.channel] = leg, call
+        return LegOut(leg, over=lambda: self._legs.pop(call.channel, None))
 
     async def __aenter__(self) -> Self:
         """Begin to connect; an Asterisk that is not there is tried again and again."""
@@ -132,8 +145,8 @@ class AriLink:
         """Match our calls with the channels that Asterisk has. `before`: those that there were before we connected."""
         log.info("connected to Asterisk as %s at %s", self._app, self._settings.ari_url)
         there = await self._channels()
-        for channel, (leg, _) in list(self._legs.items()):
-            if channel not in there:  # its end was told while nobody listened
+        for channel, (leg, call) in list(self._legs.items()):
+            if call.entered.is_set() and channel not in there:  # its end was told while nobody listened
                 leg.ended("Asterisk has lost the call")
         ours = {call.media for _, call in self._legs.values()}
         for channel in before - set(self._legs) - ours:
@@ -198,12 +211,16 @@ class AriLink:
                 for _, call in self._legs.values():
                     if call.media == channel:
                         call.media_entered.set()
+            case Entered(channel) if found := self._legs.get(channel):
+                found[1].entered.set()
             case Entered():
                 self._tasks.create_task(self._answer(event))
             case Pressed(channel, digit) if found := self._legs.get(channel):
                 found[0].pressed(digit)
+            case Dialled(channel, status) if found := self._legs.get(channel):
+                found[1].dialled = status
             case Left(channel) if found := self._legs.get(channel):
-                found[0].ended(found[1].left())
+                found[0].ended(found[1].left(event))
 
     async def _answer(self, entered: Entered) -> None:
         logs.call_id.set("")

@@ -8,7 +8,7 @@ import baresip
 
 from bridge.legs.sip.media.streams import PLAIN
 from bridge.legs.sip.options import StackOptions, Transport
-from bridge.legs.sip.uri import host_of, parameter, user_of
+from bridge.legs.sip.uri import bracketed, host_of, parameter, user_of
 
 _CODECS: Final = {
     "pcmu": "pcmu/8000/1",
@@ -23,7 +23,7 @@ _ENCRYPTION: Final = {"off": f"mediaenc={PLAIN}", "optional": "mediaenc=srtp", "
 def config(options: StackOptions, folder: Path) -> baresip.Config:
     """Return what the whole stack runs with; what it has to read lies in `folder`."""
     lines = {
-        "sip_listen": f"{options.host}:{options.port}",
+        "sip_listen": f"{bracketed(options.host)}:{options.port}",
         "sip_transports": ",".join(options.transports),
         "sip_verify_server": "yes",
         "rtp_ports": options.rtp_ports,
@@ -69,7 +69,7 @@ def own_account(options: StackOptions, transport: Transport) -> baresip.Account:
     """Return the account that calls over one transport come in at: the stack asks none of another transport."""
     return baresip.Account(
         "bridge",
-        options.host,
+        bracketed(options.host),
         "",
         reg_interval=0,
         transport=transport,

@@ -28,7 +28,7 @@ from bridge.legs.sip.requests.digest import Challenger
 from bridge.legs.sip.requests.gate import RequestGate, Trust
 from bridge.legs.sip.requests.native import StackThread
 from bridge.legs.sip.stack_call import StackCall
-from bridge.legs.sip.uri import host_of, parameter, user_of, whole
+from bridge.legs.sip.uri import bracketed, host_of, parameter, user_of, whole
 from telephony.sip_frames import FrameError, Kind, fields, json_frame
 from telephony.sip_identity import SipIdentity, who
 
@@ -289,4 +289,4 @@ class Stack:
 
 def _text(address: Address) -> str:
     host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"{bracketed(host)}:{port}"

@@ -23,6 +23,11 @@ def host_of(uri: str, *, port: bool = True) -> str:
     return found["host"] + (found["port"] or "") if port else found["host"].strip("[]")
 
 
+def bracketed(host: str) -> str:
+    """Return `host` as it stands before a port: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
 def whole(target: str, host: str) -> str:
     """Return `target` as an address: a bare number is one of `host`'s, "host[:port]"."""
     return target if ":" in target else f"sip:{quote(target, safe='+*')}@{host}"

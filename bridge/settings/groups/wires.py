@@ -38,6 +38,7 @@ HookUrl = Annotated[
     Takes("a URL like https://HOST/PATH"),
 ]
 AppName = Annotated[str, StringConstraints(pattern=r"^[\w-]{1,60}$"), Takes("letters, digits, - and _")]
+ContextName = Annotated[str, StringConstraints(pattern=r"^[\w.-]{0,64}$"), Takes("letters, digits and . - _")]
 AccountSid = Annotated[
     str, StringConstraints(pattern=r"^(AC[0-9A-Za-z]{32})?$"), Takes("AC and 32 letters and digits, from the console")
 ]
@@ -183,6 +184,11 @@ class AriOptions(Group):
     ari_app: AppName = Field(
         default="bridge",
         description="Name of the application, as in Stasis(bridge). Each bridge needs its own.",
+    )
+    ari_dial_context: ContextName = Field(
+        default="",
+        description="Context of the dialplan in which Asterisk calls the numbers of calls out; empty is no calls out "
+        "over ARI.",
     )
     ari_user: SipName = Field(default="", description="User in ari.conf.")
     ari_password: SecretStr | None = Field(default=None, description="Password of ari_user.")

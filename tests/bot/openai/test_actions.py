@@ -15,6 +15,7 @@ pytest.importorskip("openai", reason="the extra openai is not installed")
 from bot.openai import ModelFailed, OpenAiBot
 
 CALL = CallInfo("call-1")
+BACK = Transfer("+4930123456", consult="A caller about an invoice.", returns=True)
 HUMAN, TWO = Transfer("+4930123456"), Collect(digits=2)
 
 
@@ -51,12 +52,16 @@ class Desk(OpenAiBot):
         """Try one number, then another."""
         return [Transfer("1"), Transfer("2")]
 
+    async def ask_first(self) -> Action:
+        """Put the caller through to somebody, who hangs up first."""
+        return BACK
+
     async def look(self) -> str:
         """Look."""
         self.ran.append("look")
         return "seen"
 
-    tools = (connect, finish, ask_number, jingle, try_two, look)
+    tools = (connect, finish, ask_number, jingle, try_two, ask_first, look)
 
 
 @pytest.fixture
@@ -169,6 +174,11 @@ async def test_of_two_transfers_the_second_is_for_when_the_first_fails(server: C
     bot = desk(server, ("^user: ", calls("try_two", said="Wait.")))
     assert await perform(bot, "A human!", fails=(Transfer("1"),)) == ["Wait.\n", Transfer("1"), Transfer("2")]
     assert len(server.requests) == 1
+
+
+async def test_after_a_transfer_from_which_the_caller_comes_back_the_model_goes_on(server: ChatServer) -> None:
+    bot = desk(server, ("^user: ", calls("ask_first", said="Wait.")), ("^tool: done", Answer("Was that of help?")))
+    assert await perform(bot, "A human!") == ["Wait.\n", BACK, "Was that of help?"]
 
 
 async def test_what_stands_behind_the_end_is_not_done_and_the_model_knows(server: ChatServer) -> None:

@@ -5,7 +5,8 @@ import hashlib
 import hmac
 import json
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import cast
 
@@ -14,7 +15,7 @@ from hook_server import Fault, HookServer, Reply
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.actions import Collect, Hangup, PlayFile, SendDtmf, SetLanguage, SetVoice, Transfer
+from bot.actions import ActionFailed, Collect, Hangup, PlayFile, SendDtmf, SetLanguage, SetVoice, Transfer
 from bot.api import CallInfo, Heard, Line, Say, Speaker, Turn
 from bot.languages import named, tag_of
 from bot.webhook import HookFailed, WebhookBot
@@ -69,6 +70,44 @@ async def test_a_turn_is_one_request_that_says_who_calls_and_what_was_said(serve
             "history": [{"speaker": "bot", "text": "Hello!"}, {"speaker": "caller", "text": "Hi."}],
         }
     ]
+
+
+ASKED = Transfer("+49301", consult="A caller.")
+
+
+@pytest.mark.parametrize(
+    ("answer", "action", "heard", "raised"),
+    [
+        ('{"say": "She is busy."}', ASKED, ["She is busy."], False),
+        ("", ASKED, [], True),
+        ("", Transfer("+49301"), [], True),
+    ],
+    ids=["the hook knows what to say", "it does not", "nobody was asked"],
+)
+async def test_a_hook_is_told_that_nobody_took_the_caller(
+    answer: str, action: Transfer, heard: list[str], raised: bool, server: HookServer
+) -> None:
+    asked = {"transfer": action.target, **({"consult": action.consult} if action.consult else {})}
+    lines = json.dumps(["Wait.", asked, "Never said."])
+    bot = make(
+        server,
+        ("turn: ", Reply(lines, "application/json")),
+        ("not_transferred: ", Reply(answer, "application/json")),
+    )
+    said: list[object] = []
+    reply = cast(AsyncGenerator[object, None], bot.reply(Turn(CALL, "A human!", "English")))
+    async with aclosing(reply):
+        assert [await anext(reply), await anext(reply)] == ["Wait.", action]
+        try:
+            said.append(await reply.athrow(ActionFailed("+49301 does not take the caller: busy")))
+            said += [piece async for piece in reply]
+        except ActionFailed:
+            assert raised
+    assert said == heard
+    told = server.of("not_transferred")
+    assert [(body["target"], body["reason"]) for body in told] == (
+        [("+49301", "+49301 does not take the caller: busy")] if action.consult else []
+    )
 
 
 async def test_the_other_events_of_a_call_are_told(server: HookServer) -> None:
@@ -147,6 +186,10 @@ def test_answers_are_read_in_the_form_they_say_they_have(
     ("value", "action"),
     [
         ({"transfer": "+4930123456"}, Transfer("+4930123456")),
+        (
+            {"transfer": "+49", "consult": "A caller.", "accept": "1", "hold": "Please wait.", "returns": True},
+            Transfer("+49", consult="A caller.", accept="1", hold="Please wait.", returns=True),
+        ),
         ({"hangup": "done"}, Hangup("done")),
         ({"collect": {"digits": 8}}, Collect(8)),
         ({"collect": {"terminator": "*", "timeout_s": 3}}, Collect(terminator="*", timeout_s=3.0)),
@@ -172,6 +215,9 @@ def test_what_is_said_may_say_more() -> None:
         ("text/html", b"<p>Hello", "text/html"),
         ("", b"", "no content type"),
         ("application/json", b"{", "no JSON"),
+        ("application/json", b'{"transfer": "+49", "accept": "1"}', "consult is empty"),
+        ("application/json", b'{"transfer": "+49", "consult": "A.", "hold": "/etc/x.wav"}', "hold is a text"),
+        ("application/json", b'{"transfer": "+49", "consult": "A.", "returns": "yes"}', "returns"),
         ("application/json", b'{"shout": "Hello"}', "must name one of say, transfer"),
         ("application/json", b'{"say": "a", "hangup": true}', "must name one"),
         ("application/json", b'{"say": 5}', "say is a text"),

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.legs.sip.uri import host_of, parameter, user_of, whole
+from bridge.legs.sip.uri import bracketed, host_of, parameter, user_of, whole
+
+
+@pytest.mark.parametrize(
+    ("host", "written"), [("::1", "[::1]"), ("[::1]", "[::1]"), ("192.0.2.1", "192.0.2.1"), ("pbx", "pbx")]
+)
+def test_an_ipv6_address_stands_in_brackets(host: str, written: str) -> None:
+    assert bracketed(host) == written
 
 
 @pytest.mark.parametrize(

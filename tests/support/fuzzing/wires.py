@@ -31,10 +31,8 @@ from telephony.events import (
     Played,
     Problem,
     SendDtmf,
-    StartsQuietly,
     Transcript,
     Transfer,
-    WireProtocol,
 )
 from telephony.jsontext import MAX_CHARS, json_object
 from telephony.malformed import Refused
@@ -43,6 +41,7 @@ from telephony.signature import twilio_signature_ok
 from telephony.timeline import LEAP_MS, Timeline
 from telephony.twilio_webhook import call_parameters
 from telephony.twiml import twiml_stream, twiml_transfer
+from telephony.wire_protocol import StartsQuietly, WireProtocol
 from telephony.wires import Wire
 
 LONGEST_TEXT: Final = 2000

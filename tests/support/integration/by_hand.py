@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 def opened(host: str = "127.0.0.1") -> socket.socket:
     """Return a UDP socket on a free port of this machine."""
-    ours = socket.socket(type=socket.SOCK_DGRAM)
+    ours = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
     ours.bind((host, 0))
     ours.setblocking(False)
     return ours
@@ -24,8 +24,9 @@ def headers(message: bytes) -> Mapping[str, str]:
 
 def sdp(host: str, port: int) -> str:
     """Return an offer, or an answer, of mu-law at that address."""
+    kind = "IP6" if ":" in host else "IP4"
     return (
-        f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
+        f"v=0\r\no=- 1 1 IN {kind} {host}\r\ns=-\r\nc=IN {kind} {host}\r\nt=0 0\r\n"
         f"m=audio {port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
     )
 
@@ -48,12 +49,13 @@ def request(
 
     `offer`: the whole body instead, of that `kind`.
     """
-    host, ours = wire.getsockname()
+    host, ours = wire.getsockname()[:2]
     body = (offer or sdp(host, media or ours + 1) + more) if method == "INVITE" else ""
+    host, bridge = (f"[{host}]", "[::1]") if ":" in host else (host, "127.0.0.1")
     branch = f"z9hG4bK{call}{cseq}{'ack' if method == 'ACK' else ''}"
     return (
-        f"{method} sip:bot@127.0.0.1:{port} SIP/2.0\r\nVia: SIP/2.0/{transport} {host}:{ours};branch={branch};rport\r\n"
-        f"From: <sip:me@{host}:{ours}>;tag=1\r\nTo: {to or f'<sip:bot@127.0.0.1:{port}>'}\r\nCall-ID: {call}\r\n"
+        f"{method} sip:bot@{bridge}:{port} SIP/2.0\r\nVia: SIP/2.0/{transport} {host}:{ours};branch={branch};rport\r\n"
+        f"From: <sip:me@{host}:{ours}>;tag=1\r\nTo: {to or f'<sip:bot@{bridge}:{port}>'}\r\nCall-ID: {call}\r\n"
         f"CSeq: {cseq} {method}\r\nContact: <sip:me@{host}:{ours}>\r\nMax-Forwards: 70\r\n"
         f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
     ).encode()

@@ -31,7 +31,8 @@ class RtpSource:
     @contextmanager
     def at(cls, host: str, ssrc: int = 7) -> Iterator[Self]:
         """Yield one on a free port of `host`."""
-        with socket.socket(type=socket.SOCK_DGRAM) as wire:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as wire:
             wire.bind((host, 0))
             wire.setblocking(False)
             yield cls(wire, ssrc)
@@ -48,7 +49,7 @@ class RtpSource:
 
     def put(self, port: int, packet: bytes) -> None:
         """Send a packet to the bridge."""
-        self._wire.sendto(packet, ("127.0.0.1", port))
+        self._wire.sendto(packet, ("::1" if self._wire.family == socket.AF_INET6 else "127.0.0.1", port))
 
     async def talk(self, port: int, packets: int, *, kind: int = 0) -> int:
         """Send so many packets, one each 20 ms; return how many came back meanwhile."""
@@ -57,6 +58,15 @@ class RtpSource:
             self.put(port, self.packet(kind=kind))
             await asyncio.sleep(_STEP_S)  # the pace of RTP
         return self.count() - before
+
+    @contextmanager
+    def reports(self) -> Iterator[socket.socket]:
+        """Yield a socket on the next port, to which reports (RTCP) go."""
+        host, port = self._wire.getsockname()[:2]
+        with socket.socket(self._wire.family, socket.SOCK_DGRAM) as wire:
+            wire.bind((host, port + 1))
+            wire.setblocking(False)
+            yield wire
 
     def count(self) -> int:
         """Return how many packets have come back so far."""

@@ -301,26 +301,31 @@ def write_wav(path: Path, audio: Pcm, rate: int) -> None:
 
 
 def place(part: Pcm, whole: Pcm) -> tuple[int, float]:
-    """Return where `part` begins in `whole`, and how well it fits there: the correlation, 1.0 where they are equal."""
+    """Return where `part` fits best in `whole`, and how well: the correlation there, 1.0 where they are equal."""
+    if len(whole) < len(part):
+        return 0, 0.0
     size = 1 << (len(part) + len(whole)).bit_length()
-    found = np.fft.irfft(np.fft.rfft(whole, size) * np.conj(np.fft.rfft(part, size)), size)[: len(whole)]
-    at = int(np.argmax(found))
-    there = whole[at : at + len(part)].astype(float)
-    ours = part[: len(there)].astype(float)
-    return at, float(np.dot(ours, there) / max(1e-9, np.linalg.norm(ours) * np.linalg.norm(there)))
+    found = np.fft.irfft(np.fft.rfft(whole, size) * np.conj(np.fft.rfft(part, size)), size)
+    energy = np.concatenate(([0.0], np.cumsum(whole.astype(float) ** 2)))
+    there = np.sqrt(np.maximum(energy[len(part) :] - energy[: -len(part)], 1e4 * len(part)))  # noise fits anything
+    fit = found[: len(there)] / (there * max(1.0, float(np.linalg.norm(part.astype(float)))))
+    at = int(np.argmax(fit))
+    return at, float(fit[at])
+
+
+_PIECE: Final = 1600
+"""Samples, a fifth of a second: where a core is busy, packets come in bursts, and every second or so there is silence
+in between. So a longer stretch is seldom found whole, though all of it was heard."""
 
 
 def fits(said: Pcm, heard: Pcm) -> list[float]:
-    """Return for each half second of `said` that is loud, at 8 kHz, how well it is found in `heard`.
-
-    On busy cores packets are left out, and what follows is heard later: a long stretch is never found whole.
-    """
-    pieces = [said[at : at + 4000] for at in range(0, len(said) - 4000, 4000)]
+    """Return for each fifth of a second of `said` that is loud, at 8 kHz, how well it is found in `heard`."""
+    pieces = [said[at : at + _PIECE] for at in range(0, len(said) - _PIECE, _PIECE)]
     return [place(piece, heard)[1] for piece in pieces if np.abs(piece.astype(int)).mean() > 300]
 
 
 def fit(said: Pcm, heard: bytes | bytearray | Pcm) -> float:
-    """Return how well half a second of `said` is found in `heard`, in the middle of all its loud ones."""
+    """Return how well a fifth of a second of `said` is found in `heard`, in the middle of all its loud ones."""
     audio = np.frombuffer(heard, "<i2") if isinstance(heard, bytes | bytearray) else heard
     return float(np.median(fits(said, audio))) if len(audio) >= 8000 else 0.0
 

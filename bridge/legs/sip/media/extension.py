@@ -8,6 +8,7 @@ from bridge.legs.sip.media.libre import AF_INET, AF_INET6, INTERFACE, Ends, Le, 
 from bridge.legs.sip.media.requests import Unwrapper
 from bridge.legs.sip.media.streams import Streams
 from bridge.legs.sip.options import StackOptions, Transport
+from bridge.legs.sip.uri import bracketed
 
 
 class StackExtension:
@@ -37,9 +38,8 @@ class StackExtension:
         public = self._options.public_address
         if not public:
             return
-        host = f"[{public}]" if ":" in public else public
         port = self._options.port + (transport == "tls")
-        uri = ctypes.create_string_buffer(f"sip:{user}@{host}:{port};transport={transport}".encode())
+        uri = ctypes.create_string_buffer(f"sip:{user}@{bracketed(public)}:{port};transport={transport}".encode())
         text = Text(ctypes.addressof(uri), len(uri.value))
         with self._libre.on_thread():
             newest = Le.from_address(int(Ends.from_address(self._libre.uag_list()).tail or 0)).data

@@ -53,6 +53,7 @@ _FUNCTIONS: Final[Sequence[tuple[str, Any, Sequence[Any]]]] = (
     ("net_getifaddrs", c_int, (c_void_p, c_void_p)),
     ("re_thread_enter", None, ()),
     ("re_thread_leave", None, ()),
+    ("rtp_local", c_void_p, (c_void_p,)),
     ("sa_cpy", None, (c_void_p, c_void_p)),
     ("sa_set_str", c_int, (c_void_p, c_char_p, c_uint16)),
     ("sa_struct_get_size", c_size_t, ()),
@@ -63,6 +64,8 @@ _FUNCTIONS: Final[Sequence[tuple[str, Any, Sequence[Any]]]] = (
     ("sdp_session_laddr", c_void_p, (c_void_p,)),
     ("sdp_session_set_laddr", None, (c_void_p, c_void_p)),
     ("sip_dialog_callid", c_char_p, (c_void_p,)),
+    ("sip_dialog_ltag", c_char_p, (c_void_p,)),
+    ("sip_dialog_rtag", c_char_p, (c_void_p,)),
     ("sip_listen", c_int, (c_void_p, c_void_p, c_bool, c_void_p, c_void_p)),
     ("sip_msg_decode", c_int, (c_void_p, c_void_p)),
     ("sip_set_trace_handler", None, (c_void_p, c_void_p)),
@@ -189,6 +192,10 @@ class Libre:
         if self._library.sa_set_str(ctypes.addressof(made), address[0].encode(), address[1]):
             raise ValueError(f"{address[0]} is no IP address")
         return made
+
+    def report_target(self, rtp: int) -> int:
+        """Return where an RTP session keeps the address that its reports (RTCP) go to: right behind its own."""
+        return int(self._library.rtp_local(rtp) or 0) + self.address_size
 
     # ------------------------------------------------------------ who sees the packets of a socket
 

@@ -40,6 +40,7 @@ _STACKS_OWN: Final = {"srtp": _CLEAR + _SECURE, "srtp-mand": _SECURE}
 _MOST: Final = 4096
 """Streams that are remembered; those whose calls are over are not told apart."""
 _HEADER: Final = 12
+_LAST_PORT: Final = 65535
 
 OnLatched = Callable[[Address, Address | None], None]
 """Told where a stream comes from and what its SDP says, where the two differ. On the stack's thread."""
@@ -53,6 +54,7 @@ class _Stream:
     target: int  # where the stack keeps what it sends to
     media: int
     watch: int
+    reports: int  # where the stack keeps what it sends reports (RTCP) to
     latch: Latch
     only: Address | None = None  # the kernel drops what comes from elsewhere
     told: Address | None = None  # the last source that was no news any more
@@ -128,11 +130,11 @@ class Streams:
                 return error
         elif begins:
             state.value = self._libre.mem_zalloc(8, None)
-        _, session, _, udp, _, _, _, media, stream = given
+        _, session, rtp, udp, _, _, _, media, stream = given
         try:
             if begins:
                 self._libre.sdp_media_set_alt_protos(media, len(profiles), *profiles)
-                self._follow(stream, udp, media)
+                self._follow(stream, udp, media, rtp)
                 if sdp := self._sessions.pop(session or 0, None):
                     self._publish(sdp)  # of a call out the stack learns only now which address is its own
             elif known := self._streams.get(stream):
@@ -141,9 +143,10 @@ class Streams:
             log.exception("a stream goes where its SDP says")  # an exception must not reach C
         return 0
 
-    def _follow(self, stream: int, udp: int, media: int) -> None:
+    def _follow(self, stream: int, udp: int, media: int, rtp: int) -> None:
         watch = self._libre.watch(udp, pointer(self._received), stream)
-        self._streams[stream] = _Stream(udp, self._libre.stream_raddr(stream), media, watch, Latch())
+        target = self._libre.stream_raddr(stream)
+        self._streams[stream] = _Stream(udp, target, media, watch, self._libre.report_target(rtp), Latch())
         self._streams.move_to_end(stream)
         _forget_oldest(self._streams)
 
@@ -178,11 +181,24 @@ class Streams:
         named = stream.latch.named
         if address != self._libre.address(stream.target):
             self._libre.set_address(stream.target, address)
+        if named and address != named:
+            self._redirect_reports(stream, address, named)
         if address not in {named, stream.told}:
             stream.told = address
             self._on_latched(address, named)
         self._guard(stream, address)
         self._libre.set_watch(stream.watch, None)
+
+    def _redirect_reports(self, stream: _Stream, address: Address, named: Address) -> None:
+        """Send reports beside the stream: to the next port, or to the same where both share one (RFC 5761).
+
+        They stay where they go if the SDP names a place of their own for them (RFC 3605).
+        """
+        (host, port), (named_host, named_port) = address, named
+        for step in (0, 1):
+            if self._libre.address(stream.reports) == (named_host, named_port + step) and port + step <= _LAST_PORT:
+                self._libre.set_address(stream.reports, (host, port + step))
+                return
 
     def _guard(self, stream: _Stream, only: Address | None) -> None:
         """Have the kernel drop what comes from elsewhere; None lets everybody in again."""

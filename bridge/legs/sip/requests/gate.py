@@ -30,6 +30,9 @@ class Answering(Protocol):
     def in_dialog(self, request: int) -> bool:
         """Tell whether it belongs to a call that is under way."""
 
+    def has_dialog(self, call_id: str, *, ours: str, theirs: str) -> bool:
+        """Tell whether there is a call of this Call-ID with these two tags."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trust:
@@ -93,6 +96,10 @@ class RequestGate:
             if not user:
                 return True
             identity = replace(identity, parameters={**identity.parameters, SIP_USER: user})
+        if (replaces := message.all("replaces")) and not _may_replace(replaces, stack):
+            log.warning("an INVITE from %s that would replace a call which it does not know is refused", source)
+            stack.answer(request, 481, "Call/Transaction Does Not Exist")
+            return True
         self._invites[message.first("call-id")] = identity
         while len(self._invites) > _MOST_INVITES:
             self._invites.popitem(last=False)
@@ -130,3 +137,15 @@ class RequestGate:
         else:
             stack.answer(request, 400, "Bad Request")
         return True
+
+
+def _may_replace(replaces: Sequence[str], stack: Answering) -> bool:
+    """Tell whether a Replaces header (RFC 3891, section 3) names a call of ours by all three that make a dialog.
+
+    The stack would end any call whose Call-ID is named, and that is no secret.
+    """
+    call_id, *rest = replaces[0].split(";")
+    tags = {name.strip().lower(): value.strip() for name, _, value in (part.partition("=") for part in rest)}
+    ours, theirs = tags.get("to-tag", ""), tags.get("from-tag", "")
+    named_once = len(replaces) == 1 and bool(ours) and bool(theirs)
+    return named_once and stack.has_dialog(call_id.strip(), ours=ours, theirs=theirs)

@@ -104,6 +104,15 @@ class StackThread:
         """Tell whether a request belongs to a call that is under way, by Call-ID and both tags."""
         return bool(self._stack.sipsess_find(self._stack.uag_sipsess_sock(), request))
 
+    def has_dialog(self, call_id: str, *, ours: str, theirs: str) -> bool:
+        """Tell whether there is a call of this Call-ID with these two tags. Call it inside `on_request`."""
+        try:
+            dialog = self._stack.sipsess_dialog(self._session(call_id.encode()))
+        except LookupError:
+            return False
+        tags = self._stack.sip_dialog_ltag(dialog), self._stack.sip_dialog_rtag(dialog)
+        return bool(tags == (ours.encode(), theirs.encode()))
+
     def _listen(self) -> None:
         self._stack.listen(pointer(self._listener))
         self._stack.sip_set_trace_handler(self._stack.uag_sip(), pointer(self._trace))

@@ -27,6 +27,9 @@ class Answers:
     def in_dialog(self, request: int) -> bool:
         return self.known
 
+    def has_dialog(self, call_id: str, *, ours: str, theirs: str) -> bool:
+        return (call_id, ours, theirs) == ("talk@pbx", "us", "them")
+
 
 class Told:
     def __init__(self, users: Challenger | None = None) -> None:
@@ -57,6 +60,26 @@ async def test_who_calls_is_remembered_until_the_stack_reports_the_call() -> Non
     assert (identity.caller, identity.parameters) == ("+4930", {"asserted_identity": "+4931"})
     assert told.gate.take("c1") is None
     assert stack.given == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "passes"),
+    [
+        (["Replaces: talk@pbx;to-tag=us;from-tag=them"], True),
+        (["replaces : talk@pbx ; From-Tag=them;TO-TAG = us;early-only"], True),
+        (["Replaces: talk@pbx;to-tag=them;from-tag=us"], False),
+        (["Replaces: talk@pbx"], False),
+        (["Replaces: talk@pbx;to-tag=;from-tag="], False),
+        (["Replaces: other@pbx;to-tag=us;from-tag=them"], False),
+        (["Replaces: talk@pbx;to-tag=us;from-tag=them", "Replaces: other@pbx"], False),
+        (["Replaces:"], False),
+    ],
+)
+async def test_only_who_knows_both_tags_of_a_call_may_replace_it(headers: list[str], passes: bool) -> None:
+    told, stack = Told(), Answers()
+    assert told.gate.look(request("INVITE", *headers), PEER, 1, stack) is not passes
+    assert stack.given == ([] if passes else [(481, "")])
+    assert (told.gate.take("c1") is not None) is passes
 
 
 async def test_callers_whose_calls_never_come_are_forgotten() -> None:

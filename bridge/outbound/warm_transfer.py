@@ -1,0 +1,115 @@
+"""Warm transfers over every wire: the media of two legs of ours, the caller's and the one that is called, are bridged.
+
+While somebody is asked the caller has music, and once they agreed the two hear each other. All that time the bot hears
+silence: it is not to answer what is not meant for it. The wire of the caller has to do nothing for it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+
+from bot.api import Tts
+from bridge.leg import Leg, OpeningLeg
+from bridge.outbound.call_request import BadCallRequest, read
+from bridge.outbound.consultation import ACCEPT_S, Consultation
+from bridge.outbound.dialler import Closing, Dialler, Full, NotAllowed, TooLoaded
+from bridge.outbound.hold_audio import OnHold, hold_audio
+from telephony.codec import silence
+from telephony.events import AudioFormat, Command, Dtmf, Event, Media, WarmTransfer
+
+Serve = Callable[[OpeningLeg, str, Consultation], Awaitable[None]]
+"""Carries a leg over a wire of this name for a consultation, from its start to its end."""
+
+
+class WarmTransferLeg:
+    """A caller's leg that can ask somebody first. What else it is told, `leg` does."""
+
+    def __init__(
+        self,
+        leg: Leg,
+        audio: AudioFormat,
+        *,
+        wire: str,
+        dialler: Dialler,
+        serve: Serve,
+        tts: Tts,
+        accept_s: float = ACCEPT_S,
+    ) -> None:
+        """`audio`: the leg's, both ways; `wire`: its name, which is dialled over, too, where it can be.
+
+        `accept_s`: so long somebody who was told what it is about may take to press the key.
+        """
+        self.capabilities = replace(leg.capabilities, warm_transfer=True)
+        self._leg, self._audio, self._dialler, self._serve, self._tts = leg, audio, dialler, serve, tts
+        self._wire = wire if wire in dialler.wires else ""
+        self._accept_s = accept_s
+        self._with: Consultation | None = None  # while the caller is not the bot's
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        """See Leg. What the caller says is silence here; their keys are the bot's until they are connected."""
+        async for event in self._leg:
+            match event:
+                case Media(payload) if self._with:
+                    self._with.hear(payload)
+                    yield replace(event, payload=self._silence(payload))
+                case Dtmf(digit) if self._with and self._with.connected:
+                    self._with.press(digit)
+                case _:
+                    yield event
+
+    async def send(self, command: Command, /) -> None:
+        """See Leg.
+
+        Raises:
+            OSError, ValueError: a warm transfer did not happen, and why.
+        """
+        if isinstance(command, WarmTransfer):
+            await self._consult(command)
+        else:
+            await self._leg.send(command)
+
+    def _silence(self, payload: bytes) -> bytes:
+        return silence(self._audio.encoding, len(payload) // self._audio.encoding.sample_bytes)
+
+    async def _consult(self, transfer: WarmTransfer) -> None:
+        music = await hold_audio(transfer.hold, self._tts)
+        meeting = Consultation(transfer, self._leg, self._audio, tts=self._tts, accept_s=self._accept_s)
+        try:
+            request = read({"to": transfer.target, "wire": self._wire})
+            placed = self._dialler.place(
+                request,
+                carry=lambda leg, wire: self._serve(leg, wire, meeting),
+                ended=lambda call: meeting.ended(call.reason),
+            )
+        except (BadCallRequest, NotAllowed, Closing, Full, TooLoaded) as why:
+            raise OSError(f"{transfer.target} cannot be called: {why}") from why
+        self._with = meeting
+        holding = asyncio.create_task(
+            OnHold(self._leg, self._audio, clock_s=asyncio.get_running_loop().time).play(music, self._tts.sample_rate)
+        )
+        why_over = "the caller is gone"
+        try:
+            await _with(meeting.taken(), holding)
+            holding.cancel()
+            await meeting.hung_up()
+        except OSError as refused:
+            why_over = str(refused)
+            raise
+        finally:
+            self._with = None
+            holding.cancel()
+            await asyncio.gather(holding, return_exceptions=True)
+            meeting.leave(why_over)
+            self._dialler.hang_up(placed.call_id, why_over)
+
+
+async def _with(awaited: Awaitable[None], beside: "asyncio.Task[None]") -> None:
+    """Wait for `awaited`; a fault of what runs beside it is raised."""
+    waiting = asyncio.ensure_future(awaited)
+    try:
+        await asyncio.wait({waiting, beside}, return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            beside.result()
+        await waiting
+    finally:
+        waiting.cancel()

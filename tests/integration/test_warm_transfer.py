@@ -1,0 +1,169 @@
+"""A caller of a real Asterisk is put through by the whole bridge to somebody who is asked first, over one trunk."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import numpy as np
+import pytest
+import pytest_asyncio
+from integration.asterisk import Asterisk, asterisk, needs_asterisk
+from integration.recordings import normal
+from integration.server import Server, serve
+from integration.sip_peers import Pcm, free_port, likeness, needs_stack
+
+from bridge.speech.api import Request
+from bridge.speech.backends.whisper import WhisperAsr
+
+pytestmark = [needs_asterisk, needs_stack, pytest.mark.asyncio(loop_scope="module")]
+
+BOT = """
+import logging
+
+from bot import ActionFailed, Bot, Hangup, Transfer
+
+log = logging.getLogger("reception")
+
+
+class Reception(Bot):
+    async def on_call(self, call):
+        yield "One moment, please."
+        try:
+            about = "There is a caller about a bicycle. Press one to take the call."
+            yield Transfer(call.caller, consult=about, accept="1", returns=True)
+        except ActionFailed as failed:
+            log.warning("failed: %s", failed)
+            yield "Nobody is there at the moment."
+        else:
+            yield "Welcome back."
+        yield Hangup("all was said")
+
+    async def on_end(self, reason):
+        log.warning("ended: %s", reason)
+"""
+
+PJSIP = """
+[bot]
+type = endpoint
+context = test
+disallow = all
+allow = ulaw
+direct_media = no
+auth = bot-password
+aors = bot
+[bot-password]
+type = auth
+auth_type = digest
+username = bot
+password = s3cret
+[bot]
+type = aor
+max_contacts = 1
+remove_existing = yes
+"""
+
+DIALPLAN = """
+exten => 200,1,Dial(PJSIP/bot,40)
+exten => 600,1,Stasis(warm)
+exten => 300,1,Answer()
+ same => n,MixMonitor({folder}/mixed-desk,r({folder}/desk.wav))
+ same => n,Wait(6)
+ same => n,SendDTMF(1,200,150)
+ same => n,Wait(1)
+ same => n,Playback(demo-thanks)
+ same => n,Wait(9)
+ same => n,Hangup()
+exten => 301,1,Answer()
+ same => n,Wait(2)
+ same => n,SendDTMF(2,200,150)
+ same => n,Wait(30)
+exten => 302,1,Ringing()
+ same => n,Wait(60)
+exten => 500,1,Busy(1)
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def pbx() -> AsyncIterator[Asterisk]:
+    user = "[bridge]\ntype = user\nread_only = no\npassword = s3cret\n"
+    async with asterisk({"pjsip.conf": PJSIP, "extensions.conf": DIALPLAN, "ari.conf": user}) as pbx:
+        yield pbx
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(pbx: Asterisk, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    folder = tmp_path_factory.mktemp("bots")
+    (folder / "reception.py").write_text(BOT)
+    trunk = ("--sip-trunk", f"sip:bot@127.0.0.1:{pbx.sip_port}", "--dial-allow", "30, 50", "--dial-timeout", "4")
+    ari = ("--ari-url", f"http://127.0.0.1:{pbx.http_port}/ari", "--ari-user", "bridge", "--ari-app", "warm")
+    flags = (
+        *ari,
+        "--ari-dial-context",
+        "test",
+        "--bot",
+        "reception:Reception",
+        "--sip",
+        "--sip-port",
+        str(free_port()),
+        *trunk,
+    )
+    environment = {"BRIDGE_SIP_TRUNK_PASSWORD": "s3cret", "BRIDGE_ARI_PASSWORD": "s3cret", "PYTHONPATH": str(folder)}
+    async with serve(*flags, env=environment, cwd=folder) as server:
+        await pbx.until("pjsip show contacts", "bot/sip:")
+        await server.logged("connected to Asterisk as warm")
+        yield server
+
+
+def recorded(pbx: Asterisk, heard: Path) -> Pcm:
+    return (pbx.heard(heard, 8000) * 32767).astype(np.int16)
+
+
+async def books(server: Server, wire: str = "sip") -> dict[str, float]:
+    """Return what the server counted of calls over a wire: those that are, that began, and that ended."""
+    async with aiohttp.ClientSession() as client, client.get(f"{server.http}/metrics") as response:
+        text = await response.text()
+    found = re.findall(rf'^(bridge_calls\w*)\{{[^}}]*wire="{wire}"[^}}]*\}} (\S+)$', text, re.MULTILINE)
+    totals: dict[str, float] = {}
+    for name, value in found:
+        totals[name] = totals.get(name, 0.0) + float(value)
+    return totals
+
+
+@pytest.mark.parametrize(("wire", "number"), [("sip", "200"), ("ari", "600")])
+async def test_both_hear_each_other_once_the_call_was_taken_and_the_caller_comes_back(
+    wire: str, number: str, pbx: Asterisk, server: Server, ears: WhisperAsr
+) -> None:
+    server.output.clear()
+    heard = await pbx.originate(f"Local/{number}@test", "vm-intro", pause_s=12, number="300")
+    await server.logged("ended: all was said", timeout_s=60)
+    await pbx.idle()
+    caller, desk = recorded(pbx, heard), recorded(pbx, pbx.folder / "desk.wav")
+    assert likeness("demo-thanks", caller) > 0.9, "the caller heard the one called"
+    assert likeness("vm-intro", desk) > 0.9, "and was heard"
+    text = await ears.decode(Request(pbx.heard(pbx.folder / "desk.wav")[: 6 * 16_000], language="English", final=True))
+    assert "bicycle" in normal(text.text), "who was told first what it is about"
+    waiting = caller[4 * 8000 : 8 * 8000].astype(np.float64).reshape(-1, 4000)
+    assert np.sqrt((waiting**2).mean(axis=1)).min() > 50, "there was music meanwhile"
+    counted = await books(server, wire)
+    assert counted["bridge_calls_started_total"] == 2, "caller and colleague, over the same wire"
+    assert counted["bridge_calls"] == 0 and counted["bridge_calls_started_total"] == counted["bridge_calls_ended_total"]
+
+
+@pytest.mark.parametrize(
+    ("number", "why"),
+    [("301", "301 pressed 2, not 1"), ("302", "no answer within 4 s"), ("500", "500 does not take the caller")],
+    ids=["refused", "no answer", "busy"],
+)
+async def test_who_does_not_take_the_call_leaves_the_caller_with_the_bot(
+    number: str, why: str, pbx: Asterisk, server: Server, ears: WhisperAsr
+) -> None:
+    server.output.clear()
+    heard = await pbx.originate("Local/200@test", number=number)
+    await server.logged("failed: ", why, timeout_s=30)
+    await server.logged("ended: all was said", timeout_s=30)
+    await pbx.idle()
+    audio = pbx.heard(heard)
+    text = await ears.decode(Request(audio[-8 * 16_000 :], language="English", final=True))
+    assert "nobody is there" in normal(text.text)
+    assert (await books(server))["bridge_calls"] == 0
