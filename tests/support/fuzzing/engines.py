@@ -10,12 +10,12 @@ from tokenizers import Tokenizer
 from bridge.speech.api import EngineFailed
 from bridge.speech.backends import qwen3
 from bridge.speech.backends.models import find_whisper
-from bridge.speech.backends.openai.http import retry_after_s
-from bridge.speech.backends.openai.messages import complaint, read_chat, read_transcription
+from bridge.speech.backends.openai.messages import read_chat, read_transcription
 from bridge.speech.backends.openai.shapes import Models, read
 from bridge.speech.backends.repetition import loop_end, repetitions
 from bridge.speech.backends.vllm.token_text import pieces_of
 from bridge.speech.backends.whisper.text import WhisperText
+from bridge.speech.remote.refusals import complaint, retry_after_s
 from fuzzing.target import Target, clean, records
 
 _NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -92,7 +92,7 @@ TARGETS: Final = (
             "bridge.speech.backends.qwen3",
         ],
     ),
-    Target("retry-after", _retry_after, ["bridge.speech.backends.openai.http"]),
+    Target("retry-after", _retry_after, ["bridge.speech.remote.refusals"]),
     Target("qwen3", _qwen3, ["bridge.speech.backends.qwen3"]),
     Target("token-text", _token_text, ["bridge.speech.backends.vllm.token_text", "bridge.speech.backends.repetition"]),
     Target("whisper-text", _whisper_text, ["bridge.speech.backends.whisper.text"]),
