@@ -81,6 +81,7 @@ class Metrics:
             buckets=_LATENCY_S,
         )
 
+        self.voices = VoiceMetrics(registry)
         self.loop_lag = Histogram(
             "bridge_loop_lag_seconds",
             "How late the event loop runs what is due, looked at 20 times a second.",
@@ -115,6 +116,7 @@ class Metrics:
             texts_unread=self.texts_unread.labels(wire),
             hooks_dropped=self.hooks_dropped.labels(wire),
             first_audio=self.first_audio.labels(wire),
+            voices=self.voices,
         )
 
 
@@ -139,6 +141,7 @@ class CallMetrics:
     texts_unread: Counter
     hooks_dropped: Counter
     first_audio: Histogram
+    voices: "VoiceMetrics"
     _speech_end_s: float | None = None
 
     def media(self, media: Media) -> None:
@@ -157,6 +160,33 @@ class CallMetrics:
         if self._speech_end_s is not None:
             self.first_audio.observe(time.monotonic() - self._speech_end_s)
             self._speech_end_s = None
+
+
+class VoiceMetrics:
+    """What voices do, by name, and the servers of those over HTTP, by address: a `VoiceObserver`."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._first_audio = Histogram(
+            "bridge_voice_first_audio_seconds",
+            "Sentence given to a voice to its first audio.",
+            ["voice"],
+            registry=registry,
+            buckets=_LATENCY_S,
+        )
+        self._failed = Counter(
+            "bridge_voice_failures",
+            "Sentences, or their rests, that a voice or a server of one did not say.",
+            ["voice", "reason"],
+            registry=registry,
+        )
+
+    def began(self, voice: str, first_audio_s: float, /) -> None:
+        """Note that the first audio of a sentence has come."""
+        self._first_audio.labels(voice).observe(first_audio_s)
+
+    def failed(self, voice: str, reason: str, /) -> None:
+        """Note that a sentence was not said, or not to its end. `reason`: the class of the error."""
+        self._failed.labels(voice, reason).inc()
 
 
 class LoadMetrics:

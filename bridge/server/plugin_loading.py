@@ -20,6 +20,8 @@ from bridge.speech.api import SAMPLE_RATE, Asr, AsrCapabilities, Denoiser, Denoi
 from bridge.speech.denoising import OnePerCall
 from bridge.speech.plain_vad import IsSpeech, PlainVad
 from bridge.speech.pool import Pool
+from bridge.speech.voices import HttpTts
+from bridge.speech.voices.profile import read_profiles
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,19 @@ class Plugin:
         """
         return cls(option, name, plugins.load(f"bridge.{option}", name))
 
+    @classmethod
+    def of_voice(cls, settings: Settings) -> Self:
+        """Return what `settings.tts` stands for: a profile of --tts-profiles, else an installed plug-in.
+
+        Raises:
+            PluginError: there is no such plug-in, or the profiles cannot be read.
+        """
+        if settings.tts_profiles is None:
+            return cls.named("tts", settings.tts)
+        with trial("tts-profiles", str(settings.tts_profiles)):
+            own = settings.tts in read_profiles(settings.tts_profiles)
+        return cls("tts", settings.tts, HttpTts) if own else cls.named("tts", settings.tts)
+
     def trial(self) -> AbstractContextManager[None]:
         """Turn whatever the plug-in raises inside into a PluginError that names it and its option."""
         return trial(self.option, self.name)
@@ -62,6 +77,9 @@ class Plugin:
 
     def key(self, settings: Settings) -> tuple[object, ...]:
         """Return what the result of `make` depends on: equal keys may share one."""
+        needs = getattr(self.found, "depends_on", None)  # names of options; without it, all
+        if self.configured and needs is not None:
+            return (self.option, self.name, tuple(getattr(settings, name, None) for name in needs))
         return (self.option, self.name, settings if self.configured else None)
 
     def check(self, made: object, protocol: type) -> None:

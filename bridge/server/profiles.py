@@ -76,7 +76,7 @@ class _Shared:
     def learn(self, profile: Profile) -> None:
         """Have what `profile` is made of for others that need the same."""
         settings = profile.settings
-        voice = Plugin.named("tts", settings.tts).key(settings)
+        voice = Plugin.of_voice(settings).key(settings)
         self.loaded += [
             (Plugin.named("bot", settings.bot).key(settings), profile.make_bot),
             (voice, profile.tts),
@@ -103,7 +103,7 @@ def _load_route(route: Route, settings: Settings, shared: _Shared) -> Profile:
 
 
 def _load(settings: Settings, shared: _Shared) -> Profile:
-    voice, bot = Plugin.named("tts", settings.tts), Plugin.named("bot", settings.bot)
+    voice, bot = Plugin.of_voice(settings), Plugin.named("bot", settings.bot)
     text = settings.fallback_text
     make_bot = shared.get(bot.key(settings), lambda: load_bot(bot, settings))
     tts = shared.get(voice.key(settings), lambda: load_voice(voice, settings))

@@ -70,4 +70,8 @@ class Speaking(Group):
     section = Section.SPEECH
     per_call = True
 
-    tts: Annotated[Plugin, FIRST] = Field(default="hibari", description="Voice of the bot: hibari or module:attribute.")
+    tts: Annotated[Plugin, FIRST] = Field(
+        default="hibari",
+        description="Voice of the bot: hibari, which is embedded; openai, for servers with that API; a hosted one, "
+        "such as elevenlabs; or module:attribute. docs/voices.md has them all.",
+    )

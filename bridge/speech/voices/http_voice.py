@@ -1,0 +1,213 @@
+"""A voice on other machines: each sentence by the first server that can, the rest of a broken one by the next.
+
+docs/voices.md says what may stand there. A server that fails is left alone for a while, as recognisers are.
+"""
+
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+
+from bot.api import Tts
+from bot.tts.streamed import LearnedGain, StreamedSentence
+from bridge.speech.api import BadRequest, DeadlineExceeded, EngineFailed, Overloaded, Samples, SpeechError
+from bridge.speech.pool.breaker import Breaker, BreakerState
+from bridge.speech.resample import make_resampler, resample_whole
+from bridge.speech.voices.observer import Unheard, VoiceObserver
+from bridge.speech.voices.remaining import Pace, rest_of
+from bridge.speech.voices.server import Manner, VoiceServer
+
+log = logging.getLogger(__name__)
+
+_VOICES_KEPT: Final = 64
+"""Names given to `voice` of which level and pace are remembered."""
+
+
+@dataclass(slots=True)
+class Line:
+    """A server, and whether it is asked."""
+
+    server: VoiceServer
+    breaker: Breaker
+    in_hand: int = 0
+    opened_s: float = 0.0
+
+    def takes(self, now_s: float) -> bool:
+        """Return whether it may be asked now. One sentence tries a server that had failed; others go elsewhere."""
+        if self.breaker.resting_s:
+            return False
+        if self.breaker.state is BreakerState.OPEN and now_s - self.opened_s >= self.breaker.delay_s:
+            self.breaker.answered()
+        return self.breaker.state is BreakerState.CLOSED or (
+            self.breaker.state is BreakerState.TRIAL and not self.in_hand
+        )
+
+    def failed(self, error: SpeechError, now_s: float) -> None:
+        """Note that it did not say a sentence to its end."""
+        match error:
+            case Overloaded():
+                self.breaker.rest(error.retry_after_s)
+            case BadRequest():
+                pass  # the sentence's fault, or the voice's name
+            case DeadlineExceeded():
+                self.breaker.failed()
+            case _:
+                self.breaker.lost()
+        self.opened_s = now_s
+
+
+@dataclass(slots=True)
+class Learned:
+    """What is known of one voice of one server."""
+
+    gain: LearnedGain = field(default_factory=LearnedGain)
+    pace: Pace = field(default_factory=Pace)
+
+
+class HttpVoice:
+    """A voice for all calls, by one or several servers that have it."""
+
+    def __init__(
+        self,
+        lines: Sequence[Line],
+        manner: Manner,
+        *,
+        sample_rate: int,
+        language: str = "",
+        embedded: Tts | None = None,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`sample_rate`: hertz of what `speak` yields, whatever a server sends. `language`: English name, "" is not
+        known. `embedded` speaks where no server does."""
+        self.sample_rate, self.language = sample_rate, language
+        self.scripts = lines[0].server.profile.scripts
+        self.name = lines[0].server.address
+        self.observer: VoiceObserver = Unheard()
+        self._lines, self._manner, self._embedded, self._clock_s = lines, manner, embedded, clock_s
+        self._learned = [Learned() for _ in lines]
+        self._others: dict[str, HttpVoice] = {}
+
+    async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
+        """Yield float32 in [-1, 1] at `sample_rate` as it comes, of telephone level, silent at both ends.
+
+        Where a server breaks off, the next says the rest of the sentence, the embedded voice at last.
+
+        Raises:
+            RuntimeError: nobody can say it, or its rest.
+        """
+        rest, faults = text, list[SpeechError]()
+        for at in self._candidates():
+            if not any(map(str.isalnum, rest)):
+                return
+            said_s = 0.0
+            try:
+                async with aclosing(self._by(at, rest)) as pieces:
+                    async for samples in pieces:
+                        said_s += len(samples) / self.sample_rate
+                        yield samples
+                return
+            except SpeechError as error:
+                faults.append(error)
+                rest = rest_of(rest, said_s, self._learned[at].pace, self.language)
+                self._failed(at, error, rest)
+        if not any(map(str.isalnum, rest)):
+            return
+        if self._embedded is None:
+            raise RuntimeError("; ".join(map(str, faults)) or "no server takes a sentence now")
+        async with aclosing(self._embedded.speak(rest)) as pieces:
+            async for samples in pieces:
+                yield resample_whole(samples, self._embedded.sample_rate, self.sample_rate)
+
+    def voice(self, name: str) -> "HttpVoice":
+        """Return the same with the voice of that `name`; whether there is one, the first sentence tells."""
+        if name == self._manner.voice:
+            return self
+        other = self._others.pop(name, None)
+        if other is None:
+            other = HttpVoice(
+                self._lines,
+                replace(self._manner, voice=name),
+                sample_rate=self.sample_rate,
+                language=self.language,
+                embedded=self._embedded,
+                clock_s=self._clock_s,
+            )
+            other.observer = self.observer
+        self._others[name] = other
+        while len(self._others) > _VOICES_KEPT:
+            del self._others[next(iter(self._others))]
+        return other
+
+    def observe(self, observer: VoiceObserver) -> None:
+        """Tell `observer` what fails."""
+        self.observer = observer
+        for other in self._others.values():
+            other.observe(observer)
+
+    def learn(self, at: int, text: str, samples: Samples, rate: int) -> None:
+        """Learn level and pace of server number `at` from what it made of `text`, at `rate` hertz."""
+        sentence = StreamedSentence(rate, self._learned[at].gain)
+        trimmed = np.concatenate((sentence.feed(samples), sentence.flush()))
+        sentence.finished()
+        self._learned[at].pace.finished(text, len(trimmed) / rate, self.language)
+
+    def close(self) -> None:
+        """Close the connections, and the embedded voice."""
+        for line in self._lines:
+            line.server.close()
+        if self._embedded:
+            self._embedded.close()
+
+    def _candidates(self) -> Iterator[int]:
+        """Yield the servers that may be asked, the least busy first; all, where none may and there is no other."""
+        order = sorted(range(len(self._lines)), key=lambda at: (self._lines[at].in_hand, at))
+        taken = False
+        for at in order:
+            if self._lines[at].takes(self._clock_s()):
+                taken = True
+                yield at
+        if not taken and self._embedded is None:
+            yield from order
+
+    async def _by(self, at: int, text: str) -> AsyncGenerator[Samples, None]:
+        """Yield what server number `at` makes of `text`. What was made before a fault is yielded to its end."""
+        line, learned = self._lines[at], self._learned[at]
+        sentence: StreamedSentence | None = None
+        resample, rate, said, sounds = None, 0, 0, False
+        line.in_hand += 1
+        try:
+            async with aclosing(line.server.speak(text, self._manner)) as pieces:
+                async for samples, its_rate, _ in pieces:
+                    if not len(samples):
+                        continue
+                    if sentence is None or resample is None or its_rate != rate:
+                        rate, resample = its_rate, make_resampler(its_rate, self.sample_rate)
+                        sentence = StreamedSentence(self.sample_rate, learned.gain)
+                    if len(ready := sentence.feed(resample(samples))):
+                        said, sounds = said + len(ready), True
+                        yield ready
+            if not sounds:
+                raise EngineFailed(f"{line.server.url}: makes no sound of {len(text)} characters")
+        except SpeechError:
+            if sentence and len(rest := sentence.flush()):
+                yield rest
+            raise
+        finally:
+            line.in_hand -= 1
+        if sentence and resample and len(rest := np.concatenate((sentence.feed(resample.flush()), sentence.flush()))):
+            said += len(rest)
+            yield rest
+        line.breaker.succeeded()
+        if sentence:
+            sentence.finished()
+            learned.pace.finished(text, said / self.sample_rate, self.language)
+
+    def _failed(self, at: int, error: SpeechError, rest: str) -> None:
+        line = self._lines[at]
+        line.failed(error, self._clock_s())
+        self.observer.failed(line.server.address, type(error).__name__)
+        log.warning("%s; %d characters are left to say", error, len(rest))
