@@ -111,6 +111,8 @@ def _open_bot_side(
     metrics: CallMetrics,
 ) -> BotSide:
     began = time.monotonic()
+    if observe := getattr(resources.tts, "observe", None):  # here, as routes and a reload bring other voices
+        observe(metrics.voices)
     conversation = Conversation(
         resources.make_bot(),
         SpeechOutput(
@@ -122,6 +124,7 @@ def _open_bot_side(
             on_unread=metrics.texts_unread.inc,
             start=tasks.create_task,
             language=getattr(resources.tts, "language", ""),
+            voices=metrics.voices,
         ),
         call_info(started),
         tasks=tasks,

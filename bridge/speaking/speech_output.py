@@ -9,6 +9,7 @@ from typing import Final
 from bot.api import Samples, Say, Tts
 from bot.spoken import CodeBlocks, Spoken, spoken, weights
 from bridge.leg import Leg
+from bridge.metrics import VoiceMetrics
 from bridge.speaking.playout import HeardSoFar, Playout
 from bridge.speaking.script import script
 from bridge.speaking.sender import Sender
@@ -44,13 +45,14 @@ class SpeechOutput:
         start: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
         language: str = "English",
         reading: Spoken = spoken,
+        voices: VoiceMetrics | None = None,
     ) -> None:
         """`clock_ms`: milliseconds of a clock that never goes back. `on_audio` is called whenever audio has left,
         `on_unread` for each sentence that the voice cannot read, or not all of. `start` makes a task of the call of
         what sends; `interrupt` ends it.
 
         `language`: what the bot speaks, as an English name or a tag; with "" the voice reads numbers itself.
-        `reading`: turns a written sentence into the words that the voice reads.
+        `reading`: turns a written sentence into the words that the voice reads. `voices`: counts what voices do.
         """
         self.leg = leg
         self._tts, self._audio, self._clock_ms, self._reading = tts, audio, clock_ms, reading
@@ -59,7 +61,7 @@ class SpeechOutput:
         self._playout = Playout(audio)
         self._reply = _Reply()  # the one that is spoken now
         self._sender = Sender(leg, self._playout, audio, clock_ms=clock_ms, on_audio=on_audio, start=start)
-        self._on_unread = on_unread
+        self._on_unread, self._voices = on_unread, voices
         self._explained = set[str]()  # why something was not read
         self.sounds = 0
         """How many sentences and recordings made a sound, in all of the call; fillers do not count."""
@@ -134,10 +136,25 @@ class SpeechOutput:
         foreign, words = foreign_words(aloud, scripts) if (scripts := getattr(self._tts, "scripts", ())) else (0, 1)
         sounds = False
         if aloud and foreign < words:
-            sounds = await self._speak(text, self._tts.speak(aloud), reply, filler=filler)
+            sounds = await self._speak(text, self._counted(aloud), reply, filler=filler)
         if (foreign or not sounds) and any(map(str.isalnum, aloud)) and not reply.over:
             self._on_unread()
             self.explain(aloud)
+
+    async def _counted(self, aloud: str) -> AsyncGenerator[Samples, None]:
+        """Yield what the voice makes of `aloud`, and count how it did."""
+        voice, begun_ms, begun = getattr(self._tts, "name", type(self._tts).__name__), self._clock_ms(), False
+        async with aclosing(self._tts.speak(aloud)) as chunks:
+            try:
+                async for samples in chunks:
+                    if self._voices and not begun:
+                        self._voices.began(voice, (self._clock_ms() - begun_ms) / 1000)
+                    begun = True
+                    yield samples
+            except Exception as error:  # a plug-in's: whatever it raises is counted, and goes on
+                if self._voices:
+                    self._voices.failed(voice, type(error).__name__)
+                raise
 
     def explain(self, text: str) -> None:
         """Log once in the call why nobody heard `text`."""

@@ -1,10 +1,10 @@
 """The options of voices that are asked over HTTP."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from bridge.settings.types import FIRST, Group, OptionalPath, Section, Urls
+from bridge.settings.types import Group, OptionalPath, Section, Urls
 
 
 class HttpVoices(Group):
@@ -13,7 +13,7 @@ class HttpVoices(Group):
     section = Section.SPEECH
     per_call = True
 
-    tts_url: Annotated[Urls, FIRST] = Field(
+    tts_url: Urls = Field(
         default=(),
         description="Servers of the voice. Of several, the least busy one that works says a sentence, and another the "
         "rest of it if that breaks off. Empty is the address of the maker, for those that have one.",
@@ -21,7 +21,7 @@ class HttpVoices(Group):
     tts_model: str = Field(
         default="", max_length=200, description="Model of the voice, as its server names it. Empty is the usual one."
     )
-    tts_voice: Annotated[str, FIRST] = Field(
+    tts_voice: str = Field(
         default="", max_length=200, description="Who speaks, as the server names it. Empty is the usual one."
     )
     tts_api_key: SecretStr | None = Field(default=None, description="Key that the servers of the voice ask for.")

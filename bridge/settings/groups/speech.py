@@ -72,6 +72,6 @@ class Speaking(Group):
 
     tts: Annotated[Plugin, FIRST] = Field(
         default="hibari",
-        description="Voice of the bot: hibari, which is embedded; openai, for servers with that API; a hosted one, "
-        "such as elevenlabs; or module:attribute. docs/voices.md has them all.",
+        description="Voice of the bot: hibari, openai, a hosted one such as elevenlabs, or module:attribute. hibari is "
+        "embedded; openai is any server with that API. docs/voices.md has them all.",
     )

@@ -1,4 +1,4 @@
-"""Connections to one HTTP server: kept between requests, and closed with the loop that they belong to."""
+"""KeptConnections to one HTTP server: kept between requests, and closed with the loop that they belong to."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
@@ -16,7 +16,7 @@ _CONNECTIONS: Final = 256
 """At once: more requests than this wait here, and none has a use for them."""
 
 
-class Connections:
+class KeptConnections:
     """A client session that belongs to the loop that runs when it is first used, and to the next one anew."""
 
     def __init__(self, url: str, *, headers: Mapping[str, str], idle_s: float, read_ahead_bytes: int = 1 << 16) -> None:

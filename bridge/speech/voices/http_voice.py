@@ -76,16 +76,17 @@ class HttpVoice:
         lines: Sequence[Line],
         manner: Manner,
         *,
+        name: str,
         sample_rate: int,
         language: str = "",
         embedded: Tts | None = None,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`sample_rate`: hertz of what `speak` yields, whatever a server sends. `language`: English name, "" is not
-        known. `embedded` speaks where no server does."""
+        """`name`: of its profile. `sample_rate`: hertz of what `speak` yields, whatever a server sends. `language`:
+        English name, "" is not known. `embedded` speaks where no server does."""
         self.sample_rate, self.language = sample_rate, language
         self.scripts = lines[0].server.profile.scripts
-        self.name = lines[0].server.address
+        self.name = name
         self.observer: VoiceObserver = Unheard()
         self._lines, self._manner, self._embedded, self._clock_s = lines, manner, embedded, clock_s
         self._learned = [Learned() for _ in lines]
@@ -131,6 +132,7 @@ class HttpVoice:
             other = HttpVoice(
                 self._lines,
                 replace(self._manner, voice=name),
+                name=self.name,
                 sample_rate=self.sample_rate,
                 language=self.language,
                 embedded=self._embedded,

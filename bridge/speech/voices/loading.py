@@ -16,7 +16,7 @@ from bridge.speech.api import EngineFailed, Samples, SpeechError
 from bridge.speech.pool.breaker import Breaker
 from bridge.speech.voices.http_voice import HttpVoice, Line
 from bridge.speech.voices.profile import SpokenFormat, VoiceProfile, read_profiles
-from bridge.speech.voices.server import Limits, Manner, VoiceServer
+from bridge.speech.voices.server import Manner, SpeakingLimits, VoiceServer
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class HttpTts:
         key = settings.tts_api_key.get_secret_value() if settings.tts_api_key else None
         if not settings.tts_url and not key:
             raise EngineFailed(f"{profile.url}: tts_api_key is not set; set BRIDGE_TTS_API_KEY or --tts-api-key-file")
-        limits = Limits(first_audio_s=settings.tts_first_audio, sentence_s=settings.tts_timeout)
+        limits = SpeakingLimits(first_audio_s=settings.tts_first_audio, sentence_s=settings.tts_timeout)
         form = profile.telephone if settings.tts_telephone and profile.telephone else profile.wide
         servers = [VoiceServer(url, profile, form, key, limits) for url in urls]
         voice = settings.tts_voice or profile.voice
@@ -74,6 +74,7 @@ class HttpTts:
         made = HttpVoice(
             [Line(server, Breaker(time.monotonic)) for server in servers],
             manner,
+            name=settings.tts,
             sample_rate=rate,
             language=settings.language or "",
             embedded=_embedded() if settings.tts_fallback == "hibari" else None,
@@ -116,7 +117,7 @@ async def _hear_all(servers: Sequence[VoiceServer], text: str, manner: Manner) -
 
 async def _hear(server: VoiceServer, text: str, manner: Manner) -> tuple[Samples, int]:
     """Return what `server` makes of `text`, and find out its rate: where it does not tell, its WAV head does."""
-    usual, server.limits = server.limits, Limits(first_audio_s=_FIRST_S, sentence_s=_FIRST_S)
+    usual, server.limits = server.limits, SpeakingLimits(first_audio_s=_FIRST_S, sentence_s=_FIRST_S)
     try:
         samples, rate, told = await _whole(server, text, manner, server.format)
         if not told and server.profile.wav:

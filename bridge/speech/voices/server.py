@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 
 from bridge.speech.api import BadRequest, DeadlineExceeded, EngineFailed, EngineLost, Samples
-from bridge.speech.remote.connections import CONNECT_S, Connections, bounded
+from bridge.speech.remote.connections import CONNECT_S, KeptConnections, bounded
 from bridge.speech.remote.refusals import complaint, one_line, refusal
 from bridge.speech.voices.audio_stream import Announced, AudioStream, announced
 from bridge.speech.voices.base64_answer import Base64Answer
@@ -32,7 +32,7 @@ _LOCALE: Final = re.compile(r"[a-z]{2,3}-[A-Z]{2}(?=-)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class SpeakingLimits:
     """How long is waited, in seconds; what whoever listens takes his time for counts for nothing."""
 
     first_audio_s: float
@@ -60,11 +60,11 @@ class VoiceServer:
     profile: VoiceProfile
     format: SpokenFormat
     key: str | None
-    limits: Limits
+    limits: SpeakingLimits
     rate: int | None = None
     """Hertz, where neither the head of an answer nor a WAV head tells."""
     now_s: Callable[[], float] = lambda: asyncio.get_running_loop().time()
-    _connections: Connections = field(init=False)
+    _connections: KeptConnections = field(init=False)
     _extras: Mapping[str, object] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,7 +73,7 @@ class VoiceServer:
         self.url = base.removesuffix(plain) if base.endswith(plain) else base
         if plain.startswith("/v1/"):
             self.url = self.url.removesuffix("/v1")
-        self._connections = Connections(self.url, headers={}, idle_s=_IDLE_S, read_ahead_bytes=_READ_AHEAD_BYTES)
+        self._connections = KeptConnections(self.url, headers={}, idle_s=_IDLE_S, read_ahead_bytes=_READ_AHEAD_BYTES)
         self._extras = self.profile.extras
 
     @property
@@ -170,7 +170,7 @@ class VoiceServer:
         path = written(profile.path, values, lambda value: quote(value, safe=""))
         headers = {name: said for name, part in profile.headers.items() if isinstance(said := fill(part, values), str)}
         if isinstance(profile.body, str):
-            plain = {**values, "speed": manner.speed, "text": _printable(text)}
+            plain = {**values, "speed": values["speed"] or 1, "text": _printable(text)}
             ssml = written(profile.body, plain, lambda value: escape(value, quote=True))
             return path, {"Content-Type": "application/ssml+xml", **headers}, ssml.encode()
         fields = fill({**profile.body, **extras}, values)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from bridge.speech.api import DeadlineExceeded, EngineFailed, EngineLost
-from bridge.speech.remote.connections import CONNECT_S, Connections, bounded
+from bridge.speech.remote.connections import CONNECT_S, KeptConnections, bounded
 from bridge.speech.remote.refusals import one_line, refusal
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class Server:
         self.address = urlsplit(self.url).netloc
         self._key = key
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._connections = Connections(self.url, headers=headers, idle_s=_IDLE_S)
+        self._connections = KeptConnections(self.url, headers=headers, idle_s=_IDLE_S)
 
     async def get(self, path: str, *, timeout_s: float) -> bytes:
         """Return what is at `path`; raises as `post` does."""
