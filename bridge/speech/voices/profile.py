@@ -102,7 +102,11 @@ def parse(text: str) -> Mapping[str, VoiceProfile]:
         ValueError: it is no TOML, or a profile lacks something; the text names profile and field.
     """
     found: dict[str, VoiceProfile] = {}
-    for name, table in tomllib.loads(text).items():
+    try:
+        tables = tomllib.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+    for name, table in tables.items():
         try:
             found[name] = VoiceProfile.model_validate(table)
         except ValidationError as error:
