@@ -130,3 +130,12 @@ def test_what_engines_do_is_told_by_engine_and_by_kind() -> None:
     assert value(metrics, "bridge_engine_up", {"engine": "a"}) == 0
     decodes.up("a", True)
     assert value(metrics, "bridge_engine_up", {"engine": "a"}) == 1
+
+
+def test_voices_are_counted_by_name() -> None:
+    metrics = Metrics()
+    metrics.voices.began("openai", 0.35)
+    metrics.voices.failed("gpu1:8880", "EngineLost")
+    assert value(metrics, "bridge_voice_first_audio_seconds_sum", {"voice": "openai"}) == 0.35
+    labels = {"voice": "gpu1:8880", "reason": "EngineLost"}
+    assert value(metrics, "bridge_voice_failures_total", labels) == 1

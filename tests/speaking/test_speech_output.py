@@ -10,6 +10,7 @@ import pytest
 from fakes import PHONE, FakeLeg, FakeTts
 
 from bot.api import Samples, Tts
+from bridge.metrics import Metrics
 from bridge.speaking.reply_pieces import each_within
 from bridge.speaking.script import script
 from bridge.speaking.speech_output import SpeechOutput, once
@@ -582,3 +583,37 @@ async def test_signs_between_sentences_are_no_text_that_cannot_be_read(caplog: p
     output, unread = reading(English())
     await output.say(once("Good. \U0001f600 ** ... Bye."))
     assert unread == [] and not caplog.text
+
+
+class LateTts(FakeTts):
+    """Its first audio comes after 300 ms, and then it fails."""
+
+    name = "late"
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
+        self._clock.now_ms += 300
+        yield np.full(1200, 0.3, np.float32)
+        raise RuntimeError("no more")
+
+
+async def test_how_soon_each_voice_speaks_and_whether_it_fails_is_counted() -> None:
+    clock, metrics = Clock(), Metrics()
+    output = SpeechOutput(
+        FakeLeg(),
+        LateTts(clock),
+        MULAW,
+        clock_ms=clock,
+        on_audio=lambda: None,
+        on_unread=lambda: None,
+        start=asyncio.create_task,
+        voices=metrics.voices,
+    )
+    with pytest.raises(RuntimeError, match="no more"):
+        await output.say(once("One thing."))
+    scraped = metrics.text().decode()
+    assert 'bridge_voice_first_audio_seconds_sum{voice="late"} 0.3' in scraped
+    assert 'bridge_voice_failures_total{reason="RuntimeError",voice="late"} 1.0' in scraped
