@@ -117,11 +117,16 @@ class HttpVoice:
                 self._failed(at, error, rest)
         if not any(map(str.isalnum, rest)):
             return
+        fault = "; ".join(map(str, faults)) or "no server takes a sentence now"
         if self._embedded is None:
-            raise RuntimeError("; ".join(map(str, faults)) or "no server takes a sentence now")
+            raise RuntimeError(fault)
+        sounds = False
         async with aclosing(self._embedded.speak(rest)) as pieces:
             async for samples in pieces:
+                sounds = True
                 yield resample_whole(samples, self._embedded.sample_rate, self.sample_rate)
+        if not sounds:
+            raise RuntimeError(f"{fault}; and the embedded voice cannot read the rest")
 
     def voice(self, name: str) -> "HttpVoice":
         """Return the same with the voice of that `name`; whether there is one, the first sentence tells."""
@@ -165,15 +170,15 @@ class HttpVoice:
             self._embedded.close()
 
     def _candidates(self) -> Iterator[int]:
-        """Yield the servers that may be asked, the least busy first; all, where none may and there is no other."""
-        order = sorted(range(len(self._lines)), key=lambda at: (self._lines[at].in_hand, at))
-        taken = False
-        for at in order:
+        """Yield the servers that may be asked, the least busy first; the others last, where no other voice is there."""
+        late = list[int]()
+        for at in sorted(range(len(self._lines)), key=lambda at: (self._lines[at].in_hand, at)):
             if self._lines[at].takes(self._clock_s()):
-                taken = True
                 yield at
-        if not taken and self._embedded is None:
-            yield from order
+            else:
+                late.append(at)
+        if self._embedded is None:
+            yield from late
 
     async def _by(self, at: int, text: str) -> AsyncGenerator[Samples, None]:
         """Yield what server number `at` makes of `text`. What was made before a fault is yielded to its end."""

@@ -30,6 +30,7 @@ class Embedded:
     """A voice that notes what it says; half a second of sound each."""
 
     sample_rate = 16_000
+    length = 8000
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -37,7 +38,8 @@ class Embedded:
 
     async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
         self.said.append(text)
-        yield np.full(8000, 0.1, np.float32)
+        if self.length:
+            yield np.full(self.length, 0.1, np.float32)
 
     def close(self) -> None:
         self.closed = True
@@ -272,3 +274,19 @@ async def test_closing_fails_what_is_said_next_and_closes_the_embedded_voice() -
         assert embedded.closed
         await hear(voice)
     assert len(fake.asked) == 1
+
+
+async def test_a_rest_that_the_embedded_voice_cannot_read_is_a_fault() -> None:
+    embedded = Embedded()
+    embedded.length = 0
+    async with VoiceServer(refusing(500)) as fake:
+        with pytest.raises(RuntimeError, match="the embedded voice cannot read the rest"):
+            await hear(voice_of(fake, embedded=embedded), "\u0928\u092e\u0938\u094d\u0924\u0947")
+
+
+async def test_a_server_that_rests_is_asked_before_a_caller_hears_nothing() -> None:
+    async with VoiceServer(speaking(), faults=[refusing(429)]) as first, VoiceServer(refusing(500)) as second:
+        voice = voice_of(first, second)
+        with pytest.raises(RuntimeError):
+            await hear(voice)
+        assert len(await hear(voice))
