@@ -86,10 +86,10 @@ async def test_the_next_server_says_the_rest_and_nothing_twice() -> None:
     async with VoiceServer(speaking()) as first, VoiceServer(speaking()) as second:
         voice = voice_of(first, second)
         await hear(voice)  # which teaches the pace
-        first.faults = [breaking_off(len("Yourordernumberhas") + 2)]
+        first.faults = [breaking_off(len("Yourordernumberhas") + 4)]
         samples = await hear(voice)
     assert inputs(second) == ["been shipped this morning and will arrive tomorrow."]
-    said = 20 + len("beenshippedthismorningandwillarrivetomorrow.")
+    said = 22 + len("beenshippedthismorningandwillarrivetomorrow.")
     assert abs(len(samples) / RATE - said / LETTERS_A_SECOND) < 0.1
 
 
@@ -98,10 +98,10 @@ async def test_the_embedded_voice_says_the_rest_where_no_server_is_left() -> Non
     async with VoiceServer(speaking()) as only:
         voice = voice_of(only, embedded=embedded)
         await hear(voice)
-        only.faults = [breaking_off(len("Yourordernumberhas") + 2)]
+        only.faults = [breaking_off(len("Yourordernumberhas") + 4)]
         samples = await hear(voice)
     assert embedded.said == ["been shipped this morning and will arrive tomorrow."]
-    assert abs(len(samples) / RATE - (20 / LETTERS_A_SECOND + 0.5)) < 0.1
+    assert abs(len(samples) / RATE - (22 / LETTERS_A_SECOND + 0.5)) < 0.1
 
 
 async def test_the_rest_of_a_rest_goes_on_too() -> None:
@@ -123,7 +123,7 @@ async def test_a_sentence_that_broke_off_at_its_end_is_said() -> None:
     async with VoiceServer(speaking()) as fake:
         voice = voice_of(fake, embedded=embedded)
         await hear(voice)
-        fake.faults = [breaking_off(sum(map(len, TEXT.split())) + 1)]
+        fake.faults = [breaking_off(sum(map(len, TEXT.split())) + 4)]
         await hear(voice)
     assert embedded.said == []
 
