@@ -90,7 +90,8 @@ class HttpVoice:
         self.observer: VoiceObserver = Unheard()
         self._lines, self._manner, self._embedded, self._clock_s = lines, manner, embedded, clock_s
         self._learned = [Learned() for _ in lines]
-        self._others: dict[str, HttpVoice] = {}
+        self._first = self
+        self._others: dict[str, HttpVoice] = {}  # of the first
 
     async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
         """Yield float32 in [-1, 1] at `sample_rate` as it comes, of telephone level, silent at both ends.
@@ -130,6 +131,8 @@ class HttpVoice:
 
     def voice(self, name: str) -> "HttpVoice":
         """Return the same with the voice of that `name`; whether there is one, the first sentence tells."""
+        if self is not self._first:
+            return self._first.voice(name)
         if name == self._manner.voice:
             return self
         other = self._others.pop(name, None)
@@ -143,7 +146,7 @@ class HttpVoice:
                 embedded=self._embedded,
                 clock_s=self._clock_s,
             )
-            other.observer = self.observer
+            other._first, other.observer = self, self.observer
         self._others[name] = other
         while len(self._others) > _VOICES_KEPT:
             del self._others[next(iter(self._others))]

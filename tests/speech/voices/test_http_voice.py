@@ -1,11 +1,13 @@
 """A voice by several servers: which says what, and who says the rest."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import numpy as np
 import pytest
-from voice_server import LETTERS_A_SECOND, VoiceServer, breaking_off, refusing, speaking
+from aiohttp import web
+from voice_server import LETTERS_A_SECOND, Asked, VoiceServer, breaking_off, refusing, sound, speaking
 
 from bot.api import Samples
 from bot.tts.finishing import ACTIVE_DBFS, active_rms
@@ -73,13 +75,25 @@ def inputs(fake: VoiceServer) -> list[str]:
 
 
 async def test_a_sentence_is_spoken_while_it_comes() -> None:
-    async with VoiceServer(speaking()) as fake:
-        voice = voice_of(fake)
-        async with aclosing(voice.speak(TEXT)) as pieces:
-            first = await anext(pieces)
-            assert 0 < len(first) < RATE
-        samples = await hear(voice)
-    assert abs(len(samples) / RATE - sum(map(len, TEXT.split())) / LETTERS_A_SECOND) < 0.02
+    heard = asyncio.Event()
+
+    async def answer(request: web.Request, asked: Asked) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "audio/pcm"})
+        await response.prepare(request)
+        data = sound(asked.json["input"])
+        await response.write(data[:9001])
+        await heard.wait()
+        await response.write(data[9001:])
+        return response
+
+    async with VoiceServer(answer) as fake:
+        samples = []
+        async with aclosing(voice_of(fake).speak(TEXT)) as pieces:
+            async for piece in pieces:
+                samples.append(piece)
+                heard.set()
+    assert len(samples[0]) < RATE / 5
+    assert abs(len(np.concatenate(samples)) / RATE - sum(map(len, TEXT.split())) / LETTERS_A_SECOND) < 0.02
 
 
 async def test_the_next_server_says_the_rest_and_nothing_twice() -> None:
@@ -246,6 +260,7 @@ async def test_another_voice_is_asked_by_its_name_and_learned_for_itself() -> No
         voice = voice_of(fake)
         other = voice.voice("verse")
         assert voice.voice("verse") is other and voice.voice("alloy") is voice
+        assert other.voice("alloy") is voice and other.voice("verse") is other
         await hear(other)
         assert fake.asked[0].json["voice"] == "verse"
         assert other._learned[0].pace.letters_a_second == pytest.approx(LETTERS_A_SECOND, abs=0.5)
