@@ -72,6 +72,6 @@ class Speaking(Group):
 
     tts: Annotated[Plugin, FIRST] = Field(
         default="hibari",
-        description="Voice of the bot: hibari, openai, a hosted one such as elevenlabs, or module:attribute. hibari is "
+        description="Voice of the bot: hibari, openai, a hosted one or module:attribute. hibari is "
         "embedded; openai is any server with that API. docs/voices.md has them all.",
     )
