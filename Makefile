@@ -17,6 +17,7 @@ VENV ?= .venv
 VLLM_PYTHON ?= python3.11
 VLLM_VENV ?= .venv-vllm
 TAC_VENV ?= .venv-tac
+TTS_VENV ?= .venv-tts
 VLLM_TESTS ?= vllm
 VLLM_WORKERS ?= 0
 # At the same time: unit tests, callers, and rigs of vLLM's engines (both where there is memory for three engines, 2 GB each).
@@ -31,7 +32,7 @@ UPGRADE ?=
 # Tests start hundreds of processes: what these import is compiled once, whatever the machine's habits are.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: serve check test test-slow test-vllm test-tools tools-apt tools-llm tools-tac tools-kokoro tools-asterisk tools-vllm fuzz \
+.PHONY: serve check test test-slow test-vllm test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-asterisk tools-vllm fuzz \
     tiny-qwen3-asr bench bench-engines bench-compare soak format lock wires clean
 .DELETE_ON_ERROR:
 
@@ -54,7 +55,7 @@ check: $(VENV)/.test
 	$(VENV)/bin/pytest -m "not integration and not vllm and not slow" --numprocesses $(WORKERS)
 
 # What only tests need, downloaded at once. Where something cannot be had, its tests are skipped, and this says so.
-test-tools: tools-apt tools-llm tools-tac tools-kokoro tools-asterisk tools-vllm
+test-tools: tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-asterisk tools-vllm
 
 # All in one go; where that fails, each by itself, so that one that is missing takes no other with it. Making the
 # environment may use apt too, and only one at a time can.
@@ -78,6 +79,9 @@ tools-tac: $(VENV)/.test
 # 75 says that it cannot be fetched here, and the script has said why.
 tools-kokoro: $(VENV)/.test
 	@scripts/install-kokoro $(VENV) build/voices || test $$? = 75
+# 75 says that it cannot be installed here, and the script has said why.
+tools-tts: $(VENV)/.test
+	@scripts/install-tts-server $(VENV)/bin/python $(TTS_VENV) || test $$? = 75
 
 tools-asterisk: tools-apt
 	@scripts/install-asterisk build/asterisk || echo "the calls from a real Asterisk will be skipped"
@@ -133,7 +137,7 @@ soak: $(VENV)/.test
 	$(VENV)/bin/python bench/soak.py --json build/soak.json $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) $(TAC_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VLLM_VENV) $(TAC_VENV) $(TTS_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp says that what its lock lists is installed, so that a second `make` starts at once.

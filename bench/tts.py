@@ -1,14 +1,26 @@
-"""What the embedded voice costs: python bench/tts.py
+"""What a voice costs, and how soon it speaks: python bench/tts.py [OPTIONS OF bridge serve]
 
-CPU milliseconds are of the whole process and hold on a busy machine; wall milliseconds need an idle one.
+    python bench/tts.py
+    python bench/tts.py --tts openai --tts-url http://gpu:8880 --tts-voice af_heart
+
+CPU milliseconds are of the whole process and hold on a busy machine; wall milliseconds need an idle one. A voice over
+HTTP costs its CPU elsewhere: there wall milliseconds count.
 """
 
+import argparse
 import asyncio
 import statistics
 import time
 from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
 
-from bot.tts.hibari import HibariTts
+import numpy as np
+
+from bot.tts.finishing import active_rms
+from bridge.settings import Settings, add_flags, load
+from bridge.speaking.voices.loading import LoadedVoices
+from bridge.speaking.voices.voice import Voice
 
 TEN_WORDS = "Thank you for calling, how can I help you today?"
 THIRTY_WORDS = (
@@ -18,30 +30,61 @@ THIRTY_WORDS = (
 AT_ONCE = 20
 
 
-async def first_audio_ms(tts: HibariTts, text: str) -> tuple[float, float, float]:
-    """Return CPU milliseconds and wall milliseconds to the first audio of `text`, and the audio's length in ms."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One sentence, in milliseconds."""
+
+    first_cpu_ms: float
+    first_wall_ms: float
+    cpu_ms: float
+    wall_ms: float
+    audio_ms: float
+    level_dbfs: float
+
+
+async def say(tts: Voice, text: str) -> Run:
     cpu, wall = time.process_time(), time.perf_counter()
-    samples = await anext(tts.speak(text))
-    cpu_ms, wall_ms = (time.process_time() - cpu) * 1000, (time.perf_counter() - wall) * 1000
-    return cpu_ms, wall_ms, len(samples) * 1000 / tts.sample_rate
-
-
-async def one_by_one(tts: HibariTts, text: str, rounds: int = 20) -> None:
-    runs = [await first_audio_ms(tts, text) for _ in range(rounds)]
-    cpu_ms, wall_ms, audio_ms = (statistics.median(values) for values in zip(*runs, strict=True))
-    print(
-        f"{len(text.split()):3} words: first audio {cpu_ms:5.1f} CPU ms, {wall_ms:5.1f} wall ms; "
-        f"{audio_ms:5.0f} ms of audio, RTF {cpu_ms / audio_ms:.4f}"
+    first: tuple[float, float] | None = None
+    chunks = []
+    async with aclosing(tts.speak(text)) as pieces:
+        async for samples in pieces:
+            first = first or (time.process_time() - cpu, time.perf_counter() - wall)
+            chunks.append(samples)
+    sound = np.concatenate(chunks)
+    assert first
+    return Run(
+        first_cpu_ms=1000 * first[0],
+        first_wall_ms=1000 * first[1],
+        cpu_ms=1000 * (time.process_time() - cpu),
+        wall_ms=1000 * (time.perf_counter() - wall),
+        audio_ms=len(sound) * 1000 / tts.sample_rate,
+        level_dbfs=20 * float(np.log10(active_rms(sound, tts.sample_rate))),
     )
 
 
-async def at_once(tts: HibariTts) -> None:
-    cpu = time.process_time()
-    runs = await asyncio.gather(*(first_audio_ms(tts, TEN_WORDS) for _ in range(AT_ONCE)))
-    cpu_ms = (time.process_time() - cpu) * 1000 / AT_ONCE
-    waits = sorted(wall_ms for _, wall_ms, _ in runs)
+async def one_by_one(tts: Voice, text: str, rounds: int) -> None:
+    runs = [await say(tts, text) for _ in range(rounds)]
+
+    def middle(name: str) -> float:
+        return float(statistics.median(getattr(run, name) for run in runs))
+
+    audio_ms = middle("audio_ms")
+    walls = sorted(run.first_wall_ms for run in runs)
     print(
-        f"{AT_ONCE} calls at once, 10 words each: first audio after {at(waits, 0.0):.0f} ms for the first, "
+        f"{len(text.split()):3} words: first audio {middle('first_cpu_ms'):5.1f} CPU ms, "
+        f"{at(walls, 0.5):5.1f} wall ms ({at(walls, 0.95):.0f} p95); {audio_ms:5.0f} ms of audio, "
+        f"RTF {middle('cpu_ms') / audio_ms:.4f} CPU, {middle('wall_ms') / audio_ms:.3f} wall; "
+        f"{middle('level_dbfs'):.1f} dBFS"
+    )
+
+
+async def at_once(tts: Voice, calls: int) -> None:
+    cpu = time.process_time()
+    runs = await asyncio.gather(*(say(tts, TEN_WORDS) for _ in range(calls)))
+    cpu_ms = (time.process_time() - cpu) * 1000 / calls
+    waits = sorted(run.first_wall_ms for run in runs)
+    print(
+        f"{calls} calls at once, 10 words each: first audio after {at(waits, 0.0):.0f} ms for the first, "
         f"{at(waits, 0.5):.0f} p50, {at(waits, 1.0):.0f} for the last; {cpu_ms:.1f} CPU ms each"
     )
 
@@ -50,15 +93,31 @@ def at(ordered: Sequence[float], fraction: float) -> float:
     return ordered[round(fraction * (len(ordered) - 1))]
 
 
-async def main() -> None:
-    cpu = time.process_time()
-    tts = await asyncio.to_thread(HibariTts.load)
-    print(f"load and warm-up: {(time.process_time() - cpu) * 1000:.0f} CPU ms")
+async def measure(tts: Voice, rounds: int, calls: int) -> None:
     for text in (TEN_WORDS, THIRTY_WORDS):
-        await one_by_one(tts, text)
-    await at_once(tts)
-    tts.close()
+        await one_by_one(tts, text, rounds)
+    await at_once(tts, calls)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=20, help="times that each sentence is said")
+    parser.add_argument("--calls", type=int, default=AT_ONCE, help="calls that speak at once")
+    add_flags(parser)
+    flags = parser.parse_args()
+    rounds, calls = flags.rounds, flags.calls
+    del flags.rounds, flags.calls
+    settings: Settings = load(flags, {})
+    cpu, wall = time.process_time(), time.perf_counter()
+    loaded = LoadedVoices()
+    tts = loaded.load(settings.tts, settings)
+    print(
+        f"load and warm-up: {(time.process_time() - cpu) * 1000:.0f} CPU ms, "
+        f"{(time.perf_counter() - wall) * 1000:.0f} wall ms; {tts.sample_rate} Hz"
+    )
+    asyncio.run(measure(tts, rounds, calls))
+    loaded.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

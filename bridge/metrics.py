@@ -216,6 +216,12 @@ class VoiceMetrics:
         )
         by = ["voice"]
         self._failures = Counter("bridge_tts_failures", "Sentences that a voice failed at.", by, registry=registry)
+        self._server_failures = Counter(
+            "bridge_tts_server_failures",
+            "Sentences, or their rests, that a server of a voice did not say.",
+            ["server", "reason"],
+            registry=registry,
+        )
         self._cached = Counter(
             "bridge_tts_cache", "Sentences asked for: hit or miss.", ["voice", "result"], registry=registry
         )
@@ -225,6 +231,9 @@ class VoiceMetrics:
 
     def failed(self, voice: str, /) -> None:
         self._failures.labels(voice).inc()
+
+    def server_failed(self, server: str, reason: str, /) -> None:
+        self._server_failures.labels(server, reason).inc()
 
     def from_cache(self, voice: str, /, *, hit: bool) -> None:
         self._cached.labels(voice, "hit" if hit else "miss").inc()

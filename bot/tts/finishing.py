@@ -10,10 +10,10 @@ from bot.api import Samples
 ACTIVE_DBFS: Final = -20.0
 """Level of speech while it lasts, below a full-scale square wave: what telephone networks are lined up for."""
 
-_STEPS_A_SECOND: Final = 200  # 5 ms: the grain of trimming and the length of a fade
-_LEAD_STEPS: Final = 4  # 20 ms of silence before speech; hibari makes 240 to 350 ms, which the caller would wait for
-_TAIL_STEPS: Final = 24  # 120 ms of silence behind it; hibari makes 320 to 510 ms
-_SILENT: Final = 10 ** (-50 / 20)  # RMS; hibari's pauses are below -60 dBFS, the start of an "h" above -50
+STEPS_A_SECOND: Final = 200  # 5 ms: the grain of trimming and the length of a fade
+LEAD_STEPS: Final = 4  # 20 ms of silence before speech; hibari makes 240 to 350 ms, which the caller would wait for
+TAIL_STEPS: Final = 24  # 120 ms of silence behind it; hibari makes 320 to 510 ms
+SILENT: Final = 10 ** (-50 / 20)  # RMS; hibari's pauses are below -60 dBFS, the start of an "h" above -50
 _KNEE: Final = 0.7  # amplitude from which peaks are bent, so that none passes 1.0
 
 
@@ -24,17 +24,17 @@ def gain_of(speech: Samples, sample_rate: int) -> float:
 
 def active_rms(samples: Samples, sample_rate: int = 24_000) -> float:
     """Return the RMS of the 20 ms frames of `samples` that are within 20 dB of the loudest: of speech, not pauses."""
-    levels = _levels(samples, sample_rate // 50)
+    levels = frame_levels(samples, sample_rate // 50)
     return float(np.sqrt(np.mean(levels[levels >= levels.max() / 10] ** 2)))
 
 
 def finish(sound: Samples, sample_rate: int, *, gain: float) -> Samples:
     """Trim the silence at both ends, set the level, bend the peaks and fade both ends. Empty if all is silence."""
-    step = sample_rate // _STEPS_A_SECOND
-    loud = np.flatnonzero(_levels(sound, step) > _SILENT)
+    step = sample_rate // STEPS_A_SECOND
+    loud = np.flatnonzero(frame_levels(sound, step) > SILENT)
     if not len(loud):
         return np.empty(0, np.float32)
-    begin, end = max(0, loud[0] - _LEAD_STEPS) * step, (loud[-1] + 1 + _TAIL_STEPS) * step
+    begin, end = max(0, loud[0] - LEAD_STEPS) * step, (loud[-1] + 1 + TAIL_STEPS) * step
     speech: Samples = bend(sound[begin:end] * np.float32(gain))
     ramp = np.linspace(0, 1, step, dtype=np.float32)
     speech[:step] *= ramp
@@ -51,7 +51,7 @@ def bend(speech: Samples) -> Samples:
     return np.where(size > _KNEE, np.copysign(bent, speech), speech)
 
 
-def _levels(samples: Samples, frame: int) -> npt.NDArray[np.float32]:
+def frame_levels(samples: Samples, frame: int) -> npt.NDArray[np.float32]:
     """Return the RMS of each whole frame."""
     frames = samples[: len(samples) // frame * frame].reshape(-1, frame)
     levels: npt.NDArray[np.float32] = np.sqrt(np.mean(frames**2, axis=1))

@@ -16,6 +16,7 @@ from bridge.leg import Leg, OpeningLeg
 from bridge.metrics import CallMetrics
 from bridge.outbound.relayed_audio import RelayedAudio
 from bridge.speaking.speech_output import SpeechOutput, once
+from bridge.speaking.voices.voices import Voices
 from telephony.events import (
     AudioFormat,
     CallEnded,
@@ -43,7 +44,7 @@ class Consultation:
     """One such call, from the side of the caller who waits for it."""
 
     def __init__(
-        self, transfer: WarmTransfer, caller: Leg, audio: AudioFormat, *, tts: Tts, accept_s: float = ACCEPT_S
+        self, transfer: WarmTransfer, caller: Leg, audio: AudioFormat, *, tts: Tts | Voices, accept_s: float = ACCEPT_S
     ) -> None:
         """`caller`: the leg of the caller, whose audio is `audio` both ways."""
         self._transfer, self._caller, self._audio, self._tts, self._accept_s = transfer, caller, audio, tts, accept_s
@@ -121,7 +122,7 @@ class Consultation:
             on_audio=metrics.audio_sent,
             on_unread=metrics.texts_unread.inc,
             start=self._begin,
-            language=getattr(self._tts, "language", ""),
+            language=Voices.of(self._tts).language,
         )
         listening = asyncio.create_task(self._listen(leg, started, output, metrics))
         for work in (self._ask(output), self._talk(leg, started)):

@@ -6,8 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from bot.api import Samples, Tts
+from bot.api import Samples
 from bridge.leg import Leg
+from bridge.speaking.voices.voices import Voices
 from bridge.speaking.wav import read_wav
 from bridge.speaking.wire_encoder import WireEncoder
 from telephony.events import AudioFormat, Play
@@ -22,19 +23,19 @@ _NOTE_S: Final = 0.5
 _LEVEL: Final = 0.08  # full scale is 1: 22 dB below it, so that a word of the bot before it is louder
 
 
-async def hold_audio(hold: str, tts: Tts) -> Samples:
-    """Return what `hold` of a transfer names, at the voice's rate, float32 of shape (n,): to be played in a circle.
+async def hold_audio(hold: str, voices: Voices) -> Samples:
+    """Return what `hold` of a transfer names, float32 of shape (n,), to be played in a circle, at the voices' rate.
 
     Raises:
         OSError, ValueError: it is a recording that cannot be played.
         whatever the voice raises.
     """
     if not hold:
-        return music(tts.sample_rate)
+        return music(voices.sample_rate)
     if hold.lower().endswith(".wav"):
-        return await asyncio.to_thread(read_wav, hold, tts.sample_rate, longest_s=_LONGEST_S)
-    said = [chunk async for chunk in tts.speak(hold)]
-    return np.concatenate([*said, np.zeros(int(_PAUSE_S * tts.sample_rate), np.float32)])
+        return await asyncio.to_thread(read_wav, hold, voices.sample_rate, longest_s=_LONGEST_S)
+    said = [chunk async for chunk in voices.default.speak(hold)]
+    return np.concatenate([*said, np.zeros(int(_PAUSE_S * voices.sample_rate), np.float32)])
 
 
 def music(sample_rate: int) -> Samples:

@@ -14,6 +14,7 @@ from bridge.outbound.call_request import BadCallRequest, read
 from bridge.outbound.consultation import ACCEPT_S, Consultation
 from bridge.outbound.dialler import Closing, Dialler, Full, NotAllowed, TooLoaded
 from bridge.outbound.hold_audio import OnHold, hold_audio
+from bridge.speaking.voices.voices import Voices
 from telephony.codec import silence
 from telephony.events import AudioFormat, Command, Dtmf, Event, Media, WarmTransfer
 
@@ -32,7 +33,7 @@ class WarmTransferLeg:
         wire: str,
         dialler: Dialler,
         serve: Serve,
-        tts: Tts,
+        tts: Tts | Voices,
         accept_s: float = ACCEPT_S,
     ) -> None:
         """`audio`: the leg's, both ways; `wire`: its name, which is dialled over, too, where it can be.
@@ -40,7 +41,7 @@ class WarmTransferLeg:
         `accept_s`: so long somebody who was told what it is about may take to press the key.
         """
         self.capabilities = replace(leg.capabilities, warm_transfer=True)
-        self._leg, self._audio, self._dialler, self._serve, self._tts = leg, audio, dialler, serve, tts
+        self._leg, self._audio, self._dialler, self._serve, self._voices = leg, audio, dialler, serve, Voices.of(tts)
         self._wire = wire if wire in dialler.wires else ""
         self._accept_s = accept_s
         self._with: Consultation | None = None  # while the caller is not the bot's
@@ -72,8 +73,8 @@ class WarmTransferLeg:
         return silence(self._audio.encoding, len(payload) // self._audio.encoding.sample_bytes)
 
     async def _consult(self, transfer: WarmTransfer) -> None:
-        music = await hold_audio(transfer.hold, self._tts)
-        meeting = Consultation(transfer, self._leg, self._audio, tts=self._tts, accept_s=self._accept_s)
+        music = await hold_audio(transfer.hold, self._voices)
+        meeting = Consultation(transfer, self._leg, self._audio, tts=self._voices, accept_s=self._accept_s)
         try:
             request = read({"to": transfer.target, "wire": self._wire})
             placed = self._dialler.place(
@@ -85,7 +86,9 @@ class WarmTransferLeg:
             raise OSError(f"{transfer.target} cannot be called: {why}") from why
         self._with = meeting
         holding = asyncio.create_task(
-            OnHold(self._leg, self._audio, clock_s=asyncio.get_running_loop().time).play(music, self._tts.sample_rate)
+            OnHold(self._leg, self._audio, clock_s=asyncio.get_running_loop().time).play(
+                music, self._voices.sample_rate
+            )
         )
         why_over = "the caller is gone"
         try:

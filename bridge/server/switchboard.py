@@ -23,7 +23,6 @@ from bridge.server.resources import Resources
 from bridge.server.routing import Ringing, choose
 from bridge.settings import Settings
 from bridge.settings.route import Route
-from bridge.speaking.voices.voices import Voices
 from telephony.errors import RemoteProtocolError
 from telephony.events import CallStarted
 from telephony.outcome import NotAnswered
@@ -131,8 +130,8 @@ class Switchboard:
         dialler = self._dialler()
         if not leg.capabilities.audio_out or leg.capabilities.warm_transfer or not dialler or not dialler.wires:
             return leg
-        voice = Voices.of(resources.tts).default
-        return WarmTransferLeg(leg, started.format, wire=wire, dialler=dialler, serve=self.consult, tts=voice)
+        tts = resources.tts
+        return WarmTransferLeg(leg, started.format, wire=wire, dialler=dialler, serve=self.consult, tts=tts)
 
     def _profile_of(self, started: CallStarted, wire: str) -> tuple[Resources, Settings, Route | None]:
         """Return what answers this call, and the route that says so; None where no route does."""

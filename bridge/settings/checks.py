@@ -31,6 +31,7 @@ def _refusals(settings: Settings) -> list[str]:
         *_recognition(settings),
         *_voices(settings),
         *_ending(settings),
+        *_voice(settings),
         *_webhook(settings),
         *_sip(settings),
         *_ari(settings),
@@ -52,9 +53,11 @@ def _warnings(settings: Settings) -> list[str]:
         lines.append(f"--webhook-twiml-url {settings.webhook_twiml_url}: who calls is told there unencrypted")
     if settings.webhook_url.startswith("http") and settings.webhook_secret is None:
         lines.append("the webhook cannot tell our requests from others': set BRIDGE_WEBHOOK_SECRET")
+    if far := [url for url in settings.tts_url if url.startswith("http:") and not _is_here(url)]:
+        lines.append(f"--tts-url {', '.join(far)}: what the bot says goes there unencrypted, and the key")
     if settings.trust_proxy_headers:
         lines.append("--trust-proxy-headers: whoever reaches the port without the proxy can forge where a request went")
-    if settings.ari_url.startswith("http:") and not is_loopback(urlsplit(settings.ari_url).hostname or ""):
+    if settings.ari_url.startswith("http:") and not _is_here(settings.ari_url):
         lines.append(f"--ari-url {settings.ari_url}: its password goes there unencrypted")
     if settings.sip and not settings.sip_users and {"0.0.0.0/0", "::/0"} & set(settings.sip_allow):
         lines.append("--sip-allow lets every machine call the bot: name the networks of your trunk, or --sip-users")
@@ -104,6 +107,10 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _is_here(url: str) -> bool:
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 def _exposure(settings: Settings) -> Iterator[str]:
@@ -187,6 +194,14 @@ def _ending(settings: Settings) -> Iterator[str]:
             f"--ending-model-path {settings.ending_model_path} is for the ending smart-turn and --ending is "
             f"{settings.ending}: say --ending smart-turn, or drop it"
         )
+
+
+def _voice(settings: Settings) -> Iterator[str]:
+    if settings.tts == "hibari" and settings.tts_url:
+        urls = ", ".join(settings.tts_url)
+        yield f"--tts-url {urls} is for voices over HTTP and --tts is hibari: say --tts openai, or drop --tts-url"
+    if settings.tts_profiles and not settings.tts_profiles.is_file():
+        yield f"--tts-profiles {settings.tts_profiles} is no file"
 
 
 def _routes(settings: Settings, plain: set[str]) -> Iterator[str]:

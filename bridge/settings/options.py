@@ -7,6 +7,7 @@ from pydantic import SecretStr
 from bridge.settings.groups.barge_in import BargeIn, Echo, SpeculationOptions
 from bridge.settings.groups.bot import Bot, NoInput, Webhook
 from bridge.settings.groups.end_of_turn import CallerPausesOptions, EndOfTurnOptions
+from bridge.settings.groups.http_voices import HttpVoices
 from bridge.settings.groups.lifecycle import Stopping
 from bridge.settings.groups.load import Clients, Overload
 from bridge.settings.groups.local_voices import LocalVoices
@@ -33,6 +34,7 @@ class Settings(
     Speaking,
     SentenceCaching,
     LocalVoices,
+    HttpVoices,
     EndOfTurnOptions,
     CallerPausesOptions,
     BargeIn,

@@ -9,6 +9,7 @@ from fakes import FakeClock, FakeLeg, FakePause, FakeTts
 from wav_files import write
 
 from bridge.outbound.hold_audio import OnHold, hold_audio, music
+from bridge.speaking.voices.voices import Voices
 from telephony.events import AudioFormat, Encoding, Play
 
 MULAW = AudioFormat(Encoding.MULAW, 8000)
@@ -25,11 +26,11 @@ def test_the_music_is_soft_and_goes_round_without_a_click() -> None:
 
 async def test_a_recording_and_a_text_are_taken_at_the_rate_of_the_voice(tmp_path: Path) -> None:
     write(tmp_path / "hold.wav", seconds=0.1)
-    assert len(await hold_audio(str(tmp_path / "hold.wav"), FakeTts())) == 2400
-    said = await hold_audio("Please hold the line.", FakeTts())
+    assert len(await hold_audio(str(tmp_path / "hold.wav"), Voices.of(FakeTts()))) == 2400
+    said = await hold_audio("Please hold the line.", Voices.of(FakeTts()))
     assert len(said) > 4 * 1200 and not said[-1200:].any(), "a pause, and then it is said again"
     with pytest.raises(OSError, match="none"):
-        await hold_audio("none.wav", FakeTts())
+        await hold_audio("none.wav", Voices.of(FakeTts()))
 
 
 async def test_it_is_played_in_a_circle_at_the_pace_at_which_it_is_heard() -> None:

@@ -93,6 +93,7 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "log_level": "DEBUG",
         "vad_input": "raw",
         "dfn_model": "DeepFilterNet2",
+        "tts_fallback": "none",
         "vllm_dtype": "float16",
         "turn_final_share": "0.9",
         "sip_host": "0.0.0.0",

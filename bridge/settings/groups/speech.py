@@ -84,7 +84,8 @@ class Speaking(Group):
 
     tts: Annotated[Voice, FIRST] = Field(
         default="hibari",
-        description="Voice of the bot: hibari, kokoro, piper, espeak, plug-in:voice or module:attribute.",
+        description="Voice of the bot: hibari, kokoro, piper, espeak, openai, a hosted one, or plug-in:voice. "
+        "module:attribute is one of your own. docs/voices.md has them all.",
     )
     voices: VoicesByLanguage = Field(
         default={},

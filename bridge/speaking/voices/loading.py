@@ -11,7 +11,7 @@ import numpy as np
 
 from bot.api import Samples, Tts
 from bot.tts.finishing import ACTIVE_DBFS, active_rms
-from bridge.plugins import Plugin, with_variant
+from bridge.plugins import Plugin, trial, with_variant
 from bridge.settings import Settings
 from bridge.settings.options import GROUPS
 from bridge.settings.types import Section
@@ -19,6 +19,8 @@ from bridge.speaking.voices.observer import VoiceObservers
 from bridge.speaking.voices.sentence_cache import SentenceCache
 from bridge.speaking.voices.trial_sentences import trial_sentence
 from bridge.speaking.voices.voice import Voice, audible
+from bridge.speech.voices import HttpTts
+from bridge.speech.voices.profile import read_profiles
 
 log = logging.getLogger(__name__)
 
@@ -93,8 +95,7 @@ class LoadedVoices:
             self._cache.close()
 
     def _tried(self, name: str, settings: Settings, *, language: str, text: str) -> Voice:
-        of, variant = with_variant(_GROUP, name)
-        plugin = Plugin.named("tts", of)
+        plugin, variant = _plugin(name, settings)
         with Plugin("tts", name, plugin.found).trial(), self._base(plugin, settings) as base:
             tts = _variant(base, variant) if variant else base
             trial = trial_sentence(getattr(tts, "language", "") or language) or text or trial_sentence("English")
@@ -108,7 +109,7 @@ class LoadedVoices:
                 limit_s=settings.voice_timeout,
                 speed=settings.tts_speed,
                 cache=self._cache,
-                identity=_identity(name, of, tts, settings, gain=gain),
+                identity=_identity(name, plugin.name, tts, settings, gain=gain),
                 observers=self.observers,
             )
         if not voice.paced:
@@ -123,7 +124,9 @@ class LoadedVoices:
             if known == key:
                 yield tts
                 return
-        made = cast(Tts, plugin.make(settings))
+        made = cast(Tts, plugin.make(settings.model_copy(update={"tts": plugin.name})))
+        if observe := getattr(made, "observe", None):
+            observe(self.observers)
         try:
             yield made
         except BaseException:  # Ctrl-C, too
@@ -132,6 +135,18 @@ class LoadedVoices:
                 close()
             raise
         self._made.append((key, made))
+
+
+def _plugin(name: str, settings: Settings) -> tuple[Plugin, str]:
+    """Return the plug-in behind `name`, which may be a profile of --tts-profiles, and which of its voices."""
+    if settings.tts_profiles is not None:
+        with trial("tts-profiles", str(settings.tts_profiles)):
+            own = read_profiles(settings.tts_profiles)
+        of, _, variant = name.partition(":")
+        if of in own:
+            return Plugin("tts", of, HttpTts), variant
+    of, variant = with_variant(_GROUP, name)
+    return Plugin.named("tts", of), variant
 
 
 def options_of(settings: Settings) -> _Key:

@@ -15,6 +15,9 @@ class VoiceObserver(Protocol):
     def from_cache(self, voice: str, /, *, hit: bool) -> None:
         """A sentence was asked for that the cache has, or shares with a call that has it made now, or has not."""
 
+    def server_failed(self, server: str, reason: str, /) -> None:
+        """A server of a voice, by its address, did not say a sentence or the rest of one; another did, or none."""
+
 
 class VoiceObservers:
     """All of them, shared by the voices of a server: who counts comes after the voices were tried."""
@@ -37,3 +40,7 @@ class VoiceObservers:
     def from_cache(self, voice: str, /, *, hit: bool) -> None:
         for observer in self._all:
             observer.from_cache(voice, hit=hit)
+
+    def server_failed(self, server: str, reason: str, /) -> None:
+        for observer in self._all:
+            observer.server_failed(server, reason)

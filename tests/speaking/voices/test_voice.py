@@ -28,6 +28,9 @@ class Counts:
     def failed(self, voice: str, /) -> None:
         self.told.append(f"{voice} failed")
 
+    def server_failed(self, server: str, reason: str, /) -> None:
+        self.told.append(f"{server} failed: {reason}")
+
     def from_cache(self, voice: str, /, *, hit: bool) -> None:
         self.told.append(f"{voice} {'hit' if hit else 'miss'}")
 

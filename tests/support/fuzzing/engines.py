@@ -4,19 +4,27 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from typing import Final
+from urllib.parse import quote
 
+import numpy as np
 from tokenizers import Tokenizer
 
 from bridge.speech.api import EngineFailed
 from bridge.speech.backends import qwen3
 from bridge.speech.backends.models import find_whisper
-from bridge.speech.backends.openai.http import retry_after_s
-from bridge.speech.backends.openai.messages import complaint, read_chat, read_transcription
+from bridge.speech.backends.openai.messages import read_chat, read_transcription
 from bridge.speech.backends.openai.shapes import Models, read
 from bridge.speech.backends.repetition import loop_end, repetitions
 from bridge.speech.backends.vllm.token_text import pieces_of
 from bridge.speech.backends.whisper.text import WhisperText
-from fuzzing.target import Target, clean, records
+from bridge.speech.remote.refusals import complaint, retry_after_s
+from bridge.speech.voices.audio_stream import AudioStream
+from bridge.speech.voices.base64_answer import Base64Answer
+from bridge.speech.voices.profile import VALUES, parse
+from bridge.speech.voices.remaining import ServerPace, rest_of
+from bridge.speech.voices.template import fill, written
+from fuzzing.target import Target, clean, pieces, records
+from telephony.events import Encoding
 
 _NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -82,6 +90,34 @@ def _whisper_text(data: bytes) -> None:
     assert len(_whisper().context(text, limit=50)) <= 51
 
 
+def _voice_answer(data: bytes) -> None:
+    """The first byte says how it is read, the second how it is cut; the rest is the body of an answer."""
+    mode, size, body = data[:1], data[1:2], data[2:]
+    stream = AudioStream(Encoding.FLOAT32 if mode == b"f" else Encoding.L16, 24_000, compressed=mode == b"m")
+    parts = Base64Answer("result.0.audio", lines=mode == b"l")
+    made = 0
+    with suppress(EngineFailed):
+        for piece in pieces(body, size):
+            for part in parts.feed(piece) if mode in {b"l", b"j"} else (piece,):
+                samples = stream.feed(part)
+                made += len(samples)
+                assert np.isfinite(samples).all() and np.abs(samples).max(initial=0) <= 1
+        made += len(stream.flush())
+    assert made <= len(body) + 1
+    assert 8000 <= stream.sample_rate <= 192_000
+
+
+def _voice_profiles(data: bytes) -> None:
+    """A table of profiles; what is left of a sentence."""
+    text = clean(data)
+    with suppress(ValueError):
+        for profile in parse(text).values():
+            values = dict.fromkeys(VALUES, text)
+            assert isinstance(written(profile.path, values, quote), str)
+            fill(profile.body, values)
+    assert text.endswith(rest_of(text, len(data) / 100, ServerPace(), "English"))
+
+
 TARGETS: Final = (
     Target(
         "openai-asr",
@@ -92,7 +128,13 @@ TARGETS: Final = (
             "bridge.speech.backends.qwen3",
         ],
     ),
-    Target("retry-after", _retry_after, ["bridge.speech.backends.openai.http"]),
+    Target("retry-after", _retry_after, ["bridge.speech.remote.refusals"]),
+    Target("voice-answer", _voice_answer, ["bridge.speech.voices.audio_stream", "bridge.speech.voices.base64_answer"]),
+    Target(
+        "voice-profiles",
+        _voice_profiles,
+        ["bridge.speech.voices.profile", "bridge.speech.voices.template", "bridge.speech.voices.remaining"],
+    ),
     Target("qwen3", _qwen3, ["bridge.speech.backends.qwen3"]),
     Target("token-text", _token_text, ["bridge.speech.backends.vllm.token_text", "bridge.speech.backends.repetition"]),
     Target("whisper-text", _whisper_text, ["bridge.speech.backends.whisper.text"]),

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from pydantic import ValidationError
 from pydantic_core import to_json
 
 from bridge.speech.api import SAMPLE_RATE, Ended, Request, Samples
 from bridge.speech.backends import qwen3
-from bridge.speech.backends.openai.shapes import Chat, Message, Problem, Token, Transcript, Usage, read
+from bridge.speech.backends.openai.shapes import Chat, Token, Transcript, Usage, read
 from bridge.speech.backends.repetition import loop_end
 from bridge.speech.languages import Known, code_of
 
@@ -148,17 +147,6 @@ def cut(pieces: Sequence[str], ended: Ended) -> tuple[tuple[str, ...], Ended]:
     numbers = {piece: n for n, piece in enumerate(pieces)}
     kept = loop_end([numbers[piece] for piece in pieces], suspect=ended is not Ended.STOP)
     return (tuple(pieces), ended) if kept is None else (tuple(pieces[:kept]), Ended.REPETITION)
-
-
-def complaint(content: bytes) -> str:
-    """Return what an error says for itself, on one line."""
-    try:
-        problem = Problem.model_validate_json(content)
-        said = problem.error.message if isinstance(problem.error, Message) else problem.error
-        text = said or problem.message or str(problem.detail or "")
-    except ValidationError:
-        text = content.decode(errors="replace")
-    return " ".join(text.split())[:300]
 
 
 def _writable(text: str) -> str:

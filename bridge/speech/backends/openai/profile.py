@@ -22,9 +22,10 @@ from bridge.speech.api import (
 )
 from bridge.speech.backends import qwen3
 from bridge.speech.backends.openai import messages
-from bridge.speech.backends.openai.http import NoSuchPath, Server
+from bridge.speech.backends.openai.http import Server
 from bridge.speech.backends.openai.messages import RawTranscript, Sound
 from bridge.speech.backends.openai.shapes import ListedModel, Models, read
+from bridge.speech.remote.refusals import NoSuchPath
 
 log = logging.getLogger(__name__)
 

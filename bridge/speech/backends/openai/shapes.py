@@ -56,10 +56,6 @@ class Transcript(AnswerShape):
     language: str | None = None
 
 
-class Message(AnswerShape):
-    message: str = ""
-
-
 class ListedModel(AnswerShape):
     """A model that a server has."""
 
@@ -72,12 +68,6 @@ class ListedModel(AnswerShape):
 
 class Models(AnswerShape):
     data: list[ListedModel]
-
-
-class Problem(AnswerShape):
-    error: Message | str | None = None
-    message: str = ""
-    detail: object = None
 
 
 S = TypeVar("S", bound=AnswerShape)

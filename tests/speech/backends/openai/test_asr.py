@@ -9,8 +9,6 @@ import wave
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
@@ -29,7 +27,7 @@ from bridge.speech.api import (
     SpeechError,
 )
 from bridge.speech.backends.openai import OpenAiAsr
-from bridge.speech.backends.openai.http import NoSuchPath, retry_after_s
+from bridge.speech.remote.refusals import NoSuchPath
 
 KEY = "sk-of-the-test"
 Fault = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -425,29 +423,6 @@ async def test_a_busy_server_says_when_to_come_back(status: int) -> None:
         assert caught.value.retry_after_s is None
 
 
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        ("0", 0),
-        (" 12 ", 12),
-        (format_datetime(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=90), usegmt=True), 90),
-        (format_datetime(datetime(2020, 1, 1, tzinfo=UTC), usegmt=True), 0),
-        ("Thu, 01 Jan 2026 00:00:05 -0000", 5),
-        ("", None),
-        ("-5", None),
-        ("1e9", None),
-        ("٣", None),
-        ("9" * 400, None),
-        ("soon", None),
-        ("Thu, 99 Jan 2026 00:00:00 GMT", None),
-        ("Thu, 01 Jan 99999 00:00:00 GMT", None),
-        ("0\x1f", 0.0),  # white space to some
-    ],
-)
-def test_retry_after_is_seconds_or_a_date_or_nothing(value: str, seconds: float | None) -> None:
-    assert retry_after_s(value, datetime(2026, 1, 1, tzinfo=UTC)) == seconds
-
-
 async def test_an_answer_that_does_not_come_in_time_is_given_up() -> None:
     server = SpeakingServer()
     async with engine(server) as asr:
@@ -716,7 +691,7 @@ async def test_closing_from_another_thread_waits_for_the_connections() -> None:
     server = SpeakingServer()
     async with engine(server) as asr:
         await asr.decode(audio(1))
-        session = asr._server._session
+        session = asr._server._connections._session
         await asyncio.to_thread(asr.close)
         assert session and session.closed
 
@@ -736,7 +711,7 @@ def test_an_engine_outlives_the_loops_that_used_it() -> None:
     (asr,) = OpenAiAsr.from_settings(Settings(asr_url=(server.url,)))
     for _ in range(2):
         assert asyncio.run(asr.decode(audio(1))).text == "one"
-    session = asr._server._session
+    session = asr._server._connections._session
     assert session and session.closed  # its loop saw to that
     asr.close()
     done.set()

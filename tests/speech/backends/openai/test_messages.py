@@ -14,7 +14,6 @@ from bridge.speech.api import Ended, EngineFailed, Request, Samples
 from bridge.speech.backends.openai.messages import (
     Sound,
     chat,
-    complaint,
     cut,
     encoded,
     multipart,
@@ -229,23 +228,3 @@ def test_nothing_but_engine_failed_comes_of_a_hostile_answer(body: bytes) -> Non
     for read in (read_chat, read_transcription):
         with suppress(EngineFailed):
             read(body)
-
-
-@given(st.binary() | JSON.map(lambda value: json.dumps({"error": value}).encode()))
-def test_any_complaint_is_one_short_line(body: bytes) -> None:
-    assert len(complaint(body)) <= 300
-    assert complaint(body).splitlines() in ([], [complaint(body)])
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b'{"error": {"message": "too\\nlong", "type": "BadRequestError"}}',
-        b'{"error": "too long"}',
-        b'{"message": "too long"}',
-        b'{"detail": "too long"}',
-        b"too long",
-    ],
-)
-def test_servers_complain_in_their_own_ways(body: bytes) -> None:
-    assert complaint(body) == "too long"
