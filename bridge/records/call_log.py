@@ -41,9 +41,9 @@ class CallLog:
         """`keep` takes each entry of each call."""
         self._keep = keep
 
-    def open(self) -> Journal:
-        """Return the journal of a call that begins."""
-        return Journal(self._keep)
+    def open(self, on_answer: Callable[[Mapping[str, int]], None] = lambda times: None) -> Journal:
+        """Return the journal of a call that begins; `on_answer` gets the parts of each answer in it, kept or not."""
+        return Journal(self._keep, on_answer=on_answer)
 
 
 def no_call_log() -> CallLog:
@@ -140,6 +140,7 @@ async def _open(settings: Settings, metrics: RecordMetrics, stack: AsyncExitStac
                 on_lost=metrics.lost.inc,
             )
         )
+        metrics.waiting.set_function(lambda: keeper.waiting)
     except OSError as error:
         fix = "name a folder that may be written to, or --records none"
         raise NoCallLog(f"--state-dir {root}: {error.strerror}: {fix}") from error

@@ -21,14 +21,16 @@ class Journal(CallObserver):
         self,
         keep: Callable[[Entry], None],
         *,
+        on_answer: Callable[[Mapping[str, int]], None] = lambda times: None,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         new_name: Callable[[], str] = lambda: uuid4().hex,
     ) -> None:
-        """`keep` gets each entry. `wall`: seconds since 1970. `clock`: seconds of any that never goes back."""
+        """`keep` gets each entry, `on_answer` the parts of each answer (`AnswerTimes.take`). `wall`: seconds since
+        1970. `clock`: seconds of any that never goes back."""
         self.name = new_name()
         """Names the record."""
-        self._keep, self._wall, self._clock = keep, wall, clock
+        self._keep, self._on_answer, self._wall, self._clock = keep, on_answer, wall, clock
         self._number = 0
         self._began_s = clock()
         self._times = AnswerTimes(clock)
@@ -129,6 +131,7 @@ class Journal(CallObserver):
         if times := self._times.take():
             self._first_audio_ms.append(times.get("heard_ms", times["sent_ms"]))
             self._add(EntryKind.LATENCY, data=times)
+            self._on_answer(times)
 
     def _add(self, kind: EntryKind, text: str = "", data: Mapping[str, object] | None = None) -> None:
         self._number += 1

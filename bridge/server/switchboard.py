@@ -69,7 +69,7 @@ class Switchboard:
 
         `wire`: what the metrics and the log call it. `peer`: the address it came from, for the log.
         """
-        journal = (self._call_log if leg.capabilities.audio_out else no_call_log()).open()
+        journal = (self._call_log if leg.capabilities.audio_out else no_call_log()).open(self.metrics.answers(wire))
         converse = partial(self._converse, wire=wire, peer=peer, journal=journal)
         await self._carry(leg, converse, wire=wire, peer=peer, journal=journal)
 

@@ -111,3 +111,16 @@ def test_what_no_database_takes_is_taken_out_and_what_is_endless_is_cut(call: Ca
     assert caller.text.startswith("ab?xxx")
     assert len(caller.text) <= 20_000
     assert len(str(action.data["action"])) <= 20_000
+
+
+def test_the_parts_of_each_answer_are_told_whether_or_not_they_are_kept() -> None:
+    told: list[object] = []
+    now = [10.0]
+    journal = Journal(lambda entry: None, on_answer=told.append, clock=lambda: now[0])
+    journal.said(said("hello"))
+    journal.speech_ended(ago_ms=400)
+    now[0] += 0.2
+    journal.sent()
+    journal.speech_ended(ago_ms=100)
+    journal.ended("stop", fault="")
+    assert told == [{"final_ms": 400, "judged_ms": 400, "sent_ms": 600}]
