@@ -1,11 +1,22 @@
 """What is noted of one call besides its numbers. The call tells it and waits for nothing."""
 
+from collections.abc import Mapping
+
 from bot.actions import Action
 from bot.api import Final
 
 
 class CallObserver:
     """Notes nothing: the base of what does. No method may block or raise; all run on the event loop."""
+
+    def started(self, facts: Mapping[str, object]) -> None:
+        """The call begins. `facts`: who calls whom, over what, and what answers (docs/records.md)."""
+
+    def stopped(self) -> None:
+        """We end the call, the bot or the bridge; `ended` follows."""
+
+    def ended(self, reason: str, *, fault: str) -> None:
+        """The call is over, if it began. `fault`: "ours", "remote" or ""."""
 
     def speech_ended(self, *, ago_ms: int) -> None:
         """The caller's turn is judged to be over; their speech ended `ago_ms` ago."""
@@ -58,6 +69,18 @@ class Observers(CallObserver):
 
     def __init__(self, *observers: CallObserver) -> None:
         self._observers = observers
+
+    def started(self, facts: Mapping[str, object]) -> None:
+        for observer in self._observers:
+            observer.started(facts)
+
+    def stopped(self) -> None:
+        for observer in self._observers:
+            observer.stopped()
+
+    def ended(self, reason: str, *, fault: str) -> None:
+        for observer in self._observers:
+            observer.ended(reason, fault=fault)
 
     def speech_ended(self, *, ago_ms: int) -> None:
         for observer in self._observers:

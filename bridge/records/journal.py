@@ -38,33 +38,29 @@ class Journal(CallObserver):
         self._turns = self._replies = self._barge_ins = self._faults = 0
         self._language = ""
         self._ended_by_bot = False
-        self.stopped_by_us = False
-        """Whether we ended the call, the bot or the bridge."""
+        self._stopped = False
 
     # ------------------------------------------------------------ the call
 
     def started(self, facts: Mapping[str, object]) -> None:
-        """The call begins. `facts`: who calls whom, over what, and what answers (docs/records.md)."""
         self._began_s = self._clock()
         self._add(EntryKind.STARTED, data=facts)
+
+    def stopped(self) -> None:
+        self._stopped = True
 
     def fault(self, what: str) -> None:
         self._faults += 1
         self._add(EntryKind.FAULT, what)
 
     def ended(self, reason: str, *, fault: str) -> None:
-        """The call is over, if it began. `fault`: "ours", "remote" or ""."""
         if not self._number:
             return
         self._answered()
         waits = sorted(self._first_audio_ms)
         data: dict[str, object] = {
             "fault": fault,
-            "ended_by": "bot"
-            if self._ended_by_bot
-            else "bridge"
-            if self.stopped_by_us or fault == "ours"
-            else "caller",
+            "ended_by": "bot" if self._ended_by_bot else "bridge" if self._stopped or fault == "ours" else "caller",
             "duration_ms": round((self._clock() - self._began_s) * 1000),
             "language": self._language,
             "turns": self._turns,

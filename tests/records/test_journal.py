@@ -85,7 +85,7 @@ def test_a_transfer_that_failed_did_not(call: Call) -> None:
 
 
 def test_what_the_server_or_a_fault_of_ours_ends_is_the_bridges(call: Call) -> None:
-    call.journal.stopped_by_us = True
+    call.journal.stopped()
     call.journal.ended("the call reached 3600 s", fault="")
     assert call.end.data["ended_by"] == "bridge"
 
