@@ -106,7 +106,7 @@ async def _converse(
     async with aclosing(_deltas(client, endpoint, question, patience, asked.headers)) as deltas:
         async for delta in deltas:
             asked.came()
-            reason = delta.reason or reason
+            reason = reason or delta.reason
             calls.add(delta.calls)
             unspoken += delta.text
             if unspoken and (spoken or any(map(str.isalnum, unspoken))):
@@ -120,7 +120,7 @@ async def _converse(
                 raise ModelFailed(f"{endpoint}: an answer without an end")
     if not reason:
         raise ModelFailed(f"{endpoint}: the answer broke off", lasting=True, lost=True)
-    asked.ended(reason)
+    asked.ended("" if reason == _DONE.reason else reason)
     if calls.whole and question.may_call:
         yield calls.whole
     elif not spoken:

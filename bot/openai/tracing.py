@@ -27,8 +27,9 @@ class Asked:
         self._first = False
 
     def ended(self, reason: str) -> None:
-        """The answer is whole; `reason` says why it ended."""
-        self._noted.set("gen_ai.response.finish_reasons", (reason,))
+        """The answer is whole; `reason` says why it ended, "" where the server did not."""
+        if reason:
+            self._noted.set("gen_ai.response.finish_reasons", (reason,))
 
 
 @contextmanager
