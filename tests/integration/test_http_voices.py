@@ -166,4 +166,4 @@ async def test_where_no_server_speaks_the_embedded_voice_does(server: Server, pr
             metrics = await response.text()
     assert in_order(heard), heard
     address = proxy.url.removeprefix("http://")
-    assert f'bridge_voice_failures_total{{reason="Overloaded",voice="{address}"}} 1.0' in metrics
+    assert f'bridge_tts_server_failures_total{{reason="Overloaded",server="{address}"}} 1.0' in metrics
