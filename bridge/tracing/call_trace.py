@@ -7,20 +7,19 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
 
 from bot.actions import Action
-from bot.api import Final as Words
+from bot.api import Final
 from bot.tracing import Span, Value
 from bridge.observer import CallObserver
 from bridge.records.answer_times import AnswerTimes
 from bridge.tracing.spans import EndedSpan, SpanEvent, traceparent
 
-_MOST_SPANS: Final = 2_000
+_MOST_SPANS = 2_000
 """Of one call; an hour of conversation has a quarter of it."""
-_MOST_EVENTS: Final = 200
-_MS: Final = 1_000_000
-_FACTS: Final = ("call_id", "wire", "direction", "route", "bot", "voice", "node")
+_MOST_EVENTS = 200
+_MS = 1_000_000
+_FACTS = ("call_id", "wire", "direction", "route", "bot", "voice", "node")
 """Of what is known of a call: no numbers, no names, no parameters."""
 
 
@@ -113,7 +112,7 @@ class CallTrace(CallObserver):
         self._times.forget()
         self._turn.spoken_ns = None
 
-    def said(self, final: Words) -> None:
+    def said(self, final: Final) -> None:
         self._times.stamp("final")
         self._turn.language = final.language or self._turn.language
 
@@ -159,8 +158,8 @@ class CallTrace(CallObserver):
         )
         self._add(span)
 
-    def _new_turn(self) -> "_Turn":
-        return _Turn(self._new_id(64))
+    def _new_turn(self) -> "_AnsweredTurn":
+        return _AnsweredTurn(self._new_id(64))
 
     def _add(self, span: EndedSpan) -> None:
         self._spans += 1
@@ -199,7 +198,7 @@ class CallTrace(CallObserver):
             )
 
 
-class _Turn:
+class _AnsweredTurn:
     """The one under way: from the end of the caller's speech to the next thing that is answered."""
 
     def __init__(self, span_id: int) -> None:
