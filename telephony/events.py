@@ -59,6 +59,10 @@ class RecognitionOptions:
     max_new_tokens: int = 32
     """Tokens a partial may add; a final may have as many as its audio can hold."""
     partials: bool = True
+    languages: tuple[str, ...] = ()
+    """Those that the engine may decide for; () is any."""
+    script: str = ""
+    """"latin" or "native", in which transcripts are written; "" is what the server's settings say."""
 
 
 @dataclass(frozen=True, slots=True)

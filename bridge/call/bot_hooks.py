@@ -53,6 +53,7 @@ class BotHooks:
         self.playout = PlayoutEvents(on_played=self._played, on_speaking=self._speaking)
         """What the bot is told of who speaks and what is heard."""
         self._partial: asyncio.Task[None] | None = None
+        self._language = ""  # that the bot was told
         self._waiting: deque[Callable[[], Coroutine[None, None, None]]] = deque()
         self._telling: asyncio.Task[None] | None = None
 
@@ -64,6 +65,12 @@ class BotHooks:
     def final(self, final: Final) -> None:
         """Tell of a settled utterance."""
         self._queue(self._bot.now.on_final, final)
+
+    def language(self, language: str) -> None:
+        """Tell which language the call is in, once; "" is not known."""
+        if language not in {"", self._language}:
+            self._language = language
+            self._queue(self._bot.now.on_language, language)
 
     def interrupted(self, heard: Heard) -> None:
         """Tell what the caller heard before they spoke over the bot."""

@@ -41,6 +41,9 @@ class BotSide(Protocol):
     def final(self, final: Final) -> None:
         """The caller said this."""
 
+    def follow(self, language: str) -> None:
+        """The caller speaks `language`, an English name; "" is not known yet."""
+
     def end_user_turn(self) -> None:
         """The caller is done, and all their finals were told."""
 
@@ -112,6 +115,9 @@ class SilentBotSide:
 
     def final(self, final: Final) -> None:
         """Nobody listens."""
+
+    def follow(self, language: str) -> None:
+        """Nobody speaks."""
 
     def end_user_turn(self) -> None:
         """Nobody answers."""

@@ -1,18 +1,23 @@
 """Which bot, voice and words a call gets: one profile for each route, and one for all other calls."""
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
 from bot.api import Bot, Samples, Tts
 from bridge.plugins import PluginError
-from bridge.server.call_rules import load_phrases
+from bridge.server.call_rules import load_phrases, usual_texts
 from bridge.server.plugin_loading import Plugin, load_bot, load_voice, record
-from bridge.settings import Settings
+from bridge.settings import Settings, caller_texts
+from bridge.settings.caller_texts import SHIPPED, CallerTexts, in_language
 from bridge.settings.route import Route
 from bridge.settings.routes import of_route
+from bridge.speaking.unread import speaks
 from bridge.speech.api import ModelMissing
 from bridge.turns.backchannels import Backchannels
+
+log = logging.getLogger(__name__)
 
 Loaded = TypeVar("Loaded")
 
@@ -27,6 +32,10 @@ class Profile:
     fallback: tuple[Samples, str] | None
     """Recording, at the rate of `tts`, and text of what is heard when nothing else can be spoken."""
     phrases: Backchannels
+    texts: Mapping[str, CallerTexts] = field(default_factory=lambda: SHIPPED)
+    """What is said besides the words of the bot, by language code."""
+    apologies: Mapping[str, tuple[Samples, str]] = field(default_factory=dict)
+    """As `fallback`, in each language of `texts` that `tts` says that it speaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +89,8 @@ class _Shared:
         self.loaded += [
             (Plugin.named("bot", settings.bot).key(settings), profile.make_bot),
             (voice, profile.tts),
-            ((voice, settings.fallback_text), profile.fallback),
+            *(((voice, said[1]), said) for said in (profile.fallback, *profile.apologies.values()) if said),
+            (("texts", settings.texts), profile.texts),
             (_phrases_key(settings), profile.phrases),
         ]
         self.known.append(profile.tts)
@@ -104,10 +114,16 @@ def _load_route(route: Route, settings: Settings, shared: _Shared) -> Profile:
 
 def _load(settings: Settings, shared: _Shared) -> Profile:
     voice, bot = Plugin.named("tts", settings.tts), Plugin.named("bot", settings.bot)
-    text = settings.fallback_text
     make_bot = shared.get(bot.key(settings), lambda: load_bot(bot, settings))
-    tts = shared.get(voice.key(settings), lambda: load_voice(voice, settings))
-    fallback = shared.get((voice.key(settings), text), lambda: record(voice, tts, text))
+    tts = shared.get(voice.key(settings), lambda: _voice(voice, settings))
+    texts = shared.get(("texts", settings.texts), lambda: _texts(settings))
+
+    def recorded(text: str) -> tuple[Samples, str] | None:
+        return shared.get((voice.key(settings), text), lambda: record(voice, tts, text))
+
+    fallback = recorded(usual_texts(settings, tts, texts).fallback_text)
+    spoken = {code: in_language(texts, code) for code in texts if speaks(tts, code)}
+    apologies = {code: said for code, own in spoken.items() if (said := recorded(own.fallback_text))}
     if not any(tts is voice for voice in shared.known):
         shared.voices.append(tts)  # now that it has spoken it is one
     return Profile(
@@ -115,8 +131,29 @@ def _load(settings: Settings, shared: _Shared) -> Profile:
         make_bot=make_bot,
         tts=tts,
         fallback=fallback,
+        texts=texts,
+        apologies=apologies,
         phrases=shared.get(_phrases_key(settings), lambda: load_phrases(settings)),
     )
+
+
+def _voice(plugin: Plugin, settings: Settings) -> Tts:
+    """Return the voice, and say so where it cannot speak what callers speak."""
+    voice, language = load_voice(plugin, settings), settings.language
+    spoken = sorted(getattr(voice, "languages", ())) or [str(getattr(voice, "language", ""))]
+    if language and spoken != [""] and not speaks(voice, language):
+        log.warning(
+            "--language is %s and the voice %s speaks %s: callers hear that; give --tts a voice that speaks %s",
+            *(language, settings.tts, ", ".join(spoken), language),
+        )
+    return voice
+
+
+def _texts(settings: Settings) -> Mapping[str, CallerTexts]:
+    try:
+        return caller_texts.load(settings.texts)
+    except ValueError as error:
+        raise PluginError(f"--texts {error}") from error
 
 
 def _phrases_key(settings: Settings) -> tuple[object, ...]:

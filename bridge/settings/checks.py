@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Final
 from urllib.parse import urlsplit
 
+from bot.languages import code_of
 from bridge.logs import masked
 from bridge.settings import routes
 from bridge.settings.options import Settings
@@ -161,11 +162,22 @@ def _recognition(settings: Settings) -> Iterator[str]:
         yield f"--asr-url {urls} is for the recogniser openai and --asr is {names}: say --asr openai, or drop --asr-url"
     if "openai" in settings.asr and not urls:
         yield f"--asr {names} needs the URL of a server: --asr-url http://HOST:PORT"
+    if (
+        settings.language
+        and settings.languages
+        and not any(_same_language(settings.language, one) for one in settings.languages)
+    ):
+        allowed = ",".join(settings.languages)
+        yield f"--language {settings.language} is none of --languages {allowed}: add it, or drop one of the two"
     if settings.vllm_max_num_batched_tokens < settings.vllm_max_num_seqs:
         yield (
             f"--vllm-max-num-batched-tokens {settings.vllm_max_num_batched_tokens} must not be less than "
             f"--vllm-max-num-seqs {settings.vllm_max_num_seqs}: each decode of a step computes at least one token"
         )
+
+
+def _same_language(one: str, other: str) -> bool:
+    return (code_of(one) or one.casefold()) == (code_of(other) or other.casefold())
 
 
 def _ending(settings: Settings) -> Iterator[str]:

@@ -138,7 +138,9 @@ class ReplyActions:
                 if language is not None:
                     self._call.set_language(language)
                 usual = self._usual_language if spoken is not None else self._output.language
-                self._output.language = spoken or (language if spoken is None else "") or usual
+                chosen = spoken or (language if spoken is None else "")
+                self._output.language = chosen or usual
+                self._output.chosen = bool(chosen) if (language, spoken) != (None, None) else self._output.chosen
             case SetContext(context):
                 await self._output.until_open()
                 self._call.set_context(context)

@@ -13,7 +13,7 @@ from bridge.speaking.playout import HeardSoFar, Playout
 from bridge.speaking.script import script
 from bridge.speaking.sender import Sender
 from bridge.speaking.sentence import Sentence
-from bridge.speaking.unread import foreign_words, why
+from bridge.speaking.unread import foreign_words, speaks, why
 from bridge.speaking.wire_encoder import WireEncoder
 from telephony.events import AudioFormat
 
@@ -56,6 +56,8 @@ class SpeechOutput:
         self._tts, self._audio, self._clock_ms, self._reading = tts, audio, clock_ms, reading
         self.language = language
         """Language of the next sentence and all after it."""
+        self.chosen = False
+        """The bot has chosen that language: it does not follow the caller's."""
         self._playout = Playout(audio)
         self._reply = _Reply()  # the one that is spoken now
         self._sender = Sender(leg, self._playout, audio, clock_ms=clock_ms, on_audio=on_audio, start=start)
@@ -146,6 +148,11 @@ class SpeechOutput:
         if (kind := reason.translate(_NO_FIGURES)) not in self._explained:
             self._explained.add(kind)
             log.error("%s", reason)
+
+    def follow(self, language: str) -> None:
+        """Speak the caller's `language` from the next sentence on, where the bot chose none and the voice speaks it."""
+        if not self.chosen and speaks(self._tts, language):
+            self.language = language
 
     @property
     def sample_rate(self) -> int:

@@ -34,6 +34,8 @@ class Draft:
     language: str = ""
     """English name, "" when nothing was recognised."""
     ended: Ended = Ended.STOP
+    language_probability: float = 1.0
+    """As of the hypothesis; 0 where the engine was told the language, which is no sign of it."""
 
     @property
     def text(self) -> str:
@@ -42,7 +44,7 @@ class Draft:
     def then(self, hypothesis: Hypothesis) -> "Draft":
         """Return the draft that begins with this and continues with `hypothesis`."""
         language = hypothesis.language or (self.language if self.pieces else "")
-        return Draft((*self.pieces, *hypothesis.pieces), language, hypothesis.ended)
+        return Draft((*self.pieces, *hypothesis.pieces), language, hypothesis.ended, hypothesis.language_probability)
 
 
 class Cadence:

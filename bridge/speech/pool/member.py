@@ -42,8 +42,9 @@ class Member:
     def fit(self, request: Request) -> Request:
         """Return `request` with the language spelled, and the audio as long, as the engine wants it."""
         language = None if request.language is None else self.known.spelling(request.language)
+        languages = tuple(filter(None, map(self.known.spelling, request.languages)))
         audio = padded(request.audio, self.engine.capabilities.shortest_s)
-        return replace(request, language=language, audio=audio)
+        return replace(request, language=language, languages=languages, audio=audio)
 
     def ready(self, request: Request, *, live: bool) -> bool:
         """Return whether it may be given `request` now: a final while it is up, a partial where there is room too.
