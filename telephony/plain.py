@@ -41,6 +41,9 @@ SAMPLE_RATE: Final = (8000, 48_000)
 """From telephone to studio."""
 MAX_CONTEXT_CHARS: Final = 10_000
 MAX_LANGUAGE_CHARS: Final = 100
+MAX_LANGUAGES: Final = 100
+SCRIPTS: Final = ("native", "latin")
+"""In which transcripts of languages of India are written."""
 MAX_BINARY_BYTES: Final = 1024 * 1024
 """16 s of float32 at 16 kHz in one message."""
 MAX_PEAK: Final = 2.0
@@ -61,13 +64,15 @@ class PlainProtocol:
         session_id: str,
         *,
         refuse_language: Callable[[str | None], str],
+        scripts: Sequence[str] = SCRIPTS,
         max_bytes: int = MAX_BINARY_BYTES,
     ) -> None:
         """`max_bytes`: audio in one message.
 
+        `scripts`: those that transcripts can be written in.
         `refuse_language` takes an English name, or None for any; it returns "", or why the engine cannot do it.
         """
-        self._session_id, self._refuse_language = session_id, refuse_language
+        self._session_id, self._refuse_language, self._scripts = session_id, refuse_language, scripts
         self._started: CallStarted | None = None  # set by the first good config, audio or finalize
         self._max_bytes = max_bytes
         self._time = MediaTime(DEFAULT_FORMAT)
@@ -132,6 +137,14 @@ class PlainProtocol:
             raise Refused(f"field {_shown(name)}: unknown in config; allowed: {', '.join(sorted(_CONFIG_FIELDS))}")
         if why := self._refuse_language(options.language):
             raise Refused(f"field language: got {_shown(options.language)}; {why}")
+        for language in options.languages:
+            if why := self._refuse_language(language):
+                raise Refused(f"field languages: got {_shown(language)}; {why}")
+        if options.script and options.script not in self._scripts:
+            raise Refused(
+                f"field script: got {_shown(options.script)}; allowed: {', '.join(map(_shown, self._scripts))}"
+                + ("; latin needs the extra transliteration on the server" if options.script in SCRIPTS else "")
+            )
         self._time = MediaTime(audio)
         self._started = CallStarted(self._session_id, audio, options=options)
         return self._started
@@ -178,12 +191,21 @@ def _options(config: Fields) -> RecognitionOptions:
         chunk_size_sec=number_of(config, "chunk_size_sec", default.chunk_size_sec, between=CHUNK_SIZE_SEC),
         max_new_tokens=whole_of(config, "max_new_tokens", default.max_new_tokens, between=MAX_NEW_TOKENS),
         partials=truth_of(config, "partials", default.partials),
+        languages=_languages(config),
+        script=text_of({"script": "", **config}, "script", at_most=MAX_LANGUAGE_CHARS),
     )
 
 
+def _languages(config: Fields) -> tuple[str, ...]:
+    named = config.get("languages", [])
+    if not isinstance(named, list) or len(named) > MAX_LANGUAGES:
+        raise refusal("languages", named, f"a list of at most {MAX_LANGUAGES} English names")
+    return tuple(text_of({"languages": name}, "languages", at_most=MAX_LANGUAGE_CHARS) for name in named)
+
+
 _CONFIG_FIELDS: Final = frozenset(
-    "type context language unfixed_chunk_num unfixed_token_num chunk_size_sec max_new_tokens partials sample_rate "
-    "encoding".split()
+    "type context language languages script unfixed_chunk_num unfixed_token_num chunk_size_sec max_new_tokens "
+    "partials sample_rate encoding".split()
 )
 
 

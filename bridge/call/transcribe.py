@@ -15,6 +15,7 @@ from bridge.speech.api import Asr, Ended, Overloaded, Request, SpeechError
 from bridge.speech.call_language import CallLanguage
 from bridge.speech.rollback import LEAST_SPEECH_MS, Cadence, Draft, PrefixRollback
 from bridge.speech.stability import Screen
+from bridge.speech.transliteration import speller
 from telephony.events import RecognitionOptions
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ async def transcripts(
     chunk_ms = round(options.chunk_size_sec * 1000)
     rollback = PrefixRollback(options.unfixed_chunk_num, options.unfixed_token_num, chunk_ms=chunk_ms)
     language = language or CallLanguage(allowed=options.languages, forced=options.language or "")
+    spell = speller(options.script)
     cadence, screen, decoder = Cadence(chunk_ms), Screen(), _Decoder(asr, options, utterance.key, language)
     draft, lost, spoken_ms = Draft(), None, 0
     async with aclosing(utterance.snapshots(cadence.due)) as snapshots:
@@ -89,26 +91,29 @@ async def transcripts(
             if not snapshot.complete:  # each pause would change what the prefix has settled
                 rollback.add(draft)
             cadence.heard(draft.text)
-            await _tell(turn_detector, utterance, snapshot, draft)
-            if not utterance.closed and (text := screen.show(draft.text, complete=snapshot.complete)):
+            said = spell(draft.text)
+            await _tell(turn_detector, utterance, snapshot, said, draft.language)
+            if not utterance.closed and (text := screen.show(said, complete=snapshot.complete)):
                 yield Partial(text, draft.language)
     turn_detector.withdrawn(utterance.key)
     if lost:
         draft, spoken_ms = await decoder.decode(lost, Draft(), first=False), lost.spoken_ms
     language.heard(draft.text, draft.language, spoken_ms=spoken_ms, probability=draft.language_probability)
-    yield Final(draft.text.strip(), draft.language, utterance.began_ms, utterance.ended_ms)
+    yield Final(spell(draft.text).strip(), draft.language, utterance.began_ms, utterance.ended_ms)
 
 
-async def _tell(turn_detector: TurnDetection, utterance: Utterance, snapshot: Snapshot, draft: Draft) -> None:
+async def _tell(
+    turn_detector: TurnDetection, utterance: Utterance, snapshot: Snapshot, said: str, language: str
+) -> None:
     """Let the end of the turn be judged, while it may still be open."""
     if snapshot.complete:
         turn_detector.served(utterance.key)
     if utterance.closed:
         return
     if not snapshot.complete:
-        turn_detector.hear(draft.text, draft.language)
+        turn_detector.hear(said, language)
         return
-    weighing = turn_detector.weigh(snapshot.audio, draft.text, draft.language)
+    weighing = turn_detector.weigh(snapshot.audio, said, language)
     await utterance.while_wanted(weighing, until_closed=True)
 
 

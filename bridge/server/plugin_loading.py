@@ -20,6 +20,7 @@ from bridge.speech.api import SAMPLE_RATE, Asr, AsrCapabilities, Denoiser, Denoi
 from bridge.speech.denoising import OnePerCall
 from bridge.speech.plain_vad import IsSpeech, PlainVad
 from bridge.speech.pool import Pool
+from bridge.speech.transliteration import speller
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +99,9 @@ def load_recogniser(settings: Settings) -> Pool:
                 name, settings if not engines else settings.model_copy(update={"asr_model_path": ""})
             )
         pool = Pool(engines, timeout_s=settings.asr_timeout)
+        for options in {}, *(route.options for route in settings.route):
+            with trial("script", str(options.get("script", settings.script))):
+                speller(str(options.get("script", settings.script)))
         for language in _languages(settings):
             with trial("language", language):
                 pool.check_language(language)

@@ -40,10 +40,11 @@ from bridge.server.app_keys import (
 from bridge.server.auth import asks_for_socket, public_url, token_name
 from bridge.server.pages import Pages
 from bridge.server.websocket_upgrade import accept, upgrade
+from bridge.speech import transliteration
 from bridge.speech.api import UnsupportedLanguage
 from telephony.asterisk import AsteriskProtocol
 from telephony.events import WireProtocol
-from telephony.plain import PlainProtocol
+from telephony.plain import SCRIPTS, PlainProtocol
 from telephony.talk import TalkProtocol
 from telephony.twilio_webhook import call_parameters
 from telephony.twiml import twiml_busy, twiml_redirect, twiml_stream
@@ -119,7 +120,10 @@ async def _serve_client(request: web.Request, kind: type[PlainProtocol], *, wire
         idle_s = settings.client_idle_timeout
         return ClientLeg(leg, arrival=Arrival(time.monotonic), lane=app[FAST_LANE], idle_s=idle_s)
 
-    protocol = kind(uuid.uuid4().hex, refuse_language=refuse_language, max_bytes=settings.max_message_bytes)
+    scripts = SCRIPTS if transliteration.is_installed() else SCRIPTS[:1]
+    protocol = kind(
+        uuid.uuid4().hex, refuse_language=refuse_language, scripts=scripts, max_bytes=settings.max_message_bytes
+    )
     token = token_name(app[IN_FORCE].settings)
     line = app[LINES].take_client(address=network_of(peer(request, settings)), token=token)
     return await _carry(request, protocol, line, wire=wire, equip=equip, idles=bool(settings.client_idle_timeout))
