@@ -38,8 +38,8 @@ _CONSONANTS: Final = (
 _SOUND: Final = re.compile("|".join(sorted((*_VOWELS, *_NASALS, *_CONSONANTS), key=len, reverse=True)))
 _TYPED: Final = dict(
     pair.split(":")
-    for pair in "ā:aa ī:ee ū:oo r̥:ri ē:e ō:o ê:e ô:o k͟h:kh c:ch ch:chh ṭ:t ṭh:th ḍ:d ḍh:dh ṇ:n ṅ:n ñ:n ś:sh ṣ:sh ḷ:l ġ:g ṛ:r "
-    "ṛh:rh ḥ:h m̐:n ṁ:n".split()
+    for pair in "ā:aa ī:ee ū:oo r̥:ri ē:e ō:o ê:e ô:o k͟h:kh c:ch ch:chh ṭ:t ṭh:th ḍ:d ḍh:dh ṇ:n ṅ:n ñ:n "
+    "ś:sh ṣ:sh ḷ:l ġ:g ṛ:r ṛh:rh ḥ:h m̐:n ṁ:n".split()
 )
 _LAST: Final = {"ā": "a", "ī": "i", "ū": "u"}
 """Long vowels at the end of a word, also before a nasal: mera, nahin."""

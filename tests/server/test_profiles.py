@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 import pytest
 from fakes import FakeTts, ScriptBot
@@ -10,6 +11,7 @@ from bot.api import Bot
 from bridge.plugins import PluginError
 from bridge.server.profiles import close_voices, load_profiles
 from bridge.settings import Settings
+from bridge.settings.caller_texts import SHIPPED
 from bridge.settings.route import Route
 
 
@@ -97,3 +99,26 @@ def test_a_failure_names_the_route_and_closes_what_was_loaded() -> None:
     with pytest.raises(PluginError, match=r"^route 2: --bot .*Broken: no key$"):
         load_profiles(settings({"greeting": "x"}, {"bot": f"{__name__}:Broken"}))
     assert [voice.closed for voice in CountedTts.made] == [1]
+
+
+class Polyglot(CountedTts):
+    language, languages = "English", frozenset({"English", "Hindi"})
+
+
+def test_the_apology_is_recorded_in_each_language_that_the_voice_speaks() -> None:
+    profiles = load_profiles(settings({"language": "Hindi"}).model_copy(update={"tts": f"{__name__}:Polyglot"}))
+    assert set(profiles.plain.apologies) == {"en", "hi"}
+    assert profiles.plain.apologies["hi"][1] == SHIPPED["hi"].fallback_text
+    assert profiles.plain.fallback is profiles.plain.apologies["en"], "the same words are recorded once"
+    assert profiles.routes[0].fallback is profiles.plain.apologies["hi"], "its calls begin in Hindi"
+
+
+def test_a_language_that_the_voice_does_not_speak_is_said_at_start_up(caplog: pytest.LogCaptureFixture) -> None:
+    load_profiles(settings().model_copy(update={"tts": f"{__name__}:Polyglot", "language": "German"}))
+    assert "speaks English, Hindi" in caplog.text and "German" in caplog.text
+
+
+def test_texts_that_cannot_be_read_are_refused_with_their_option(tmp_path: Path) -> None:
+    (tmp_path / "de.toml").write_text("x = 1")
+    with pytest.raises(PluginError, match=r"--texts .*de\.toml: 'x' is no text"):
+        load_profiles(settings().model_copy(update={"texts": tmp_path}))
