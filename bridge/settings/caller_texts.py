@@ -37,7 +37,11 @@ def parse(text: str) -> CallerTexts:
     """
     known = [field.name for field in fields(CallerTexts)]
     texts: dict[str, str] = {}
-    for key, value in tomllib.loads(text).items():
+    try:
+        entries = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    for key, value in entries.items():
         if key not in known:
             raise ValueError(f"{key!r} is no text of a call; allowed: {', '.join(known)}")
         if not isinstance(value, str) or len(value) > _MOST_CHARS or not value.strip():
