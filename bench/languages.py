@@ -97,9 +97,10 @@ def _share(found: Sequence[str], name: str) -> float:
 
 
 def normal(text: str) -> str:
-    """Return `text` without case, marks and what Hindi spells in two ways: nukta, and candrabindu for anusvara."""
+    """Return `text` without case, marks, accents (Debian's Spanish script has few) and what Hindi spells in two ways:
+    nukta, and candrabindu for anusvara."""
     text = unicodedata.normalize("NFD", text.casefold()).replace("\u093c", "").replace("\u0901", "\u0902")
-    text = unicodedata.normalize("NFC", text)
+    text = "".join(sign for sign in text if not "\u0300" <= sign <= "\u036f")
     kept = (sign if sign.isalnum() or unicodedata.category(sign)[0] == "M" else " " for sign in text)
     return " ".join("".join(kept).split())
 

@@ -145,7 +145,7 @@ class _Decoder:
             longer = await self._ask(snapshot, draft, first=False)
             if len(longer.text) <= len(draft.text):
                 break
-            draft = longer
+            draft = replace(longer, language_probability=draft.language_probability)
         return draft
 
     async def _ask(self, snapshot: Snapshot, prefix: Draft, *, first: bool) -> Draft:

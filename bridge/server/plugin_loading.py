@@ -16,11 +16,11 @@ from bot.api import Bot, Samples, Tts
 from bridge import plugins
 from bridge.plugins import PluginError, trial
 from bridge.settings import Settings
+from bridge.speech import transliteration
 from bridge.speech.api import SAMPLE_RATE, Asr, AsrCapabilities, Denoiser, Denoisers, EndOfTurn, Vad
 from bridge.speech.denoising import OnePerCall
 from bridge.speech.plain_vad import IsSpeech, PlainVad
 from bridge.speech.pool import Pool
-from bridge.speech.transliteration import speller
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,9 @@ def load_recogniser(settings: Settings) -> Pool:
         pool = Pool(engines, timeout_s=settings.asr_timeout)
         for options in {}, *(route.options for route in settings.route):
             with trial("script", str(options.get("script", settings.script))):
-                speller(str(options.get("script", settings.script)))
+                transliteration.speller(str(options.get("script", settings.script)))
+        if transliteration.is_installed() and pool.capabilities.languages != frozenset({"English"}):
+            transliteration.latin("नमस्ते")  # its library takes half a second to import, which no call should wait for
         for language in _languages(settings):
             with trial("language", language):
                 pool.check_language(language)

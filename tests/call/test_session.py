@@ -978,17 +978,15 @@ async def test_a_pause_that_is_not_likely_the_end_begins_nothing() -> None:
 
 async def test_the_language_of_the_call_is_told_and_short_words_are_decoded_in_it() -> None:
     class Linguist(ScriptBot):
-        spoken = ""
-
         async def on_language(self, language: str) -> None:
-            self.spoken = language
+            told.append(language)
 
-    bot = Linguist()
-    call = Call(bot=bot)
+    told = list[str]()
+    call = Call(bot=Linguist())
     await call.turn(600)
-    assert not bot.spoken, "one word tells nothing"
+    assert told == [], "one word tells nothing"
     await call.turn(2000)
-    assert bot.spoken == "English"
+    assert told == ["English"]
     already = len(call.asr.requests)
     await call.turn(600)
     assert {request.language for request in call.asr.requests[:already]} <= {None, "English"}

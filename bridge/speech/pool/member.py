@@ -32,9 +32,11 @@ class Member:
         return self.breaker.state is not BreakerState.OPEN
 
     def takes(self, request: Request) -> bool:
-        """Return whether it knows the language and the audio is not too long for it."""
+        """Return whether it knows the language, or one of those it may be, and the audio is not too long for it."""
         too_long = len(request.audio) > self.engine.capabilities.longest_s * SAMPLE_RATE
-        return not too_long and self.knows(request.language)
+        return not too_long and any(
+            map(self.knows, [request.language] if request.language else request.languages or [None])
+        )
 
     def knows(self, language: str | None) -> bool:
         return language is None or self.known.spelling(language) is not None
