@@ -7,7 +7,8 @@ from bridge.speech.languages import code_of
 from bridge.speech.stability import words
 
 _UNSURE_MS: Final = 1500
-"""Whisper base names the language of less speech wrong in one of four prompts, of more in one of twenty."""
+"""By the first second Whisper base finds the language of 25 % (Spanish) to 100 % (English) of prompts that people read,
+by the whole of them that of 88 to 100 %: bench/languages.py."""
 _CLEAR: Final = 0.7
 """P(language) from which on an utterance may contradict the language of the call."""
 _SETTLED: Final = 1.5

@@ -55,7 +55,7 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
         'languages = ["Hindi", "English"]\nasr_model_path = "base"\nbot = "greeter:Greeter"\nno_input_timeout = 0\n'
         '[[route]]\nparameters = { language = "Hindi" }\nlanguage = "Hindi"\n'
     )
-    async with serve("--config", str(folder / "bridge.toml"), cwd=folder) as server:
+    async with serve("--config", str(folder / "bridge.toml"), cwd=folder, start_s=110) as server:
         yield server
 
 
