@@ -44,6 +44,9 @@ class BotSide(Protocol):
     def take_back(self) -> None:
         """The caller said nothing, whatever was partially heard since the last final."""
 
+    def follow(self, language: str) -> None:
+        """The caller speaks `language`, an English name; "" is not known yet."""
+
     def end_user_turn(self) -> None:
         """The caller is done, and all their finals were told."""
 
@@ -118,6 +121,9 @@ class SilentBotSide:
 
     def take_back(self) -> None:
         """Nobody was told."""
+
+    def follow(self, language: str) -> None:
+        """Nobody speaks."""
 
     def end_user_turn(self) -> None:
         """Nobody answers."""

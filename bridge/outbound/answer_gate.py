@@ -100,6 +100,10 @@ class AnswerGate:
 
     # ------------------------------------------------------------ what passes at any time
 
+    def follow(self, language: str) -> None:
+        """A machine is spoken to in its language, too."""
+        self._conversation.follow(language)
+
     @property
     def bot_heard(self) -> bool:
         return self._conversation.bot_heard

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Final
 from urllib.parse import urlsplit
 
-from bot.languages import named
+from bot.languages import code_of, named
 from bridge.logs import masked
 from bridge.settings import routes
 from bridge.settings.options import Settings
@@ -171,6 +171,13 @@ def _recognition(settings: Settings) -> Iterator[str]:
         yield f"--asr-url {urls} is for the recogniser openai and --asr is {names}: say --asr openai, or drop --asr-url"
     if "openai" in settings.asr and not urls:
         yield f"--asr {names} needs the URL of a server: --asr-url http://HOST:PORT"
+    if (
+        settings.language
+        and settings.languages
+        and not any(_same_language(settings.language, one) for one in settings.languages)
+    ):
+        allowed = ",".join(settings.languages)
+        yield f"--language {settings.language} is none of --languages {allowed}: add it, or drop one of the two"
     if settings.vllm_max_num_batched_tokens < settings.vllm_max_num_seqs:
         yield (
             f"--vllm-max-num-batched-tokens {settings.vllm_max_num_batched_tokens} must not be less than "
@@ -182,6 +189,10 @@ def _voices(settings: Settings) -> Iterator[str]:
     for language, names in groupby(sorted(settings.voices, key=named), key=named):
         if len(twice := list(names)) > 1:
             yield f"--voices names {language} more than once: {', '.join(twice)}; give one voice a language"
+
+
+def _same_language(one: str, other: str) -> bool:
+    return (code_of(one) or one.casefold()) == (code_of(other) or other.casefold())
 
 
 def _ending(settings: Settings) -> Iterator[str]:

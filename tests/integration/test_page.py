@@ -169,6 +169,38 @@ async def test_the_bot_hears_speaks_and_is_interrupted(
     assert f"final {final_s:.2f} s, bot heard {answer_s:.2f} s" in summary
 
 
+WRITTEN = """(async () => {
+  const { Conversation } = await import("/web/display.js");
+  const conversation = new Conversation();
+  for (const text of ["مرحبا، أين طلبي؟", "नमस्ते, मेरा ऑर्डर कहाँ है?"])
+    conversation.caller({ text, language: "", timestamp: 1 }, null);
+  conversation.partial("شكرا");
+  const shown = [...document.querySelectorAll("li .text"), document.querySelector("#partial")];
+  return shown.map((part) => [part.textContent, getComputedStyle(part).direction]);
+})()"""
+
+
+async def test_the_page_shows_the_languages_there_are_and_scripts_in_their_direction(
+    server: Server, browser: Browser, shots: Path
+) -> None:
+    async with browser.page(server.http, before=TAP) as page:
+        await page.run("settings.open = true")
+        assert await page.until("abilities.textContent.trim()") == (
+            "The server hears English. Its voice hibari speaks English."
+        )
+        assert await page.run("[...document.querySelectorAll('#languages option')].map(o => o.value)") == ["English"]
+        written = await page.run(WRITTEN)
+        assert [direction for _, direction in written] == ["rtl", "ltr", "rtl"]
+        assert "नमस्ते" in written[1][0]
+        await page.run("document.querySelector('[name=context]').value = 'कोरमंगला'")
+        await page.run("document.querySelector('[name=script]').value = 'latin'")
+        await shoot(page, shots, "scripts")
+        await page.run("ws.click()")
+        config = await page.until("sent.find(m => m.type === 'config')")
+        assert (config["context"], config["script"]) == ("कोरमंगला", "latin")
+        assert not page.complaints
+
+
 EXACT = """(async () => {
   const context = new AudioContext({ sampleRate: 16000 });
   await context.audioWorklet.addModule("/web/worklet.js");

@@ -89,6 +89,7 @@ class VllmAsr:
         ask = Ask(
             prefix=request.prefix,
             language=request.language,
+            languages=request.languages,
             context=request.context,
             priority=request.priority,
             max_new_tokens=request.max_new_tokens,
