@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 
 import pytest
+from virtual import run
 
 from bot.actions import ActionFailed, Hangup, SetVoice
 from bot.api import Say
@@ -150,3 +151,44 @@ async def test_blanks_begin_no_reply(blank: str) -> None:
 
     assert [piece async for piece in each_within(reply(), 5, begun=begin)] == [blank, "Hello."]
     assert begun == ["begun"]
+
+
+@pytest.mark.parametrize(
+    "thoughts",
+    [
+        ["<think>The caller wants ", "their balance.", "</think>", "\n\n"],
+        ["<thi", "nk>", "Hm.", "</thi", "nk>"],
+        ["<|channel|>analysis<|message|>They ask.", "<|end|><|start|>assistant<|channel|>final<|message|>"],
+        [Say("<think>Hm.</think>")],
+        ['{"name": ', '"look_up"}'],
+    ],
+)
+async def test_what_a_model_thinks_begins_no_reply_and_is_no_answer_in_time(thoughts: list[str]) -> None:
+    begun = list[str]()
+
+    async def begin() -> None:
+        begun.append("begun")
+
+    async def reply() -> AsyncGenerator[Piece, None]:
+        for thought in thoughts:
+            yield thought
+        assert not begun
+        yield "Five euros."
+
+    assert [piece async for piece in each_within(reply(), 5, begun=begin)] == [*thoughts, "Five euros."]
+    assert begun == ["begun"]
+
+    async def thinks_on() -> AsyncGenerator[Piece, None]:
+        yield "<think>"
+        while True:
+            await asyncio.sleep(0.5)
+            yield "Hm, on the other hand. "
+
+    async def waits() -> float:
+        started_s = asyncio.get_running_loop().time()
+        with pytest.raises(TimeoutError):
+            async for _ in each_within(thinks_on(), 3):
+                pass
+        return asyncio.get_running_loop().time() - started_s
+
+    assert await asyncio.to_thread(run, waits()) == pytest.approx(3, abs=0.01)
