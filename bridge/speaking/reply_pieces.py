@@ -77,8 +77,8 @@ async def each_within(
 ) -> AsyncGenerator[Piece, None]:
     """Yield the pieces of `reply`, and close it; words or an action must come within `limit_s` of being asked for.
 
-    `begun` is awaited at the first words or action: blanks and a model's thoughts are not heard. An ActionFailed thrown in reaches `reply`,
-    whose author may know what to do. A plain generator is read in a thread.
+    `begun` is awaited at the first words or action: blanks and a model's thoughts are not heard. An ActionFailed thrown
+    in reaches `reply`, whose author may know what to do. A plain generator is read in a thread.
 
     Raises:
         TimeoutError: nothing to hear came in time.

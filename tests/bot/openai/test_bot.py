@@ -393,7 +393,13 @@ async def test_a_tool_may_hand_the_call_over(server: ChatServer) -> None:
 async def test_before_a_word_was_said_a_second_server_is_asked(
     server: ChatServer, second: ChatServer, answer: Answer, why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bot = make(server, [("", answer)], fallback_url=second.url, fallback_model="n", first_token_s=1)
+    bot = make(
+        server,
+        [("", answer)],
+        fallback_url=second.url,
+        fallback_model="n",
+        first_token_s=0.5 if answer.fault is Fault.STALL else 20,
+    )
     assert await reply(bot, "Hello?") == "The second answers."
     assert why in caplog.text and "asking n at 127.0.0.1" in caplog.text
     assert KEY not in caplog.text
