@@ -706,7 +706,7 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def teller(url: str, *, max_tokens: int = 400) -> OpenAiBot:
     """A bot that asks a real model; a machine with other work to do takes its time."""
     options = {"max_tokens": max_tokens, "temperature": 0.0}
-    says = {"model": "gemma", "base_url": url, "first_token_s": 60, "between_tokens_s": 60, "total_s": 60}
+    says = {"model": "gemma", "base_url": url, "first_token_s": 100, "between_tokens_s": 100, "total_s": 100}
     return cast(OpenAiBot, type("Teller", (OpenAiBot,), {**says, "options": options})())
 
 
