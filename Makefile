@@ -1,4 +1,5 @@
-# make serve ARGS="--port 9000"   run the server        make test     all checks, as CI runs them
+# make serve ARGS="--port 9000"   run the server; EXTRAS=sip,openai adds what they need
+# make test     all checks, as CI runs them
 # make check                      the quick part: lint, types, imports, unit tests
 # make format                     lay the code out      make lock     renew the locks (UPGRADE=--upgrade: newest versions)
 # make bench                      what a caller notices, what a call costs (half an hour; ARGS=--quick: ten minutes)
@@ -27,6 +28,7 @@ SOUNDS := asterisk-core-sounds-en asterisk-core-sounds-en-wav
 ARGS ?=
 ENGINE ?= --asr vllm --asr-model-path tests/data/tiny-qwen3-asr --vllm-kv-cache-mb 64 --vllm-block-size 32 --no-vllm-cuda-graphs
 UPGRADE ?=
+EXTRAS ?=
 
 # Tests start hundreds of processes: what these import is compiled once, whatever the machine's habits are.
 unexport PYTHONDONTWRITEBYTECODE
@@ -36,6 +38,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
+	@[ -z "$(EXTRAS)" ] || scripts/install-extras $(VENV) "$(EXTRAS)"
 	@exec $(VENV)/bin/bridge serve $(ARGS)
 
 # pytest is called by its own name: `python -m pytest` would put the checkout in front of what is installed.

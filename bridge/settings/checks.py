@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Final
 from urllib.parse import urlsplit
 
+from bot import installing
 from bridge.logs import masked
 from bridge.settings import routes
 from bridge.settings.options import Settings
@@ -196,7 +197,7 @@ def _sip(settings: Settings) -> Iterator[str]:
     if not settings.sip:
         return
     if find_spec("baresip") is None:
-        yield "--sip needs the extra sip: pip install 'voice-bridge[sip]'"
+        yield f"--sip needs the extra sip: {installing.extra('sip')}"
     if "tls" in settings.sip_transports and not settings.sip_certfile:
         yield "--sip-transports tls needs a certificate: --sip-certfile"
     for flag, path in (
