@@ -11,7 +11,7 @@ import aiohttp
 from bridge.commands import call, call_report, recording, server_url
 from bridge.commands.line_faults import Fault
 
-FAILURES: Final = {call_report.DishonestRun: 3, aiohttp.ClientError: 1, server_url.Unreachable: 1}
+FAILURES: Final = {call_report.DishonestRun: 3, aiohttp.ClientError: 1, server_url.NoAnswerThere: 1}
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

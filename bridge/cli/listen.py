@@ -13,7 +13,7 @@ import aiohttp
 
 from bridge.commands import listen, server_url
 
-FAILURES: Final = {listen.Refused: 1, aiohttp.ClientError: 1, server_url.Unreachable: 1}
+FAILURES: Final = {listen.Refused: 1, aiohttp.ClientError: 1, server_url.NoAnswerThere: 1}
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

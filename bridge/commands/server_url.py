@@ -14,7 +14,7 @@ PATHS: Final = {"call": ("/twilio/stream",), "listen": ("/ws", "/", "/talk")}
 _SECURE: Final = {"ws": "wss", "http": "https", "wss": "ws", "https": "http"}
 
 
-class Unreachable(Exception):
+class NoAnswerThere(Exception):
     """Nobody answers the command at its address; the text says why, and what to give instead."""
 
 
@@ -22,15 +22,15 @@ def checked(url: str, command: str) -> str:
     """Return `url` if `command` may be answered there. A path that we do not know may be another server's.
 
     Raises:
-        Unreachable: it is none, or a path of ours that speaks another protocol.
+        NoAnswerThere: it is none, or a path of ours that speaks another protocol.
     """
     parts = urlsplit(url)
     if parts.scheme not in _SECURE or not parts.hostname:
-        raise Unreachable(f"url is {url!r}; it begins with ws:// or wss://, and a host follows")
+        raise NoAnswerThere(f"url is {url!r}; it begins with ws:// or wss://, and a host follows")
     others = {path for name, paths in PATHS.items() if name != command for path in paths}
     path = parts.path.rstrip("/") or "/"
     if path in others and path not in PATHS[command]:
-        raise Unreachable(f"url is {url!r}, where nobody answers `bridge {command}`; {_instead(url, command)}")
+        raise NoAnswerThere(f"url is {url!r}, where nobody answers `bridge {command}`; {_instead(url, command)}")
     return url
 
 
@@ -55,7 +55,7 @@ def reaching(url: str, command: str) -> Iterator[None]:
     """Say of a failure to connect to `url` within the block what helps.
 
     Raises:
-        Unreachable: instead of what aiohttp raises for a wrong path, scheme or certificate.
+        NoAnswerThere: instead of what aiohttp raises for a wrong path, scheme or certificate.
     """
     parts = urlsplit(url)
     try:
@@ -63,15 +63,15 @@ def reaching(url: str, command: str) -> Iterator[None]:
     except aiohttp.WSServerHandshakeError as error:
         if error.status not in {404, 405}:
             raise
-        raise Unreachable(f"{url}: no such path (status {error.status}); {_instead(url, command)}") from error
+        raise NoAnswerThere(f"{url}: no such path (status {error.status}); {_instead(url, command)}") from error
     except aiohttp.ClientConnectorCertificateError as error:
         why = getattr(error.certificate_error, "verify_message", "") or error.certificate_error
-        raise Unreachable(f"{url}: {why}; --cafile FILE trusts a certificate of yours, --insecure any") from error
+        raise NoAnswerThere(f"{url}: {why}; --cafile FILE trusts a certificate of yours, --insecure any") from error
     except (aiohttp.ClientConnectorSSLError, aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
         if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientConnectorSSLError):
             raise  # nobody is there at all
         other = parts._replace(scheme=_SECURE[parts.scheme]).geturl()
-        raise Unreachable(f"{url}: {str(error) or 'the server hung up'}; the server may want {other}") from error
+        raise NoAnswerThere(f"{url}: {str(error) or 'the server hung up'}; the server may want {other}") from error
 
 
 def _instead(url: str, command: str) -> str:

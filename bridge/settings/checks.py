@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from bot import installing
 from bridge.logs import masked
 from bridge.settings import routes
+from bridge.settings.models import not_for_whisper
 from bridge.settings.options import Settings
 
 _PATH: Final = re.compile(r"(/[\w.~+%@-]+)*/?", re.ASCII)
@@ -162,6 +163,11 @@ def _recognition(settings: Settings) -> Iterator[str]:
         yield f"--asr-url {urls} is for the recogniser openai and --asr is {names}: say --asr openai, or drop --asr-url"
     if "openai" in settings.asr and not urls:
         yield f"--asr {names} needs the URL of a server: --asr-url http://HOST:PORT"
+    first = settings.asr[0]  # it alone gets the model
+    if (first == "whisper" or (first == "auto" and find_spec("vllm") is None)) and (
+        advice := not_for_whisper(settings.asr_model_path)
+    ):
+        yield advice
     if settings.vllm_max_num_batched_tokens < settings.vllm_max_num_seqs:
         yield (
             f"--vllm-max-num-batched-tokens {settings.vllm_max_num_batched_tokens} must not be less than "

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bridge.cli import main
-from bridge.commands.server_url import Unreachable, checked, reaching, trust
+from bridge.commands.server_url import NoAnswerThere, checked, reaching, trust
 from bridge.server.tls import self_signed
 
 
@@ -45,7 +45,7 @@ def test_an_address_where_the_command_may_be_answered_is_taken(command: str, url
     ],
 )
 def test_a_wrong_address_is_named_with_the_right_path(command: str, url: str, instead: str) -> None:
-    with pytest.raises(Unreachable) as wrong:
+    with pytest.raises(NoAnswerThere) as wrong:
         checked(url, command)
     assert repr(url) in str(wrong.value) and instead in str(wrong.value)
 
@@ -112,19 +112,19 @@ async def test_a_self_signed_server_is_reached_by_its_file_or_by_trusting_anybod
 ) -> None:
     await connect(f"wss://{secure}/ws", trust(certificate, insecure=False))
     await connect(f"wss://{secure}/ws", trust(None, insecure=True))
-    with pytest.raises(Unreachable, match=r"self-signed certificate; --cafile FILE .*, --insecure any"):
+    with pytest.raises(NoAnswerThere, match=r"self-signed certificate; --cafile FILE .*, --insecure any"):
         await connect(f"wss://{secure}/ws", trust(None, insecure=False))
 
 
 async def test_the_wrong_scheme_is_told(secure: str, plain: str) -> None:
-    with pytest.raises(Unreachable, match=rf"may want wss://{secure}/ws"):
+    with pytest.raises(NoAnswerThere, match=rf"may want wss://{secure}/ws"):
         await connect(f"ws://{secure}/ws")
-    with pytest.raises(Unreachable, match=rf"may want ws://{plain}/ws"):
+    with pytest.raises(NoAnswerThere, match=rf"may want ws://{plain}/ws"):
         await connect(f"wss://{plain}/ws")
 
 
 async def test_a_path_that_the_server_lacks_is_told_with_those_there_are(plain: str) -> None:
-    with pytest.raises(Unreachable, match=rf"no such path \(status 404\); give ws://{plain}/ws"):
+    with pytest.raises(NoAnswerThere, match=rf"no such path \(status 404\); give ws://{plain}/ws"):
         await connect(f"ws://{plain}/wss")
 
 

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from bot import installing
+from bridge.settings.models import not_for_whisper
 from bridge.speech.api import ModelMissing
 from bridge.speech.backends import hub
 
@@ -100,6 +101,8 @@ def find_whisper(model: str) -> WhisperFiles:
         return _whole(folder)
     if package := _PACKAGES.get(model):
         return _installed(model, package)
+    if advice := not_for_whisper(model):
+        raise ModelMissing(advice)
     if hub.is_id(model):
         return _whole(_fetched(model))
     raise ModelMissing(
