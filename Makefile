@@ -18,6 +18,7 @@ VENV ?= .venv
 VLLM_PYTHON ?= python3.11
 VLLM_VENV ?= .venv-vllm
 TAC_VENV ?= .venv-tac
+LITELLM_VENV ?= .venv-litellm
 VLLM_TESTS ?= vllm
 VLLM_WORKERS ?= 0
 # At the same time: unit tests, callers, and rigs of vLLM's engines (both where there is memory for three engines, 2 GB each).
@@ -33,7 +34,7 @@ EXTRAS ?=
 # Tests start hundreds of processes: what these import is compiled once, whatever the machine's habits are.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: serve check test test-slow test-vllm test-tools tools-apt tools-llm tools-tac tools-asterisk tools-vllm fuzz \
+.PHONY: serve check test test-slow test-vllm test-tools tools-apt tools-llm tools-tac tools-litellm tools-asterisk tools-vllm fuzz \
     tiny-qwen3-asr bench bench-engines bench-compare soak format lock wires clean
 .DELETE_ON_ERROR:
 
@@ -75,7 +76,11 @@ tools-llm: $(VENV)/.test
 
 # 75 says that it cannot be installed here, and the script has said why.
 tools-tac: $(VENV)/.test
-	@scripts/install-tac $(VENV)/bin/python $(TAC_VENV) || test $$? = 75
+	@scripts/install-alone tac $(VENV)/bin/python $(TAC_VENV) || test $$? = 75
+
+# Large, and asked by slow tests alone: `make test` leaves it out.
+tools-litellm: $(VENV)/.test
+	@scripts/install-alone litellm $(VENV)/bin/python $(LITELLM_VENV) || test $$? = 75
 
 tools-asterisk: tools-apt
 	@scripts/install-asterisk build/asterisk || echo "the calls from a real Asterisk will be skipped"
@@ -84,7 +89,7 @@ tools-asterisk: tools-apt
 tools-vllm: $(VENV)/.test
 	@scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV) $(VENV)/bin/uv || test $$? = 75
 
-test-slow: $(VENV)/.test
+test-slow: $(VENV)/.test tools-litellm tools-vllm
 	$(VENV)/bin/pytest -m "slow and not vllm" --numprocesses 2 --dist loadfile
 
 test-vllm: $(VENV)/.test
@@ -131,7 +136,7 @@ soak: $(VENV)/.test
 	$(VENV)/bin/python bench/soak.py --json build/soak.json $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) $(TAC_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VLLM_VENV) $(TAC_VENV) $(LITELLM_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp says that what its lock lists is installed, so that a second `make` starts at once.

