@@ -129,12 +129,18 @@ class RelaySocket:
 
     async def _came_back(self) -> bool:
         try:
-            self._socket = socket = await self._connect()
+            socket = await self._connect()
+        except HookFailed as error:
+            log.info("the application is still away: %s", error)
+            return False
+        self._socket = socket
+        try:
             while self._waiting:
                 await socket.send_str(self._waiting[0])
                 self._waiting.popleft()
-        except (HookFailed, aiohttp.ClientError, ConnectionError) as error:
-            log.info("the application is still away: %s", error)
+        except (aiohttp.ClientError, ConnectionError) as error:
+            log.info("the application went away again: %r", error)
+            await socket.close()
             return False
         log.info("the application is back; %d of the oldest messages had no room", self._dropped)
         return True
