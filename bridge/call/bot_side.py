@@ -23,6 +23,10 @@ class BotSide(Protocol):
         """What the caller has said in the turn so far: all that was not answered, as far as can be heard."""
 
     @property
+    def apology_lost(self) -> bool:
+        """True while the caller has yet to be told again that something went wrong: they spoke over it."""
+
+    @property
     def expected(self) -> Expected:
         """What the newest reply makes the bot expect."""
 
@@ -98,6 +102,7 @@ class SilentBotSide:
 
     bot_heard = False
     said = ""
+    apology_lost = False
     expected = Expected()
 
     def __init__(self, tasks: asyncio.TaskGroup, call: CallControl) -> None:

@@ -76,7 +76,7 @@ class Conversation:
         self.drain, self.not_transferred = self._hooks.drain, self._replies.not_transferred
         self._owed = False  # the caller waits for a sentence that may not be interrupted
         self._parting = False  # we end the call: nothing is answered any more
-        self._apology_lost = False  # something went wrong, and the caller spoke over what told them so
+        self.apology_lost = False  # something went wrong, and the caller spoke over what told them so
 
     @property
     def talking(self) -> bool:
@@ -123,7 +123,7 @@ class Conversation:
 
     def _catch_up(self) -> None:
         """Nobody speaks: say what the caller has waited for in vain."""
-        if self._apology_lost:
+        if self.apology_lost:
             self.fall_back()
         elif self._history.checked and not self._output.heard.text:
             self._settle()
@@ -212,7 +212,7 @@ class Conversation:
         """Say and do what `make` yields, once what was said before has come to its end. `again`: see Replies."""
         self._dtmf.stop()  # the caller spoke instead
         self._barge_in.begun()
-        self._apology_lost = False
+        self.apology_lost = False
         self._replies.say(make, again=again)
 
     def say_goodbye(self, reason: str) -> None:
@@ -225,7 +225,7 @@ class Conversation:
 
     def fall_back(self) -> None:
         """The caller said something, whatever it was: they are not asked for it soon."""
-        self._apology_lost = False
+        self.apology_lost = False
         self._unasked.answered()
         self._speculative.drop()
         self._replies.fall_back()
@@ -261,7 +261,7 @@ class Conversation:
         silent = not self._replies.running
         apologised = self._replies.apologises("")
         heard = self._barge_in.cut(told=told, resumable=not answered)  # keys are still waited for
-        self._apology_lost |= apologised or self._replies.apologises(heard.rest)
+        self.apology_lost |= apologised or self._replies.apologises(heard.rest)
         self._history.settle(heard.text, silent=answered or (silent and not heard.rest) or self._replies.acted)
         self._owed = False
 

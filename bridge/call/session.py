@@ -296,8 +296,8 @@ class CallSession:
         return Final("", "", utterance.began_ms, utterance.ended_ms)
 
     def _excuse(self) -> None:
-        """A final waits for an engine: the caller is told once an outage, when not speaking; not too many may wait."""
+        """A final waits for an engine: the caller is told, once they fall silent; not too many may wait."""
         if self._crowded:
             self._outage.give_up()
-        elif self._utterance is None and self._outage.excuse():
+        elif self._utterance is None and self._outage.excuse(again=self._bot.apology_lost):
             self._bot.fall_back()

@@ -113,6 +113,10 @@ class AnswerGate:
         return self._conversation.said
 
     @property
+    def apology_lost(self) -> bool:
+        return self._conversation.apology_lost
+
+    @property
     def expected(self) -> Expected:
         return self._conversation.expected
 

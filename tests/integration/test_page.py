@@ -112,6 +112,13 @@ async def problem(page: Page) -> str:
     return await page.text("#problem")
 
 
+async def test_the_median_of_two_turns_is_between_them(server: Server, browser: Browser) -> None:
+    async with browser.page(server.http) as page:
+        medians = "[[7], [1, 3], [9, 1, 2], [4, 1, 3, 2]].map(display.median)"
+        found = await page.run(f"import(new URL('web/display.js', location)).then((display) => {medians})")
+        assert found == [7, 2, 2, 2.5]
+
+
 async def test_the_microphone_is_written_out(server: Server, browser: Browser, shots: Path) -> None:
     said = prompt(SAID)
     async with browser.page(server.http, before=TAP) as page:

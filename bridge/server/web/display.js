@@ -1,7 +1,10 @@
 // What is shown. Whatever comes from elsewhere goes into the document as text only.
 
 export const $ = (id) => document.getElementById(id);
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+export const median = (values) => {
+  const [sorted, half] = [values.toSorted((a, b) => a - b), values.length / 2];
+  return (sorted[Math.ceil(half) - 1] + sorted[Math.floor(half)]) / 2;
+};
 const seconds = (ms) => `${(ms / 1000).toFixed(2)} s`;
 
 // ---------------------------------------------------------------- the conversation

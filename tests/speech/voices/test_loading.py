@@ -14,6 +14,7 @@ from bot.api import Samples
 from bot.tts.finishing import ACTIVE_DBFS, active_rms
 from bridge.plugins import PluginError
 from bridge.settings import Settings, refusals, warnings
+from bridge.settings.caller_texts import SHIPPED
 from bridge.speaking.voices.loading import LoadedVoices
 from bridge.speech.api import EngineFailed
 from bridge.speech.voices import HttpTts, HttpVoice

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from bot import installing
 from bridge.speech.api import (
     SAMPLE_RATE,
     BadRequest,
@@ -52,7 +53,7 @@ class Core:
             from vllm.v1.engine.async_llm import AsyncLLM
         except (ImportError, OSError) as error:  # the latter where a library of it does not load
             raise ModelMissing(
-                f"vLLM does not load ({refusal.one_line(error)}); get it with: pip install 'voice-bridge[vllm]'"
+                f"vLLM does not load ({refusal.one_line(error)}); get it with: {installing.extra('vllm')}"
             ) from error
         try:
             self._engine = AsyncLLM.from_engine_args(arguments(options, self._family), stat_loggers=[NoStatistics])

