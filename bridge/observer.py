@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bot.actions import Action
-from bot.api import Final
+from bot.api import CallNote, Final
 
 
 class CallObserver:
@@ -59,6 +59,9 @@ class CallObserver:
 
     def acted(self, action: Action, failure: str = "") -> None:
         """The bot did `action`; `failure` says why it did not happen, where it did not."""
+
+    def noted(self, note: CallNote) -> None:
+        """The bot wants something kept."""
 
     def fault(self, what: str) -> None:
         """Something went wrong that the caller may have noticed."""
@@ -137,6 +140,10 @@ class Observers(CallObserver):
     def acted(self, action: Action, failure: str = "") -> None:
         for observer in self._observers:
             observer.acted(action, failure)
+
+    def noted(self, note: CallNote) -> None:
+        for observer in self._observers:
+            observer.noted(note)
 
     def fault(self, what: str) -> None:
         for observer in self._observers:

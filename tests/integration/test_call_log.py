@@ -17,7 +17,7 @@ from integration.server import Server, serve
 from sqlalchemy import delete
 
 from bridge.commands.call import call
-from bridge.commands.simulated_phone import dial
+from bridge.commands.phone.simulated_phone import dial
 from bridge.records import query
 from bridge.records.database import Database
 from bridge.records.deletion import erase, expire

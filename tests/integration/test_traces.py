@@ -8,7 +8,7 @@ from hook_server import HookServer
 from integration.hearing import SLACK_S, ask
 from integration.server import serve
 
-from bridge.commands.simulated_phone import dial
+from bridge.commands.phone.simulated_phone import dial
 
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="the extra otel is not installed")
 from otlp_receiver import OtlpReceiver
