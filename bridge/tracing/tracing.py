@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
+from bot import installing
 from bot.tracing import tracer
 from bridge import logs
 from bridge.metrics import TraceMetrics
@@ -72,6 +73,6 @@ def _collector(endpoint: str) -> Collector:
 
         return Otlp(endpoint)
     except ImportError as error:
-        raise NoTracing(f"--otel-endpoint: {error}: pip install 'voice-bridge[otel]'") from error
+        raise NoTracing(f"--otel-endpoint: {error}: {installing.extra('otel')}") from error
     except ValueError as error:
         raise NoTracing(f"--otel-endpoint, or a variable OTEL_EXPORTER_OTLP_...: {error}") from error

@@ -1,11 +1,13 @@
 """Who decides whether calls are traced, and what tracing leaves in a task."""
 
 import asyncio
+import re
 import sys
 from collections.abc import Mapping, Sequence
 
 import pytest
 
+from bot import installing
 from bot.tracing import span, tracer
 from bridge import logs
 from bridge.metrics import Metrics
@@ -67,7 +69,7 @@ def test_what_a_bot_notes_without_tracing_goes_nowhere() -> None:
 
 async def test_tracing_without_its_packages_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "bridge.tracing.otlp", None)
-    with pytest.raises(NoTracing, match=r"voice-bridge\[otel\]"):
+    with pytest.raises(NoTracing, match=re.escape(installing.extra("otel"))):
         async with tracing(Settings(otel_endpoint="http://127.0.0.1:4318"), Metrics().traces):
             pass
 
