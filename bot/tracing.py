@@ -53,6 +53,12 @@ def span(name: str, attributes: Mapping[str, Value]) -> Iterator[Span]:
 
 
 def server_of(url: str) -> Mapping[str, Value]:
-    """Return the attributes that name the server of `url`: nothing of its path, which may hold a secret."""
-    parts = urlsplit(url)
-    return {"server.address": parts.hostname or "", **({"server.port": parts.port} if parts.port else {})}
+    """Return the attributes that name the server of `url`: nothing of its path, which may hold a secret.
+
+    Of what is no URL there are none: whoever asks there says what is wrong with it.
+    """
+    try:
+        parts = urlsplit(url)
+        return {"server.address": parts.hostname or "", **({"server.port": parts.port} if parts.port else {})}
+    except ValueError:
+        return {}

@@ -100,3 +100,4 @@ async def test_without_tracing_nothing_is_passed_on() -> None:
 def test_of_an_address_only_the_server_is_told() -> None:
     assert server_of("https://user:key@gpu1:8443/secret?key=1") == {"server.address": "gpu1", "server.port": 8443}
     assert server_of("https://gpu1/v1") == {"server.address": "gpu1"}
+    assert server_of("http://gpu1:port/v1") == server_of("http://[gpu1/v1") == {}
