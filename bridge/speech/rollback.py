@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.speech.api import Ended, Hypothesis
+from bridge.speech.api import Ended, Hypothesis, MarksAhead
 
 FIRST_SPEECH_MS: Final = 300
 """Speech before the first decode. With tiny.en the first text of 80 prompts was right in 62 with 250 ms, in 67 with
@@ -36,6 +36,8 @@ class Draft:
     ended: Ended = Ended.STOP
     words: Sequence[tuple[str, int, int]] = ()
     """Each with the milliseconds of the audio at which it begins and ends, where all are known."""
+    marks: MarksAhead | None = None
+    """What the recogniser expects behind the last word, where it tells."""
 
     @property
     def text(self) -> str:
@@ -45,7 +47,7 @@ class Draft:
         """Return the draft that begins with this and continues with `hypothesis`."""
         language = hypothesis.language or (self.language if self.pieces else "")
         words = () if self.pieces else hypothesis.words
-        return Draft((*self.pieces, *hypothesis.pieces), language, hypothesis.ended, words)
+        return Draft((*self.pieces, *hypothesis.pieces), language, hypothesis.ended, words, hypothesis.marks)
 
 
 class Cadence:
