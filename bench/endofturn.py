@@ -45,6 +45,8 @@ class Policy:
     """Silence at which the signal is there."""
     reads: bool = True
     """The rules for kinds of text are in force too."""
+    calibrated: bool = False
+    """The signal is weighed against the length of pauses, where the recogniser told what it expects."""
 
     def closes_ms(self, silence: Silence) -> int:
         """Return the silence after which the turn closes, on the grid of VAD windows."""
@@ -54,8 +56,9 @@ class Policy:
         endpointing.paused(0)
         if endpointing.wait_ms <= self.judged_ms:
             return on_grid(endpointing.wait_ms)
-        endpointing.read(read(silence.text, "English") if self.reads else Reading(Kind.OPEN))
-        endpointing.judged(self.signal(silence), speech_end_ms=0)
+        endpointing.read(read(silence.text, silence.language) if self.reads else Reading(Kind.OPEN))
+        calibrated = self.calibrated and silence.marks is not None
+        endpointing.judged(self.signal(silence), speech_end_ms=0, calibrated=calibrated)
         return on_grid(max(self.judged_ms, endpointing.wait_ms))
 
 
@@ -77,13 +80,13 @@ SIGNALS: Final[dict[str, Signal]] = {
 }
 
 
-def row(policy: Policy, rows: Sequence[Silence]) -> dict[str, float | str]:
-    """Return what a caller would notice of `policy`."""
+def row(policy: Policy, rows: Sequence[Silence], reply_ms: int = REPLY_MS) -> dict[str, float | str]:
+    """Return what a caller would notice of `policy`, where the bot is heard `reply_ms` after the close."""
     ends = [s for s in rows if s.kind == "end"]
     inside = [s for s in rows if s.kind == "inside"]
     closes = [policy.closes_ms(s) + s.lag_ms for s in ends]
-    audio = [close + REPLY_MS for close in closes]
-    spoke = {p: [policy.closes_ms(s) + REPLY_MS < s.lasts_ms for s in inside if s.made_ms == p] for p in PAUSES_MS}
+    audio = [close + reply_ms for close in closes]
+    spoke = {p: [policy.closes_ms(s) + reply_ms < s.lasts_ms for s in inside if s.made_ms == p] for p in PAUSES_MS}
     own = [s for s in rows if s.kind == "natural"]
     return {
         "policy": policy.name,
@@ -95,7 +98,7 @@ def row(policy: Policy, rows: Sequence[Silence]) -> dict[str, float | str]:
         "cut short, %": percent([cut for cuts in spoke.values() for cut in cuts]),
         "by a slow bot, %": percent([policy.closes_ms(s) + SLOW_REPLY_MS < s.lasts_ms for s in inside]),
         **{f"{p / 1000} s": percent(cuts) for p, cuts in spoke.items()},
-        "recordings cut": f"{len({s.name for s in own if policy.closes_ms(s) + REPLY_MS < s.lasts_ms})} of {len(ends)}",
+        "recordings cut": f"{len({s.name for s in own if policy.closes_ms(s) + reply_ms < s.lasts_ms})} of {len(ends)}",
     }
 
 

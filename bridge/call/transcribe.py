@@ -111,7 +111,7 @@ async def _tell(turn_detector: TurnDetection, utterance: Utterance, snapshot: Sn
     if not snapshot.complete:
         turn_detector.hear(draft.text, draft.language)
         return
-    weighing = turn_detector.weigh(snapshot.audio, draft.text, draft.language)
+    weighing = turn_detector.weigh(snapshot.audio, draft.text, draft.language, draft.marks)
     await utterance.while_wanted(weighing, until_closed=True)
 
 
