@@ -94,6 +94,7 @@ def row(policy: Policy, rows: Sequence[Silence], reply_ms: int = REPLY_MS) -> di
         "close p95": round(float(np.percentile(closes, 95))),
         "audio p50": round(float(np.percentile(audio, 50))),
         "audio p95": round(float(np.percentile(audio, 95))),
+        "audio mean": round(float(np.mean(audio))),
         "closed, %": percent([policy.closes_ms(s) <= s.lasts_ms for s in inside]),
         "cut short, %": percent([cut for cuts in spoke.values() for cut in cuts]),
         "by a slow bot, %": percent([policy.closes_ms(s) + SLOW_REPLY_MS < s.lasts_ms for s in inside]),

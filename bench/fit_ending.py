@@ -19,6 +19,7 @@ from pauses import STOP_MS, Silence
 from bridge.speech.dictation import Kind
 from bridge.turns.end_probability import EndWeights
 from bridge.turns.endpointing import EndpointRules
+from bridge.turns.expected_cost import CostRules
 
 KINDS: Final = (Kind.FINISHED, Kind.QUESTION, Kind.OPEN, Kind.UNFINISHED, Kind.ANSWER, Kind.DIGITS)
 _LEAST: Final = 1e-4
@@ -70,19 +71,21 @@ def balanced(callers: Sequence[str], y: Array) -> Array:
 def held_out(rows: Sequence[Silence]) -> dict[str, list[Pair]]:
     """Return each caller's silences with P(end) by the other callers' weights."""
     found: dict[str, list[Pair]] = {}
-    for caller in sorted({row.caller for row in rows}):
-        weights = fitted([row for row in rows if row.caller != caller and row.kind != "natural"])
-        for row in rows:
-            if row.caller == caller and row.marks:
-                judged = weights.probability(row.marks, row.kind_of_text)
-                found.setdefault(f"{caller}, {row.language}, {row.recogniser}", []).append((row, judged))
+    for caller in sorted({each.caller for each in rows}):
+        weights = fitted([each for each in rows if each.caller != caller and each.kind != "natural"])
+        for silence in rows:
+            if silence.caller == caller and silence.marks:
+                judged = weights.probability(silence.marks, silence.kind_of_text)
+                found.setdefault(f"{caller}, {silence.language}, {silence.recogniser}", []).append((silence, judged))
     return found
 
 
 def judged_rows(found: dict[str, list[Pair]]) -> list[dict[str, float | str]]:
     lines = []
     for name, pairs in found.items():
-        ends, made, begun = ([p for p in pairs if p[0].kind == k and not p[0].phrase] for k in ("end", "inside", "begun"))
+        ends, made, begun = (
+            [p for p in pairs if p[0].kind == k and not p[0].phrase] for k in ("end", "inside", "begun")
+        )
         phrases = [pair for pair in pairs if pair[0].kind == "end" and pair[0].phrase]
         line: dict[str, float | str] = {"caller": name, "ends": len(ends), "pauses": len(made)}
         line["text"], line["marks"] = area(ends, made, written), area(ends, made, by_marks)
@@ -102,7 +105,7 @@ def by_marks(pair: Pair) -> float:
 
 
 DECODE_MS: Final = 100
-EAGER_MS: Final = (400, 600, 800, 1100, 1600, 2500)
+EAGER_MS: Final = (300, 400, 600, 800, 1100, 1600, 2500)
 
 
 def waits(found: dict[str, list[Pair]], least_ms: int, most_ms: int, reply_ms: int) -> list[dict[str, float | str]]:
@@ -112,7 +115,7 @@ def waits(found: dict[str, list[Pair]], least_ms: int, most_ms: int, reply_ms: i
     by_text = Policy("text", EndpointRules(), lambda s: s.written, STOP_MS + DECODE_MS)
     chosen = [by_text]
     for cut_ms in EAGER_MS:
-        rules = EndpointRules(cut_ms=cut_ms, eager_least_ms=least_ms, eager_most_ms=most_ms)
+        rules = EndpointRules(cut_ms=cut_ms, cost=CostRules(least_ms=least_ms, most_ms=most_ms))
         name = f"{cut_ms} ms, {least_ms} to {most_ms}"
         chosen.append(Policy(name, rules, lambda s: judged[id(s)], STOP_MS + DECODE_MS, calibrated=True))
     return [{**row(policy, rows, reply_ms), **short_turns(policy, rows)} for policy in chosen]
@@ -140,7 +143,7 @@ def area(ends: Sequence[Pair], others: Sequence[Pair], score: Callable[[Pair], f
 def written_out(weights: EndWeights, sources: str) -> str:
     lines = [
         "# Weights of end_probability.py, in log odds. Made by bench/fit_ending.py from bench/endofturn.py and",
-        f"# bench/callers.py on {datetime.date.today()}, all callers of equal weight:",
+        f"# bench/callers.py on {datetime.datetime.now(datetime.UTC).date()}, all callers of equal weight:",
         *(f"# {line}" for line in sources.splitlines()),
         "",
         *(f"{name} = {getattr(weights, name):.3f}" for name in ("intercept", "stop", "comma")),
@@ -153,7 +156,7 @@ def written_out(weights: EndWeights, sources: str) -> str:
 
 def load(files: Sequence[Path]) -> list[Silence]:
     rows = [Silence(**entry) for file in files for entry in json.loads(file.read_text())]
-    once = {(row.caller, row.name, row.recogniser, row.kind, row.text, row.stop): row for row in rows}
+    once = {(row.caller, row.name, row.recogniser, row.kind, row.text, row.stop, row.made_ms): row for row in rows}
     return [row for row in once.values() if row.marks]
 
 
@@ -161,8 +164,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE.json")
     parser.add_argument("--write", action="store_true", help=f"keep the weights of all callers in {TARGET.name}")
-    parser.add_argument("--least-ms", type=int, default=EndpointRules().eager_least_ms)
-    parser.add_argument("--most-ms", type=int, default=EndpointRules().eager_most_ms)
+    parser.add_argument("--least-ms", type=int, default=CostRules().least_ms)
+    parser.add_argument("--most-ms", type=int, default=CostRules().most_ms)
     parser.add_argument("--reply-ms", type=int, nargs="+", default=[30, 90], help="from the close to the bot's sound")
     options = parser.parse_args()
     rows = load(options.files)
@@ -171,7 +174,9 @@ def main() -> None:
     groups: dict[str, Callable[[Silence], bool]] = {
         "the English announcer": lambda s: s.caller == "announcer",
         "other announcers": lambda s: s.caller.startswith("announcer-"),
-        "made callers, English, tiny.en": lambda s: s.caller[2:3] == "_" and s.language == "English" and s.recogniser.endswith(".en"),
+        "made callers, English, tiny.en": lambda s: (
+            s.caller[2:3] == "_" and s.language == "English" and s.recogniser.endswith(".en")
+        ),
         "made callers, others": lambda s: s.caller[2:3] == "_" and s.language != "English",
     }
     for name, belongs in groups.items():

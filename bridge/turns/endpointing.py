@@ -8,7 +8,7 @@ The wait depends on what is known of the pause. It is read at every VAD window a
     dictation            dictation_ms; sure_ms once the number is whole
     a text that breaks   unfinished_ms
     a probability        sure_ms from `sure` on, unsure_ms up to `unsure`, a straight line between
-    a calibrated one     what costs least by `cut_ms`, from eager_least_ms to eager_most_ms
+    a calibrated one     what costs least by `cut_ms`, between the limits of `cost`
 
 Except after a question it is never shorter than this caller's own pauses (caller_pauses.py). It is never longer than
 ceiling_ms.
@@ -21,7 +21,7 @@ from functools import partial
 from bot.api import Expect
 from bridge.speech.dictation import DICTATED, Kind, Reading
 from bridge.turns.caller_pauses import CallerPauses, CallerPausesRules
-from bridge.turns.expected_cost import PauseLengths, cheapest_wait_ms
+from bridge.turns.expected_cost import CostRules, cheapest_wait_ms
 from bridge.turns.ranges import within
 from bridge.turns.rolling_quantile import RollingQuantile
 
@@ -65,15 +65,10 @@ class EndpointRules:
     unsure_ms: int = 800
     """Wait where the end is doubted, 100..10000. Smart-turn doubts one end in seven: with 0.15 s for the reply these
     are answered within 1.0 s."""
-    cut_ms: int = 0
+    cut_ms: int = 1000
     """What a caller cut short is worth, in milliseconds of waiting, 0..100000: where the probability is calibrated, the
     wait is what costs least by it. 0: it lies on the line above."""
-    eager_least_ms: int = 256
-    """Shortest such wait, 100..10000: the final is there."""
-    eager_most_ms: int = 800
-    """Longest such wait, 100..10000."""
-    pause_median_ms: int = 450
-    """Middle pause inside a turn of a caller who was not heard yet, 1..10000."""
+    cost: CostRules = field(default_factory=CostRules)
     unfinished_ms: int = 1500
     """Wait where the text breaks off ("my", "um"), 100..10000. Such a text is a sure sign: 1 of 146 ends read like
     that, and a quarter of the pauses. It is longer than a pause of 1.2 s, which must not end the turn."""
@@ -97,9 +92,7 @@ class EndpointRules:
 
     def __post_init__(self) -> None:
         waits = "wait_ms sure_ms unsure_ms unfinished_ms answer_ms asked_answer_ms dictation_ms name_ms".split()
-        waits += "eager_least_ms eager_most_ms".split()
         within(self, 0, 100_000, "cut_ms")
-        within(self, 1, 10_000, "pause_median_ms")
         within(self, 32, 1000, "stop_ms")
         within(self, 100, 10_000, *waits)
         within(self, 100, 30_000, "ceiling_ms")
@@ -211,13 +204,8 @@ class Endpointing:
         rules = self._rules
         if not (self._calibrated and rules.cut_ms):
             return _between(rules, probability)
-        return cheapest_wait_ms(
-            probability,
-            cut_ms=rules.cut_ms,
-            least_ms=rules.eager_least_ms,
-            most_ms=rules.eager_most_ms,
-            pauses=PauseLengths(median_ms=max(rules.pause_median_ms, self._pauses.mean_ms)),
-        )
+        own_ms = self._pauses.mean_ms
+        return cheapest_wait_ms(probability, cut_ms=rules.cut_ms, rules=rules.cost, own_pause_ms=own_ms)
 
     def _unjudged_ms(self) -> int:
         """Return the wait while a judgement may still come: as long as most finals of this process take."""

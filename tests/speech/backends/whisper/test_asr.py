@@ -384,3 +384,21 @@ def test_the_multilingual_model_lists_what_it_knows(multilingual: WhisperAsr) ->
     pool.check_language("hi")
     with pytest.raises(UnsupportedLanguage, match=r"'Klingon'; whisper-base knows .*Hindi"):
         pool.check_language("Klingon")
+
+
+async def test_it_tells_what_it_expects_behind_the_last_word(asr: WhisperAsr) -> None:
+    whole = prompt("agent-incorrect").wide  # "Login incorrect. Please enter your agent number followed by ..."
+    ended = await asr.decode(Request(whole, language="English", final=True))
+    broken = await asr.decode(Request(whole[: len(whole) * 6 // 10], language="English", final=True))
+    assert ended.marks
+    assert broken.marks
+    assert ended.marks.stop > 0.7 > 0.5 > broken.marks.stop
+    assert ended.marks.comma < 0.05
+
+
+async def test_it_tells_nothing_where_nobody_asks_for_the_end(asr: WhisperAsr) -> None:
+    audio = prompt("vm-instructions").wide
+    partial = await asr.decode(Request(audio, language="English"))
+    continued = await asr.decode(Request(audio, language="English", prefix="To look into", final=True))
+    silence = await asr.decode(Request(seconds(1.0) * 0, language="English", final=True))
+    assert [heard.marks for heard in (partial, continued, silence)] == [None] * 3
