@@ -35,7 +35,8 @@ def test_what_the_last_word_was_followed_by_counts_however_the_text_ends(written
     rows = [logits(WORD), logits(STOP), *(logits(END) for _ in written[1:])]
     found = MARKS.ahead(written, rows)
     assert found
-    assert (found.stop, found.comma) == (pytest.approx(0.68), pytest.approx(0.08))
+    assert found.stop == pytest.approx(0.68)
+    assert found.comma == pytest.approx(0.08)
 
 
 def test_a_question_mark_is_a_stop_and_dots_are_not() -> None:
