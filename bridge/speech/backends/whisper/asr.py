@@ -152,7 +152,7 @@ class WhisperAsr:
             guess = request.first and not request.final and seconds <= _GUESS_S
             shortest_s = _GUESS_WINDOW_S if guess else _SHORTEST_WINDOW_S
             features = self._features(request.audio, max(shortest_s, seconds + 1))
-            code, sure = self._language(request, features)
+            code, probability = self._language(request, features)
             attempt = self._generate(features, request, code)
             if (
                 attempt.ended is Ended.REPETITION and attempt.heard
@@ -166,14 +166,8 @@ class WhisperAsr:
         if not (attempt.heard and any(map(str.isalnum, request.prefix + "".join(pieces)))):
             return Hypothesis((), "")
         words = self._words(features, attempt.tokens, code, seconds) if request.words and not request.prefix else ()
-        return Hypothesis(
-            tuple(pieces),
-            ENGLISH_NAMES[code],
-            attempt.ended,
-            words=words,
-            marks=attempt.marks,
-            language_probability=sure,
-        )
+        heard = Hypothesis(tuple(pieces), ENGLISH_NAMES[code], attempt.ended, words=words, marks=attempt.marks)
+        return replace(heard, language_probability=probability)
 
     def _language(self, request: Request, features: _Features) -> tuple[str, float]:
         """Return the code of the language, and how likely it is that one among those it may be."""
