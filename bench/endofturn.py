@@ -78,8 +78,8 @@ def area_under_curve(ends: Sequence[float], insides: Sequence[float]) -> float:
 
 
 def by_marks(silence: Silence) -> float:
-    marks = silence.marks
-    return END_WEIGHTS.probability(marks, silence.kind_of_text) if marks else silence.written
+    judged = END_WEIGHTS.probability(silence.marks, silence.kind_of_text) if silence.marks else None
+    return silence.written if judged is None else judged
 
 
 SIGNALS: Final[dict[str, Signal]] = {
@@ -283,7 +283,7 @@ def report(rows: Sequence[Silence], *, voice: bool) -> None:
         print(f"--eagerness, the reply heard {reply_ms} ms after the close; first: by the text alone")
         print(table(eagerness(held_out, named["text"], named["marks"], reply_ms)))
     print(table(trade(held_out, [p for p in chosen if p.name in {"text", "text and smart-turn, product"}])))
-    print(table(steps(held_out, chosen[-1])))
+    print(table(steps(held_out, named.get("text and smart-turn, product", named["text"]))))
     print(table(adapted(held_out)))
     costs = {name: [getattr(s, name) for s in rows] for name in ("decode_ms", "voice_ms")}
     print({name: [round(float(np.percentile(v, q))) for q in (50, 95)] for name, v in costs.items()}, "CPU ms p50, p95")

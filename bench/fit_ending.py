@@ -21,7 +21,8 @@ from bridge.turns.end_probability import EndWeights
 from bridge.turns.endpointing import EndpointRules
 from bridge.turns.expected_cost import CostRules
 
-KINDS: Final = (Kind.FINISHED, Kind.QUESTION, Kind.OPEN, Kind.UNFINISHED, Kind.ANSWER, Kind.DIGITS)
+KINDS: Final = (Kind.FINISHED, Kind.QUESTION, Kind.OPEN)
+"""The others have rules of their own."""
 _LEAST: Final = 1e-4
 _RIDGE: Final = 3.0
 TARGET: Final = Path(__file__).parents[1] / "bridge/turns/end_probability.toml"
@@ -35,6 +36,11 @@ def signs(silence: Silence) -> list[float]:
     stop, comma = (min(1 - _LEAST, max(_LEAST, float(value or 0))) for value in (silence.stop, silence.comma))
     kind = silence.kind_of_text
     return [1.0, float(np.log(stop / (1 - stop))), float(np.log(comma)), *(float(kind is each) for each in KINDS)]
+
+
+def fit_for(rows: Sequence[Silence], *, but: str = "") -> list[Silence]:
+    """Return what weights may learn from: no pauses between sentences, which are ends of one."""
+    return [each for each in rows if each.caller != but and each.kind != "natural" and each.kind_of_text in KINDS]
 
 
 def fitted(rows: Sequence[Silence]) -> EndWeights:
@@ -72,10 +78,11 @@ def held_out(rows: Sequence[Silence]) -> dict[str, list[Pair]]:
     """Return each caller's silences with P(end) by the other callers' weights."""
     found: dict[str, list[Pair]] = {}
     for caller in sorted({each.caller for each in rows}):
-        weights = fitted([each for each in rows if each.caller != caller and each.kind != "natural"])
+        weights = fitted(fit_for(rows, but=caller))
         for silence in rows:
             if silence.caller == caller and silence.marks:
                 judged = weights.probability(silence.marks, silence.kind_of_text)
+                judged = silence.written if judged is None else judged
                 found.setdefault(f"{caller}, {silence.language}, {silence.recogniser}", []).append((silence, judged))
     return found
 
@@ -105,7 +112,7 @@ def by_marks(pair: Pair) -> float:
 
 
 DECODE_MS: Final = 100
-EAGER_MS: Final = (300, 400, 600, 800, 1100, 1600, 2500)
+EAGER_MS: Final = (300, 400, 600, 800, 1200, 1600)
 
 
 def waits(found: dict[str, list[Pair]], least_ms: int, most_ms: int, reply_ms: int) -> list[dict[str, float | str]]:
@@ -185,7 +192,7 @@ def main() -> None:
             for reply_ms in options.reply_ms:
                 print(f"{name}; the reply is heard {reply_ms} ms after the close")
                 print(table(waits(part, options.least_ms, options.most_ms, reply_ms)))
-    weights = fitted([row for row in rows if row.kind != "natural"])
+    weights = fitted(fit_for(rows))
     callers = sorted({f"{row.caller} ({row.language})" for row in rows})
     text = written_out(weights, "\n".join(callers))
     print(text)

@@ -135,9 +135,8 @@ class TurnDetector:
         self.hear(text, language)
         if since_ms is None:
             return
-        if self._weights and marks:
-            kind = read(f"{self._before} {text}", language).kind
-            self._judged(self._weights.probability(marks, kind), text, language, since_ms=since_ms, calibrated=True)
+        if (probability := self._by_marks(text, language, marks)) is not None:
+            self._judged(probability, text, language, since_ms=since_ms, calibrated=True)
             return
         try:
             async with timeout(self._limit_s):
@@ -153,6 +152,11 @@ class TurnDetector:
             )
             return
         self._judged(probability, text, language, since_ms=since_ms, calibrated=False)
+
+    def _by_marks(self, text: str, language: str, marks: MarksAhead | None) -> float | None:
+        if self._weights is None or marks is None:
+            return None
+        return self._weights.probability(marks, read(f"{self._before} {text}", language).kind)
 
     def _judged(self, probability: float, text: str, language: str, *, since_ms: int, calibrated: bool) -> None:
         log.debug("P(end of turn) %.2f for %d characters", probability, len(text))

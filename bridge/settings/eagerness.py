@@ -6,7 +6,7 @@ from pydantic import AfterValidator
 
 from bridge.settings.types import Takes
 
-NAMED_MS: Final = {"off": 0, "low": 1600, "medium": 800, "high": 400}
+NAMED_MS: Final = {"off": 0, "low": 1200, "medium": 600, "high": 300}
 """docs/turns.md has what each does."""
 _LEAST_MS: Final = 100
 _MOST_MS: Final = 20_000

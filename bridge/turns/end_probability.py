@@ -26,7 +26,7 @@ class EndWeights:
     stop: float
     comma: float
     kinds: Mapping[Kind, float]
-    """Of a kind that is missing: 0."""
+    """Only these are judged: the others tell by themselves, and have waits of their own."""
 
     @classmethod
     def read(cls, text: str) -> Self:
@@ -43,11 +43,13 @@ class EndWeights:
         single = {name: _number(name, table.get(name)) for name in ("intercept", "stop", "comma")}
         return cls(kinds=kinds, **single)
 
-    def probability(self, marks: MarksAhead, kind: Kind) -> float:
-        """Return P(the caller is done), 0..1."""
+    def probability(self, marks: MarksAhead, kind: Kind) -> float | None:
+        """Return P(the caller is done), 0..1; None for a kind that is not judged."""
+        if kind not in self.kinds:
+            return None
         stop, comma = (min(1 - _LEAST, max(_LEAST, value)) for value in (marks.stop, marks.comma))
         odds = self.intercept + self.stop * math.log(stop / (1 - stop)) + self.comma * math.log(comma)
-        return 1 / (1 + math.exp(-max(-30.0, min(30.0, odds + self.kinds.get(kind, 0.0)))))
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, odds + self.kinds[kind]))))
 
 
 def _number(name: str, value: object) -> float:

@@ -65,7 +65,7 @@ class EndpointRules:
     unsure_ms: int = 800
     """Wait where the end is doubted, 100..10000. Smart-turn doubts one end in seven: with 0.15 s for the reply these
     are answered within 1.0 s."""
-    cut_ms: int = 800
+    cut_ms: int = 600
     """What a caller cut short is worth, in milliseconds of waiting, 0..100000: where the probability is calibrated, the
     wait is what costs least by it. 0: it lies on the line above."""
     cost: CostRules = field(default_factory=CostRules)

@@ -25,6 +25,7 @@ from bridge.speech.api import (
     SpeechError,
 )
 from bridge.speech.call_language import CallLanguage
+from bridge.speech.dictation import Kind
 from bridge.turns.end_probability import EndWeights
 from bridge.turns.endpointing import Endpointing, EndpointRules
 from bridge.turns.rolling_quantile import RollingQuantile
@@ -473,7 +474,7 @@ class Court:
             time_to_final=self.finals,
             limit_s=5.0,
             clock_ms=lambda: self.now_ms,
-            weights=EndWeights(intercept=0.0, stop=1.0, comma=0.0, kinds={}),
+            weights=EndWeights(intercept=0.0, stop=1.0, comma=0.0, kinds={Kind.OPEN: 0.0}),
         )
         self.utterance = Utterance(0, "u1")
         self.reader = asyncio.create_task(self._read(asr))

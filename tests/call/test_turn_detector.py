@@ -236,7 +236,7 @@ async def test_the_words_of_the_caller_are_not_logged(caplog: pytest.LogCaptureF
     assert "0.00" in caplog.text or "1.00" in caplog.text
 
 
-WEIGHTS = EndWeights(intercept=0.0, stop=1.0, comma=0.0, kinds={})
+WEIGHTS = EndWeights(intercept=0.0, stop=1.0, comma=0.0, kinds={Kind.FINISHED: 0.0})
 EAGER = EndpointRules(wait_ms=500, cut_ms=800, cost=CostRules(least_ms=256, most_ms=640))
 
 
@@ -267,10 +267,11 @@ async def test_an_ending_of_its_own_is_not_overruled() -> None:
     assert scene.endpointing.wait_ms == RULES.sure_ms
 
 
-async def test_the_kind_of_the_whole_turn_counts_not_that_of_its_newest_words() -> None:
-    doubts = EndWeights(intercept=0.0, stop=0.0, comma=0.0, kinds={Kind.DIGITS: -5.0, Kind.ANSWER: 5.0})
-    scene = Scene(FakeEnding(), weights=doubts, rules=EAGER)
+async def test_the_kind_of_the_whole_turn_counts_and_dictation_is_left_to_the_text() -> None:
+    ending = FakeEnding(0.2)
+    scene = Scene(ending, weights=WEIGHTS, rules=EAGER)
     scene.detector.carried("My number is four five six")
     scene.endpointing.paused(1000)
-    await scene.detector.weigh(AUDIO, "seven", "English", MarksAhead(0.5, 0.1))
-    assert [told[2] for told in scene.told] == [pytest.approx(0.0067, abs=1e-3)]
+    await scene.detector.weigh(AUDIO, "seven.", "English", MarksAhead(0.99, 0.001))
+    assert ending.asked == ["My number is four five six seven."]
+    assert scene.endpointing.wait_ms == EAGER.dictation_ms

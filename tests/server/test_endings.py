@@ -114,7 +114,7 @@ def _less(name: str) -> float | str:
 
 
 @pytest.mark.parametrize(
-    ("eagerness", "cut_ms"), [("off", 0), ("low", 1600), ("medium", 800), ("high", 400), ("750", 750)]
+    ("eagerness", "cut_ms"), [("off", 0), ("low", 1200), ("medium", 600), ("high", 300), ("750", 750)]
 )
 def test_eagerness_is_what_a_cut_turn_is_worth(eagerness: str, cut_ms: int) -> None:
     assert endpoint_rules(Settings(eagerness=eagerness)).cut_ms == cut_ms
