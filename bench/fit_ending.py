@@ -1,7 +1,7 @@
 """Fits bridge/turns/end_probability.toml: python bench/fit_ending.py FILE.json ... [--write]
 
-The files are what bench/endofturn.py and bench/callers.py keep with --json. Each caller is judged by weights that the
-other callers gave: what is printed is for speakers who were not in the fit. With --write the weights of all are kept.
+The files are what `bench/endofturn.py --json FILE` and `bench/callers.py FILE` keep. Each caller is judged by weights
+that the other callers gave: what is printed is for speakers who were not in the fit. --write keeps those of all.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def fit_for(rows: Sequence[Silence], *, but: str = "") -> list[Silence]:
 
 
 def fitted(rows: Sequence[Silence]) -> EndWeights:
-    """Return the weights of least squared error in log odds' likelihood, callers and classes of equal weight."""
+    """Return the weights under which what was heard is likeliest (logistic regression, with a ridge), by `balanced`."""
     x = np.array([signs(row) for row in rows])
     y = np.array([float(row.kind == "end") for row in rows])
     weight = balanced([f"{row.caller} {row.recogniser}" for row in rows], y)
@@ -112,6 +112,7 @@ def by_marks(pair: Pair) -> float:
 
 
 DECODE_MS: Final = 100
+"""What a final takes: the judgement comes so long after STOP_MS."""
 EAGER_MS: Final = (300, 400, 600, 800, 1200, 1600)
 
 
@@ -193,7 +194,7 @@ def main() -> None:
                 print(f"{name}; the reply is heard {reply_ms} ms after the close")
                 print(table(waits(part, options.least_ms, options.most_ms, reply_ms)))
     weights = fitted(fit_for(rows))
-    callers = sorted({f"{row.caller} ({row.language})" for row in rows})
+    callers = sorted({f"{row.caller} ({row.language}, {row.recogniser})" for row in rows})
     text = written_out(weights, "\n".join(callers))
     print(text)
     if options.write:
