@@ -23,6 +23,7 @@ class EntryKind(StrEnum):
     NOTE = "note"  # what the bot wants kept
     LATENCY = "latency"  # how long the caller waited for an answer, and for what
     FAULT = "fault"  # what went wrong
+    LISTENER = "listener"  # an operator listens in to the call
     RECORDING = "recording"  # where the sound is, or why there is none
     ENDED = "ended"  # the last: why, by whom, and what the call came to
 

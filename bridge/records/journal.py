@@ -28,6 +28,8 @@ class Journal(CallObserver):
         """`keep` gets each entry. `wall`: seconds since 1970. `clock`: seconds of any that never goes back."""
         self.name = new_name()
         """Names the record."""
+        self.facts: Mapping[str, object] = {}
+        """What the record began with."""
         self._keep, self._wall, self._clock = keep, wall, clock
         self._number = 0
         self._began_s = clock()
@@ -44,11 +46,16 @@ class Journal(CallObserver):
     def started(self, facts: Mapping[str, object]) -> None:
         """The call begins. `facts`: who calls whom, over what, and what answers (docs/records.md)."""
         self._began_s = self._clock()
+        self.facts = facts
         self._add(EntryKind.STARTED, data=facts)
 
     def fault(self, what: str) -> None:
         self._faults += 1
         self._add(EntryKind.FAULT, what)
+
+    def listened(self, what: str, *, peer: str) -> None:
+        """An operator at the address `peer` "began" to listen in to the call, or "ended" it."""
+        self._add(EntryKind.LISTENER, what, {"peer": peer})
 
     def ended(self, reason: str, *, fault: str) -> None:
         """The call is over, if it began. `fault`: "ours", "remote" or ""."""

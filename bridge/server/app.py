@@ -19,6 +19,8 @@ from bridge.legs.twilio.rest import twilio_rest
 from bridge.listening.hook import hook_client, tell_hook
 from bridge.listening.transcript_feed import TranscriptFeed
 from bridge.metrics import Metrics
+from bridge.monitoring.levels import Levels
+from bridge.monitoring.live_calls import LiveCalls
 from bridge.outbound.dialler import Dialler, Trunk
 from bridge.outbound.twilio import TwilioTrunk
 from bridge.records.call_log import call_log
@@ -33,7 +35,9 @@ from bridge.server.app_keys import (
     FAST_LANE,
     FEED,
     IN_FORCE,
+    LEVELS,
     LINES,
+    LIVE_CALLS,
     LOAD,
     METRICS,
     PAGES,
@@ -47,6 +51,7 @@ from bridge.server.app_keys import (
     WAITING,
 )
 from bridge.server.calls_api import DIALLER, TRUNK
+from bridge.server.dashboard import listen_in
 from bridge.server.lifecycle.health import Health, Part
 from bridge.server.lifecycle.load_monitor import LoadMonitor, make_load
 from bridge.server.lifecycle.loop_monitor import LoopMonitor
@@ -84,6 +89,8 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app[CONNECTIONS], app[REFUSALS] = connections, refusals
     app[PAGES], app[FEED] = Pages(), TranscriptFeed()
     app[RESOURCES] = resources
+    app[LIVE_CALLS] = live_calls = LiveCalls()
+    app[LEVELS], app[listen_in.LISTENERS] = Levels(live_calls), set()
     app.cleanup_ctx.append(_monitors)
     app.cleanup_ctx.append(_call_log)
     app.cleanup_ctx.append(_switchboard)
@@ -105,7 +112,7 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app.on_response_prepare.append(_hang_up_after)
     twiml_busy()  # imports 7 ms of twilio now, not while calls are on the line
     health = Health(app[LINES], resources.asr, parts=partial(_parts, app), ours=set(settings.asr) != {"openai"})
-    app.add_routes([*routes(app[PAGES]), *callsapi.routes(), *health.routes()])
+    app.add_routes([*routes(app[PAGES]), *callsapi.routes(), *listen_in.routes(), *health.routes()])
     return app
 
 
@@ -132,6 +139,7 @@ async def _switchboard(app: web.Application) -> AsyncIterator[None]:
         app[LOAD],
         call_log=app[CALL_LOG],
         dialler=lambda: app.get(DIALLER),
+        live_calls=app[LIVE_CALLS],
     )
     yield
 

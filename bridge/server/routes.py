@@ -59,6 +59,7 @@ def routes(pages: Pages) -> Sequence[web.RouteDef]:
     """Return the routes of pages, wires, webhooks and metrics."""
     return [
         web.get("/", _front),
+        web.get("/dashboard", pages.dashboard),
         web.get("/web/{name}", pages.file),
         *(web.post(path, _twilio_voice) for path in TWILIO_VOICE),
         *(web.get(path, _twilio_voice, allow_head=False) for path in TWILIO_VOICE),

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Final
 
@@ -13,6 +14,7 @@ from bridge.containment import contained
 from bridge.leg import HangupCause, Leg, LegLost, OpeningLeg
 from bridge.logs import short
 from bridge.metrics import Metrics
+from bridge.monitoring.live_calls import LiveCall, LiveCalls, WatchedLeg
 from bridge.outbound.consultation import Consultation
 from bridge.outbound.dialler import Dialler
 from bridge.outbound.warm_transfer import WarmTransferLeg
@@ -53,9 +55,11 @@ class Switchboard:
         *,
         call_log: CallLog | None = None,
         dialler: Callable[[], Dialler | None] = lambda: None,
+        live_calls: LiveCalls | None = None,
     ) -> None:
         """`call_log` keeps what happens on the calls; None keeps nothing. `dialler` returns what places calls, which is
-        made after this."""
+        made after this. `live_calls` has the calls with a record while they last."""
+        self._live_calls = live_calls or LiveCalls()
         self._call_log = call_log or no_call_log()
         self.settings, self.resources, self.metrics, self.lines, self.load = settings, resources, metrics, lines, load
         self._dialler = dialler
@@ -125,13 +129,17 @@ class Switchboard:
         journal.started(facts(started, settings, wire=wire, route=str(route or ""), peer=peer))
         return await self._run(leg, started, wire, resources, settings, journal=journal)
 
-    def _transferable(self, leg: OpeningLeg, started: CallStarted, wire: str, resources: Resources) -> Leg:
+    def _transferable(self, leg: Leg, started: CallStarted, wire: str, resources: Resources) -> Leg:
         """Return `leg`, which can ask somebody first where there is a bot to want that, and a wire to ask them over."""
         dialler = self._dialler()
         if not leg.capabilities.audio_out or leg.capabilities.warm_transfer or not dialler or not dialler.wires:
             return leg
         tts = resources.tts
         return WarmTransferLeg(leg, started.format, wire=wire, dialler=dialler, serve=self.consult, tts=tts)
+
+    def _listed(self, call: LiveCall) -> AbstractContextManager[None]:
+        """Have `call` among the live ones, where it has a bot: the others leave no record."""
+        return self._live_calls.listed(call) if call.leg.capabilities.audio_out else nullcontext()
 
     def _profile_of(self, started: CallStarted, wire: str) -> tuple[Resources, Settings, Route | None]:
         """Return what answers this call, and the route that says so; None where no route does."""
@@ -161,11 +169,12 @@ class Switchboard:
         standing = standing_of(leg)
         denoising = await self.resources.open_denoising(lambda: self.load.spares_denoising(standing()))
         try:
+            watched = WatchedLeg(leg, started.format)
             with contained("the bot"):
                 call = make_call(
                     leg,
                     started,
-                    line=self._transferable(leg, started, wire, resources),
+                    line=self._transferable(watched, started, wire, resources),
                     resources=resources,
                     settings=settings,
                     metrics=self.metrics.call(wire, started.format, journal),
@@ -182,7 +191,8 @@ class Switchboard:
             if self.lines.draining:  # since it took its line
                 call.drain()
             try:
-                return await call.run()
+                with self._listed(LiveCall(watched, journal, call.stop)):
+                    return await call.run()
             finally:
                 journal.stopped_by_us = call.stopped
                 self.lines.calls.discard(call)

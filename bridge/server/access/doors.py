@@ -43,7 +43,7 @@ def _of_wires() -> Iterator[Door]:
 TWILIO_VOICE: Final = ("/twilio/voice", "/twilio/voice/")
 TWILIO_STREAM_TOO: Final = "/twilio/stream/"
 """Twilio asks for what is configured there, to the letter: with a slash at the end, or without."""
-PAGE: Final = Door("page", ("/", "/web/{name}"), Asks.NOTHING)
+PAGE: Final = Door("page", ("/", "/dashboard", "/web/{name}"), Asks.NOTHING)
 HTTP: Final[tuple[Door, ...]] = (
     PAGE,
     *_of_wires(),
@@ -54,6 +54,7 @@ HTTP: Final[tuple[Door, ...]] = (
     ),
     Door("asterisk", ("/asterisk/connect",), Asks.API_TOKEN),
     Door("calls", ("/calls", "/calls/{id}"), Asks.API_TOKEN),
+    Door("listen in", ("/calls/{record}/listen",), Asks.API_TOKEN),
     Door("metrics", ("/metrics",), Asks.API_TOKEN),
     Door("health", ("/healthz", "/readyz"), Asks.NOTHING),
 )

@@ -1,0 +1,88 @@
+"""The calls that are on now, and the leg through which they are watched."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from bridge.leg import Leg
+from bridge.monitoring.call_sound import CallSound
+from bridge.records.journal import Journal
+from telephony.events import AudioFormat, Clear, Command, Event, Media, Play
+
+
+class WatchedLeg:
+    """`leg`, whose audio can be watched. While nobody does it costs a comparison."""
+
+    def __init__(self, leg: Leg, audio: AudioFormat) -> None:
+        """`audio`: the leg's, both ways."""
+        self.capabilities = leg.capabilities
+        self._leg, self._audio = leg, audio
+        self._sound: CallSound | None = None  # while somebody watches
+        self._watchers = 0
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        """See Leg."""
+        async for event in self._leg:
+            if self._sound and isinstance(event, Media):
+                self._sound.hear(event.payload)
+            yield event
+
+    async def send(self, command: Command, /) -> None:
+        """See Leg."""
+        await self._leg.send(command)
+        if self._sound:
+            match command:
+                case Play(payload):
+                    self._sound.play(payload)
+                case Clear():
+                    self._sound.clear()
+
+    @contextmanager
+    def watched(self) -> Iterator[CallSound]:
+        """Yield the sound of the call, which is kept up to date inside the `with`. Several may watch."""
+        self._sound = sound = self._sound or CallSound(self._audio)
+        self._watchers += 1
+        try:
+            yield sound
+        finally:
+            self._watchers -= 1
+            if not self._watchers:
+                self._sound = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LiveCall:
+    """A call that is on now."""
+
+    leg: WatchedLeg
+    journal: Journal
+    """Its record: `journal.name` names it, `journal.facts` is what is known of the call."""
+    stop: Callable[[str], None]
+    """Ends it from our side, for this reason; what was said so far still gets its final."""
+
+
+class LiveCalls:
+    """Those of one server, by the names of their records."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, LiveCall] = {}
+
+    def __iter__(self) -> Iterator[LiveCall]:
+        """Yield each, the oldest first."""
+        return iter(tuple(self._calls.values()))
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def get(self, record: str) -> LiveCall | None:
+        """Return the one whose record is `record`; None where it is not on."""
+        return self._calls.get(record)
+
+    @contextmanager
+    def listed(self, call: LiveCall) -> Iterator[None]:
+        """Have `call` among them inside the `with`."""
+        self._calls[call.journal.name] = call
+        try:
+            yield
+        finally:
+            del self._calls[call.journal.name]
