@@ -163,6 +163,7 @@ export function arm(button, record, onTrouble) {
   };
   let timer = 0;
   button.onclick = async () => {
+    if (button.hasAttribute("aria-disabled")) return;
     clearTimeout(timer);
     if (!button.classList.contains("armed")) {
       armed(true);
@@ -170,11 +171,11 @@ export function arm(button, record, onTrouble) {
       return;
     }
     armed(false);
-    button.disabled = true;
+    button.setAttribute("aria-disabled", "true"); // a button that is disabled would lose the focus
     try {
       await endCall(record);
     } catch (error) {
-      button.disabled = false;
+      button.removeAttribute("aria-disabled");
       onTrouble(error);
     }
   };

@@ -103,7 +103,7 @@ export function waitLine({ from, parts }, longestMs, seek) {
     const piece = element("i", { className: stage, title: `${STAGES[stage]}: ${milliseconds(ms - before)}` });
     piece.style.width = `${(100 * Math.max(0, ms - before)) / longestMs}%`;
     bar.append(piece);
-    line.append(element("small", { className: stage, textContent: `${STAGES[stage]} ${milliseconds(ms)}` }));
+    line.append(element("small", { className: stage, textContent: `${STAGES[stage]} ${milliseconds(ms)}` }), " ");
     before = Math.max(before, ms);
   }
   return line;
