@@ -24,7 +24,7 @@ _LISTENER_MS: Final = 2000
 """So much may wait for a listener; the oldest goes first."""
 
 
-class Listener:
+class ListenerAudio:
     """What waits for one who listens in: both sides as they came. The call only puts it down here."""
 
     def __init__(self, audio: AudioFormat) -> None:
@@ -65,7 +65,7 @@ class CallSound:
         self._most_ahead = _bytes_of(audio, _LONGEST_AHEAD_MS)
         self._recent: deque[tuple[bytes, bytes]] = deque()
         self._recent_bytes, self._most_recent = 0, _bytes_of(audio, _LEVEL_MS)
-        self._listeners: list[Listener] = []
+        self._listeners: list[ListenerAudio] = []
 
     @property
     def listeners(self) -> int:
@@ -73,7 +73,9 @@ class CallSound:
         return len(self._listeners)
 
     def hear(self, payload: bytes) -> None:
-        """Note the caller's next audio."""
+        """Note the caller's next audio; what ends inside a sample is none, as whoever decodes it will say."""
+        if not payload or len(payload) % self._audio.encoding.sample_bytes:
+            return
         bot = self._bot_ahead.take(len(payload))
         if short := (len(payload) - len(bot)) // self._audio.encoding.sample_bytes:
             bot += silence(self._audio.encoding, short)
@@ -101,13 +103,13 @@ class CallSound:
         caller, bot = (self._loudest(b"".join(side)) for side in zip(*self._recent, strict=True))
         return caller, bot
 
-    def listen(self) -> Listener:
+    def listen(self) -> ListenerAudio:
         """Return a new listener, who gets all from now on until `leave`."""
-        listener = Listener(self._audio)
+        listener = ListenerAudio(self._audio)
         self._listeners.append(listener)
         return listener
 
-    def leave(self, listener: Listener) -> None:
+    def leave(self, listener: ListenerAudio) -> None:
         """Give `listener` nothing more."""
         self._listeners.remove(listener)
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from bridge.monitoring.call_sound import CallSound
-from bridge.monitoring.live_calls import LiveCalls
+from bridge.monitoring.watched_calls import WatchedCalls
 from bridge.records.rendering import stamp
 
 Tell = Callable[[Mapping[str, object]], None]
@@ -30,13 +30,22 @@ class Levels:
     They are dBFS, of the loudest 20 ms in the last 200. Whoever misses some misses nothing: they are kept nowhere.
     """
 
-    def __init__(self, calls: LiveCalls, *, every_s: float = _EVERY_S, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, calls: WatchedCalls, *, every_s: float = _EVERY_S, wall: Callable[[], float] = time.time
+    ) -> None:
         self._calls, self._every_s, self._wall = calls, every_s, wall
         self._tells: list[Tell] = []
         self._task: asyncio.Task[None] | None = None
         self._watching: dict[str, tuple[CallSound, ExitStack]] = {}
         self._told: dict[str, tuple[int, int]] = {}
         self._round = 0
+        self.closed = False
+        """The server goes down: who is told of levels need not wait for more."""
+
+    @property
+    def followers(self) -> int:
+        """How many are told."""
+        return len(self._tells)
 
     @contextmanager
     def told(self, tell: Tell) -> Iterator[None]:

@@ -20,7 +20,7 @@ from bridge.listening.hook import hook_client, tell_hook
 from bridge.listening.transcript_feed import TranscriptFeed
 from bridge.metrics import Metrics
 from bridge.monitoring.levels import Levels
-from bridge.monitoring.live_calls import LiveCalls
+from bridge.monitoring.watched_calls import WatchedCalls
 from bridge.outbound.dialler import Dialler, Trunk
 from bridge.outbound.twilio import TwilioTrunk
 from bridge.records.call_log import call_log
@@ -37,7 +37,6 @@ from bridge.server.app_keys import (
     IN_FORCE,
     LEVELS,
     LINES,
-    LIVE_CALLS,
     LOAD,
     METRICS,
     PAGES,
@@ -49,9 +48,10 @@ from bridge.server.app_keys import (
     SWITCHBOARD,
     TWILIO,
     WAITING,
+    WATCHED_CALLS,
 )
 from bridge.server.calls_api import DIALLER, TRUNK
-from bridge.server.dashboard import listen_in
+from bridge.server.dashboard import level_events, listen_in
 from bridge.server.lifecycle.health import Health, Part
 from bridge.server.lifecycle.load_monitor import LoadMonitor, make_load
 from bridge.server.lifecycle.loop_monitor import LoopMonitor
@@ -89,8 +89,8 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app[CONNECTIONS], app[REFUSALS] = connections, refusals
     app[PAGES], app[FEED] = Pages(), TranscriptFeed()
     app[RESOURCES] = resources
-    app[LIVE_CALLS] = live_calls = LiveCalls()
-    app[LEVELS], app[listen_in.LISTENERS] = Levels(live_calls), set()
+    app[WATCHED_CALLS] = watched_calls = WatchedCalls()
+    app[LEVELS], app[listen_in.LISTENERS] = Levels(watched_calls), set()
     app.cleanup_ctx.append(_monitors)
     app.cleanup_ctx.append(_call_log)
     app.cleanup_ctx.append(_switchboard)
@@ -112,7 +112,9 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app.on_response_prepare.append(_hang_up_after)
     twiml_busy()  # imports 7 ms of twilio now, not while calls are on the line
     health = Health(app[LINES], resources.asr, parts=partial(_parts, app), ours=set(settings.asr) != {"openai"})
-    app.add_routes([*routes(app[PAGES]), *callsapi.routes(), *listen_in.routes(), *health.routes()])
+    app.add_routes(
+        [*routes(app[PAGES]), *callsapi.routes(), *listen_in.routes(), *level_events.routes(), *health.routes()]
+    )
     return app
 
 
@@ -139,7 +141,7 @@ async def _switchboard(app: web.Application) -> AsyncIterator[None]:
         app[LOAD],
         call_log=app[CALL_LOG],
         dialler=lambda: app.get(DIALLER),
-        live_calls=app[LIVE_CALLS],
+        watched_calls=app[WATCHED_CALLS],
     )
     yield
 
@@ -230,3 +232,4 @@ async def _shutdown(app: web.Application) -> AsyncIterator[None]:
 async def _end_calls(app: web.Application) -> None:
     await app[SHUTDOWN].end_calls()
     app[FEED].close()
+    app[LEVELS].closed = True

@@ -14,7 +14,7 @@ from bridge.containment import contained
 from bridge.leg import HangupCause, Leg, LegLost, OpeningLeg
 from bridge.logs import short
 from bridge.metrics import Metrics
-from bridge.monitoring.live_calls import LiveCall, LiveCalls, WatchedLeg
+from bridge.monitoring.watched_calls import WatchedCall, WatchedCalls, WatchedLeg
 from bridge.outbound.consultation import Consultation
 from bridge.outbound.dialler import Dialler
 from bridge.outbound.warm_transfer import WarmTransferLeg
@@ -55,11 +55,11 @@ class Switchboard:
         *,
         call_log: CallLog | None = None,
         dialler: Callable[[], Dialler | None] = lambda: None,
-        live_calls: LiveCalls | None = None,
+        watched_calls: WatchedCalls | None = None,
     ) -> None:
         """`call_log` keeps what happens on the calls; None keeps nothing. `dialler` returns what places calls, which is
-        made after this. `live_calls` has the calls with a record while they last."""
-        self._live_calls = live_calls or LiveCalls()
+        made after this. `watched_calls` has the calls with a record while they last."""
+        self._watched_calls = watched_calls or WatchedCalls()
         self._call_log = call_log or no_call_log()
         self.settings, self.resources, self.metrics, self.lines, self.load = settings, resources, metrics, lines, load
         self._dialler = dialler
@@ -137,9 +137,9 @@ class Switchboard:
         tts = resources.tts
         return WarmTransferLeg(leg, started.format, wire=wire, dialler=dialler, serve=self.consult, tts=tts)
 
-    def _listed(self, call: LiveCall) -> AbstractContextManager[None]:
+    def _listed(self, call: WatchedCall) -> AbstractContextManager[None]:
         """Have `call` among the live ones, where it has a bot: the others leave no record."""
-        return self._live_calls.listed(call) if call.leg.capabilities.audio_out else nullcontext()
+        return self._watched_calls.listed(call) if call.leg.capabilities.audio_out else nullcontext()
 
     def _profile_of(self, started: CallStarted, wire: str) -> tuple[Resources, Settings, Route | None]:
         """Return what answers this call, and the route that says so; None where no route does."""
@@ -191,7 +191,7 @@ class Switchboard:
             if self.lines.draining:  # since it took its line
                 call.drain()
             try:
-                with self._listed(LiveCall(watched, journal, call.stop)):
+                with self._listed(WatchedCall(watched, journal)):
                     return await call.run()
             finally:
                 journal.stopped_by_us = call.stopped

@@ -112,7 +112,7 @@ async def test_words_and_names_of_callers_are_shown_and_never_run(site: CallSite
                 "from_ms": 0,
                 "to_ms": 500,
             }
-            site.say("bad", kind, HOSTILE, **data)
+            site.say("bad", kind, HOSTILE, data)
     async with browser.page(f"{site.url}/dashboard") as page:
         await page.until("document.querySelectorAll('.card li').length > 4")
         assert HOSTILE in await page.run("document.querySelector('.card').textContent")
@@ -195,11 +195,12 @@ async def test_past_calls_are_found_by_words_number_and_outcome(site: CallSite, 
 
 
 def answered(site: CallSite, record: str, at: float, *, said: tuple[int, int], cut: bool) -> None:
-    site.say(record, EntryKind.CALLER, "where is my order", at=at, from_ms=said[0], to_ms=said[1], language="English")
+    span = {"from_ms": said[0], "to_ms": said[1], "language": "English"}
+    site.say(record, EntryKind.CALLER, "where is my order", span, at=at)
     parts = {"final_ms": 210, "text_ms": 300, "judged_ms": 420, "made_ms": 480, "sent_ms": 500, "heard_ms": 610}
-    site.say(record, EntryKind.LATENCY, at=at + 3, **parts)
+    site.say(record, EntryKind.LATENCY, "", parts, at=at + 3)
     more = {"unheard": "and leaves today"} if cut else {}
-    site.say(record, EntryKind.BOT, "it is packed", at=at + 3, played_ms=2000, **more)
+    site.say(record, EntryKind.BOT, "it is packed", {"played_ms": 2000, **more}, at=at + 3)
 
 
 async def test_one_call_is_drawn_above_its_recording(site: CallSite, browser: Browser, shots: Path) -> None:
@@ -223,7 +224,7 @@ async def test_one_call_is_drawn_above_its_recording(site: CallSite, browser: Br
     answered(site, "one", began + 10, said=(7000, 9500), cut=False)
     site.say("one", EntryKind.KEYS, "42", at=began + 15)
     site.say("one", EntryKind.RECORDING, "one.wav", at=began + 20)
-    site.say("one", EntryKind.ENDED, "caller hung up", at=began + 20, ended_by="caller")
+    site.say("one", EntryKind.ENDED, "caller hung up", {"ended_by": "caller"}, at=began + 20)
     async with browser.page(f"{site.url}/dashboard#call/one") as page:
         await page.until("document.querySelector('audio').duration === 20")
         assert await page.run("document.querySelector('svg').getAttribute('aria-label')") == (

@@ -11,9 +11,9 @@ from typing import Final
 from aiohttp import WSCloseCode, web
 
 from bridge.monitoring.call_sound import CallSound
-from bridge.monitoring.live_calls import LiveCall, LiveCalls
+from bridge.monitoring.watched_calls import WatchedCall, WatchedCalls
 from bridge.server.access.hosts import peer
-from bridge.server.app_keys import LIVE_CALLS, SETTINGS
+from bridge.server.app_keys import SETTINGS, WATCHED_CALLS
 from bridge.server.auth import asks_for_socket
 from bridge.server.websocket_upgrade import accept
 from bridge.timeouts import timeout
@@ -34,7 +34,7 @@ def routes() -> list[web.RouteDef]:
 
 
 async def _listen(request: web.Request) -> web.StreamResponse:
-    call = request.app[LIVE_CALLS].get(request.match_info["record"])
+    call = request.app[WATCHED_CALLS].get(request.match_info["record"])
     if call is None:
         return web.json_response({"error": "no such call is on now"}, status=404)
     if not asks_for_socket(request):
@@ -57,8 +57,8 @@ def _busy(sound: CallSound, listeners: set[str]) -> str:
     return f"{_MOST} listen to calls already" if len(listeners) >= _MOST else ""
 
 
-async def _tell(request: web.Request, call: LiveCall, sound: CallSound) -> web.StreamResponse:
-    settings, live = request.app[SETTINGS], request.app[LIVE_CALLS]
+async def _tell(request: web.Request, call: WatchedCall, sound: CallSound) -> web.StreamResponse:
+    settings, live = request.app[SETTINGS], request.app[WATCHED_CALLS]
     listener = sound.listen()  # now: the place is taken before anything is awaited
     try:
         socket = await accept(request, settings, pings=True)
@@ -86,7 +86,7 @@ async def _tell(request: web.Request, call: LiveCall, sound: CallSound) -> web.S
     return socket
 
 
-def _is_on(live: LiveCalls, call: LiveCall) -> bool:
+def _is_on(live: WatchedCalls, call: WatchedCall) -> bool:
     return live.get(call.journal.name) is call
 
 

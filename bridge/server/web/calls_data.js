@@ -42,7 +42,13 @@ async function request(path, options = {}) {
 }
 
 const path = (record) => `calls/${encodeURIComponent(record)}`;
-export const getCall = async (record) => (await request(path(record))).json();
+export async function getCall(record) {
+  // Returns its row with `entries`; a call that was ordered and has not begun has none.
+  const answer = await (await request(path(record))).json();
+  const found = answer.entries ? answer : answer.record;
+  if (!found?.entries) throw new Refused(404, "the call has not begun");
+  return found;
+}
 export const endCall = (record) => request(path(record), { method: "DELETE" });
 export const getRecording = async (record) => (await request(`${path(record)}/recording`)).blob();
 export const listenPath = (record) => `${path(record)}/listen`;
@@ -64,13 +70,13 @@ export async function* pagesOf(wanted, most) {
   }
 }
 
-export function follow({ onEvents, onState, signal }) {
-  // Calls `onEvents` with what happens, in lists, until `signal`; onState(true) on each connection, onState(false) on
+export function follow(stream, { onEvents, onState, signal }) {
+  // Calls `onEvents` with what comes on `stream`, in lists, until `signal`; onState(true) on each connection, onState(false) on
   // its loss. A refusal for want of rights ends it: onState(error).
   (async () => {
     for (let failed = 0; !signal.aborted; failed++) {
       try {
-        const answer = await request("events", { signal });
+        const answer = await request(stream, { signal });
         onState(true);
         failed = 0;
         await readEvents(answer.body, onEvents);

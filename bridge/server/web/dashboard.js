@@ -51,7 +51,12 @@ function connect() {
   following?.abort();
   following = new AbortController();
   const { signal } = following;
-  follow({
+  follow("events/levels", {
+    signal,
+    onEvents: (events) => events.forEach((event) => live.take(event)),
+    onState: () => {}, // without them the meters stand still, and the events say why
+  });
+  follow("events", {
     signal,
     onEvents: (events) => {
       for (const event of events) {
@@ -100,8 +105,8 @@ function countSoon() {
   }, TODAY_AGAIN_MS);
 }
 
-$("legend").append("Move the pointer over a piece to read it.", ...[["said", "caller"], ["spoken", "bot"],
-  ["wait", "the caller waits"], ["barge", "interrupted"]].flatMap(([kind, words]) => [element("i", { className: kind }), words]));
+$("legend").append("Move the pointer over a piece to read it. ", ...[["said", "caller"], ["spoken", "bot"],
+  ["wait", "the caller waits"], ["barge", "interrupted"]].map(([kind, words]) => element("span", {}, element("i", { className: kind }), words)));
 $("token").onsubmit = (event) => {
   event.preventDefault();
   giveToken($("token").querySelector("input").value.trim());

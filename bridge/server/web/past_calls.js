@@ -1,11 +1,10 @@
 // Calls that were: looked for by words, number, outcome and day.
 
-import { pagesOf } from "./calls_data.js";
+import { getCalls } from "./calls_data.js";
 import { $ } from "./display.js";
 import { clock, element, milliseconds, number, outcome } from "./words.js";
 
-const WANTED = 25; // calls that are added at a time
-const MOST_PAGES = 20; // looked through for them, where an outcome is asked for
+const PAGE = 25; // calls that are added at a time
 const DAY_MS = 86400000;
 
 export class PastCalls {
@@ -41,32 +40,24 @@ export class PastCalls {
   }
 
   async #look(asked) {
-    const { outcome: wanted, ...form } = Object.fromEntries(new FormData($("search")));
+    const wanted = { ...inRequest(Object.fromEntries(new FormData($("search")))), before: this.#before, limit: PAGE };
+    const rows = await getCalls(wanted);
+    if (asked !== this.#asked) return;
     const body = $("calls").tBodies[0];
-    let [found, looked, more] = [0, 0, false];
-    for await (const rows of pagesOf({ ...inRequest(form), before: this.#before }, MOST_PAGES)) {
-      if (asked !== this.#asked) return;
-      for (const row of rows) {
-        this.#before = row.record;
-        looked++;
-        if (wanted && ![row.ended_by, row.fault].includes(wanted)) continue;
-        body.append(line(row));
-        more = ++found === WANTED;
-        if (more) break;
-      }
-      if (more) break;
-    }
+    body.append(...rows.map(line));
+    this.#before = rows.at(-1)?.record ?? "";
+    const more = rows.length === PAGE;
+    $("older").hidden = !more;
     const shown = body.rows.length;
-    const unfinished = more || looked >= MOST_PAGES * 100;
-    $("older").hidden = !unfinished;
-    $("found").textContent = shown ? `${shown} calls, the newest first${unfinished ? "; there may be more" : ""}.` : "No such call.";
+    $("found").textContent = shown ? `${shown} calls, the newest first${more ? "; there may be more" : ""}.` : "No such call.";
   }
 }
 
-function inRequest({ text, phone, since, until }) {
+function inRequest({ text, phone, outcome: how, since, until }) {
   // Days are the browser's; the last one is meant as a whole.
   const day = (value, add = 0) => (value ? new Date(new Date(`${value}T00:00`).getTime() + add).toISOString() : "");
-  return { text: text.trim(), phone: phone.trim(), since: day(since), until: day(until, DAY_MS) };
+  const found = ["ours", "remote"].includes(how) ? { fault: how } : { ended_by: how };
+  return { ...found, text: text.trim(), phone: phone.trim(), since: day(since), until: day(until, DAY_MS) };
 }
 
 function line(row) {

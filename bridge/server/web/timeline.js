@@ -30,7 +30,7 @@ export function spansOf(row, entries) {
       const from = said.at(-1)?.to ?? now; // it is told after the words that it belongs to, and before the next ones
       const parts = partsOf(data);
       if (parts.length) waits.push({ from, to: from + parts.at(-1).ms / 1000, parts });
-    } else if (["keys", "action", "fault", "listener", "tool"].includes(kind)) {
+    } else if (["keys", "action", "fault", "listener", "operator", "tool"].includes(kind)) {
       marks.push({ at: now, kind, text });
     }
   }

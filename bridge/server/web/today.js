@@ -7,7 +7,7 @@ import { drawn, element, milliseconds } from "./words.js";
 const MOST_PAGES = 20;
 const PAGE = 500;
 const [WIDTH, HEIGHT, LEFT, BASE] = [340, 120, 34, 100];
-const OUTCOMES = { caller: "caller hung up", bot: "bot ended it", bridge: "bridge ended it", ours: "our fault", remote: "far side's fault", "": "not ended" };
+const OUTCOMES = { caller: "caller hung up", bot: "bot ended it", bridge: "bridge ended it", operator: "operator ended it", ours: "our fault", remote: "far side's fault", "": "not ended" };
 
 export function percentile(sorted, share) {
   // The nearest rank; null of nothing.
@@ -31,7 +31,8 @@ export function summed(rows) {
     hour.calls++;
     hour.bargeIns += row.barge_ins || 0;
     hour.faults += row.faults || 0;
-    outcomes[row.fault || row.ended_by || ""]++;
+    const outcome = row.fault || row.ended_by || "";
+    outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
     if (row.first_audio_ms != null) {
       hour.waits.push(row.first_audio_ms);
       waits.push(row.first_audio_ms);
@@ -115,9 +116,9 @@ function outcomeBars(outcomes) {
   const known = Object.entries(outcomes).filter(([, count]) => count);
   const [svg, most] = [plot(Math.max(1, known.length) * 20), Math.max(1, ...known.map(([, count]) => count))];
   for (const [at, [key, count]] of known.entries()) {
-    svg.append(drawn("text", { x: 0, y: at * 20 + 14 }, OUTCOMES[key]));
+    svg.append(drawn("text", { x: 0, y: at * 20 + 14 }, OUTCOMES[key] ?? key));
     svg.append(drawn("rect", { class: `bar ${["ours", "remote"].includes(key) ? "alarm" : ""}`, x: 110, y: at * 20 + 3, width: (180 * count) / most, height: 14 }));
     svg.append(drawn("text", { x: 116 + (180 * count) / most, y: at * 20 + 14 }, String(count)));
   }
-  return [svg, known.map(([key, count]) => `${OUTCOMES[key]} ${count}`).join(", ")];
+  return [svg, known.map(([key, count]) => `${OUTCOMES[key] ?? key} ${count}`).join(", ")];
 }

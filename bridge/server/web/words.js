@@ -29,7 +29,7 @@ export const number = (text) => String(text || "unknown").slice(0, 100);
 export const title = (row) => `${number(row.caller)} → ${number(row.callee)}`;
 export const outcome = (row) => {
   if (!row.ended_at) return "not yet, or its server died";
-  const who = { caller: "caller", bot: "bot", bridge: "bridge" }[row.ended_by] ?? "";
+  const who = { caller: "caller", bot: "bot", bridge: "bridge", operator: "operator" }[row.ended_by] ?? "";
   const fault = { ours: "our fault", remote: "fault of the far side" }[row.fault];
   return [who, fault, row.reason].filter(Boolean).join(": ");
 };
@@ -49,6 +49,8 @@ export function sayEntry(entry) {
       return ["fault", "Fault", text];
     case "action":
       return [data.failed ? "fault" : "other", text, data.failed ? `failed: ${data.failed}` : String(data.action ?? "")];
+    case "operator":
+      return ["other", "Operator", [data.by, data.what, text].filter(Boolean).join(": ")];
     case "listener":
       return ["other", "Listener", `${data.peer || "somebody"} ${text === "began" ? "listens in" : "listens no longer"}`];
     case "ended":

@@ -31,31 +31,46 @@ class CallSite:
         self.asked: list[Mapping[str, str]] = []
         """Queries of /calls."""
         self.followers: set[asyncio.Queue[str]] = set()
+        self.meters: set[asyncio.Queue[str]] = set()
         self.listeners = 0
         self._changed = asyncio.Event()
 
     def add(self, record: str, **columns: object) -> dict[str, object]:
         """Add a call; without `ended_at` it is on."""
-        row = {**dict.fromkeys(CSV_COLUMNS, ""), "duration_ms": None, "first_audio_ms": None, "ended_at": None}
+        row: dict[str, object] = {
+            **dict.fromkeys(CSV_COLUMNS, ""),
+            "duration_ms": None,
+            "first_audio_ms": None,
+            "ended_at": None,
+        }
         row |= {"turns": 0, "barge_ins": 0, "faults": 0, "began_at": now(), "record": record, **columns}
         self.rows[record] = row
         self.entries.setdefault(record, [])
         return row
 
-    def say(self, record: str, kind: EntryKind, text: str = "", at: float | None = None, **data: object) -> None:
+    def say(
+        self,
+        record: str,
+        kind: EntryKind,
+        text: str = "",
+        data: Mapping[str, object] | None = None,
+        *,
+        at: float | None = None,
+    ) -> None:
         """Add an entry, and tell it."""
         told = self.entries[record]
-        entry = Entry(record, len(told) + 1, now() if at is None else at, kind, text, data)
+        entry = Entry(record, len(told) + 1, now() if at is None else at, kind, text, data or {})
         told.append(entry)
         self.tell({"record": record, **entry_object(entry)})
 
     def level(self, record: str, caller_db: float, bot_db: float) -> None:
         """Tell the levels of a call."""
         data = {"caller_db": caller_db, "bot_db": bot_db}
-        self.tell({"record": record, "number": 0, "at": stamp(now()), "kind": "level", "text": "", "data": data})
+        event = {"record": record, "number": 0, "at": stamp(now()), "kind": "level", "text": "", "data": data}
+        self.tell(event, self.meters)
 
-    def tell(self, event: Mapping[str, object]) -> None:
-        for follower in self.followers:
+    def tell(self, event: Mapping[str, object], to: "set[asyncio.Queue[str]] | None" = None) -> None:
+        for follower in self.followers if to is None else to:
             follower.put_nowait(f"data: {json.dumps(event)}\n\n")
 
     async def until(self, happened: Callable[[], bool]) -> None:
@@ -73,6 +88,7 @@ class CallSite:
         rows = sorted(self.rows.values(), key=lambda row: str(row["began_at"]), reverse=True)
         rows = [row for row in rows if "live" not in wanted or row["ended_at"] is None]
         rows = [row for row in rows if wanted.get("phone", "") in f"{row['caller']} {row['callee']}"]
+        rows = [row for row in rows if all(wanted.get(name) in {None, row[name]} for name in ("ended_by", "fault"))]
         words = wanted.get("text", "")
         rows = [
             row for row in rows if any(words in entry.text for entry in self.entries[str(row["record"])]) or not words
@@ -86,20 +102,23 @@ class CallSite:
         record = request.match_info["record"]
         if record not in self.rows:
             return web.json_response({"error": "no such call"}, status=404)
-        return web.json_response(as_object(self.rows[record], self.entries[record]))
+        row = as_object(self.rows[record], self.entries[record])
+        return web.json_response({"call_id": row["call_id"], "status": "", "record": row})
 
     async def end(self, request: web.Request) -> web.Response:
         record = request.match_info["record"]
         self.ended.append(record)
         self.rows[record]["ended_at"] = now()
-        self.say(record, EntryKind.ENDED, "ended by an operator", ended_by="bridge", duration_ms=1000)
+        told = {"ended_by": "operator", "duration_ms": 1000}
+        self.say(record, EntryKind.ENDED, "an operator ended the call", told)
         return web.Response(status=204)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         queue: asyncio.Queue[str] = asyncio.Queue()
-        self.followers.add(queue)
+        followers = self.meters if request.path.endswith("levels") else self.followers
+        followers.add(queue)
         try:
             while True:
                 parts = [await queue.get()]
@@ -107,7 +126,7 @@ class CallSite:
                     parts.append(queue.get_nowait())
                 await response.write("".join(parts).encode())
         finally:
-            self.followers.discard(queue)
+            followers.discard(queue)
 
     async def recording(self, request: web.Request) -> web.Response:
         body = io.BytesIO()
@@ -167,6 +186,7 @@ async def call_site(token: str = "") -> AsyncIterator[CallSite]:
             web.get("/calls/{record}/recording", site.recording),
             web.get("/calls/{record}/listen", site.listen),
             web.get("/events", site.events),
+            web.get("/events/levels", site.events),
         ]
     )
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)

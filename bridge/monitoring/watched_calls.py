@@ -1,6 +1,6 @@
-"""The calls that are on now, and the leg through which they are watched."""
+"""The calls that are on now and can be watched, and the leg through which that is done."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -51,35 +51,33 @@ class WatchedLeg:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LiveCall:
-    """A call that is on now."""
+class WatchedCall:
+    """A call that is on now, its sound, and its record."""
 
     leg: WatchedLeg
     journal: Journal
     """Its record: `journal.name` names it, `journal.facts` is what is known of the call."""
-    stop: Callable[[str], None]
-    """Ends it from our side, for this reason; what was said so far still gets its final."""
 
 
-class LiveCalls:
+class WatchedCalls:
     """Those of one server, by the names of their records."""
 
     def __init__(self) -> None:
-        self._calls: dict[str, LiveCall] = {}
+        self._calls: dict[str, WatchedCall] = {}
 
-    def __iter__(self) -> Iterator[LiveCall]:
+    def __iter__(self) -> Iterator[WatchedCall]:
         """Yield each, the oldest first."""
         return iter(tuple(self._calls.values()))
 
     def __len__(self) -> int:
         return len(self._calls)
 
-    def get(self, record: str) -> LiveCall | None:
+    def get(self, record: str) -> WatchedCall | None:
         """Return the one whose record is `record`; None where it is not on."""
         return self._calls.get(record)
 
     @contextmanager
-    def listed(self, call: LiveCall) -> Iterator[None]:
+    def listed(self, call: WatchedCall) -> Iterator[None]:
         """Have `call` among them inside the `with`."""
         self._calls[call.journal.name] = call
         try:
