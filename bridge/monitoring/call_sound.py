@@ -5,12 +5,15 @@ is cleared was not heard.
 """
 
 from collections import deque
-from typing import Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import inf, log10
+from typing import Final, Self
 
 import numpy as np
 
 from bridge.legs.marked_audio import MarkedAudio
-from bridge.speaking.audio_level import FRAME_MS, SILENT_DB, levels_db
+from bridge.speaking.audio_level import FRAME_MS, SILENT_DB
 from bridge.speech.api import Samples
 from bridge.speech.resample import make_resampler
 from telephony.codec import decode, encode, silence
@@ -55,7 +58,10 @@ class ListenerAudio:
 
 
 class CallSound:
-    """Both sides of one call."""
+    """Both sides of one call.
+
+    While nobody watches only the bot's audio is kept, as far as the caller has yet to hear it: it left long before.
+    """
 
     def __init__(self, audio: AudioFormat) -> None:
         """`audio`: what both sides are in."""
@@ -66,6 +72,24 @@ class CallSound:
         self._recent: deque[tuple[bytes, bytes]] = deque()
         self._recent_bytes, self._most_recent = 0, _bytes_of(audio, _LEVEL_MS)
         self._listeners: list[ListenerAudio] = []
+        self._watchers = 0
+
+    @contextmanager
+    def watched(self) -> Iterator[Self]:
+        """Have what is heard kept, inside the `with`."""
+        self._watchers += 1
+        try:
+            yield self
+        finally:
+            self._watchers -= 1
+            if not self._watchers:
+                self._recent.clear()
+                self._recent_bytes = 0
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody does."""
+        return self._watchers > 0
 
     @property
     def listeners(self) -> int:
@@ -74,9 +98,9 @@ class CallSound:
 
     def hear(self, payload: bytes) -> None:
         """Note the caller's next audio; what ends inside a sample is none, as whoever decodes it will say."""
-        if not payload or len(payload) % self._audio.encoding.sample_bytes:
+        bot = self._bot_ahead.take(len(payload)) if self._bot_ahead else b""
+        if not self._watchers or not payload or len(payload) % self._audio.encoding.sample_bytes:
             return
-        bot = self._bot_ahead.take(len(payload))
         if short := (len(payload) - len(bot)) // self._audio.encoding.sample_bytes:
             bot += silence(self._audio.encoding, short)
         self._recent.append((payload, bot))
@@ -115,7 +139,9 @@ class CallSound:
 
     def _loudest(self, payload: bytes) -> float:
         samples: Samples = decode(payload, self._audio.encoding)
-        return max(levels_db(np.nan_to_num(samples), self._frame), default=SILENT_DB)
+        frames = samples[: len(samples) // self._frame * self._frame].reshape(-1, self._frame)
+        power = float(np.einsum("ij,ij->i", frames, frames).max(initial=0)) / self._frame
+        return max(SILENT_DB, 10 * log10(power)) if 0 < power < inf else SILENT_DB  # float samples may be anything
 
 
 def _bytes_of(audio: AudioFormat, ms: int) -> int:

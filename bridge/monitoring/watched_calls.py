@@ -1,7 +1,7 @@
 """The calls that are on now and can be watched, and the leg through which that is done."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from bridge.leg import Leg
@@ -11,43 +11,33 @@ from telephony.events import AudioFormat, Clear, Command, Event, Media, Play
 
 
 class WatchedLeg:
-    """`leg`, whose audio can be watched. While nobody does it costs a comparison."""
+    """`leg`, whose audio can be watched."""
 
     def __init__(self, leg: Leg, audio: AudioFormat) -> None:
         """`audio`: the leg's, both ways."""
         self.capabilities = leg.capabilities
-        self._leg, self._audio = leg, audio
-        self._sound: CallSound | None = None  # while somebody watches
-        self._watchers = 0
+        self._leg = leg
+        self._sound = CallSound(audio)
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         """See Leg."""
         async for event in self._leg:
-            if self._sound and isinstance(event, Media):
+            if isinstance(event, Media):
                 self._sound.hear(event.payload)
             yield event
 
     async def send(self, command: Command, /) -> None:
         """See Leg."""
         await self._leg.send(command)
-        if self._sound:
-            match command:
-                case Play(payload):
-                    self._sound.play(payload)
-                case Clear():
-                    self._sound.clear()
+        match command:
+            case Play(payload):
+                self._sound.play(payload)
+            case Clear():
+                self._sound.clear()
 
-    @contextmanager
-    def watched(self) -> Iterator[CallSound]:
+    def watched(self) -> AbstractContextManager[CallSound]:
         """Yield the sound of the call, which is kept up to date inside the `with`. Several may watch."""
-        self._sound = sound = self._sound or CallSound(self._audio)
-        self._watchers += 1
-        try:
-            yield sound
-        finally:
-            self._watchers -= 1
-            if not self._watchers:
-                self._sound = None
+        return self._sound.watched()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,9 +58,6 @@ class WatchedCalls:
     def __iter__(self) -> Iterator[WatchedCall]:
         """Yield each, the oldest first."""
         return iter(tuple(self._calls.values()))
-
-    def __len__(self) -> int:
-        return len(self._calls)
 
     def get(self, record: str) -> WatchedCall | None:
         """Return the one whose record is `record`; None where it is not on."""

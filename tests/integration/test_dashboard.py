@@ -1,19 +1,28 @@
 """The dashboard in a real Chromium: forty live calls, hostile words, one call drawn, the numbers of the day."""
 
 import asyncio
+import json
 import os
 import random
+import re
+import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import aiohttp
+import numpy as np
 import pytest
 import pytest_asyncio
 from integration.call_site import CallSite, call_site, now
 from integration.chromium import CHROMIUM, Browser, Page, chromium
+from integration.server import serve
 
 from bridge.records.entries import EntryKind
+from telephony.codec import decode
+from telephony.events import Encoding
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
@@ -298,3 +307,48 @@ async def test_a_token_is_asked_for_and_the_events_are_followed_again_after_a_lo
         async with browser.page(f"{site.url}/dashboard?token=open%20sesame") as page:
             await page.until(f"{CARDS} === 1")
             assert await page.run("location.search") == "", "it is in no bookmark"
+
+
+async def test_a_call_of_the_real_server_is_watched_and_heard(tmp_path: Path) -> None:
+    """Levels name the call, who listens hears the bot, and the record says that somebody did."""
+    quiet = np.zeros(1600, np.float32).tobytes()
+    async with (
+        serve("--greeting", "Hello there, how are you today?", "--state-dir", str(tmp_path)) as server,
+        aiohttp.ClientSession(server.http) as http,
+        http.get("/events/levels") as levels,
+        http.ws_connect("/talk") as caller,
+    ):
+        await caller.send_json({"type": "config", "sample_rate": 16_000})
+        speaking = asyncio.create_task(feed(caller, quiet))
+        told = await level_of(levels, "bot_db")
+        async with http.ws_connect(f"/calls/{told['record']}/listen") as listener:
+            heard = [decode((await listener.receive(5)).data, Encoding.L16) for _ in range(10)]
+        assert max(np.abs(part).max() for part in heard) > 0.05
+        assert sum(map(len, heard)) == pytest.approx(8000, abs=3000)
+        await server.logged("listens in to call")
+        await server.logged("no longer")
+        speaking.cancel()
+        await asyncio.gather(speaking, return_exceptions=True)
+    shown = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bridge", "records", "show", str(told["record"]), "--state-dir", str(tmp_path), stdout=-1
+    )
+    record = (await shown.communicate())[0].decode()
+    assert re.search(r"listener +began  \[peer 127\.0\.0\.1\]", record), record
+    assert re.search(r"listener +ended", record), record
+
+
+async def feed(caller: aiohttp.ClientWebSocketResponse, audio: bytes) -> None:
+    """Send 100 ms of float samples at 16 kHz over and over, in real time."""
+    while True:
+        await caller.send_bytes(audio)
+        await asyncio.sleep(0.1)
+
+
+async def level_of(levels: aiohttp.ClientResponse, side: str) -> dict[str, Any]:
+    """Return the first event that tells that a side is to be heard."""
+    async with asyncio.timeout(20):
+        async for line in levels.content:
+            event = json.loads(line[6:]) if line.startswith(b"data: ") else {"data": {side: -90}}
+            if event["data"][side] > -60:
+                return dict(event)
+    raise AssertionError("the levels ended")

@@ -34,7 +34,7 @@ class Line:
 
     @property
     def watched(self) -> bool:
-        return self.leg._sound is not None
+        return self.leg._sound.is_watched
 
 
 @pytest.fixture

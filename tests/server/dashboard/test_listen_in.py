@@ -79,7 +79,7 @@ async def test_who_listens_hears_both_sides_and_the_record_says_so_first(client:
         assert np.abs(heard).max() == pytest.approx(1, abs=0.01)
     await line.until_noted("began", "ended")
     assert line.kept[1].data == {"peer": "127.0.0.1"}
-    assert line.leg._sound is None
+    assert not line.leg._sound.is_watched
 
 
 async def test_the_end_of_the_call_ends_it(client: Client, line: Line) -> None:
