@@ -329,8 +329,9 @@ async def test_a_call_of_the_real_server_is_watched_and_heard(tmp_path: Path) ->
         await server.logged("no longer")
         speaking.cancel()
         await asyncio.gather(speaking, return_exceptions=True)
+    env = {**os.environ, "BRIDGE_STATE_DIR": str(tmp_path)}
     shown = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bridge", "records", "show", str(told["record"]), "--state-dir", str(tmp_path), stdout=-1
+        sys.executable, "-m", "bridge", "records", "show", str(told["record"]), stdout=-1, env=env
     )
     record = (await shown.communicate())[0].decode()
     assert re.search(r"listener +began  \[peer 127\.0\.0\.1\]", record), record

@@ -25,6 +25,7 @@ export class Listening {
       context = new AudioContext({ sampleRate: RATE }); // in the press itself: later it would stay silent
       await context.audioWorklet.addModule(new URL("worklet.js", import.meta.url));
       const socket = await connect(listenPath(record), theToken());
+      socket.onclose = null; // from here on its end is no refusal
       if (this.record !== record) return socket.close(), context.close();
       this.#play(record, socket, context);
     } catch (error) {
