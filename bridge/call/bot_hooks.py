@@ -10,6 +10,7 @@ from typing import TypeVarTuple
 from bot import plain_hooks
 from bot.api import Bot, CallInfo, Final, Heard, Line, Partial, Speaker, Turn
 from bridge.containment import contained
+from bridge.observer import CallObserver
 from bridge.speaking.playout_events import PlayoutEvents
 from bridge.timeouts import timeout
 
@@ -37,6 +38,11 @@ class ActiveBot:
         """Return what the bot is asked with."""
         return Turn(self._call, text, language, history, keys, self._carry)
 
+    def tell_notes(self, observer: CallObserver) -> None:
+        """Hand on what the bot wants kept of the call."""
+        for note in self.now.take_notes():
+            observer.noted(note)
+
 
 class BotHooks:
     """The hooks of one bot that say nothing. Each may take `limit_s`; a fault in one is logged, no more.
@@ -54,6 +60,7 @@ class BotHooks:
         """What the bot is told of who speaks and what is heard."""
         self._partial: asyncio.Task[None] | None = None
         self._partial_open = False  # the bot was told a partial, and nothing yet of what became of it
+        self._language = ""  # that the bot was told
         self._waiting: deque[Callable[[], Coroutine[None, None, None]]] = deque()
         self._telling: asyncio.Task[None] | None = None
 
@@ -76,6 +83,12 @@ class BotHooks:
         """Tell of a settled utterance."""
         self._partial_open = False
         self._queue(self._bot.now.on_final, final)
+
+    def language(self, language: str) -> None:
+        """Tell which language the call is in, once; "" is not known."""
+        if language not in {"", self._language}:
+            self._language = language
+            self._queue(self._bot.now.on_language, language)
 
     def interrupted(self, heard: Heard) -> None:
         """Tell what the caller heard before they spoke over the bot."""

@@ -194,7 +194,7 @@ class Switchboard:
                 with self._listed(WatchedCall(watched, journal)):
                     return await call.run()
             finally:
-                journal.stopped_by_us = call.stopped
+                journal.stopped_by_us = bool(call.stopped)
                 self.lines.calls.discard(call)
                 unwatch()
                 timer.cancel()

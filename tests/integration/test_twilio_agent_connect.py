@@ -13,7 +13,7 @@ from integration.hearing import ask, hear, words
 from integration.recordings import prompt
 from integration.server import Server, serve
 
-from bridge.commands.simulated_phone import dial
+from bridge.commands.phone.simulated_phone import dial
 from bridge.speech.backends.whisper import WhisperAsr
 
 PYTHON: Final = Path(__file__).parents[2] / ".venv-tac" / "bin" / "python"
@@ -104,7 +104,7 @@ class Application:
 @asynccontextmanager
 async def application(folder: Path) -> AsyncIterator[Application]:
     if not PYTHON.exists():
-        pytest.skip("no twilio-agent-connect here: scripts/install-tac python3 .venv-tac")
+        pytest.skip("no twilio-agent-connect here: scripts/install-alone tac python3 .venv-tac")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     (folder / "museum.py").write_text(APP)

@@ -56,6 +56,7 @@ HTTP: Final[tuple[Door, ...]] = (
     Door("calls", ("/calls", "/calls/{id}"), Asks.API_TOKEN),
     Door("levels", ("/events/levels",), Asks.API_TOKEN),
     Door("listen in", ("/calls/{record}/listen",), Asks.API_TOKEN),
+    Door("languages", ("/languages",), Asks.API_TOKEN),
     Door("metrics", ("/metrics",), Asks.API_TOKEN),
     Door("health", ("/healthz", "/readyz"), Asks.NOTHING),
 )
