@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from bridge.metrics import RecordMetrics
 from bridge.records.entries import Entry
+from bridge.records.events.live import LiveCalls
 from bridge.records.journal import Journal
 from bridge.records.keeper import Keeper
 from bridge.records.shelf import DatabaseFailed
@@ -37,17 +38,19 @@ class NoCallLog(Exception):
 class CallLog:
     """What keeps the calls of one server."""
 
-    def __init__(self, keep: Callable[[Entry], None]) -> None:
-        """`keep` takes each entry of each call."""
-        self._keep = keep
+    def __init__(self, keep: Callable[[Entry], None], database: "Database | None" = None) -> None:
+        """`keep` takes each entry of each call. `database`: where they end up, None where nowhere."""
+        self._keep, self.database = keep, database
+        self.live = LiveCalls()
+        """Those on the line."""
 
     def open(self) -> Journal:
         """Return the journal of a call that begins."""
-        return Journal(self._keep)
+        return self.live.open(self._keep)
 
 
 def no_call_log() -> CallLog:
-    """Return one that keeps nothing."""
+    """Return one that keeps nothing but who is on the line."""
     return CallLog(lambda entry: None)
 
 
@@ -55,6 +58,11 @@ def state_dir(settings: Settings) -> Path:
     """Return the folder of what this server keeps."""
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     return settings.state_dir or state / "voice-bridge"
+
+
+def recordings_dir(settings: Settings) -> Path:
+    """Return the folder below which recordings are served from."""
+    return state_dir(settings) / "recordings"
 
 
 def database_url(settings: Settings) -> str:
@@ -147,7 +155,7 @@ async def _open(settings: Settings, metrics: RecordMetrics, stack: AsyncExitStac
         raise NoCallLog(f"--records: {error}") from error
     expiring = asyncio.create_task(_expire(database, settings))
     stack.push_async_callback(_end, expiring)
-    return CallLog(keeper.put)
+    return CallLog(keeper.put, database)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -35,7 +35,7 @@ class Journal(CallObserver):
         self._first_audio_ms: list[int] = []
         self._turns = self._replies = self._barge_ins = self._faults = 0
         self._language = ""
-        self._ended_by_bot = False
+        self._ended_by_bot = self._ended_by_operator = False
         self.stopped_by_us = False
         """Whether we ended the call, the bot or the bridge."""
 
@@ -58,7 +58,9 @@ class Journal(CallObserver):
         waits = sorted(self._first_audio_ms)
         data: dict[str, object] = {
             "fault": fault,
-            "ended_by": "bot"
+            "ended_by": "operator"
+            if self._ended_by_operator and self._ended_by_bot
+            else "bot"
             if self._ended_by_bot
             else "bridge"
             if self.stopped_by_us or fault == "ours"
@@ -121,6 +123,11 @@ class Journal(CallObserver):
             self._ended_by_bot = not failure
         failed = {"failed": failure} if failure else {}
         self._add(EntryKind.ACTION, type(action).__name__, {"action": str(action)[:LONGEST_TEXT], **failed})
+
+    def operated(self, what: str, *, by: str, text: str = "") -> None:
+        """Somebody with a token had something said or done. `what`: say, transfer or hangup; `by`: the token's name."""
+        self._ended_by_operator = self._ended_by_operator or what != "say"
+        self._add(EntryKind.OPERATOR, text, {"what": what, "by": by})
 
     # ------------------------------------------------------------ inside
 

@@ -22,10 +22,11 @@ from bridge.metrics import Metrics
 from bridge.outbound.dialler import Dialler, Trunk
 from bridge.outbound.twilio import TwilioTrunk
 from bridge.records.call_log import call_log
-from bridge.server import calls_api as callsapi
 from bridge.server.access.connections import Connections
 from bridge.server.access.in_force import InForce
 from bridge.server.access.middleware import doorkeeper
+from bridge.server.api import calls, description, stream, supervising
+from bridge.server.api.calls import DIALLER, TRUNK
 from bridge.server.app_keys import (
     ARI,
     CALL_LOG,
@@ -47,7 +48,6 @@ from bridge.server.app_keys import (
     WAITING,
 )
 from bridge.server.call_rules import usual_texts
-from bridge.server.calls_api import DIALLER, TRUNK
 from bridge.server.lifecycle.health import Health, Part
 from bridge.server.lifecycle.load_monitor import LoadMonitor, make_load
 from bridge.server.lifecycle.loop_monitor import LoopMonitor
@@ -106,7 +106,16 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app.on_response_prepare.append(_hang_up_after)
     twiml_busy()  # imports 7 ms of twilio now, not while calls are on the line
     health = Health(app[LINES], resources.asr, parts=partial(_parts, app), ours=set(settings.asr) != {"openai"})
-    app.add_routes([*routes(app[PAGES]), *callsapi.routes(), *health.routes()])
+    app.add_routes(
+        [
+            *routes(app[PAGES]),
+            *calls.routes(),
+            *supervising.routes(),
+            *stream.routes(),
+            *description.routes(),
+            *health.routes(),
+        ]
+    )
     return app
 
 
@@ -226,3 +235,4 @@ async def _shutdown(app: web.Application) -> AsyncIterator[None]:
 async def _end_calls(app: web.Application) -> None:
     await app[SHUTDOWN].end_calls()
     app[FEED].close()
+    app[CALL_LOG].live.close()

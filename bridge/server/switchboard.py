@@ -182,7 +182,8 @@ class Switchboard:
             if self.lines.draining:  # since it took its line
                 call.drain()
             try:
-                return await call.run()
+                with self._call_log.live.operated(journal, call):
+                    return await call.run()
             finally:
                 journal.stopped_by_us = call.stopped
                 self.lines.calls.discard(call)
