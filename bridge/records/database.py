@@ -1,6 +1,7 @@
 """The database of the call log: SQLite in a file, or PostgreSQL. Everything written twice is written once."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bridge.records.entries import Entry, EntryKind
+from bridge.records.events.deliveries import note
 from bridge.records.shelf import DatabaseFailed
 from bridge.records.tables import CALLS, ENTRIES, ERASURES
 
@@ -38,6 +40,8 @@ class Database:
         # SQLite: who will write says so at once, and waits for its turn instead of failing in the middle.
         self._writing = engine.execution_options(begin="IMMEDIATE")
         self._migrated = False
+        self.tells_events = False
+        """The webhook of events is to be told of the calls that are written from now on."""
 
     @classmethod
     def at(cls, url: str) -> Self:
@@ -81,6 +85,8 @@ class Database:
             known = await _known(connection, {entry.record for entry in entries})
             if rows := [_row(entry) for entry in entries if entry.record in known]:
                 await connection.execute(self._once(ENTRIES), rows)
+            if self.tells_events:
+                await note(connection, [entry for entry in entries if entry.record in known], now=time.time())
             for entry in entries:
                 if entry.kind is EntryKind.ENDED and entry.record in known:
                     await connection.execute(_ending(entry))

@@ -106,16 +106,8 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app.on_response_prepare.append(_hang_up_after)
     twiml_busy()  # imports 7 ms of twilio now, not while calls are on the line
     health = Health(app[LINES], resources.asr, parts=partial(_parts, app), ours=set(settings.asr) != {"openai"})
-    app.add_routes(
-        [
-            *routes(app[PAGES]),
-            *calls.routes(),
-            *supervising.routes(),
-            *stream.routes(),
-            *description.routes(),
-            *health.routes(),
-        ]
-    )
+    of_calls = [route for module in (calls, supervising, stream, description) for route in module.routes()]
+    app.add_routes([*routes(app[PAGES]), *of_calls, *health.routes()])
     return app
 
 
@@ -129,7 +121,11 @@ async def _monitors(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _call_log(app: web.Application) -> AsyncIterator[None]:
-    async with call_log(app[SETTINGS], app[METRICS].records) as app[CALL_LOG]:
+    def secret() -> str:
+        now = app[IN_FORCE].settings.webhook_secret
+        return now.get_secret_value() if now else ""
+
+    async with call_log(app[SETTINGS], app[METRICS].records, secret=secret) as app[CALL_LOG]:
         yield
 
 
