@@ -76,8 +76,6 @@ class Database:
         Raises:
             DatabaseFailed: nothing of it was written.
         """
-        if not self._migrated:
-            await self.migrate()
         async with self.writing() as connection:
             for entry in entries:
                 if entry.kind is EntryKind.STARTED:
@@ -98,6 +96,7 @@ class Database:
         Raises:
             DatabaseFailed: nothing was changed.
         """
+        await self._have_tables()
         with _told():
             async with self._writing.begin() as connection:
                 yield connection
@@ -109,9 +108,14 @@ class Database:
         Raises:
             DatabaseFailed: the database cannot be reached, or refuses.
         """
+        await self._have_tables()
         with _told():
             async with self.engine.connect() as connection:
                 yield connection
+
+    async def _have_tables(self) -> None:
+        if not self._migrated:
+            await self.migrate()
 
     async def vacuum(self) -> None:
         """Give the room of what was deleted back to the disk. It takes a while, in which nobody writes.

@@ -30,15 +30,18 @@ def begun(live: LiveCalls, kept: list[Entry] | None = None) -> Journal:
 
 
 def test_a_call_is_on_the_line_from_its_begin_to_its_end_and_held_a_little_longer() -> None:
-    live, kept = LiveCalls(), []
-    assert live.open(kept.append) and not live.on_the_line()
+    live = LiveCalls()
+    kept: list[Entry] = []
+    assert not live.on_the_line()
     journal = begun(live, kept)
     [call] = live.on_the_line()
-    assert live.get("CA1") is live.get(journal.name) is call and not call.over
+    assert live.get("CA1") is live.get(journal.name) is call
+    assert call.row["ended_by"] == ""
     assert (call.row["caller"], call.row["ended_at"]) == ("+491701", None)
     journal.ended("bye", fault="")
     assert not live.on_the_line()
-    assert call.over and (call.row["reason"], call.row["ended_by"]) == ("bye", "caller")
+    assert call.over
+    assert (call.row["reason"], call.row["ended_by"]) == ("bye", "caller")
     assert live.get("CA1") is call and [entry.number for entry in call.entries] == [1, 2] == [e.number for e in kept]
     live.forget(journal.name)
     assert live.get("CA1") is None
@@ -56,7 +59,8 @@ def test_memory_is_bounded() -> None:
 
 
 def test_an_operator_speaks_transfers_and_ends_and_the_record_has_it() -> None:
-    live, kept, call = LiveCalls(), [], Call()
+    live, call = LiveCalls(), Call()
+    kept: list[Entry] = []
     journal = begun(live, kept)
     [on] = live.on_the_line()
     with pytest.raises(NotOnTheLine):
