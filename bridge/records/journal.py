@@ -37,7 +37,7 @@ class Journal(CallObserver):
         self._first_audio_ms: list[int] = []
         self._turns = self._replies = self._barge_ins = self._faults = 0
         self._language = ""
-        self._ended_by_bot = False
+        self._ended_by_bot = self._ended_by_operator = False
         self.stopped_by_us = False
         """Whether we ended the call, the bot or the bridge."""
 
@@ -53,9 +53,9 @@ class Journal(CallObserver):
         self._faults += 1
         self._add(EntryKind.FAULT, what)
 
-    def listened(self, what: str, *, peer: str) -> None:
-        """An operator at the address `peer` "began" to listen in to the call, or "ended" it."""
-        self._add(EntryKind.LISTENER, what, {"peer": peer})
+    def listened(self, what: str, *, peer: str, by: str) -> None:
+        """An operator at `peer` "began" to listen in to the call, or "ended" it. `by`: the name of their token."""
+        self._add(EntryKind.LISTENER, what, {"peer": peer, "by": by})
 
     def ended(self, reason: str, *, fault: str) -> None:
         """The call is over, if it began. `fault`: "ours", "remote" or ""."""
@@ -65,7 +65,9 @@ class Journal(CallObserver):
         waits = sorted(self._first_audio_ms)
         data: dict[str, object] = {
             "fault": fault,
-            "ended_by": "bot"
+            "ended_by": "operator"
+            if self._ended_by_operator and self._ended_by_bot
+            else "bot"
             if self._ended_by_bot
             else "bridge"
             if self.stopped_by_us or fault == "ours"
@@ -132,6 +134,11 @@ class Journal(CallObserver):
     def noted(self, note: CallNote) -> None:
         kind = EntryKind.TOOL if note.name == "tool" else EntryKind.NOTE
         self._add(kind, note.text, {"name": note.name, **note.data} if kind is EntryKind.NOTE else note.data)
+
+    def operated(self, what: str, *, by: str, text: str = "") -> None:
+        """Somebody with a token had something said or done. `what`: say, transfer or hangup; `by`: the token's name."""
+        self._ended_by_operator = self._ended_by_operator or what != "say"
+        self._add(EntryKind.OPERATOR, text, {"what": what, "by": by})
 
     # ------------------------------------------------------------ inside
 

@@ -191,7 +191,7 @@ class Switchboard:
             if self.lines.draining:  # since it took its line
                 call.drain()
             try:
-                with self._listed(WatchedCall(watched, journal)):
+                with self._call_log.live.operated(journal, call), self._listed(WatchedCall(watched, journal)):
                     return await call.run()
             finally:
                 journal.stopped_by_us = bool(call.stopped)

@@ -13,6 +13,7 @@ from aiohttp import WSCloseCode, web
 from bridge.monitoring.call_sound import CallSound
 from bridge.monitoring.watched_calls import WatchedCall, WatchedCalls
 from bridge.server.access.hosts import peer
+from bridge.server.api.answers import shown
 from bridge.server.app_keys import SETTINGS, WATCHED_CALLS
 from bridge.server.auth import asks_for_socket
 from bridge.server.websocket_upgrade import accept
@@ -63,7 +64,7 @@ async def _tell(request: web.Request, call: WatchedCall, sound: CallSound) -> we
     try:
         socket = await accept(request, settings, pings=True)
         who = peer(request, settings)
-        call.journal.listened("began", peer=who)
+        call.journal.listened("began", peer=who, by=shown(request).name)
         log.info("%s listens in to call %s", who, call.journal.facts.get("call_id", ""))
         leaving = asyncio.create_task(_until_gone(socket))
         try:
@@ -77,7 +78,7 @@ async def _tell(request: web.Request, call: WatchedCall, sound: CallSound) -> we
         finally:
             leaving.cancel()
             if _is_on(live, call):
-                call.journal.listened("ended", peer=who)
+                call.journal.listened("ended", peer=who, by=shown(request).name)
             lost = f", {listener.lost_ms} ms were lost: it reads too slowly" if listener.lost_ms else ""
             log.info("%s listens to call %s no longer%s", who, call.journal.facts.get("call_id", ""), lost)
         await socket.close(code=WSCloseCode.OK, message=b"the call is over")

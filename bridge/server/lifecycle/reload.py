@@ -76,7 +76,8 @@ class Reload:
             fresh, unloaded = await self._answer_with(before, fresh)
             self._in_force.put(fresh)
             unsigned = await self._sign_in(fresh)
-            for problem in (*problems, *unread, *refused, *unloaded, *unsigned):
+            tokens = filter(None, [await asyncio.to_thread(self._in_force.reread_tokens)])
+            for problem in (*problems, *unread, *refused, *unloaded, *unsigned, *tokens):
                 log.error("not reloaded, the old one stays in force: %s", masked(problem))
             log.info("reloaded: %s", ", ".join(_changes(before, fresh)) or "the settings are as they were")
 

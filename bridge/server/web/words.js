@@ -52,7 +52,7 @@ export function sayEntry(entry) {
     case "operator":
       return ["other", "Operator", [data.by, data.what, text].filter(Boolean).join(": ")];
     case "listener":
-      return ["other", "Listener", `${data.peer || "somebody"} ${text === "began" ? "listens in" : "listens no longer"}`];
+      return ["other", "Listener", `${[data.by, data.peer].filter(Boolean).join(" at ") || "somebody"} ${text === "began" ? "listens in" : "listens no longer"}`];
     case "ended":
       return ["other", "Ended", [data.ended_by, text].filter(Boolean).join(": ")];
     case "latency":
