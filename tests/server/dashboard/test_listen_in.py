@@ -78,7 +78,7 @@ async def test_who_listens_hears_both_sides_and_the_record_says_so_first(client:
         assert len(heard) == 1600
         assert np.abs(heard).max() == pytest.approx(1, abs=0.01)
     await line.until_noted("began", "ended")
-    assert line.kept[1].data == {"peer": "127.0.0.1"}
+    assert line.kept[1].data == {"peer": "127.0.0.1", "by": "api_token"}
     assert not line.leg._sound.is_watched
 
 
