@@ -140,4 +140,6 @@ class Journal(CallObserver):
     def _add(self, kind: EntryKind, text: str = "", data: Mapping[str, object] | None = None) -> None:
         self._number += 1
         told = {str(key): storable(value) for key, value in (data or {}).items()}
-        self._keep(Entry(self.name, self._number, self._wall(), kind, str(storable(text[:LONGEST_TEXT])), told))
+        self._keep(
+            Entry(self.name, self._number, round(self._wall(), 3), kind, str(storable(text[:LONGEST_TEXT])), told)
+        )
