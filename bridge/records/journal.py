@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from uuid import uuid4
 
 from bot.actions import Action, Hangup, Transfer
-from bot.api import Final
+from bot.api import CallNote, Final
 from bridge.observer import CallObserver
 from bridge.records.answer_times import AnswerTimes
 from bridge.records.entries import LONGEST_TEXT, Entry, EntryKind, storable
@@ -128,6 +128,10 @@ class Journal(CallObserver):
         """Somebody with a token had something said or done. `what`: say, transfer or hangup; `by`: the token's name."""
         self._ended_by_operator = self._ended_by_operator or what != "say"
         self._add(EntryKind.OPERATOR, text, {"what": what, "by": by})
+
+    def noted(self, note: CallNote) -> None:
+        kind = EntryKind.TOOL if note.name == "tool" else EntryKind.NOTE
+        self._add(kind, note.text, {"name": note.name, **note.data} if kind is EntryKind.NOTE else note.data)
 
     # ------------------------------------------------------------ inside
 

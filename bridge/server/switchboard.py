@@ -185,7 +185,7 @@ class Switchboard:
                 with self._call_log.live.operated(journal, call):
                     return await call.run()
             finally:
-                journal.stopped_by_us = call.stopped
+                journal.stopped_by_us = bool(call.stopped)
                 self.lines.calls.discard(call)
                 unwatch()
                 timer.cancel()
