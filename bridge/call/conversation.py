@@ -96,7 +96,6 @@ class Conversation:
         return self._replies.expected
 
     def greet(self) -> None:
-        """Say the first words of the call."""
         self.say(bound(self._prompts.greet, self._info))
 
     # ------------------------------------------------------------ what the caller does
@@ -259,8 +258,7 @@ class Conversation:
         return begun or self._parting or self._owed or self._dtmf.gathering
 
     def _cut(self, *, answered: bool = False, told: bool = True) -> None:
-        """What the bot says, or is about to, is over. `answered`: for good, however little of it was heard. `told`: the
-        bot gets to know."""
+        """What the bot says, or is about to, is over. `answered`: for good. `told`: the bot gets to know."""
         if self._parting or self._speculative.running:  # what was begun ahead is not heard, and may answer this
             return
         silent = not self._replies.running

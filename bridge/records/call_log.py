@@ -174,12 +174,12 @@ async def _events(
     if not settings.events_url:
         yield lambda: None
         return
-    from bridge.records.events.sender import Sender
+    from bridge.records.events.sender import EventsSender
     from bridge.records.events.webhook import EventsWebhook
 
     database.tells_events = True
     webhook = EventsWebhook(settings.events_url, secret)
-    sender = Sender(database, webhook.post, on_told=metrics.events.inc, on_given_up=metrics.events_given_up.inc)
+    sender = EventsSender(database, webhook.post, on_told=metrics.events.inc, on_given_up=metrics.events_given_up.inc)
     telling = asyncio.create_task(sender.run())
     try:
         yield sender.wake

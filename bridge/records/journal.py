@@ -131,14 +131,14 @@ class Journal(CallObserver):
         failed = {"failed": failure} if failure else {}
         self._add(EntryKind.ACTION, type(action).__name__, {"action": str(action)[:LONGEST_TEXT], **failed})
 
-    def noted(self, note: CallNote) -> None:
-        kind = EntryKind.TOOL if note.name == "tool" else EntryKind.NOTE
-        self._add(kind, note.text, {"name": note.name, **note.data} if kind is EntryKind.NOTE else note.data)
-
     def operated(self, what: str, *, by: str, text: str = "") -> None:
         """Somebody with a token had something said or done. `what`: say, transfer or hangup; `by`: the token's name."""
         self._ended_by_operator = self._ended_by_operator or what != "say"
         self._add(EntryKind.OPERATOR, text, {"what": what, "by": by})
+
+    def noted(self, note: CallNote) -> None:
+        kind = EntryKind.TOOL if note.name == "tool" else EntryKind.NOTE
+        self._add(kind, note.text, {"name": note.name, **note.data} if kind is EntryKind.NOTE else note.data)
 
     # ------------------------------------------------------------ inside
 
@@ -151,4 +151,6 @@ class Journal(CallObserver):
     def _add(self, kind: EntryKind, text: str = "", data: Mapping[str, object] | None = None) -> None:
         self._number += 1
         told = {str(key): storable(value) for key, value in (data or {}).items()}
-        self._keep(Entry(self.name, self._number, self._wall(), kind, str(storable(text[:LONGEST_TEXT])), told))
+        self._keep(
+            Entry(self.name, self._number, round(self._wall(), 3), kind, str(storable(text[:LONGEST_TEXT])), told)
+        )

@@ -7,6 +7,7 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import inf
 from typing import Final, Protocol
 
 from bot.actions import Transfer
@@ -58,6 +59,11 @@ class LiveCall:
     def over(self) -> bool:
         """Whether it has ended."""
         return self._ended is not None
+
+    @property
+    def ended_at(self) -> float:
+        """When, in seconds since 1970; infinity while it is on."""
+        return self._ended.at if self._ended else inf
 
     @property
     def row(self) -> Mapping[str, object]:
@@ -205,6 +211,11 @@ class LiveCalls:
     def forget(self, record: str) -> None:
         """Hold nothing more of a call that is over."""
         self._over.pop(record, None)
+
+    def forget_older(self, before: float) -> None:
+        """Hold nothing more of calls that ended `before`, seconds since 1970."""
+        for record in [call.record for call in self._over.values() if call.ended_at < before]:
+            del self._over[record]
 
     @contextmanager
     def follow(self, record: str = "") -> Iterator[Followed]:

@@ -47,7 +47,7 @@ class NotTaken(Exception):
     """The receiver is not there, refuses, or is too slow. The text says which."""
 
 
-class Sender:
+class EventsSender:
     """One server's. Run `run` as a task."""
 
     def __init__(

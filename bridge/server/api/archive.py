@@ -3,10 +3,14 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from bridge.records.call_log import CallLog
 from bridge.records.entries import Entry
 from bridge.records.rendering import as_object, entry_object
+
+_WRITTEN_S: Final = 60.0
+"""So long after its end a call is in the database, or that is down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class CallArchive:
         Raises:
             DatabaseFailed: it cannot be read.
         """
+        self._leave_to_database()
         if held := self._live.get(name):
             return CallFound(held.row, live=not held.over)
         if not self._database:
@@ -91,6 +96,7 @@ class CallArchive:
         Raises:
             DatabaseFailed: it cannot be read.
         """
+        self._leave_to_database()
         held = [entry for call in self._live.held() for entry in call.entries if entry.at >= at]
         kept: Sequence[Entry] = ()
         if self._database:
@@ -98,6 +104,11 @@ class CallArchive:
 
             kept = await query.entries_since(self._database, at, most=most)
         return sorted(in_order([*kept, *held]), key=lambda entry: (entry.at, entry.record, entry.number))[:most]
+
+    def _leave_to_database(self) -> None:
+        """Forget calls that ended a while ago: what was deleted of them meanwhile must not be here any more."""
+        if self._database:
+            self._live.forget_older(time.time() - _WRITTEN_S)
 
     async def erase(self, record: str) -> Sequence[str]:
         """Delete the record of a call, also where it waits in a backlog; return what was deleted.

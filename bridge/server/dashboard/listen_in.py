@@ -38,12 +38,12 @@ async def _listen(request: web.Request) -> web.StreamResponse:
     call = request.app[WATCHED_CALLS].get(request.match_info["record"])
     if call is None:
         return web.json_response({"error": "no such call is on now"}, status=404)
-    if not asks_for_socket(request):
-        return web.json_response({"error": "this is a WebSocket: ask for an upgrade"}, status=426)
     with call.leg.watched() as sound:
         busy = _busy(sound, request.app[LISTENERS])
         if busy:
             return web.json_response({"error": busy}, status=503, headers={"Retry-After": "5"})
+        if not asks_for_socket(request):  # a page that was refused asks again without, to learn why
+            return web.json_response({"error": "this is a WebSocket: ask for an upgrade"}, status=426)
         name = f"{id(request):x}"
         request.app[LISTENERS].add(name)
         try:

@@ -72,7 +72,7 @@ class Reload:
             problems = await asyncio.to_thread(self._certificates.reload)
             before = self._in_force.settings
             fresh, unread = await asyncio.to_thread(self._reread, before)
-            fresh, refused = _checked(before, fresh)
+            fresh, refused = await asyncio.to_thread(_checked, before, fresh)  # it reads files
             fresh, unloaded = await self._answer_with(before, fresh)
             self._in_force.put(fresh)
             unsigned = await self._sign_in(fresh)

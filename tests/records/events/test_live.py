@@ -43,7 +43,9 @@ def test_a_call_is_on_the_line_from_its_begin_to_its_end_and_held_a_little_longe
     assert call.over
     assert (call.row["reason"], call.row["ended_by"]) == ("bye", "caller")
     assert live.get("CA1") is call and [entry.number for entry in call.entries] == [1, 2] == [e.number for e in kept]
-    live.forget(journal.name)
+    live.forget_older(call.ended_at)
+    assert live.get("CA1") is call
+    live.forget_older(call.ended_at + 1)
     assert live.get("CA1") is None
 
 

@@ -14,7 +14,7 @@ from fakes import FakeClock
 from bridge.records.database import Database
 from bridge.records.deletion import erase
 from bridge.records.entries import Entry, EntryKind
-from bridge.records.events.sender import CLAIM_S, NotTaken, Sender
+from bridge.records.events.sender import CLAIM_S, EventsSender, NotTaken
 
 
 @pytest_asyncio.fixture
@@ -61,8 +61,8 @@ class Wall(FakeClock):
         self.now_s = time.time() + 100
 
 
-def sender(database: Database, receiver: Receiver, wall: Wall, gone: list[str] | None = None) -> Sender:
-    return Sender(database, receiver.post, wall=wall, on_given_up=lambda: (gone or []).append("given up"))
+def sender(database: Database, receiver: Receiver, wall: Wall, gone: list[str] | None = None) -> EventsSender:
+    return EventsSender(database, receiver.post, wall=wall, on_given_up=lambda: (gone or []).append("given up"))
 
 
 async def test_a_call_is_told_in_order_once_and_its_whole_record_at_its_end(database: Database) -> None:
@@ -112,7 +112,7 @@ async def test_what_a_process_that_died_had_claimed_is_told_by_the_next(database
 
     await database.write(a_call("a"))
     with pytest.raises(asyncio.CancelledError):
-        await Sender(database, die, wall=wall).round()
+        await EventsSender(database, die, wall=wall).round()
     next_one = sender(database, receiver, wall)
     assert await next_one.round() is None
     wall.now_s += CLAIM_S
@@ -122,7 +122,7 @@ async def test_what_a_process_that_died_had_claimed_is_told_by_the_next(database
 
 async def test_after_a_day_a_call_is_given_up_and_what_comes_later_is_told(database: Database) -> None:
     wall, receiver, gone = Wall(), Receiver(), []
-    tells = Sender(database, receiver.post, wall=wall, on_given_up=lambda: gone.append("a"))
+    tells = EventsSender(database, receiver.post, wall=wall, on_given_up=lambda: gone.append("a"))
     receiver.refuses = "a"
     await database.write(a_call("a")[:2])
     await tells.round()
@@ -150,7 +150,7 @@ async def test_calls_of_before_the_webhook_was_named_and_those_deleted_are_not_t
 
 async def test_the_task_tells_at_once_what_is_written(database: Database) -> None:
     receiver = Receiver()
-    tells = Sender(database, receiver.post)
+    tells = EventsSender(database, receiver.post)
     await database.migrate()
     task = asyncio.create_task(tells.run())
     async with asyncio.timeout(5):

@@ -113,6 +113,8 @@ async def test_a_call_has_three_listeners_at_most(client: Client, line: Line) ->
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
         await client.ws_connect("/calls/r1/listen", headers=BEARER)
     assert refused.value.status == 503
+    async with client.get("/calls/r1/listen", headers=BEARER) as response:
+        assert (response.status, await response.json()) == (503, {"error": "3 listen to this call already"})
     await sockets[0].close()
     await line.until_noted("began", "began", "began", "ended")
     await (await client.ws_connect("/calls/r1/listen", headers=BEARER)).close()
