@@ -13,6 +13,7 @@ from fakes import RESOURCES
 
 from bridge.leg import OpeningLeg
 from bridge.observer import CallObserver
+from bridge.records.journal import Journal
 from bridge.server import app as server
 from bridge.server.resources import Resources
 from bridge.server.switchboard import Switchboard
@@ -32,6 +33,7 @@ class Echo(Switchboard):
         settings: Settings,
         *,
         observer: CallObserver,
+        journal: Journal,
     ) -> str:
         async for event in leg:
             if isinstance(event, Media):

@@ -35,6 +35,7 @@ class Why(StrEnum):
     CONNECTIONS = "connections"
     PASSWORD = "password"
     GUESSES = "guesses"
+    SCOPE = "scope"
 
 
 @dataclass(slots=True)

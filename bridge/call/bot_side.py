@@ -6,6 +6,7 @@ from typing import Protocol
 
 from bot.api import CallInfo, Final, Partial
 from bridge.speaking.actions import CallControl
+from bridge.speaking.reply_pieces import Piece
 from bridge.speech.ear import ScoredWindow
 from bridge.turns.endpointing import Expected
 from telephony.events import CallStarted
@@ -65,6 +66,9 @@ class BotSide(Protocol):
 
     def drain(self) -> None:
         """The server takes no new calls; this one may go on for a while."""
+
+    def put_in(self, piece: Piece) -> None:
+        """Say or do `piece`, which an operator wants, instead of what is being said."""
 
     def say_goodbye(self, reason: str) -> None:
         """Say goodbye, and end the call with `reason` once that was heard."""
@@ -144,6 +148,9 @@ class SilentBotSide:
 
     def drain(self) -> None:
         """Nobody is told."""
+
+    def put_in(self, piece: Piece) -> None:
+        """Nobody speaks."""
 
     def say_goodbye(self, reason: str) -> None:
         """End the call without a word."""

@@ -9,7 +9,7 @@ from bridge.call.barge_in import BargeInControl
 from bridge.call.bot_hooks import ActiveBot, BotHooks
 from bridge.call.dtmf_collector import DtmfCollector
 from bridge.call.history import CallerSpeech, History
-from bridge.call.prompts import CallPrompts, Prompts, UnaskedTurns
+from bridge.call.prompts import CallPrompts, Prompts, UnaskedTurns, put_in
 from bridge.call.speculative_reply import SpeculativeReply
 from bridge.metrics import CallMetrics
 from bridge.speaking.actions import CallControl
@@ -72,8 +72,8 @@ class Conversation:
             metrics=metrics,
         )
         self._history, self._caller = History(), CallerSpeech()
-        self.take_back, self.played = self._hooks.take_back, output.played
-        self.drain, self.not_transferred = self._hooks.drain, self._replies.not_transferred
+        self.take_back, self.drain, self.played = self._hooks.take_back, self._hooks.drain, output.played
+        self.not_transferred, self.answered = self._replies.not_transferred, self._hooks.answered
         self._owed = False  # the caller waits for a sentence that may not be interrupted
         self._parting = False  # we end the call: nothing is answered any more
         self.apology_lost = False  # something went wrong, and the caller spoke over what told them so
@@ -96,7 +96,6 @@ class Conversation:
         return self._replies.expected
 
     def greet(self) -> None:
-        """Say the first words of the call."""
         self.say(bound(self._prompts.greet, self._info))
 
     # ------------------------------------------------------------ what the caller does
@@ -151,7 +150,6 @@ class Conversation:
             self.say(bound(self._bot.now.reply, self._bot.turn(said, language, self._history.lines)))
 
     def final(self, final: Final) -> None:
-        """The bot's own echo is none."""
         meaning = self._barge_in.means(final.text, final.language)
         if meaning is Meaning.ECHO:
             self._metrics.echoes.inc()
@@ -216,13 +214,20 @@ class Conversation:
         self.apology_lost = False
         self._replies.say(make, again=again)
 
+    def put_in(self, piece: Piece) -> None:
+        self._instead(bound(put_in, piece))
+
     def say_goodbye(self, reason: str) -> None:
-        """Nothing interrupts it."""
-        self._speculative.drop()
-        self._cut()
-        self._barge_in.take_unheard()
+        self._instead(bound(self._prompts.say_goodbye, reason, interruptible=False))
         self._parting = True
-        self.say(bound(self._prompts.say_goodbye, reason, interruptible=False))
+
+    def _instead(self, make: Callable[[], AsyncIterator[Piece]]) -> None:
+        """Say what `make` yields in the place of all that is said or made now; once we part, nothing is."""
+        if not self._parting:
+            self._speculative.drop()
+            self._cut()
+            self._barge_in.take_unheard()
+            self.say(make)
 
     def fall_back(self) -> None:
         """The caller said something, whatever it was: they are not asked for it soon."""
@@ -231,11 +236,8 @@ class Conversation:
         self._speculative.drop()
         self._replies.fall_back()
 
-    async def answered(self, by: str) -> None:
-        """Tell the bot who answered a call that we placed."""
-        await self._hooks.answered(by)
-
     def close(self) -> None:
+        self._parting = True
         self._replies.interrupt()
         self._output.interrupt()
         self._dtmf.stop()
@@ -256,8 +258,7 @@ class Conversation:
         return begun or self._parting or self._owed or self._dtmf.gathering
 
     def _cut(self, *, answered: bool = False, told: bool = True) -> None:
-        """What the bot says, or is about to, is over. `answered`: for good, however little of it was heard. `told`: the
-        bot gets to know."""
+        """What the bot says, or is about to, is over. `answered`: for good. `told`: the bot gets to know."""
         if self._parting or self._speculative.running:  # what was begun ahead is not heard, and may answer this
             return
         silent = not self._replies.running

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from functools import partial as bound
 
@@ -94,6 +94,12 @@ class UnaskedTurns:
         if self._no_input.given_up:
             return bound(self._prompts.say_goodbye, "the caller said nothing", interruptible=True)
         return bound(self._prompts.ask, self._no_input.count)
+
+
+async def put_in(piece: Piece) -> AsyncIterator[Piece]:
+    """Say or do what an operator wants. What does not happen is in the call's record, and costs the caller nothing."""
+    with suppress(ActionFailed):
+        yield piece
 
 
 async def _framed(

@@ -63,10 +63,9 @@ class CallSession:
         `bot_side` and `turn_detector` make what speaks with this caller, and what judges the ends of their turns.
         """
         self._leg, self._ear, self._turns, self._preroll = leg, ear, turns, preroll
-        self._asr, self._options, self._metrics, self._drain_s = asr, options, metrics, drain_s
-        self._usual_context = options.context
+        self._asr, self._options, self._metrics, self._drain_s, self._new_key = asr, options, metrics, drain_s, new_key
         self._language = CallLanguage(allowed=options.languages, forced=options.language or "")
-        self._outage, self._new_key = AsrOutage(asr, longest_s=outage_s), new_key
+        self._outage, self._usual_context = AsrOutage(asr, longest_s=outage_s), options.context
         self._utterance: Utterance | None = None  # the one being spoken
         self._newest: Utterance | None = None  # the one being spoken or spoken last
         self._turns_open: dict[asyncio.Task[None], Utterance] = {}
@@ -75,6 +74,7 @@ class CallSession:
         self.stopped, self._draining = "", False  # why we ended the call, when we did; whether the server will
         self._tasks = asyncio.TaskGroup()
         self._bot = bot_side(self._tasks, self)
+        self.put_in = self._bot.put_in  # what an operator wants said or done
         self._turn_detector = turn_detector(self._bot.speculate)
         self._peer_faults = PeerFaults(leg, metrics, self._tasks)
         self._delivery = TranscriptDelivery(leg, self._bot, metrics, partials=options.partials)
@@ -92,11 +92,8 @@ class CallSession:
         reason = "internal error"
         try:
             reason = await self._carry()
-        except RemoteProtocolError as error:
-            reason = f"protocol error: {error}"
-            raise
-        except LegLost as error:
-            reason = str(error)
+        except (RemoteProtocolError, LegLost) as error:
+            reason = f"protocol error: {error}" if isinstance(error, RemoteProtocolError) else str(error)
             raise
         finally:
             await self._bot.end(reason)

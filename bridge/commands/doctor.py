@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from bridge.commands.certificates import covers, read_certificate
 from bridge.commands.machine import Machine
-from bridge.settings import Settings, connection_limits, is_exposed, is_loopback, twilio_secret_known
+from bridge.settings import Settings, api_tokens_known, connection_limits, is_exposed, is_loopback, twilio_secret_known
 
 _SOON: Final = datetime.timedelta(days=14)
 _BEFORE_US: Final = datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC)
@@ -97,7 +97,7 @@ def _doors(settings: Settings, doors: Iterable[tuple[str, str]]) -> Iterator[Fin
             "--insecure leaves open every door that no token was set for",
             "export BRIDGE_API_TOKEN=$(openssl rand -hex 24), and drop --insecure",
         )
-    elif is_exposed(settings) and settings.api_token is None:
+    elif is_exposed(settings) and not api_tokens_known(settings):
         yield Finding(
             Grade.NOTE,
             "no API token is set: each start makes another and prints it",

@@ -11,6 +11,7 @@ from bridge.call.conversation import Conversation
 from bridge.outbound.beep import Beep
 from bridge.outbound.machine_detection import Answer, Detection, MachinePolicy, Mailbox
 from bridge.speaking.actions import CallControl
+from bridge.speaking.reply_pieces import Piece
 from bridge.speech.ear import ScoredWindow
 from bridge.turns.endpointing import Expected
 
@@ -131,6 +132,9 @@ class AnswerGate:
 
     def drain(self) -> None:
         self._conversation.drain()
+
+    def put_in(self, piece: Piece) -> None:
+        self._conversation.put_in(piece)
 
     def say_goodbye(self, reason: str) -> None:
         self._conversation.say_goodbye(reason)

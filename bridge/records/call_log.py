@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from bridge.metrics import RecordMetrics
 from bridge.records.entries import Entry
+from bridge.records.events.live import LiveCalls
 from bridge.records.journal import Journal
 from bridge.records.keeper import Keeper
 from bridge.records.shelf import DatabaseFailed
@@ -37,17 +38,19 @@ class NoCallLog(Exception):
 class CallLog:
     """What keeps the calls of one server."""
 
-    def __init__(self, keep: Callable[[Entry], None]) -> None:
-        """`keep` takes each entry of each call."""
-        self._keep = keep
+    def __init__(self, keep: Callable[[Entry], None], database: "Database | None" = None) -> None:
+        """`keep` takes each entry of each call. `database`: where they end up, None where nowhere."""
+        self._keep, self.database = keep, database
+        self.live = LiveCalls()
+        """Those on the line."""
 
     def open(self, on_answer: Callable[[Mapping[str, int]], None] = lambda times: None) -> Journal:
         """Return the journal of a call that begins; `on_answer` gets the parts of each answer in it, kept or not."""
-        return Journal(self._keep, on_answer=on_answer)
+        return self.live.open(self._keep, on_answer=on_answer)
 
 
 def no_call_log() -> CallLog:
-    """Return one that keeps nothing."""
+    """Return one that keeps nothing but who is on the line."""
     return CallLog(lambda entry: None)
 
 
@@ -55,6 +58,11 @@ def state_dir(settings: Settings) -> Path:
     """Return the folder of what this server keeps."""
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     return settings.state_dir or state / "voice-bridge"
+
+
+def recordings_dir(settings: Settings) -> Path:
+    """Return the folder below which recordings are served from."""
+    return state_dir(settings) / "recordings"
 
 
 def database_url(settings: Settings) -> str:
@@ -103,27 +111,33 @@ def _version() -> str:
 
 
 @asynccontextmanager
-async def call_log(settings: Settings, metrics: RecordMetrics) -> AsyncIterator[CallLog]:
-    """Keep calls as `settings` say, inside the `async with`.
+async def call_log(
+    settings: Settings, metrics: RecordMetrics, *, secret: Callable[[], str] = lambda: ""
+) -> AsyncIterator[CallLog]:
+    """Keep calls as `settings` say, inside the `async with`. `secret` returns what events are signed with now.
 
     Raises:
         NoCallLog: they cannot be kept where the settings say. A place that nobody chose is done without.
     """
     if settings.records == NONE:
+        if settings.events_url:
+            raise NoCallLog("--events-url tells of what is in the call log: drop --records none")
         yield no_call_log()
         return
     async with AsyncExitStack() as stack:
         try:
-            log_of_calls = await _open(settings, metrics, stack)
+            log_of_calls = await _open(settings, metrics, stack, secret)
         except NoCallLog as error:
-            if settings.records or settings.state_dir:
+            if settings.records or settings.state_dir or settings.events_url:
                 raise
             log.warning("calls are not kept: %s", error)
             log_of_calls = no_call_log()
         yield log_of_calls
 
 
-async def _open(settings: Settings, metrics: RecordMetrics, stack: AsyncExitStack) -> CallLog:
+async def _open(
+    settings: Settings, metrics: RecordMetrics, stack: AsyncExitStack, secret: Callable[[], str]
+) -> CallLog:
     from bridge.records.database import Database  # half a second of imports, for who keeps calls
 
     root = state_dir(settings)
@@ -131,6 +145,7 @@ async def _open(settings: Settings, metrics: RecordMetrics, stack: AsyncExitStac
         await asyncio.to_thread(root.mkdir, parents=True, exist_ok=True, mode=0o700)
         database = Database.at(database_url(settings))
         stack.push_async_callback(database.close)
+        wake = await stack.enter_async_context(_events(database, settings, metrics, secret))
         keeper = await stack.enter_async_context(
             Keeper(
                 database,
@@ -138,6 +153,7 @@ async def _open(settings: Settings, metrics: RecordMetrics, stack: AsyncExitStac
                 most_bytes=settings.records_backlog_mb * _MEGABYTE,
                 on_backlog=metrics.backlog.set,
                 on_lost=metrics.lost.inc,
+                on_written=wake,
             )
         )
         metrics.waiting.set_function(lambda: keeper.waiting)
@@ -148,7 +164,28 @@ async def _open(settings: Settings, metrics: RecordMetrics, stack: AsyncExitStac
         raise NoCallLog(f"--records: {error}") from error
     expiring = asyncio.create_task(_expire(database, settings))
     stack.push_async_callback(_end, expiring)
-    return CallLog(keeper.put)
+    return CallLog(keeper.put, database)
+
+
+@asynccontextmanager
+async def _events(
+    database: "Database", settings: Settings, metrics: RecordMetrics, secret: Callable[[], str]
+) -> AsyncIterator[Callable[[], None]]:
+    """Tell the webhook of events what is written, inside the `async with`; yield what is called after each writing."""
+    if not settings.events_url:
+        yield lambda: None
+        return
+    from bridge.records.events.sender import EventsSender
+    from bridge.records.events.webhook import EventsWebhook
+
+    database.tells_events = True
+    webhook = EventsWebhook(settings.events_url, secret)
+    sender = EventsSender(database, webhook.post, on_told=metrics.events.inc, on_given_up=metrics.events_given_up.inc)
+    telling = asyncio.create_task(sender.run())
+    try:
+        yield sender.wake
+    finally:
+        await _end(telling)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

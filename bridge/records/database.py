@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bridge.records.entries import Entry, EntryKind
+from bridge.records.events.deliveries import note
 from bridge.records.shelf import DatabaseFailed
 from bridge.records.tables import CALLS, ENTRIES, ERASURES
 
@@ -40,6 +41,8 @@ class Database:
         # SQLite: who will write says so at once, and waits for its turn instead of failing in the middle.
         self._writing = engine.execution_options(begin="IMMEDIATE")
         self._migrated = False
+        self.tells_events = False
+        """The webhook of events is to be told of the calls that are written from now on."""
 
     @classmethod
     def at(cls, url: str) -> Self:
@@ -74,8 +77,6 @@ class Database:
         Raises:
             DatabaseFailed: nothing of it was written.
         """
-        if not self._migrated:
-            await self.migrate()
         async with self.writing() as connection:
             for entry in entries:
                 if entry.kind is EntryKind.STARTED:
@@ -83,6 +84,8 @@ class Database:
             known = await _known(connection, {entry.record for entry in entries})
             if rows := [_row(entry) for entry in entries if entry.record in known]:
                 await connection.execute(self._once(ENTRIES), rows)
+            if self.tells_events:
+                await note(connection, [entry for entry in entries if entry.record in known], now=time.time())
             for entry in entries:
                 if entry.kind is EntryKind.ENDED and entry.record in known:
                     await connection.execute(_ending(entry))
@@ -94,6 +97,7 @@ class Database:
         Raises:
             DatabaseFailed: nothing was changed.
         """
+        await self._have_tables()
         with _told():
             async with self._writing.begin() as connection:
                 yield connection
@@ -105,9 +109,14 @@ class Database:
         Raises:
             DatabaseFailed: the database cannot be reached, or refuses.
         """
+        await self._have_tables()
         with _told():
             async with self.engine.connect() as connection:
                 yield connection
+
+    async def _have_tables(self) -> None:
+        if not self._migrated:
+            await self.migrate()
 
     async def vacuum(self) -> None:
         """Give the room of what was deleted back to the disk. It takes a while, in which nobody writes.

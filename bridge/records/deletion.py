@@ -9,7 +9,15 @@ from bridge.records.database import Database
 from bridge.records.entries import EntryKind
 from bridge.records.tables import CALLS, ENTRIES, ERASURES
 
-_WORDS: Final = (EntryKind.CALLER, EntryKind.BOT, EntryKind.KEYS, EntryKind.ACTION, EntryKind.TOOL, EntryKind.NOTE)
+_WORDS: Final = (
+    EntryKind.CALLER,
+    EntryKind.BOT,
+    EntryKind.KEYS,
+    EntryKind.ACTION,
+    EntryKind.TOOL,
+    EntryKind.NOTE,
+    EntryKind.OPERATOR,
+)
 """Entries that hold what somebody said, pressed or asked for."""
 _PIECE: Final = 500
 """Calls of one transaction: nobody who writes waits for long."""

@@ -21,8 +21,10 @@ class EntryKind(StrEnum):
     ACTION = "action"  # what the bot did, and what became of it
     TOOL = "tool"  # what the bot looked up or had done elsewhere
     NOTE = "note"  # what the bot wants kept
+    OPERATOR = "operator"  # what a supervisor had said or done, and who that was
     LATENCY = "latency"  # how long the caller waited for an answer, and for what
     FAULT = "fault"  # what went wrong
+    LISTENER = "listener"  # an operator listens in to the call
     RECORDING = "recording"  # where the sound is, or why there is none
     ENDED = "ended"  # the last: why, by whom, and what the call came to
 
@@ -42,6 +44,11 @@ class Entry:
     """What was said, pressed or done, in words; it is what a search looks through."""
     data: Mapping[str, object] = field(default_factory=dict)
     """The rest, by kind (docs/records.md). Values are what JSON has."""
+
+    @property
+    def key(self) -> str:
+        """Names it towards others: record:number."""
+        return f"{self.record}:{self.number}"
 
     def to_json(self) -> bytes:
         """Return it as one line of JSON, without the line's end."""

@@ -30,6 +30,8 @@ class Journal(CallObserver):
         1970. `clock`: seconds of any that never goes back."""
         self.name = new_name()
         """Names the record."""
+        self.facts: Mapping[str, object] = {}
+        """What the record began with."""
         self._keep, self._on_answer, self._wall, self._clock = keep, on_answer, wall, clock
         self._number = 0
         self._began_s = clock()
@@ -37,13 +39,14 @@ class Journal(CallObserver):
         self._first_audio_ms: list[int] = []
         self._turns = self._replies = self._barge_ins = self._faults = 0
         self._language = ""
-        self._ended_by_bot = False
+        self._ended_by_bot = self._ended_by_operator = False
         self._stopped = False
 
     # ------------------------------------------------------------ the call
 
     def started(self, facts: Mapping[str, object]) -> None:
         self._began_s = self._clock()
+        self.facts = facts
         self._add(EntryKind.STARTED, data=facts)
 
     def stopped(self) -> None:
@@ -53,6 +56,10 @@ class Journal(CallObserver):
         self._faults += 1
         self._add(EntryKind.FAULT, what)
 
+    def listened(self, what: str, *, peer: str, by: str) -> None:
+        """An operator at `peer` "began" to listen in to the call, or "ended" it. `by`: the name of their token."""
+        self._add(EntryKind.LISTENER, what, {"peer": peer, "by": by})
+
     def ended(self, reason: str, *, fault: str) -> None:
         if not self._number:
             return
@@ -60,7 +67,7 @@ class Journal(CallObserver):
         waits = sorted(self._first_audio_ms)
         data: dict[str, object] = {
             "fault": fault,
-            "ended_by": "bot" if self._ended_by_bot else "bridge" if self._stopped or fault == "ours" else "caller",
+            "ended_by": self._ended_by(fault),
             "duration_ms": round((self._clock() - self._began_s) * 1000),
             "language": self._language,
             "turns": self._turns,
@@ -70,6 +77,11 @@ class Journal(CallObserver):
             "first_audio_ms": waits[len(waits) // 2] if waits else None,
         }
         self._add(EntryKind.ENDED, reason, data)
+
+    def _ended_by(self, fault: str) -> str:
+        if self._ended_by_bot:
+            return "operator" if self._ended_by_operator else "bot"
+        return "bridge" if self._stopped or fault == "ours" else "caller"
 
     # ------------------------------------------------------------ the caller
 
@@ -120,6 +132,11 @@ class Journal(CallObserver):
         failed = {"failed": failure} if failure else {}
         self._add(EntryKind.ACTION, type(action).__name__, {"action": str(action)[:LONGEST_TEXT], **failed})
 
+    def operated(self, what: str, *, by: str, text: str = "") -> None:
+        """Somebody with a token had something said or done. `what`: say, transfer or hangup; `by`: the token's name."""
+        self._ended_by_operator = self._ended_by_operator or what != "say"
+        self._add(EntryKind.OPERATOR, text, {"what": what, "by": by})
+
     def noted(self, note: CallNote) -> None:
         kind = EntryKind.TOOL if note.name == "tool" else EntryKind.NOTE
         self._add(kind, note.text, {"name": note.name, **note.data} if kind is EntryKind.NOTE else note.data)
@@ -136,4 +153,6 @@ class Journal(CallObserver):
     def _add(self, kind: EntryKind, text: str = "", data: Mapping[str, object] | None = None) -> None:
         self._number += 1
         told = {str(key): storable(value) for key, value in (data or {}).items()}
-        self._keep(Entry(self.name, self._number, self._wall(), kind, str(storable(text[:LONGEST_TEXT])), told))
+        self._keep(
+            Entry(self.name, self._number, round(self._wall(), 3), kind, str(storable(text[:LONGEST_TEXT])), told)
+        )

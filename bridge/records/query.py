@@ -13,6 +13,8 @@ from bridge.records.tables import CALLS, ENTRIES
 
 MOST: Final = 500
 """Calls of one page."""
+_LONGEST_CALL_S: Final = 86_400.0
+"""Calls that began earlier are not looked through for what has happened lately."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +74,30 @@ async def entries(database: Database, record: str, *, after: int = 0) -> Sequenc
     found = select(ENTRIES).where(ENTRIES.c.record == record, ENTRIES.c.number > after).order_by(ENTRIES.c.number)
     async with database.reading() as connection:
         rows = (await connection.execute(found)).mappings().all()
-    return [
-        Entry(row["record"], row["number"], row["at"], EntryKind(row["kind"]), row["text"], row["data"]) for row in rows
-    ]
+    return [_entry(row) for row in rows]
+
+
+async def entries_since(database: Database, at: float, *, most: int) -> Sequence[Entry]:
+    """Return what happened on all calls from `at`, seconds since 1970, on, by time: the `most` oldest.
+
+    Raises:
+        DatabaseFailed: it cannot be read.
+    """
+    lasted = (CALLS.c.began_at > at - _LONGEST_CALL_S) & or_(CALLS.c.ended_at.is_(None), CALLS.c.ended_at >= at)
+    found = (
+        select(ENTRIES)
+        .join(CALLS, CALLS.c.record == ENTRIES.c.record)
+        .where(lasted, ENTRIES.c.at >= at)
+        .order_by(ENTRIES.c.at, ENTRIES.c.record, ENTRIES.c.number)
+        .limit(most)
+    )
+    async with database.reading() as connection:
+        rows = (await connection.execute(found)).mappings().all()
+    return [_entry(row) for row in rows]
+
+
+def _entry(row: RowMapping) -> Entry:
+    return Entry(row["record"], row["number"], row["at"], EntryKind(row["kind"]), row["text"], row["data"])
 
 
 def _plain(row: RowMapping) -> Mapping[str, object]:

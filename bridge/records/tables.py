@@ -57,3 +57,16 @@ ERASURES: Final = Table(
     Column("phone", Text, nullable=False, server_default=""),
 )
 """What was deleted on request: what a backlog still holds of it is not written again."""
+
+DELIVERIES: Final = Table(
+    "deliveries",
+    METADATA,
+    Column("record", ForeignKey("calls.record", ondelete="CASCADE"), primary_key=True),
+    Column("told", Integer, nullable=False, server_default="0"),  # entries up to this number were told
+    Column("newest", Integer, nullable=False),  # the highest number of an entry that is to be told
+    Column("due_at", Double),  # NULL: nothing is to be told; else nobody else looks at it before
+    Column("failing_since", Double),  # since when the entry behind `told` has not been taken; NULL: it was not tried
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Index("deliveries_due", "due_at"),
+)
+"""How far the webhook was told of each call. Calls of which it is to be told nothing have no row."""

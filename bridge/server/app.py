@@ -19,13 +19,16 @@ from bridge.legs.twilio.rest import twilio_rest
 from bridge.listening.hook import hook_client, tell_hook
 from bridge.listening.transcript_feed import TranscriptFeed
 from bridge.metrics import Metrics
+from bridge.monitoring.levels import Levels
+from bridge.monitoring.watched_calls import WatchedCalls
 from bridge.outbound.dialler import Dialler, Trunk
 from bridge.outbound.twilio import TwilioTrunk
 from bridge.records.call_log import call_log
-from bridge.server import calls_api as callsapi
 from bridge.server.access.connections import Connections
 from bridge.server.access.in_force import InForce
 from bridge.server.access.middleware import doorkeeper
+from bridge.server.api import calls, description, stream, supervising
+from bridge.server.api.calls import DIALLER, TRUNK
 from bridge.server.app_keys import (
     ARI,
     CALL_LOG,
@@ -33,6 +36,7 @@ from bridge.server.app_keys import (
     FAST_LANE,
     FEED,
     IN_FORCE,
+    LEVELS,
     LINES,
     LOAD,
     METRICS,
@@ -46,9 +50,10 @@ from bridge.server.app_keys import (
     TRACING,
     TWILIO,
     WAITING,
+    WATCHED_CALLS,
 )
 from bridge.server.call_rules import usual_texts
-from bridge.server.calls_api import DIALLER, TRUNK
+from bridge.server.dashboard import level_events, listen_in
 from bridge.server.lifecycle.health import Health, Part
 from bridge.server.lifecycle.load_monitor import LoadMonitor, make_load
 from bridge.server.lifecycle.loop_monitor import LoopMonitor
@@ -87,6 +92,8 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app[CONNECTIONS], app[REFUSALS] = connections, refusals
     app[PAGES], app[FEED] = Pages(), TranscriptFeed()
     app[RESOURCES] = resources
+    app[WATCHED_CALLS] = watched_calls = WatchedCalls()
+    app[LEVELS], app[listen_in.LISTENERS] = Levels(watched_calls), set()
     app.cleanup_ctx.append(_monitors)
     app.cleanup_ctx.append(_call_log)
     app.cleanup_ctx.append(_tracing)
@@ -109,7 +116,12 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app.on_response_prepare.append(_hang_up_after)
     twiml_busy()  # imports 7 ms of twilio now, not while calls are on the line
     health = Health(app[LINES], resources.asr, parts=partial(_parts, app), ours=set(settings.asr) != {"openai"})
-    app.add_routes([*routes(app[PAGES]), *callsapi.routes(), *health.routes()])
+    of_calls = [
+        route
+        for module in (calls, supervising, stream, description, listen_in, level_events)
+        for route in module.routes()
+    ]
+    app.add_routes([*routes(app[PAGES]), *of_calls, *health.routes()])
     return app
 
 
@@ -123,7 +135,11 @@ async def _monitors(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _call_log(app: web.Application) -> AsyncIterator[None]:
-    async with call_log(app[SETTINGS], app[METRICS].records) as app[CALL_LOG]:
+    def secret() -> str:
+        now = app[IN_FORCE].settings.webhook_secret
+        return now.get_secret_value() if now else ""
+
+    async with call_log(app[SETTINGS], app[METRICS].records, secret=secret) as app[CALL_LOG]:
         yield
 
 
@@ -142,6 +158,7 @@ async def _switchboard(app: web.Application) -> AsyncIterator[None]:
         call_log=app[CALL_LOG],
         tracing=app[TRACING],
         dialler=lambda: app.get(DIALLER),
+        watched_calls=app[WATCHED_CALLS],
     )
     yield
 
@@ -235,3 +252,5 @@ async def _shutdown(app: web.Application) -> AsyncIterator[None]:
 async def _end_calls(app: web.Application) -> None:
     await app[SHUTDOWN].end_calls()
     app[FEED].close()
+    app[LEVELS].closed = True
+    app[CALL_LOG].live.close()

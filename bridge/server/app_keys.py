@@ -14,6 +14,8 @@ from bridge.legs.sip.link import SipLink
 from bridge.legs.twilio.rest import TwilioRest
 from bridge.listening.transcript_feed import TranscriptFeed
 from bridge.metrics import Metrics
+from bridge.monitoring.levels import Levels
+from bridge.monitoring.watched_calls import WatchedCalls
 from bridge.records.call_log import CallLog
 from bridge.server.access.connections import Connections
 from bridge.server.access.in_force import InForce
@@ -40,6 +42,8 @@ REFUSALS: Final = web.AppKey("refusals", Refusals)
 IN_FORCE: Final = web.AppKey("in_force", InForce)
 SHUTDOWN: Final = web.AppKey("shutdown", Shutdown)
 PAGES: Final = web.AppKey("pages", Pages)
+WATCHED_CALLS: Final = web.AppKey("watched_calls", WatchedCalls)
+LEVELS: Final = web.AppKey("levels", Levels)
 CALL_LOG: Final = web.AppKey("call_log", CallLog)
 TRACING: Final = web.AppKey("tracing", Tracing)
 FEED: Final = web.AppKey("feed", TranscriptFeed)

@@ -1,11 +1,11 @@
 """Who may come in: checked before any work is done for them."""
 
-import hashlib
 import hmac
 import secrets
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -15,7 +15,8 @@ from pydantic import SecretStr
 from bridge.admission.refusals import Why
 from bridge.server.access.forms import read_body, read_form
 from bridge.server.access.refused import Forbidden, InParts, Unauthorized
-from bridge.settings import Settings, is_exposed, is_loopback, twilio_secret_known
+from bridge.settings import Settings, api_tokens_known, is_exposed, is_loopback, twilio_secret_known
+from bridge.settings.tokens import EVERY_SCOPE, ApiToken, Scope, digest_of
 from telephony.signature import (
     ALGORITHMS,
     BODY_HASH,
@@ -35,7 +36,7 @@ def with_api_token(settings: Settings) -> Settings:
 
     Behind a proxy or a tunnel every request comes from this machine, so that where it comes from proves nothing.
     """
-    if settings.api_token or settings.insecure or not is_exposed(settings):
+    if api_tokens_known(settings) or settings.insecure or not is_exposed(settings):
         return settings
     return settings.model_copy(update={"api_token": SecretStr(secrets.token_urlsafe(24))})
 
@@ -45,23 +46,66 @@ def asks_for_socket(request: web.Request) -> bool:
     return request.headers.get(hdrs.UPGRADE, "").lower() == "websocket"
 
 
-def check_client(request: web.Request, settings: Settings) -> None:
-    """Admit a client that has the API token: as a bearer, in the URL, or as the password of Basic authentication.
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a client was let in by."""
+
+    name: str = ""
+    """Of its token, for the records; "" where none is asked for."""
+    digest: str = ""
+    """The token's SHA-256; "" where none is asked for."""
+    scopes: frozenset[Scope] = EVERY_SCOPE
+
+    def check(self, needs: Scope) -> None:
+        """Let it do what `needs` that scope.
+
+        Raises:
+            Forbidden: its token is not good for that.
+        """
+        if needs not in self.scopes:
+            has = ", ".join(scope for scope in Scope if scope in self.scopes)
+            why = f"the token {self.name!r} is good for {has}; this needs one for {needs}"
+            raise Forbidden(Why.SCOPE, why, json=True)
+
+
+SHOWN: Final = web.RequestKey("shown", Shown)
+"""Of a request to a door that asks for the API token."""
+_EVERYTHING: Final = "api_token"
+
+
+def check_client(
+    request: web.Request, settings: Settings, tokens: Sequence[ApiToken] = (), *, needs: Scope = Scope.CALLS
+) -> Shown:
+    """Admit a client that has a token: as a bearer, in the URL, or as the password of Basic authentication.
+
+    `tokens`: those that are good besides the API token, each for some things. `needs`: what the client wants.
 
     Raises:
-        web.HTTPForbidden: a page of another site opened the socket, or the server is closed to clients without token.
+        web.HTTPForbidden: a page of another site opened the socket, its token is not good for that, or the server is
+            closed to clients without token.
         web.HTTPUnauthorized: no token, or a wrong one.
     """
     origin = request.headers.get(hdrs.ORIGIN)
     if origin and not _is_ours(origin, request, settings) and not {origin, "*"} & set(settings.allowed_origins):
         raise Forbidden(Why.ORIGIN, f"origin {origin!r} is not allowed: add it to --allowed-origins")
-    if settings.api_token:
-        right, given = settings.api_token.get_secret_value(), list(_tokens(request))
-        if not any(_same(token, right) for token in given):
+    if known := _known(settings, tokens):
+        given = [digest_of(token) for token in _tokens(request)]
+        shown = next((each for each in known for digest in given if hmac.compare_digest(each.digest, digest)), None)
+        if shown is None:
             why = Why.WRONG_TOKEN if given else Why.NO_TOKEN
             raise Unauthorized(why, "send the API token: Authorization: Bearer <token>")
-    elif is_exposed(settings) and not settings.insecure:
+        shown.check(needs)
+        return shown
+    if is_exposed(settings) and not settings.insecure:
         raise Forbidden(Why.CLOSED, "closed: set BRIDGE_API_TOKEN, or start with --insecure")
+    return Shown()
+
+
+def _known(settings: Settings, tokens: Sequence[ApiToken]) -> Sequence[Shown]:
+    of_file = [Shown(token.name, token.digest, token.scopes) for token in tokens]
+    if settings.api_token is None:
+        return of_file
+    return [Shown(_EVERYTHING, digest_of(settings.api_token.get_secret_value())), *of_file]
 
 
 async def check_twilio(request: web.Request, settings: Settings) -> None:
@@ -131,13 +175,6 @@ def public_url(request: web.Request, settings: Settings, *, socket: bool) -> str
     return f"{scheme}://{host}"
 
 
-def token_name(settings: Settings) -> str:
-    """Return what names the API token that every admitted client has shown; "" where none is asked for."""
-    if settings.api_token is None:
-        return ""
-    return hashlib.sha256(settings.api_token.get_secret_value().encode(errors="surrogateescape")).hexdigest()
-
-
 def _first(forwarded: str) -> str:
     """Return what the outermost of several proxies said."""
     return forwarded.partition(",")[0].strip()
@@ -170,7 +207,3 @@ def _tokens(request: web.Request) -> Iterator[str]:
     for protocol in request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "").split(","):
         if protocol.strip().startswith(BEARER_PROTOCOL):
             yield protocol.strip().removeprefix(BEARER_PROTOCOL)
-
-
-def _same(given: str, right: str) -> bool:
-    return hmac.compare_digest(given.encode(errors="surrogateescape"), right.encode(errors="surrogateescape"))

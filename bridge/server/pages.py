@@ -1,4 +1,4 @@
-"""The browser page: a few files, read once and served by name, so that no request reaches the disk."""
+"""The browser pages: a few files, read once and served by name, so that no request reaches the disk."""
 
 import hashlib
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from aiohttp import ETag, hdrs, web
 
 _TYPES: Final[Mapping[str, str]] = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 _POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; media-src blob:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS: Final[Mapping[str, str]] = {
@@ -30,8 +30,12 @@ class Pages:
         self._tags = {name: hashlib.sha256(body).hexdigest()[:32] for name, body in self._files.items()}
 
     async def front(self, request: web.Request) -> web.Response:
-        """Serve the page itself."""
+        """Serve the page for callers."""
         return self._serve(request, "index.html")
+
+    async def dashboard(self, request: web.Request) -> web.Response:
+        """Serve the page for operators. It holds nothing of any call: that it asks for, with the token."""
+        return self._serve(request, "dashboard.html")
 
     async def file(self, request: web.Request) -> web.Response:
         """Serve the file that the route calls `name`.

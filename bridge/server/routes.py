@@ -27,7 +27,6 @@ from bridge.server.access.hosts import network_of, peer
 from bridge.server.app_keys import (
     FAST_LANE,
     FEED,
-    IN_FORCE,
     LINES,
     METRICS,
     PAGES,
@@ -37,7 +36,7 @@ from bridge.server.app_keys import (
     TWILIO,
     WAITING,
 )
-from bridge.server.auth import asks_for_socket, public_url, token_name
+from bridge.server.auth import SHOWN, asks_for_socket, public_url
 from bridge.server.pages import Pages
 from bridge.server.websocket_upgrade import accept, upgrade
 from bridge.speech import transliteration
@@ -60,6 +59,7 @@ def routes(pages: Pages) -> Sequence[web.RouteDef]:
     """Return the routes of pages, wires, webhooks and metrics."""
     return [
         web.get("/", _front),
+        web.get("/dashboard", pages.dashboard),
         web.get("/web/{name}", pages.file),
         *(web.post(path, _twilio_voice) for path in TWILIO_VOICE),
         *(web.get(path, _twilio_voice, allow_head=False) for path in TWILIO_VOICE),
@@ -129,7 +129,7 @@ async def _serve_client(request: web.Request, kind: type[PlainProtocol], *, wire
     protocol = kind(
         uuid.uuid4().hex, refuse_language=refuse_language, scripts=scripts(), max_bytes=settings.max_message_bytes
     )
-    token = token_name(app[IN_FORCE].settings)
+    token = request[SHOWN].digest
     line = app[LINES].take_client(address=network_of(peer(request, settings)), token=token)
     return await _carry(request, protocol, line, wire=wire, equip=equip, idles=bool(settings.client_idle_timeout))
 

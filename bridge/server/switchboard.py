@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Final
 
@@ -13,11 +14,13 @@ from bridge.containment import contained
 from bridge.leg import HangupCause, Leg, LegLost, OpeningLeg
 from bridge.logs import short
 from bridge.metrics import Metrics
+from bridge.monitoring.watched_calls import WatchedCall, WatchedCalls, WatchedLeg
 from bridge.observer import CallObserver, Observers
 from bridge.outbound.consultation import Consultation
 from bridge.outbound.dialler import Dialler
 from bridge.outbound.warm_transfer import WarmTransferLeg
 from bridge.records.call_log import CallLog, facts, no_call_log
+from bridge.records.journal import Journal
 from bridge.server.call_factory import make_call, standing_of
 from bridge.server.resources import Resources
 from bridge.server.routing import Ringing, choose
@@ -55,9 +58,12 @@ class Switchboard:
         call_log: CallLog | None = None,
         tracing: Tracing | None = None,
         dialler: Callable[[], Dialler | None] = lambda: None,
+        watched_calls: WatchedCalls | None = None,
     ) -> None:
-        """`call_log` keeps what happens on the calls; None keeps nothing. `tracing` traces them; None
-        does not. `dialler` returns what places calls, which is made after this."""
+        """`call_log` keeps what happens on the calls; None keeps nothing. `tracing` traces them; None does not.
+        `dialler` returns what places calls, which is made after this. `watched_calls` has the calls with a record while
+        they last."""
+        self._watched_calls = watched_calls or WatchedCalls()
         self._call_log, self._tracing = call_log or no_call_log(), tracing or Tracing()
         self.settings, self.resources, self.metrics, self.lines, self.load = settings, resources, metrics, lines, load
         self._dialler = dialler
@@ -71,14 +77,11 @@ class Switchboard:
 
         `wire`: what the metrics and the log call it. `peer`: the address it came from, for the log.
         """
-        observer = self._observe(wire) if leg.capabilities.audio_out else CallObserver()
-        converse = partial(self._converse, wire=wire, peer=peer, observer=observer)
+        kept = leg.capabilities.audio_out  # who only wants transcripts leaves no record
+        journal = (self._call_log if kept else no_call_log()).open(self.metrics.answers(wire))
+        observer = Observers(journal, self._tracing.open(journal.name)) if kept else CallObserver()
+        converse = partial(self._converse, wire=wire, peer=peer, observer=observer, journal=journal)
         await self._carry(leg, converse, wire=wire, peer=peer, observer=observer)
-
-    def _observe(self, wire: str) -> CallObserver:
-        """Return what is told of a call that begins in this task."""
-        journal = self._call_log.open(self.metrics.answers(wire))
-        return Observers(journal, self._tracing.open(journal.name))
 
     async def consult(self, leg: OpeningLeg, wire: str, meeting: Consultation) -> None:
         """Carry a call to somebody who is asked whether they take a caller of ours, as `carry` does."""
@@ -125,22 +128,33 @@ class Switchboard:
         await leg.close(reason, cause=cause)
 
     async def _converse(
-        self, leg: OpeningLeg, started: CallStarted, *, wire: str, peer: str, observer: CallObserver
+        self,
+        leg: OpeningLeg,
+        started: CallStarted,
+        *,
+        wire: str,
+        peer: str,
+        observer: CallObserver,
+        journal: Journal,
     ) -> str:
         resources, settings, route = self._profile_of(started, wire)
         caller, callee = (short(number or "?", _NUMBER_CHARS) for number in (started.caller, started.callee))
         via = (f", {route}" if route else "", f", peer {peer}" if peer else "")
         log.info("call from %s to %s over %s%s%s", caller, callee, wire, *via)
         observer.started(facts(started, settings, wire=wire, route=str(route or ""), peer=peer))
-        return await self._run(leg, started, wire, resources, settings, observer=observer)
+        return await self._run(leg, started, wire, resources, settings, observer=observer, journal=journal)
 
-    def _transferable(self, leg: OpeningLeg, started: CallStarted, wire: str, resources: Resources) -> Leg:
+    def _transferable(self, leg: Leg, started: CallStarted, wire: str, resources: Resources) -> Leg:
         """Return `leg`, which can ask somebody first where there is a bot to want that, and a wire to ask them over."""
         dialler = self._dialler()
         if not leg.capabilities.audio_out or leg.capabilities.warm_transfer or not dialler or not dialler.wires:
             return leg
         tts = resources.tts
         return WarmTransferLeg(leg, started.format, wire=wire, dialler=dialler, serve=self.consult, tts=tts)
+
+    def _listed(self, call: WatchedCall) -> AbstractContextManager[None]:
+        """Have `call` among the live ones, where it has a bot: the others leave no record."""
+        return self._watched_calls.listed(call) if call.leg.capabilities.audio_out else nullcontext()
 
     def _profile_of(self, started: CallStarted, wire: str) -> tuple[Resources, Settings, Route | None]:
         """Return what answers this call, and the route that says so; None where no route does."""
@@ -166,15 +180,17 @@ class Switchboard:
         settings: Settings,
         *,
         observer: CallObserver,
+        journal: Journal,
     ) -> str:
         standing = standing_of(leg)
         denoising = await self.resources.open_denoising(lambda: self.load.spares_denoising(standing()))
         try:
+            watched = WatchedLeg(leg, started.format)
             with contained("the bot"):
                 call = make_call(
                     leg,
                     started,
-                    line=self._transferable(leg, started, wire, resources),
+                    line=self._transferable(watched, started, wire, resources),
                     resources=resources,
                     settings=settings,
                     metrics=self.metrics.call(wire, started.format, observer),
@@ -191,7 +207,8 @@ class Switchboard:
             if self.lines.draining:  # since it took its line
                 call.drain()
             try:
-                return await call.run()
+                with self._call_log.live.operated(journal, call), self._listed(WatchedCall(watched, journal)):
+                    return await call.run()
             finally:
                 if call.stopped:
                     observer.stopped()

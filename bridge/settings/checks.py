@@ -14,6 +14,7 @@ from bridge.logs import masked
 from bridge.settings import routes
 from bridge.settings.models import not_for_whisper
 from bridge.settings.options import Settings
+from bridge.settings.tokens import wrong_in
 
 _PATH: Final = re.compile(r"(/[\w.~+%@-]+)*/?", re.ASCII)
 
@@ -27,6 +28,7 @@ def _refusals(settings: Settings) -> list[str]:
     plain = [
         *_exposure(settings),
         *_tls(settings),
+        *_tokens(settings),
         *_twilio(settings),
         *_dialling(settings),
         *_machine(settings),
@@ -78,12 +80,17 @@ def _open_doors(settings: Settings) -> Iterator[str]:
     if not is_exposed(settings):
         reach = "this machine"
     closed = is_exposed(settings) and not settings.insecure
-    if settings.api_token is None:
+    if not api_tokens_known(settings):
         state = f"closed to {reach}" if closed else f"open to {reach}"
         yield f"/ws is {state}: set BRIDGE_API_TOKEN or --api-token-file"
     if not twilio_secret_known(settings):
         state = f"closed to {reach}" if closed else f"open to {reach}, nothing is verified"
         yield f"/twilio is {state}: set BRIDGE_TWILIO_AUTH_TOKEN or --twilio-auth-token-file"
+
+
+def api_tokens_known(settings: Settings) -> bool:
+    """Return whether clients must show a token."""
+    return bool(settings.api_token or settings.api_tokens_file)
 
 
 def twilio_secret_known(settings: Settings) -> bool:
@@ -116,7 +123,7 @@ def _is_here(url: str) -> bool:
 
 
 def _exposure(settings: Settings) -> Iterator[str]:
-    tokens = settings.api_token or twilio_secret_known(settings)
+    tokens = api_tokens_known(settings) or twilio_secret_known(settings)
     if not (is_loopback(settings.host) or tokens or settings.insecure):
         yield (
             f"--host {settings.host} is open to the network and there is no token: set BRIDGE_API_TOKEN or "
@@ -137,6 +144,11 @@ def _tls(settings: Settings) -> Iterator[str]:
             yield f"{flag} {path} is no file"
 
 
+def _tokens(settings: Settings) -> Iterator[str]:
+    if (path := settings.api_tokens_file) and (wrong := wrong_in(path)):
+        yield f"--api-tokens-file {path}: {wrong}"
+
+
 def _twilio(settings: Settings) -> Iterator[str]:
     url = settings.public_url
     if twilio_secret_known(settings) and not (url or settings.trust_proxy_headers):
@@ -154,7 +166,7 @@ def _twilio(settings: Settings) -> Iterator[str]:
 
 
 def _dialling(settings: Settings) -> Iterator[str]:
-    if settings.dial_allow and not settings.api_token and is_exposed(settings):
+    if settings.dial_allow and not api_tokens_known(settings) and is_exposed(settings):
         who = settings.public_url or settings.host
         yield (
             f"--dial-allow lets everyone who reaches {who} place calls at your cost: set BRIDGE_API_TOKEN, or listen "

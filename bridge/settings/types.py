@@ -113,6 +113,12 @@ OptionalUrl = Annotated[
 Urls = Annotated[
     tuple[Url, ...], BeforeValidator(split_words), Takes("URLs like http://gpu1:8001, with commas between")
 ]
+PostUrl = Annotated[
+    str,
+    StringConstraints(pattern=r"^(https?://[^/\s@?#]+(/[^\s@#]*)?)?$"),
+    AfterValidator(whole_url),
+    Takes("a URL like https://HOST/PATH"),
+]
 SocketUrl = Annotated[
     str,
     StringConstraints(pattern=r"^$|^wss?://[^/\s@?#]+(/[^\s@?#]*)?$"),

@@ -10,7 +10,7 @@ from fakes import PHONE, FakeTts, ScriptBot
 from sounding import English, German
 from stage import LONG, MULAW, QUIET, Stage, settle, stage
 
-from bot.actions import Action, SetLanguage
+from bot.actions import Action, SetLanguage, Transfer
 from bot.api import CallInfo, Heard, Line, Partial, Say, Speaker, Turn
 from bridge.call.prompts import CallPrompts
 from bridge.speaking.voices.voice import Voice
@@ -37,6 +37,45 @@ class Noise(FakeTts):
     async def speak(self, text: str, /) -> AsyncGenerator[np.ndarray[tuple[int], np.dtype[np.float32]], None]:
         rng = np.random.default_rng(len(text))
         yield (0.1 * rng.standard_normal(2400 * len(text.split()))).astype(np.float32)
+
+
+# ---------------------------------------------------------------- an operator
+
+
+async def test_an_operator_speaks_instead_of_the_bot_which_knows_what_was_heard() -> None:
+    bot = NotingBot("Certainly.", greeting=[LONG])
+    async with stage(bot) as call:
+        await call.silence(992)
+        call.talk.put_in("A person is coming.")
+        await settle()
+        assert len(call.leg.of(Clear)) == 1
+        await call.silence(3008)
+        await call.says("Thank you.")
+    [greeted, put_in] = bot.turns[0].history
+    assert LONG.startswith(greeted.text) and greeted.text != LONG
+    assert put_in == Line(Speaker.BOT, "A person is coming.")
+
+
+async def test_a_transfer_of_an_operator_that_does_not_happen_costs_the_caller_nothing() -> None:
+    bot = NotingBot("Certainly.")
+    async with stage(bot) as call:
+        await call.silence(992)
+        call.talk.put_in(Transfer("+4930123456"))
+        await call.silence(992)
+        assert call.audio() == b""
+        await call.says("Hello?")
+    assert bot.turns[0].text == "Hello?"
+
+
+async def test_nothing_is_put_in_once_the_call_is_at_its_end() -> None:
+    bot = NotingBot("Certainly.")
+    async with stage(bot) as call:
+        call.talk.say_goodbye("enough")
+        await call.silence(96)
+        before = call.sent_ms()
+        call.talk.put_in("A person is coming.")
+        await call.silence(96)
+        assert call.sent_ms() == before
 
 
 # ---------------------------------------------------------------- barge-in

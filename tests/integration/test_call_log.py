@@ -22,6 +22,7 @@ from bridge.records import query
 from bridge.records.database import Database
 from bridge.records.deletion import erase, expire
 from bridge.records.entries import Entry, EntryKind
+from bridge.records.events.sender import EventsSender
 from bridge.records.keeper import Keeper
 from bridge.records.query import Wanted
 from bridge.records.tables import CALLS, ERASURES
@@ -87,6 +88,39 @@ async def test_several_bridges_start_and_write_at_the_same_time(server: Postgres
     await asyncio.gather(*(each.write(a_call(f"{index}")) for index, each in enumerate(both)))
     assert len(await found(database)) == 3
     for each in both:
+        await each.close()
+
+
+async def test_several_bridges_tell_the_webhook_of_each_event_once_and_in_order(
+    server: Postgres, database: Database
+) -> None:
+    told: list[str] = []
+
+    async def take(event: str, body: bytes) -> None:
+        told.append(event)
+        await asyncio.sleep(0.01)
+
+    bridges = [Database.at(server.url) for _ in range(3)]
+    for each in bridges:
+        each.tells_events = True
+    senders = [EventsSender(each, take) for each in bridges]
+    telling = [asyncio.create_task(sender.run()) for sender in senders]
+    calls = [a_call(f"r{number}") for number in range(30)]
+    for place in range(3):  # the begins of all, then what was said, then the ends
+        for number, entries in enumerate(calls):
+            await bridges[number % 3].write(entries[place : place + 1])
+    async with asyncio.timeout(30):
+        while len(told) < 90:  # noqa: ASYNC110  # it counts for the test
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(0.5)
+    for task in telling:
+        task.cancel()
+    await asyncio.gather(*telling, return_exceptions=True)
+    assert len(told) == 90
+    for number in range(30):
+        mine = [event for event in told if event.startswith(f"r{number}-")]
+        assert mine == [f"r{number}-{place}" for place in (1, 2, 3)]
+    for each in bridges:
         await each.close()
 
 

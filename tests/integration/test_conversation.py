@@ -142,7 +142,7 @@ async def test_a_listener_who_says_okay_is_not_answered_and_hears_it_all(server:
     assert lines(server, call_id, "caller said", "kay")
     assert not lines(server, call_id, "interrupted after")
     assert not lines(server, call_id, "answers")
-    # Bytes may differ by a bit: what is kept of a sentence comes in other pieces than what is made, and is resampled so.
+    # They may differ by a bit: what is kept of a sentence comes in other pieces than what is made, and is resampled so.
     ends = [decode(heard[-3200:], Encoding.MULAW) for heard in (audio, story)]
     assert np.abs(ends[0] - ends[1]).max() < 0.01
 

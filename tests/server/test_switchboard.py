@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from fakes import RESOURCES, unlimited
+from fakes import PHONE, RESOURCES, TEXT_ONLY, unlimited
 
 from bridge.admission.lines import Lines
 from bridge.leg import HangupCause, LegLost
 from bridge.metrics import Metrics
+from bridge.monitoring.watched_calls import WatchedCalls
 from bridge.server.switchboard import Switchboard
 from bridge.settings import Settings
 from telephony.errors import RemoteProtocolError
@@ -19,14 +20,12 @@ from telephony.outcome import NotAnswered, Outcome
 class Caller:
     """A leg whose call goes as the test says, and that keeps what was done with it."""
 
-    capabilities = Capabilities()
-
-    def __init__(self, start: Exception | None = None) -> None:
+    def __init__(self, start: Exception | None = None, capabilities: Capabilities = TEXT_ONLY) -> None:
         """`start`: what becomes of the start of a call that does not begin; the others last until `hang_up` is set."""
         self.done: list[str] = []
         self.reason, self.cause = "", HangupCause.NORMAL
         self.begun, self.hang_up = asyncio.Event(), asyncio.Event()
-        self._start = start
+        self._start, self.capabilities = start, capabilities
 
     async def __aenter__(self) -> "Caller":
         self.done.append("opened")
@@ -135,3 +134,16 @@ async def test_what_started_and_what_never_did_are_counted_and_both_have_an_end(
     assert 'bridge_calls_started_total{wire="test"} 1.0' in text
     assert 'bridge_calls_ended_total{fault="",wire="test"} 1.0' in text
     assert 'bridge_calls_ended_total{fault="remote",wire="test"} 1.0' in text
+
+
+@pytest.mark.parametrize(("capabilities", "watched"), [(PHONE, 1), (TEXT_ONLY, 0)], ids=["with a bot", "transcripts"])
+async def test_a_call_with_a_bot_can_be_watched_while_it_lasts(capabilities: Capabilities, watched: int) -> None:
+    calls = WatchedCalls()
+    board = Switchboard(Settings(), RESOURCES, Metrics(), Lines(1), unlimited(), watched_calls=calls)
+    caller = Caller(capabilities=capabilities)
+    call = asyncio.create_task(board.carry(caller, wire="test"))
+    await asyncio.wait_for(caller.begun.wait(), 5)
+    assert len(list(calls)) == watched
+    caller.hang_up.set()
+    await call
+    assert not list(calls)

@@ -6,7 +6,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
-from bridge.settings import Settings, is_exposed, twilio_secret_known
+from bridge.settings import Settings, api_tokens_known, is_exposed, twilio_secret_known
+from bridge.settings.tokens import Scope
 from telephony.wires import WIRES
 from telephony.wires import Door as WireDoor
 
@@ -28,6 +29,14 @@ class Door:
     paths: tuple[str, ...]
     """Routes as the server has them, e.g. /calls/{id}."""
     asks: Asks
+    reads: Scope = Scope.ADMIN
+    """What a token must be good for, to GET or to open a socket ..."""
+    changes: Scope = Scope.ADMIN
+    """... and for every other method."""
+
+    def needs(self, method: str) -> Scope:
+        """Return what a token must be good for."""
+        return self.reads if method in {"GET", "HEAD"} else self.changes
 
     def __str__(self) -> str:
         return ", ".join(path for path in self.paths if not path.endswith("/") or path == "/")
@@ -37,13 +46,23 @@ def _of_wires() -> Iterator[Door]:
     for wire in WIRES:
         if wire.is_socket:
             asks = Asks.TWILIO_SIGNATURE if wire.door is WireDoor.TWILIO_SIGNATURE else Asks.API_TOKEN
-            yield Door(wire.name, (wire.address,), asks)
+            yield Door(wire.name, (wire.address,), asks, reads=Scope.CALLS)
 
 
 TWILIO_VOICE: Final = ("/twilio/voice", "/twilio/voice/")
 TWILIO_STREAM_TOO: Final = "/twilio/stream/"
 """Twilio asks for what is configured there, to the letter: with a slash at the end, or without."""
-PAGE: Final = Door("page", ("/", "/web/{name}"), Asks.NOTHING)
+_OF_CALLS: Final = (
+    "/calls",
+    "/calls/{id}",
+    "/calls/{id}/events",
+    "/calls/{id}/recording",
+    "/calls/{id}/say",
+    "/calls/{id}/transfer",
+    "/events",
+    "/openapi.json",
+)
+PAGE: Final = Door("page", ("/", "/dashboard", "/web/{name}"), Asks.NOTHING)
 HTTP: Final[tuple[Door, ...]] = (
     PAGE,
     *_of_wires(),
@@ -52,10 +71,12 @@ HTTP: Final[tuple[Door, ...]] = (
         (*TWILIO_VOICE, TWILIO_STREAM_TOO, "/twilio/stream/{id}", "/twilio/status/{id}"),
         Asks.TWILIO_SIGNATURE,
     ),
-    Door("asterisk", ("/asterisk/connect",), Asks.API_TOKEN),
-    Door("calls", ("/calls", "/calls/{id}"), Asks.API_TOKEN),
-    Door("languages", ("/languages",), Asks.API_TOKEN),
-    Door("metrics", ("/metrics",), Asks.API_TOKEN),
+    Door("asterisk", ("/asterisk/connect",), Asks.API_TOKEN, changes=Scope.CALLS),
+    Door("calls", _OF_CALLS, Asks.API_TOKEN, reads=Scope.READ, changes=Scope.CALLS),
+    Door("levels", ("/events/levels",), Asks.API_TOKEN, reads=Scope.READ),
+    Door("listen in", ("/calls/{record}/listen",), Asks.API_TOKEN, reads=Scope.CALLS),
+    Door("languages", ("/languages",), Asks.API_TOKEN, reads=Scope.READ),
+    Door("metrics", ("/metrics",), Asks.API_TOKEN, reads=Scope.READ),
     Door("health", ("/healthz", "/readyz"), Asks.NOTHING),
 )
 """All that one port has. What is not here asks for the API token."""
@@ -92,8 +113,8 @@ def _who(asks: Asks, settings: Settings) -> str:
     match asks:
         case Asks.NOTHING:
             return everyone
-        case Asks.API_TOKEN if settings.api_token:
-            return "who has the API token"
+        case Asks.API_TOKEN if api_tokens_known(settings):
+            return "who has an API token for it" if settings.api_tokens_file else "who has the API token"
         case Asks.API_TOKEN:
             return "nobody: set BRIDGE_API_TOKEN" if closed else everyone
         case Asks.TWILIO_SIGNATURE if twilio_secret_known(settings):

@@ -11,8 +11,7 @@ from bridge.server.access.doors import Asks, Door, door_at
 from bridge.server.access.hosts import check_host, peer
 from bridge.server.access.in_force import InForce
 from bridge.server.access.refused import Refusal
-from bridge.server.auth import asks_for_socket, check_client, check_twilio
-from bridge.settings import Settings
+from bridge.server.auth import SHOWN, asks_for_socket, check_client, check_twilio
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -28,7 +27,7 @@ def doorkeeper(in_force: InForce, refusals: Refusals, connections: Connections) 
             try:
                 check_host(request, settings)
                 if resource:
-                    await _check(door, request, settings)
+                    await _check(door, request, in_force)
                 return await handler(request)
             except Refusal as refused:
                 refusals.note(door.name, refused.why, peer=peer(request, settings), detail=refused.detail)
@@ -37,10 +36,11 @@ def doorkeeper(in_force: InForce, refusals: Refusals, connections: Connections) 
     return admit
 
 
-async def _check(door: Door, request: web.Request, settings: Settings) -> None:
+async def _check(door: Door, request: web.Request, in_force: InForce) -> None:
+    settings = in_force.settings
     match door.asks:
         case Asks.API_TOKEN:
-            check_client(request, settings)
+            request[SHOWN] = check_client(request, settings, in_force.tokens, needs=door.needs(request.method))
         case Asks.TWILIO_SIGNATURE:
             await check_twilio(request, settings)
         case Asks.NOTHING:

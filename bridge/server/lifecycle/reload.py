@@ -72,11 +72,12 @@ class Reload:
             problems = await asyncio.to_thread(self._certificates.reload)
             before = self._in_force.settings
             fresh, unread = await asyncio.to_thread(self._reread, before)
-            fresh, refused = _checked(before, fresh)
+            fresh, refused = await asyncio.to_thread(_checked, before, fresh)  # it reads files
             fresh, unloaded = await self._answer_with(before, fresh)
             self._in_force.put(fresh)
             unsigned = await self._sign_in(fresh)
-            for problem in (*problems, *unread, *refused, *unloaded, *unsigned):
+            tokens = filter(None, [await asyncio.to_thread(self._in_force.reread_tokens)])
+            for problem in (*problems, *unread, *refused, *unloaded, *unsigned, *tokens):
                 log.error("not reloaded, the old one stays in force: %s", masked(problem))
             log.info("reloaded: %s", ", ".join(_changes(before, fresh)) or "the settings are as they were")
 

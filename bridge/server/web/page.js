@@ -3,6 +3,7 @@
 import { $, show, showLanguages, showTrouble } from "./display.js";
 import { connect, decodeFile, openSound, Trouble } from "./line.js";
 import { Session } from "./session.js";
+import { tokenOfAddress } from "./token.js";
 
 const LABELS = { talk: "Hang up", ws: "Stop", file: "Stop" };
 const NAMES = Object.fromEntries(Object.keys(LABELS).map((kind) => [kind, $(kind).textContent]));
@@ -77,17 +78,6 @@ function showRunning(kind) {
     $(name).disabled = kind !== null && name !== kind;
   }
   document.body.classList.toggle("live", kind !== null);
-}
-
-function tokenOfAddress() {
-  // Takes the token out of the address bar, so that it is in no bookmark, and keeps it for reloads of this tab.
-  const url = new URL(location.href);
-  const given = url.searchParams.get("token");
-  if (given === null) return sessionStorage.getItem("token") ?? "";
-  url.searchParams.delete("token");
-  history.replaceState(null, "", url);
-  sessionStorage.setItem("token", given);
-  return given;
 }
 
 async function learnLanguages() {

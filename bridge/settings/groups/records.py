@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from bridge.settings.types import Age, Group, OptionalPath, Section
+from bridge.settings.types import Age, Group, OptionalPath, PostUrl, Section
 
 
 class Records(Group):
@@ -33,4 +33,9 @@ class Records(Group):
     )
     keep_calls: Age = Field(
         default="90d", description="How long calls are kept: who, when, how long, how it ended. 0 is for ever."
+    )
+    events_url: PostUrl = Field(
+        default="",
+        description="https:// address that is told of every call: its begin, each turn, and the whole record at its "
+        "end. Where it is down it is told later, for a day. webhook_secret signs.",
     )

@@ -68,6 +68,11 @@ class Access(Group):
     api_token_file: Annotated[OptionalPath, FIRST] = Field(
         default=None, description="File that holds api_token, which clients must send."
     )
+    api_tokens_file: OptionalPath = Field(
+        default=None,
+        description="File (TOML) of further tokens: tables [[token]] with name, token or its sha256, and scopes: read, "
+        "calls, admin. docs/records.md tells what each may do. api_token may do everything.",
+    )
     insecure: Annotated[bool, FIRST] = Field(
         default=False,
         description="Leave doors open that have no token, although other machines can reach the port.",

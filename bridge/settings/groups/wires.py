@@ -12,6 +12,7 @@ from bridge.settings.types import (
     Networks,
     OptionalPath,
     PortRange,
+    PostUrl,
     PublicAddress,
     Section,
     SipCodecs,
@@ -31,12 +32,8 @@ AriUrl = Annotated[
     AfterValidator(whole_url),
     Takes("a URL like http://pbx.example.com:8088/ari"),
 ]
-HookUrl = Annotated[
-    str,
-    StringConstraints(pattern=r"^(https?://[^/\s@?#]+(/[^\s@#]*)?)?$"),
-    AfterValidator(whole_url),
-    Takes("a URL like https://HOST/PATH"),
-]
+
+
 AppName = Annotated[str, StringConstraints(pattern=r"^[\w-]{1,60}$"), Takes("letters, digits, - and _")]
 ContextName = Annotated[str, StringConstraints(pattern=r"^[\w.-]{0,64}$"), Takes("letters, digits and . - _")]
 AccountSid = Annotated[
@@ -226,7 +223,7 @@ class Twilio(Group):
     twilio_api_timeout: float = Field(
         default=10.0, ge=0.1, le=60, description="Seconds within which the API must answer a request."
     )
-    listen_hook_url: HookUrl = Field(
+    listen_hook_url: PostUrl = Field(
         default="",
         description="Where what is said on calls that are only listened to (/twilio/listen) is told, one signed POST a "
         "sentence. webhook_secret signs, webhook_wait is the time for each.",

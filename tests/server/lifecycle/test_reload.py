@@ -1,5 +1,6 @@
 """What SIGHUP changes for new calls, and what it leaves where something does not load."""
 
+import asyncio
 import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -127,6 +128,22 @@ async def test_what_could_not_be_read_has_a_line_each(caplog: pytest.LogCaptureF
     assert [record.message.partition("in force: ")[2] for record in caplog.records if record.levelname == "ERROR"] == (
         rig.unread
     )
+
+
+async def test_the_file_of_tokens_is_read_again_and_one_that_is_broken_leaves_the_old_ones(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "tokens.toml"
+    table = '[[token]]\nname = "{0}"\ntoken = "{0}-and-more-of-it"\nscopes = ["read"]\n'
+    await asyncio.to_thread(path.write_text, table.format("first"))
+    rig = Rig(START.model_copy(update={"api_tokens_file": path}))
+    rig.in_force.put(rig.files)
+    for text, names in ((table.format("second"), ["second"]), ("no toml", ["second"]), ("", ["second"])):
+        await asyncio.to_thread(path.write_text, text)
+        await rig.reload.reload()
+        assert [token.name for token in rig.in_force.tokens] == names
+    lines = [record.message for record in caplog.records if record.levelname == "ERROR"]
+    assert len(lines) == 2 and all("api_tokens_file: it " in line for line in lines)
 
 
 async def test_a_new_token_of_a_door_loads_no_bot_anew() -> None:

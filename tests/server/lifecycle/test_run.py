@@ -32,7 +32,7 @@ async def status(server: FakeServer, path: str) -> int:
 
 def test_the_banner_has_a_line_for_each_door() -> None:
     lines = shown(api_token="s3cret", twilio_auth_token="s3cret", public_url=PUBLIC, audiosocket_port=9092)
-    assert re.search(r"^  who comes in  /, /web/\{name\}: everyone who reaches it$", lines, re.MULTILINE)
+    assert re.search(r"^  who comes in  /, /dashboard, /web/\{name\}: everyone who reaches it$", lines, re.MULTILINE)
     assert "  /ws: who has the API token\n" in lines
     assert "  AudioSocket, port 9092: 127.0.0.0/8, ::1/128\n" in lines
     assert "s3cret" not in lines

@@ -1,4 +1,4 @@
-"""POST /calls and GET /calls/ID for clients, and the routes on which Twilio reports the calls it placed for us."""
+"""POST /calls for clients, and the routes on which Twilio reports the calls it placed for us."""
 
 import json
 from typing import Final
@@ -12,20 +12,18 @@ from bridge.outbound.leg import PlacedCall
 from bridge.outbound.twilio import TwilioCall, TwilioTrunk
 from bridge.server.access.forms import read_body, read_form
 from bridge.server.access.refused import Forbidden
+from bridge.server.api.answers import LATER, problem
 from bridge.server.websocket_upgrade import upgrade
 from telephony.twilio import TwilioProtocol
 
 DIALLER: Final = web.AppKey("dialler", Dialler)
 TRUNK: Final = web.AppKey("trunk", TwilioTrunk)
 
-_RETRY: Final = {"Retry-After": "5"}
-
 
 def routes() -> list[web.RouteDef]:
-    """Return the routes that order calls, tell their state, and serve Twilio."""
+    """Return the routes that order calls, and serve Twilio."""
     return [
         web.post("/calls", _order),
-        web.get("/calls/{id}", _state),
         web.get("/twilio/stream/{id}", _twilio_stream),
         web.post("/twilio/status/{id}", _twilio_status),
     ]
@@ -36,24 +34,16 @@ async def _order(request: web.Request) -> web.Response:
     try:
         placed = dialler.place(read(json.loads(await read_body(request))))
     except BadCallRequest as error:
-        return _problem(400, str(error))
+        return problem(400, str(error))
     except (ValueError, RecursionError) as error:
-        return _problem(400, f"body: no JSON: {error}")
+        return problem(400, f"body: no JSON: {error}")
     except NotAllowed as error:
         raise Forbidden(Why.NUMBER, str(error), json=True) from None
     except Full as error:
-        return _problem(429, str(error), _RETRY)
+        return problem(429, str(error), LATER)
     except (Closing, TooLoaded) as error:
-        return _problem(503, str(error), _RETRY)
-    return web.json_response(_told(placed), status=202, headers={"Location": f"/calls/{placed.call_id}"})
-
-
-async def _state(request: web.Request) -> web.Response:
-    dialler = request.app[DIALLER]
-    placed = dialler.get(request.match_info["id"])
-    if placed is None:
-        return _problem(404, "no such call, or it ended long ago")
-    return web.json_response(_told(placed))
+        return problem(503, str(error), LATER)
+    return web.json_response(told(placed), status=202, headers={"Location": f"/calls/{placed.call_id}"})
 
 
 async def _twilio_stream(request: web.Request) -> web.StreamResponse:
@@ -79,7 +69,8 @@ def _twilio_call(request: web.Request) -> TwilioCall:
     return call
 
 
-def _told(placed: PlacedCall) -> dict[str, object]:
+def told(placed: PlacedCall) -> dict[str, object]:
+    """Return what has become of a call that was ordered."""
     return {
         "call_id": placed.call_id,
         "to": placed.request.to,
@@ -89,7 +80,3 @@ def _told(placed: PlacedCall) -> dict[str, object]:
         "answered_by": placed.answered_by,
         "reason": placed.reason,
     }
-
-
-def _problem(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
-    return web.json_response({"error": text}, status=status, headers=headers)

@@ -1,0 +1,1 @@
+"""What happens on calls, told to others: as it happens to who follows, and by a webhook from the database."""
