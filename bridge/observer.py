@@ -1,4 +1,4 @@
-"""What is noted of one call besides its numbers. The call tells it and waits for nothing."""
+"""What is noted of one call besides its numbers, and what is recorded. The call tells it and waits for nothing."""
 
 from bot.actions import Action
 from bot.api import Final
@@ -42,3 +42,27 @@ class CallObserver:
 
     def fault(self, what: str) -> None:
         """Something went wrong that the caller may have noticed."""
+
+
+class RecordingSwitch:
+    """What a call says to its recording; this one is none. No method may block or raise."""
+
+    @property
+    def awaits_consent(self) -> bool:
+        """True while nothing is recorded, since the caller was not told, or has not agreed."""
+        return False
+
+    def agree(self) -> None:
+        """The caller was told and agrees: what is heard from now on is recorded."""
+
+    def pause(self) -> None:
+        """Record silence from now on, by the bot's wish."""
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+
+    def hide(self) -> None:
+        """Record silence from now on: the caller presses a secret."""
+
+    def show(self) -> None:
+        """The secret is complete, or nobody asks for it any more."""

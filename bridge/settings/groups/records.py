@@ -34,3 +34,4 @@ class Records(Group):
     keep_calls: Age = Field(
         default="90d", description="How long calls are kept: who, when, how long, how it ended. 0 is for ever."
     )
+    keep_audio: Age = Field(default="7d", description="How long recordings are kept: 12h, 7d. 0 is for ever.")

@@ -1,0 +1,40 @@
+"""The options of recordings: docs/records.md."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from bridge.settings.types import Group, Section, Takes
+
+Consent = Annotated[
+    str, StringConstraints(pattern=r"^(announce|key:[0-9*#])?$"), Takes("announce, key:1 (or another key), or nothing")
+]
+Place = Annotated[
+    str,
+    StringConstraints(pattern=r"^(?!\w+://)[^\0]*$|^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w./-]*)?$"),
+    Takes("a folder, or s3://bucket/prefix"),
+]
+
+
+class Recordings(Group):
+    """Recordings of calls: where, and with whose consent."""
+
+    section = Section.RECORDS
+    per_call = True
+
+    record_calls: Place = Field(
+        default="",
+        description="Folder for recordings of calls with a bot, or s3://BUCKET/PREFIX (extra s3): stereo WAV, caller "
+        "left, bot right as heard. Nothing set records nothing.",
+    )
+    record_consent: Consent = Field(
+        default="",
+        description="What comes before a recording: announce says record_consent_text, which nothing interrupts; "
+        "key:1 says it, too, and records only once the caller has pressed that key.",
+    )
+    record_consent_text: str = Field(
+        default="This call is recorded.",
+        min_length=1,
+        max_length=1000,
+        description="What the caller hears before a recording, e.g. what to press. It comes before the greeting.",
+    )
