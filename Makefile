@@ -1,4 +1,5 @@
-# make serve ARGS="--port 9000"   run the server        make test     all checks, as CI runs them
+# make serve ARGS="--port 9000"   run the server; EXTRAS=sip,openai adds what they need
+# make test     all checks, as CI runs them
 # make check                      the quick part: lint, types, imports, unit tests
 # make format                     lay the code out      make lock     renew the locks (UPGRADE=--upgrade: newest versions)
 # make bench                      what a caller notices, what a call costs (half an hour; ARGS=--quick: ten minutes)
@@ -18,6 +19,7 @@ VLLM_PYTHON ?= python3.11
 VLLM_VENV ?= .venv-vllm
 TAC_VENV ?= .venv-tac
 TTS_VENV ?= .venv-tts
+LITELLM_VENV ?= .venv-litellm
 VLLM_TESTS ?= vllm
 VLLM_WORKERS ?= 0
 # At the same time: unit tests, callers, and rigs of vLLM's engines (both where there is memory for three engines, 2 GB each).
@@ -28,15 +30,17 @@ SOUNDS := asterisk-core-sounds-en asterisk-core-sounds-en-wav
 ARGS ?=
 ENGINE ?= --asr vllm --asr-model-path tests/data/tiny-qwen3-asr --vllm-kv-cache-mb 64 --vllm-block-size 32 --no-vllm-cuda-graphs
 UPGRADE ?=
+EXTRAS ?=
 
 # Tests start hundreds of processes: what these import is compiled once, whatever the machine's habits are.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: serve check test test-slow test-vllm test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-asterisk tools-vllm fuzz \
+.PHONY: serve check test test-slow test-vllm test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-litellm tools-asterisk tools-vllm fuzz \
     tiny-qwen3-asr bench bench-engines bench-compare soak format lock wires clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
+	@[ -z "$(EXTRAS)" ] || scripts/install-extras $(VENV) "$(EXTRAS)"
 	@exec $(VENV)/bin/bridge serve $(ARGS)
 
 # pytest is called by its own name: `python -m pytest` would put the checkout in front of what is installed.
@@ -74,7 +78,11 @@ tools-llm: $(VENV)/.test
 
 # 75 says that it cannot be installed here, and the script has said why.
 tools-tac: $(VENV)/.test
-	@scripts/install-tac $(VENV)/bin/python $(TAC_VENV) || test $$? = 75
+	@scripts/install-alone tac $(VENV)/bin/python $(TAC_VENV) || test $$? = 75
+
+# Large, and asked by slow tests alone: `make test` leaves it out.
+tools-litellm: $(VENV)/.test
+	@scripts/install-alone litellm $(VENV)/bin/python $(LITELLM_VENV) || test $$? = 75
 
 # 75 says that it cannot be fetched here, and the script has said why.
 tools-kokoro: $(VENV)/.test
@@ -90,7 +98,7 @@ tools-asterisk: tools-apt
 tools-vllm: $(VENV)/.test
 	@scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV) $(VENV)/bin/uv || test $$? = 75
 
-test-slow: $(VENV)/.test
+test-slow: $(VENV)/.test tools-litellm tools-vllm
 	$(VENV)/bin/pytest -m "slow and not vllm" --numprocesses 2 --dist loadfile
 
 test-vllm: $(VENV)/.test
@@ -137,7 +145,7 @@ soak: $(VENV)/.test
 	$(VENV)/bin/python bench/soak.py --json build/soak.json $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) $(TAC_VENV) $(TTS_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VLLM_VENV) $(TAC_VENV) $(TTS_VENV) $(LITELLM_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp says that what its lock lists is installed, so that a second `make` starts at once.

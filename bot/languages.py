@@ -124,6 +124,31 @@ _TAGS: Final[Mapping[str, str]] = {
 }
 
 
+_OTHER_NAMES: Final[Mapping[str, str]] = {
+    "burmese": "my",
+    "castilian": "es",
+    "filipino": "tl",
+    "flemish": "nl",
+    "haitian": "ht",
+    "mandarin": "zh",
+    "moldovan": "ro",
+    "panjabi": "pa",
+    "sinhalese": "si",
+    "valencian": "ca",
+}
+
+_CODES: Final[Mapping[str, str]] = {
+    **{name.casefold(): code for code, name in ENGLISH_NAMES.items()},
+    **_OTHER_NAMES,
+    **{code: code for code in ENGLISH_NAMES},
+}
+
+
+def code_of(language: str) -> str | None:
+    """Return the code of a language given by English name (or by code) in any case; None if there is none."""
+    return _CODES.get(language.strip().casefold())
+
+
 def named(language: str) -> str:
     """Return the English name: "German" for "de-DE", "de" and "German"; what is not known stays as it is."""
     base = language.strip().replace("_", "-").partition("-")[0].lower()

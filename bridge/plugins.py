@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Final, Self
 
+from bot import installing
 from bridge.settings import Settings
 from bridge.speech.api import ModelMissing, SpeechError
 
@@ -106,13 +107,13 @@ def _installed(group: str, name: str) -> EntryPoint:
 def _others(group: str) -> str:
     names = sorted({point.name for point in entry_points(group=group)})
     if not names:
-        return "none is installed, not even ours: run `pip install -e .` in the checkout"
+        return f"none is installed, not even ours: run {installing.extra()}"
     return f"installed: {', '.join(names)}"
 
 
 def _remedy(group: str, name: str) -> str:
     extra = EXTRAS.get((group, name))
-    return f"; pip install 'voice-bridge[{extra}]' brings it" if extra else ""
+    return f"; {installing.extra(extra)} brings it" if extra else ""
 
 
 def _option(group: str) -> str:

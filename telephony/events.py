@@ -59,6 +59,10 @@ class RecognitionOptions:
     """Tokens a partial may add; a final may have as many as its audio can hold."""
     partials: bool = True
     words: bool = False  # finals say when each word was spoken, where the engine knows
+    languages: tuple[str, ...] = ()
+    """Those that the engine may decide for; () is any."""
+    script: str = ""
+    """"latin" or "native", in which transcripts are written; "" is what the server's settings say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,9 @@ SAMPLE_RATE: Final = (8000, 48_000)
 """From telephone to studio."""
 MAX_CONTEXT_CHARS: Final = 10_000
 MAX_LANGUAGE_CHARS: Final = 100
+MAX_LANGUAGES: Final = 100
+SCRIPTS: Final = ("native", "latin")
+"""In which transcripts of languages of India are written."""
 MAX_BINARY_BYTES: Final = 1024 * 1024
 """16 s of float32 at 16 kHz in one message."""
 MAX_PEAK: Final = 2.0
@@ -66,13 +69,15 @@ class PlainProtocol:
         session_id: str,
         *,
         refuse_language: Callable[[str | None], str],
+        scripts: Sequence[str] = SCRIPTS,
         max_bytes: int = MAX_BINARY_BYTES,
     ) -> None:
         """`max_bytes`: audio in one message.
 
+        `scripts`: those that transcripts can be written in.
         `refuse_language` takes an English name, or None for any; it returns "", or why the engine cannot do it.
         """
-        self._session_id, self._refuse_language = session_id, refuse_language
+        self._session_id, self._refuse_language, self._scripts = session_id, refuse_language, scripts
         self._taken = dict[str, Any]()  # what was right of configs so far
         self._configured = False  # a config has come, right or not
         self._started: CallStarted | None = None  # set by the first config, audio or finalize
@@ -164,9 +169,15 @@ class PlainProtocol:
         return self._begin()
 
     def _accepted(self, name: str, value: object) -> object:
-        """Return `value`, unless it is a language that the engine does not know."""
-        if name == "language" and (why := self._refuse_language(None if value is None else str(value))):
-            raise Refused(f"field language: got {_shown(value)}; {why}")
+        """Return `value`, unless it is a language that the engine does not know, or a script that it does not write."""
+        for language in value if isinstance(value, tuple) else [value] if name == "language" else []:
+            if why := self._refuse_language(None if language is None else str(language)):
+                raise Refused(f"field {name}: got {_shown(language)}; {why}")
+        if name == "script" and value and value not in self._scripts:
+            raise Refused(
+                f"field script: got {_shown(value)}; allowed: {', '.join(map(_shown, self._scripts))}"
+                + ("; latin needs the extra transliteration on the server" if value in SCRIPTS else "")
+            )
         return value
 
     def _hear_in(self, audio: AudioFormat) -> None:
@@ -212,6 +223,13 @@ def _language(config: Fields, name: str) -> str | None:
     return None if config.get(name) is None else text_of(config, name, at_most=MAX_LANGUAGE_CHARS)
 
 
+def _languages(config: Fields, name: str) -> tuple[str, ...]:
+    named = config.get(name)
+    if not isinstance(named, list) or len(named) > MAX_LANGUAGES:
+        raise refusal(name, named, f"a list of at most {MAX_LANGUAGES} English names")
+    return tuple(text_of({name: each}, name, at_most=MAX_LANGUAGE_CHARS) for each in named)
+
+
 def _whole(between: tuple[int, int]) -> Callable[[Fields, str], int]:
     return lambda config, name: whole_of(config, name, 0, between=between)
 
@@ -219,6 +237,8 @@ def _whole(between: tuple[int, int]) -> Callable[[Fields, str], int]:
 _READERS: Final[Mapping[str, Callable[[Fields, str], object]]] = {
     "context": lambda config, name: text_of(config, name, at_most=MAX_CONTEXT_CHARS),
     "language": _language,
+    "languages": _languages,
+    "script": lambda config, name: text_of(config, name, at_most=MAX_LANGUAGE_CHARS),
     "unfixed_chunk_num": _whole(UNFIXED),
     "unfixed_token_num": _whole(UNFIXED),
     "chunk_size_sec": lambda config, name: number_of(config, name, 0.0, between=CHUNK_SIZE_SEC),

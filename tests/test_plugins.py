@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bot import installing
 from bridge import plugins
 from bridge.plugins import PluginError
 
@@ -108,7 +109,7 @@ def test_what_is_neither_name_nor_module_and_attribute_is_refused(here: Path, na
 
 def test_a_missing_extra_is_named_with_the_command_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "bot.tts.hibari", None)
-    assert "pip install 'voice-bridge[embedded]' brings it" in refusal("bridge.tts", "hibari")
+    assert f"{installing.extra('embedded')} brings it" in refusal("bridge.tts", "hibari")
 
 
 def test_every_extra_that_is_named_exists() -> None:

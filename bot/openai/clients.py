@@ -11,6 +11,7 @@ from ssl import SSLContext
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
+from bot import installing
 from bot.openai.configuration import Endpoint
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def warm() -> None:
     try:
         client = _connect(Endpoint("http://localhost", ""))
     except ImportError as error:
-        raise RuntimeError(f"{error}; pip install 'voice-bridge[openai]' brings it") from error
+        raise RuntimeError(f"{error}; {installing.extra('openai')} brings it") from error
     client.chat.completions  # noqa: B018 - it is imported when first looked at
 
 

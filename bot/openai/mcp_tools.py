@@ -20,6 +20,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from bot import installing
 from bot.tools import LONGEST, Outcome
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def tools_of(servers: tuple[McpServer, ...]) -> Sequence[McpTool]:
     try:
         import mcp  # noqa: F401 - is it there?
     except ImportError as error:
-        raise RuntimeError(f"{error}; pip install 'voice-bridge[mcp]' brings it") from error
+        raise RuntimeError(f"{error}; {installing.extra('mcp')} brings it") from error
     listing = [asyncio.run_coroutine_threadsafe(_list(server), _loop()) for server in servers]
     return [tool for each in listing for tool in each.result()]
 

@@ -12,6 +12,7 @@ from typing import Final, Protocol, Self
 
 import numpy as np
 
+from bot import installing
 from bot.api import Samples
 from bot.sentences import SentenceCutter
 from bot.threads import give_way
@@ -63,7 +64,7 @@ class HibariTts:
             from hibari import Hibari
             from hibari.voices import VOICES, voice_path
         except ImportError as error:
-            raise RuntimeError("hibari-tts is not installed: pip install 'voice-bridge[embedded]'") from error
+            raise RuntimeError(f"hibari-tts is not installed: {installing.extra('embedded')}") from error
         try:
             model = voice_path(voice, download_missing=False)
         except ValueError:

@@ -4,6 +4,8 @@ import io
 import wave
 from typing import Final
 
+from bot import installing
+
 _LONGEST_S: Final = 600
 """Of one recording; compressed it is small, whole it is not."""
 _MOST_SAMPLES: Final = _LONGEST_S * 48_000
@@ -25,7 +27,7 @@ def as_wav(data: bytes) -> bytes:
         import soundfile
     except (ImportError, OSError):  # OSError: it finds no libsndfile
         kind = "WAV of other than 16-bit samples" if wav else "MP3"
-        raise ValueError(f"{kind} needs the extra mp3: pip install 'voice-bridge[mp3]'") from None
+        raise ValueError(f"{kind} needs the extra mp3: {installing.extra('mp3')}") from None
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             if file.format not in {"WAV", "WAVEX", "MP3"}:

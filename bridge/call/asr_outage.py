@@ -27,9 +27,9 @@ class AsrOutage:
         self._waiting: asyncio.Timeout | None = None
         self._excused = False
 
-    def excuse(self) -> bool:
-        """Return True once in an outage: the caller is to be told now."""
-        owed = self._waiting is not None and not self._excused
+    def excuse(self, *, again: bool = False) -> bool:
+        """Return True once in an outage: the caller is to be told now. `again`: they spoke over what told them."""
+        owed = self._waiting is not None and (again or not self._excused)
         self._excused = self._excused or owed
         return owed
 

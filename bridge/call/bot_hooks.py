@@ -54,6 +54,7 @@ class BotHooks:
         """What the bot is told of who speaks and what is heard."""
         self._partial: asyncio.Task[None] | None = None
         self._partial_open = False  # the bot was told a partial, and nothing yet of what became of it
+        self._language = ""  # that the bot was told
         self._waiting: deque[Callable[[], Coroutine[None, None, None]]] = deque()
         self._telling: asyncio.Task[None] | None = None
 
@@ -76,6 +77,12 @@ class BotHooks:
         """Tell of a settled utterance."""
         self._partial_open = False
         self._queue(self._bot.now.on_final, final)
+
+    def language(self, language: str) -> None:
+        """Tell which language the call is in, once; "" is not known."""
+        if language not in {"", self._language}:
+            self._language = language
+            self._queue(self._bot.now.on_language, language)
 
     def interrupted(self, heard: Heard) -> None:
         """Tell what the caller heard before they spoke over the bot."""

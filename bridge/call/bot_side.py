@@ -23,6 +23,10 @@ class BotSide(Protocol):
         """What the caller has said in the turn so far: all that was not answered, as far as can be heard."""
 
     @property
+    def apology_lost(self) -> bool:
+        """True while the caller has yet to be told again that something went wrong: they spoke over it."""
+
+    @property
     def expected(self) -> Expected:
         """What the newest reply makes the bot expect."""
 
@@ -43,6 +47,9 @@ class BotSide(Protocol):
 
     def take_back(self) -> None:
         """The caller said nothing, whatever was partially heard since the last final."""
+
+    def follow(self, language: str) -> None:
+        """The caller speaks `language`, an English name; "" is not known yet."""
 
     def end_user_turn(self) -> None:
         """The caller is done, and all their finals were told."""
@@ -95,6 +102,7 @@ class SilentBotSide:
 
     bot_heard = False
     said = ""
+    apology_lost = False
     expected = Expected()
 
     def __init__(self, tasks: asyncio.TaskGroup, call: CallControl) -> None:
@@ -118,6 +126,9 @@ class SilentBotSide:
 
     def take_back(self) -> None:
         """Nobody was told."""
+
+    def follow(self, language: str) -> None:
+        """Nobody speaks."""
 
     def end_user_turn(self) -> None:
         """Nobody answers."""

@@ -45,7 +45,7 @@ class Conversation:
         self._output, self._info, self._metrics = output, info, metrics
         self._bot = ActiveBot(bot, info)
         self._hooks = BotHooks(self._bot, tasks=tasks, limit_s=limit_s, on_dropped=metrics.hooks_dropped.inc)
-        self._prompts = Prompts(self._bot, prompts, limit_s=limit_s)
+        self._prompts = Prompts(self._bot, prompts, limit_s=limit_s, language=lambda: output.language)
         self._unasked = UnaskedTurns(self._bot, self._prompts, prompts.no_input)
         self._dtmf = DtmfCollector(self._dialled, tasks=tasks, left_ms=lambda: output.left_ms)
         self._replies = Replies(
@@ -55,9 +55,9 @@ class Conversation:
             collect=self._dtmf.collect,
             hand_off=self._hand_off,
             limit_s=limit_s,
-            filler=prompts.filler,
+            filler=lambda: self._prompts.now.filler,
             filler_after_s=prompts.filler_after_s,
-            fallback=prompts.fallback,
+            fallback=lambda: self._prompts.now.fallback,
             on_fault=metrics.replies_failed.inc,
         )
         self._speculative = SpeculativeReply(output, self._replies, rules=speculation, metrics=metrics)
@@ -73,9 +73,10 @@ class Conversation:
         )
         self._history, self._caller = History(), CallerSpeech()
         self.take_back, self.played = self._hooks.take_back, output.played
+        self.drain, self.not_transferred = self._hooks.drain, self._replies.not_transferred
         self._owed = False  # the caller waits for a sentence that may not be interrupted
         self._parting = False  # we end the call: nothing is answered any more
-        self._apology_lost = False  # something went wrong, and the caller spoke over what told them so
+        self.apology_lost = False  # something went wrong, and the caller spoke over what told them so
 
     @property
     def talking(self) -> bool:
@@ -122,7 +123,7 @@ class Conversation:
 
     def _catch_up(self) -> None:
         """Nobody speaks: say what the caller has waited for in vain."""
-        if self._apology_lost:
+        if self.apology_lost:
             self.fall_back()
         elif self._history.checked and not self._output.heard.text:
             self._settle()
@@ -145,7 +146,6 @@ class Conversation:
         if self._speculative.propose(said, probability=probability, spoken_ms=self._caller.spoken_ms):
             if not before:
                 self._settle()
-            self._output.follow(language)
             self._output.hold()
             self.say(bound(self._bot.now.reply, self._bot.turn(said, language, self._history.lines)))
 
@@ -166,7 +166,6 @@ class Conversation:
             self._replies.reassure()
         else:
             self._history.say(final)
-            self._output.follow(final.language)
         if self._barge_in.words(final.text, final.language):
             self._cut()
         self._hooks.final(final)
@@ -175,6 +174,10 @@ class Conversation:
         """Tell the bot what was said to nobody: it is kept in the history and not answered."""
         self._history.listen(final)
         self._hooks.final(final)
+
+    def follow(self, language: str) -> None:
+        self._output.follow(language)
+        self._hooks.language(language)
 
     def end_user_turn(self) -> None:
         """Answer all that was said, or go on where a noise cut the bot off."""
@@ -209,7 +212,7 @@ class Conversation:
         """Say and do what `make` yields, once what was said before has come to its end. `again`: see Replies."""
         self._dtmf.stop()  # the caller spoke instead
         self._barge_in.begun()
-        self._apology_lost = False
+        self.apology_lost = False
         self._replies.say(make, again=again)
 
     def say_goodbye(self, reason: str) -> None:
@@ -222,20 +225,14 @@ class Conversation:
 
     def fall_back(self) -> None:
         """The caller said something, whatever it was: they are not asked for it soon."""
-        self._apology_lost = False
+        self.apology_lost = False
         self._unasked.answered()
         self._speculative.drop()
         self._replies.fall_back()
 
-    def not_transferred(self, reason: str) -> None:
-        self._replies.not_transferred(reason)
-
     async def answered(self, by: str) -> None:
         """Tell the bot who answered a call that we placed."""
         await self._hooks.answered(by)
-
-    def drain(self) -> None:
-        self._hooks.drain()
 
     def close(self) -> None:
         self._replies.interrupt()
@@ -264,7 +261,7 @@ class Conversation:
         silent = not self._replies.running
         apologised = self._replies.apologises("")
         heard = self._barge_in.cut(told=told, resumable=not answered)  # keys are still waited for
-        self._apology_lost |= apologised or self._replies.apologises(heard.rest)
+        self.apology_lost |= apologised or self._replies.apologises(heard.rest)
         self._history.settle(heard.text, silent=answered or (silent and not heard.rest) or self._replies.acted)
         self._owed = False
 

@@ -1,15 +1,17 @@
 """What a call holds besides answers: the greeting, what is said unasked, and the goodbye."""
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial as bound
 
 from bot.actions import ActionFailed, Hangup
 from bot.api import CallInfo, Samples, Say
+from bot.languages import named
 from bridge.call.bot_hooks import ActiveBot
 from bridge.speaking.reply_pieces import Piece, ReplyPieces, each_within
+from bridge.speech.languages import code_of
 from bridge.turns.no_input import NoInputRules, NoInputTimer
 
 log = logging.getLogger(__name__)
@@ -29,29 +31,42 @@ class CallPrompts:
     """Spoken instead of the bot's own, where there is one."""
     fallback: tuple[Samples, str] | None = None
     """Recording, at the voice's rate, and text of what is heard instead of a fault."""
+    others: Mapping[str, "CallPrompts"] = field(default_factory=dict)
+    """The same in other languages, by their codes."""
+
+    def of(self, language: str) -> "CallPrompts":
+        """Return what is heard in `language`, an English name or a tag; these where there is nothing in it."""
+        return self.others.get(code_of(named(language)) or "", self)
 
 
 class Prompts:
     """The words of the settings and of the bot, for one call."""
 
-    def __init__(self, bot: ActiveBot, prompts: CallPrompts, *, limit_s: float) -> None:
-        """`limit_s`: the bot must say the next thing within so long."""
-        self._bot, self._prompts, self._limit_s = bot, prompts, limit_s
+    def __init__(
+        self, bot: ActiveBot, prompts: CallPrompts, *, limit_s: float, language: Callable[[], str] = lambda: ""
+    ) -> None:
+        """`limit_s`: the bot must say the next thing within so long. `language`: what is spoken now."""
+        self._bot, self._all, self._limit_s, self._language = bot, prompts, limit_s, language
+
+    @property
+    def now(self) -> CallPrompts:
+        """What is heard in the language that is spoken now."""
+        return self._all.of(self._language())
 
     def greet(self, call: CallInfo) -> AsyncIterator[Piece]:
         """Say the greeting: that of the settings instead of the bot's, which gets to know of the call all the same."""
-        greeting = [self._prompts.greeting] if self._prompts.greeting else []
+        greeting = [self.now.greeting] if self.now.greeting else []
         own = each_within(self._bot.now.on_call(call), self._limit_s)
         return _framed(own, first=greeting, keep=lambda piece: not (greeting and isinstance(piece, str)))
 
     def ask(self, count: int) -> AsyncIterator[Piece]:
         """Ask a caller who has said nothing for the `count`th time."""
         own = each_within(self._bot.now.on_silence(count), self._limit_s)
-        return _framed(own, otherwise=[Say(self._prompts.asking)])
+        return _framed(own, otherwise=[Say(self.now.asking)])
 
     async def say_goodbye(self, reason: str, *, interruptible: bool) -> AsyncIterator[Piece]:
         """Say goodbye and hang up."""
-        yield Say(self._prompts.goodbye, interruptible=interruptible)
+        yield Say(self.now.goodbye, interruptible=interruptible)
         yield Hangup(reason)
 
 

@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial as bound
 from uuid import uuid4
 
 from bot.api import Final
@@ -25,6 +26,7 @@ from bridge.call.utterance import PreRoll, Utterance
 from bridge.leg import Leg, LegLost
 from bridge.metrics import CallMetrics
 from bridge.speech.api import Recogniser, SpeechError
+from bridge.speech.call_language import CallLanguage
 from bridge.speech.ear import Ear, ScoredWindow
 from bridge.turns.turn_taker import Began, Cut, Over, Paused, Resumed, TurnEvent, TurnTaker
 from telephony import events
@@ -63,6 +65,7 @@ class CallSession:
         self._leg, self._ear, self._turns, self._preroll = leg, ear, turns, preroll
         self._asr, self._options, self._metrics, self._drain_s = asr, options, metrics, drain_s
         self._usual_context = options.context
+        self._language = CallLanguage(allowed=options.languages, forced=options.language or "")
         self._outage, self._new_key = AsrOutage(asr, longest_s=outage_s), new_key
         self._utterance: Utterance | None = None  # the one being spoken
         self._newest: Utterance | None = None  # the one being spoken or spoken last
@@ -125,7 +128,7 @@ class CallSession:
 
     def set_language(self, language: str) -> None:
         """Expect `language` from the next utterance on; "" lets the recogniser find out."""
-        self._options = replace(self._options, language=language or None)
+        self._language.force(language)
 
     def set_context(self, context: str) -> None:
         """Tell the recogniser from the next utterance on what the call is about; "" is what it began with."""
@@ -269,6 +272,7 @@ class CallSession:
             async with self._finals:
                 final = await self._transcribe(utterance)
                 utterance.told = True
+                self._bot.follow(self._language.now)
                 if not final.text:
                     self._metrics.nothing_said()
                 await self._delivery.final(final, owed=utterance.owed)
@@ -281,12 +285,10 @@ class CallSession:
             self._bot.end_user_turn()
 
     async def _transcribe(self, utterance: Utterance) -> Final:
-        deliver, detector = self._delivery.partial, self._turn_detector
+        deliver, detector, language = self._delivery.partial, self._turn_detector, self._language
+        hear = bound(transcribe, utterance, self._asr, on_partial=deliver, turn_detector=detector, language=language)
         try:
-            return await self._outage.survive(
-                lambda: transcribe(utterance, self._asr, self._options, on_partial=deliver, turn_detector=detector),
-                on_wait=self._excuse,
-            )
+            return await self._outage.survive(lambda: hear(options=self._options), on_wait=self._excuse)
         except SpeechError as error:
             if not error.retryable:
                 self._bot.fall_back()
@@ -294,8 +296,8 @@ class CallSession:
         return Final("", "", utterance.began_ms, utterance.ended_ms)
 
     def _excuse(self) -> None:
-        """A final waits for an engine: the caller is told once an outage, when not speaking; not too many may wait."""
+        """A final waits for an engine: the caller is told, once they fall silent; not too many may wait."""
         if self._crowded:
             self._outage.give_up()
-        elif self._utterance is None and self._outage.excuse():
+        elif self._utterance is None and self._outage.excuse(again=self._bot.apology_lost):
             self._bot.fall_back()

@@ -6,13 +6,16 @@ The rules are in speech/rollback.py and speech/stability.py; here they meet the 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 
 from bot.api import Final, Partial
 from bridge.call.turn_detector import NoTurnDetector, TurnDetection
 from bridge.call.utterance import Snapshot, Utterance
 from bridge.speech.api import Asr, Ended, Overloaded, Request, SpeechError
+from bridge.speech.call_language import CallLanguage
 from bridge.speech.rollback import LEAST_SPEECH_MS, Cadence, Draft, PrefixRollback
 from bridge.speech.stability import Screen
+from bridge.speech.transliteration import speller
 from telephony.events import RecognitionOptions
 
 log = logging.getLogger(__name__)
@@ -38,13 +41,14 @@ async def transcribe(
     *,
     on_partial: Callable[[Partial], Awaitable[None]],
     turn_detector: TurnDetection = _NO_TURN_DETECTOR,
+    language: CallLanguage | None = None,
 ) -> Final:
     """Hand the partials of `transcripts` to `on_partial`, and return the final.
 
     Raises:
         SpeechError: the final could not be had at the second try either.
     """
-    async with aclosing(transcripts(utterance, asr, options, turn_detector)) as found:
+    async with aclosing(transcripts(utterance, asr, options, turn_detector, language)) as found:
         async for transcript in found:
             if isinstance(transcript, Final):
                 return transcript
@@ -57,20 +61,23 @@ async def transcripts(
     asr: Asr,
     options: RecognitionOptions,
     turn_detector: TurnDetection = _NO_TURN_DETECTOR,
+    language: CallLanguage | None = None,
 ) -> AsyncGenerator[Partial | Final, None]:
     """Yield partials as the caller speaks, then the one final; its text is empty when nothing was said.
 
     At most one decode is under way. The final's begins at the first pause and is thrown away if speech goes on.
-    `turn_detector` is told of each text before it is yielded. May be called again for an utterance whose final could
-    not be had.
+    `turn_detector` is told of each text before it is yielded. `language`: that of the call, which the final counts for;
+    None is what `options` say. May be called again for an utterance whose final could not be had.
 
     Raises:
         SpeechError: the final could not be had at the second try either.
     """
     chunk_ms = round(options.chunk_size_sec * 1000)
     rollback = PrefixRollback(options.unfixed_chunk_num, options.unfixed_token_num, chunk_ms=chunk_ms)
-    cadence, screen, decoder = Cadence(chunk_ms), Screen(), _Decoder(asr, options, utterance.key)
-    draft, lost = Draft(), None
+    language = language or CallLanguage(allowed=options.languages, forced=options.language or "")
+    spell = speller(options.script)
+    cadence, screen, decoder = Cadence(chunk_ms), Screen(), _Decoder(asr, options, utterance.key, language)
+    draft, lost, heard_ms = Draft(), None, 0
 
     def due(spoken_ms: int, speech_end_ms: int) -> bool:
         return cadence.due(spoken_ms, speech_end_ms + _IN_THE_EAR_MS)
@@ -87,39 +94,43 @@ async def transcripts(
                 continue
             if decoded is None:  # it paused or went on meanwhile
                 continue
-            draft, lost = decoded, None
+            draft, lost, heard_ms = decoded, None, snapshot.spoken_ms
             if not snapshot.complete:  # each pause would change what the prefix has settled
                 rollback.add(draft)
             cadence.heard(draft.text)
-            await _tell(turn_detector, utterance, snapshot, draft)
-            if not utterance.closed and (text := screen.show(draft.text, complete=snapshot.complete)):
+            said = spell(draft.text)
+            await _tell(turn_detector, utterance, snapshot, said, draft.language)
+            if not utterance.closed and (text := screen.show(said, complete=snapshot.complete)):
                 yield Partial(text, draft.language)
     turn_detector.withdrawn(utterance.key)
     if lost:
-        draft = await decoder.decode(lost, Draft(), first=False)
+        draft, heard_ms = await decoder.decode(lost, Draft(), first=False), lost.spoken_ms
+    language.heard(draft.text, draft.language, spoken_ms=heard_ms, probability=draft.language_probability)
     at_ms = utterance.audio_from_ms
-    words = tuple((word, at_ms + from_ms, at_ms + to_ms) for word, from_ms, to_ms in draft.words)
-    yield Final(draft.text.strip(), draft.language, utterance.began_ms, utterance.ended_ms, words)
+    words = tuple((spell(word), at_ms + from_ms, at_ms + to_ms) for word, from_ms, to_ms in draft.words)
+    yield Final(spell(draft.text).strip(), draft.language, utterance.began_ms, utterance.ended_ms, words)
 
 
-async def _tell(turn_detector: TurnDetection, utterance: Utterance, snapshot: Snapshot, draft: Draft) -> None:
+async def _tell(
+    turn_detector: TurnDetection, utterance: Utterance, snapshot: Snapshot, said: str, language: str
+) -> None:
     """Let the end of the turn be judged, while it may still be open."""
     if snapshot.complete:
         turn_detector.served(utterance.key)
     if utterance.closed:
         return
     if not snapshot.complete:
-        turn_detector.hear(draft.text, draft.language)
+        turn_detector.hear(said, language)
         return
-    weighing = turn_detector.weigh(snapshot.audio, draft.text, draft.language)
+    weighing = turn_detector.weigh(snapshot.audio, said, language)
     await utterance.while_wanted(weighing, until_closed=True)
 
 
 class _Decoder:
     """Gets the text of one utterance out of an engine."""
 
-    def __init__(self, asr: Asr, options: RecognitionOptions, key: str) -> None:
-        self._asr, self._options, self._key = asr, options, key
+    def __init__(self, asr: Asr, options: RecognitionOptions, key: str, language: CallLanguage) -> None:
+        self._asr, self._options, self._key, self._language = asr, options, key, language
 
     async def decode(self, snapshot: Snapshot, prefix: Draft, *, first: bool) -> Draft:
         """Return what is said in `snapshot`, which begins with `prefix`: nothing where there is hardly any speech.
@@ -143,7 +154,7 @@ class _Decoder:
             longer = await self._ask(snapshot, draft, first=False)
             if len(longer.text) <= len(draft.text):
                 break
-            draft = longer
+            draft = replace(longer, language_probability=draft.language_probability)
         return draft
 
     async def _ask(self, snapshot: Snapshot, prefix: Draft, *, first: bool) -> Draft:
@@ -155,7 +166,8 @@ class _Decoder:
         request = Request(
             snapshot.audio,
             prefix=prefix.text,
-            language=options.language or prefix.language or None,
+            language=prefix.language or self._language.told(snapshot.spoken_ms) or None,
+            languages=self._language.allowed,
             context=options.context,
             final=snapshot.complete,
             max_new_tokens=tokens,
@@ -164,4 +176,9 @@ class _Decoder:
             first=first,
             words=options.words and snapshot.complete,
         )
-        return prefix.then(await self._asr.decode(request))
+        draft = prefix.then(await self._asr.decode(request))
+        other = self._language.instead_of(draft.language, probability=draft.language_probability)
+        if other and not request.language:
+            request = replace(request, language=other)
+            draft = prefix.then(await self._asr.decode(request))
+        return replace(draft, language_probability=0.0) if request.language else draft

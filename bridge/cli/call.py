@@ -2,21 +2,24 @@
 
 import argparse
 import asyncio
+import ssl
 from pathlib import Path
 from typing import Final
 
 import aiohttp
 
-from bridge.commands import call, call_report, recording
+from bridge.commands import call, call_report, recording, server_url
 from bridge.commands.line_faults import Fault
 
-FAILURES: Final = {call_report.DishonestRun: 3, aiohttp.ClientError: 1}
+FAILURES: Final = {call_report.DishonestRun: 3, aiohttp.ClientError: 1, server_url.NoAnswerThere: 1}
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Give `parser` what to say, where, how often and over what line."""
     parser.add_argument("recording", nargs="+", type=Path, help="WAV files, each said when the bot has finished")
     parser.add_argument("--url", default="ws://127.0.0.1:8000/twilio/stream", help="where to call (%(default)s)")
+    parser.add_argument("--cafile", type=Path, metavar="FILE", help="PEM certificates that the server is trusted by")
+    parser.add_argument("--insecure", action="store_true", help="trust any certificate, such as a self-signed one")
     parser.add_argument("--barge-in", type=float, metavar="MS", help="speak so many milliseconds after the bot began")
     parser.add_argument("--calls", type=int, default=1, metavar="N", help="calls at the same time (%(default)s)")
     parser.add_argument(
@@ -30,16 +33,19 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Call, and print the report. Return 0."""
-    return asyncio.run(_call(flags))
+    url, tls = server_url.checked(flags.url, "call"), server_url.trust(flags.cafile, insecure=flags.insecure)
+    return asyncio.run(_call(flags, url, tls))
 
 
-async def _call(flags: argparse.Namespace) -> int:
+async def _call(flags: argparse.Namespace, url: str, tls: ssl.SSLContext | bool) -> int:
     recordings = [recording.load(path) for path in flags.recording]
-    if flags.calls > 1:
-        calls = await call.load_test(flags.url, recordings, calls=flags.calls, ramp_s=flags.ramp, fault=flags.fault)
-    else:
-        calls = [await call.call(flags.url, recordings, barge_in_ms=flags.barge_in, fault=flags.fault)]
-        print(call_report.timeline(calls[0][1]))
+    with server_url.reaching(url, "call"):
+        if flags.calls > 1:
+            how = {"calls": flags.calls, "ramp_s": flags.ramp}
+            calls = await call.load_test(url, recordings, **how, fault=flags.fault, tls=tls)
+        else:
+            calls = [await call.call(url, recordings, barge_in_ms=flags.barge_in, fault=flags.fault, tls=tls)]
+            print(call_report.timeline(calls[0][1]))
     if flags.wav:
         call_report.save_wav(calls[0][1], flags.wav)
     if flags.json:

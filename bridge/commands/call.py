@@ -1,6 +1,7 @@
 """`bridge call`: calls a server as Twilio would, says recordings to its bot, and reports what a caller would notice."""
 
 import asyncio
+import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -22,16 +23,17 @@ async def call(
     barge_in_ms: float | None = None,
     fault: Fault = Fault.NONE,
     reply_s: float = 10.0,
+    tls: ssl.SSLContext | bool = True,
 ) -> tuple[CallFigures, CallRecord]:
     """Make one call: wait for the end of the greeting, then say each recording and wait for the end of the answer.
 
     `number`: makes the call's id. `barge_in_ms`: say the next recording so long after the bot began to speak, instead
-    of waiting for the end. `reply_s`: how long an answer is awaited.
+    of waiting for the end. `reply_s`: how long an answer is awaited. `tls`: who is believed to be the server.
 
     Raises:
         aiohttp.ClientError: the server is not there, or refuses the call.
     """
-    async with dial(url, call_sid=f"CA{number:032d}", fault=fault) as phone:
+    async with dial(url, call_sid=f"CA{number:032d}", fault=fault, tls=tls) as phone:
         figures = await converse(phone, recordings, barge_in_ms=barge_in_ms, reply_s=reply_s)
     complete(figures, phone.record)
     return figures, phone.record
@@ -97,7 +99,13 @@ def _since(at_ms: float | None, from_ms: float) -> float | None:
 
 
 async def load_test(
-    url: str, recordings: Sequence[Recording], *, calls: int, ramp_s: float, fault: Fault = Fault.NONE
+    url: str,
+    recordings: Sequence[Recording],
+    *,
+    calls: int,
+    ramp_s: float,
+    fault: Fault = Fault.NONE,
+    tls: ssl.SSLContext | bool = True,
 ) -> list[tuple[CallFigures, CallRecord]]:
     """Make `calls` calls at a time. They begin spread over `ramp_s` seconds, and over the 20 ms of a frame.
 
@@ -107,6 +115,6 @@ async def load_test(
 
     async def one(number: int) -> tuple[CallFigures, CallRecord]:
         await asyncio.sleep(ramp_s * number / calls + FRAME_MS / 1000 * (number % 7) / 7)
-        return await call(url, recordings, number=number, fault=fault)
+        return await call(url, recordings, number=number, fault=fault, tls=tls)
 
     return list(await asyncio.gather(*(one(number) for number in range(calls))))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import sys
 import wave
 from collections.abc import AsyncIterator, Mapping
@@ -19,13 +20,19 @@ class Refused(Exception):
 
 
 async def listen(
-    url: str, source: str, *, config: Mapping[str, object], token: str = "", fast: bool = False
+    url: str,
+    source: str,
+    *,
+    config: Mapping[str, object],
+    token: str = "",
+    fast: bool = False,
+    tls: ssl.SSLContext | bool = True,
 ) -> AsyncIterator[dict[str, object]]:
     """Yield the server's messages for `source`, up to its last final.
 
     `source`: path of a 16-bit mono WAV, or "-" for raw 16-bit mono at 16 kHz on standard input. `config`: further
     fields of the config message. `token`: the server's API token, "" if it has none. `fast`: send as fast as the server
-    takes it, not in real time.
+    takes it, not in real time. `tls`: who is believed to be the server.
 
     Raises:
         ValueError: the WAV is of another kind.
@@ -35,7 +42,10 @@ async def listen(
     """
     with _open(source) as (audio, rate):
         headers = {"Authorization": f"Bearer {token}"} if token else None
-        async with aiohttp.ClientSession() as session, session.ws_connect(url, headers=headers, compress=0) as socket:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(url, headers=headers, compress=0, ssl=tls) as socket,
+        ):
             await socket.send_json({"type": "config", **config, "encoding": "int16", "sample_rate": rate})
             sending = asyncio.create_task(_send(socket, audio, rate, fast=fast))
             shown = False  # a partial that no final has followed: an empty one takes it back

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from bot import installing
 from bot.tts.places import data_folder
 from bridge.commands.fetching import assembly as pieces
 from bridge.commands.fetching.assembly import Progress
@@ -64,7 +65,7 @@ def _recognisers() -> Iterator[tuple[str, str]]:
     for point in sorted(entry_points(group="bridge.asr"), key=lambda point: point.name):
         module, extra = _NEEDS.get(point.name, ("", ""))
         if module and find_spec(module) is None:
-            yield point.name, f"not installed: pip install 'voice-bridge[{extra}]'"
+            yield point.name, f"not installed: {installing.extra(extra)}"
         else:
             yield point.name, "asks the servers at --asr-url" if point.name == "openai" else "installed"
 

@@ -5,6 +5,7 @@ played, all of them at once after a clear. It keeps a timeline and the audio of 
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -198,17 +199,19 @@ async def dial(
     parameters: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     fault: Fault = Fault.NONE,
+    tls: ssl.SSLContext | bool = True,
 ) -> AsyncIterator[SimulatedPhone]:
     """Call `url`, an address that ends in /twilio/stream; hang up at the end of the block.
 
     `parameters`: custom parameters of the stream. `headers`: of the WebSocket request.
+    `tls`: who is believed to be the server.
 
     Raises:
         aiohttp.ClientError: the server is not there or refuses the call.
     """
     async with (
         aiohttp.ClientSession() as session,
-        session.ws_connect(url, headers=headers, compress=0, max_msg_size=1 << 24) as wire,
+        session.ws_connect(url, headers=headers, compress=0, max_msg_size=1 << 24, ssl=tls) as wire,
     ):
         line = TwilioLine(wire, call_sid=call_sid)
         await line.begin(parameters or {})

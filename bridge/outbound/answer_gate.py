@@ -100,6 +100,10 @@ class AnswerGate:
 
     # ------------------------------------------------------------ what passes at any time
 
+    def follow(self, language: str) -> None:
+        """A machine is spoken to in its language, too."""
+        self._conversation.follow(language)
+
     @property
     def bot_heard(self) -> bool:
         return self._conversation.bot_heard
@@ -107,6 +111,10 @@ class AnswerGate:
     @property
     def said(self) -> str:
         return self._conversation.said
+
+    @property
+    def apology_lost(self) -> bool:
+        return self._conversation.apology_lost
 
     @property
     def expected(self) -> Expected:

@@ -46,6 +46,7 @@ from bridge.server.app_keys import (
     TWILIO,
     WAITING,
 )
+from bridge.server.call_rules import usual_texts
 from bridge.server.calls_api import DIALLER, TRUNK
 from bridge.server.lifecycle.health import Health, Part
 from bridge.server.lifecycle.load_monitor import LoadMonitor, make_load
@@ -139,8 +140,11 @@ async def _switchboard(app: web.Application) -> AsyncIterator[None]:
 async def _prompts_ahead(app: web.Application) -> AsyncIterator[None]:
     """Have prompts made in the background: who calls first does not wait for them, and nobody else for their making."""
     resources, settings = app[RESOURCES], app[SETTINGS]
-    profiles = [(resources.tts, settings), *((profile.tts, profile.settings) for profile in resources.profiles)]
-    making = asyncio.create_task(make_ahead([(Voices.of(tts), options) for tts, options in profiles]))
+    plain = (resources.tts, settings, resources.texts)
+    all_of_them = [plain, *((profile.tts, profile.settings, profile.texts) for profile in resources.profiles)]
+    known = [(Voices.of(tts), options, texts) for tts, options, texts in all_of_them]
+    ahead = [(voices, options, usual_texts(options, voices, texts)) for voices, options, texts in known]
+    making = asyncio.create_task(make_ahead(ahead))
     yield
     making.cancel()
     await asyncio.gather(making, return_exceptions=True)

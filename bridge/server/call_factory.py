@@ -28,6 +28,7 @@ from bridge.server.call_rules import (
     recognition_options,
     speculation_rules,
     turn_rules,
+    usual_language,
 )
 from bridge.server.resources import Resources
 from bridge.settings import Settings
@@ -40,7 +41,7 @@ from bridge.speech.ear import Ear
 from bridge.speech.pool.session_asr import SessionAsr
 from bridge.turns.endpointing import Endpointing
 from bridge.turns.turn_taker import TurnTaker
-from telephony.events import CallStarted
+from telephony.events import CallStarted, RecognitionOptions
 
 _FLAT_WAITS: Final[tuple[None, OpenTurnDetector]] = (None, lambda _: NoTurnDetector())
 
@@ -79,12 +80,23 @@ def make_call(
             spares_partials=load.spares_partials,
             waits=load.waits,
         ),
-        options=started.options or recognition_options(settings),
+        options=_options(started, resources, settings),
         metrics=metrics,
         drain_s=settings.final_timeout,
         outage_s=settings.asr_outage,
         bot_side=bound(talking, metrics=metrics) if talks else SilentBotSide,
         turn_detector=turn_detector,
+    )
+
+
+def _options(started: CallStarted, resources: Resources, settings: Settings) -> RecognitionOptions:
+    """Return how a call is recognised: as its peer says, or the settings. A recogniser of one language knows it."""
+    options = started.options or recognition_options(settings)
+    known = resources.asr.capabilities.languages or ()
+    return replace(
+        options,
+        script=options.script or settings.script,
+        languages=options.languages or (tuple(known) if len(known) == 1 else ()),
     )
 
 
@@ -130,7 +142,7 @@ def _open_bot_side(
             on_audio=metrics.audio_sent,
             on_unread=metrics.texts_unread.inc,
             start=tasks.create_task,
-            language=Voices.of(resources.tts).begins_in(settings.language or ""),
+            language=usual_language(settings, Voices.of(resources.tts)),
             observer=metrics.observer,
         ),
         call_info(started),
@@ -138,7 +150,13 @@ def _open_bot_side(
         call=call,
         metrics=metrics,
         limit_s=settings.bot_timeout,
-        prompts=replace(call_prompts(settings), greeting=settings.greeting, fallback=resources.fallback),
+        prompts=call_prompts(
+            settings,
+            resources.tts,
+            resources.texts,
+            fallback=resources.fallback,
+            apologies=resources.apologies,
+        ),
         interruption=interruption_rules(settings),
         backchannels=resources.phrases,
         speculation=speculation_rules(settings),

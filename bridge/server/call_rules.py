@@ -1,9 +1,17 @@
 """From the settings, which count in seconds, to the rules of a call, which count in whole milliseconds."""
 
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from types import MappingProxyType
+
+from bot.api import Samples
+from bot.languages import code_of, named
 from bridge.call.prompts import CallPrompts
 from bridge.outbound.machine_detection import MachinePolicy, MachineRules
 from bridge.plugins import PluginError
 from bridge.settings import Settings
+from bridge.settings.caller_texts import SHIPPED, CallerTexts, in_language
+from bridge.speaking.unread import speaks
 from bridge.turns.backchannels import Backchannels, parse, shipped
 from bridge.turns.caller_pauses import CallerPausesRules
 from bridge.turns.endpointing import EndpointRules
@@ -42,14 +50,55 @@ def speculation_rules(settings: Settings) -> SpeculationRules:
     )
 
 
-def call_prompts(settings: Settings) -> CallPrompts:
-    """Return what a caller hears who says nothing, or who waits."""
+def usual_language(settings: Settings, voice: object) -> str:
+    """Return what is spoken at the beginning of calls; "" where neither the settings nor the voice say it."""
+    if settings.language and speaks(voice, settings.language):
+        return settings.language
+    return str(getattr(voice, "language", ""))
+
+
+def usual_texts(settings: Settings, voice: object, texts: Mapping[str, CallerTexts]) -> CallerTexts:
+    """Return the texts of the language that calls begin with, those that `settings` give before all others."""
+    given = CallerTexts(**{field.name: getattr(settings, field.name) for field in fields(CallerTexts)})
+    return given.before(in_language(texts, _begun_in(settings, voice)))
+
+
+def _begun_in(settings: Settings, voice: object) -> str:
+    return usual_language(settings, voice) or settings.language or "English"
+
+
+def call_prompts(
+    settings: Settings,
+    voice: object = None,
+    texts: Mapping[str, CallerTexts] = SHIPPED,
+    *,
+    fallback: tuple[Samples, str] | None = None,
+    apologies: Mapping[str, tuple[Samples, str]] = MappingProxyType({}),
+) -> CallPrompts:
+    """Return what a caller hears who says nothing, or who waits, in each language of `texts`.
+
+    `fallback`: the recording for a fault, `apologies`: those in other languages, by their codes.
+    """
+    usual = usual_texts(settings, voice, texts)
+    return replace(
+        _prompts(settings, usual, fallback),
+        others={
+            code: _prompts(settings, in_language(texts, code), apologies.get(code, fallback))
+            for code in texts
+            if code != code_of(named(_begun_in(settings, voice)))
+        },
+    )
+
+
+def _prompts(settings: Settings, texts: CallerTexts, fallback: tuple[Samples, str] | None) -> CallPrompts:
     return CallPrompts(
         NoInputRules(_ms(settings.no_input_timeout), settings.no_input_prompts),
-        asking=settings.no_input_text,
-        goodbye=settings.goodbye_text,
-        filler=settings.filler_text,
+        asking=texts.no_input_text,
+        goodbye=texts.goodbye_text,
+        filler=texts.filler_text,
         filler_after_s=settings.filler_after,
+        greeting=texts.greeting or settings.greeting,
+        fallback=fallback,
     )
 
 
@@ -96,6 +145,8 @@ def recognition_options(settings: Settings) -> RecognitionOptions:
     return RecognitionOptions(
         context=settings.context,
         language=settings.language,
+        languages=settings.languages,
+        script=settings.script,
         unfixed_chunk_num=settings.unfixed_chunk_num,
         unfixed_token_num=settings.unfixed_token_num,
         chunk_size_sec=settings.chunk_size_sec,

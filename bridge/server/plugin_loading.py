@@ -13,6 +13,7 @@ import numpy as np
 from bot.api import Bot
 from bridge.plugins import Plugin, trial
 from bridge.settings import Settings
+from bridge.speech import transliteration
 from bridge.speech.api import SAMPLE_RATE, Asr, AsrCapabilities, Denoiser, Denoisers, EndOfTurn, Vad
 from bridge.speech.denoising import OnePerCall
 from bridge.speech.plain_vad import IsSpeech, PlainVad
@@ -41,13 +42,29 @@ def load_recogniser(settings: Settings) -> Pool:
                 name, settings if not engines else settings.model_copy(update={"asr_model_path": ""})
             )
         pool = Pool(engines, timeout_s=settings.asr_timeout)
-        with trial("language", settings.language or "None"):
-            pool.check_language(settings.language)
+        for options in {}, *(route.options for route in settings.route):
+            with trial("script", str(options.get("script", settings.script))):
+                transliteration.speller(str(options.get("script", settings.script)))
+        if transliteration.is_installed() and pool.capabilities.languages != frozenset({"English"}):
+            transliteration.latin("नमस्ते")  # its library takes half a second to import, which no call should wait for
+        for language in _languages(settings):
+            with trial("language", language):
+                pool.check_language(language)
     except BaseException:  # Ctrl-C while it loads, too
         for engine in engines:
             engine.close()
         raise
     return pool
+
+
+def _languages(settings: Settings) -> Iterator[str]:
+    """Yield the languages that calls may be in, as far as the settings say it."""
+    for options in {}, *(route.options for route in settings.route):
+        named = (
+            options.get("language", settings.language),
+            *cast(tuple[str, ...], options.get("languages", settings.languages)),
+        )
+        yield from (str(language) for language in named if language)
 
 
 def automatic(*, vllm_is_there: bool, has_gpu: bool) -> tuple[str, str]:

@@ -2,17 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
 from bot.api import Bot, Samples, Tts
 from bridge.plugins import Plugin, PluginError
-from bridge.server.call_rules import load_phrases
+from bridge.server.call_rules import load_phrases, usual_language, usual_texts
 from bridge.server.plugin_loading import load_bot
-from bridge.settings import Settings
+from bridge.settings import Settings, caller_texts
+from bridge.settings.caller_texts import SHIPPED, CallerTexts, in_language
 from bridge.settings.route import Route
 from bridge.settings.routes import of_route
+from bridge.speaking.unread import speaks
 from bridge.speaking.voices.loading import LoadedVoices
 from bridge.speaking.voices.profile_voices import language_unspoken, load_voices, voices_key
 from bridge.speaking.voices.prompts_ahead import record
@@ -35,6 +37,10 @@ class Profile:
     fallback: tuple[Samples, str] | None
     """Recording, at the rate of `tts`, and text of what is heard when nothing else can be spoken."""
     phrases: Backchannels
+    texts: Mapping[str, CallerTexts] = field(default_factory=lambda: SHIPPED)
+    """What is said besides the words of the bot, by language code."""
+    apologies: Mapping[str, tuple[Samples, str]] = field(default_factory=dict)
+    """As `fallback`, in each language of `texts` that `tts` says that it speaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,8 @@ class _Shared:
         self.loaded += [
             (Plugin.named("bot", settings.bot).key(settings), profile.make_bot),
             (voice, profile.tts),
-            ((voice, settings.fallback_text, settings.language), profile.fallback),
+            *(((voice, said[1]), said) for said in (profile.fallback, *profile.apologies.values()) if said),
+            (("texts", settings.texts), profile.texts),
             (_phrases_key(settings), profile.phrases),
         ]
 
@@ -102,24 +109,35 @@ def _load_route(route: Route, settings: Settings, shared: _Shared) -> Profile:
 def _load(settings: Settings, shared: _Shared) -> Profile:
     bot = Plugin.named("bot", settings.bot)
     make_bot = shared.get(bot.key(settings), lambda: load_bot(bot, settings))
-    voices = voices_key(settings)
-    tts = shared.get(voices, lambda: load_voices(settings, shared.voices))
-    if unspoken := language_unspoken(Voices.of(tts), settings.language or ""):
+    key = voices_key(settings)
+    tts = shared.get(key, lambda: load_voices(settings, shared.voices))
+    voices = Voices.of(tts)
+    if unspoken := language_unspoken(voices, settings.language or ""):
         log.warning("%s", unspoken)
+    texts = shared.get(("texts", settings.texts), lambda: _texts(settings))
+
+    def recorded(text: str, language: str) -> tuple[Samples, str] | None:
+        return shared.get((key, text), lambda: asyncio.run(record(voices, text, language)))
+
+    fallback = recorded(usual_texts(settings, voices, texts).fallback_text, usual_language(settings, voices))
+    spoken = {code: in_language(texts, code) for code in texts if speaks(voices, code)}
+    apologies = {code: said for code, own in spoken.items() if (said := recorded(own.fallback_text, code))}
     return Profile(
         settings=settings,
         make_bot=make_bot,
         tts=tts,
-        fallback=shared.get(
-            (voices, settings.fallback_text, settings.language), lambda: _record_fallback(Voices.of(tts), settings)
-        ),
+        fallback=fallback,
+        texts=texts,
+        apologies=apologies,
         phrases=shared.get(_phrases_key(settings), lambda: load_phrases(settings)),
     )
 
 
-def _record_fallback(voices: Voices, settings: Settings) -> tuple[Samples, str] | None:
-    language = voices.begins_in(settings.language or "")
-    return asyncio.run(record(voices, settings.fallback_text, language))
+def _texts(settings: Settings) -> Mapping[str, CallerTexts]:
+    try:
+        return caller_texts.load(settings.texts)
+    except ValueError as error:
+        raise PluginError(f"--texts {error}") from error
 
 
 def _phrases_key(settings: Settings) -> tuple[object, ...]:

@@ -1,7 +1,7 @@
 """What is loaded once and shared by all calls, and what of it each call gets for itself."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -10,6 +10,7 @@ from bridge.server.call_rules import longest_final_ms
 from bridge.server.plugin_loading import load_denoisers, load_ending, load_recogniser, load_vad
 from bridge.server.profiles import Profile, load_profiles
 from bridge.settings import Settings
+from bridge.settings.caller_texts import SHIPPED, CallerTexts
 from bridge.speaking.voices.caching import make_cache
 from bridge.speaking.voices.loading import LoadedVoices
 from bridge.speaking.voices.voices import Voices
@@ -44,6 +45,10 @@ class Resources:
     phrases: Backchannels = field(default_factory=shipped)
     """What is said over the bot that interrupts it always, or never."""
 
+    texts: Mapping[str, CallerTexts] = field(default_factory=lambda: SHIPPED)
+    apologies: Mapping[str, tuple[Samples, str]] = field(default_factory=dict)
+    """Both as in a profile."""
+
     profiles: tuple[Profile, ...] = ()
     """What of the above the calls of each route have otherwise, with their settings."""
 
@@ -75,6 +80,8 @@ class Resources:
             # The first is waited for as long as any: to wait is the smaller mistake on a machine that is just starting.
             time_to_final=RollingQuantile(longest_final_ms(settings)),
             phrases=profiles.plain.phrases,
+            texts=profiles.plain.texts,
+            apologies=profiles.plain.apologies,
             profiles=profiles.routes,
             voices=voices,
         )
@@ -87,6 +94,8 @@ class Resources:
             make_bot=profile.make_bot,
             fallback=profile.fallback,
             phrases=profile.phrases,
+            texts=profile.texts,
+            apologies=profile.apologies,
         )
 
     async def open_denoising(self, spared: Callable[[], bool] = lambda: False) -> Denoising | None:

@@ -40,9 +40,10 @@ from bridge.server.app_keys import (
 from bridge.server.auth import asks_for_socket, public_url, token_name
 from bridge.server.pages import Pages
 from bridge.server.websocket_upgrade import accept, upgrade
+from bridge.speech import transliteration
 from bridge.speech.api import UnsupportedLanguage
 from telephony.asterisk import AsteriskProtocol
-from telephony.plain import PlainProtocol
+from telephony.plain import SCRIPTS, PlainProtocol
 from telephony.talk import TalkProtocol
 from telephony.twilio_webhook import call_parameters
 from telephony.twiml import twiml_busy, twiml_redirect, twiml_stream
@@ -66,7 +67,13 @@ def routes(pages: Pages) -> Sequence[web.RouteDef]:
         *(web.get(wire.address, _door_of(wire)) for wire in WIRES if wire.is_socket),
         *(web.get(TWILIO_STREAM_TOO, _door_of(wire)) for wire in WIRES if wire.name == "twilio"),
         web.get("/metrics", _metrics),
+        web.get("/languages", _languages),
     ]
+
+
+def scripts() -> Sequence[str]:
+    """Return in which scripts clients may have transcripts."""
+    return SCRIPTS if transliteration.is_installed() else SCRIPTS[:1]
 
 
 async def _front(request: web.Request) -> web.StreamResponse:
@@ -119,7 +126,9 @@ async def _serve_client(request: web.Request, kind: type[PlainProtocol], *, wire
         idle_s = settings.client_idle_timeout
         return ClientLeg(leg, arrival=Arrival(time.monotonic), lane=app[FAST_LANE], idle_s=idle_s)
 
-    protocol = kind(uuid.uuid4().hex, refuse_language=refuse_language, max_bytes=settings.max_message_bytes)
+    protocol = kind(
+        uuid.uuid4().hex, refuse_language=refuse_language, scripts=scripts(), max_bytes=settings.max_message_bytes
+    )
     token = token_name(app[IN_FORCE].settings)
     line = app[LINES].take_client(address=network_of(peer(request, settings)), token=token)
     return await _carry(request, protocol, line, wire=wire, equip=equip, idles=bool(settings.client_idle_timeout))
@@ -178,6 +187,16 @@ async def _asterisk_connect(request: web.Request) -> web.Response:
 
 async def _metrics(request: web.Request) -> web.Response:
     return web.Response(body=request.app[METRICS].text(), headers={"Content-Type": "text/plain; version=0.0.4"})
+
+
+async def _languages(request: web.Request) -> web.Response:
+    """Tell which languages are heard and spoken here; an empty list is not known, and any may be tried."""
+    board = request.app[SWITCHBOARD]
+    voice, settings = board.resources.tts, board.settings
+    spoken = sorted(getattr(voice, "languages", ())) or list(filter(None, [getattr(voice, "language", "")]))
+    heard = sorted(board.resources.asr.capabilities.languages or ())
+    about = {"heard": heard, "callers": settings.languages, "spoken": spoken, "voice": settings.tts}
+    return web.json_response({**about, "scripts": scripts()})
 
 
 _OWN: Final = {"plain": _plain, "talk": _talk, "asterisk": _asterisk, "listen": _twilio_listen}

@@ -8,9 +8,11 @@ from itertools import groupby
 from typing import Final
 from urllib.parse import urlsplit
 
-from bot.languages import named
+from bot import installing
+from bot.languages import code_of, named
 from bridge.logs import masked
 from bridge.settings import routes
+from bridge.settings.models import not_for_whisper
 from bridge.settings.options import Settings
 
 _PATH: Final = re.compile(r"(/[\w.~+%@-]+)*/?", re.ASCII)
@@ -171,6 +173,18 @@ def _recognition(settings: Settings) -> Iterator[str]:
         yield f"--asr-url {urls} is for the recogniser openai and --asr is {names}: say --asr openai, or drop --asr-url"
     if "openai" in settings.asr and not urls:
         yield f"--asr {names} needs the URL of a server: --asr-url http://HOST:PORT"
+    if (
+        settings.language
+        and settings.languages
+        and not any(_same_language(settings.language, one) for one in settings.languages)
+    ):
+        allowed = ",".join(settings.languages)
+        yield f"--language {settings.language} is none of --languages {allowed}: add it, or drop one of the two"
+    first = settings.asr[0]  # it alone gets the model
+    if (first == "whisper" or (first == "auto" and find_spec("vllm") is None)) and (
+        advice := not_for_whisper(settings.asr_model_path)
+    ):
+        yield advice
     if settings.vllm_max_num_batched_tokens < settings.vllm_max_num_seqs:
         yield (
             f"--vllm-max-num-batched-tokens {settings.vllm_max_num_batched_tokens} must not be less than "
@@ -182,6 +196,10 @@ def _voices(settings: Settings) -> Iterator[str]:
     for language, names in groupby(sorted(settings.voices, key=named), key=named):
         if len(twice := list(names)) > 1:
             yield f"--voices names {language} more than once: {', '.join(twice)}; give one voice a language"
+
+
+def _same_language(one: str, other: str) -> bool:
+    return (code_of(one) or one.casefold()) == (code_of(other) or other.casefold())
 
 
 def _ending(settings: Settings) -> Iterator[str]:
@@ -220,7 +238,7 @@ def _sip(settings: Settings) -> Iterator[str]:
     if not settings.sip:
         return
     if find_spec("baresip") is None:
-        yield "--sip needs the extra sip: pip install 'voice-bridge[sip]'"
+        yield f"--sip needs the extra sip: {installing.extra('sip')}"
     if "tls" in settings.sip_transports and not settings.sip_certfile:
         yield "--sip-transports tls needs a certificate: --sip-certfile"
     for flag, path in (

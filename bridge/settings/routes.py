@@ -15,7 +15,7 @@ from bridge.settings.voices import with_default_voice
 
 _SHARED: Final = {"ending", "ending_model_path", "ending_threads"}
 """Loaded once for all calls, though other options of their group may differ."""
-_SINGLE: Final = ("language", "context", "chunk_size_sec", "vad_threshold", "max_call_duration")
+_SINGLE: Final = ("language", "languages", "script", "context", "chunk_size_sec", "vad_threshold", "max_call_duration")
 CALL_OPTIONS: Final = (
     *_SINGLE,
     *(

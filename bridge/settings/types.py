@@ -118,6 +118,11 @@ Phrases = Annotated[
     BeforeValidator(split_words),
     Takes("words and phrases, with commas between"),
 ]
+Languages = Annotated[
+    tuple[Annotated[str, StringConstraints(min_length=1, max_length=100)], ...],
+    BeforeValidator(split_words),
+    Takes("English names of languages, with commas between"),
+]
 Address = Annotated[
     str, StringConstraints(pattern=r"^[0-9A-Fa-f.:]+$"), Takes("an IP address of this machine, or 0.0.0.0")
 ]

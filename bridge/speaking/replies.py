@@ -31,14 +31,15 @@ class Replies:
         collect: Callable[[Collect], None],
         hand_off: HandOff,
         limit_s: float,
-        filler: str,
+        filler: Callable[[], str],
         filler_after_s: float,
-        fallback: tuple[Samples, str] | None,
+        fallback: Callable[[], tuple[Samples, str] | None],
         on_fault: Callable[[], None],
     ) -> None:
         """`limit_s`: the bot must say the next thing within so long; `filler_after_s`: 0 is never.
 
-        `fallback`: recording, at the voice's rate, and text of what is heard for a fault; `on_fault` is called then.
+        `filler`, `fallback`: asked when they are to be heard. The latter is a recording, at the voice's rate, and its
+        text; `on_fault` is called then.
         `collect`, `hand_off`: see ReplyActions.
         """
         self._actions = ReplyActions(output, call, collect=collect, hand_off=hand_off)
@@ -92,7 +93,8 @@ class Replies:
     def apologises(self, unheard: str) -> bool:
         """Return whether the caller has yet to hear that something went wrong. `unheard`: what was made for them."""
         waits = any(not task.done() and not task.cancelling() for task in self._apologies)
-        return waits or bool(self._fallback and self._fallback[1] and unheard.endswith(self._fallback[1]))
+        text = fallback[1] if (fallback := self._fallback()) else ""
+        return waits or bool(text and unheard.endswith(text))
 
     def interrupt(self) -> None:
         """Say no more of the reply under way, nor of what waits for its end."""
@@ -134,14 +136,14 @@ class Replies:
         async with self._speaking:
             await self._fall_back()
 
-    async def _fill(self, text: str) -> None:
-        await self._output.say(once(text), filler=True)
+    async def _fill(self, text: Callable[[], str]) -> None:
+        await self._output.say(once(text()), filler=True)
 
     async def _fall_back(self) -> None:
         self._on_fault()
         self._output.observer.fault("the bot or the voice failed")
-        if self._fallback:
-            await self._output.play(*self._fallback)
+        if fallback := self._fallback():
+            await self._output.play(*fallback)
 
 
 def _interrupted() -> bool:

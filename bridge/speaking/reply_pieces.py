@@ -8,6 +8,7 @@ from typing import Final
 from bot import plain_hooks
 from bot.actions import Action, ActionFailed
 from bot.api import Say
+from bot.model_markup import ModelMarkup
 from bridge.containment import contained
 from bridge.timeouts import timeout
 
@@ -76,33 +77,34 @@ async def each_within(
 ) -> AsyncGenerator[Piece, None]:
     """Yield the pieces of `reply`, and close it; words or an action must come within `limit_s` of being asked for.
 
-    `begun` is awaited at the first words or action: blanks are not heard. An ActionFailed thrown in reaches `reply`,
-    whose author may know what to do. A plain generator is read in a thread.
+    `begun` is awaited at the first words or action: blanks and a model's thoughts are not heard. An ActionFailed thrown
+    in reaches `reply`, whose author may know what to do. A plain generator is read in a thread.
 
     Raises:
         TimeoutError: nothing to hear came in time.
         TypeError: `reply` is no generator: its author wrote `return` instead of `yield`.
     """
     reply = _asynchronous(reply)
-    pieces, count, clock_s = ReplyPieces(reply), 0, asyncio.get_running_loop().time
+    pieces, noticed, count, clock_s = ReplyPieces(reply), _Noticed(), 0, asyncio.get_running_loop().time
     until_s = clock_s() + limit_s
     try:
         while True:
             async with timeout(until_s - clock_s()):
                 piece = await pieces.next()
+                audible = noticed.by_caller(piece)
                 count += 1
                 if count % _BREATH == 0:
-                    await asyncio.sleep(0 if _audible(piece) else _BREATH_S)
+                    await asyncio.sleep(0 if audible else _BREATH_S)
             if piece is None:
                 return
-            if begun and _audible(piece):
+            if begun and audible:
                 await begun()
                 begun = None
             try:
                 yield _bounded(piece)
             except ActionFailed as failed:
                 pieces.fail(failed)
-            if _audible(piece):
+            if audible:
                 until_s = clock_s() + limit_s
     finally:
         if isinstance(reply, AsyncGenerator):
@@ -122,9 +124,24 @@ def _asynchronous(
     raise TypeError(f"a bot yields what it says (`yield text` in an async def); got {type(reply).__name__}")
 
 
-def _audible(piece: Piece | None) -> bool:
-    """Return whether the caller notices `piece`: an action, or what has a letter or a figure in it."""
-    return not isinstance(piece, str) or any(character.isalnum() for character in piece[:LONGEST])
+class _Noticed:
+    """Tells of each piece of a reply whether the caller notices it. Thoughts and marks of a model are not spoken."""
+
+    def __init__(self) -> None:
+        self._markup = ModelMarkup()
+
+    def by_caller(self, piece: Piece | None) -> bool:
+        """Return True for an action, and for what has a letter or a figure that is spoken; the pieces come in order."""
+        if not isinstance(piece, str):
+            self._markup = ModelMarkup()
+            return True
+        whole = isinstance(piece, Say) and not piece.goes_on  # its marks begin and end in it
+        markup = ModelMarkup() if whole else self._markup
+        spoken = markup.feed(str(piece[:LONGEST]))
+        if whole:
+            spoken += markup.flush()
+            self._markup = ModelMarkup()
+        return any(character.isalnum() for character in spoken)
 
 
 def _bounded(piece: Piece) -> Piece:

@@ -1,10 +1,11 @@
 """Text that a voice cannot read: in what script it is, and what would help. Pure."""
 
-import unicodedata
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Final
+
+from bot.languages import named
+from bridge.speech.scripts import script
 
 _WRITTEN_SO: Final[Mapping[str, str]] = {
     "ARABIC": "Arabic, Persian, Urdu",
@@ -36,11 +37,13 @@ _WRITTEN_SO: Final[Mapping[str, str]] = {
 """Languages that a script is mostly used for, by the first word of the Unicode names of its letters."""
 
 
-def script(text: str) -> str:
-    """Return the script of most letters of `text`, as the first word of their Unicode names; "" where it has none."""
-    names = (unicodedata.name(sign, "") for sign in unicodedata.normalize("NFKC", text) if sign.isalpha())
-    counted = Counter(name.split("-")[0].split()[0] for name in names if name)
-    return counted.most_common(1)[0][0] if counted else ""
+def speaks(voice: object, language: str) -> bool:
+    """Return whether `voice` says that it speaks `language` (English name or tag), in its `languages` or `language`.
+
+    One that says nothing may speak any or none, and is not relied on.
+    """
+    known = getattr(voice, "languages", ()) or (getattr(voice, "language", ""),)
+    return bool(language) and any(one and named(one) == named(language) for one in known)
 
 
 @cache

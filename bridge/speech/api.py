@@ -181,6 +181,8 @@ class Request:
     session: str = ""
     """Names who asks: sessions get the engines in equal shares. "" is a session of its own."""
     standing: Standing = Standing.CALL
+    languages: tuple[str, ...] = ()
+    """English names of the languages that it may decide for; () is any it knows. An engine that can, keeps to them."""
 
     @property
     def priority(self) -> int:
@@ -206,6 +208,8 @@ class Hypothesis:
     """Name of the engine that answered."""
     words: Sequence[tuple[str, int, int]] = ()
     """Each with the milliseconds of the audio at which it begins and ends; none where they were not asked for."""
+    language_probability: float = 1.0
+    """P(language), 0.0 to 1.0, of one that the engine decided for; 1 where it was told, or does not say."""
 
     @property
     def text(self) -> str:

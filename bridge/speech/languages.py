@@ -1,34 +1,11 @@
 """Languages: English names outside, and an engine's own names inside."""
 
 import re
-from collections.abc import Mapping
 from typing import Final
 
-from bot.languages import ENGLISH_NAMES
+from bot.languages import ENGLISH_NAMES, code_of
 
-_OTHER_NAMES: Final[Mapping[str, str]] = {
-    "burmese": "my",
-    "castilian": "es",
-    "filipino": "tl",
-    "flemish": "nl",
-    "haitian": "ht",
-    "mandarin": "zh",
-    "moldovan": "ro",
-    "panjabi": "pa",
-    "sinhalese": "si",
-    "valencian": "ca",
-}
-
-_CODES: Final[Mapping[str, str]] = {
-    **{name.casefold(): code for code, name in ENGLISH_NAMES.items()},
-    **_OTHER_NAMES,
-    **{code: code for code in ENGLISH_NAMES},
-}
-
-
-def code_of(language: str) -> str | None:
-    """Return the code of a language given by English name (or by code) in any case; None if there is none."""
-    return _CODES.get(language.strip().casefold())
+__all__ = ["Known", "code_of"]
 
 
 class Known:

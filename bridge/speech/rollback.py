@@ -36,6 +36,8 @@ class Draft:
     ended: Ended = Ended.STOP
     words: Sequence[tuple[str, int, int]] = ()
     """Each with the milliseconds of the audio at which it begins and ends, where all are known."""
+    language_probability: float = 1.0
+    """As of the hypothesis; 0 where the engine was told the language, which is no sign of it."""
 
     @property
     def text(self) -> str:
@@ -45,7 +47,8 @@ class Draft:
         """Return the draft that begins with this and continues with `hypothesis`."""
         language = hypothesis.language or (self.language if self.pieces else "")
         words = () if self.pieces else hypothesis.words
-        return Draft((*self.pieces, *hypothesis.pieces), language, hypothesis.ended, words)
+        pieces, probability = (*self.pieces, *hypothesis.pieces), hypothesis.language_probability
+        return Draft(pieces, language, hypothesis.ended, words, probability)
 
 
 class Cadence:

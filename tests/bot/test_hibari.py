@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bot import installing
 from bot.api import Samples
 from bot.tts.finishing import ACTIVE_DBFS, active_rms
 from bot.tts.hibari import SAMPLE_RATE, HibariTts
@@ -124,7 +126,7 @@ def test_an_unknown_voice_is_refused_with_the_known_ones() -> None:
 
 def test_a_missing_package_is_named_with_the_command_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "hibari", None)
-    with pytest.raises(RuntimeError, match=r"pip install 'voice-bridge\[embedded\]'"):
+    with pytest.raises(RuntimeError, match=re.escape(installing.extra("embedded"))):
         HibariTts.load()
 
 

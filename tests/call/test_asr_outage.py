@@ -128,10 +128,11 @@ async def test_the_caller_is_owed_a_word_once_an_outage() -> None:
     async def wait() -> None:
         await outage.survive(Decode(EngineLost("down")), on_wait=lambda: said.append(outage.excuse()))
 
-    assert not outage.excuse(), "none is under way"
+    assert not outage.excuse(again=True), "none is under way"
     waiting = asyncio.create_task(wait())
     await settle()
     assert not outage.excuse()
+    assert outage.excuse(again=True), "they spoke over what told them"
     outage.give_up()
     await asyncio.wait({waiting})
     with pytest.raises(EngineLost):

@@ -10,10 +10,12 @@ from fakes import PHONE, FakeTts, ScriptBot
 from sounding import English, German
 from stage import LONG, MULAW, QUIET, Stage, settle, stage
 
+from bot.actions import Action, SetLanguage
 from bot.api import CallInfo, Heard, Line, Partial, Say, Speaker, Turn
 from bridge.call.prompts import CallPrompts
 from bridge.speaking.voices.voice import Voice
 from bridge.speaking.voices.voices import Voices
+from bridge.turns.no_input import NoInputRules
 from telephony.events import Capabilities, Clear, Mark, Reply
 
 
@@ -608,13 +610,78 @@ async def test_a_caller_is_answered_by_the_voice_of_the_language_that_they_speak
     english, german = English(), German()
     voices = Voices(Voice("en", english), {"de": Voice("de", german)})
     async with stage(ScriptBot("Nummer 5.", "Number 5.", "Number 6."), tts=voices) as call:
+        call.talk.follow("German")
         await call.final("Guten Tag, welche Nummer?", "German")
         await call.leg.until(lambda: len(call.leg.of(Mark)) == 1)
         await call.silence(992)
+        call.talk.follow("English")
         await call.final("And in English?", "English")
         await call.leg.until(lambda: len(call.leg.of(Mark)) == 2)
         await call.silence(992)
+        call.talk.follow("French")
         await call.final("Et en francais?", "French")
         await call.leg.until(lambda: len(call.leg.of(Mark)) == 3)
     assert german.read == ["Nummer fünf."]
     assert english.read == ["Number five.", "Number six."]
+
+
+# ---------------------------------------------------------------- the caller's language
+
+
+class Polyglot(FakeTts):
+    language, languages = "English", frozenset({"English", "Hindi"})
+
+
+class Linguist(ScriptBot):
+    def __init__(self, *answers: str) -> None:
+        super().__init__(*answers)
+        self.languages = list[str]()
+
+    async def on_language(self, language: str) -> None:
+        self.languages.append(language)
+
+
+ASKED = CallPrompts(
+    NoInputRules(1000, prompts=2),
+    asking="Are you there?",
+    others={"hi": CallPrompts(asking="क्या आप हैं?", fallback=(np.full(2400, 0.2, np.float32), "माफ़"))},
+)
+
+
+async def test_the_bot_is_told_of_the_callers_language_once_and_callers_are_asked_in_it() -> None:
+    bot = Linguist()
+    async with stage(bot, capabilities=ABLE, prompts=ASKED, tts=Polyglot()) as call:
+        call.talk.follow("")
+        call.talk.follow("Hindi")
+        call.talk.follow("Hindi")
+        await call.silence(1500)
+        assert told(call) == ["क्या आप हैं?"]
+        call.conversation.fall_back()
+        await settle()
+        assert told(call)[-1] == "माफ़"
+        call.talk.follow("English")
+        await call.silence(6000)
+        assert "Are you there?" in told(call)
+        assert bot.languages == ["Hindi", "English"]
+
+
+async def test_a_voice_that_does_not_speak_the_callers_language_keeps_to_its_own() -> None:
+    bot = Linguist()
+    async with stage(bot, capabilities=ABLE, prompts=ASKED) as call:
+        call.talk.follow("Hindi")
+        await call.silence(1500)
+        assert told(call) == ["Are you there?"]
+        assert bot.languages == ["Hindi"], "it may have the words to deal with it"
+
+
+async def test_a_language_that_the_bot_chose_is_kept() -> None:
+    class Chooses(Linguist):
+        async def reply(self, turn: Turn) -> AsyncIterator[str | Action]:  # type: ignore[override]
+            yield SetLanguage(None, spoken="English")
+            yield "Yes."
+
+    async with stage(Chooses(), capabilities=ABLE, prompts=ASKED, tts=Polyglot()) as call:
+        await call.says("English, please.")
+        call.talk.follow("Hindi")
+        await call.silence(6000)
+        assert "Are you there?" in told(call)

@@ -1107,3 +1107,24 @@ async def test_a_pause_that_is_not_likely_the_end_begins_nothing() -> None:
     await call.say(1000)
     assert await call.silence_until(lambda: bot.turns) > 700
     await call.end()
+
+
+async def test_the_language_of_the_call_is_told_and_short_words_are_decoded_in_it() -> None:
+    class Linguist(ScriptBot):
+        async def on_language(self, language: str) -> None:
+            told.append(language)
+
+    told = list[str]()
+    call = Call(bot=Linguist())
+    await call.turn(600)
+    assert told == [], "one word tells nothing"
+    await call.turn(2000)
+    assert told == ["English"]
+    already = len(call.asr.requests)
+    await call.turn(600)
+    assert {request.language for request in call.asr.requests[:already]} <= {None, "English"}
+    assert {request.language for request in call.asr.requests[already:]} == {"English"}
+    call.session.set_language("German")
+    await call.turn(2000)
+    assert call.asr.requests[-1].language == "German"
+    await call.end()

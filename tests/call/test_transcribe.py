@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from bridge.call.transcribe import transcribe, transcripts
 from bridge.call.turn_detector import TurnDetector
 from bridge.call.utterance import Utterance
 from bridge.speech.api import Asr, AsrCapabilities, Ended, EngineLost, Hypothesis, Request, Samples, SpeechError
+from bridge.speech.call_language import CallLanguage
 from bridge.turns.endpointing import Endpointing, EndpointRules
 from bridge.turns.rolling_quantile import RollingQuantile
 from telephony.events import RecognitionOptions
@@ -545,3 +547,51 @@ async def test_a_final_that_could_not_be_had_is_no_measurement() -> None:
     assert (await court.close())[-1] == Final("one two", "English", 0, 1000)
     court.detector.served("u1")
     assert court.finals.quantile(1.0) == 150, "the first guess"
+
+
+# ---------------------------------------------------------------- languages
+
+
+def in_doubt(text: str, language: str, probability: float) -> Hypothesis:
+    return replace(heard(text, language=language), language_probability=probability)
+
+
+async def say_and_end(asr: Asr, options: RecognitionOptions, language: CallLanguage, seconds: float = 2.0) -> Final:
+    utterance = Utterance(0, "key")
+    await say(utterance, seconds)
+    utterance.close(int(seconds * 1000))
+    *_, final = [one async for one in transcripts(utterance, asr, options, language=language)]
+    assert isinstance(final, Final)
+    return final
+
+
+async def test_a_language_that_callers_may_not_speak_is_decoded_again_in_one_that_they_may() -> None:
+    asr = ScriptedAsr(in_doubt("minä olen täällä", "Finnish", 0.99), heard("मैं यहाँ हूँ", language="Hindi"))
+    call = CallLanguage(allowed=("Hindi", "English"))
+    final = await say_and_end(asr, RecognitionOptions(), call)
+    assert (final.text, final.language) == ("मैं यहाँ हूँ", "Hindi")
+    first, second = asr.requests
+    assert (first.language, first.languages) == (None, ("Hindi", "English"))
+    assert second.language == "Hindi"
+    assert call.now == "", "what the engine was told is no evidence"
+
+
+async def test_the_language_of_the_call_is_settled_by_a_sure_final_and_short_speech_is_decoded_in_it() -> None:
+    asr = ScriptedAsr(in_doubt("मैं यहाँ हूँ", "Hindi", 0.98), heard("okay", language="Hindi"))
+    call = CallLanguage()
+    await say_and_end(asr, RecognitionOptions(), call)
+    assert call.now == "Hindi"
+    await say_and_end(asr, RecognitionOptions(), call, seconds=0.5)
+    assert [request.language for request in asr.requests] == [None, "Hindi"]
+
+
+async def test_an_engine_that_obeys_is_asked_once() -> None:
+    asr = ScriptedAsr(in_doubt("मैं यहाँ हूँ", "Hindi", 0.4))
+    await say_and_end(asr, RecognitionOptions(), CallLanguage(allowed=("Hindi", "English")))
+    assert len(asr.requests) == 1
+
+
+async def test_transcripts_are_spelled_in_the_script_that_was_asked_for() -> None:
+    asr = ScriptedAsr(heard("मेरा नाम", language="Hindi"))
+    final = await say_and_end(asr, RecognitionOptions(language="Hindi", script="latin"), CallLanguage(forced="Hindi"))
+    assert final.text == "mera naam"

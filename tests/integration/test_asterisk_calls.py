@@ -99,12 +99,12 @@ async def test_a_call_ends_at_once_where_its_caller_hangs_up_or_its_asterisk_die
         await pbx.originate("Local/200@test")
         await bridge.logged("over audiosocket")
         await pbx.cli("channel request hangup all")
-        await bridge.logged("call ended: caller hung up", timeout_s=2)
+        await bridge.logged("call ended: caller hung up", timeout_s=10)  # without it, silence ends a call after 60 s
         bridge.output.clear()
         await pbx.originate("Local/200@test")
         await bridge.logged("over audiosocket")
         pbx.process.kill()
-        await bridge.logged("call ended:", timeout_s=2)
+        await bridge.logged("call ended:", timeout_s=10)
 
 
 async def test_where_the_bridge_dies_the_dialplan_goes_on(tmp_path: Path) -> None:

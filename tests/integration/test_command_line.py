@@ -70,6 +70,22 @@ async def test_the_example_client_prints_the_transcript(server: Server, tmp_path
     assert "final   This conference is locked" in out
 
 
+async def test_a_self_signed_server_is_reached_as_it_is_typed_first(tmp_path: Path) -> None:
+    client, recording = ROOT / "examples" / "websocket_client.py", str(FOLDER / "conf-locked.wav")
+    async with serve("--generate-self-signed-cert") as server:
+        port = server.address.rpartition(":")[2]
+        code, out, errors = await run(str(client), "--host", "localhost", "--port", port, "--audio-file", recording)
+        assert code == 0, errors
+        assert "final   This conference is locked" in out
+        url = f"wss://localhost:{port}/ws"
+        code, _, errors = await run("-m", "bridge", "listen", recording, "--url", url)
+        assert code == 1 and "self-signed certificate" in errors and "--insecure any" in errors
+        code, out, errors = await run("-m", "bridge", "listen", recording, "--url", url, "--insecure", "--fast")
+        assert code == 0 and "conference is locked" in out.lower(), errors
+        code, _, errors = await run("-m", "bridge", "call", recording, "--url", f"wss://localhost:{port}", "--insecure")
+        assert code == 1 and f"give wss://localhost:{port}/twilio/stream" in errors
+
+
 ALSA = """
 pcm.recording {{ type file; slave.pcm "null"; file "/dev/null"; infile "{fifo}"; format "raw" }}
 pcm.!default {{ type plug; slave {{ pcm "recording"; format S16_LE; rate 16000; channels 1 }} }}

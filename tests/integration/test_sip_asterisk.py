@@ -166,8 +166,8 @@ async def registered(pbx: Asterisk, desk: Desk, name: str = "bot") -> None:
     await pbx.until("pjsip show contacts", f"{name}/sip:")
 
 
-def recorded(pbx: Asterisk, heard: Path) -> Pcm:
-    return (pbx.heard(heard, 8000) * 32767).astype(np.int16)
+async def recorded(pbx: Asterisk, heard: Path) -> Pcm:
+    return (await pbx.heard(heard, 8000) * 32767).astype(np.int16)
 
 
 def pcm(name: str) -> bytes:
@@ -204,7 +204,7 @@ async def test_a_caller_and_the_bot_hear_each_other(here: Asterisk) -> None:
         await taken.over.wait()
         await here.idle()
     assert taken.ended == "the other side hung up"
-    assert likeness("demo-thanks", recorded(here, heard)) > 0.95
+    assert likeness("demo-thanks", await recorded(here, heard)) > 0.95
 
 
 async def test_who_calls_and_who_forwarded_the_call_is_told_and_keys_by_info(here: Asterisk) -> None:
@@ -312,7 +312,7 @@ async def test_the_bot_puts_its_caller_through_to_another_extension(target: str,
         await here.until("dialplan show globals", "PLAYED=yes")
         await here.cli("channel request hangup all")
         await here.idle()
-    assert likeness("demo-thanks", recorded(here, heard)) > 0.9
+    assert likeness("demo-thanks", await recorded(here, heard)) > 0.9
 
 
 async def test_a_transfer_to_nobody_is_told_and_the_call_goes_on(here: Asterisk) -> None:
@@ -377,7 +377,7 @@ async def test_registration_and_calls_are_encrypted(here: Asterisk, tmp_path: Pa
         await here.cli("channel request hangup all")
         await taken.over.wait()
         await here.idle()
-        assert likeness("demo-thanks", recorded(here, heard)) > 0.95
+        assert likeness("demo-thanks", await recorded(here, heard)) > 0.95
         carried = asyncio.create_task(desk.carry(link.dial("401"), wire="sip"))
         out = await desk.call(1)
         await until(lambda: len(out.digits) >= 4, "four keys")

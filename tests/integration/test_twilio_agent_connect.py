@@ -104,7 +104,7 @@ class Application:
 @asynccontextmanager
 async def application(folder: Path) -> AsyncIterator[Application]:
     if not PYTHON.exists():
-        pytest.skip("no twilio-agent-connect here: scripts/install-tac python3 .venv-tac")
+        pytest.skip("no twilio-agent-connect here: scripts/install-alone tac python3 .venv-tac")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     (folder / "museum.py").write_text(APP)

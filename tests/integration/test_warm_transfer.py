@@ -115,8 +115,8 @@ async def server(pbx: Asterisk, tmp_path_factory: pytest.TempPathFactory) -> Asy
         yield server
 
 
-def recorded(pbx: Asterisk, heard: Path) -> Pcm:
-    return (pbx.heard(heard, 8000) * 32767).astype(np.int16)
+async def recorded(pbx: Asterisk, heard: Path) -> Pcm:
+    return (await pbx.heard(heard, 8000) * 32767).astype(np.int16)
 
 
 async def books(server: Server, wire: str = "sip") -> dict[str, float]:
@@ -138,10 +138,11 @@ async def test_both_hear_each_other_once_the_call_was_taken_and_the_caller_comes
     heard = await pbx.originate(f"Local/{number}@test", "vm-intro", pause_s=12, number="300")
     await server.logged("ended: all was said", timeout_s=60)
     await pbx.idle()
-    caller, desk = recorded(pbx, heard), recorded(pbx, pbx.folder / "desk.wav")
+    caller, desk = await recorded(pbx, heard), await recorded(pbx, pbx.folder / "desk.wav")
     assert likeness("demo-thanks", caller) > 0.9, "the caller heard the one called"
     assert likeness("vm-intro", desk) > 0.9, "and was heard"
-    text = await ears.decode(Request(pbx.heard(pbx.folder / "desk.wav")[: 6 * 16_000], language="English", final=True))
+    said = (await pbx.heard(pbx.folder / "desk.wav"))[: 6 * 16_000]
+    text = await ears.decode(Request(said, language="English", final=True))
     assert "bicycle" in normal(text.text), "who was told first what it is about"
     waiting = caller[4 * 8000 : 8 * 8000].astype(np.float64).reshape(-1, 4000)
     assert np.sqrt((waiting**2).mean(axis=1)).min() > 50, "there was music meanwhile"
@@ -163,7 +164,7 @@ async def test_who_does_not_take_the_call_leaves_the_caller_with_the_bot(
     await server.logged("failed: ", why, timeout_s=30)
     await server.logged("ended: all was said", timeout_s=30)
     await pbx.idle()
-    audio = pbx.heard(heard)
+    audio = await pbx.heard(heard)
     text = await ears.decode(Request(audio[-8 * 16_000 :], language="English", final=True))
     assert "nobody is there" in normal(text.text)
     assert (await books(server))["bridge_calls"] == 0

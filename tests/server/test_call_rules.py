@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bridge.plugins import PluginError
 from bridge.server.call_rules import call_prompts, interruption_rules, load_phrases, speculation_rules
 from bridge.settings import Settings
+from bridge.settings.caller_texts import SHIPPED
 from bridge.turns.backchannels import Meaning
 from bridge.turns.interruption import InterruptionRules
 from bridge.turns.no_input import NoInputRules
@@ -56,3 +58,35 @@ def test_a_file_that_holds_none_is_refused_by_name(tmp_path: Path, content: byte
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PluginError, match=r"none\.toml"):
         load_phrases(Settings(phrases_file=tmp_path / "none.toml"))
+
+
+class Polyglot:
+    languages = frozenset({"English", "Hindi", "German"})
+    language = "English"
+
+
+def test_callers_hear_texts_in_each_language_and_those_of_the_settings_in_the_one_calls_begin_with() -> None:
+    prompts = call_prompts(Settings(goodbye_text="See you."), Polyglot())
+    assert prompts.of("English").goodbye == prompts.of("").goodbye == prompts.of("en-GB").goodbye == "See you."
+    assert prompts.of("Hindi").goodbye == SHIPPED["hi"].goodbye_text
+    assert prompts.of("Japanese").goodbye == "See you.", "there is nothing in it"
+
+
+def test_calls_begin_in_the_language_of_the_settings_where_the_voice_speaks_it() -> None:
+    prompts = call_prompts(Settings(language="German", filler_text="Augenblick."), Polyglot())
+    assert (prompts.filler, prompts.goodbye) == ("Augenblick.", SHIPPED["de"].goodbye_text)
+    assert prompts.of("English").filler == SHIPPED["en"].filler_text
+    english_only = call_prompts(Settings(language="Hindi"), FakeVoice("English"))
+    assert english_only.goodbye == SHIPPED["en"].goodbye_text, "nobody would hear Hindi from it"
+
+
+def test_an_apology_is_the_recording_in_its_language_or_that_which_there_is() -> None:
+    sorry, maaf = (np.zeros(1, np.float32), "Sorry."), (np.ones(1, np.float32), "Maaf.")
+    prompts = call_prompts(Settings(), Polyglot(), fallback=sorry, apologies={"hi": maaf})
+    assert prompts.of("Hindi").fallback is maaf
+    assert prompts.of("German").fallback is prompts.fallback is sorry
+
+
+class FakeVoice:
+    def __init__(self, language: str) -> None:
+        self.language = language

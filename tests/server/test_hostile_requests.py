@@ -39,7 +39,7 @@ DOORS: Final[Mapping[str, Mapping[str, object]]] = {
     "signed": {"twilio_auth_token": "s3cret", "trust_proxy_headers": True},
 }
 PATHS: Final = (
-    *("/", "/web/app.js", "/healthz", "/metrics", "/calls", "/calls/x", "/asterisk/connect"),
+    *("/", "/web/app.js", "/healthz", "/metrics", "/languages", "/calls", "/calls/x", "/asterisk/connect"),
     *("/twilio/voice", "/twilio/status/x", "/twilio/stream/x"),
     *(wire.address for wire in WIRES if wire.is_socket),
 )

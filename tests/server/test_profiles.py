@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 import pytest
 from fakes import FakeTts, ScriptBot
@@ -11,6 +12,7 @@ from bridge.plugins import PluginError
 from bridge.server.profiles import Profiles
 from bridge.server.profiles import load_profiles as load_into
 from bridge.settings import Settings
+from bridge.settings.caller_texts import SHIPPED
 from bridge.settings.route import Route
 from bridge.speaking.voices.loading import LoadedVoices
 
@@ -120,3 +122,26 @@ def test_a_fallback_is_said_by_the_voice_of_the_language_of_its_route(caplog: py
 def test_a_route_whose_language_nobody_speaks_is_told(caplog: pytest.LogCaptureFixture) -> None:
     load_profiles(settings({"tts": "sounding:English", "language": "French"}, {"tts": "sounding:English"}))
     assert caplog.text.count("--language French: no voice speaks it, sounding:English speaks English") == 1
+
+
+class Polyglot(CountedTts):
+    language, languages = "English", frozenset({"English", "Hindi"})
+
+
+def test_the_apology_is_recorded_in_each_language_that_the_voice_speaks() -> None:
+    profiles = load_profiles(settings({"language": "Hindi"}).model_copy(update={"tts": f"{__name__}:Polyglot"}))
+    assert set(profiles.plain.apologies) == {"en", "hi"}
+    assert profiles.plain.apologies["hi"][1] == SHIPPED["hi"].fallback_text
+    assert profiles.plain.fallback is profiles.plain.apologies["en"], "the same words are recorded once"
+    assert profiles.routes[0].fallback is profiles.plain.apologies["hi"], "its calls begin in Hindi"
+
+
+def test_a_language_that_the_voice_does_not_speak_is_said_at_start_up(caplog: pytest.LogCaptureFixture) -> None:
+    load_profiles(settings().model_copy(update={"tts": f"{__name__}:Polyglot", "language": "German"}))
+    assert "--language German: no voice speaks it" in caplog.text
+
+
+def test_texts_that_cannot_be_read_are_refused_with_their_option(tmp_path: Path) -> None:
+    (tmp_path / "de.toml").write_text("x = 1")
+    with pytest.raises(PluginError, match=r"--texts .*de\.toml: 'x' is no text"):
+        load_profiles(settings().model_copy(update={"texts": tmp_path}))

@@ -227,12 +227,10 @@ def test_a_voice_that_is_not_installed_says_what_to_install_and_nothing_else(wri
         class Voice:
             @classmethod
             def load(cls):
-                raise RuntimeError("hibari-tts is not installed: pip install 'voice-bridge[embedded]'")
+                raise RuntimeError("hibari-tts is not installed: pip install it")
         """,
     )
-    assert refused(tts="voice:Voice") == (
-        "--tts voice:Voice: hibari-tts is not installed: pip install 'voice-bridge[embedded]'"
-    )
+    assert refused(tts="voice:Voice") == ("--tts voice:Voice: hibari-tts is not installed: pip install it")
 
 
 def test_a_voice_that_cannot_speak_says_so_at_start_up(write: Write) -> None:

@@ -33,7 +33,15 @@ def test_each_group_has_a_heading() -> None:
 def test_a_call_may_have_the_options_of_its_groups_and_a_few_others() -> None:
     ours = {name for group in GROUPS if group.per_call for name in group.model_fields}
     assert {"bot", "tts", "greeting", "turn_silence", "machine_detection"} <= set(CALL_OPTIONS)
-    assert set(CALL_OPTIONS) - ours == {"language", "context", "chunk_size_sec", "vad_threshold", "max_call_duration"}
+    assert set(CALL_OPTIONS) - ours == {
+        "language",
+        "languages",
+        "script",
+        "context",
+        "chunk_size_sec",
+        "vad_threshold",
+        "max_call_duration",
+    }
     assert not {"port", "asr", "ending", "webhook_secret", "webhook_secret_file"} & set(CALL_OPTIONS)
 
 

@@ -124,7 +124,7 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "asterisk_url": "wss://pbx.example.com/media",
         "voices": "German=kokoro:df",
     }
-    text = {"host": "example", "asr_api": "chat", **choices}.get(name)
+    text = {"host": "example", "asr_api": "chat", "script": "latin", **choices}.get(name)
     if isinstance(default, int | float) and not text:
         text = str(default / 2 if isinstance(default, float) else default // 2 or 32)
     text = text or "https://example.com"

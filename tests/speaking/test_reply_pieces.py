@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 
 import pytest
+from virtual import run
 
 from bot.actions import ActionFailed, Hangup, SetVoice
 from bot.api import Say
@@ -90,24 +91,26 @@ async def test_what_would_end_the_server_is_an_error_of_the_bot(error: BaseExcep
         _ = [piece async for piece in each_within(reply(), 5)]
 
 
-async def test_a_reply_of_blanks_without_end_fails_in_time_and_leaves_the_loop_to_others() -> None:
+def test_a_reply_of_blanks_without_end_fails_in_time_and_leaves_the_loop_to_others() -> None:
     async def reply() -> AsyncGenerator[Piece, None]:
         while True:
             yield ""
 
-    async def others() -> int:
-        for turn in range(1000):
+    async def others() -> None:
+        while True:
             await asyncio.sleep(0.01)
-            turns.append(turn)
-        return 0
+            turns.append(asyncio.get_running_loop().time())
 
-    turns = list[int]()
-    other = asyncio.create_task(others())
-    with pytest.raises(TimeoutError):
-        async for _ in each_within(reply(), 0.3):
-            pass
-    other.cancel()
-    assert len(turns) > 5
+    async def both() -> None:
+        other = asyncio.create_task(others())
+        with pytest.raises(TimeoutError):
+            async for _ in each_within(reply(), 3):
+                pass
+        other.cancel()
+
+    turns = list[float]()
+    run(both())
+    assert len(turns) > 100 and turns[-1] == pytest.approx(3, abs=0.02)
 
 
 async def test_ten_megabytes_in_one_piece_are_cut_and_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -150,3 +153,44 @@ async def test_blanks_begin_no_reply(blank: str) -> None:
 
     assert [piece async for piece in each_within(reply(), 5, begun=begin)] == [blank, "Hello."]
     assert begun == ["begun"]
+
+
+@pytest.mark.parametrize(
+    "thoughts",
+    [
+        ["<think>The caller wants ", "their balance.", "</think>", "\n\n"],
+        ["<thi", "nk>", "Hm.", "</thi", "nk>"],
+        ["<|channel|>analysis<|message|>They ask.", "<|end|><|start|>assistant<|channel|>final<|message|>"],
+        [Say("<think>Hm.</think>")],
+        ['{"name": ', '"look_up"}'],
+    ],
+)
+async def test_what_a_model_thinks_begins_no_reply_and_is_no_answer_in_time(thoughts: list[str]) -> None:
+    begun = list[str]()
+
+    async def begin() -> None:
+        begun.append("begun")
+
+    async def reply() -> AsyncGenerator[Piece, None]:
+        for thought in thoughts:
+            yield thought
+        assert not begun
+        yield "Five euros."
+
+    assert [piece async for piece in each_within(reply(), 5, begun=begin)] == [*thoughts, "Five euros."]
+    assert begun == ["begun"]
+
+    async def thinks_on() -> AsyncGenerator[Piece, None]:
+        yield "<think>"
+        while True:
+            await asyncio.sleep(0.5)
+            yield "Hm, on the other hand. "
+
+    async def waits() -> float:
+        started_s = asyncio.get_running_loop().time()
+        with pytest.raises(TimeoutError):
+            async for _ in each_within(thinks_on(), 3):
+                pass
+        return asyncio.get_running_loop().time() - started_s
+
+    assert await asyncio.to_thread(run, waits()) == pytest.approx(3, abs=0.01)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from bridge.speaking.unread import foreign_words, script, why
+from bridge.speaking.unread import foreign_words, why
+from bridge.speech.scripts import script
 
 
 @pytest.mark.parametrize(

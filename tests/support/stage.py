@@ -132,9 +132,9 @@ def replies_of(
         collect=lambda _: None,
         hand_off=lambda _, __: None,
         limit_s=5,
-        filler=filler,
+        filler=lambda: filler,
         filler_after_s=1 if filler else 0,
-        fallback=fallback,
+        fallback=lambda: fallback,
         on_fault=on_fault,
     )
 

@@ -152,12 +152,15 @@ class RelayBot(Bot):
                 call = replace(call, parameters={**told, **connection.parameters})
             if not url:
                 raise HookFailed("the application's TwiML has named no relay")
-            await self._socket.open(url, dialect.setup(call, self._session_id))
+            reconnects = connection is not None and connection.reconnects
+            await self._socket.open(url, dialect.setup(call, self._session_id), reconnects=reconnects)
 
     async def _begin(self, connection: Connection) -> Sequence[str | Action]:
         """Open the session that `connection` describes; return what to do and say for it."""
         before, self._settings = self._settings, self._apply(connection.settings)
         await self._open()
+        for element in connection.not_carried:
+            await self._socket.send(dialect.error(dialect.not_carried(element)))
         how = self._settings
         greeting = Token(how.greeting, how.greeting_interruptible, how.tts_language)
         said = self._speech.say(greeting, how) if how.greeting else ()

@@ -131,6 +131,12 @@ def info(name: str, value: str, **more: object) -> str:
     return _text(type="info", name=name, value=value, **more)
 
 
+def not_carried(element: str) -> str:
+    """Return what an application is told of an element of its TwiML that means nothing here."""
+    why = "; the bridge has recognisers and voices of its own, with their backups" if element == "Failover" else ""
+    return f"<{element}> in <ConversationRelay> is not carried{why}"
+
+
 def error(description: str) -> str:
     """Return what was wrong with a message of the application."""
     return _text(type="error", description=description)

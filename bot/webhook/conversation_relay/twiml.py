@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element
 from bot.actions import Action, Hangup, Transfer
 from bot.api import Say
 from bot.webhook.conversation_relay.dialect import declared
-from bot.webhook.conversation_relay.settings import RelaySettings, changed
+from bot.webhook.conversation_relay.settings import RelaySettings, changed, truth
 from bot.webhook.fault import HookFailed
 from bot.webhook.fields import WrongField
 from bot.webhook.replies import Fetch
@@ -28,6 +28,10 @@ class Connection:
     """Who is asked what to do when the session is over; "" is nobody."""
     settings: RelaySettings
     parameters: Mapping[str, str]
+    reconnects: bool = False
+    """An application that is away is waited for, with what happens meanwhile: `applicationReconnect`."""
+    not_carried: Sequence[str] = field(default_factory=tuple)
+    """Elements in it that mean nothing here."""
 
 
 Step = str | Action | Fetch | Connection
@@ -102,8 +106,16 @@ def _connection(connect: Element, relay: Element, base: str) -> Connection:
         for language in relay.findall("Language"):
             settings = declared(settings, language.attrib)
         settings = changed(settings, relay.attrib)
+        reconnects = truth(relay.get("applicationReconnect", "false"), "applicationReconnect")
     except WrongField as wrong:
         raise ValueError(f"{wrong.name} is {str(wrong.value)[:40]!r}, must be {wrong.kind}") from None
     named = {each.get("name", ""): each.get("value", "") for each in relay.findall("Parameter")}
     action = connect.get("action", "")
-    return Connection(url, urljoin(base, action) if action else "", settings, {n: v for n, v in named.items() if n})
+    return Connection(
+        url,
+        urljoin(base, action) if action else "",
+        settings,
+        {name: value for name, value in named.items() if name},
+        reconnects,
+        [each.tag[:40] for each in relay if each.tag not in {"Language", "Parameter"}],
+    )

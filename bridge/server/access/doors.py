@@ -54,6 +54,7 @@ HTTP: Final[tuple[Door, ...]] = (
     ),
     Door("asterisk", ("/asterisk/connect",), Asks.API_TOKEN),
     Door("calls", ("/calls", "/calls/{id}"), Asks.API_TOKEN),
+    Door("languages", ("/languages",), Asks.API_TOKEN),
     Door("metrics", ("/metrics",), Asks.API_TOKEN),
     Door("health", ("/healthz", "/readyz"), Asks.NOTHING),
 )

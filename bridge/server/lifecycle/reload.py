@@ -117,6 +117,8 @@ def _plain(settings: Settings, resources: Resources) -> Profile:
         tts=resources.tts,
         fallback=resources.fallback,
         phrases=resources.phrases,
+        texts=resources.texts,
+        apologies=resources.apologies,
     )
 
 

@@ -1,7 +1,10 @@
 // What is shown. Whatever comes from elsewhere goes into the document as text only.
 
 export const $ = (id) => document.getElementById(id);
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+export const median = (values) => {
+  const [sorted, half] = [values.toSorted((a, b) => a - b), values.length / 2];
+  return (sorted[Math.ceil(half) - 1] + sorted[Math.floor(half)]) / 2;
+};
 const seconds = (ms) => `${(ms / 1000).toFixed(2)} s`;
 
 // ---------------------------------------------------------------- the conversation
@@ -44,6 +47,7 @@ export class Conversation {
     const line = newest?.className === "bot" ? newest : this.#add("bot", "Bot", "", "");
     const sentence = document.createElement("span");
     sentence.textContent = text;
+    sentence.dir = "auto";
     line.querySelector(".text").append(sentence, " ");
     line.scrollIntoView({ block: "nearest" });
     return sentence;
@@ -69,6 +73,7 @@ export class Conversation {
       const part = line.appendChild(document.createElement(kind === "text" ? "p" : "small"));
       part.className = kind;
       part.textContent = words;
+      part.dir = "auto"; // Arabic and Hebrew go from right to left
     }
     $("lines").append(line);
     line.scrollIntoView({ block: "nearest" });
@@ -102,6 +107,21 @@ function drawTurn({ finalMs, heardMs, bar }, longestMs) {
   };
   piece("final", finalMs, `final ${seconds(finalMs)}`);
   if (heardMs) piece("answer", Math.max(0, heardMs - finalMs), `bot heard ${seconds(heardMs)}`);
+}
+
+export function showLanguages({ heard, callers, spoken, voice, scripts }) {
+  // What may be chosen is what the recogniser knows, those that callers speak first.
+  const names = [...new Set([...callers, ...heard])];
+  if (names.length) {
+    $("languages").replaceChildren(...names.map((name) => Object.assign(document.createElement("option"), { value: name })));
+  }
+  for (const option of document.querySelectorAll("[name=script] option")) {
+    option.disabled = Boolean(option.value) && !scripts.includes(option.value);
+  }
+  const hears = heard.length > 5 ? `${heard.length} languages` : heard.join(", ");
+  $("abilities").textContent = [hears && `The server hears ${hears}.`, spoken.length && `Its voice ${voice} speaks ${spoken.join(", ")}.`]
+    .filter(Boolean)
+    .join(" ");
 }
 
 // ---------------------------------------------------------------- status and trouble

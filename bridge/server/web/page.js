@@ -1,6 +1,6 @@
 // What is pressed.
 
-import { $, show, showTrouble } from "./display.js";
+import { $, show, showLanguages, showTrouble } from "./display.js";
 import { connect, decodeFile, openSound, Trouble } from "./line.js";
 import { Session } from "./session.js";
 
@@ -57,7 +57,7 @@ async function converse(kind) {
 async function transcribeFile(file) {
   show("Reading the recording");
   const recording = await decodeFile(file);
-  const timed = $("settings").querySelector("select").value === "1";
+  const timed = $("settings").querySelector("[name=speed]").value === "1";
   const session = new Session(await connect("ws", token), recording.sampleRate, { timed });
   running.session = session;
   session.stream(recording);
@@ -90,6 +90,14 @@ function tokenOfAddress() {
   return given;
 }
 
+async function learnLanguages() {
+  // Asked when the settings are opened: without the token it is refused, and the list stays the one of the page.
+  const answer = await fetch("languages", { headers: token ? { Authorization: `Bearer ${token}` } : {} });
+  if (!answer.ok) return;
+  $("settings").ontoggle = null;
+  showLanguages(await answer.json());
+}
+
 for (const kind of ["talk", "ws"]) $(kind).onclick = () => (running ? stop() : start(kind));
 $("file").onclick = () => (running ? stop() : $("picker").click());
 $("picker").onchange = () => {
@@ -102,6 +110,7 @@ $("token").onsubmit = (event) => {
   token = $("token").querySelector("input").value.trim();
   last();
 };
+$("settings").ontoggle = () => $("settings").open && learnLanguages().catch(() => {}); // the server may be gone
 $("settings").querySelector("form").onsubmit = (event) => event.preventDefault();
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") stop();

@@ -23,8 +23,9 @@ export class Session {
       socket.onclose = (event) => resolve(this.#trouble ?? whyClosed(event));
     });
     socket.onmessage = ({ data }) => this.#receive(data);
-    const { context, language, chunk_size_sec } = Object.fromEntries(new FormData($("settings").querySelector("form")));
+    const { context, language, script, chunk_size_sec } = Object.fromEntries(new FormData($("settings").querySelector("form")));
     const options = { context, language: language.trim() || null, chunk_size_sec: Number(chunk_size_sec) };
+    if (script) options.script = script;
     this.#send({ type: "config", ...options, sample_rate: sampleRate });
   }
 

@@ -36,10 +36,16 @@ class Bot(Group):
         default="", max_length=4000, description="First words of a call. Empty leaves them to the bot."
     )
     fallback_text: str = Field(
-        default="Sorry, something went wrong. Please say that again.",
-        min_length=1,
+        default="",
         max_length=4000,
-        description="What the caller hears when the bot or its voice fails.",
+        description="What the caller hears when the bot or its voice fails. This and the other texts: empty takes the "
+        "text of the language that is spoken, shipped for seven or from texts; a text of yours stands for the language "
+        "that calls begin with.",
+    )
+    texts: OptionalPath = Field(
+        default=None,
+        description="Folder of texts by language, files like de.toml with fallback_text, no_input_text, goodbye_text, "
+        "filler_text and greeting. What is in them goes before what is shipped: docs/languages.md.",
     )
     bot_timeout: float = Field(
         default=10.0,
@@ -70,14 +76,12 @@ class NoInput(Group):
         description="How often a silent caller is asked. After that the caller hears goodbye_text and we hang up.",
     )
     no_input_text: str = Field(
-        default="Are you still there?",
-        min_length=1,
+        default="",
         max_length=4000,
         description="What a silent caller is asked if the bot's on_silence says nothing.",
     )
     goodbye_text: str = Field(
-        default="Goodbye.",
-        min_length=1,
+        default="",
         max_length=4000,
         description="Last words of a call that we end because the caller stays silent or max_call_duration is reached.",
     )
@@ -89,8 +93,7 @@ class NoInput(Group):
         "line which is silent for longer is dead.",
     )
     filler_text: str = Field(
-        default="One moment, please.",
-        min_length=1,
+        default="",
         max_length=4000,
         description="What the caller hears while the bot thinks.",
     )

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from bridge.settings.types import FIRST, Group, OptionalPath, OptionalText, PluginNames, Section, Urls
+from bridge.settings.types import FIRST, Group, Languages, OptionalPath, OptionalText, PluginNames, Section, Urls
 
 
 class Recognition(Group):
@@ -34,6 +34,16 @@ class Recognition(Group):
         default=None,
         description='English name of the language of calls, such as "Hindi". If it is not set, the engine decides. '
         "Clients of /ws choose their own.",
+    )
+    languages: Languages = Field(
+        default=(),
+        description='Languages that callers may speak, such as "Hindi,English": what is heard is one of them, the '
+        "first in doubt. Empty is any that the recogniser knows. Clients of /ws choose their own.",
+    )
+    script: Literal["native", "latin"] = Field(
+        default="native",
+        description="How transcripts in Hindi and other languages of India are written: native, or latin as people "
+        "type it (mera order kahan hai), which needs the extra transliteration. Clients of /ws may choose their own.",
     )
     asr_threads: int = Field(
         default=2,

@@ -84,8 +84,8 @@ class Speaking(Group):
 
     tts: Annotated[Voice, FIRST] = Field(
         default="hibari",
-        description="Voice of the bot: hibari, kokoro, piper, espeak, openai, a hosted one, or plug-in:voice. "
-        "module:attribute is one of your own. docs/voices.md has them all.",
+        description="Voice of the bot: hibari, kokoro, espeak, openai, elevenlabs ... docs/voices.md has them all, and "
+        "how to name one of several. module:attribute is one of your own.",
     )
     voices: VoicesByLanguage = Field(
         default={},

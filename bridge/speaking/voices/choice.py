@@ -7,8 +7,9 @@ from functools import lru_cache
 from typing import Final, Protocol, TypeVar
 
 from bot.languages import named
-from bridge.speaking.unread import foreign_words, languages_written_in, script
+from bridge.speaking.unread import foreign_words, languages_written_in
 from bridge.speech.languages import code_of
+from bridge.speech.scripts import script
 
 _KANA: Final = ("HIRAGANA", "KATAKANA")
 _LATIN: Final = "LATIN"

@@ -10,6 +10,7 @@ from bot.api import Samples
 from bot.spoken import CodeBlocks
 from bridge.plugins import PluginError
 from bridge.settings import Settings
+from bridge.settings.caller_texts import CallerTexts
 from bridge.speaking.script import script
 from bridge.speaking.voices.failover import said
 from bridge.speaking.voices.voices import CallVoices, Rendition, Voices
@@ -48,20 +49,20 @@ async def record(voices: Voices, text: str, language: str = "") -> tuple[Samples
     return (np.concatenate(pieces), text) if pieces else None
 
 
-def prompts(settings: Settings) -> list[str]:
-    """Return what calls with `settings` say that no bot makes."""
-    filler = settings.filler_text if settings.filler_after else ""
+def prompts(settings: Settings, texts: CallerTexts) -> list[str]:
+    """Return what calls with `settings` say that no bot makes. `texts`: those of the language they begin with."""
+    filler = texts.filler_text if settings.filler_after else ""
     message = settings.machine_message if settings.machine_detection == "message" else ""
-    texts = (settings.greeting, settings.fallback_text, settings.no_input_text, settings.goodbye_text, filler, message)
-    return [text for text in texts if text]
+    said = (texts.greeting, texts.fallback_text, texts.no_input_text, texts.goodbye_text, filler, message)
+    return [text for text in said if text]
 
 
-async def make_ahead(profiles: Iterable[tuple[Voices, Settings]]) -> None:
+async def make_ahead(profiles: Iterable[tuple[Voices, Settings, CallerTexts]]) -> None:
     """Have the cache hold what calls of `profiles` are going to say; one sentence after the other."""
     made = 0
-    for voices, settings in profiles:
+    for voices, settings, texts in profiles:
         call = CallVoices(voices, language=voices.begins_in(settings.language or ""))
-        for text in prompts(settings):
+        for text in prompts(settings, texts):
             async for renditions in sentences(text, call):
                 for best in renditions[:1]:
                     made += await _keep(best)

@@ -55,6 +55,8 @@ class Voice:
         self.name, self._tts = name, at_speed(speed) if callable(at_speed) and speed != 1.0 else tts
         self.sample_rate: int = self._tts.sample_rate
         self.language: str = named(getattr(tts, "language", "") or "")
+        self.languages: Final = tuple(map(named, getattr(tts, "languages", ()) or filter(None, (self.language,))))
+        """English names of all that it says it speaks."""
         self.scripts: Collection[str] = getattr(tts, "scripts", ()) or ()
         self.takes_ipa: bool = getattr(tts, "takes_ipa", False) is True
         self.gain = gain

@@ -51,6 +51,11 @@ class Voices:
         return self.default.language
 
     @property
+    def languages(self) -> Sequence[str]:
+        """Tags or English names of all that is spoken, as far as it is known."""
+        return (*self.default.languages, *self.by_language)
+
+    @property
     def all(self) -> Sequence[Voice]:
         """Each voice once, the default first."""
         return tuple(dict.fromkeys((self.default, *self.by_language.values())))
@@ -58,7 +63,8 @@ class Voices:
     def voice_of(self, language: str) -> Voice | None:
         """Return who speaks `language`, None where nobody says so."""
         key = key_of(language)
-        return self.by_language.get(key) or (self.default if key and key_of(self.default.language) == key else None)
+        known = key and any(key_of(each) == key for each in self.default.languages)
+        return self.by_language.get(key) or (self.default if known else None)
 
     def summary(self) -> Iterator[str]:
         """Yield each voice with what it speaks: "hibari: English"."""
@@ -121,7 +127,7 @@ class CallVoices:
 
     def follow(self, language: str) -> None:
         """Note what the caller speaks: the bot answers in it, unless it has set a language or no voice speaks it."""
-        self._followed = language if self._voices.by_language and self._voices.voice_of(language) else ""
+        self._followed = language if self._voices.voice_of(language) else ""
 
     def set_voice(self, name: str) -> None:
         """Have the voice `name` speak what is in the language of now.

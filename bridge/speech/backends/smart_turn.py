@@ -9,6 +9,7 @@ from typing import Final, Self
 
 import numpy as np
 
+from bot import installing
 from bridge.settings import Settings
 from bridge.speech.api import SAMPLE_RATE, EngineFailed, ModelMissing, Samples
 from bridge.speech.backends.mel import FRAME, log_mel
@@ -32,7 +33,7 @@ class SmartTurn:
         try:
             import onnxruntime
         except ImportError as error:
-            raise ModelMissing("onnxruntime is not installed: pip install 'voice-bridge[embedded]'") from error
+            raise ModelMissing(f"onnxruntime is not installed: {installing.extra('embedded')}") from error
         if not path.is_file():
             raise ModelMissing(f"{path}: no such file; smart-turn v3 models are ONNX files of about 9 MB")
         options = onnxruntime.SessionOptions()

@@ -32,9 +32,11 @@ class Member:
         return self.breaker.state is not BreakerState.OPEN
 
     def takes(self, request: Request) -> bool:
-        """Return whether it knows the language and the audio is not too long for it."""
+        """Return whether it knows the language, or one of those it may be, and the audio is not too long for it."""
         too_long = len(request.audio) > self.engine.capabilities.longest_s * SAMPLE_RATE
-        return not too_long and self.knows(request.language)
+        return not too_long and any(
+            map(self.knows, [request.language] if request.language else request.languages or [None])
+        )
 
     def knows(self, language: str | None) -> bool:
         return language is None or self.known.spelling(language) is not None
@@ -42,8 +44,9 @@ class Member:
     def fit(self, request: Request) -> Request:
         """Return `request` with the language spelled, and the audio as long, as the engine wants it."""
         language = None if request.language is None else self.known.spelling(request.language)
+        languages = tuple(filter(None, map(self.known.spelling, request.languages)))
         audio = padded(request.audio, self.engine.capabilities.shortest_s)
-        return replace(request, language=language, audio=audio)
+        return replace(request, language=language, languages=languages, audio=audio)
 
     def ready(self, request: Request, *, live: bool) -> bool:
         """Return whether it may be given `request` now: a final while it is up, a partial where there is room too.

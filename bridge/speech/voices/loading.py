@@ -12,6 +12,7 @@ import numpy as np
 from bot.api import Tts
 from bot.languages import tag_of
 from bridge.settings import Settings
+from bridge.settings.caller_texts import SHIPPED, in_language
 from bridge.speech.api import EngineFailed, Samples, SpeechError
 from bridge.speech.pool.breaker import Breaker
 from bridge.speech.voices.http_voice import HttpVoice, Line
@@ -29,7 +30,7 @@ class HttpTts:
 
     @staticmethod
     def from_settings(settings: Settings) -> HttpVoice:
-        """Return the voice; blocks until each server has said `fallback_text` or is known not to. Not on a loop.
+        """Return the voice; blocks until each server has said an apology, or is known not to. Not on a loop.
 
         Raises:
             EngineFailed: none speaks, or something that they need is not set; the text names the option.
@@ -50,7 +51,8 @@ class HttpTts:
             model=settings.tts_model or profile.model,
             language=tag_of(settings.language or ""),
         )
-        heard = asyncio.run(_hear_all(servers, settings.fallback_text, manner))
+        trial = settings.fallback_text or in_language(SHIPPED, settings.language or "English").fallback_text
+        heard = asyncio.run(_hear_all(servers, trial, manner))
         rate = next(rate for _, rate in filter(None, heard))
         made = HttpVoice(
             [Line(server, Breaker(time.monotonic)) for server in servers],
@@ -62,7 +64,7 @@ class HttpTts:
         )
         for at, found in enumerate(heard):
             if found:
-                made.learn(at, settings.fallback_text, *found)
+                made.learn(at, trial, *found)
         return made
 
 

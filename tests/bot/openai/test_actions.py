@@ -22,7 +22,7 @@ HUMAN, TWO = Transfer("+4930123456"), Collect(digits=2)
 class Desk(OpenAiBot):
     """Keeps which tools ran."""
 
-    model, prompt, first_token_s = "m", "Be the desk.", 1
+    model, prompt, first_token_s = "m", "Be the desk.", 20  # a busy machine is no stall
 
     def __init__(self) -> None:
         super().__init__()

@@ -393,7 +393,13 @@ async def test_a_tool_may_hand_the_call_over(server: ChatServer) -> None:
 async def test_before_a_word_was_said_a_second_server_is_asked(
     server: ChatServer, second: ChatServer, answer: Answer, why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bot = make(server, [("", answer)], fallback_url=second.url, fallback_model="n", first_token_s=1)
+    bot = make(
+        server,
+        [("", answer)],
+        fallback_url=second.url,
+        fallback_model="n",
+        first_token_s=0.5 if answer.fault is Fault.STALL else 20,
+    )
     assert await reply(bot, "Hello?") == "The second answers."
     assert why in caplog.text and "asking n at 127.0.0.1" in caplog.text
     assert KEY not in caplog.text
@@ -700,7 +706,7 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def teller(url: str, *, max_tokens: int = 400) -> OpenAiBot:
     """A bot that asks a real model; a machine with other work to do takes its time."""
     options = {"max_tokens": max_tokens, "temperature": 0.0}
-    says = {"model": "gemma", "base_url": url, "first_token_s": 60, "between_tokens_s": 60, "total_s": 60}
+    says = {"model": "gemma", "base_url": url, "first_token_s": 100, "between_tokens_s": 100, "total_s": 100}
     return cast(OpenAiBot, type("Teller", (OpenAiBot,), {**says, "options": options})())
 
 

@@ -37,7 +37,13 @@ def test_on_loopback_everyone_on_the_machine_comes_in() -> None:
 
 def test_behind_a_public_url_nobody_comes_in_without_something_to_show() -> None:
     doors = told(**PUBLIC)
-    assert doors["/ws"] == doors["/calls, /calls/{id}"] == doors["/metrics"] == "nobody: set BRIDGE_API_TOKEN"
+    assert (
+        doors["/ws"]
+        == doors["/calls, /calls/{id}"]
+        == doors["/metrics"]
+        == doors["/languages"]
+        == "nobody: set BRIDGE_API_TOKEN"
+    )
     assert doors["/twilio/stream, /twilio/voice, /twilio/stream/{id}, /twilio/status/{id}"] == (
         "nobody: set BRIDGE_TWILIO_AUTH_TOKEN"
     )

@@ -62,7 +62,7 @@ async def test_a_malformed_form_is_refused_with_the_reason(
         status, text = await answer(client, body, kind)
         assert (status, why in text) == (400, True), text
         assert len(text) < 300
-    [record] = [record for record in caplog.records if record.name.startswith("bridge.admission")]
+    [record] = [record for record in caplog.records if record.name == "bridge.admission.refusals"]
     assert "at the door twilio: " in record.getMessage() and record.exc_info is None
 
 

@@ -6,6 +6,7 @@ from sounding import English, German, Hindi, HindiOnly, Sounding
 
 from bridge.plugins import PluginError
 from bridge.settings import Settings
+from bridge.settings.caller_texts import SHIPPED, CallerTexts
 from bridge.speaking.voices.prompts_ahead import make_ahead, record
 from bridge.speaking.voices.sentence_cache import SentenceCache
 from bridge.speaking.voices.voice import Voice
@@ -45,9 +46,9 @@ async def test_a_voice_that_fails_at_a_recording_is_an_error_of_the_start() -> N
 async def test_prompts_of_all_profiles_are_in_the_cache_before_they_are_said() -> None:
     cache, english, german = SentenceCache(100_000_000), English(), German()
     both = voices(english, cache=cache, de=german)
-    plain = Settings(greeting="Welcome. How can I help?", filler_after=1.0)
-    route = Settings(greeting="Willkommen.", language="German", no_input_text="Hallo?")
-    await make_ahead([(both, plain), (both, route)])
+    plain = CallerTexts(greeting="Welcome. How can I help?").before(SHIPPED["en"])
+    route = CallerTexts(greeting="Willkommen.", no_input_text="Hallo?")
+    await make_ahead([(both, Settings(filler_after=1.0), plain), (both, Settings(language="German"), route)])
     assert "Welcome." in english.read and "How can I help?" in english.read
     assert plain.filler_text in english.read and plain.fallback_text.partition(". ")[0] + "." in english.read
     assert german.read[0] == "Willkommen." and "Hallo?" in german.read
@@ -60,5 +61,6 @@ async def test_a_voice_that_fails_at_a_prompt_is_told_and_the_others_are_made(ca
     cache, english, german = SentenceCache(100_000_000), English(), German()
     german.fails_after = 0
     both = voices(english, cache=cache, de=german)
-    await make_ahead([(both, Settings(language="German", greeting="Ja.")), (both, Settings(greeting="Yes."))])
+    first = (both, Settings(language="German"), CallerTexts(greeting="Ja."))
+    await make_ahead([first, (both, Settings(), CallerTexts(greeting="Yes."))])
     assert "the voice de failed at a prompt" in caplog.text and "Yes." in english.read

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from bot import installing
 from bridge.speech.backends.hub import engine_of, is_id
 
 pytestmark = pytest.mark.skipif(find_spec("huggingface_hub") is None, reason="huggingface-hub is not installed")
@@ -170,7 +171,7 @@ async def test_without_the_hubs_client_one_line_says_how_to_get_it(bridge: Bridg
     (tmp_path / "huggingface_hub.py").write_text("raise ImportError('no such thing')")
     code, _, errors = await bridge("fetch", "someone/open", PYTHONPATH=str(tmp_path))
     assert code == 1
-    assert complaint(errors).endswith("get it with: pip install huggingface-hub")
+    assert complaint(errors).endswith("get it with: " + installing.package("huggingface-hub"))
 
 
 @pytest.mark.parametrize("model", ["Qwen/Qwen3-ASR-1.7B", "a/b"])

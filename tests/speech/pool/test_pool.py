@@ -120,6 +120,16 @@ async def test_a_language_goes_to_an_engine_that_knows_it_by_the_name_it_has_the
     assert {request.language for request in qwen.requests} == {"Filipino"}
 
 
+async def test_a_decode_that_may_be_in_several_languages_goes_to_an_engine_that_knows_one(bench: Bench) -> None:
+    english = FakeEngine(capabilities=AsrCapabilities(languages=frozenset({"English"})))
+    qwen = FakeEngine("b", capabilities=AsrCapabilities(languages=frozenset({"English", "Filipino"})))
+    pool = bench.pool(english, qwen)
+    for _ in range(3):
+        await pool.decode(Request(SECOND, languages=("tl", "Klingon")))
+    assert not english.requests
+    assert {request.languages for request in qwen.requests} == {("Filipino",)}
+
+
 def test_a_language_that_nobody_knows_is_refused_with_those_known_and_the_remedy(bench: Bench) -> None:
     english = AsrCapabilities(languages=frozenset({"English"}), more_languages="pip install more")
     pool = bench.pool(FakeEngine("tiny", capabilities=english))

@@ -1,12 +1,13 @@
 """Decodes that wait for an engine with room, in a pool."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from fakes import FakeClock, FakeEngine, FakePause
+from virtual import run
 
 from bridge.speech.api import (
     AsrCapabilities,
@@ -69,9 +70,9 @@ class Thread(FakeEngine):
 class Desk:
     """A pool with decodes that are under way."""
 
-    def __init__(self, engine: Thread) -> None:
+    def __init__(self, engine: Thread, clock_s: Callable[[], float] | None = None) -> None:
         self.engine, self.clock = engine, FakeClock()
-        self.pool = Pool([engine], timeout_s=60, clock_s=self.clock, pause=FakePause())
+        self.pool = Pool([engine], timeout_s=60, clock_s=clock_s or self.clock, pause=FakePause())
         self.tasks: dict[str, asyncio.Task[Hypothesis]] = {}
 
     async def ask(self, request: Request) -> asyncio.Task[Hypothesis]:
@@ -239,24 +240,30 @@ async def test_who_waits_for_an_engine_that_dies_is_told(one: Desk) -> None:
     assert one.engine.sessions == ["a"]
 
 
-async def test_the_final_of_a_client_waits_for_as_long_as_calls_go_before_it_and_is_not_lost() -> None:
-    desk = Desk(Thread())
-    await desk.ask_all(of(CALL, "call"), of(FAST, "a", replace(FINAL, timeout_s=0.04)))
-    desk.clock.advance(3600)
-    await asyncio.sleep(0.1)
-    await desk.engine.end("call")
-    desk.clock.advance(1)
-    async with asyncio.timeout(5):
-        while not desk.engine.running:  # noqa: ASYNC110 - a timer of the pool's
-            await asyncio.sleep(0.05)
-    await desk.engine.end("a")
-    assert (await desk.tasks["a"]).text == "a"
-    await desk.close()
+def test_the_final_of_a_client_waits_for_as_long_as_calls_go_before_it_and_is_not_lost() -> None:
+    async def wait() -> str:
+        desk = Desk(Thread(), asyncio.get_running_loop().time)
+        await desk.ask_all(of(CALL, "call"), of(FAST, "a", replace(FINAL, timeout_s=10)))
+        await asyncio.sleep(3600)
+        await desk.engine.end("call")
+        assert not desk.engine.running, "the reply is made meanwhile"
+        await asyncio.sleep(1)
+        await desk.engine.end("a")
+        text = (await desk.tasks["a"]).text
+        await desk.close()
+        return text
+
+    assert run(wait()) == "a"
 
 
-async def test_the_final_of_a_call_waits_for_its_time_and_no_longer() -> None:
-    desk = Desk(Thread())
-    await desk.ask_all(of(CALL, "a"))
-    with pytest.raises(Overloaded):
-        await desk.pool.decode(of(CALL, "b", replace(FINAL, timeout_s=0.04)))
-    await desk.close()
+def test_the_final_of_a_call_waits_for_its_time_and_no_longer() -> None:
+    async def wait() -> float:
+        desk = Desk(Thread(), asyncio.get_running_loop().time)
+        await desk.ask_all(of(CALL, "a"))
+        with pytest.raises(Overloaded):
+            await desk.pool.decode(of(CALL, "b", replace(FINAL, timeout_s=10)))
+        waited_s = asyncio.get_running_loop().time()
+        await desk.close()
+        return waited_s
+
+    assert run(wait()) == pytest.approx(10, abs=0.6)

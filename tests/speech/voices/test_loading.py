@@ -14,6 +14,7 @@ from bot.api import Samples
 from bot.tts.finishing import ACTIVE_DBFS, active_rms
 from bridge.plugins import PluginError
 from bridge.settings import Settings, refusals, warnings
+from bridge.settings.caller_texts import SHIPPED
 from bridge.speaking.voices.loading import LoadedVoices
 from bridge.speech.api import EngineFailed
 from bridge.speech.voices import HttpTts, HttpVoice
@@ -77,7 +78,7 @@ async def test_what_the_settings_name_is_asked_for() -> None:
             settings(fake, tts_model="kokoro", tts_voice="af_heart", tts_api_key=key, language="German")
         )
     body = fake.asked[0].json
-    assert (body["model"], body["voice"], body["input"]) == ("kokoro", "af_heart", Settings().fallback_text)
+    assert (body["model"], body["voice"], body["input"]) == ("kokoro", "af_heart", SHIPPED["de"].fallback_text)
     assert fake.asked[0].headers["Authorization"] == "Bearer k3y"
     assert (voice.language, voice.name) == ("German", "openai")
 

@@ -3,6 +3,7 @@
 import json
 import pkgutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ from bridge.legs.sip.requests.digest import Challenger
 from bridge.outbound.call_request import BadCallRequest, CallRequest, is_allowed, read
 from bridge.plugins import PluginError
 from bridge.server.routing import Ringing, choose, unreachable
-from bridge.settings import Settings, SettingsError, as_toml, groups, load, refusals, warnings
+from bridge.settings import Settings, SettingsError, as_toml, caller_texts, groups, load, refusals, warnings
 from bridge.settings.options import OPTIONS
 from bridge.settings.route import Route, matches, normal
 from bridge.speaking.voices.lexicon import LONGEST
@@ -64,6 +65,13 @@ def _environment(data: bytes) -> None:
     given = dict(clean(record).replace("\0", "").partition("=")[::2] for record in records(data))
     named = {name: text for name, text in given.items() if name in OPTIONS and not name.endswith("_file")}
     _loaded({}, {f"BRIDGE_{name.upper()}": text for name, text in named.items()})
+
+
+def _caller_texts(data: bytes) -> None:
+    """A file of what callers hear."""
+    with suppress(ValueError):
+        texts = caller_texts.parse(clean(data))
+        assert texts.before(caller_texts.SHIPPED["en"]).goodbye_text
 
 
 def _loaded(flags: dict[str, object], environ: dict[str, str]) -> Settings | None:
@@ -212,6 +220,7 @@ TARGETS: Final = (
         ["bridge.settings.sources", "bridge.settings.types", "bridge.settings.checks", *_GROUPS],
     ),
     Target("lexicon", _lexicon, ["bridge.speaking.voices.lexicon", "bridge.speaking.voices.profile_voices"]),
+    Target("caller-texts", _caller_texts, ["bridge.settings.caller_texts"]),
     Target("routing", _routing, ["bridge.settings.route", "bridge.server.routing"]),
     Target("order", _order, ["bridge.outbound.call_request"]),
     Target("sip-uri", _sip_uri, ["bridge.legs.sip.uri"]),

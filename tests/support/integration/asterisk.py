@@ -19,7 +19,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -113,9 +113,14 @@ class Asterisk:
         """Wait until there is no call any more."""
         await self.until("core show channels count", "0 active channels", timeout_s=timeout_s)
 
-    def heard(self, path: Path, sample_rate: int = 16_000) -> npt.NDArray[np.float32]:
-        """Return a recording that a call has made."""
-        return read_wav(str(path), sample_rate)
+    async def heard(self, path: Path, sample_rate: int = 16_000, *, timeout_s: float = 10) -> npt.NDArray[np.float32]:
+        """Return a recording that a call has made, once it is closed: until then its header says that it is empty."""
+        async with asyncio.timeout(timeout_s):
+            while True:
+                with suppress(OSError, ValueError):  # not there, or not begun
+                    if len(audio := read_wav(str(path), sample_rate)):
+                        return audio
+                await asyncio.sleep(0.05)
 
     @property
     def log(self) -> str:

@@ -55,7 +55,7 @@ class Place:
 
     async def understood(self, heard: Path) -> str:
         """Return the words in what a caller heard."""
-        audio = self.pbx.heard(heard)
+        audio = await self.pbx.heard(heard)
         return (await self.asr.decode(Request(audio, language="English", final=True))).text.lower()
 
     async def said(self, *parts: str, timeout_s: float = 30) -> None:

@@ -145,7 +145,7 @@ class Libre:
             try:
                 function = getattr(self._library, name)
             except AttributeError:
-                raise OtherStack(f"the SIP stack has no {name}: pip install the version that is pinned") from None
+                raise OtherStack(f"the SIP stack has no {name}: install the release that pyproject.toml pins") from None
             function.restype, function.argtypes = result, list(arguments)
         self.address_size = int(self._library.sa_struct_get_size())
         self._silent: tuple[int, int] | None = None

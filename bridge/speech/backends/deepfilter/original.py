@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 
+from bot import installing
 from bridge.speech.api import SAMPLE_RATE, Denoiser, EngineFailed, ModelMissing, Samples
 from bridge.speech.backends.deepfilter.model import TORCH_ONLY, original_folder
 from bridge.speech.resample import resample_whole
@@ -92,7 +93,7 @@ def _load_enhance(model: str, attenuation_limit_db: float, post_filter: bool) ->
     except ImportError as error:
         raise ModelMissing(
             f"dfn-model is {model!r}, which needs the original package ({error}): "
-            "pip install 'voice-bridge[deepfilter]' on Python 3.11; without it DeepFilterNet3 can be had"
+            f"{installing.extra('deepfilter')} on Python 3.11; without it DeepFilterNet3 can be had"
         ) from error
     folder = str(original_folder(model) or model)
     try:

@@ -108,7 +108,13 @@ class OpenAiAsr:
             run_ms=round(1000 * (time.monotonic() - begun_s)),
             cached_tokens=answer.cached_tokens,
             engine=self.name,
+            language_probability=float(bool(answer.language or request.language) or self._tells_language),
         )
+
+    @property
+    def _tells_language(self) -> bool:
+        """Return whether a language that nobody named is what was heard, and no guess of ours."""
+        return bool(self._settings.language) or not (self._profile and self._profile.api == "transcriptions")
 
     async def healthy(self) -> bool:
         """Return whether the server decodes, and is still what it was when the bridge started."""
@@ -190,6 +196,8 @@ class OpenAiAsr:
         """Return the language of what a transcription heard: a text must have one."""
         if told := answer.language or request.language or self._settings.language:
             return told
+        if request.languages:
+            return request.languages[0]
         if not self._warned:
             self._warned = True
             log.warning("%s does not tell languages: all is taken for %s; set language", self._server.url, _UNTOLD)

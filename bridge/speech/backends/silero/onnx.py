@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
+from bot import installing
 from bridge.speech.api import SAMPLE_RATE, ModelMissing, Samples
 from bridge.speech.backends.models import silero_vad_path
 from bridge.speech.backends.silero.stream import (
@@ -47,7 +48,7 @@ class SileroVad:
         try:
             import onnxruntime
         except ImportError as error:
-            raise ModelMissing("onnxruntime is not installed: pip install 'voice-bridge[embedded]'") from error
+            raise ModelMissing(f"onnxruntime is not installed: {installing.extra('embedded')}") from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3

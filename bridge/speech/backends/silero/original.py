@@ -18,6 +18,7 @@ from typing import Self
 
 import numpy as np
 
+from bot import installing
 from bridge.speech.api import ModelMissing, Samples
 from bridge.speech.backends.silero.stream import (
     CONTEXT,
@@ -92,7 +93,7 @@ def _load_network() -> Network:
         import torch
     except ImportError as error:
         raise ModelMissing(
-            f"the official silero-vad is not installed ({error}): pip install 'voice-bridge[silero-torch]'"
+            f"the official silero-vad is not installed ({error}): {installing.extra('silero-torch')}"
         ) from error
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with warnings.catch_warnings():
@@ -102,7 +103,7 @@ def _load_network() -> Network:
         network = model._model  # noqa: SLF001 - the public model mixes the calls that use it
     except AttributeError as error:
         raise ModelMissing(
-            f"silero-vad {silero_vad.__version__} has another network inside: pip install 'silero-vad==6.2.3'"
+            f"silero-vad {silero_vad.__version__} has another network inside: {installing.package('silero-vad==6.2.3')}"
         ) from error
 
     def run(windows: Array, states: Array) -> tuple[Array, Array]:

@@ -5,7 +5,6 @@ Shapes from the network of silero-vad 6: input (B, 576), state (2, B, 128).
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Sequence
 from typing import Final, NamedTuple, Protocol
 
@@ -52,13 +51,13 @@ class SileroStream:
     @property
     def at_rest(self) -> bool:
         """True when nothing hangs on the next score: a second of silence, heard in real time."""
-        return self._quiet_windows >= _REST_WINDOWS and time.monotonic() - self._answered_s > _PACED_S
+        return self._quiet_windows >= _REST_WINDOWS and asyncio.get_running_loop().time() - self._answered_s > _PACED_S
 
     async def __call__(self, samples: Samples, /) -> float:
         if samples.shape != (WINDOW,):  # it would spoil the batch of the other calls
             raise EngineFailed(f"a window is {WINDOW} samples, got shape {samples.shape}")
         probability = await self._model.score(self, samples)
-        self._answered_s = time.monotonic()
+        self._answered_s = asyncio.get_running_loop().time()
         return probability
 
     def remember(self, samples: Samples, state: Array, score: float) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from bot import installing
 from bridge.speech.api import (
     SAMPLE_RATE,
     BadRequest,
@@ -52,7 +53,7 @@ class Core:
             from vllm.v1.engine.async_llm import AsyncLLM
         except (ImportError, OSError) as error:  # the latter where a library of it does not load
             raise ModelMissing(
-                f"vLLM does not load ({refusal.one_line(error)}); get it with: pip install 'voice-bridge[vllm]'"
+                f"vLLM does not load ({refusal.one_line(error)}); get it with: {installing.extra('vllm')}"
             ) from error
         try:
             self._engine = AsyncLLM.from_engine_args(arguments(options, self._family), stat_loggers=[NoStatistics])
@@ -90,7 +91,8 @@ class Core:
         """
         begun = time.monotonic()
         if not ask.language and (detection := self._family.detection(audio)):
-            found = await self._generate(detection, ask, max_tokens=1, allowed_token_ids=self._languages)
+            allowed = self._tokens_of(ask.languages)
+            found = await self._generate(detection, ask, max_tokens=1, allowed_token_ids=allowed)
             ask = replace(ask, language=self._family.detected(self._tokenizer.decode(found.outputs[0].token_ids)))
         output = await self._generate(self._family.prompt(ask, audio), ask, max_tokens=ask.max_new_tokens)
         ended, tokens = _ending(output.outputs[0].finish_reason, output.outputs[0].token_ids)
@@ -151,6 +153,11 @@ class Core:
 
     def _text(self, tokens: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(tokens), skip_special_tokens=True))
+
+    def _tokens_of(self, languages: Sequence[str]) -> list[int] | None:
+        """Return the tokens that stand for one of `languages`, or for any where they name none that is known."""
+        named = [n for n in self._languages or () if self._family.detected(self._tokenizer.decode([n])) in languages]
+        return named or self._languages
 
     def _language_tokens(self) -> list[int] | None:
         """Return the tokens that `detection` may be answered with."""

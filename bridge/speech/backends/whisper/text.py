@@ -8,12 +8,20 @@ from typing import Final
 from tokenizers import Tokenizer
 
 from bot.languages import ENGLISH_NAMES
+from bridge.speech.backends.whisper.letters import may_be_in
+from bridge.speech.scripts import scripts_of
 
 _UNSPACED: Final = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})
 """Languages whose sentences Whisper does not begin with a space."""
 
 _ENDS: Final = tuple(".!?\u2026\u3002\uff01\uff1f\u0964\u06d4\u061f")
 """Marks that end a sentence, in the scripts that have their own."""
+_EXAMPLES: Final = {"hi": "नमस्ते, मैं आपकी मदद कर सकता हूँ।"}
+"""A sentence before the first, in the script that is wanted, where the model hesitates between several.
+
+Measured with base on 24 sentences of telephone calls, by two voices of Kokoro over 8 kHz: without it all 24 come in
+Arabic script (84 % of characters wrong); with the other scripts forbidden and no example 54 %, with both 46 %.
+"""
 
 _PRINTABLE: Final = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
 """Bytes that stand for themselves in the vocabulary; the others are written as U+0100 and up, in order."""
@@ -41,16 +49,36 @@ class WhisperText:
             else {"en"}
         )
         """Codes of the languages that the model knows."""
+        self._foreign: dict[str, list[int]] = {}  # what was asked for, by code
 
     def start(self, language: str) -> list[int]:
         """Return what every hypothesis begins with; `language` is a code."""
         spoken = [self._special(language), self._special("transcribe")] if self._multilingual else []
         return [self._special("startoftranscript"), *spoken, self._special("notimestamps")]
 
-    def context(self, text: str, *, limit: int) -> list[int]:
-        """Return the prompt that biases towards `text`, of which the last `limit` tokens count."""
-        ids = self._encode(" " + text.strip())[-limit:] if text.strip() else []
+    def context(self, text: str, language: str = "", *, limit: int) -> list[int]:
+        """Return the prompt that biases towards `text`, of which the last `limit` tokens count.
+
+        `language` is a code: before the text stands a sentence that shows in which script it is written.
+        """
+        example = _EXAMPLES.get(language, "") if self._multilingual else ""
+        words = f"{example} {text.strip()}".strip()
+        ids = self._encode(" " + words)[-limit:] if words else []
         return [self._special("startofprev"), *ids] if ids else []
+
+    def foreign(self, language: str) -> Sequence[int]:
+        """Return the tokens that no text in `language`, a code, may hold: letters of scripts that it is not written in.
+
+        Empty for languages in Latin letters, which models do not get wrong.
+        """
+        if language not in self._foreign:
+            scripts = scripts_of(language) if self._multilingual else frozenset[str]()
+            ids = range(self._first_special) if scripts else ()
+            self._foreign[language] = [i for i in ids if not may_be_in(self._bytes(i), scripts)]
+        return self._foreign[language]
+
+    def _bytes(self, token: int) -> bytes:
+        return bytes(_BYTES[sign] for sign in self._tokenizer.id_to_token(token) or "" if sign in _BYTES)
 
     def prefix(self, text: str, language: str) -> list[int]:
         """Return the tokens of a hypothesis that begins with `text`."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bot.actions import Hangup, Transfer
 from bot.api import Say
+from bot.webhook.conversation_relay import dialect
 from bot.webhook.conversation_relay.settings import InterruptedBy
 from bot.webhook.conversation_relay.twiml import Connection, read
 from bot.webhook.fault import HookFailed
@@ -87,3 +88,21 @@ def test_what_is_no_twiml_is_refused_by_name(document: bytes, why: str) -> None:
 def test_whatever_comes_is_read_or_refused(document: bytes) -> None:
     with suppress(HookFailed):
         assert isinstance(read(document, BASE).steps, list)
+
+
+@pytest.mark.parametrize(("said", "meant"), [("", False), ("true", True), ("false", False), ("TRUE", True)])
+def test_an_application_may_be_waited_for(said: str, meant: bool) -> None:
+    attribute = f' applicationReconnect="{said}"' if said else ""
+    document = f'<Response><Connect><ConversationRelay url="wss://h/"{attribute}/></Connect></Response>'
+    [step] = read(document.encode(), "https://h/").steps
+    assert isinstance(step, Connection) and step.reconnects is meant and not step.not_carried
+
+
+def test_elements_that_mean_nothing_here_are_kept_to_be_told() -> None:
+    inside = (
+        '<Language code="de-DE"/><Failover><Language code="de-DE" voice="x"/></Failover><Parameter name="a" value="b"/>'
+    )
+    document = f'<Response><Connect><ConversationRelay url="wss://h/">{inside}</ConversationRelay></Connect></Response>'
+    [step] = read(document.encode(), "https://h/").steps
+    assert isinstance(step, Connection) and step.not_carried == ["Failover"]
+    assert "backups" in dialect.not_carried("Failover") and "<Other>" in dialect.not_carried("Other")

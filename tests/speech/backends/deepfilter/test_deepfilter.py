@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot import installing
 from bridge.speech.api import SAMPLE_RATE, Denoiser, EngineFailed, ModelMissing
 from bridge.speech.backends.deepfilter.model import find_model
 from bridge.speech.backends.deepfilter.native import DeepFilter, DeepFilterPool
@@ -221,7 +222,7 @@ def config(**changes: str) -> bytes:
 @pytest.mark.skipif(importlib.util.find_spec("df") is not None, reason="the original package is here")
 @pytest.mark.parametrize("model", ["DeepFilterNet", "DeepFilterNet2"])
 def test_models_of_the_original_package_are_refused_without_it(model: str) -> None:
-    with pytest.raises(ModelMissing, match=rf"'{model}'.*pip install 'voice-bridge\[deepfilter\]'.*DeepFilterNet3"):
+    with pytest.raises(ModelMissing, match=rf"'{model}'.*{re.escape(installing.extra('deepfilter'))}.*DeepFilterNet3"):
         DeepFilterPool.load(model)
     with pytest.raises(ModelMissing):
         load_torch(model, attenuation_limit_db=9, post_filter=False)

@@ -8,7 +8,7 @@ import time
 import wave
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
@@ -537,7 +537,10 @@ async def test_a_server_that_tells_no_language_leaves_it_to_the_settings(caplog:
         assert not caplog.records
     async with engine(SpeakingServer(models=WHISPER, language=None)) as asr:
         for _ in range(2):
-            assert (await asr.decode(audio(1))).language == "English"
+            heard = await asr.decode(audio(1))
+            assert (heard.language, heard.language_probability) == ("English", 0.0), "a guess settles no call"
+        allowed = replace(audio(1), languages=("Hindi", "English"))
+        assert (await asr.decode(allowed)).language == "Hindi", "the first that it may be"
     assert [record.message for record in caplog.records if "tells" in record.message or "tell" in record.message] == [
         f"{asr._server.url} does not tell languages: all is taken for English; set language"
     ]

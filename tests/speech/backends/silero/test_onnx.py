@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from virtual import run
 
 from bridge.speech.api import EngineFailed, Samples
 from bridge.speech.backends.models import silero_vad_path
-from bridge.speech.backends.silero import SileroVad, onnx
+from bridge.speech.backends.silero import SileroVad
 from bridge.speech.backends.silero.stream import SileroStream
 
 RECORDINGS = Path("/usr/share/asterisk/sounds/en")
@@ -58,65 +59,79 @@ async def test_a_batch_of_calls_scores_as_each_alone(model: SileroVad) -> None:
 def sizes(model: SileroVad, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many windows each inference had."""
     sizes: list[int] = []
-    run = model.run
+    scored = model.run
 
     def counted(windows: Samples, state: Samples) -> tuple[Samples, Samples]:
         sizes.append(len(windows))
-        return run(windows, state)
+        return scored(windows, state)
 
     monkeypatch.setattr(model, "run", counted)
-    monkeypatch.setattr(onnx, "_REST_S", 0.5)  # a machine that stalls for 15 ms must not end the wait
+    monkeypatch.setattr(model, "_newest_s", -1.0)  # nothing came just now: virtual time begins at 0
     return sizes
 
 
 async def at_rest(model: SileroVad) -> SileroStream:
-    """Return the VAD of a caller who has been silent for a second."""
+    """Return the VAD of a caller who has been silent for a second, and whose next window is due."""
     vad = model.open()
     for _ in range(31):
         await vad(SILENCE)
-    vad._answered_s -= 0.02  # the next window comes as late as a caller's does
+        await asyncio.sleep(0.032)
     return vad
 
 
-async def test_windows_that_come_together_are_one_inference(model: SileroVad, sizes: list[int]) -> None:
-    await asyncio.gather(*(scores(model, np.zeros(512, np.float32)) for _ in range(100)))
+def test_windows_that_come_together_are_one_inference(model: SileroVad, sizes: list[int]) -> None:
+    async def together() -> None:
+        await asyncio.gather(*(scores(model, np.zeros(512, np.float32)) for _ in range(100)))
+
+    run(together())
     assert sizes == [1, 64, 35], "the first finds nobody to wait for"
 
 
-async def test_callers_at_rest_wait_for_each_other(model: SileroVad, sizes: list[int]) -> None:
-    one, other = await at_rest(model), await at_rest(model)
-    assert sizes == [1] * 62, "the first second of silence waits for nobody"
-    first = asyncio.ensure_future(one(SILENCE))
-    await asyncio.sleep(0)
-    assert not first.done()
-    assert max(await asyncio.gather(first, other(SILENCE))) < 0.1
+def test_callers_at_rest_wait_for_each_other(model: SileroVad, sizes: list[int]) -> None:
+    async def wait() -> None:
+        one, other = await at_rest(model), await at_rest(model)
+        assert sizes == [1] * 62, "the first second of silence waits for nobody"
+        first = asyncio.ensure_future(one(SILENCE))
+        await asyncio.sleep(0.014)
+        assert not first.done()
+        assert max(await asyncio.gather(first, other(SILENCE))) < 0.1
+
+    run(wait())
     assert sizes[62:] == [2]
 
 
-async def test_a_window_that_cannot_wait_takes_those_at_rest_along(model: SileroVad, sizes: list[int]) -> None:
-    resting, alone = await at_rest(model), await at_rest(model)
-    waiting = asyncio.ensure_future(resting(SILENCE))
-    await asyncio.sleep(0)
-    model._newest_s = 0.0  # nothing came just now
-    await model.open()(SILENCE)
-    assert sizes[62:] == [2]
-    assert await waiting == pytest.approx(await alone(SILENCE), abs=1e-6)
+def test_a_window_that_cannot_wait_takes_those_at_rest_along(model: SileroVad, sizes: list[int]) -> None:
+    async def wait() -> None:
+        resting, alone = await at_rest(model), await at_rest(model)
+        waiting = asyncio.ensure_future(resting(SILENCE))
+        await asyncio.sleep(0.005)
+        await model.open()(SILENCE)
+        assert sizes[62:] == [2]
+        assert await waiting == pytest.approx(await alone(SILENCE), abs=1e-6)
+
+    run(wait())
 
 
-async def test_silence_that_comes_faster_than_real_time_waits_for_nobody(model: SileroVad) -> None:
-    vad = await at_rest(model)
-    await vad(SILENCE)
-    assert not vad.at_rest
+def test_silence_that_comes_faster_than_real_time_waits_for_nobody(model: SileroVad) -> None:
+    async def hear() -> None:
+        vad = await at_rest(model)
+        await vad(SILENCE)
+        assert not vad.at_rest
+
+    run(hear())
 
 
 @needs_recordings
-async def test_who_speaks_is_not_at_rest(model: SileroVad) -> None:
-    vad = await at_rest(model)
-    assert vad.at_rest
-    speech = recording("auth-thankyou.wav")[: 512 * 20].reshape(-1, 512)
-    assert max([await vad(window) for window in speech]) > 0.5
-    vad._answered_s -= 0.02
-    assert not vad.at_rest
+def test_who_speaks_is_not_at_rest(model: SileroVad) -> None:
+    async def speak() -> None:
+        vad = await at_rest(model)
+        assert vad.at_rest
+        speech = recording("auth-thankyou.wav")[: 512 * 20].reshape(-1, 512)
+        assert max([await vad(window) for window in speech]) > 0.5
+        await asyncio.sleep(0.032)
+        assert not vad.at_rest
+
+    run(speak())
 
 
 async def test_a_model_that_fails_fails_all_windows_it_had(model: SileroVad, monkeypatch: pytest.MonkeyPatch) -> None:

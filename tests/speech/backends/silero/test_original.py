@@ -1,6 +1,7 @@
 """The official silero-vad package, where it is installed; its absence, and the batching, everywhere."""
 
 import asyncio
+import re
 import sys
 import threading
 import wave
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from bot import installing
 from bridge.speech.api import EngineFailed, ModelMissing, Samples
 from bridge.speech.backends.silero import SileroTorch, SileroVad
 
@@ -20,7 +22,7 @@ Array = npt.NDArray[np.float32]
 
 @pytest.fixture(scope="module")
 def model() -> SileroTorch:
-    pytest.importorskip("silero_vad", reason="pip install 'voice-bridge[silero-torch]' brings silero-vad")
+    pytest.importorskip("silero_vad", reason=f"{installing.extra('silero-torch')} brings silero-vad")
     return SileroTorch.load()
 
 
@@ -122,5 +124,5 @@ async def test_a_window_of_the_wrong_length_fails_its_call_alone() -> None:
 
 def test_a_missing_package_is_named_with_the_command_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "silero_vad", None)  # what Python itself does for a module that must not load
-    with pytest.raises(ModelMissing, match=r"pip install 'voice-bridge\[silero-torch\]'"):
+    with pytest.raises(ModelMissing, match=re.escape(installing.extra("silero-torch"))):
         SileroTorch.load()

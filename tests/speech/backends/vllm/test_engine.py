@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 import soxr
 
+from bot import installing
 from bridge.settings import Settings
 from bridge.speech.api import (
     SAMPLE_RATE,
@@ -369,7 +371,7 @@ def test_without_vllm_the_extra_is_named() -> None:
         import vllm  # noqa: F401
 
         pytest.skip("vLLM is installed")
-    with pytest.raises(ModelMissing, match=r"pip install 'voice-bridge\[vllm\]'"):
+    with pytest.raises(ModelMissing, match=re.escape(installing.extra("vllm"))):
         VllmAsr(Options(model=str(MODEL)))
 
 

