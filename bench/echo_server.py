@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from fakes import RESOURCES
 
 from bridge.leg import OpeningLeg
+from bridge.recording.recorder import CallRecording
 from bridge.records.journal import Journal
 from bridge.server import app as server
 from bridge.server.resources import Resources
@@ -32,6 +33,7 @@ class Echo(Switchboard):
         settings: Settings,
         *,
         journal: Journal,
+        recording: CallRecording | None = None,
     ) -> str:
         async for event in leg:
             if isinstance(event, Media):

@@ -47,13 +47,23 @@ class CallObserver:
 class RecordingSwitch:
     """What a call says to its recording; this one is none. No method may block or raise."""
 
+    announcement = ""
+    """What the caller has to hear before anything is recorded."""
+
     @property
-    def awaits_consent(self) -> bool:
-        """True while nothing is recorded, since the caller was not told, or has not agreed."""
+    def announcing(self) -> bool:
+        """True until they have, while they may."""
         return False
 
-    def agree(self) -> None:
-        """The caller was told and agrees: what is heard from now on is recorded."""
+    def announced(self) -> None:
+        """The caller has heard the announcement."""
+
+    def unannounced(self) -> None:
+        """The announcement cannot be heard: nothing is recorded."""
+
+    def press(self, key: str) -> bool:
+        """The caller pressed `key`; return whether it is the one by which they agree, and is meant for nothing else."""
+        return False
 
     def pause(self) -> None:
         """Record silence from now on, by the bot's wish."""

@@ -47,7 +47,13 @@ class Conversation:
         self._hooks = BotHooks(self._bot, tasks=tasks, limit_s=limit_s, on_dropped=metrics.hooks_dropped.inc)
         self._prompts = Prompts(self._bot, prompts, limit_s=limit_s, language=lambda: output.language)
         self._unasked = UnaskedTurns(self._bot, self._prompts, prompts.no_input)
-        self._dtmf = DtmfCollector(self._dialled, tasks=tasks, left_ms=lambda: output.left_ms)
+        self._dtmf = DtmfCollector(
+            self._dialled,
+            tasks=tasks,
+            left_ms=lambda: output.left_ms,
+            observer=metrics.observer,
+            recording=output.recording,
+        )
         self._replies = Replies(
             output,
             tasks=tasks,
@@ -72,7 +78,7 @@ class Conversation:
             metrics=metrics,
         )
         self._history, self._caller = History(), CallerSpeech()
-        self.take_back, self.played = self._hooks.take_back, output.played
+        self.take_back, self.played, self.answered = self._hooks.take_back, output.played, self._hooks.answered
         self.drain, self.not_transferred = self._hooks.drain, self._replies.not_transferred
         self._owed = False  # the caller waits for a sentence that may not be interrupted
         self._parting = False  # we end the call: nothing is answered any more
@@ -97,7 +103,7 @@ class Conversation:
 
     def greet(self) -> None:
         """Say the first words of the call."""
-        self.say(bound(self._prompts.greet, self._info))
+        self.say(bound(self._prompts.greet, self._info, announcement=self._output.recording.announcement))
 
     # ------------------------------------------------------------ what the caller does
 
@@ -196,6 +202,8 @@ class Conversation:
     def press(self, digit: str) -> None:
         """The key is for what was asked to be collected, else for the bot."""
         self._unasked.answered()
+        if self._output.recording.press(digit):
+            return
         if self._dtmf.gathering:
             self._dtmf.press(digit)
             if self.talking and not self._insists:
@@ -203,7 +211,7 @@ class Conversation:
         else:
             if self.talking and self._output.yields_to_keys:
                 self._cut(answered=True)
-            self._metrics.observer.pressed(digit)
+            self._dtmf.note(digit)
             self._hooks.pressed(digit)
 
     # ------------------------------------------------------------ what becomes of the bot's words
@@ -230,10 +238,6 @@ class Conversation:
         self._speculative.drop()
         self._replies.fall_back()
 
-    async def answered(self, by: str) -> None:
-        """Tell the bot who answered a call that we placed."""
-        await self._hooks.answered(by)
-
     def close(self) -> None:
         self._replies.interrupt()
         self._output.interrupt()
@@ -245,7 +249,12 @@ class Conversation:
     @property
     def _insists(self) -> bool:
         """True while the bot may not be interrupted: by its own wish, or since the caller has waited for so long."""
-        return self._output.insists or (self._history.overdue and not self._output.heard.whole and self.talking)
+        announcing = self._output.recording.announcing and self._replies.running
+        return (
+            announcing
+            or self._output.insists
+            or (self._history.overdue and not self._output.heard.whole and self.talking)
+        )
 
     @property
     def _thinking(self) -> bool:
@@ -290,8 +299,7 @@ class Conversation:
         self._bot.hand_over(bot, carry)
         self.say(bound(bot.on_takeover, self._bot.turn(*self._history.answered())))
 
-    def _dialled(self, keys: str) -> None:
+    def _dialled(self, keys: str, text: str) -> None:
         if keys:
-            self._metrics.observer.pressed(keys)
-            self._history.say(Final(keys, self._history.language, self._output.now_ms, self._output.now_ms))
+            self._history.say(Final(text, self._history.language, self._output.now_ms, self._output.now_ms))
         self._answer(keys=keys)

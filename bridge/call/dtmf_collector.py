@@ -3,24 +3,40 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from bot.actions import Collect
+from bridge.observer import CallObserver, RecordingSwitch
 
 log = logging.getLogger(__name__)
+
+SECRET_KEYS: Final = "[secret keys]"
+"""Stands for them in texts and histories."""
+_AFTER_SECRET_S: Final = 2.0
 
 
 class DtmfCollector:
     """Gathers the keys of one call, while somebody asks for them."""
 
     def __init__(
-        self, complete: Callable[[str], None], *, tasks: asyncio.TaskGroup, left_ms: Callable[[], int]
+        self,
+        complete: Callable[[str, str], None],
+        *,
+        tasks: asyncio.TaskGroup,
+        left_ms: Callable[[], int],
+        observer: CallObserver,
+        recording: RecordingSwitch,
     ) -> None:
-        """`complete` is told the keys, "" where none came in time.
+        """`complete` is told the keys, "" where none came in time, and the text that stands for them.
 
-        `left_ms`: how long the caller still listens to what was said; the time to press begins after it.
+        `observer` is told them unless they are secret, and `recording` is silent while those are pressed. `left_ms`: how long the caller still listens to what was said; the time to press begins after it.
         """
         self._complete, self._tasks, self._left_ms = complete, tasks, left_ms
+        self._observer, self._recording = observer, recording
         self._task: asyncio.Task[None] | None = None
+        self._wanted: Collect | None = None  # what was asked for last
+        self._clock_s = asyncio.get_running_loop().time
+        self._ended_s = 0.0
         self._pressed: asyncio.Queue[str] = asyncio.Queue()
 
     @property
@@ -28,11 +44,19 @@ class DtmfCollector:
         """True while keys are waited for."""
         return self._task is not None and not self._task.done() and not self._task.cancelling()
 
+    def note(self, digit: str) -> None:
+        """Have a key noted that nobody asked for; not soon after secret ones: one too many belongs to them."""
+        if not (self._wanted and self._wanted.secret and self._clock_s() < self._ended_s + _AFTER_SECRET_S):
+            self._observer.pressed(digit)
+
     def collect(self, wanted: Collect) -> None:
         """Begin to gather, in place of what was asked for before."""
         self.stop()
-        self._pressed = asyncio.Queue()
-        self._task = self._tasks.create_task(self._gather(wanted, self._pressed))
+        self._pressed, self._wanted = asyncio.Queue(), wanted
+        self._task = task = self._tasks.create_task(self._gather(wanted, self._pressed))
+        if wanted.secret:
+            self._recording.hide()
+        task.add_done_callback(lambda _: self._end(wanted))
 
     def press(self, digit: str) -> None:
         """Take a key."""
@@ -57,4 +81,12 @@ class DtmfCollector:
             keys += key
         self._task = None  # so that the answer to these keys does not cancel who asks for it
         log.info("keys: %d", len(keys))
-        self._complete(keys)
+        if keys and not wanted.secret:
+            self._observer.pressed(keys)
+        self._complete(keys, SECRET_KEYS if keys and wanted.secret else keys)
+
+    def _end(self, wanted: Collect) -> None:
+        if wanted is self._wanted:
+            self._ended_s = self._clock_s()
+            if wanted.secret:
+                self._recording.show()

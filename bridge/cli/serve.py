@@ -8,12 +8,20 @@ import aiohttp
 
 from bridge import settings
 from bridge.plugins import PluginError
+from bridge.recording.shelf import NoRecordings
 from bridge.records.call_log import NoCallLog
 from bridge.server.lifecycle.run import serve
 from bridge.server.resources import Resources
 from bridge.speech.api import ModelMissing
 
-FAILURES: Final = {settings.SettingsError: 2, PluginError: 1, ModelMissing: 1, NoCallLog: 1, aiohttp.ClientError: 1}
+FAILURES: Final = {
+    settings.SettingsError: 2,
+    PluginError: 1,
+    ModelMissing: 1,
+    NoCallLog: 1,
+    NoRecordings: 1,
+    aiohttp.ClientError: 1,
+}
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

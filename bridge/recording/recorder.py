@@ -19,6 +19,7 @@ from typing import Final, Self
 
 from bot.threads import give_way
 from bridge.observer import RecordingSwitch
+from bridge.recording.consent import Consent
 from bridge.recording.track import StereoTrack
 from bridge.recording.wave_file import FRAME_BYTES, WaveFile
 from telephony.events import AudioFormat
@@ -85,16 +86,19 @@ class CallRecording(RecordingSwitch):
         path: Path,
         audio: AudioFormat,
         *,
-        asks: bool = False,
+        consent: Consent,
+        announcement: str = "",
         clock_ms: Callable[[], float] = lambda: time.monotonic() * 1000,
         open_file: Callable[..., WaveFile] = WaveFile.create,
     ) -> None:
-        """`asks`: nothing is recorded before `agree`. `clock_ms` never goes back."""
+        """Nothing is recorded before the `consent` is given, for which the caller hears `announcement`. `clock_ms` never
+        goes back."""
         self.path, self._recorder, self._audio, self._clock_ms = path, recorder, audio, clock_ms
-        self._written = _Written(path, audio, open_file, agreed=not asks)
+        self._written = _Written(path, audio, open_file, agreed=consent.given)
         self._waiting: list[tuple[int, Callable[[], None]]] = []  # bytes of audio, and what to do
         self._since_ms = clock_ms()
-        self._agreed = not asks
+        self._consent = consent
+        self.announcement = announcement
         self._lost_bytes = 0
 
     # ------------------------------------------------------------ what is heard and sent
@@ -124,13 +128,22 @@ class CallRecording(RecordingSwitch):
     # ------------------------------------------------------------ what is not recorded
 
     @property
-    def awaits_consent(self) -> bool:
-        return not self._agreed
+    def announcing(self) -> bool:
+        return self._consent.announcing
 
-    def agree(self) -> None:
-        if not self._agreed:
-            self._agreed = True
+    def announced(self) -> None:
+        self._consent.announced(self._clock_ms() / 1000)
+        if self._consent.given:
             self._put(partial(self._written.agree, self._clock_ms()))
+
+    def unannounced(self) -> None:
+        self._consent.unannounced()
+
+    def press(self, key: str) -> bool:
+        agrees = self._consent.press(key, self._clock_ms() / 1000)
+        if agrees:
+            self._put(partial(self._written.agree, self._clock_ms()))
+        return agrees
 
     def pause(self) -> None:
         self._put(partial(self._written.track.mute, "pause", self._clock_ms()))
@@ -160,8 +173,8 @@ class CallRecording(RecordingSwitch):
         except TimeoutError:
             self._written.failure = self._written.failure or "the disk is too slow"
         lost_ms = self._audio.duration_ms(bytes(self._lost_bytes)) if self._lost_bytes else 0
-        if not self._agreed:
-            return Recorded(None, failure="the caller did not agree")
+        if not self._consent.given:
+            return Recorded(None, failure=self._consent.missing)
         return self._written.told(lost_ms)
 
     def _put(self, work: Callable[[], None], *, size: int = 0) -> None:

@@ -73,6 +73,10 @@ class Journal(CallObserver):
         }
         self._add(EntryKind.ENDED, reason, data)
 
+    def recorded(self, what: Mapping[str, object]) -> None:
+        """The recording is complete, or there is none: where it is, or why (docs/records.md)."""
+        self._add(EntryKind.RECORDING, data=what)
+
     # ------------------------------------------------------------ the caller
 
     def speech_ended(self, *, ago_ms: int) -> None:

@@ -21,6 +21,7 @@ from bridge.listening.transcript_feed import TranscriptFeed
 from bridge.metrics import Metrics
 from bridge.outbound.dialler import Dialler, Trunk
 from bridge.outbound.twilio import TwilioTrunk
+from bridge.recording.recordings import recordings
 from bridge.records.call_log import call_log
 from bridge.server import calls_api as callsapi
 from bridge.server.access.connections import Connections
@@ -37,6 +38,7 @@ from bridge.server.app_keys import (
     LOAD,
     METRICS,
     PAGES,
+    RECORDINGS,
     REFUSALS,
     RESOURCES,
     SETTINGS,
@@ -87,6 +89,7 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app[RESOURCES] = resources
     app.cleanup_ctx.append(_monitors)
     app.cleanup_ctx.append(_call_log)
+    app.cleanup_ctx.append(_recordings)
     app.cleanup_ctx.append(_switchboard)
     app.cleanup_ctx.append(_prompts_ahead)
     app.cleanup_ctx.append(_twilio)
@@ -124,6 +127,11 @@ async def _call_log(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
+async def _recordings(app: web.Application) -> AsyncIterator[None]:
+    async with recordings(app[SETTINGS]) as app[RECORDINGS]:
+        yield
+
+
 async def _switchboard(app: web.Application) -> AsyncIterator[None]:
     app[SWITCHBOARD] = Switchboard(
         app[SETTINGS],
@@ -132,6 +140,7 @@ async def _switchboard(app: web.Application) -> AsyncIterator[None]:
         app[LINES],
         app[LOAD],
         call_log=app[CALL_LOG],
+        recordings=app[RECORDINGS],
         dialler=lambda: app.get(DIALLER),
     )
     yield

@@ -14,6 +14,7 @@ from bridge.legs.sip.link import SipLink
 from bridge.legs.twilio.rest import TwilioRest
 from bridge.listening.transcript_feed import TranscriptFeed
 from bridge.metrics import Metrics
+from bridge.recording.recordings import Recordings
 from bridge.records.call_log import CallLog
 from bridge.server.access.connections import Connections
 from bridge.server.access.in_force import InForce
@@ -39,5 +40,6 @@ REFUSALS: Final = web.AppKey("refusals", Refusals)
 IN_FORCE: Final = web.AppKey("in_force", InForce)
 SHUTDOWN: Final = web.AppKey("shutdown", Shutdown)
 PAGES: Final = web.AppKey("pages", Pages)
+RECORDINGS: Final = web.AppKey("recordings", Recordings)
 CALL_LOG: Final = web.AppKey("call_log", CallLog)
 FEED: Final = web.AppKey("feed", TranscriptFeed)

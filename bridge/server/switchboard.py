@@ -16,8 +16,12 @@ from bridge.metrics import Metrics
 from bridge.outbound.consultation import Consultation
 from bridge.outbound.dialler import Dialler
 from bridge.outbound.warm_transfer import WarmTransferLeg
+from bridge.recording.recorded_leg import RecordedLeg
+from bridge.recording.recorder import CallRecording
+from bridge.recording.recordings import Recordings
 from bridge.records.call_log import CallLog, facts, no_call_log
 from bridge.records.journal import Journal
+from bridge.records.recorded_call import recorded
 from bridge.server.call_factory import make_call, standing_of
 from bridge.server.resources import Resources
 from bridge.server.routing import Ringing, choose
@@ -52,11 +56,12 @@ class Switchboard:
         load: Load,
         *,
         call_log: CallLog | None = None,
+        recordings: Recordings | None = None,
         dialler: Callable[[], Dialler | None] = lambda: None,
     ) -> None:
-        """`call_log` keeps what happens on the calls; None keeps nothing. `dialler` returns what places calls, which is
+        """`call_log` keeps what happens on the calls, `recordings` their sound; None keeps nothing. `dialler` returns what places calls, which is
         made after this."""
-        self._call_log = call_log or no_call_log()
+        self._call_log, self._recordings = call_log or no_call_log(), recordings
         self.settings, self.resources, self.metrics, self.lines, self.load = settings, resources, metrics, lines, load
         self._dialler = dialler
 
@@ -123,7 +128,11 @@ class Switchboard:
         via = (f", {route}" if route else "", f", peer {peer}" if peer else "")
         log.info("call from %s to %s over %s%s%s", caller, callee, wire, *via)
         journal.started(facts(started, settings, wire=wire, route=str(route or ""), peer=peer))
-        return await self._run(leg, started, wire, resources, settings, journal=journal)
+        run = partial(self._run, leg, started, wire, resources, settings, journal=journal)
+        if self._recordings is None or not leg.capabilities.audio_out:
+            return await run()
+        async with recorded(self._recordings, settings, started.format, journal) as recording:
+            return await run(recording=recording)
 
     def _transferable(self, leg: OpeningLeg, started: CallStarted, wire: str, resources: Resources) -> Leg:
         """Return `leg`, which can ask somebody first where there is a bot to want that, and a wire to ask them over."""
@@ -157,15 +166,18 @@ class Switchboard:
         settings: Settings,
         *,
         journal: Journal,
+        recording: CallRecording | None = None,
     ) -> str:
         standing = standing_of(leg)
         denoising = await self.resources.open_denoising(lambda: self.load.spares_denoising(standing()))
         try:
+            line = self._transferable(leg, started, wire, resources)
             with contained("the bot"):
                 call = make_call(
                     leg,
                     started,
-                    line=self._transferable(leg, started, wire, resources),
+                    line=RecordedLeg(line, recording) if recording else line,
+                    recording=recording,
                     resources=resources,
                     settings=settings,
                     metrics=self.metrics.call(wire, started.format, journal),

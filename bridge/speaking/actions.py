@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Final, NoReturn, Protocol
 
 from bot.actions import (
@@ -18,7 +19,9 @@ from bot.actions import (
     Collect,
     Handoff,
     Hangup,
+    PauseRecording,
     PlayFile,
+    ResumeRecording,
     SendDtmf,
     SendInfo,
     SetContext,
@@ -52,6 +55,11 @@ class CallControl(Protocol):
 
     def set_context(self, context: str) -> None:
         """Tell the recogniser what the call is about; "" is what it began with."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingAnnounced(ResumeRecording):
+    """Stands behind the announcement of a recording. No action of bots."""
 
 
 HandOff = Callable[[Bot, Mapping[str, object]], None]
@@ -133,6 +141,15 @@ class ReplyActions:
                 await self._output.until_open()
                 self.acted = True  # the question is asked, however much of it is heard before the first key
                 self._collect(action)
+            case RecordingAnnounced():
+                await self._output.wait_for_playout()
+                self._output.recording.announced()
+            case PauseRecording():
+                await self._output.until_open()
+                self._output.recording.pause()
+            case ResumeRecording():
+                await self._output.until_open()
+                self._output.recording.resume()
             case Handoff(bot, carry):
                 await self._output.until_open()
                 other = await _made(bot)
