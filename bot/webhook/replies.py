@@ -16,6 +16,8 @@ from bot.actions import (
     Action,
     Collect,
     Hangup,
+    PauseRecording,
+    ResumeRecording,
     SendDtmf,
     SendInfo,
     SetLanguage,

@@ -47,13 +47,7 @@ class Conversation:
         self._hooks = BotHooks(self._bot, tasks=tasks, limit_s=limit_s, on_dropped=metrics.hooks_dropped.inc)
         self._prompts = Prompts(self._bot, prompts, limit_s=limit_s, language=lambda: output.language)
         self._unasked = UnaskedTurns(self._bot, self._prompts, prompts.no_input)
-        self._dtmf = DtmfCollector(
-            self._dialled,
-            tasks=tasks,
-            left_ms=lambda: output.left_ms,
-            observer=metrics.observer,
-            recording=output.recording,
-        )
+        self._dtmf = DtmfCollector(self._dialled, tasks=tasks, output=output)
         self._replies = Replies(
             output,
             tasks=tasks,
@@ -249,12 +243,8 @@ class Conversation:
     @property
     def _insists(self) -> bool:
         """True while the bot may not be interrupted: by its own wish, or since the caller has waited for so long."""
-        announcing = self._output.recording.announcing and self._replies.running
-        return (
-            announcing
-            or self._output.insists
-            or (self._history.overdue and not self._output.heard.whole and self.talking)
-        )
+        insists = self._output.insists or (self._output.recording.announcing and self._replies.running)
+        return insists or (self._history.overdue and not self._output.heard.whole and self.talking)
 
     @property
     def _thinking(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from bot.actions import Collect
-from bridge.observer import CallObserver, RecordingSwitch
+from bridge.speaking.speech_output import SpeechOutput
 
 log = logging.getLogger(__name__)
 
@@ -18,21 +18,12 @@ _AFTER_SECRET_S: Final = 2.0
 class DtmfCollector:
     """Gathers the keys of one call, while somebody asks for them."""
 
-    def __init__(
-        self,
-        complete: Callable[[str, str], None],
-        *,
-        tasks: asyncio.TaskGroup,
-        left_ms: Callable[[], int],
-        observer: CallObserver,
-        recording: RecordingSwitch,
-    ) -> None:
+    def __init__(self, complete: Callable[[str, str], None], *, tasks: asyncio.TaskGroup, output: SpeechOutput) -> None:
         """`complete` is told the keys, "" where none came in time, and the text that stands for them.
 
-        `observer` is told them unless they are secret, and `recording` is silent while those are pressed. `left_ms`: how long the caller still listens to what was said; the time to press begins after it.
+        The time to press begins when the caller has heard `output`, whose recording is silent while keys are secret.
         """
-        self._complete, self._tasks, self._left_ms = complete, tasks, left_ms
-        self._observer, self._recording = observer, recording
+        self._complete, self._tasks, self._output = complete, tasks, output
         self._task: asyncio.Task[None] | None = None
         self._wanted: Collect | None = None  # what was asked for last
         self._clock_s = asyncio.get_running_loop().time
@@ -47,7 +38,7 @@ class DtmfCollector:
     def note(self, digit: str) -> None:
         """Have a key noted that nobody asked for; not soon after secret ones: one too many belongs to them."""
         if not (self._wanted and self._wanted.secret and self._clock_s() < self._ended_s + _AFTER_SECRET_S):
-            self._observer.pressed(digit)
+            self._output.observer.pressed(digit)
 
     def collect(self, wanted: Collect) -> None:
         """Begin to gather, in place of what was asked for before."""
@@ -55,7 +46,7 @@ class DtmfCollector:
         self._pressed, self._wanted = asyncio.Queue(), wanted
         self._task = task = self._tasks.create_task(self._gather(wanted, self._pressed))
         if wanted.secret:
-            self._recording.hide()
+            self._output.recording.hide()
         task.add_done_callback(lambda _: self._end(wanted))
 
     def press(self, digit: str) -> None:
@@ -72,7 +63,7 @@ class DtmfCollector:
         keys = ""
         while not (wanted.digits and len(keys) >= wanted.digits):
             try:
-                async with asyncio.timeout(wanted.timeout_s + self._left_ms() / 1000):
+                async with asyncio.timeout(wanted.timeout_s + self._output.left_ms / 1000):
                     key = await pressed.get()
             except TimeoutError:
                 break
@@ -82,11 +73,11 @@ class DtmfCollector:
         self._task = None  # so that the answer to these keys does not cancel who asks for it
         log.info("keys: %d", len(keys))
         if keys and not wanted.secret:
-            self._observer.pressed(keys)
+            self._output.observer.pressed(keys)
         self._complete(keys, SECRET_KEYS if keys and wanted.secret else keys)
 
     def _end(self, wanted: Collect) -> None:
         if wanted is self._wanted:
             self._ended_s = self._clock_s()
             if wanted.secret:
-                self._recording.show()
+                self._output.recording.show()

@@ -60,7 +60,7 @@ class Prompts:
         `announcement`: of the recording; it comes first.
         """
         greeting = [self.now.greeting] if self.now.greeting else []
-        first = [Say(announcement, interruptible=False), RecordingAnnounced()] if announcement else []
+        first: list[Piece] = [Say(announcement, interruptible=False), RecordingAnnounced()] if announcement else []
         own = each_within(self._bot.now.on_call(call), self._limit_s)
         return _framed(own, first=[*first, *greeting], keep=lambda piece: not (greeting and isinstance(piece, str)))
 

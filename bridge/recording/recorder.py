@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 _EVERY_MS: Final = 1000
 _MOST_WAITING: Final = 2000
 """Batches, a second of one call each: some 30 MB of mu-law."""
+_RETRY_S: Final = 0.05
 _CLOSE_S: Final = 10.0
 _AFTER_SECRET_MS: Final = 1500.0
 """A key may be told before its tone has come to its end."""
@@ -91,8 +92,10 @@ class CallRecording(RecordingSwitch):
         clock_ms: Callable[[], float] = lambda: time.monotonic() * 1000,
         open_file: Callable[..., WaveFile] = WaveFile.create,
     ) -> None:
-        """Nothing is recorded before the `consent` is given, for which the caller hears `announcement`. `clock_ms` never
-        goes back."""
+        """Nothing is recorded before the `consent` is given, for which the caller hears `announcement`.
+
+        `clock_ms`: milliseconds of a clock that never goes back.
+        """
         self.path, self._recorder, self._audio, self._clock_ms = path, recorder, audio, clock_ms
         self._written = _Written(path, audio, open_file, agreed=consent.given)
         self._waiting: list[tuple[int, Callable[[], None]]] = []  # bytes of audio, and what to do
@@ -163,12 +166,11 @@ class CallRecording(RecordingSwitch):
     async def close(self, *, limit_s: float = _CLOSE_S) -> Recorded:
         """The call is over; return what became of its recording, once all of it is on disk."""
         done, loop = asyncio.Event(), asyncio.get_running_loop()
-        end = loop.time() + limit_s
         self._put(partial(self._written.finish, lambda: loop.call_soon_threadsafe(done.set)))
         try:
             async with asyncio.timeout(limit_s):
-                while not self._hand_over():
-                    await asyncio.sleep(min(0.05, max(0.0, end - loop.time())))
+                while not self._hand_over():  # noqa: ASYNC110 - a thread makes room, and tells nobody
+                    await asyncio.sleep(_RETRY_S)
                 await done.wait()
         except TimeoutError:
             self._written.failure = self._written.failure or "the disk is too slow"

@@ -59,8 +59,10 @@ class Switchboard:
         recordings: Recordings | None = None,
         dialler: Callable[[], Dialler | None] = lambda: None,
     ) -> None:
-        """`call_log` keeps what happens on the calls, `recordings` their sound; None keeps nothing. `dialler` returns what places calls, which is
-        made after this."""
+        """`call_log` keeps what happens on the calls, `recordings` their sound; None keeps nothing.
+
+        `dialler` returns what places calls, which is made after this.
+        """
         self._call_log, self._recordings = call_log or no_call_log(), recordings
         self.settings, self.resources, self.metrics, self.lines, self.load = settings, resources, metrics, lines, load
         self._dialler = dialler

@@ -144,30 +144,31 @@ class ReplyActions:
             case RecordingAnnounced():
                 await self._output.wait_for_playout()
                 self._output.recording.announced()
-            case PauseRecording():
-                await self._output.until_open()
-                self._output.recording.pause()
-            case ResumeRecording():
-                await self._output.until_open()
-                self._output.recording.resume()
             case Handoff(bot, carry):
                 await self._output.until_open()
                 other = await _made(bot)
                 self.acted = True
                 self._hand_off(other, carry)
-            case SetLanguage():
-                await self._set_language(action)
-            case SetContext(context):
+            case SetLanguage() | SetContext() | SetVoice() | PauseRecording() | ResumeRecording():
                 await self._output.until_open()
-                self._call.set_context(context)
-            case SetVoice(voice):
-                await self._output.until_open()
-                self._output.set_voice(voice)
+                self._set(action)
             case _:
                 _unknown(action)
 
-    async def _set_language(self, action: SetLanguage) -> None:
-        await self._output.until_open()
+    def _set(self, action: SetLanguage | SetContext | SetVoice | PauseRecording | ResumeRecording) -> None:
+        match action:
+            case SetLanguage():
+                self._set_language(action)
+            case SetContext(context):
+                self._call.set_context(context)
+            case SetVoice(voice):
+                self._output.set_voice(voice)
+            case PauseRecording():
+                self._output.recording.pause()
+            case ResumeRecording():
+                self._output.recording.resume()
+
+    def _set_language(self, action: SetLanguage) -> None:
         if action.language is not None:
             self._call.set_language(action.language)
         if action.spoken is not None:

@@ -1,19 +1,25 @@
 """The options of recordings: docs/records.md."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Final
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from bridge.settings.types import Group, Section, Takes
+
+_S3: Final = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w./-]*)?")
+
+
+def _place(text: str) -> str:
+    if "\0" in text or ("://" in text and not _S3.fullmatch(text)):
+        raise ValueError("neither a folder nor an address in S3")
+    return text
+
 
 Consent = Annotated[
     str, StringConstraints(pattern=r"^(announce|key:[0-9*#])?$"), Takes("announce, key:1 (or another key), or nothing")
 ]
-Place = Annotated[
-    str,
-    StringConstraints(pattern=r"^(?!\w+://)[^\0]*$|^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w./-]*)?$"),
-    Takes("a folder, or s3://bucket/prefix"),
-]
+Place = Annotated[str, AfterValidator(_place), Takes("a folder, or s3://bucket/prefix")]
 
 
 class Recordings(Group):
