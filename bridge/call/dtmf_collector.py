@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -43,7 +44,7 @@ class DtmfCollector:
     def collect(self, wanted: Collect) -> None:
         """Begin to gather, in place of what was asked for before."""
         self.stop()
-        self._pressed, self._wanted = asyncio.Queue(), wanted
+        self._pressed, self._wanted, self._ended_s = asyncio.Queue(), wanted, math.inf
         self._task = task = self._tasks.create_task(self._gather(wanted, self._pressed))
         if wanted.secret:
             self._output.recording.hide()

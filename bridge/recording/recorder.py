@@ -97,7 +97,7 @@ class CallRecording(RecordingSwitch):
         `clock_ms`: milliseconds of a clock that never goes back.
         """
         self.path, self._recorder, self._audio, self._clock_ms = path, recorder, audio, clock_ms
-        self._written = _Written(path, audio, open_file, agreed=consent.given)
+        self._written = _OnDisk(path, audio, open_file, agreed=consent.given)
         self._waiting: list[tuple[int, Callable[[], None]]] = []  # bytes of audio, and what to do
         self._since_ms = clock_ms()
         self._consent = consent
@@ -169,7 +169,7 @@ class CallRecording(RecordingSwitch):
         self._put(partial(self._written.finish, lambda: loop.call_soon_threadsafe(done.set)))
         try:
             async with asyncio.timeout(limit_s):
-                while not self._hand_over():  # noqa: ASYNC110 - a thread makes room, and tells nobody
+                while not self._offer():  # noqa: ASYNC110 - a thread makes room, and tells nobody
                     await asyncio.sleep(_RETRY_S)
                 await done.wait()
         except TimeoutError:
@@ -182,20 +182,25 @@ class CallRecording(RecordingSwitch):
     def _put(self, work: Callable[[], None], *, size: int = 0) -> None:
         self._waiting.append((size, work))
 
-    def _hand_over(self) -> bool:
+    def _offer(self) -> bool:
+        """Give the thread what waits; return whether it takes it."""
+        taken = self._recorder.put(partial(self._written.do, [work for _, work in self._waiting]))
+        if taken:
+            self._waiting = []
+        return taken
+
+    def _hand_over(self) -> None:
         """Give the thread what waits. What it does not take loses its audio, and nothing else: no silence is undone."""
         self._since_ms = self._clock_ms()
-        if self._recorder.put(partial(self._written.do, [work for _, work in self._waiting])):
-            self._waiting = []
-            return True
+        if self._offer():
+            return
         if not self._lost_bytes:
             log.error("audio of the recording %s is lost: the disk is too slow", self.path)
         self._lost_bytes += sum(size for size, _ in self._waiting)
         self._waiting = [(0, work) for size, work in self._waiting if not size]
-        return False
 
 
-class _Written:
+class _OnDisk:
     """What the thread has of one call."""
 
     def __init__(self, path: Path, audio: AudioFormat, open_file: Callable[..., WaveFile], *, agreed: bool) -> None:

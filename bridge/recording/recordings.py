@@ -12,13 +12,12 @@ from bridge.recording import shelf
 from bridge.recording.consent import Consent
 from bridge.recording.recorder import CallRecording, Recorder
 from bridge.settings import Settings
+from bridge.settings.types import seconds
 from telephony.events import AudioFormat
 
 log = logging.getLogger(__name__)
 
 _EXPIRE_EVERY_S: Final = 3600.0
-_A_DAY_S: Final = 86_400.0
-_HOUR_S: Final = 3_600.0
 
 
 class Recordings:
@@ -34,7 +33,7 @@ class Recordings:
             return None
         return CallRecording(
             self._recorder,
-            shelf.path_of(Path(settings.record_calls), record, at=time.time()),
+            shelf.path_of(Path(settings.record_calls).absolute(), record, at=time.time()),
             audio,
             consent=Consent(settings.record_consent),
             announcement=settings.record_consent_text if settings.record_consent else "",
@@ -63,14 +62,7 @@ async def recordings(settings: Settings) -> AsyncIterator[Recordings]:
 def roots(settings: Settings) -> list[Path]:
     """Return the folders of recordings, of all routes."""
     named = [settings.record_calls, *(str(route.options.get("record_calls", "")) for route in settings.route)]
-    return [Path(name) for name in dict.fromkeys(named) if name]
-
-
-def seconds(age: str) -> float:
-    """Return the seconds of an age like "12h" or "7d"; "0", for ever, is infinity."""
-    if age == "0":
-        return float("inf")
-    return float(age[:-1]) * (_A_DAY_S if age[-1] == "d" else _HOUR_S)
+    return [Path(name).absolute() for name in dict.fromkeys(named) if name]
 
 
 async def _expire(settings: Settings) -> None:

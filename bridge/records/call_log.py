@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bridge.metrics import RecordMetrics
+from bridge.recording.recordings import roots
 from bridge.records.entries import Entry
 from bridge.records.journal import Journal
 from bridge.records.keeper import Keeper
 from bridge.records.shelf import DatabaseFailed
+from bridge.redaction import Redactor
 from bridge.settings import Settings
+from bridge.settings.types import seconds
 from telephony.events import CallStarted
 
 if TYPE_CHECKING:
@@ -37,13 +40,13 @@ class NoCallLog(Exception):
 class CallLog:
     """What keeps the calls of one server."""
 
-    def __init__(self, keep: Callable[[Entry], None]) -> None:
-        """`keep` takes each entry of each call."""
-        self._keep = keep
+    def __init__(self, keep: Callable[[Entry], None], redactor: Redactor | None = None) -> None:
+        """`keep` takes each entry of each call, of which `redactor` takes out what is not to be kept."""
+        self._keep, self._redactor = keep, redactor
 
     def open(self) -> Journal:
         """Return the journal of a call that begins."""
-        return Journal(self._keep)
+        return Journal(self._keep, redactor=self._redactor)
 
 
 def no_call_log() -> CallLog:
@@ -147,7 +150,7 @@ async def _open(settings: Settings, metrics: RecordMetrics, stack: AsyncExitStac
         raise NoCallLog(f"--records: {error}") from error
     expiring = asyncio.create_task(_expire(database, settings))
     stack.push_async_callback(_end, expiring)
-    return CallLog(keeper.put)
+    return CallLog(keeper.put, Redactor(settings.redact, settings.redact_pattern))
 
 
 async def _end(task: asyncio.Task[None]) -> None:
@@ -157,13 +160,13 @@ async def _end(task: asyncio.Task[None]) -> None:
 
 async def _expire(database: "Database", settings: Settings) -> None:
     """Delete what is too old, now and every hour."""
-    from bridge.records.deletion import expire, seconds
+    from bridge.records.deletion import expire
 
     while True:
         try:
             await database.migrate()
             ages = {"keep_text_s": seconds(settings.keep_text), "keep_calls_s": seconds(settings.keep_calls)}
-            await expire(database, now=time.time(), **ages)
-        except DatabaseFailed as error:
+            await expire(database, now=time.time(), recordings=roots(settings), **ages)
+        except (DatabaseFailed, OSError) as error:
             log.warning("what is too old was not deleted from the call log: %s", error)
         await asyncio.sleep(_EXPIRE_EVERY_S)

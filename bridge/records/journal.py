@@ -5,13 +5,18 @@ session, conversation, speech output -> Journal -Entry-> Keeper -> spool on disk
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Final
 from uuid import uuid4
 
 from bot.actions import Action, Hangup, Transfer
-from bot.api import Final
+from bot.api import Final as CallerFinal
 from bridge.observer import CallObserver
 from bridge.records.answer_times import AnswerTimes
 from bridge.records.entries import LONGEST_TEXT, Entry, EntryKind, storable
+from bridge.redaction import Redactor
+
+_NAMES: Final = frozenset("call_id caller callee forwarded_from peer path url sha256 node version".split())
+"""Of a call, by which it is found and deleted: they are no words of anybody."""
 
 
 class Journal(CallObserver):
@@ -24,11 +29,16 @@ class Journal(CallObserver):
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         new_name: Callable[[], str] = lambda: uuid4().hex,
+        redactor: Redactor | None = None,
     ) -> None:
-        """`keep` gets each entry. `wall`: seconds since 1970. `clock`: seconds of any that never goes back."""
+        """`keep` gets each entry. `wall`: seconds since 1970. `clock`: seconds of any that never goes back.
+
+        `redactor`: takes out of each entry what is not to be kept.
+        """
         self.name = new_name()
         """Names the record."""
         self._keep, self._wall, self._clock = keep, wall, clock
+        self._redactor = redactor or Redactor()
         self._number = 0
         self._began_s = clock()
         self._times = AnswerTimes(clock)
@@ -86,7 +96,7 @@ class Journal(CallObserver):
     def nothing_said(self) -> None:
         self._times.forget()
 
-    def said(self, final: Final) -> None:
+    def said(self, final: CallerFinal) -> None:
         self._times.stamp("final")
         if final.text:
             self._turns += 1
@@ -137,4 +147,7 @@ class Journal(CallObserver):
     def _add(self, kind: EntryKind, text: str = "", data: Mapping[str, object] | None = None) -> None:
         self._number += 1
         told = {str(key): storable(value) for key, value in (data or {}).items()}
+        if self._redactor.active:
+            text = self._redactor.text(text[:LONGEST_TEXT])
+            told = {key: value if key in _NAMES else self._redactor.value(value) for key, value in told.items()}
         self._keep(Entry(self.name, self._number, self._wall(), kind, str(storable(text[:LONGEST_TEXT])), told))

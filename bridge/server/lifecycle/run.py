@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from bridge import logs, settings
 from bridge.records.call_log import describe
+from bridge.redaction import Redactor
 from bridge.server import routing, tls
 from bridge.server.access import listener
 from bridge.server.access.doors import who_comes_in
@@ -40,7 +41,8 @@ async def serve(
         SettingsError: `options` would be unsafe or contradict each other.
         PluginError, ModelMissing: something named is not installed. OSError: the port or a file is not to be had.
     """
-    logs.setup(options.log_level, json=options.log_json)
+    redactor = Redactor(options.redact, options.redact_pattern)
+    logs.setup(options.log_level, json=options.log_json, redact=redactor.text if redactor.active else str)
     if refusals := [*settings.refusals(options), *routing.unreachable(options.route)]:
         raise SettingsError("\n".join(refusals))
     given, options = options, with_api_token(options)

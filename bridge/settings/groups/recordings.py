@@ -22,7 +22,7 @@ Consent = Annotated[
 Place = Annotated[str, AfterValidator(_place), Takes("a folder, or s3://bucket/prefix")]
 
 
-class Recordings(Group):
+class RecordingOptions(Group):
     """Recordings of calls: where, and with whose consent."""
 
     section = Section.RECORDS
