@@ -64,6 +64,11 @@ class Recorder:
         self._queue.put(None)
         self._thread.join(_CLOSE_S)
 
+    @property
+    def waiting(self) -> int:
+        """How much was put and not begun."""
+        return self._queue.qsize()
+
     def put(self, work: Callable[[], None]) -> bool:
         """Have `work` done behind all that was put before; return False where too much waits. It must not raise."""
         try:
