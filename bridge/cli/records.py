@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from bridge import settings
-from bridge.recording import shelf
-from bridge.recording.recordings import roots
+from bridge.recording.recordings import expire, roots
 from bridge.records import deletion, query, rendering
 from bridge.records.call_log import NONE, database_url
 from bridge.records.database import Database
@@ -173,7 +172,7 @@ async def _vacuum(database: Database, _: argparse.Namespace, options: settings.S
     ages = {"keep_text_s": options.keep_text, "keep_calls_s": options.keep_calls}
     told = {name: seconds(age) for name, age in ages.items()}
     before = time.time() - seconds(options.keep_audio)
-    audio = await asyncio.to_thread(shelf.expire, roots(options), before=before)
+    audio = await asyncio.to_thread(expire, options, before=before)
     words, calls = await deletion.expire(database, now=time.time(), recordings=roots(options), **told)
     print(f"{audio} recordings deleted, {words} entries lost their words, {calls} calls deleted")
     await database.vacuum()

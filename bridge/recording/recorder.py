@@ -94,19 +94,20 @@ class CallRecording(RecordingSwitch):
         *,
         consent: Consent,
         announcement: str = "",
+        url: str = "",
         clock_ms: Callable[[], float] = lambda: time.monotonic() * 1000,
         open_file: Callable[..., WaveFile] = WaveFile.create,
     ) -> None:
         """Nothing is recorded before the `consent` is given, for which the caller hears `announcement`.
 
-        `clock_ms`: milliseconds of a clock that never goes back.
+        `url`: where the file goes once it is whole. `clock_ms`: milliseconds of a clock that never goes back.
         """
         self.path, self._recorder, self._audio, self._clock_ms = path, recorder, audio, clock_ms
         self._written = _OnDisk(path, audio, open_file, agreed=consent.given)
         self._waiting: list[tuple[int, Callable[[], None]]] = []  # bytes of audio, and what to do
         self._since_ms = clock_ms()
         self._consent = consent
-        self.announcement = announcement
+        self.announcement, self.url = announcement, url
         self._lost_bytes = 0
 
     # ------------------------------------------------------------ what is heard and sent

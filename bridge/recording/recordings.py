@@ -4,14 +4,16 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
-from bridge.recording import shelf
+from bridge.recording import bucket, shelf
 from bridge.recording.consent import Consent
 from bridge.recording.recorder import CallRecording, Recorder
+from bridge.recording.uploads import Uploads, staged
 from bridge.settings import Settings
+from bridge.settings.state import state_dir
 from bridge.settings.types import seconds
 from telephony.events import AudioFormat
 
@@ -31,10 +33,13 @@ class Recordings:
         """Return the recording of a call that begins now; None where `settings`, which are the call's, want none."""
         if not settings.record_calls:
             return None
+        path = shelf.path_of(_root(settings, settings.record_calls), record, at=time.time())
+        url = f"{settings.record_calls.rstrip('/')}/{path.parent.name}/{path.name}"
         return CallRecording(
             self._recorder,
-            shelf.path_of(Path(settings.record_calls).absolute(), record, at=time.time()),
+            path,
             audio,
+            url=url if url.startswith(bucket.SCHEME) else "",
             consent=Consent(settings.record_consent),
             announcement=settings.record_consent_text if settings.record_consent else "",
         )
@@ -45,14 +50,15 @@ async def recordings(settings: Settings) -> AsyncIterator[Recordings]:
     """Record calls as `settings` and their routes say, inside the `async with`.
 
     Raises:
-        NoRecordings: a folder cannot be written to.
+        NoRecordings: a folder cannot be written to, or the extra for a bucket is missing.
     """
-    places = roots(settings)
-    for root in places:
+    if (urls := _buckets(settings)) and not bucket.is_installed():
+        raise shelf.NoRecordings(f"--record-calls {urls[0]} needs the extra s3: pip install 'voice-bridge[s3]'")
+    for root in roots(settings):
         await asyncio.to_thread(shelf.prepare, root)
     expiring = asyncio.create_task(_expire(settings))
     try:
-        with Recorder() as recorder:
+        with Uploads(_staging(settings)) if urls else nullcontext(), Recorder() as recorder:
             yield Recordings(recorder)
     finally:
         expiring.cancel()
@@ -60,15 +66,45 @@ async def recordings(settings: Settings) -> AsyncIterator[Recordings]:
 
 
 def roots(settings: Settings) -> list[Path]:
-    """Return the folders of recordings, of all routes."""
+    """Return the folders of recordings, of all routes: also those in which they wait for a bucket."""
+    return [_root(settings, place) for place in _places(settings)]
+
+
+def _places(settings: Settings) -> list[str]:
     named = [settings.record_calls, *(str(route.options.get("record_calls", "")) for route in settings.route)]
-    return [Path(name).absolute() for name in dict.fromkeys(named) if name]
+    return [name for name in dict.fromkeys(named) if name]
+
+
+def _buckets(settings: Settings) -> list[str]:
+    return [place for place in _places(settings) if place.startswith(bucket.SCHEME)]
+
+
+def _root(settings: Settings, place: str) -> Path:
+    return staged(_staging(settings), place) if place.startswith(bucket.SCHEME) else Path(place).absolute()
+
+
+def _staging(settings: Settings) -> Path:
+    return state_dir(settings) / "recordings"
+
+
+def expire(settings: Settings, *, before: float) -> int:
+    """Delete recordings that were written before `before`, seconds since 1970; return how many. What fails is told."""
+    gone = shelf.expire(roots(settings), before=before)
+    for url in _buckets(settings) if before > 0 else ():
+        try:
+            for found in bucket.older(url, before=before):
+                if shelf.is_recording(Path(found)):
+                    bucket.delete(found)
+                    gone += 1
+        except bucket.BucketFailed as error:
+            log.warning("recordings in %s that are too old may still be there: %s", url, error)
+    return gone
 
 
 async def _expire(settings: Settings) -> None:
     """Delete what is too old, now and every hour."""
     while True:
         before = time.time() - seconds(settings.keep_audio)
-        if gone := await asyncio.to_thread(shelf.expire, roots(settings), before=before):
+        if gone := await asyncio.to_thread(expire, settings, before=before):
             log.info("%d recordings were older than %s and are deleted", gone, settings.keep_audio)
         await asyncio.sleep(_EXPIRE_EVERY_S)

@@ -51,8 +51,13 @@ def delete(roots: Iterable[Path], record: str) -> int:
         return 0
     found = [path for root in roots for path in root.glob(f"*/{record}.wav") if _DAY.fullmatch(path.parent.name)]
     for path in found:
-        _remove(path)
+        remove(path)
     return len(found)
+
+
+def is_recording(path: Path) -> bool:
+    """Return whether `path` is named as recordings are."""
+    return bool(_DAY.fullmatch(path.parent.name) and _NAME.fullmatch(path.name))
 
 
 def expire(roots: Iterable[Path], *, before: float) -> int:
@@ -63,7 +68,7 @@ def expire(roots: Iterable[Path], *, before: float) -> int:
     gone = 0
     for root in roots:
         for path in sorted(root.glob("*/*.wav")):
-            if _DAY.fullmatch(path.parent.name) and _NAME.fullmatch(path.name):
+            if is_recording(path):
                 gone += _expire(path, before)
     return gone
 
@@ -72,14 +77,15 @@ def _expire(path: Path, before: float) -> bool:
     try:
         if path.stat().st_mtime >= before:
             return False
-        _remove(path)
+        remove(path)
     except OSError as error:
         log.warning("%s is too old and cannot be deleted: %s", path, error.strerror)
         return False
     return True
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Delete the recording at `path`, and the folder of its day where it was the last."""
     path.unlink(missing_ok=True)
     with suppress(OSError):  # it holds others
         path.parent.rmdir()

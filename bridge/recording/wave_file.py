@@ -1,8 +1,10 @@
 """A WAV file that grows, and can be played whenever its writer dies."""
 
+import fcntl
 import hashlib
 import os
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -29,6 +31,8 @@ class WaveFile:
         """
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         made = cls(path, os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600), sample_rate)
+        with suppress(OSError):  # some file systems know no locks: it is for who uploads what nobody writes
+            fcntl.flock(made.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         made._tell_size()
         return made
 

@@ -2,14 +2,12 @@
 
 import asyncio
 import logging
-import os
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bridge.metrics import RecordMetrics
@@ -20,6 +18,7 @@ from bridge.records.keeper import Keeper
 from bridge.records.shelf import DatabaseFailed
 from bridge.redaction import Redactor
 from bridge.settings import Settings
+from bridge.settings.state import state_dir
 from bridge.settings.types import seconds
 from telephony.events import CallStarted
 
@@ -52,12 +51,6 @@ class CallLog:
 def no_call_log() -> CallLog:
     """Return one that keeps nothing."""
     return CallLog(lambda entry: None)
-
-
-def state_dir(settings: Settings) -> Path:
-    """Return the folder of what this server keeps."""
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return settings.state_dir or state / "voice-bridge"
 
 
 def database_url(settings: Settings) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Select, delete, insert, or_, select, update
 
-from bridge.recording import shelf
+from bridge.recording import bucket, shelf
 from bridge.records.database import Database
 from bridge.records.entries import EntryKind
 from bridge.records.tables import CALLS, ENTRIES, ERASURES
@@ -58,7 +58,9 @@ async def _delete(database: Database, records: Select[str], recordings: Sequence
             recorded = select(ENTRIES.c.record, ENTRIES.c.data).where(
                 ENTRIES.c.record.in_(some), ENTRIES.c.kind == EntryKind.RECORDING.value
             )
-            told = [(row[0], str(row[1].get("path", ""))) for row in await connection.execute(recorded)]
+            told = [
+                (row[0], str(row[1].get("url") or row[1].get("path", ""))) for row in await connection.execute(recorded)
+            ]
         await asyncio.to_thread(_delete_files, some, told, recordings)
         async with database.writing() as connection:
             await connection.execute(delete(CALLS).where(CALLS.c.record.in_(some)))
@@ -71,9 +73,11 @@ def _delete_files(records: Sequence[str], told: Sequence[tuple[str, str]], roots
     """Delete what is recorded of `records`, where the log says that it is, and below `roots`."""
     for record in records if roots else ():
         shelf.delete(roots, record)
-    for record, path in told:
-        if path:
-            shelf.delete([Path(path).parent.parent], record)
+    for record, place in told:
+        if place.startswith(bucket.SCHEME):
+            bucket.delete(place)
+        elif place:
+            shelf.delete([Path(place).parent.parent], record)
 
 
 async def _forget_words(database: Database, before: float) -> int:

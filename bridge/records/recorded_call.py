@@ -25,7 +25,8 @@ async def recorded(
         done = await recording.close()
         told: dict[str, object] = {}
         if done.path:
-            told |= {"path": str(done.path), "bytes": done.bytes, "sha256": done.sha256}
+            told |= {"url": recording.url} if recording.url else {"path": str(done.path)}
+            told |= {"bytes": done.bytes, "sha256": done.sha256}
         if done.lost_ms:
             told["lost_ms"] = done.lost_ms
         if done.failure:

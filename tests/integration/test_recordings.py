@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sqlite3
+import sys
 import wave
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy.typing as npt
 import pytest
 from integration.hearing import hear_out, too_busy, transcribe
 from integration.recordings import normal, prompt, word_error_rate
+from integration.s3 import available, s3
 from integration.server import Server, serve
 
 from bridge.commands.simulated_phone import dial
@@ -118,6 +120,32 @@ async def test_the_announcement_is_heard_and_a_caller_who_does_not_agree_is_not_
     left, right = await asyncio.to_thread(sides, await recorded(folder))
     assert loud_ms(floats(left)) > 500
     assert not np.abs(right[: 8 * 1000]).any()
+
+
+@pytest.mark.skipif(not available(), reason="moto's server is not installed: make tools-s3")
+async def test_a_recording_reaches_a_bucket_that_was_down_after_the_server_was_killed_too(tmp_path: Path) -> None:
+    place = ("--record-calls", "s3://calls/eu")
+    with s3() as bucket:
+        env = {**options(tmp_path), **bucket.environment}
+        async with serve(*place, env=env, code=None) as server:
+            async with dial(server.twilio) as phone:
+                await hear_out(phone, after_ms=0)
+            told = await _entries(tmp_path / "calls.db")
+            await server.logged("cannot be uploaded", timeout_s=60)
+            server.stop(signal.SIGKILL)
+            await server.process.wait()
+        await asyncio.to_thread(bucket.start)
+        async with serve(*place, env=env):
+            key = await bucket.until_there()
+        body = await asyncio.to_thread(bucket.body, key)
+        assert told["url"] == f"s3://calls/{key}"
+        assert told["sha256"] == hashlib.sha256(body).hexdigest()
+        assert not [name for _, _, files in os.walk(tmp_path / "state" / "recordings") for name in files]
+        deleting = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bridge", "records", "delete", Path(key).stem), env={**os.environ, **env}
+        )
+        assert await deleting.wait() == 0
+        assert await asyncio.to_thread(bucket.keys) == []
 
 
 async def _told(server: Server, calls: int) -> None:
