@@ -34,7 +34,9 @@ def put(path: Path, url: str) -> None:
     """
     bucket, key = _place(url)
     with _told(), path.open("rb") as body:
-        _client().put_object(Bucket=bucket, Key=key, Body=body, ContentType="audio/wav")
+        _client().put_object(
+            Bucket=bucket, Key=key, Body=body, ContentType=f"audio/{'wav' if path.suffix == '.wav' else 'ogg'}"
+        )
 
 
 def delete(url: str) -> None:

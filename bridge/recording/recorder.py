@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from queue import Full, Queue
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from bot.threads import give_way
 from bridge.observer import RecordingSwitch
@@ -33,6 +33,19 @@ _RETRY_S: Final = 0.05
 _CLOSE_S: Final = 10.0
 _AFTER_SECRET_MS: Final = 1500.0
 """A key may be told before its tone has come to its end."""
+
+
+class SoundFile(Protocol):
+    """A file that grows: a `WaveFile`, an `OpusFile`."""
+
+    def append(self, frames: bytes) -> None:
+        """Add `frames`; raises OSError where they cannot be."""
+
+    def skip(self, frames: int) -> None:
+        """Add so many of silence; raises OSError."""
+
+    def finish(self) -> tuple[int, str]:
+        """Close it; return its bytes and their SHA-256; raises OSError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +109,7 @@ class CallRecording(RecordingSwitch):
         announcement: str = "",
         url: str = "",
         clock_ms: Callable[[], float] = lambda: time.monotonic() * 1000,
-        open_file: Callable[..., WaveFile] = WaveFile.create,
+        open_file: Callable[..., SoundFile] = WaveFile.create,
     ) -> None:
         """Nothing is recorded before the `consent` is given, for which the caller hears `announcement`.
 
@@ -209,11 +222,11 @@ class CallRecording(RecordingSwitch):
 class _OnDisk:
     """What the thread has of one call."""
 
-    def __init__(self, path: Path, audio: AudioFormat, open_file: Callable[..., WaveFile], *, agreed: bool) -> None:
+    def __init__(self, path: Path, audio: AudioFormat, open_file: Callable[..., SoundFile], *, agreed: bool) -> None:
         self.track = StereoTrack(audio)
         self.failure = ""
         self._agreed, self._path, self._rate, self._open = agreed, path, audio.sample_rate, open_file
-        self._file: WaveFile | None = None
+        self._file: SoundFile | None = None
         self._skipped = 0  # frames before the consent
         self._finished = False
         self._size, self._sha256 = 0, ""

@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
-from bridge.recording import bucket, shelf
+from bridge.recording import bucket, opus_file, shelf
 from bridge.recording.consent import Consent
+from bridge.recording.opus_file import OpusFile
 from bridge.recording.recorder import CallRecording, Recorder
 from bridge.recording.uploads import Uploads, staged
+from bridge.recording.wave_file import WaveFile
 from bridge.settings import Settings
 from bridge.settings.state import state_dir
 from bridge.settings.types import seconds
@@ -33,12 +35,14 @@ class Recordings:
         """Return the recording of a call that begins now; None where `settings`, which are the call's, want none."""
         if not settings.record_calls:
             return None
-        path = shelf.path_of(_root(settings, settings.record_calls), record, at=time.time())
+        kind = settings.record_format if audio.sample_rate in opus_file.RATES else "wav"
+        path = shelf.path_of(_root(settings, settings.record_calls), record, at=time.time(), kind=kind)
         url = f"{settings.record_calls.rstrip('/')}/{path.parent.name}/{path.name}"
         return CallRecording(
             self._recorder,
             path,
             audio,
+            open_file=OpusFile.create if kind == "opus" else WaveFile.create,
             url=url if url.startswith(bucket.SCHEME) else "",
             consent=Consent(settings.record_consent),
             announcement=settings.record_consent_text if settings.record_consent else "",
@@ -50,10 +54,13 @@ async def recordings(settings: Settings) -> AsyncIterator[Recordings]:
     """Record calls as `settings` and their routes say, inside the `async with`.
 
     Raises:
-        NoRecordings: a folder cannot be written to, or the extra for a bucket is missing.
+        NoRecordings: a folder cannot be written to, or an extra is missing.
     """
     if (urls := _buckets(settings)) and not bucket.is_installed():
         raise shelf.NoRecordings(f"--record-calls {urls[0]} needs the extra s3: pip install 'voice-bridge[s3]'")
+    formats = {settings.record_format, *(route.options.get("record_format") for route in settings.route)}
+    if "opus" in formats and not opus_file.is_installed():
+        raise shelf.NoRecordings("--record-format opus needs the extra mp3: pip install 'voice-bridge[mp3]'")
     for root in roots(settings):
         await asyncio.to_thread(shelf.prepare, root)
     expiring = asyncio.create_task(_expire(settings))

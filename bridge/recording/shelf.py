@@ -12,16 +12,16 @@ from typing import Final
 log = logging.getLogger(__name__)
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
-_NAME: Final = re.compile(r"[0-9a-f]{32}\.wav")
+_NAME: Final = re.compile(r"[0-9a-f]{32}\.(wav|opus)")
 
 
 class NoRecordings(Exception):
     """Recordings cannot be kept where the settings say. The text names the option and the fix."""
 
 
-def path_of(root: Path, record: str, *, at: float) -> Path:
-    """Return where the recording of `record` goes that began at `at`, seconds since 1970."""
-    return root / datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d") / f"{record}.wav"
+def path_of(root: Path, record: str, *, at: float, kind: str = "wav") -> Path:
+    """Return where the recording of `record` goes that began at `at`, seconds since 1970. `kind`: wav or opus."""
+    return root / datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d") / f"{record}.{kind}"
 
 
 def prepare(root: Path) -> None:
@@ -49,7 +49,7 @@ def delete(roots: Iterable[Path], record: str) -> int:
     """
     if not _NAME.fullmatch(f"{record}.wav"):
         return 0
-    found = [path for root in roots for path in root.glob(f"*/{record}.wav") if _DAY.fullmatch(path.parent.name)]
+    found = [path for root in roots for path in root.glob(f"*/{record}.*") if is_recording(path)]
     for path in found:
         remove(path)
     return len(found)
@@ -67,7 +67,7 @@ def expire(roots: Iterable[Path], *, before: float) -> int:
     """
     gone = 0
     for root in roots:
-        for path in sorted(root.glob("*/*.wav")):
+        for path in sorted(root.glob("*/*.*")):
             if is_recording(path):
                 gone += _expire(path, before)
     return gone

@@ -72,7 +72,7 @@ class Uploads:
             OSError: one was not uploaded, and is tried again.
         """
         done, failure = 0, None
-        for path in sorted(self._folder.glob("*/*/*.wav")):
+        for path in sorted(self._folder.glob("*/*/*.*")):
             if self._end.is_set():
                 break
             if shelf.is_recording(path) and path.stat().st_mtime < now() - _YOUNG_S:

@@ -115,6 +115,7 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "redact_pattern": "KD-[0-9]{2,6}|[A-Z]{3}",
         "record_calls": "/var/recordings",
         "record_consent": "key:1",
+        "record_format": "opus",
         "keep_calls": "400d",
         "dial_allow": "+4930, sip:*@example.com",
         "dial_from": "+4930123",

@@ -1,7 +1,7 @@
 """The options of recordings: docs/records.md."""
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
@@ -32,6 +32,9 @@ class RecordingOptions(Group):
         default="",
         description="Folder for recordings of calls with a bot, or s3://BUCKET/PREFIX (extra s3): stereo WAV, caller "
         "left, bot right as heard. Nothing set records nothing.",
+    )
+    record_format: Literal["wav", "opus"] = Field(
+        default="wav", description="wav, or opus in a sixth of the room (extra mp3, which brings libsndfile)."
     )
     record_consent: Consent = Field(
         default="",
