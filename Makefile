@@ -132,6 +132,8 @@ wires: $(VENV)/.test
 bench: $(VENV)/.test
 	mkdir -p build
 	$(VENV)/bin/python bench/calls.py --json build/bench.json $(ARGS)
+	@if [ -d build/voices/kokoro ]; then $(VENV)/bin/python bench/voices.py --voices build/voices $(filter --quick,$(ARGS)); \
+	else echo "no local voices in build/voices: make tools-kokoro"; fi
 
 bench-engines:
 	scripts/apt-install espeak-ng asterisk-core-sounds-en asterisk-core-sounds-en-wav

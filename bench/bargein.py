@@ -20,7 +20,7 @@ from bot.tts.hibari import HibariTts
 from bridge.call.session import CallSession
 from bridge.call.turn_detector import NoTurnDetector
 from bridge.call.utterance import PreRoll
-from bridge.commands.carrier_buffer import FRAME_BYTES, FRAME_MS, CarrierBuffer
+from bridge.commands.phone.carrier_buffer import FRAME_BYTES, FRAME_MS, CarrierBuffer
 from bridge.commands.recording import speech_span
 from bridge.metrics import Metrics
 from bridge.speaking.script import script

@@ -30,8 +30,8 @@ from integration.recordings import prompts, recordings, without_pauses, word_err
 from integration.server import Server, serve
 
 from bridge.commands.call import call
+from bridge.commands.phone.simulated_phone import dial
 from bridge.commands.recording import Recording
-from bridge.commands.simulated_phone import dial
 from bridge.speech.backends.whisper import WhisperAsr
 
 HERE: Final = Path(__file__).resolve().parent

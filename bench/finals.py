@@ -10,9 +10,9 @@ import aiohttp
 from gauge import Results, late, spread
 from integration.server import Server
 
-from bridge.commands.carrier_buffer import FRAME_BYTES, FRAME_MS
+from bridge.commands.phone.carrier_buffer import FRAME_BYTES, FRAME_MS
+from bridge.commands.phone.simulated_phone import SILENCE
 from bridge.commands.recording import Recording
-from bridge.commands.simulated_phone import SILENCE
 
 SILENCE_S: Final = 1.5
 """After each recording; its final must come within it."""

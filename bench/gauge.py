@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 from integration.server import Server
 
-from bridge.commands.call_record import CallRecord
-from bridge.commands.call_report import MAX_LATE_MS
-from bridge.commands.carrier_buffer import FRAME_MS
-from bridge.commands.simulated_phone import dial
+from bridge.commands.phone.call_record import CallRecord
+from bridge.commands.phone.call_report import MAX_LATE_MS
+from bridge.commands.phone.carrier_buffer import FRAME_MS
+from bridge.commands.phone.simulated_phone import dial
 
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 

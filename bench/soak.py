@@ -45,7 +45,7 @@ from soaking.calls import KILLED, SUPPORT, Job, crowd, make, plan
 from soaking.lines import Exchange, Place, open_line
 from soaking.processor import ProcessorWatch
 
-from bridge.commands.simulated_phone import on_line
+from bridge.commands.phone.simulated_phone import on_line
 from bridge.server.lifecycle.memory import keep_for_good
 
 MOST: Final = len(KILLED)

@@ -24,7 +24,7 @@ from integration.server import Server, serve
 from pauses import PAUSES_MS, noise, quiet_points
 
 from bridge.commands.call import call
-from bridge.commands.call_report import TurnFigures
+from bridge.commands.phone.call_report import TurnFigures
 from bridge.commands.recording import Recording, speech_span
 from telephony.codec import encode
 from telephony.events import Encoding

@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.actions import Action
+from bot.notes import MOST_NOTES, CallNote
 from bot.say import Expect, Heard, Say
 
 __all__ = [
     "Action",
     "Bot",
     "CallInfo",
+    "CallNote",
     "Expect",
     "Final",
     "Heard",
@@ -127,6 +129,7 @@ class Bot:
     """True: `on_played` and `on_speaking` are called."""
 
     __cued = __preempting = False  # of the class, so that a bot with an `__init__` of its own need not call ours
+    __notes: Sequence[CallNote] = ()
 
     async def on_call(self, call: CallInfo) -> AsyncIterator[str | Action]:
         """The call has begun: yield a greeting, or nothing."""
@@ -199,6 +202,18 @@ class Bot:
         """Return whether `preempt` was called since this was asked last. The bridge asks it all the time."""
         preempting, self.__preempting = self.__preempting, False
         return preempting
+
+    def note(self, name: str, text: str = "", **data: object) -> None:
+        """Keep something in the call's record (docs/records.md): `self.note("booked", "Tuesday at nine", table=4)`.
+
+        Call it at any time, in the event loop. `data`: what JSON has.
+        """
+        self.__notes = [*self.__notes, CallNote(name, text, data)][-MOST_NOTES:]
+
+    def take_notes(self) -> Sequence[CallNote]:
+        """Return what `note` was told since this was asked last. The bridge asks it all the time."""
+        notes, self.__notes = self.__notes, ()
+        return notes
 
     async def on_cue(self) -> AsyncIterator[str | Action]:
         """The line is free, after `cue`: yield what there is to say, or nothing."""

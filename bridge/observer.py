@@ -1,7 +1,7 @@
 """What is noted of one call besides its numbers, and what is recorded. The call tells it and waits for nothing."""
 
 from bot.actions import Action
-from bot.api import Final
+from bot.api import CallNote, Final
 
 
 class CallObserver:
@@ -39,6 +39,9 @@ class CallObserver:
 
     def acted(self, action: Action, failure: str = "") -> None:
         """The bot did `action`; `failure` says why it did not happen, where it did not."""
+
+    def noted(self, note: CallNote) -> None:
+        """The bot wants something kept."""
 
     def fault(self, what: str) -> None:
         """Something went wrong that the caller may have noticed."""

@@ -21,6 +21,7 @@ import bot
 from bot import ActionFailed, CallInfo, Collect, Hangup, Transfer, Turn, installing
 from bot.webhook.requests import signature
 from bridge.cli import COMMANDS, main
+from bridge.speech.voices.profile import read_profiles
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -141,7 +142,7 @@ async def test_the_bot_that_asks_for_keys_and_puts_through() -> None:
 
 
 async def test_a_transfer_that_fails_is_caught_where_it_was_yielded() -> None:
-    [block] = [block for block in PYTHON if "except ActionFailed" in block.text]
+    block = next(block for block in PYTHON if "except ActionFailed" in block.text)
     names: dict[str, Any] = {"Transfer": Transfer, "ActionFailed": ActionFailed}
     inside = "".join(f"    {line}\n" for line in block.text.splitlines())
     exec(f"async def reply():\n{inside}", names)
@@ -181,6 +182,10 @@ def test_the_signature_that_the_page_checks_is_the_one_we_send() -> None:
 
 @pytest.mark.parametrize("block", list(blocks("toml")), ids=str)
 def test_a_file_of_options_is_understood(block: Block, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if "--tts-profiles" in block.text:  # tables of voices: a file of their own
+        (tmp_path / "voices.toml").write_text(block.text)
+        assert read_profiles(tmp_path / "voices.toml")
+        return
     (tmp_path / "bridge.toml").write_text(block.text)
     assert main(["config", "--config", str(tmp_path / "bridge.toml")]) == 0, capsys.readouterr().err
 
@@ -224,7 +229,8 @@ def _check_options(arguments: list[str]) -> None:
 def _check_flags(arguments: list[str]) -> None:
     from bridge.cli import _parser
 
-    _parser(arguments).parse_args(arguments + ([] if len(arguments) > 1 or arguments[0] == "models" else ["x"]))
+    told = [] if len(arguments) > 1 or arguments[0] in {"models", "voices"} else ["x"]
+    _parser(arguments).parse_args([*arguments, *told, *(["x"] if arguments[-1] == "fetch" else [])])
 
 
 def test_there_are_commands_to_check() -> None:
@@ -241,7 +247,7 @@ def test_targets_of_make_are_there() -> None:
 
 
 INSTALLS = re.compile(r"pip3? install ((?:-[\w-]+ )*)(\x27[^\x27]*\x27|[^\s`\x22);,]+)")
-FROM_AN_INDEX = {"sounddevice", "huggingface-hub", "it"}
+FROM_AN_INDEX = {"sounddevice", "huggingface-hub", "transformers", "it"}
 """Packages of others that are named; "it" is in no error of ours but in tests."""
 
 

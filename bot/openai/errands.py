@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Final
 
 from bot.actions import Action
-from bot.api import Say
+from bot.api import Bot, Say
 from bot.openai.chunks import ToolCall
 from bot.openai.messages import Exchange, Round
 from bot.tools import AnyTool, Outcome
@@ -82,8 +82,11 @@ class Errands:
     async def _once(self, call: ToolCall) -> Outcome:
         same = call.name, _canonical(call.arguments)
         if same not in self._ran:
-            ran = self._ran  # a caller who goes on may have begun another turn when this one is done
-            ran[same] = await self._call(call)
+            ran, begun_s = self._ran, asyncio.get_running_loop().time()  # a caller who goes on may begin another turn
+            ran[same] = outcome = await self._call(call)
+            took_ms = round((asyncio.get_running_loop().time() - begun_s) * 1000)
+            if isinstance(self._owner, Bot):
+                self._owner.note("tool", call.name, arguments=call.arguments, result=str(outcome), took_ms=took_ms)
         return self._ran[same]
 
     async def _call(self, call: ToolCall) -> Outcome:

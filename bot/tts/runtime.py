@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from bot import installing
 from bot.tts.deadlines import Deadlines
 
 _THREADS_A_CLAUSE: Final = 2
@@ -31,7 +32,7 @@ def open_network(files: Sequence[Path], threads: int) -> Any:  # noqa: ANN401 - 
     try:
         import onnxruntime
     except ImportError as error:
-        raise RuntimeError("onnxruntime is not installed: pip install '.[kokoro]' in the checkout") from error
+        raise RuntimeError(f"onnxruntime is not installed: {installing.extra('kokoro')}") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads - clauses_at_once(threads) + 1
     options.inter_op_num_threads = 1

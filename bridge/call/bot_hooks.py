@@ -10,6 +10,7 @@ from typing import TypeVarTuple
 from bot import plain_hooks
 from bot.api import Bot, CallInfo, Final, Heard, Line, Partial, Speaker, Turn
 from bridge.containment import contained
+from bridge.observer import CallObserver
 from bridge.speaking.playout_events import PlayoutEvents
 from bridge.timeouts import timeout
 
@@ -36,6 +37,11 @@ class ActiveBot:
     def turn(self, text: str, language: str, history: Sequence[Line], keys: str | None = None) -> Turn:
         """Return what the bot is asked with."""
         return Turn(self._call, text, language, history, keys, self._carry)
+
+    def tell_notes(self, observer: CallObserver) -> None:
+        """Hand on what the bot wants kept of the call."""
+        for note in self.now.take_notes():
+            observer.noted(note)
 
 
 class BotHooks:

@@ -102,6 +102,7 @@ class Conversation:
     # ------------------------------------------------------------ what the caller does
 
     def hear(self, window: ScoredWindow, *, speech: bool) -> None:
+        self._bot.tell_notes(self._metrics.observer)
         if self._bot.now.take_preemption() and self.talking:
             self._cut(answered=True, told=False)
         if self._bot.now.follows_playout:
@@ -239,6 +240,7 @@ class Conversation:
 
     async def end(self, reason: str) -> None:
         await self._hooks.end(reason)
+        self._bot.tell_notes(self._metrics.observer)
 
     @property
     def _insists(self) -> bool:

@@ -72,7 +72,7 @@ class CallSession:
         self._turns_open: dict[asyncio.Task[None], Utterance] = {}
         self._finals = asyncio.Lock()  # transcripts leave in the order they were spoken
         self._listener: asyncio.Task[str] | None = None
-        self._stopped, self._draining = "", False  # why we ended the call, when we did; whether the server will
+        self.stopped, self._draining = "", False  # why we ended the call, when we did; whether the server will
         self._tasks = asyncio.TaskGroup()
         self._bot = bot_side(self._tasks, self)
         self._turn_detector = turn_detector(self._bot.speculate)
@@ -102,14 +102,9 @@ class CallSession:
             await self._bot.end(reason)
         return reason
 
-    @property
-    def stopped(self) -> bool:
-        """True once we end the call."""
-        return bool(self._stopped)
-
     def stop(self, reason: str) -> None:
         """End the call from our side: what was said so far still gets its final."""
-        self._stopped = self._stopped or reason
+        self.stopped = self.stopped or reason
         if self._listener:
             self._listener.cancel()
 
@@ -152,7 +147,7 @@ class CallSession:
         except TimeoutError:
             log.error("the call's last tasks were not done %g s after its end", self._drain_s)
             await self._delivery.end()
-        return self._stopped if listener.cancelled() else listener.result()
+        return self.stopped if listener.cancelled() else listener.result()
 
     @property
     def _listening(self) -> bool:

@@ -8,8 +8,9 @@ from typing import Final
 
 import aiohttp
 
-from bridge.commands import call, call_report, recording, server_url
-from bridge.commands.line_faults import Fault
+from bridge.commands import call, recording, server_url
+from bridge.commands.phone import call_report
+from bridge.commands.phone.line_faults import Fault
 
 FAILURES: Final = {call_report.DishonestRun: 3, aiohttp.ClientError: 1, server_url.NoAnswerThere: 1}
 

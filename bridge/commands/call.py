@@ -7,12 +7,12 @@ from contextlib import suppress
 
 import numpy as np
 
-from bridge.commands.call_record import CallRecord
-from bridge.commands.call_report import CallFigures, TurnFigures
-from bridge.commands.carrier_buffer import FRAME_MS
-from bridge.commands.line_faults import Fault
+from bridge.commands.phone.call_record import CallRecord
+from bridge.commands.phone.call_report import CallFigures, TurnFigures
+from bridge.commands.phone.carrier_buffer import FRAME_MS
+from bridge.commands.phone.line_faults import Fault
+from bridge.commands.phone.simulated_phone import SimulatedPhone, dial
 from bridge.commands.recording import RATE, Recording
-from bridge.commands.simulated_phone import SimulatedPhone, dial
 
 
 async def call(

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from bot import installing
 from bot.api import Samples
 from bot.tts.finishing import active_rms
 from bridge import plugins
@@ -105,7 +106,7 @@ def _missing(point: EntryPoint) -> str:
     module = _NEEDS.get(point.name, "")
     if not module or find_spec(module):
         return ""
-    return f"not installed: pip install 'voice-bridge[{plugins.EXTRAS[_GROUP, point.name]}]'"
+    return f"not installed: {installing.extra(plugins.EXTRAS[_GROUP, point.name])}"
 
 
 def _in_force(settings: Settings) -> Iterator[tuple[str, str, str]]:

@@ -33,10 +33,9 @@ def put(path: Path, url: str) -> None:
         BucketFailed: it is not there.
     """
     bucket, key = _place(url)
+    kind = "audio/wav" if path.suffix == ".wav" else "audio/ogg"
     with _told(), path.open("rb") as body:
-        _client().put_object(
-            Bucket=bucket, Key=key, Body=body, ContentType=f"audio/{'wav' if path.suffix == '.wav' else 'ogg'}"
-        )
+        _client().put_object(Bucket=bucket, Key=key, Body=body, ContentType=kind)
 
 
 def delete(url: str) -> None:

@@ -77,6 +77,12 @@ def roots(settings: Settings) -> list[Path]:
     return [_root(settings, place) for place in _places(settings)]
 
 
+def recorded_in(settings: Settings) -> list[str]:
+    """Return where recordings go and how long they are kept, a line a place, for start-up."""
+    kept = "for ever" if settings.keep_audio == "0" else f"for {settings.keep_audio}"
+    return [f"{place} ({kept})" for place in _places(settings)]
+
+
 def _places(settings: Settings) -> list[str]:
     named = [settings.record_calls, *(str(route.options.get("record_calls", "")) for route in settings.route)]
     return [name for name in dict.fromkeys(named) if name]

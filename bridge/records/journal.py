@@ -9,6 +9,7 @@ from typing import Final
 from uuid import uuid4
 
 from bot.actions import Action, Hangup, Transfer
+from bot.api import CallNote
 from bot.api import Final as CallerFinal
 from bridge.observer import CallObserver
 from bridge.records.answer_times import AnswerTimes
@@ -135,6 +136,10 @@ class Journal(CallObserver):
             self._ended_by_bot = not failure
         failed = {"failed": failure} if failure else {}
         self._add(EntryKind.ACTION, type(action).__name__, {"action": str(action)[:LONGEST_TEXT], **failed})
+
+    def noted(self, note: CallNote) -> None:
+        kind = EntryKind.TOOL if note.name == "tool" else EntryKind.NOTE
+        self._add(kind, note.text, {"name": note.name, **note.data} if kind is EntryKind.NOTE else note.data)
 
     # ------------------------------------------------------------ inside
 

@@ -198,7 +198,7 @@ class Switchboard:
             try:
                 return await call.run()
             finally:
-                journal.stopped_by_us = call.stopped
+                journal.stopped_by_us = bool(call.stopped)
                 self.lines.calls.discard(call)
                 unwatch()
                 timer.cancel()

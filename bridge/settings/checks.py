@@ -205,8 +205,6 @@ def _same_language(one: str, other: str) -> bool:
 def _ending(settings: Settings) -> Iterator[str]:
     if settings.turn_unsure > settings.turn_sure:
         yield f"--turn-unsure {settings.turn_unsure} must not be above --turn-sure {settings.turn_sure}"
-    if settings.ending == "smart-turn" and settings.ending_model_path is None:
-        yield "--ending smart-turn needs its model: --ending-model-path FILE.onnx"
     if settings.ending != "smart-turn" and settings.ending_model_path and ":" not in settings.ending:
         yield (
             f"--ending-model-path {settings.ending_model_path} is for the ending smart-turn and --ending is "

@@ -11,6 +11,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from typing import Final
 
+from bot import installing
 from bridge.speech.api import ModelMissing
 
 _RUNS: Final = re.compile(r"[\u0900-\u097f\u0a00-\u0aff\u0c00-\u0d7f]+")
@@ -59,7 +60,7 @@ def speller(script: str) -> Callable[[str], str]:
     if script != "latin":
         return str
     if not is_installed():
-        raise ModelMissing("script latin needs the extra transliteration: pip install 'voice-bridge[transliteration]'")
+        raise ModelMissing(f"script latin needs the extra transliteration: {installing.extra('transliteration')}")
     return latin
 
 

@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from bot.api import Bot, CallInfo, Expect, Final, Heard, Partial, Say, Turn
+from bot.api import Bot, CallInfo, CallNote, Expect, Final, Heard, Partial, Say, Turn
+from bot.notes import MOST_NOTES
 
 CALL = CallInfo("call-1")
 
@@ -66,3 +67,13 @@ def test_what_is_said_may_say_what_is_expected_next() -> None:
 def test_nobody_expects_what_does_not_exist(wrong: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         Say("Well?", **wrong)
+
+
+def test_notes_are_taken_once_and_the_newest_of_too_many_stay() -> None:
+    bot = Bot()
+    bot.note("booked", "Tuesday", table=4)
+    assert bot.take_notes() == [CallNote("booked", "Tuesday", {"table": 4})]
+    assert not bot.take_notes()
+    for number in range(MOST_NOTES + 5):
+        bot.note(f"{number}")
+    assert [note.name for note in bot.take_notes()][:1] == ["5"]

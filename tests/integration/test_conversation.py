@@ -11,8 +11,8 @@ from integration.recordings import normal, prompt
 from integration.server import Server, serve
 
 from bot.api import Samples
+from bridge.commands.phone.simulated_phone import SimulatedPhone, dial
 from bridge.commands.recording import speech_span
-from bridge.commands.simulated_phone import SimulatedPhone, dial
 from bridge.speech.backends.whisper import WhisperAsr
 from telephony.codec import decode, encode
 from telephony.events import Encoding

@@ -18,7 +18,7 @@ from aiohttp import web
 from integration.hearing import words
 from integration.server import Server, serve
 
-from bridge.commands.simulated_phone import dial
+from bridge.commands.phone.simulated_phone import dial
 from bridge.speech.backends.whisper import WhisperAsr
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

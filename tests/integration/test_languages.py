@@ -12,7 +12,7 @@ from integration.plain_client import connect
 from integration.recordings import normal, prompt
 from integration.server import Server, serve
 
-from bridge.commands.simulated_phone import dial
+from bridge.commands.phone.simulated_phone import dial
 from bridge.speech.api import Samples
 from bridge.speech.scripts import letters_fit, script
 from bridge.speech.transliteration import latin

@@ -8,7 +8,7 @@ from integration.recordings import prompt
 from integration.server import Server, serve
 from llama import serve_llama
 
-from bridge.commands.simulated_phone import dial
+from bridge.commands.phone.simulated_phone import dial
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

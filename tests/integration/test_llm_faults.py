@@ -10,7 +10,7 @@ from chat_server import Answer, ChatServer, Fault
 from integration.hearing import SLACK_S, ask, hear
 from integration.server import Server, serve
 
-from bridge.commands.simulated_phone import dial
+from bridge.commands.phone.simulated_phone import dial
 from bridge.speech.backends.whisper import WhisperAsr
 
 pytest.importorskip("openai", reason="the extra openai is not installed")

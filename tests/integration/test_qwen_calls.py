@@ -26,7 +26,7 @@ from integration.recordings import normal, word_error_rate
 from integration.server import Server, serve
 from integration.vllm_server import MODEL, VllmServer, vllm_servers
 
-from bridge.commands.simulated_phone import SimulatedPhone, dial
+from bridge.commands.phone.simulated_phone import SimulatedPhone, dial
 from bridge.speech.api import SAMPLE_RATE, Request, Samples
 from bridge.speech.backends.whisper import WhisperAsr
 from bridge.speech.resample import resample_whole

@@ -14,7 +14,7 @@ from integration.hearing import hear
 from integration.recordings import prompt
 from integration.server import Server, serve
 
-from bridge.commands.simulated_phone import dial
+from bridge.commands.phone.simulated_phone import dial
 from bridge.speech.backends.whisper import WhisperAsr
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

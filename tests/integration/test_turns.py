@@ -10,8 +10,8 @@ from integration.recordings import Prompt, normal, prompt
 from integration.server import Server, serve
 
 from bot.tts.hibari import HibariTts
+from bridge.commands.phone.simulated_phone import SimulatedPhone, dial
 from bridge.commands.recording import speech_span
-from bridge.commands.simulated_phone import SimulatedPhone, dial
 from bridge.speech.api import Samples
 from bridge.speech.resample import resample_whole
 from telephony.codec import encode

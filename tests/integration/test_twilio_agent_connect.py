@@ -13,7 +13,7 @@ from integration.hearing import ask, hear, words
 from integration.recordings import prompt
 from integration.server import Server, serve
 
-from bridge.commands.simulated_phone import dial
+from bridge.commands.phone.simulated_phone import dial
 from bridge.speech.backends.whisper import WhisperAsr
 
 PYTHON: Final = Path(__file__).parents[2] / ".venv-tac" / "bin" / "python"

@@ -15,8 +15,8 @@ from integration.hearing import hear_out, sound, too_busy, transcribe
 from integration.recordings import normal, prompt, prompts, word_error_rate
 from integration.server import Server, serve
 
-from bridge.commands.call_record import CallRecord
-from bridge.commands.simulated_phone import SimulatedPhone, dial
+from bridge.commands.phone.call_record import CallRecord
+from bridge.commands.phone.simulated_phone import SimulatedPhone, dial
 from bridge.speech.backends.whisper import WhisperAsr
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.actions import Hangup, SetContext, Transfer
-from bot.api import Final
+from bot.api import CallNote, Final
 from bridge.records.entries import Entry, EntryKind
 from bridge.records.journal import Journal
 from bridge.redaction import Redactor
@@ -103,6 +103,14 @@ def test_the_median_wait_and_the_last_language_sum_a_call_up(call: Call) -> None
     assert call.end.data["language"] == "Hindi"
     assert call.end.data["duration_ms"] == 17_500
     assert call.end.data["fault"] == "remote"
+
+
+def test_what_a_bot_and_its_tools_note_is_kept(call: Call) -> None:
+    call.journal.noted(CallNote("booked", "Tuesday", {"table": 4}))
+    call.journal.noted(CallNote("tool", "find_order", {"arguments": "{}", "took_ms": 12}))
+    [note], [tool] = call.of(EntryKind.NOTE), call.of(EntryKind.TOOL)
+    assert (note.text, note.data) == ("Tuesday", {"name": "booked", "table": 4})
+    assert (tool.text, tool.data) == ("find_order", {"arguments": "{}", "took_ms": 12})
 
 
 def test_what_no_database_takes_is_taken_out_and_what_is_endless_is_cut(call: Call) -> None:

@@ -72,11 +72,12 @@ def test_one_that_cannot_judge_shows_at_start_up(name: str, told: str, monkeypat
         load_ending(Settings(ending=name))
 
 
-def test_smart_turn_names_the_file_it_misses(tmp_path: Path) -> None:
+def test_smart_turn_names_the_file_it_misses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxruntime")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     with pytest.raises(ModelMissing, match=r"absent\.onnx: no such file"):
         load_ending(Settings(ending="smart-turn", ending_model_path=tmp_path / "absent.onnx"))
-    with pytest.raises(ModelMissing, match="--ending-model-path"):
+    with pytest.raises(ModelMissing, match="bridge models fetch smart-turn"):
         load_ending(Settings(ending="smart-turn"))
 
 

@@ -499,8 +499,6 @@ def test_one_certificate_is_enough(tmp_path: Path) -> None:
 
 
 def test_the_ending_and_its_model_belong_together(tmp_path: Path) -> None:
-    [reason] = refusals(Settings(ending="smart-turn"))
-    assert "--ending-model-path" in reason
     [reason] = refusals(Settings(ending_model_path=tmp_path / "model.onnx"))
     assert "say --ending smart-turn" in reason
     assert refusals(Settings(ending="smart-turn", ending_model_path=tmp_path / "model.onnx")) == []

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pydantic import SecretStr
 
 from bridge import logs, settings
+from bridge.recording.recordings import recorded_in
 from bridge.records.call_log import describe
 from bridge.redaction import Redactor
 from bridge.server import routing, tls
@@ -131,6 +132,7 @@ def banner(options: Settings, resources: Resources, port: int, *, secure: bool, 
             *(f"  {'' if number else 'voices':<13} {voice}" for number, voice in enumerate(_voices(resources))),
             f"  voice, bot    {options.tts}, {options.bot}",
             f"  call log      {describe(options)}",
+            *(f"  {'' if number else 'recordings':<13} {place}" for number, place in enumerate(recorded_in(options))),
         ]
     )
 

@@ -14,12 +14,12 @@ class EndOfTurnOptions(Group):
     ending: Plugin = Field(
         default="text",
         description="What judges whether a pause ends the turn: text, smart-turn, none or module:attribute. text reads "
-        "how the words end; smart-turn also listens and needs ending_model_path; none judges nothing and always waits "
-        "for turn_silence.",
+        "how the words end; smart-turn also listens and needs `bridge models fetch smart-turn`; none judges nothing "
+        "and always waits for turn_silence.",
     )
     ending_model_path: OptionalPath = Field(
         default=None,
-        description="ONNX file of smart-turn v3. The wheel of pipecat-ai holds one: pip download --no-deps pipecat-ai.",
+        description="ONNX file of smart-turn v3; else the one that `bridge models fetch smart-turn` has brought.",
     )
     ending_threads: int = Field(
         default=1,

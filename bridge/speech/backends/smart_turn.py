@@ -10,6 +10,7 @@ from typing import Final, Self
 import numpy as np
 
 from bot import installing
+from bot.tts.places import data_folder
 from bridge.settings import Settings
 from bridge.speech.api import SAMPLE_RATE, EngineFailed, ModelMissing, Samples
 from bridge.speech.backends.mel import FRAME, log_mel
@@ -60,15 +61,19 @@ class SmartTurn:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """Load the model that `settings` name.
+        """Load the model that `settings` name, else the one that `bridge models fetch smart-turn` has brought.
 
         Raises:
-            ModelMissing: they name none, or `load` cannot have it.
+            ModelMissing: there is none, or `load` cannot have it.
             EngineFailed: the file is no smart-turn v3 model.
         """
-        if settings.ending_model_path is None:
-            raise ModelMissing("smart-turn needs its model: --ending-model-path FILE.onnx")
-        return cls.load(str(settings.ending_model_path), threads=settings.ending_threads)
+        fetched = data_folder() / "smart-turn" / "smart-turn-v3.2-cpu.onnx"
+        path = settings.ending_model_path or fetched
+        if path == fetched and not fetched.is_file():
+            raise ModelMissing(
+                "smart-turn needs its file: `bridge models fetch smart-turn`, or --ending-model-path FILE"
+            )
+        return cls.load(str(path), threads=settings.ending_threads)
 
     async def probability(self, audio: Samples, text: str, language: str, /) -> float:
         """Return P(the caller is done): by the voice, times that by the text if the text is no finished sentence."""

@@ -131,6 +131,8 @@ async def test_nobody_is_handed_on_without_a_word(server: ChatServer, tool: str,
     assert await perform(bot, "Please.") == ["Here you go.", action]
     assert [request["tool_choice"] for request in server.requests] == ["auto", "none"]
     assert bot.ran == [tool]
+    [note] = bot.take_notes()
+    assert (note.name, note.text, note.data["arguments"], note.data["result"]) == ("tool", tool, "{}", result)
 
 
 async def test_a_model_that_fails_to_say_so_keeps_nobody_from_a_human(server: ChatServer) -> None:

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 from server_process import FakeServer, serving
 
-from bridge.commands.simulated_phone import SimulatedPhone, dial
+from bridge.commands.phone.simulated_phone import SimulatedPhone, dial
 from bridge.server.tls import self_signed
 
 

@@ -7,9 +7,9 @@ import numpy as np
 from integration.recordings import normal, prompt
 
 from bot.tts.hibari import HibariTts
-from bridge.commands.call_record import CallRecord
-from bridge.commands.call_report import MAX_LATE_MS
-from bridge.commands.simulated_phone import SimulatedPhone
+from bridge.commands.phone.call_record import CallRecord
+from bridge.commands.phone.call_report import MAX_LATE_MS
+from bridge.commands.phone.simulated_phone import SimulatedPhone
 from bridge.speech.api import Request, Samples
 from bridge.speech.backends.whisper import WhisperAsr
 from bridge.speech.resample import resample_whole

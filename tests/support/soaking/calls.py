@@ -19,10 +19,10 @@ from integration.sip_peers import Baresip, baresip
 from integration.sipp import everything_twice, fall_silent, hang_up_at_once, pcap, sipp
 
 from bridge.commands.call import complete, converse
-from bridge.commands.call_record import CallRecord
-from bridge.commands.carrier_buffer import FRAME_MS
-from bridge.commands.line_faults import Fault
-from bridge.commands.simulated_phone import SimulatedPhone, on_line
+from bridge.commands.phone.call_record import CallRecord
+from bridge.commands.phone.carrier_buffer import FRAME_MS
+from bridge.commands.phone.line_faults import Fault
+from bridge.commands.phone.simulated_phone import SimulatedPhone, on_line
 from soaking.accounts import Call
 from soaking.bots import Does, ident, sentences
 from soaking.lines import SOCKETS, ClientLine, Place, open_line

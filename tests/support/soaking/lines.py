@@ -13,7 +13,7 @@ from uuid import UUID
 import aiohttp
 from ari_server import AriServer
 
-from bridge.commands.phone_line import Heard, Message, PhoneLine, TwilioLine, break_off
+from bridge.commands.phone.phone_line import Heard, Message, PhoneLine, TwilioLine, break_off
 from soaking.bots import uuid_of
 from soaking.processor import ProcessorWatch
 from telephony.audiosocket import Frames, frame

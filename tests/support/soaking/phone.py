@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 from integration.recordings import recordings, without_pauses
 
-from bridge.commands.simulated_phone import on_line
+from bridge.commands.phone.simulated_phone import on_line
 from soaking.bots import sentences
 from soaking.lines import Place, open_line
 

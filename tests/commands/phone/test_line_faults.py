@@ -4,7 +4,7 @@ from itertools import chain
 
 import pytest
 
-from bridge.commands.line_faults import Fault, LineFaults
+from bridge.commands.phone.line_faults import Fault, LineFaults
 
 
 def arrived(fault: Fault, *, frames: int) -> list[list[str]]:

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from bridge.commands.call_record import CallRecord
+from bridge.commands.phone.call_record import CallRecord
 from bridge.commands.recording import RATE
 from telephony.codec import decode, encode
 from telephony.events import Encoding

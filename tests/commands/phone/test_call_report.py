@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bridge.commands.call_record import CallRecord, Moment
-from bridge.commands.call_report import (
+from bridge.commands.phone.call_record import CallRecord, Moment
+from bridge.commands.phone.call_report import (
     CallFigures,
     DishonestRun,
     TurnFigures,

@@ -12,10 +12,10 @@ from typing import Final
 
 import aiohttp
 
-from bridge.commands.call_record import CallRecord, Moment
-from bridge.commands.carrier_buffer import FRAME_BYTES, FRAME_MS, CarrierBuffer, GapWatch, is_voiced
-from bridge.commands.line_faults import Fault, LineFaults
-from bridge.commands.phone_line import PhoneLine, TwilioLine
+from bridge.commands.phone.call_record import CallRecord, Moment
+from bridge.commands.phone.carrier_buffer import FRAME_BYTES, FRAME_MS, CarrierBuffer, GapWatch, is_voiced
+from bridge.commands.phone.line_faults import Fault, LineFaults
+from bridge.commands.phone.phone_line import PhoneLine, TwilioLine
 from telephony.events import Clear, Mark, Play, Transcript
 
 SILENCE: Final = b"\xff" * FRAME_BYTES

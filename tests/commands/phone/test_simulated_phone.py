@@ -12,10 +12,10 @@ import pytest
 from aiohttp import WSMsgType, web
 from aiohttp.test_utils import TestServer
 
-from bridge.commands.call_record import CallRecord, Moment
-from bridge.commands.carrier_buffer import FRAME_BYTES
-from bridge.commands.line_faults import Fault
-from bridge.commands.simulated_phone import SILENCE, dial
+from bridge.commands.phone.call_record import CallRecord, Moment
+from bridge.commands.phone.carrier_buffer import FRAME_BYTES
+from bridge.commands.phone.line_faults import Fault
+from bridge.commands.phone.simulated_phone import SILENCE, dial
 
 LOUD = b"\x10" * FRAME_BYTES
 

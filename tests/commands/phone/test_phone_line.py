@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from bridge.commands.carrier_buffer import FRAME_BYTES
-from bridge.commands.line_faults import Fault
-from bridge.commands.phone_line import Heard, Message
-from bridge.commands.simulated_phone import SILENCE, on_line
+from bridge.commands.phone.carrier_buffer import FRAME_BYTES
+from bridge.commands.phone.line_faults import Fault
+from bridge.commands.phone.phone_line import Heard, Message
+from bridge.commands.phone.simulated_phone import SILENCE, on_line
 from telephony.events import Clear, Mark, Play, Transcript
 
 LOUD = b"\x10" * FRAME_BYTES

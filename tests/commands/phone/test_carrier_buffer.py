@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.commands.carrier_buffer import FRAME_BYTES, FRAME_MS, STUTTER_MS, CarrierBuffer, GapWatch, is_voiced
+from bridge.commands.phone.carrier_buffer import FRAME_BYTES, FRAME_MS, STUTTER_MS, CarrierBuffer, GapWatch, is_voiced
 
 LOUD = b"\x10" * FRAME_BYTES
 OTHER = b"\x90" * FRAME_BYTES

@@ -1,6 +1,6 @@
 """What is kept of a call."""
 
-from bridge.commands.call_record import CallRecord, Moment
+from bridge.commands.phone.call_record import CallRecord, Moment
 
 
 def test_a_record_finds_what_happened() -> None:
