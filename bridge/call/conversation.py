@@ -259,6 +259,7 @@ class Conversation:
         bot gets to know."""
         if self._parting or self._speculative.running:  # what was begun ahead is not heard, and may answer this
             return
+        self._output.recording.unannounced()  # only what nothing can stop comes here while it is announced
         silent = not self._replies.running
         apologised = self._replies.apologises("")
         heard = self._barge_in.cut(told=told, resumable=not answered)  # keys are still waited for

@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,8 @@ _MOST_WAITING: Final = 2000
 """Batches, a second of one call each: some 30 MB of mu-law."""
 _RETRY_S: Final = 0.05
 _CLOSE_S: Final = 10.0
+_CALL_CLOSE_S: Final = 3.0
+"""The caller is hung up on after it: a disk that hangs must not keep them for long."""
 _AFTER_SECRET_MS: Final = 1500.0
 """A key may be told before its tone has come to its end."""
 
@@ -74,7 +77,8 @@ class Recorder:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._queue.put(None)
+        with suppress(Full):
+            self._queue.put(None, timeout=_CLOSE_S)
         self._thread.join(_CLOSE_S)
 
     @property
@@ -182,7 +186,7 @@ class CallRecording(RecordingSwitch):
 
     # ------------------------------------------------------------ to the thread
 
-    async def close(self, *, limit_s: float = _CLOSE_S) -> Recorded:
+    async def close(self, *, limit_s: float = _CALL_CLOSE_S) -> Recorded:
         """The call is over; return what became of its recording, once all of it is on disk."""
         done, loop = asyncio.Event(), asyncio.get_running_loop()
         self._put(partial(self._written.finish, lambda: loop.call_soon_threadsafe(done.set)))
@@ -284,5 +288,9 @@ class _OnDisk:
     def told(self, lost_ms: int) -> Recorded:
         """Return what became of it."""
         return Recorded(
-            self._path if self._size else None, self._size, self._sha256, lost_ms=lost_ms, failure=self.failure
+            self._path if self._size or self._file else None,
+            self._size,
+            self._sha256,
+            lost_ms=lost_ms,
+            failure=self.failure,
         )

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -65,7 +65,7 @@ async def recordings(settings: Settings) -> AsyncIterator[Recordings]:
         await asyncio.to_thread(shelf.prepare, root)
     expiring = asyncio.create_task(_expire(settings))
     try:
-        with Uploads(_staging(settings)) if urls else nullcontext(), Recorder() as recorder:
+        with Uploads(_staging(settings)), Recorder() as recorder:
             yield Recordings(recorder)
     finally:
         expiring.cancel()

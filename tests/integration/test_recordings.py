@@ -18,7 +18,7 @@ from integration.recordings import normal, prompt, word_error_rate
 from integration.s3 import available, s3
 from integration.server import Server, serve
 
-from bridge.commands.simulated_phone import dial
+from bridge.commands.phone.simulated_phone import dial
 from bridge.speech.api import Samples
 from bridge.speech.backends.whisper import WhisperAsr
 from telephony.codec import decode, encode

@@ -48,3 +48,12 @@ def test_a_rule_says_when_there_is_consent() -> None:
     unheard.unannounced()
     assert not unheard.press("1", 1.0)
     assert unheard.missing == "the announcement was not heard"
+
+
+async def test_an_announcement_that_was_cut_is_none_and_leaves_nothing_uninterruptible() -> None:
+    consent = recording("announce")
+    async with stage(ScriptBot("Yes?", greeting=["Hello."]), recording=consent) as call:
+        call.talk.say_goodbye("it is late")
+        await settle()
+        assert not consent.announcing
+    assert not consent._consent.given
