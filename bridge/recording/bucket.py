@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from bot import installing
+
 SCHEME: Final = "s3://"
 
 
@@ -87,7 +89,7 @@ def _client() -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
 @contextmanager
 def _told() -> Iterator[None]:
     if not is_installed():
-        raise BucketFailed("the extra s3 is missing: pip install 'voice-bridge[s3]'")
+        raise BucketFailed(f"the extra s3 is missing: {installing.extra('s3')}")
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 

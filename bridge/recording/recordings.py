@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from bot import installing
 from bridge.recording import bucket, opus_file, shelf
 from bridge.recording.consent import Consent
 from bridge.recording.opus_file import OpusFile
@@ -57,10 +58,10 @@ async def recordings(settings: Settings) -> AsyncIterator[Recordings]:
         NoRecordings: a folder cannot be written to, or an extra is missing.
     """
     if (urls := _buckets(settings)) and not bucket.is_installed():
-        raise shelf.NoRecordings(f"--record-calls {urls[0]} needs the extra s3: pip install 'voice-bridge[s3]'")
+        raise shelf.NoRecordings(f"--record-calls {urls[0]} needs the extra s3: {installing.extra('s3')}")
     formats = {settings.record_format, *(route.options.get("record_format") for route in settings.route)}
     if "opus" in formats and not opus_file.is_installed():
-        raise shelf.NoRecordings("--record-format opus needs the extra mp3: pip install 'voice-bridge[mp3]'")
+        raise shelf.NoRecordings(f"--record-format opus needs the extra mp3: {installing.extra('mp3')}")
     for root in roots(settings):
         await asyncio.to_thread(shelf.prepare, root)
     expiring = asyncio.create_task(_expire(settings))

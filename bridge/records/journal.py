@@ -5,18 +5,16 @@ session, conversation, speech output -> Journal -Entry-> Keeper -> spool on disk
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Final
 from uuid import uuid4
 
 from bot.actions import Action, Hangup, Transfer
-from bot.api import CallNote
-from bot.api import Final as CallerFinal
+from bot.api import CallNote, Final
 from bridge.observer import CallObserver
 from bridge.records.answer_times import AnswerTimes
 from bridge.records.entries import LONGEST_TEXT, Entry, EntryKind, storable
 from bridge.redaction import Redactor
 
-_NAMES: Final = frozenset("call_id caller callee forwarded_from peer path url sha256 node version".split())
+_NAMES = frozenset("call_id caller callee forwarded_from peer path url sha256 node version".split())
 """Of a call, by which it is found and deleted: they are no words of anybody."""
 
 
@@ -97,7 +95,7 @@ class Journal(CallObserver):
     def nothing_said(self) -> None:
         self._times.forget()
 
-    def said(self, final: CallerFinal) -> None:
+    def said(self, final: Final) -> None:
         self._times.stamp("final")
         if final.text:
             self._turns += 1

@@ -135,7 +135,7 @@ def test_thirty_minutes_of_jitter_gaps_and_barge_ins_do_not_drift(drift_ppm: int
     """Every 10 s the bot says something that the caller's telephone echoes at once: both sides must be at one place."""
     chance = random.Random(5)
     track = StereoTrack(MULAW)
-    pcm = b""
+    pcm: list[bytes] = []
     echo_until = cut_at = -1.0
     for number in range(30 * 60 * 50):
         media_ms = number * 20
@@ -152,8 +152,8 @@ def test_thirty_minutes_of_jitter_gaps_and_barge_ins_do_not_drift(drift_ppm: int
         if media_ms == cut_at:
             track.clear(now_ms)
         if number % 50 == 0:
-            pcm += track.take()
-    left, right = sides(pcm)
+            pcm.append(track.take())
+    left, right = sides(b"".join(pcm))
     assert len(left) == pytest.approx(30 * 60 * 8000, abs=8000)
     for begin in range(0, 30 * 60 - 10, 10):
         place = slice(begin * 8000, (begin + 10) * 8000)
