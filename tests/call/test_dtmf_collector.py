@@ -66,7 +66,6 @@ async def test_secret_keys_reach_the_bot_and_nothing_else(caplog: pytest.LogCapt
     assert switch.told == ["hide", "show"]
     asked, after = bot.turns
     assert (asked.keys, asked.text) == (PIN, "[secret keys]")
-    assert [line.text for line in after.history][-2:] == ["[secret keys]", "Thank you."] or after.history
     told = [*caplog.messages, *(entry.to_json().decode() for entry in kept), repr(asked), repr(after)]
     assert not [line for line in told if PIN in line]
     assert not [entry for entry in kept if entry.kind == "keys"]
