@@ -142,7 +142,9 @@ async def test_a_listener_who_says_okay_is_not_answered_and_hears_it_all(server:
     assert lines(server, call_id, "caller said", "kay")
     assert not lines(server, call_id, "interrupted after")
     assert not lines(server, call_id, "answers")
-    assert audio[-3200:] == story[-3200:]
+    # Bytes may differ by a bit: what is kept of a sentence comes in other pieces than what is made, and is resampled so.
+    ends = [decode(heard[-3200:], Encoding.MULAW) for heard in (audio, story)]
+    assert np.abs(ends[0] - ends[1]).max() < 0.01
 
 
 async def test_a_notice_is_heard_to_its_end_and_what_was_said_over_it_is_answered(server: Server, story: bytes) -> None:

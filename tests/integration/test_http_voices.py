@@ -120,7 +120,7 @@ async def proxy(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cutti
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server(proxy: Cutting) -> AsyncIterator[Server]:
     flags = ("--tts", "openai", "--tts-url", f"{proxy.url},{proxy.behind}", "--greeting", GREETING)
-    async with serve(*flags, "--tts-first-audio", "20") as server:
+    async with serve(*flags, "--tts-first-audio", "20", "--tts-cache-mb", "0") as server:
         yield server
 
 
@@ -141,7 +141,7 @@ async def test_a_real_server_speaks_on_a_call(server: Server, ears: WhisperAsr) 
     heard = await greeted(server, ears)
     assert in_order(heard), heard
     async with aiohttp.request("GET", f"{server.http}/metrics") as response:
-        assert 'bridge_voice_first_audio_seconds_count{voice="openai"} 1.0' in await response.text()
+        assert 'bridge_tts_first_audio_seconds_count{voice="openai"} 1.0' in await response.text()
 
 
 async def test_a_sentence_that_breaks_off_is_said_to_its_end_by_the_other_server(
@@ -158,7 +158,18 @@ async def test_a_sentence_that_breaks_off_is_said_to_its_end_by_the_other_server
 
 async def test_where_no_server_speaks_the_embedded_voice_does(server: Server, proxy: Cutting, ears: WhisperAsr) -> None:
     async with serve(
-        *("--tts", "openai", "--tts-url", proxy.url, "--greeting", GREETING, "--tts-first-audio", "20")
+        *(
+            "--tts",
+            "openai",
+            "--tts-url",
+            proxy.url,
+            "--greeting",
+            GREETING,
+            "--tts-first-audio",
+            "20",
+            "--tts-cache-mb",
+            "0",
+        )
     ) as other:
         proxy.gone = True
         heard = await greeted(other, ears)
@@ -166,4 +177,4 @@ async def test_where_no_server_speaks_the_embedded_voice_does(server: Server, pr
             metrics = await response.text()
     assert in_order(heard), heard
     address = proxy.url.removeprefix("http://")
-    assert f'bridge_voice_failures_total{{reason="Overloaded",voice="{address}"}} 1.0' in metrics
+    assert f'bridge_tts_server_failures_total{{reason="Overloaded",server="{address}"}} 1.0' in metrics
