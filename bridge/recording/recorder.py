@@ -132,8 +132,6 @@ class CallRecording(RecordingSwitch):
     def heard(self, payload: bytes, at_ms: int) -> None:
         """The caller's audio, at its media time."""
         self._put(partial(self._written.track.hear, payload, at_ms, self._clock_ms()), size=len(payload))
-        if self._clock_ms() >= self._since_ms + _EVERY_MS:
-            self._hand_over()
 
     def play(self, payload: bytes) -> None:
         """The bot's audio leaves."""
@@ -204,6 +202,8 @@ class CallRecording(RecordingSwitch):
 
     def _put(self, work: Callable[[], None], *, size: int = 0) -> None:
         self._waiting.append((size, work))
+        if size and self._clock_ms() >= self._since_ms + _EVERY_MS:
+            self._hand_over()
 
     def _offer(self) -> bool:
         """Give the thread what waits; return whether it takes it."""

@@ -22,7 +22,8 @@ _YOUNG_S: Final = 2.0
 _LOOK_EVERY_S: Final = 2.0
 _RETRY_S: Final = 2.0
 _STEADY_S: Final = 60.0
-_CLOSE_S: Final = 10.0
+_CLOSE_S: Final = 1.0
+"""What is under way then is uploaded again by the next server."""
 
 
 def staged(folder: Path, url: str) -> Path:
