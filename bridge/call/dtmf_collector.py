@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 SECRET_KEYS: Final = "[secret keys]"
 """Stands for them in texts and histories."""
-_AFTER_SECRET_S: Final = 2.0
+_AFTER_SECRET_MS: Final = 2000
 
 
 class DtmfCollector:
@@ -27,8 +27,7 @@ class DtmfCollector:
         self._complete, self._tasks, self._output = complete, tasks, output
         self._task: asyncio.Task[None] | None = None
         self._wanted: Collect | None = None  # what was asked for last
-        self._clock_s = asyncio.get_running_loop().time
-        self._ended_s = 0.0
+        self._ended_ms = 0.0  # by the clock of the output
         self._pressed: asyncio.Queue[str] = asyncio.Queue()
 
     @property
@@ -38,13 +37,13 @@ class DtmfCollector:
 
     def note(self, digit: str) -> None:
         """Have a key noted that nobody asked for; not soon after secret ones: one too many belongs to them."""
-        if not (self._wanted and self._wanted.secret and self._clock_s() < self._ended_s + _AFTER_SECRET_S):
+        if not (self._wanted and self._wanted.secret and self._output.now_ms < self._ended_ms + _AFTER_SECRET_MS):
             self._output.observer.pressed(digit)
 
     def collect(self, wanted: Collect) -> None:
         """Begin to gather, in place of what was asked for before."""
         self.stop()
-        self._pressed, self._wanted, self._ended_s = asyncio.Queue(), wanted, math.inf
+        self._pressed, self._wanted, self._ended_ms = asyncio.Queue(), wanted, math.inf
         self._task = task = self._tasks.create_task(self._gather(wanted, self._pressed))
         if wanted.secret:
             self._output.recording.hide()
@@ -79,6 +78,6 @@ class DtmfCollector:
 
     def _end(self, wanted: Collect) -> None:
         if wanted is self._wanted:
-            self._ended_s = self._clock_s()
+            self._ended_ms = self._output.now_ms
             if wanted.secret:
                 self._output.recording.show()

@@ -79,7 +79,8 @@ async def test_a_call_with_a_barge_in_is_recorded_as_both_sides_heard_it(tmp_pat
     assert entries["path"] == str(path)
     assert entries["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert word_error_rate([f"{said.text} {over.text}"], [await transcribe(ears, mulaw(left))]) < 0.2
-    assert normal(await transcribe(ears, mulaw(right))) == normal(await transcribe(ears, bytes(phone.record.bot)))
+    both = [await transcribe(ears, mulaw(right)), await transcribe(ears, bytes(phone.record.bot))]
+    assert word_error_rate(both[1:], both[:1]) < 0.3  # a half of a word, where it was cut, is heard in many ways
     assert abs(loud_ms(floats(right)) - loud_ms(heard)) <= 300 or too_busy(phone.record)
     assert abs(len(left) / 8 - len(phone.record.caller) / 8) < 1000
 
