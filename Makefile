@@ -21,6 +21,7 @@ VLLM_VENV ?= .venv-vllm
 TAC_VENV ?= .venv-tac
 TTS_VENV ?= .venv-tts
 LITELLM_VENV ?= .venv-litellm
+S3_VENV ?= .venv-s3-server
 VLLM_TESTS ?= vllm
 VLLM_WORKERS ?= 0
 # At the same time: unit tests, callers, and rigs of vLLM's engines (both where there is memory for three engines, 2 GB each).
@@ -36,7 +37,7 @@ EXTRAS ?=
 # Tests start hundreds of processes: what these import is compiled once, whatever the machine's habits are.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: serve check test test-slow test-vllm test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-litellm tools-asterisk tools-vllm fuzz \
+.PHONY: serve check test test-slow test-vllm test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-litellm tools-asterisk tools-vllm fuzz \
     tiny-qwen3-asr bench bench-engines bench-records bench-compare soak format lock wires clean
 .DELETE_ON_ERROR:
 
@@ -60,7 +61,7 @@ check: $(VENV)/.test
 	$(VENV)/bin/pytest -m "not integration and not vllm and not slow" --numprocesses $(WORKERS)
 
 # What only tests need, downloaded at once. Where something cannot be had, its tests are skipped, and this says so.
-test-tools: tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-asterisk tools-vllm
+test-tools: tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-asterisk tools-vllm
 
 # All in one go; where that fails, each by itself, so that one that is missing takes no other with it. Making the
 # environment may use apt too, and only one at a time can.
@@ -80,6 +81,9 @@ tools-llm: $(VENV)/.test
 # 75 says that it cannot be installed here, and the script has said why.
 tools-tac: $(VENV)/.test
 	@scripts/install-alone tac $(VENV)/bin/python $(TAC_VENV) || test $$? = 75
+
+tools-s3: $(VENV)/.test
+	@scripts/install-alone s3-server $(VENV)/bin/python $(S3_VENV) || test $$? = 75
 
 # Large, and asked by slow tests alone: `make test` leaves it out.
 tools-litellm: $(VENV)/.test

@@ -13,6 +13,7 @@ from fakes import RESOURCES
 
 from bridge.leg import OpeningLeg
 from bridge.observer import CallObserver
+from bridge.recording.recorder import CallRecording
 from bridge.records.journal import Journal
 from bridge.server import app as server
 from bridge.server.resources import Resources
@@ -34,6 +35,7 @@ class Echo(Switchboard):
         *,
         observer: CallObserver,
         journal: Journal,
+        recording: CallRecording | None = None,
     ) -> str:
         async for event in leg:
             if isinstance(event, Media):

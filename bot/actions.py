@@ -183,6 +183,8 @@ class Collect:
     """The key that completes it, itself not kept; "" is none."""
     timeout_s: float = 5.0
     """So long after the newest key, or after what was said was heard, it is complete as it is."""
+    secret: bool = False
+    """The keys are in `Turn.keys` alone: in no text, history, log or recording, which is silent meanwhile."""
 
     def __post_init__(self) -> None:
         if self.digits < 0:
@@ -207,4 +209,27 @@ class Handoff:
     """What the other is to know: it is in each of its `Turn.carry`."""
 
 
-Action = PlayFile | SendDtmf | SendInfo | Transfer | Hangup | SetLanguage | SetContext | SetVoice | Collect | Handoff
+@dataclass(frozen=True, slots=True)
+class PauseRecording:
+    """From here on the recording of the call, where there is one, is silent on both sides."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRecording:
+    """Go on after a `PauseRecording`. It does not stand for the consent of a caller who has yet to give it."""
+
+
+Action = (
+    PlayFile
+    | SendDtmf
+    | SendInfo
+    | Transfer
+    | Hangup
+    | SetLanguage
+    | SetContext
+    | SetVoice
+    | Collect
+    | Handoff
+    | PauseRecording
+    | ResumeRecording
+)

@@ -99,7 +99,7 @@ class Turn:
     """English name; that of the call, unless the newest words were clearly in another."""
     history: Sequence[Line] = ()
     """The conversation before this turn."""
-    keys: str | None = None
+    keys: str | None = field(default=None, repr=False)  # they may be secret
     """What was pressed, "" nothing in time, where the turn answers a `Collect`; None: the caller spoke."""
     carry: Mapping[str, object] = field(default_factory=dict)
     """What the bots before this one handed over (`Handoff`)."""

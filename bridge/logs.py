@@ -4,6 +4,7 @@ import json as json_module
 import logging
 import re
 import sys
+from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Final, TextIO
@@ -27,13 +28,13 @@ _USERINFO: Final = re.compile(r"(//|\bsips?:)([^/\s:@]*)(:[^/\s]*)?@")
 _IN_QUERY: Final = re.compile(r"([?&][\w-]*(?:token|key|secret|password)=)[^&\s'\"]+", re.IGNORECASE)
 
 
-def setup(level: str, *, json: bool, stream: TextIO | None = None) -> None:
+def setup(level: str, *, json: bool, stream: TextIO | None = None, redact: Callable[[str], str] = str) -> None:
     """Send all logs from `level` ("INFO") up to `stream`, standard error by default, and Python's warnings too.
 
-    Replaces what an earlier call set up.
+    `redact` takes out of messages what is in no log. Replaces what an earlier call set up.
     """
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(JsonLines() if json else TextLines())
+    handler.setFormatter((JsonLines if json else TextLines)(redact))
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
@@ -43,24 +44,39 @@ def setup(level: str, *, json: bool, stream: TextIO | None = None) -> None:
     logging.captureWarnings(True)
 
 
-class TextLines(logging.Formatter):
+class _Lines(logging.Formatter):
+    """What both forms share."""
+
+    def __init__(self, redact: Callable[[str], str] = str) -> None:
+        """`redact` takes out of messages and tracebacks what is in no log."""
+        super().__init__()
+        self._redact = redact
+
+    def _message(self, record: logging.LogRecord) -> str:
+        return self._redact(_message(record))
+
+    def _traceback(self, record: logging.LogRecord) -> str:
+        return "\n".join(self._redact(line) for line in _traceback(record).splitlines())
+
+
+class TextLines(_Lines):
     """2026-01-31T12:00:00.000Z INFO bridge.call [CA12] message; a traceback follows, each line behind a bar."""
 
     def format(self, record: logging.LogRecord) -> str:
         call = f" [{short(call_id.get(), _CALL_ID_CHARS)}]" if call_id.get() else ""
-        head = f"{_time(record)} {record.levelname} {record.name}{call} {_message(record)}"
-        return "\n  | ".join(escape(line) for line in [head, *_traceback(record).splitlines()])
+        head = f"{_time(record)} {record.levelname} {record.name}{call} {self._message(record)}"
+        return "\n  | ".join(escape(line) for line in [head, *self._traceback(record).splitlines()])
 
 
-class JsonLines(logging.Formatter):
+class JsonLines(_Lines):
     """{"time": ..., "level": ..., "logger": ..., "call_id": ..., "trace_id": ..., "message": ..., "traceback": ...}"""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = {"time": _time(record), "level": record.levelname, "logger": record.name}
         fields |= {"call_id": short(call_id.get(), _CALL_ID_CHARS)} if call_id.get() else {}
         fields |= {"trace_id": trace_id.get()} if trace_id.get() else {}
-        fields["message"] = _message(record)
-        fields |= {"traceback": traceback} if (traceback := _traceback(record)) else {}
+        fields["message"] = self._message(record)
+        fields |= {"traceback": traceback} if (traceback := self._traceback(record)) else {}
         return escape(json_module.dumps(fields, ensure_ascii=False))
 
 

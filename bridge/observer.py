@@ -1,4 +1,4 @@
-"""What is noted of one call besides its numbers. The call tells it and waits for nothing."""
+"""What is noted of one call besides its numbers, and what is recorded. The call tells it and waits for nothing."""
 
 from collections.abc import Mapping
 
@@ -148,3 +148,37 @@ class Observers(CallObserver):
     def fault(self, what: str) -> None:
         for observer in self._observers:
             observer.fault(what)
+
+
+class RecordingSwitch:
+    """What a call says to its recording; this one is none. No method may block or raise."""
+
+    announcement = ""
+    """What the caller has to hear before anything is recorded."""
+
+    @property
+    def announcing(self) -> bool:
+        """True until they have, while they may."""
+        return False
+
+    def announced(self) -> None:
+        """The caller has heard the announcement."""
+
+    def unannounced(self) -> None:
+        """The announcement cannot be heard: nothing is recorded."""
+
+    def press(self, key: str) -> bool:
+        """The caller pressed `key`; return whether it is the one by which they agree, and is meant for nothing else."""
+        return False
+
+    def pause(self) -> None:
+        """Record silence from now on, by the bot's wish."""
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+
+    def hide(self) -> None:
+        """Record silence from now on: the caller presses a secret."""
+
+    def show(self) -> None:
+        """The secret is complete, or nobody asks for it any more."""

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge import logs
+from bridge.redaction import Redactor
 
 log = logging.getLogger("bridge.test")
 
@@ -194,3 +195,15 @@ def test_a_password_is_not_cut_in_two(text: io.StringIO) -> None:
 @given(st.text(st.characters(codec=None)))
 def test_what_was_masked_is_masked_once(message: str) -> None:
     assert logs.masked(logs.masked(message)) == logs.masked(message)
+
+
+def test_what_is_redacted_is_in_no_line_and_times_and_call_ids_stay() -> None:
+    for json_lines in (False, True):
+        logs.setup("INFO", json=json_lines, stream=(stream := io.StringIO()), redact=Redactor(["phones"]).text)
+        try:
+            raise ValueError("+49 170 1234567")
+        except ValueError:
+            logging.getLogger("bridge").exception("call from %s", "+491701234567")
+        assert "1234567" not in stream.getvalue()
+        assert "call from [phone]" in stream.getvalue()
+        assert stream.getvalue().count("[phone]") >= 2

@@ -12,7 +12,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bot.actions import Action, Collect, Hangup, SendDtmf, SendInfo, SetLanguage, SetVoice, Transfer
+from bot.actions import (
+    Action,
+    Collect,
+    Hangup,
+    PauseRecording,
+    ResumeRecording,
+    SendDtmf,
+    SendInfo,
+    SetLanguage,
+    SetVoice,
+    Transfer,
+)
 from bot.api import Say
 from bot.languages import named
 from bot.webhook.fault import HookFailed
@@ -156,7 +167,17 @@ def _collect(value: Fields) -> Item:
     seconds = how.get("timeout_s", 5.0)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise TypeError("timeout_s is a number")
-    return Collect(whole_of(how, "digits", 0), text_of(how, "terminator", "#"), float(seconds))
+    secret = truth_of(how, "secret", default=False)
+    return Collect(whole_of(how, "digits", 0), text_of(how, "terminator", "#"), float(seconds), secret)
+
+
+def _recording(value: Fields) -> Item:
+    match value["recording"]:
+        case "pause":
+            return PauseRecording()
+        case "resume":
+            return ResumeRecording()
+    raise ValueError('recording is "pause" or "resume"')
 
 
 def _info(value: Fields) -> Item:
@@ -189,6 +210,7 @@ _VERBS: Final[Mapping[str, Callable[[Fields], Item]]] = {
     "play": lambda value: Fetch(text_of(value, "play"), truth_of(value, "interruptible", default=True)),
     "dtmf": lambda value: SendDtmf(text_of(value, "dtmf")),
     "info": _info,
+    "recording": _recording,
     "language": lambda value: SetLanguage(named(text_of(value, "language"))),
     "voice": lambda value: SetVoice(text_of(value, "voice")),
 }

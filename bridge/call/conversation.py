@@ -47,7 +47,7 @@ class Conversation:
         self._hooks = BotHooks(self._bot, tasks=tasks, limit_s=limit_s, on_dropped=metrics.hooks_dropped.inc)
         self._prompts = Prompts(self._bot, prompts, limit_s=limit_s, language=lambda: output.language)
         self._unasked = UnaskedTurns(self._bot, self._prompts, prompts.no_input)
-        self._dtmf = DtmfCollector(self._dialled, tasks=tasks, left_ms=lambda: output.left_ms)
+        self._dtmf = DtmfCollector(self._dialled, tasks=tasks, output=output)
         self._replies = Replies(
             output,
             tasks=tasks,
@@ -96,7 +96,7 @@ class Conversation:
         return self._replies.expected
 
     def greet(self) -> None:
-        self.say(bound(self._prompts.greet, self._info))
+        self.say(bound(self._prompts.greet, self._info, announcement=self._output.recording.announcement))
 
     # ------------------------------------------------------------ what the caller does
 
@@ -195,6 +195,8 @@ class Conversation:
     def press(self, digit: str) -> None:
         """The key is for what was asked to be collected, else for the bot."""
         self._unasked.answered()
+        if self._output.recording.press(digit):
+            return
         if self._dtmf.gathering:
             self._dtmf.press(digit)
             if self.talking and not self._insists:
@@ -202,7 +204,7 @@ class Conversation:
         else:
             if self.talking and self._output.yields_to_keys:
                 self._cut(answered=True)
-            self._metrics.observer.pressed(digit)
+            self._dtmf.note(digit)
             self._hooks.pressed(digit)
 
     # ------------------------------------------------------------ what becomes of the bot's words
@@ -249,7 +251,8 @@ class Conversation:
     @property
     def _insists(self) -> bool:
         """True while the bot may not be interrupted: by its own wish, or since the caller has waited for so long."""
-        return self._output.insists or (self._history.overdue and not self._output.heard.whole and self.talking)
+        insists = self._output.insists or (self._output.recording.announcing and self._replies.running)
+        return insists or (self._history.overdue and not self._output.heard.whole and self.talking)
 
     @property
     def _thinking(self) -> bool:
@@ -261,6 +264,7 @@ class Conversation:
         """What the bot says, or is about to, is over. `answered`: for good. `told`: the bot gets to know."""
         if self._parting or self._speculative.running:  # what was begun ahead is not heard, and may answer this
             return
+        self._output.recording.unannounced()  # only what nothing can stop comes here while it is announced
         silent = not self._replies.running
         apologised = self._replies.apologises("")
         heard = self._barge_in.cut(told=told, resumable=not answered)  # keys are still waited for
@@ -293,8 +297,7 @@ class Conversation:
         self._bot.hand_over(bot, carry)
         self.say(bound(bot.on_takeover, self._bot.turn(*self._history.answered())))
 
-    def _dialled(self, keys: str) -> None:
+    def _dialled(self, keys: str, text: str) -> None:
         if keys:
-            self._metrics.observer.pressed(keys)
-            self._history.say(Final(keys, self._history.language, self._output.now_ms, self._output.now_ms))
+            self._history.say(Final(text, self._history.language, self._output.now_ms, self._output.now_ms))
         self._answer(keys=keys)

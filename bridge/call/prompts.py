@@ -10,6 +10,7 @@ from bot.actions import ActionFailed, Hangup
 from bot.api import CallInfo, Samples, Say
 from bot.languages import named
 from bridge.call.bot_hooks import ActiveBot
+from bridge.speaking.actions import RecordingAnnounced
 from bridge.speaking.reply_pieces import Piece, ReplyPieces, each_within
 from bridge.speech.languages import code_of
 from bridge.turns.no_input import NoInputRules, NoInputTimer
@@ -53,11 +54,15 @@ class Prompts:
         """What is heard in the language that is spoken now."""
         return self._all.of(self._language())
 
-    def greet(self, call: CallInfo) -> AsyncIterator[Piece]:
-        """Say the greeting: that of the settings instead of the bot's, which gets to know of the call all the same."""
+    def greet(self, call: CallInfo, *, announcement: str = "") -> AsyncIterator[Piece]:
+        """Say the greeting: that of the settings instead of the bot's, which gets to know of the call all the same.
+
+        `announcement`: of the recording; it comes first.
+        """
         greeting = [self.now.greeting] if self.now.greeting else []
+        first: list[Piece] = [Say(announcement, interruptible=False), RecordingAnnounced()] if announcement else []
         own = each_within(self._bot.now.on_call(call), self._limit_s)
-        return _framed(own, first=greeting, keep=lambda piece: not (greeting and isinstance(piece, str)))
+        return _framed(own, first=[*first, *greeting], keep=lambda piece: not (greeting and isinstance(piece, str)))
 
     def ask(self, count: int) -> AsyncIterator[Piece]:
         """Ask a caller who has said nothing for the `count`th time."""

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from bridge import settings
+from bridge.recording.recordings import expire, roots
 from bridge.records import deletion, query, rendering
 from bridge.records.call_log import NONE, database_url
 from bridge.records.database import Database
 from bridge.records.query import Wanted
 from bridge.records.shelf import DatabaseFailed
+from bridge.settings.types import seconds
 
-FAILURES: Final = {settings.SettingsError: 2, DatabaseFailed: 1}
+FAILURES: Final = {settings.SettingsError: 2, DatabaseFailed: 1, OSError: 1}
 _TOLD_EVERY: Final = 1000
 """Calls between two lines of progress."""
 
@@ -43,7 +45,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     delete = below.add_parser("delete", help="a call, or all calls of a number; what waits in a backlog too")
     delete.add_argument("name", nargs="*", help="records, or what their wires called them")
     delete.add_argument("--phone", default="", metavar="NUMBER", help="all calls from or to exactly this number")
-    below.add_parser("vacuum", help="delete what is too old by --keep-text and --keep-calls, and give its room back")
+    below.add_parser(
+        "vacuum", help="delete what is too old by --keep-text, --keep-audio and --keep-calls, and give its room back"
+    )
 
 
 def _add_filters(parser: argparse.ArgumentParser) -> None:
@@ -145,7 +149,7 @@ async def _all(database: Database, flags: argparse.Namespace) -> AsyncIterator[M
         before = str(rows[-1]["record"])
 
 
-async def _delete(database: Database, flags: argparse.Namespace, _: settings.Settings) -> int:
+async def _delete(database: Database, flags: argparse.Namespace, options: settings.Settings) -> int:
     if not flags.name and not flags.phone:
         print("bridge: name calls, or --phone NUMBER", file=sys.stderr)
         return 2
@@ -156,17 +160,20 @@ async def _delete(database: Database, flags: argparse.Namespace, _: settings.Set
         if row is None:
             print(f"bridge: no call {name}", file=sys.stderr)
         else:
-            gone += len(await deletion.erase(database, now=time.time(), record=str(row["record"])))
+            record = str(row["record"])
+            gone += len(await deletion.erase(database, now=time.time(), record=record, recordings=roots(options)))
     if flags.phone:
-        gone += len(await deletion.erase(database, now=time.time(), phone=flags.phone))
+        gone += len(await deletion.erase(database, now=time.time(), phone=flags.phone, recordings=roots(options)))
     print(f"{gone} calls deleted")
     return int(missing)
 
 
 async def _vacuum(database: Database, _: argparse.Namespace, options: settings.Settings) -> int:
     ages = {"keep_text_s": options.keep_text, "keep_calls_s": options.keep_calls}
-    told = {name: deletion.seconds(age) for name, age in ages.items()}
-    words, calls = await deletion.expire(database, now=time.time(), **told)
-    print(f"{words} entries lost their words, {calls} calls deleted")
+    told = {name: seconds(age) for name, age in ages.items()}
+    before = time.time() - seconds(options.keep_audio)
+    audio = await asyncio.to_thread(expire, options, before=before)
+    words, calls = await deletion.expire(database, now=time.time(), recordings=roots(options), **told)
+    print(f"{audio} recordings deleted, {words} entries lost their words, {calls} calls deleted")
     await database.vacuum()
     return 0

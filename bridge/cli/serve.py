@@ -8,6 +8,7 @@ import aiohttp
 
 from bridge import settings
 from bridge.plugins import PluginError
+from bridge.recording.shelf import NoRecordings
 from bridge.records.call_log import NoCallLog
 from bridge.server.lifecycle.run import serve
 from bridge.server.resources import Resources
@@ -20,6 +21,7 @@ FAILURES: Final = {
     ModelMissing: 1,
     NoCallLog: 1,
     NoTracing: 1,
+    NoRecordings: 1,
     aiohttp.ClientError: 1,
 }
 

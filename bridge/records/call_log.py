@@ -2,23 +2,25 @@
 
 import asyncio
 import logging
-import os
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bridge.metrics import RecordMetrics
+from bridge.recording.recordings import roots
 from bridge.records.entries import Entry
 from bridge.records.events.live import LiveCalls
 from bridge.records.journal import Journal
 from bridge.records.keeper import Keeper
 from bridge.records.shelf import DatabaseFailed
+from bridge.redaction import Redactor
 from bridge.settings import Settings
+from bridge.settings.state import state_dir
+from bridge.settings.types import seconds
 from telephony.events import CallStarted
 
 if TYPE_CHECKING:
@@ -38,31 +40,23 @@ class NoCallLog(Exception):
 class CallLog:
     """What keeps the calls of one server."""
 
-    def __init__(self, keep: Callable[[Entry], None], database: "Database | None" = None) -> None:
-        """`keep` takes each entry of each call. `database`: where they end up, None where nowhere."""
-        self._keep, self.database = keep, database
+    def __init__(
+        self, keep: Callable[[Entry], None], database: "Database | None" = None, redactor: Redactor | None = None
+    ) -> None:
+        """`keep` takes each entry of each call, of which `redactor` takes out what is not to be kept. `database`: where
+        they end up, None where nowhere."""
+        self._keep, self.database, self._redactor = keep, database, redactor
         self.live = LiveCalls()
         """Those on the line."""
 
     def open(self, on_answer: Callable[[Mapping[str, int]], None] = lambda times: None) -> Journal:
         """Return the journal of a call that begins; `on_answer` gets the parts of each answer in it, kept or not."""
-        return self.live.open(self._keep, on_answer=on_answer)
+        return self.live.open(self._keep, on_answer=on_answer, redactor=self._redactor)
 
 
 def no_call_log() -> CallLog:
     """Return one that keeps nothing but who is on the line."""
     return CallLog(lambda entry: None)
-
-
-def state_dir(settings: Settings) -> Path:
-    """Return the folder of what this server keeps."""
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return settings.state_dir or state / "voice-bridge"
-
-
-def recordings_dir(settings: Settings) -> Path:
-    """Return the folder below which recordings are served from."""
-    return state_dir(settings) / "recordings"
 
 
 def database_url(settings: Settings) -> str:
@@ -164,7 +158,7 @@ async def _open(
         raise NoCallLog(f"--records: {error}") from error
     expiring = asyncio.create_task(_expire(database, settings))
     stack.push_async_callback(_end, expiring)
-    return CallLog(keeper.put, database)
+    return CallLog(keeper.put, database, Redactor(settings.redact, settings.redact_pattern))
 
 
 @asynccontextmanager
@@ -195,13 +189,13 @@ async def _end(task: asyncio.Task[None]) -> None:
 
 async def _expire(database: "Database", settings: Settings) -> None:
     """Delete what is too old, now and every hour."""
-    from bridge.records.deletion import expire, seconds
+    from bridge.records.deletion import expire
 
     while True:
         try:
             await database.migrate()
             ages = {"keep_text_s": seconds(settings.keep_text), "keep_calls_s": seconds(settings.keep_calls)}
-            await expire(database, now=time.time(), **ages)
-        except DatabaseFailed as error:
+            await expire(database, now=time.time(), recordings=roots(settings), **ages)
+        except (DatabaseFailed, OSError) as error:
             log.warning("what is too old was not deleted from the call log: %s", error)
         await asyncio.sleep(_EXPIRE_EVERY_S)

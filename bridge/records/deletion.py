@@ -1,10 +1,13 @@
 """Deletes from the call log: what is too old, and what somebody asked to have deleted."""
 
+import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Select, delete, insert, or_, select, update
 
+from bridge.recording import bucket, shelf
 from bridge.records.database import Database
 from bridge.records.entries import EntryKind
 from bridge.records.tables import CALLS, ENTRIES, ERASURES
@@ -21,52 +24,68 @@ _WORDS: Final = (
 """Entries that hold what somebody said, pressed or asked for."""
 _PIECE: Final = 500
 """Calls of one transaction: nobody who writes waits for long."""
-_A_DAY_S: Final = 86_400.0
-_HOUR_S: Final = 3_600.0
 
 
-def seconds(age: str) -> float:
-    """Return the seconds of an age like "12h" or "7d"; "0", for ever, is infinity."""
-    if age == "0":
-        return float("inf")
-    return float(age[:-1]) * (_A_DAY_S if age[-1] == "d" else _HOUR_S)
-
-
-async def expire(database: Database, *, now: float, keep_text_s: float, keep_calls_s: float) -> tuple[int, int]:
+async def expire(
+    database: Database, *, now: float, keep_text_s: float, keep_calls_s: float, recordings: Sequence[Path] = ()
+) -> tuple[int, int]:
     """Delete what is older; return how many entries lost their words, and how many calls went as a whole.
 
-    `now`: seconds since 1970.
+    `now`: seconds since 1970. `recordings`: the folders of those, which go with their calls.
 
     Raises:
-        DatabaseFailed: not all was deleted.
+        DatabaseFailed, OSError: not all was deleted.
     """
     words = await _forget_words(database, now - keep_text_s)
-    return words, len(await _delete(database, select(CALLS.c.record).where(CALLS.c.began_at < now - keep_calls_s)))
+    old = select(CALLS.c.record).where(CALLS.c.began_at < now - keep_calls_s)
+    return words, len(await _delete(database, old, recordings))
 
 
-async def erase(database: Database, *, now: float, record: str = "", phone: str = "") -> Sequence[str]:
+async def erase(
+    database: Database, *, now: float, record: str = "", phone: str = "", recordings: Sequence[Path] = ()
+) -> Sequence[str]:
     """Delete one call by its record, or all calls of a telephone number; return the records that were deleted.
 
-    What a backlog still holds of them will not be written either.
+    What a backlog still holds of them will not be written either. `recordings`: the folders of those; what is recorded
+    of the calls goes first, so that a failure leaves no recording without its call.
 
     Raises:
-        DatabaseFailed: not all was deleted.
+        DatabaseFailed, OSError: not all was deleted.
     """
     wanted = or_(CALLS.c.caller == phone, CALLS.c.callee == phone) if phone else CALLS.c.record == record
     async with database.writing() as connection:
         await connection.execute(insert(ERASURES).values(at=now, record=record, phone=phone))
-    return await _delete(database, select(CALLS.c.record).where(wanted))
+    return await _delete(database, select(CALLS.c.record).where(wanted), recordings)
 
 
-async def _delete(database: Database, records: Select[str]) -> Sequence[str]:
+async def _delete(database: Database, records: Select[str], recordings: Sequence[Path]) -> Sequence[str]:
     gone: list[str] = []
     while True:
-        async with database.writing() as connection:
+        async with database.reading() as connection:
             some = [row[0] for row in await connection.execute(records.limit(_PIECE))]
+            recorded = select(ENTRIES.c.record, ENTRIES.c.data).where(
+                ENTRIES.c.record.in_(some), ENTRIES.c.kind == EntryKind.RECORDING.value
+            )
+            told = [
+                (row[0], str(row[1].get("url") or row[1].get("path", ""))) for row in await connection.execute(recorded)
+            ]
+        await asyncio.to_thread(_delete_files, some, told, recordings)
+        async with database.writing() as connection:
             await connection.execute(delete(CALLS).where(CALLS.c.record.in_(some)))
         gone += some
         if len(some) < _PIECE:
             return gone
+
+
+def _delete_files(records: Sequence[str], told: Sequence[tuple[str, str]], roots: Sequence[Path]) -> None:
+    """Delete what is recorded of `records`, where the log says that it is, and below `roots`."""
+    for record in records if roots else ():
+        shelf.delete(roots, record)
+    for record, place in told:
+        if place.startswith(bucket.SCHEME):
+            bucket.delete(place)
+        elif place:
+            shelf.delete([Path(place).parent.parent], record)
 
 
 async def _forget_words(database: Database, before: float) -> int:

@@ -12,6 +12,10 @@ from bot.api import CallNote, Final
 from bridge.observer import CallObserver
 from bridge.records.answer_times import AnswerTimes
 from bridge.records.entries import LONGEST_TEXT, Entry, EntryKind, storable
+from bridge.redaction import Redactor
+
+_NAMES = frozenset("call_id caller callee forwarded_from peer path url sha256 node version".split())
+"""Of a call, by which it is found and deleted: they are no words of anybody."""
 
 
 class Journal(CallObserver):
@@ -25,14 +29,17 @@ class Journal(CallObserver):
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         new_name: Callable[[], str] = lambda: uuid4().hex,
+        redactor: Redactor | None = None,
     ) -> None:
         """`keep` gets each entry, `on_answer` the parts of each answer (`AnswerTimes.take`). `wall`: seconds since
-        1970. `clock`: seconds of any that never goes back."""
+        1970. `clock`: seconds of any that never goes back. `redactor`: takes out of each entry what is not to be kept.
+        """
         self.name = new_name()
         """Names the record."""
         self.facts: Mapping[str, object] = {}
         """What the record began with."""
         self._keep, self._on_answer, self._wall, self._clock = keep, on_answer, wall, clock
+        self._redactor = redactor or Redactor()
         self._number = 0
         self._began_s = clock()
         self._times = AnswerTimes(clock)
@@ -77,6 +84,10 @@ class Journal(CallObserver):
             "first_audio_ms": waits[len(waits) // 2] if waits else None,
         }
         self._add(EntryKind.ENDED, reason, data)
+
+    def recorded(self, what: Mapping[str, object]) -> None:
+        """The recording is complete, or there is none: where it is, or why (docs/records.md)."""
+        self._add(EntryKind.RECORDING, data=what)
 
     def _ended_by(self, fault: str) -> str:
         if self._ended_by_bot:
@@ -153,6 +164,9 @@ class Journal(CallObserver):
     def _add(self, kind: EntryKind, text: str = "", data: Mapping[str, object] | None = None) -> None:
         self._number += 1
         told = {str(key): storable(value) for key, value in (data or {}).items()}
+        if self._redactor.active:
+            text = self._redactor.text(text[:LONGEST_TEXT])
+            told = {key: value if key in _NAMES else self._redactor.value(value) for key, value in told.items()}
         self._keep(
             Entry(self.name, self._number, round(self._wall(), 3), kind, str(storable(text[:LONGEST_TEXT])), told)
         )

@@ -23,6 +23,7 @@ from bridge.monitoring.levels import Levels
 from bridge.monitoring.watched_calls import WatchedCalls
 from bridge.outbound.dialler import Dialler, Trunk
 from bridge.outbound.twilio import TwilioTrunk
+from bridge.recording.recordings import recordings
 from bridge.records.call_log import call_log
 from bridge.server.access.connections import Connections
 from bridge.server.access.in_force import InForce
@@ -41,6 +42,7 @@ from bridge.server.app_keys import (
     LOAD,
     METRICS,
     PAGES,
+    RECORDINGS,
     REFUSALS,
     RESOURCES,
     SETTINGS,
@@ -97,6 +99,7 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app.cleanup_ctx.append(_monitors)
     app.cleanup_ctx.append(_call_log)
     app.cleanup_ctx.append(_tracing)
+    app.cleanup_ctx.append(_recordings)
     app.cleanup_ctx.append(_switchboard)
     app.cleanup_ctx.append(_prompts_ahead)
     app.cleanup_ctx.append(_twilio)
@@ -148,6 +151,11 @@ async def _tracing(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
+async def _recordings(app: web.Application) -> AsyncIterator[None]:
+    async with recordings(app[SETTINGS]) as app[RECORDINGS]:
+        yield
+
+
 async def _switchboard(app: web.Application) -> AsyncIterator[None]:
     app[SWITCHBOARD] = Switchboard(
         app[SETTINGS],
@@ -157,6 +165,7 @@ async def _switchboard(app: web.Application) -> AsyncIterator[None]:
         app[LOAD],
         call_log=app[CALL_LOG],
         tracing=app[TRACING],
+        recordings=app[RECORDINGS],
         dialler=lambda: app.get(DIALLER),
         watched_calls=app[WATCHED_CALLS],
     )

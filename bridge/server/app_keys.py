@@ -16,6 +16,7 @@ from bridge.listening.transcript_feed import TranscriptFeed
 from bridge.metrics import Metrics
 from bridge.monitoring.levels import Levels
 from bridge.monitoring.watched_calls import WatchedCalls
+from bridge.recording.recordings import Recordings
 from bridge.records.call_log import CallLog
 from bridge.server.access.connections import Connections
 from bridge.server.access.in_force import InForce
@@ -44,6 +45,7 @@ SHUTDOWN: Final = web.AppKey("shutdown", Shutdown)
 PAGES: Final = web.AppKey("pages", Pages)
 WATCHED_CALLS: Final = web.AppKey("watched_calls", WatchedCalls)
 LEVELS: Final = web.AppKey("levels", Levels)
+RECORDINGS: Final = web.AppKey("recordings", Recordings)
 CALL_LOG: Final = web.AppKey("call_log", CallLog)
 TRACING: Final = web.AppKey("tracing", Tracing)
 FEED: Final = web.AppKey("feed", TranscriptFeed)

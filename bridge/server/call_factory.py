@@ -17,6 +17,7 @@ from bridge.call.utterance import PreRoll
 from bridge.leg import Leg
 from bridge.legs.client_leg import ClientLeg
 from bridge.metrics import CallMetrics
+from bridge.observer import RecordingSwitch
 from bridge.outbound.answer_gate import AnswerGate
 from bridge.outbound.leg import OutboundLeg
 from bridge.outbound.machine_detection import Answer
@@ -54,6 +55,7 @@ def make_call(
     started: CallStarted,
     *,
     line: Leg | None = None,
+    recording: RecordingSwitch | None = None,
     resources: Resources,
     settings: Settings,
     metrics: CallMetrics,
@@ -62,14 +64,22 @@ def make_call(
 ) -> CallSession:
     """Return the session of a call that has started: with a bot where the wire takes audio, else transcripts only.
 
-    `line`: what stands around `leg`, where something does; the call is carried over it.
+    `line`: what stands around `leg`, where something does; the call is carried over it. `recording`: of the
+    call.
     """
     line = line or leg
     talks = leg.capabilities.audio_out
     rules = turn_rules(settings, talks=talks)
     endpointing, turn_detector = _end_of_turn(resources, settings) if talks else _FLAT_WAITS
     talking = bound(
-        _open_bot_side, leg=leg, line=line, started=started, resources=resources, settings=settings, metrics=metrics
+        _open_bot_side,
+        leg=leg,
+        line=line,
+        started=started,
+        resources=resources,
+        settings=settings,
+        metrics=metrics,
+        recording=recording,
     )
     return CallSession(
         line,
@@ -135,6 +145,7 @@ def _open_bot_side(
     resources: Resources,
     settings: Settings,
     metrics: CallMetrics,
+    recording: RecordingSwitch | None,
 ) -> BotSide:
     began = time.monotonic()
     conversation = Conversation(
@@ -149,6 +160,7 @@ def _open_bot_side(
             start=tasks.create_task,
             language=usual_language(settings, Voices.of(resources.tts)),
             observer=metrics.observer,
+            recording=recording,
         ),
         call_info(started),
         tasks=tasks,

@@ -19,8 +19,12 @@ from bridge.observer import CallObserver, Observers
 from bridge.outbound.consultation import Consultation
 from bridge.outbound.dialler import Dialler
 from bridge.outbound.warm_transfer import WarmTransferLeg
+from bridge.recording.recorded_leg import RecordedLeg
+from bridge.recording.recorder import CallRecording
+from bridge.recording.recordings import Recordings
 from bridge.records.call_log import CallLog, facts, no_call_log
 from bridge.records.journal import Journal
+from bridge.records.recorded_call import recorded
 from bridge.server.call_factory import make_call, standing_of
 from bridge.server.resources import Resources
 from bridge.server.routing import Ringing, choose
@@ -57,13 +61,14 @@ class Switchboard:
         *,
         call_log: CallLog | None = None,
         tracing: Tracing | None = None,
+        recordings: Recordings | None = None,
         dialler: Callable[[], Dialler | None] = lambda: None,
         watched_calls: WatchedCalls | None = None,
     ) -> None:
-        """`call_log` keeps what happens on the calls; None keeps nothing. `tracing` traces them; None does not.
+        """`call_log` keeps what happens on the calls, `recordings` their sound, `tracing` traces them; None does not.
         `dialler` returns what places calls, which is made after this. `watched_calls` has the calls with a record while
         they last."""
-        self._watched_calls = watched_calls or WatchedCalls()
+        self._watched_calls, self._recordings = watched_calls or WatchedCalls(), recordings
         self._call_log, self._tracing = call_log or no_call_log(), tracing or Tracing()
         self.settings, self.resources, self.metrics, self.lines, self.load = settings, resources, metrics, lines, load
         self._dialler = dialler
@@ -142,7 +147,11 @@ class Switchboard:
         via = (f", {route}" if route else "", f", peer {peer}" if peer else "")
         log.info("call from %s to %s over %s%s%s", caller, callee, wire, *via)
         observer.started(facts(started, settings, wire=wire, route=str(route or ""), peer=peer))
-        return await self._run(leg, started, wire, resources, settings, observer=observer, journal=journal)
+        run = partial(self._run, leg, started, wire, resources, settings, observer=observer, journal=journal)
+        if self._recordings is None or not leg.capabilities.audio_out:
+            return await run()
+        async with recorded(self._recordings, settings, started.format, journal) as recording:
+            return await run(recording=recording)
 
     def _transferable(self, leg: Leg, started: CallStarted, wire: str, resources: Resources) -> Leg:
         """Return `leg`, which can ask somebody first where there is a bot to want that, and a wire to ask them over."""
@@ -181,16 +190,19 @@ class Switchboard:
         *,
         observer: CallObserver,
         journal: Journal,
+        recording: CallRecording | None = None,
     ) -> str:
         standing = standing_of(leg)
         denoising = await self.resources.open_denoising(lambda: self.load.spares_denoising(standing()))
         try:
             watched = WatchedLeg(leg, started.format)
+            line = self._transferable(watched, started, wire, resources)
             with contained("the bot"):
                 call = make_call(
                     leg,
                     started,
-                    line=self._transferable(watched, started, wire, resources),
+                    line=RecordedLeg(line, recording) if recording else line,
+                    recording=recording,
                     resources=resources,
                     settings=settings,
                     metrics=self.metrics.call(wire, started.format, observer),

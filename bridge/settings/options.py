@@ -13,6 +13,7 @@ from bridge.settings.groups.load import Clients, Overload
 from bridge.settings.groups.local_voices import LocalVoices
 from bridge.settings.groups.outbound import Dialling, MachineDetection
 from bridge.settings.groups.recognition import Recognition, Vllm
+from bridge.settings.groups.recordings import RecordingOptions
 from bridge.settings.groups.records import Records
 from bridge.settings.groups.server import Access, Limits, Listening, Logs
 from bridge.settings.groups.speech import Hearing, NoiseSuppression, SentenceCaching, Speaking
@@ -48,6 +49,7 @@ class Settings(
     Dialling,
     MachineDetection,
     Records,
+    RecordingOptions,
     Limits,
     Clients,
     Overload,

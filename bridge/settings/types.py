@@ -140,6 +140,17 @@ Address = Annotated[
 ]
 PublicAddress = Annotated[str, AfterValidator(_public_address), Takes("an IP address, as it is seen from outside")]
 Age = Annotated[str, StringConstraints(pattern=r"^(0|[1-9]\d{0,4}[hd])$"), Takes("hours or days like 12h or 7d")]
+_A_DAY_S: Final = 86_400.0
+_HOUR_S: Final = 3_600.0
+
+
+def seconds(age: str) -> float:
+    """Return the seconds of an age like "12h" or "7d"; "0", for ever, is infinity."""
+    if age == "0":
+        return float("inf")
+    return float(age[:-1]) * (_A_DAY_S if age[-1] == "d" else _HOUR_S)
+
+
 PortRange = Annotated[str, StringConstraints(pattern=r"^\d{4,5}-\d{4,5}$"), Takes("ports like 10000-20000")]
 SipName = Annotated[str, StringConstraints(pattern=r"^[\w.+@-]*$"), Takes("letters, digits and . + @ - _")]
 Networks = Annotated[

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Final, NoReturn, Protocol
 
 from bot.actions import (
@@ -18,7 +19,9 @@ from bot.actions import (
     Collect,
     Handoff,
     Hangup,
+    PauseRecording,
     PlayFile,
+    ResumeRecording,
     SendDtmf,
     SendInfo,
     SetContext,
@@ -52,6 +55,11 @@ class CallControl(Protocol):
 
     def set_context(self, context: str) -> None:
         """Tell the recogniser what the call is about; "" is what it began with."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingAnnounced(ResumeRecording):
+    """Stands behind the announcement of a recording. No action of bots."""
 
 
 HandOff = Callable[[Bot, Mapping[str, object]], None]
@@ -133,24 +141,34 @@ class ReplyActions:
                 await self._output.until_open()
                 self.acted = True  # the question is asked, however much of it is heard before the first key
                 self._collect(action)
+            case RecordingAnnounced():
+                await self._output.wait_for_playout()
+                self._output.recording.announced()
             case Handoff(bot, carry):
                 await self._output.until_open()
                 other = await _made(bot)
                 self.acted = True
                 self._hand_off(other, carry)
-            case SetLanguage():
-                await self._set_language(action)
-            case SetContext(context):
+            case SetLanguage() | SetContext() | SetVoice() | PauseRecording() | ResumeRecording():
                 await self._output.until_open()
-                self._call.set_context(context)
-            case SetVoice(voice):
-                await self._output.until_open()
-                self._output.set_voice(voice)
+                self._set(action)
             case _:
                 _unknown(action)
 
-    async def _set_language(self, action: SetLanguage) -> None:
-        await self._output.until_open()
+    def _set(self, action: SetLanguage | SetContext | SetVoice | PauseRecording | ResumeRecording) -> None:
+        match action:
+            case SetLanguage():
+                self._set_language(action)
+            case SetContext(context):
+                self._call.set_context(context)
+            case SetVoice(voice):
+                self._output.set_voice(voice)
+            case PauseRecording():
+                self._output.recording.pause()
+            case ResumeRecording():
+                self._output.recording.resume()
+
+    def _set_language(self, action: SetLanguage) -> None:
         if action.language is not None:
             self._call.set_language(action.language)
         if action.spoken is not None:

@@ -142,6 +142,7 @@ class Replies:
 
     async def _fall_back(self) -> None:
         self._on_fault()
+        self._output.recording.unannounced()
         self._output.observer.fault("the bot or the voice failed")
         if fallback := self._fallback():
             await self._output.play(*fallback)

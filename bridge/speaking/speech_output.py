@@ -9,7 +9,7 @@ from typing import Final
 from bot.api import Samples, Say, Tts
 from bot.spoken import CodeBlocks, Spoken, spoken, weights
 from bridge.leg import Leg
-from bridge.observer import CallObserver
+from bridge.observer import CallObserver, RecordingSwitch
 from bridge.speaking.playout import HeardSoFar, Playout
 from bridge.speaking.script import script
 from bridge.speaking.sender import Sender
@@ -47,6 +47,7 @@ class SpeechOutput:
         language: str = "English",
         reading: Spoken = spoken,
         observer: CallObserver | None = None,
+        recording: RecordingSwitch | None = None,
     ) -> None:
         """`clock_ms`: milliseconds of a clock that never goes back. `on_audio` is called whenever audio has left,
         `on_unread` for each sentence that the voice cannot read, or not all of. `start` makes a task of the call of
@@ -55,12 +56,13 @@ class SpeechOutput:
         `tts`: a voice, or several of which each sentence gets one that can read it (`Voices`).
         `language`: what the bot speaks, as an English name or a tag; with "" the voice reads numbers itself.
         `reading`: turns a written sentence into the words that the voice reads. `observer`: what is noted of the call.
+        `recording`: what is recorded of it.
         """
         self.leg = leg
         self._audio, self._clock_ms, self._reading = audio, clock_ms, reading
         self._default = Voices.of(tts)
         self._voices = CallVoices(self._default, language=language, reading=reading)
-        self.observer = observer or CallObserver()
+        self.observer, self.recording = observer or CallObserver(), recording or RecordingSwitch()
         self._playout = Playout(audio, observer=self.observer)
         self._reply = _Reply()  # the one that is spoken now
         self._sender = Sender(leg, self._playout, audio, clock_ms=clock_ms, on_audio=on_audio, start=start)

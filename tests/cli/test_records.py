@@ -77,7 +77,7 @@ def test_calls_are_deleted_by_name_and_by_number(log: list[str], capsys: pytest.
 
 def test_what_is_too_old_goes_at_once(log: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert records(log, "vacuum") == 0
-    assert capsys.readouterr().out == "3 entries lost their words, 3 calls deleted\n"
+    assert capsys.readouterr().out == "0 recordings deleted, 3 entries lost their words, 3 calls deleted\n"
 
 
 def test_a_log_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

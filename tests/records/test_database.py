@@ -1,6 +1,7 @@
 """The call log in a real SQLite: written once, found again, deleted for good."""
 
 import asyncio
+import os
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
@@ -16,11 +17,12 @@ from sqlalchemy import Connection
 
 from bridge.records import query
 from bridge.records.database import Database, _write_ahead
-from bridge.records.deletion import erase, expire, seconds
+from bridge.records.deletion import erase, expire
 from bridge.records.entries import Entry, EntryKind
 from bridge.records.query import Wanted
 from bridge.records.shelf import DatabaseFailed
 from bridge.records.tables import METADATA
+from bridge.settings.types import seconds
 
 
 @pytest_asyncio.fixture
@@ -103,6 +105,20 @@ async def test_a_deleted_call_is_gone_with_its_words_and_a_backlog_brings_nothin
     await database.write(a_call("a"))
     assert await records(database) == ["b"]
     assert await query.entries(database, "a") == []
+
+
+async def test_recordings_go_with_their_calls(database: Database, tmp_path: Path) -> None:
+    a, b, c = ("a" * 32, "b" * 32, "c" * 32)
+    for name in (a, b, c):
+        (path := tmp_path / "1970-01-01" / f"{name}.wav").parent.mkdir(exist_ok=True)
+        path.touch()
+        told = {"path": str(path)} if name != b else {}
+        await database.write([*a_call(name), Entry(name, 9, 5.0, EntryKind.RECORDING, "", told)])
+    await erase(database, now=5000.0, record=a)  # its folder is no longer in the settings: the log knows it
+    await erase(database, now=5000.0, record=b, recordings=[tmp_path])  # the log does not know yet, as it goes on
+    assert sorted(os.listdir(tmp_path / "1970-01-01")) == [f"{c}.wav"]
+    await expire(database, now=10**6, keep_text_s=1.0, keep_calls_s=1.0)
+    assert "1970-01-01" not in os.listdir(tmp_path)
 
 
 async def test_a_number_is_deleted_from_all_calls_and_what_waits_of_it_is_not_written(database: Database) -> None:

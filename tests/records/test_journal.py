@@ -6,6 +6,7 @@ from bot.actions import Hangup, SetContext, Transfer
 from bot.api import CallNote, Final
 from bridge.records.entries import Entry, EntryKind
 from bridge.records.journal import Journal
+from bridge.redaction import Redactor
 
 
 class Call:
@@ -132,3 +133,19 @@ def test_the_parts_of_each_answer_are_told_whether_or_not_they_are_kept() -> Non
     journal.speech_ended(ago_ms=100)
     journal.ended("stop", fault="")
     assert told == [{"final_ms": 400, "judged_ms": 400, "sent_ms": 600}]
+
+
+def test_what_is_redacted_is_in_no_entry_and_the_numbers_of_the_call_stay() -> None:
+    kept: list[Entry] = []
+    journal = Journal(kept.append, redactor=Redactor(["cards", "phones"]))
+    journal.started({"call_id": "CA1", "caller": "+491701234567", "parameters": {"card": "4111111111111111"}})
+    journal.said(said("my card is 4111 1111 1111 1111"))
+    journal.spoke("I heard 4111 1111", unheard="1111 1111 and +49 170 1234567", played_ms=5)
+    journal.pressed("4111111111111111")
+    journal.acted(Transfer("+491701234567"))
+    told = [entry.to_json().decode() for entry in kept]
+    assert kept[0].data["caller"] == "+491701234567"
+    assert kept[0].data["parameters"] == {"card": "[card]"}
+    assert kept[1].text == "my card is [card]"
+    assert kept[3].text == "[card]"
+    assert not [line for line in told[1:] if "4111111111111111" in line or "1234567" in line]

@@ -13,6 +13,7 @@ from bridge.call.bot_side import BotSide
 from bridge.call.conversation import Conversation
 from bridge.call.prompts import CallPrompts
 from bridge.metrics import CallMetrics, Metrics
+from bridge.observer import CallObserver, RecordingSwitch
 from bridge.speaking.actions import CallControl
 from bridge.speaking.replies import Replies
 from bridge.speaking.speech_output import SpeechOutput
@@ -153,6 +154,8 @@ async def stage(
     rules: InterruptionRules | None = None,
     speculation: SpeculationRules | None = None,
     prompts: CallPrompts | None = None,
+    observer: CallObserver | None = None,
+    recording: RecordingSwitch | None = None,
 ) -> AsyncIterator[Stage]:
     leg, metrics, call = FakeLeg(capabilities), Metrics(), FakeCall()
     counts = metrics.call("test", MULAW)
@@ -165,6 +168,8 @@ async def stage(
             on_audio=counts.audio_sent,
             on_unread=lambda: None,
             start=asyncio.create_task,
+            observer=observer,
+            recording=recording,
         )
         talk = conversation(
             bot, output, tasks=tasks, call=call, metrics=counts, prompts=prompts, rules=rules, speculation=speculation

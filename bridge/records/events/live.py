@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from bot.actions import Transfer
 from bridge.records.entries import Entry, EntryKind
 from bridge.records.journal import Journal
+from bridge.redaction import Redactor
 
 HELD: Final = 200
 """Entries of a call that are held here; the database has the others."""
@@ -175,7 +176,11 @@ class LiveCalls:
         self._closed = False
 
     def open(
-        self, keep: Callable[[Entry], None], *, on_answer: Callable[[Mapping[str, int]], None] = lambda times: None
+        self,
+        keep: Callable[[Entry], None],
+        *,
+        on_answer: Callable[[Mapping[str, int]], None] = lambda times: None,
+        redactor: Redactor | None = None,
     ) -> Journal:
         """Return the journal of a call that begins; `keep` gets each of its entries, too, `on_answer` the parts of each
         answer."""
@@ -184,7 +189,7 @@ class LiveCalls:
             keep(entry)
             self._add(entry)
 
-        return Journal(add, on_answer=on_answer)
+        return Journal(add, on_answer=on_answer, redactor=redactor)
 
     def on_the_line(self) -> Sequence[LiveCall]:
         """Return the calls under way, the newest first."""

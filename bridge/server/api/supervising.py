@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from aiohttp import web
 
 from bridge.outbound.leg import PlacedCall, Status
-from bridge.records.call_log import recordings_dir
+from bridge.recording.recordings import roots
 from bridge.records.entries import EntryKind
 from bridge.records.events.live import LiveCall, NotOnTheLine
 from bridge.server.api.answers import (
@@ -155,7 +155,7 @@ def _operate(what: Callable[[], None]) -> None:
 
 
 async def _recording(request: web.Request) -> web.StreamResponse:
-    """Serve the sound of a call, where it is a file of this machine below the folder of recordings."""
+    """Serve the sound of a call, where it is a file of this machine below a folder of recordings."""
     only(request, ())
     archive = CallArchive(request.app[CALL_LOG])
     found = await archive.call(named(request))
@@ -164,8 +164,9 @@ async def _recording(request: web.Request) -> web.StreamResponse:
     noted = [entry for entry in await archive.entries(found.record) if entry.kind is EntryKind.RECORDING]
     if not noted:
         raise NoSuchCall("there is no recording of this call")
-    folder = recordings_dir(request.app[SETTINGS])
-    path = _below(folder, str(noted[-1].data.get("path") or _local(str(noted[-1].data.get("url") or ""))))
+    name = str(noted[-1].data.get("path") or _local(str(noted[-1].data.get("url") or "")))
+    folders = roots(request.app[SETTINGS])
+    path = next((file for folder in folders if (file := _below(folder, name))), None)
     if path is None:
         raise NoSuchCall("the recording of this call is not on this machine, or was deleted")
     kind = _SOUND.get(path.suffix.lower(), "application/octet-stream")

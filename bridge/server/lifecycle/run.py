@@ -10,7 +10,9 @@ from importlib.metadata import version
 from pydantic import SecretStr
 
 from bridge import logs, settings
+from bridge.recording.recordings import recorded_in
 from bridge.records.call_log import describe
+from bridge.redaction import Redactor
 from bridge.server import routing, tls
 from bridge.server.access import listener
 from bridge.server.access.doors import who_comes_in
@@ -40,7 +42,8 @@ async def serve(
         SettingsError: `options` would be unsafe or contradict each other.
         PluginError, ModelMissing: something named is not installed. OSError: the port or a file is not to be had.
     """
-    logs.setup(options.log_level, json=options.log_json)
+    redactor = Redactor(options.redact, options.redact_pattern)
+    logs.setup(options.log_level, json=options.log_json, redact=redactor.text if redactor.active else str)
     if refusals := [*settings.refusals(options), *routing.unreachable(options.route)]:
         raise SettingsError("\n".join(refusals))
     given, options = options, with_api_token(options)
@@ -129,6 +132,7 @@ def banner(options: Settings, resources: Resources, port: int, *, secure: bool, 
             *(f"  {'' if number else 'voices':<13} {voice}" for number, voice in enumerate(_voices(resources))),
             f"  voice, bot    {options.tts}, {options.bot}",
             f"  call log      {describe(options)}",
+            *(f"  {'' if number else 'recordings':<13} {place}" for number, place in enumerate(recorded_in(options))),
         ]
     )
 

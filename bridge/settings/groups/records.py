@@ -1,8 +1,32 @@
 """The options of what is kept of calls: docs/records.md."""
 
-from pydantic import Field
+from typing import Annotated, Literal
 
-from bridge.settings.types import Age, Group, OptionalPath, PostUrl, Section
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+
+from bridge.redaction import compiled
+from bridge.settings.types import Age, Group, OptionalPath, PostUrl, Section, Takes, split_words
+
+
+def _usable(pattern: str) -> str:
+    compiled(pattern)  # a ValueError says what is wrong with it
+    return pattern
+
+
+def _patterns(value: object) -> object:
+    return [part for part in value.split("|") if part] if isinstance(value, str) else value
+
+
+Redactions = Annotated[
+    tuple[Literal["cards", "phones", "emails"], ...],
+    BeforeValidator(split_words),
+    Takes("cards, phones, emails, with commas between"),
+]
+RedactPatterns = Annotated[
+    tuple[Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_usable)], ...],
+    BeforeValidator(_patterns),
+    Takes("patterns like KD-[0-9]{6}, with | between"),
+]
 
 
 class Records(Group):
@@ -39,3 +63,14 @@ class Records(Group):
         description="https:// address that is told of every call: its begin, each turn, and the whole record at its "
         "end. Where it is down it is told later, for a day. webhook_secret signs.",
     )
+    redact: Redactions = Field(
+        default=(),
+        description="What is taken out of texts before they are kept or logged: cards, phones, emails. Numbers of the "
+        "call itself stay in the call log, by which it is found and deleted.",
+    )
+    redact_pattern: RedactPatterns = Field(
+        default=(),
+        description="Own patterns that are taken out, too, like KD-[0-9]{6}, with | between: characters and classes, "
+        "each with {2,5}, ?, + or * (64 at most).",
+    )
+    keep_audio: Age = Field(default="7d", description="How long recordings are kept: 12h, 7d. 0 is for ever.")

@@ -15,7 +15,18 @@ from hook_server import Fault, HookServer, Reply
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.actions import ActionFailed, Collect, Hangup, PlayFile, SendDtmf, SetLanguage, SetVoice, Transfer
+from bot.actions import (
+    ActionFailed,
+    Collect,
+    Hangup,
+    PauseRecording,
+    PlayFile,
+    ResumeRecording,
+    SendDtmf,
+    SetLanguage,
+    SetVoice,
+    Transfer,
+)
 from bot.api import CallInfo, Heard, Line, Say, Speaker, Turn
 from bot.languages import named, tag_of
 from bot.webhook import HookFailed, WebhookBot
@@ -192,6 +203,9 @@ def test_answers_are_read_in_the_form_they_say_they_have(
         ),
         ({"hangup": "done"}, Hangup("done")),
         ({"collect": {"digits": 8}}, Collect(8)),
+        ({"collect": {"digits": 4, "secret": True}}, Collect(4, secret=True)),
+        ({"recording": "pause"}, PauseRecording()),
+        ({"recording": "resume"}, ResumeRecording()),
         ({"collect": {"terminator": "*", "timeout_s": 3}}, Collect(terminator="*", timeout_s=3.0)),
         ({"dtmf": "12#"}, SendDtmf("12#")),
         ({"language": "de-DE"}, SetLanguage("German")),
@@ -223,6 +237,7 @@ def test_what_is_said_may_say_more() -> None:
         ("application/json", b'{"say": 5}', "say is a text"),
         ("application/json", b'{"transfer": ""}', "must be a number or an address"),
         ("application/json", b'{"dtmf": "x"}', "must be one or more of"),
+        ("application/json", b'{"recording": 5}', "pause"),
         ("application/json", b'{"collect": 8}', "collect is an object"),
         ("application/json", b'{"collect": {"timeout_s": "5"}}', "timeout_s is a number"),
         ("application/json", b'{"hangup": false}', "hangup is a text"),
