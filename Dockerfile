@@ -1,5 +1,6 @@
 # docker build -t voice-bridge .                  the embedded models, on the CPU
 # docker build -t voice-bridge:gpu --target gpu . with torch (CUDA) as well, for --vad silero-torch
+# docker build -t voice-bridge:observe --target observe . with PostgreSQL's driver and OpenTelemetry: config/compose.observe.yaml
 # docker build -t voice-bridge:vllm --target vllm . with vLLM (CUDA, 10 GB), for --asr vllm; this target has not been
 #   built or run by us yet. Run it with --gpus all --ipc host -v voice-bridge:/var/lib/bridge: the volume keeps the
 #   model and what is compiled for the GPU. Where vLLM has a container of its own, --asr openai needs none of it here.
@@ -24,6 +25,10 @@ RUN pip install --no-cache-dir --no-deps --no-build-isolation --no-index .
 FROM install AS install-gpu
 # Not in the lock, which is the CPU's: torch alone brings several GB of CUDA libraries.
 RUN pip install --no-cache-dir ".[silero-torch]" --no-build-isolation
+
+FROM install AS install-observe
+# Not in the lock either.
+RUN pip install --no-cache-dir ".[otel,postgresql]" --no-build-isolation
 
 FROM install AS install-vllm
 # Not in the lock either, and over it where vLLM needs another version of what is there (numpy).
@@ -62,6 +67,13 @@ USER 10001
 # The first start fetches the model and compiles.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=900s --retries=3 CMD ["python", "-c", \
     "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ['BRIDGE_PORT']}/healthz\", timeout=2)"]
+
+FROM run AS observe
+USER root
+RUN install -d -o 10001 /var/lib/bridge
+VOLUME /var/lib/bridge
+COPY --from=install-observe /opt/bridge /opt/bridge
+USER 10001
 
 FROM run AS cpu
 COPY --from=install /opt/bridge /opt/bridge

@@ -3,6 +3,7 @@
 # make check                      the quick part: lint, types, imports, unit tests
 # make format                     lay the code out      make lock     renew the locks (UPGRADE=--upgrade: newest versions)
 # make bench                      what a caller notices, what a call costs (half an hour; ARGS=--quick: ten minutes)
+# make bench-records              what call log and traces cost (two minutes)
 # make bench-engines              what recognition costs, holds and survives (ten minutes; ENGINE="--asr whisper", ARGS=--quick)
 # make soak                       2,000 calls, most with a fault: nothing grows or is lost (25 minutes; ARGS="--calls 300")
 # make wires                      write the table of wires into README.md and docs/wires.md
@@ -36,7 +37,7 @@ EXTRAS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: serve check test test-slow test-vllm test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-litellm tools-asterisk tools-vllm fuzz \
-    tiny-qwen3-asr bench bench-engines bench-compare soak format lock wires clean
+    tiny-qwen3-asr bench bench-engines bench-records bench-compare soak format lock wires clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
@@ -130,6 +131,10 @@ bench: $(VENV)/.test
 	$(VENV)/bin/python bench/calls.py --json build/bench.json $(ARGS)
 	@if [ -d build/voices/kokoro ]; then $(VENV)/bin/python bench/voices.py --voices build/voices $(filter --quick,$(ARGS)); \
 	else echo "no local voices in build/voices: make tools-kokoro"; fi
+
+bench-records: $(VENV)/.test
+	$(VENV)/bin/python bench/records.py
+	$(VENV)/bin/python bench/traces.py
 
 bench-engines:
 	scripts/apt-install espeak-ng asterisk-core-sounds-en asterisk-core-sounds-en-wav

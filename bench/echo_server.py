@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from fakes import RESOURCES
 
 from bridge.leg import OpeningLeg
-from bridge.records.journal import Journal
+from bridge.observer import CallObserver
 from bridge.server import app as server
 from bridge.server.resources import Resources
 from bridge.server.switchboard import Switchboard
@@ -31,7 +31,7 @@ class Echo(Switchboard):
         resources: Resources,
         settings: Settings,
         *,
-        journal: Journal,
+        observer: CallObserver,
     ) -> str:
         async for event in leg:
             if isinstance(event, Media):

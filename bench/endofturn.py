@@ -3,7 +3,8 @@
 Recorded sentences over a mu-law line, at their real ends and at pauses of 0.3 to 1.2 s made inside single sentences,
 at the quietest point of two stretches. The VAD is the live one; the recogniser hears what it would hear at the pause.
 A pause cuts a turn short when the turn closes in it; that is heard when the reply begins before the caller goes on.
-The rules were chosen on every other recording; the tables are of those in between.
+The rules were chosen on every other recording; the tables are of those in between. "marks" is what the recogniser
+expects behind the last word, by the weights in force; bench/fit_ending.py has it for speakers who were not in the fit.
 """
 
 import argparse
@@ -19,16 +20,20 @@ import numpy as np
 from pauses import PAUSES_MS, STOP_MS, WINDOW_MS, Listener, Silence, collect, read_out
 
 from bot.api import Expect
+from bridge.settings.eagerness import NAMED_MS
 from bridge.speech.backends.silero import SileroVad
 from bridge.speech.backends.smart_turn import SmartTurn
 from bridge.speech.backends.text_ending import PROBABILITY
 from bridge.speech.backends.whisper import WhisperAsr
 from bridge.speech.dictation import Kind, Reading, read
+from bridge.turns.end_probability import END_WEIGHTS
 from bridge.turns.endpointing import Endpointing, EndpointRules, Expected
 from bridge.turns.rolling_quantile import RollingQuantile
 
 REPLY_MS: Final = 90
 """From the close of a turn to the reply at the caller's ear: bench/calls.py, echo bot and embedded voice."""
+AHEAD_MS: Final = 30
+"""The same where the reply was begun ahead, as that of the echo bot is."""
 SLOW_REPLY_MS: Final = 700
 """The same with a language model that takes its time."""
 
@@ -45,6 +50,8 @@ class Policy:
     """Silence at which the signal is there."""
     reads: bool = True
     """The rules for kinds of text are in force too."""
+    calibrated: bool = False
+    """The signal is weighed against the length of pauses, where the recogniser told what it expects."""
 
     def closes_ms(self, silence: Silence) -> int:
         """Return the silence after which the turn closes, on the grid of VAD windows."""
@@ -54,8 +61,9 @@ class Policy:
         endpointing.paused(0)
         if endpointing.wait_ms <= self.judged_ms:
             return on_grid(endpointing.wait_ms)
-        endpointing.read(read(silence.text, "English") if self.reads else Reading(Kind.OPEN))
-        endpointing.judged(self.signal(silence), speech_end_ms=0)
+        endpointing.read(read(silence.text, silence.language) if self.reads else Reading(Kind.OPEN))
+        calibrated = self.calibrated and silence.marks is not None
+        endpointing.judged(self.signal(silence), speech_end_ms=0, calibrated=calibrated)
         return on_grid(max(self.judged_ms, endpointing.wait_ms))
 
 
@@ -69,21 +77,27 @@ def area_under_curve(ends: Sequence[float], insides: Sequence[float]) -> float:
     return float((a > b).mean() + 0.5 * (a == b).mean())
 
 
+def by_marks(silence: Silence) -> float:
+    judged = END_WEIGHTS.probability(silence.marks, silence.kind_of_text) if silence.marks else None
+    return silence.written if judged is None else judged
+
+
 SIGNALS: Final[dict[str, Signal]] = {
     "text": lambda s: s.written,
+    "marks": by_marks,
     "smart-turn": lambda s: s.voice,
     "text and smart-turn, mean": lambda s: (s.written + s.voice) / 2,
     "text and smart-turn, product": lambda s: s.voice * min(1.0, s.written / PROBABILITY[Kind.FINISHED]),
 }
 
 
-def row(policy: Policy, rows: Sequence[Silence]) -> dict[str, float | str]:
-    """Return what a caller would notice of `policy`."""
+def row(policy: Policy, rows: Sequence[Silence], reply_ms: int = REPLY_MS) -> dict[str, float | str]:
+    """Return what a caller would notice of `policy`, where the bot is heard `reply_ms` after the close."""
     ends = [s for s in rows if s.kind == "end"]
     inside = [s for s in rows if s.kind == "inside"]
     closes = [policy.closes_ms(s) + s.lag_ms for s in ends]
-    audio = [close + REPLY_MS for close in closes]
-    spoke = {p: [policy.closes_ms(s) + REPLY_MS < s.lasts_ms for s in inside if s.made_ms == p] for p in PAUSES_MS}
+    audio = [close + reply_ms for close in closes]
+    spoke = {p: [policy.closes_ms(s) + reply_ms < s.lasts_ms for s in inside if s.made_ms == p] for p in PAUSES_MS}
     own = [s for s in rows if s.kind == "natural"]
     return {
         "policy": policy.name,
@@ -91,11 +105,12 @@ def row(policy: Policy, rows: Sequence[Silence]) -> dict[str, float | str]:
         "close p95": round(float(np.percentile(closes, 95))),
         "audio p50": round(float(np.percentile(audio, 50))),
         "audio p95": round(float(np.percentile(audio, 95))),
+        "audio mean": round(float(np.mean(audio))),
         "closed, %": percent([policy.closes_ms(s) <= s.lasts_ms for s in inside]),
         "cut short, %": percent([cut for cuts in spoke.values() for cut in cuts]),
         "by a slow bot, %": percent([policy.closes_ms(s) + SLOW_REPLY_MS < s.lasts_ms for s in inside]),
         **{f"{p / 1000} s": percent(cuts) for p, cuts in spoke.items()},
-        "recordings cut": f"{len({s.name for s in own if policy.closes_ms(s) + REPLY_MS < s.lasts_ms})} of {len(ends)}",
+        "recordings cut": f"{len({s.name for s in own if policy.closes_ms(s) + reply_ms < s.lasts_ms})} of {len(ends)}",
     }
 
 
@@ -107,14 +122,27 @@ def policies(rows: Sequence[Silence]) -> list[Policy]:
     decode_ms, voice_ms = (round(float(np.median([getattr(s, f) for s in rows]))) for f in ("decode_ms", "voice_ms"))
     plain = EndpointRules()
     line = dict.fromkeys(SIGNALS, (plain, STOP_MS + decode_ms + voice_ms))
-    line["text"] = plain, STOP_MS + decode_ms
+    line["text"] = line["marks"] = plain, STOP_MS + decode_ms
     line["smart-turn"] = plain, STOP_MS + voice_ms
     line["text and smart-turn, mean"] = replace(plain, sure=0.85), STOP_MS + decode_ms + voice_ms
     flat = [Policy(f"flat {ms / 1000} s", EndpointRules(wait_ms=ms)) for ms in (350, 400, 500, 800)]
     return [
         *flat,
-        *(Policy(name, line[name][0], SIGNALS[name], line[name][1], reads=name != "smart-turn") for name in SIGNALS),
+        *(
+            Policy(name, rules, SIGNALS[name], judged_ms, reads=name != "smart-turn", calibrated=name == "marks")
+            for name, (rules, judged_ms) in line.items()
+        ),
     ]
+
+
+def eagerness(rows: Sequence[Silence], before: Policy, marks: Policy, reply_ms: int) -> list[dict[str, float | str]]:
+    """Return what each `--eagerness` does, for bots that are heard `reply_ms` after the close."""
+    lines = [row(before, rows, reply_ms)]
+    for name, cut_ms in NAMED_MS.items():
+        if cut_ms:
+            policy = replace(marks, name=name, rules=replace(marks.rules, cut_ms=cut_ms))
+            lines.append(row(policy, rows, reply_ms))
+    return lines
 
 
 def steps(rows: Sequence[Silence], policy: Policy) -> list[dict[str, float | str]]:
@@ -142,10 +170,14 @@ def dictated(numbers: Sequence[Sequence[Silence]]) -> list[dict[str, float | str
         numbers_row(numbers, "text", Expected()),
         numbers_row(numbers, "text, digits expected", Expected(Expect.DIGITS)),
         numbers_row(numbers, "text, ten digits expected", Expected(Expect.DIGITS, digits=10)),
+        numbers_row(numbers, "marks", Expected(), by_marks),
+        numbers_row(numbers, "marks, ten digits expected", Expected(Expect.DIGITS, digits=10), by_marks),
     ]
 
 
-def numbers_row(numbers: Sequence[Sequence[Silence]], name: str, expected: Expected | None) -> dict[str, float | str]:
+def numbers_row(
+    numbers: Sequence[Sequence[Silence]], name: str, expected: Expected | None, signal: Signal | None = None
+) -> dict[str, float | str]:
     def closes_ms(silence: Silence) -> int:
         endpointing = Endpointing(EndpointRules(), time_to_final=RollingQuantile(150))
         if expected is None:
@@ -153,7 +185,8 @@ def numbers_row(numbers: Sequence[Sequence[Silence]], name: str, expected: Expec
         endpointing.expect(expected)
         endpointing.paused(0)
         endpointing.read(read(silence.text, "English"))
-        endpointing.judged(silence.written, speech_end_ms=0)
+        calibrated = signal is not None and silence.marks is not None
+        endpointing.judged(signal(silence) if signal else silence.written, speech_end_ms=0, calibrated=calibrated)
         return on_grid(endpointing.wait_ms)
 
     cut = [any(closes_ms(s) + REPLY_MS < s.lasts_ms for s in number[:-1]) for number in numbers]
@@ -245,8 +278,12 @@ def report(rows: Sequence[Silence], *, voice: bool) -> None:
     areas = {name: area_under_curve(list(map(f, ends)), list(map(f, inside))) for name, f in signals.items()}
     print(table([{"signal": name, "AUC": round(area, 3)} for name, area in areas.items()]))
     print(table([row(policy, held_out) for policy in chosen]))
+    named = {policy.name: policy for policy in chosen}
+    for reply_ms in (AHEAD_MS, REPLY_MS):
+        print(f"--eagerness, the reply heard {reply_ms} ms after the close; first: by the text alone")
+        print(table(eagerness(held_out, named["text"], named["marks"], reply_ms)))
     print(table(trade(held_out, [p for p in chosen if p.name in {"text", "text and smart-turn, product"}])))
-    print(table(steps(held_out, chosen[-1])))
+    print(table(steps(held_out, named.get("text and smart-turn, product", named["text"]))))
     print(table(adapted(held_out)))
     costs = {name: [getattr(s, name) for s in rows] for name in ("decode_ms", "voice_ms")}
     print({name: [round(float(np.percentile(v, q))) for q in (50, 95)] for name, v in costs.items()}, "CPU ms p50, p95")

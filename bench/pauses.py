@@ -11,12 +11,12 @@ from typing import Final
 import numpy as np
 
 from bridge.commands.recording import speech_span
-from bridge.speech.api import Request, Samples
+from bridge.speech.api import MarksAhead, Request, Samples
 from bridge.speech.backends.silero import SileroVad
 from bridge.speech.backends.smart_turn import SmartTurn
 from bridge.speech.backends.text_ending import PROBABILITY
 from bridge.speech.backends.whisper import WhisperAsr
-from bridge.speech.dictation import read
+from bridge.speech.dictation import Kind, read
 from bridge.speech.resample import resample_whole
 from bridge.turns.endpointing import EndpointRules
 from bridge.turns.turn_taker import TurnRules
@@ -41,7 +41,12 @@ class Silence:
 
     name: str
     kind: str
-    """end, inside (made by us) or natural (the speaker's own; nearly all between sentences)."""
+    """end, inside (made by us), natural (the speaker's own; nearly all between sentences) or begun (broken off)."""
+    caller: str = "announcer"
+    language: str = "English"
+    recogniser: str = ""
+    phrase: bool = False
+    """A whole turn of a few words that are no sentence."""
     made_ms: int = 0
     lasts_ms: int = NEVER_MS
     """As the VAD hears it."""
@@ -52,10 +57,21 @@ class Silence:
     """What smart-turn says; 0.5 without it."""
     decode_ms: float
     voice_ms: float
+    stop: float | None = None
+    """What the recogniser gives for a full stop behind the last word; None where it does not tell."""
+    comma: float | None = None
 
     @property
     def written(self) -> float:
-        return PROBABILITY[read(self.text, "English").kind]
+        return PROBABILITY[self.kind_of_text]
+
+    @property
+    def kind_of_text(self) -> Kind:
+        return read(self.text, self.language).kind
+
+    @property
+    def marks(self) -> MarksAhead | None:
+        return None if self.stop is None or self.comma is None else MarksAhead(self.stop, self.comma)
 
 
 def noise(ms: int, rng: np.random.Generator) -> Samples:
@@ -90,12 +106,19 @@ class Listener:
     async def judge(self, wide: Samples, begin_ms: int, silence: Silence) -> Silence:
         audio = wide[: 16 * (begin_ms + STOP_MS)]
         begun = time.process_time()
-        text = (await self._asr.decode(Request(audio, language="English", final=True))).text.strip()
+        heard = await self._asr.decode(Request(audio, language=silence.language, final=True))
         decoded = time.process_time()
         voice = self._voice.listen(audio) if self._voice else 0.5
         listened = time.process_time()
         return replace(
-            silence, text=text, voice=voice, decode_ms=1000 * (decoded - begun), voice_ms=1000 * (listened - decoded)
+            silence,
+            text=heard.text.strip(),
+            stop=heard.marks.stop if heard.marks else None,
+            comma=heard.marks.comma if heard.marks else None,
+            recogniser=self._asr.name,
+            voice=voice,
+            decode_ms=1000 * (decoded - begun),
+            voice_ms=1000 * (listened - decoded),
         )
 
 
@@ -107,20 +130,30 @@ def quiet_points(audio: Samples, begins_ms: int, ends_ms: int) -> Iterator[int]:
         yield left + int(power[left:right].argmin())
 
 
-async def whole(said: Prompt, listener: Listener, rng: np.random.Generator) -> list[Silence]:
+def unjudged(said: Prompt, kind: str, caller: str, language: str) -> Silence:
+    return Silence(
+        name=said.name, kind=kind, caller=caller, language=language, text="", voice=0, decode_ms=0, voice_ms=0
+    )
+
+
+async def whole(
+    said: Prompt, listener: Listener, rng: np.random.Generator, caller: str = "announcer", language: str = "English"
+) -> list[Silence]:
     """Return the true end of a recording and the pauses its speaker made."""
     _, ends_ms = speech_span(said.audio)
     wide = over_the_line(noise(LEAD_MS, rng), said.audio[: 8 * ends_ms], noise(1500, rng))
     found = []
     for begin_ms, lasts_ms in await silences(wide, listener.vad):
         end = lasts_ms == NEVER_MS
-        blank = Silence(name=said.name, kind="end" if end else "natural", text="", voice=0, decode_ms=0, voice_ms=0)
+        blank = unjudged(said, "end" if end else "natural", caller, language)
         silence = replace(blank, lasts_ms=lasts_ms, lag_ms=begin_ms - LEAD_MS - ends_ms if end else 0)
         found.append(await listener.judge(wide, begin_ms, silence))
     return found
 
 
-async def broken(said: Prompt, listener: Listener, rng: np.random.Generator) -> list[Silence]:
+async def broken(
+    said: Prompt, listener: Listener, rng: np.random.Generator, caller: str = "announcer", language: str = "English"
+) -> list[Silence]:
     """Return the pauses made in a recording that the VAD notices."""
     found: list[Silence] = []
     for point in quiet_points(said.audio, *speech_span(said.audio)):
@@ -135,8 +168,7 @@ async def broken(said: Prompt, listener: Listener, rng: np.random.Generator) -> 
                 continue
             begin_ms, lasts_ms = max(near, key=lambda silence: silence[1])
             if known is None or known[0] != begin_ms:
-                blank = Silence(name=said.name, kind="inside", text="", voice=0, decode_ms=0, voice_ms=0)
-                known = begin_ms, await listener.judge(wide, begin_ms, blank)
+                known = begin_ms, await listener.judge(wide, begin_ms, unjudged(said, "inside", caller, language))
             found.append(replace(known[1], made_ms=made_ms, lasts_ms=lasts_ms))
     return found
 

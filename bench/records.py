@@ -11,12 +11,14 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from random import Random
 
 from bot.actions import Hangup
 from bot.api import Final
+from bridge.observer import CallObserver
 from bridge.records import query
 from bridge.records.database import Database
 from bridge.records.journal import Journal
@@ -32,14 +34,22 @@ WORDS = (
 ).split()
 
 
-def told(journal: Journal, rng: Random, number: int) -> None:
-    """Tell `journal` a call of TURNS turns."""
+def told(
+    journal: CallObserver,
+    rng: Random,
+    number: int,
+    *,
+    asks: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> None:
+    """Tell `journal` a call of TURNS turns. `asks`: what encloses a request of the bot."""
     caller = f"+4917{rng.randrange(10**7):07}"
     journal.started({"call_id": f"CA{number:032x}", "wire": "twilio", "caller": caller, "callee": "+4930"})
     for turn in range(TURNS):
         journal.said(Final(" ".join(rng.choices(WORDS, k=9)), "English", turn * 9000, turn * 9000 + 3000))
         journal.speech_ended(ago_ms=400)
-        journal.text_came()
+        journal.asked()
+        with asks():
+            journal.text_came()
         journal.made()
         for _ in range(40):
             journal.sent()

@@ -11,6 +11,9 @@ from typing import Final, TextIO
 call_id: Final[ContextVar[str]] = ContextVar("call_id", default="")
 """The call that the current task works for; "" outside calls."""
 
+trace_id: Final[ContextVar[str]] = ContextVar("trace_id", default="")
+"""The trace of that call, 32 hexadecimal digits; "" where calls are not traced."""
+
 UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What breaks a line, moves a terminal's cursor, turns the direction of text or cannot be encoded."""
 
@@ -50,11 +53,12 @@ class TextLines(logging.Formatter):
 
 
 class JsonLines(logging.Formatter):
-    """{"time": ..., "level": ..., "logger": ..., "call_id": ..., "message": ..., "traceback": ...}"""
+    """{"time": ..., "level": ..., "logger": ..., "call_id": ..., "trace_id": ..., "message": ..., "traceback": ...}"""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = {"time": _time(record), "level": record.levelname, "logger": record.name}
         fields |= {"call_id": short(call_id.get(), _CALL_ID_CHARS)} if call_id.get() else {}
+        fields |= {"trace_id": trace_id.get()} if trace_id.get() else {}
         fields["message"] = _message(record)
         fields |= {"traceback": traceback} if (traceback := _traceback(record)) else {}
         return escape(json_module.dumps(fields, ensure_ascii=False))

@@ -1,11 +1,25 @@
 """What is noted of one call besides its numbers. The call tells it and waits for nothing."""
 
+from collections.abc import Mapping
+
 from bot.actions import Action
 from bot.api import CallNote, Final
 
 
 class CallObserver:
     """Notes nothing: the base of what does. No method may block or raise; all run on the event loop."""
+
+    record = ""
+    """Names the record of the call, where one is kept."""
+
+    def started(self, facts: Mapping[str, object]) -> None:
+        """The call begins. `facts`: who calls whom, over what, and what answers (docs/records.md)."""
+
+    def stopped(self) -> None:
+        """We end the call, the bot or the bridge; `ended` follows."""
+
+    def ended(self, reason: str, *, fault: str) -> None:
+        """The call is over, if it began. `fault`: "ours", "remote" or ""."""
 
     def speech_ended(self, *, ago_ms: int) -> None:
         """The caller's turn is judged to be over; their speech ended `ago_ms` ago."""
@@ -22,6 +36,9 @@ class CallObserver:
     def barged_in(self) -> None:
         """The caller spoke over the bot, which stopped."""
 
+    def asked(self) -> None:
+        """A reply begins: the bot, or a prompt, is asked for it. It may be thrown away."""
+
     def text_came(self) -> None:
         """The first words, or the first action, of a reply are there."""
 
@@ -34,6 +51,12 @@ class CallObserver:
     def heard(self, *, ago_ms: int) -> None:
         """The caller began to hear a sentence `ago_ms` ago: the far side returned its mark."""
 
+    def mark_returned(self, *, late_ms: int) -> None:
+        """A mark came back `late_ms` after its audio should have ended by our clock; below 0 it was early."""
+
+    def ran_dry(self, *, gap_ms: int) -> None:
+        """In the middle of a sentence the far side had nothing to play for `gap_ms`, by our clock."""
+
     def spoke(self, text: str, *, unheard: str, played_ms: int) -> None:
         """A reply is over: `text` was heard of it, `unheard` was made and was not."""
 
@@ -45,3 +68,87 @@ class CallObserver:
 
     def fault(self, what: str) -> None:
         """Something went wrong that the caller may have noticed."""
+
+
+class Observers(CallObserver):
+    """Tells several, in their order."""
+
+    def __init__(self, *observers: CallObserver) -> None:
+        self._observers = observers
+        self.record = next((observer.record for observer in observers if observer.record), "")
+
+    def started(self, facts: Mapping[str, object]) -> None:
+        for observer in self._observers:
+            observer.started(facts)
+
+    def stopped(self) -> None:
+        for observer in self._observers:
+            observer.stopped()
+
+    def ended(self, reason: str, *, fault: str) -> None:
+        for observer in self._observers:
+            observer.ended(reason, fault=fault)
+
+    def speech_ended(self, *, ago_ms: int) -> None:
+        for observer in self._observers:
+            observer.speech_ended(ago_ms=ago_ms)
+
+    def nothing_said(self) -> None:
+        for observer in self._observers:
+            observer.nothing_said()
+
+    def said(self, final: Final) -> None:
+        for observer in self._observers:
+            observer.said(final)
+
+    def pressed(self, keys: str) -> None:
+        for observer in self._observers:
+            observer.pressed(keys)
+
+    def barged_in(self) -> None:
+        for observer in self._observers:
+            observer.barged_in()
+
+    def asked(self) -> None:
+        for observer in self._observers:
+            observer.asked()
+
+    def text_came(self) -> None:
+        for observer in self._observers:
+            observer.text_came()
+
+    def made(self) -> None:
+        for observer in self._observers:
+            observer.made()
+
+    def sent(self) -> None:
+        for observer in self._observers:
+            observer.sent()
+
+    def heard(self, *, ago_ms: int) -> None:
+        for observer in self._observers:
+            observer.heard(ago_ms=ago_ms)
+
+    def mark_returned(self, *, late_ms: int) -> None:
+        for observer in self._observers:
+            observer.mark_returned(late_ms=late_ms)
+
+    def ran_dry(self, *, gap_ms: int) -> None:
+        for observer in self._observers:
+            observer.ran_dry(gap_ms=gap_ms)
+
+    def spoke(self, text: str, *, unheard: str, played_ms: int) -> None:
+        for observer in self._observers:
+            observer.spoke(text, unheard=unheard, played_ms=played_ms)
+
+    def acted(self, action: Action, failure: str = "") -> None:
+        for observer in self._observers:
+            observer.acted(action, failure)
+
+    def noted(self, note: CallNote) -> None:
+        for observer in self._observers:
+            observer.noted(note)
+
+    def fault(self, what: str) -> None:
+        for observer in self._observers:
+            observer.fault(what)

@@ -126,6 +126,16 @@ def test_whatever_is_logged_is_one_line_that_can_be_encoded(message: str) -> Non
     assert json.loads(logs.JsonLines().format(record))["message"] == message
 
 
+def test_a_line_of_a_traced_call_names_its_trace_and_others_have_no_such_field(lines: io.StringIO) -> None:
+    token = logs.trace_id.set("ab" * 16)
+    log.info("traced")
+    logs.trace_id.reset(token)
+    log.info("not traced")
+    first, second = map(json.loads, lines.getvalue().splitlines())
+    assert first["trace_id"] == "ab" * 16
+    assert "trace_id" not in second
+
+
 # ---------------------------------------------------------------- bounds and secrets
 
 

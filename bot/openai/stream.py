@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from bot.openai.chunks import NOTHING, Calls, Delta, NoChunk, ToolCall, read
 from bot.openai.configuration import Endpoint
 from bot.openai.sse import EventStream
+from bot.openai.tracing import Asked, asking
 
 if TYPE_CHECKING:
     from openai import AsyncAPIResponse, AsyncOpenAI, AsyncStream
@@ -92,10 +93,20 @@ async def converse(
     Raises:
         ModelFailed: see there.
     """
+    with asking(endpoint) as asked:
+        async with aclosing(_converse(client, endpoint, question, patience, asked)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+
+async def _converse(
+    client: "AsyncOpenAI", endpoint: Endpoint, question: Question, patience: Patience, asked: Asked
+) -> AsyncGenerator[str | tuple[ToolCall, ...], None]:
     calls, unspoken, spoken, reason = Calls(), "", 0, ""
-    async with aclosing(_deltas(client, endpoint, question, patience)) as deltas:
+    async with aclosing(_deltas(client, endpoint, question, patience, asked.headers)) as deltas:
         async for delta in deltas:
-            reason = delta.reason or reason
+            asked.came()
+            reason = reason or delta.reason
             calls.add(delta.calls)
             unspoken += delta.text
             if unspoken and (spoken or any(map(str.isalnum, unspoken))):
@@ -109,6 +120,7 @@ async def converse(
                 raise ModelFailed(f"{endpoint}: an answer without an end")
     if not reason:
         raise ModelFailed(f"{endpoint}: the answer broke off", lasting=True, lost=True)
+    asked.ended("" if reason == _DONE.reason else reason)
     if calls.whole and question.may_call:
         yield calls.whole
     elif not spoken:
@@ -116,13 +128,13 @@ async def converse(
 
 
 async def _deltas(
-    client: "AsyncOpenAI", endpoint: Endpoint, question: Question, patience: Patience
+    client: "AsyncOpenAI", endpoint: Endpoint, question: Question, patience: Patience, headers: Mapping[str, str]
 ) -> AsyncGenerator[Delta, None]:
     """Yield what is new in each chunk; those in which nothing is are no sign of life."""
     now_s = asyncio.get_running_loop().time
     due_s, what, ended = now_s() + patience.first_token_s, "first word", False
     async with AsyncExitStack() as stack:
-        opening = stack.enter_async_context(_request(client, endpoint, question))
+        opening = stack.enter_async_context(_request(client, endpoint, question, headers))
         response = await _guarded(endpoint, patience, opening, due_s - now_s(), what)
         chunks = await stack.enter_async_context(aclosing(_chunks(response)))
         while True:
@@ -175,7 +187,7 @@ async def _guarded(endpoint: Endpoint, patience: Patience, awaitable: Awaitable[
 
 
 def _request(
-    client: "AsyncOpenAI", endpoint: Endpoint, question: Question
+    client: "AsyncOpenAI", endpoint: Endpoint, question: Question, headers: Mapping[str, str]
 ) -> "AsyncResponseContextManager[AsyncAPIResponse[AsyncStream[ChatCompletionChunk]]]":
     # What stands in extra_body the client leaves alone; on the way through its types each message costs 0.3 ms. The
     # response is read here: the client's own reader tells no end of an answer from a connection that broke.
@@ -183,7 +195,7 @@ def _request(
     if question.tools:
         extra |= {"tools": question.tools, "tool_choice": "auto" if question.may_call else "none"}
     completions = client.chat.completions.with_streaming_response
-    return completions.create(model=endpoint.model, messages=(), stream=True, extra_body=extra)
+    return completions.create(model=endpoint.model, messages=(), stream=True, extra_body=extra, extra_headers=headers)
 
 
 def _failure(endpoint: Endpoint, error: Exception) -> ModelFailed:

@@ -4,13 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from types import SimpleNamespace
 from typing import Final, TypeVar
 from weakref import WeakKeyDictionary
 
 import aiohttp
 
+from bot.tracing import Span, server_of, span
 from bot.webhook.addresses import PublicResolver
 from bot.webhook.configuration import Configuration
 from bot.webhook.fault import HookFailed
@@ -96,10 +97,17 @@ class Client:
         Raises:
             HookFailed: no answer in time, or none that is understood.
         """
+        with span("POST", {"http.request.method": "POST", **server_of(self._configuration.url)}) as asking:
+            async with aclosing(self._answer(request_id, body, asking)) as items:
+                async for item in items:
+                    yield item
+
+    async def _answer(self, request_id: str, body: bytes, asking: Span) -> AsyncGenerator[Item, None]:
         patience = _Patience(self._configuration.wait_s, self._configuration.total_s)
         size = 0
         async with AsyncExitStack() as stack:
-            response = await self._open(request_id, body, patience, stack)
+            response = await self._open(request_id, body, patience, stack, asking)
+            asking.set("http.response.status_code", response.status)
             if response.status == 204:
                 return
             reader = Reader(response.headers.get("Content-Type", ""))
@@ -113,12 +121,12 @@ class Client:
                 yield item
 
     async def _open(
-        self, request_id: str, body: bytes, patience: "_Patience", stack: AsyncExitStack
+        self, request_id: str, body: bytes, patience: "_Patience", stack: AsyncExitStack, asking: Span
     ) -> aiohttp.ClientResponse:
         for may_repeat in (True, False):
             reused: list[bool] = []
             try:
-                response = await patience.wait(self._post(request_id, body, reused))
+                response = await patience.wait(self._post(request_id, body, reused, asking))
             except _Lost as lost:
                 # Where no connection was made, or an idle one had been closed meanwhile, nobody has read the request.
                 if not may_repeat or not (lost.unheard or reused):
@@ -131,8 +139,9 @@ class Client:
             return response
         raise AssertionError("the loop ends by returning or raising")
 
-    async def _post(self, request_id: str, body: bytes, reused: list[bool]) -> aiohttp.ClientResponse:
+    async def _post(self, request_id: str, body: bytes, reused: list[bool], asking: Span) -> aiohttp.ClientResponse:
         headers = {"Content-Type": "application/json", "Idempotency-Key": request_id, "User-Agent": "voice-bridge"}
+        headers |= asking.headers
         if self._configuration.secret:
             timestamp = str(int(self._clock_s()))
             headers["X-Bridge-Timestamp"] = timestamp

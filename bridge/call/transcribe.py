@@ -99,7 +99,7 @@ async def transcripts(
                 rollback.add(draft)
             cadence.heard(draft.text)
             said = spell(draft.text)
-            await _tell(turn_detector, utterance, snapshot, said, draft.language)
+            await _tell(turn_detector, utterance, snapshot, said, draft)
             if not utterance.closed and (text := screen.show(said, complete=snapshot.complete)):
                 yield Partial(text, draft.language)
     turn_detector.withdrawn(utterance.key)
@@ -112,17 +112,17 @@ async def transcripts(
 
 
 async def _tell(
-    turn_detector: TurnDetection, utterance: Utterance, snapshot: Snapshot, said: str, language: str
+    turn_detector: TurnDetection, utterance: Utterance, snapshot: Snapshot, said: str, draft: Draft
 ) -> None:
-    """Let the end of the turn be judged, while it may still be open."""
+    """Let the end of the turn be judged, while it may still be open. `said`: the text of `draft` as it is written."""
     if snapshot.complete:
         turn_detector.served(utterance.key)
     if utterance.closed:
         return
     if not snapshot.complete:
-        turn_detector.hear(said, language)
+        turn_detector.hear(said, draft.language)
         return
-    weighing = turn_detector.weigh(snapshot.audio, said, language)
+    weighing = turn_detector.weigh(snapshot.audio, said, draft.language, draft.marks)
     await utterance.while_wanted(weighing, until_closed=True)
 
 

@@ -4,9 +4,10 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from bridge.speech.api import EndOfTurn, EngineFailed, Samples
+from bridge.speech.api import EndOfTurn, EngineFailed, MarksAhead, Samples
 from bridge.speech.dictation import read
 from bridge.timeouts import timeout
+from bridge.turns.end_probability import EndWeights
 from bridge.turns.endpointing import Endpointing, Expected
 from bridge.turns.rolling_quantile import RollingQuantile
 
@@ -41,8 +42,11 @@ class TurnDetection(Protocol):
     def hear(self, text: str, language: str) -> None:
         """Read the text of the utterance under way: dictation shows before the pause does."""
 
-    async def weigh(self, audio: Samples, text: str, language: str) -> None:
-        """Judge the pause under way by its final `text`; `audio` is the utterance so far, 16 kHz, read only."""
+    async def weigh(self, audio: Samples, text: str, language: str, marks: MarksAhead | None = None) -> None:
+        """Judge the pause under way by its final `text`; `audio` is the utterance so far, 16 kHz, read only.
+
+        `marks`: what the recogniser expects behind it, where it tells.
+        """
 
 
 OpenTurnDetector = Callable[[OnJudged], TurnDetection]
@@ -73,7 +77,7 @@ class NoTurnDetector:
     def hear(self, text: str, language: str) -> None:
         """It does not matter."""
 
-    async def weigh(self, audio: Samples, text: str, language: str) -> None:
+    async def weigh(self, audio: Samples, text: str, language: str, marks: MarksAhead | None = None) -> None:
         """Nothing is judged."""
 
 
@@ -89,10 +93,15 @@ class TurnDetector:
         time_to_final: RollingQuantile,
         limit_s: float,
         clock_ms: Callable[[], int],
+        weights: EndWeights | None = None,
     ) -> None:
-        """`limit_s`: a judgement that takes longer is not waited for. `clock_ms`: monotonic; measures finals."""
+        """`limit_s`: a judgement that takes longer is not waited for. `clock_ms`: monotonic; measures finals.
+
+        `weights`: what judges instead of `ending` where the recogniser tells what it expects next.
+        """
         self._endpointing, self._ending, self._on_judged = endpointing, ending, on_judged
         self._time_to_final, self._limit_s, self._clock_ms = time_to_final, limit_s, clock_ms
+        self._weights = weights
         self._asked_ms: dict[str, int] = {}  # when the final of an utterance's pause was asked for, by its key
         self._before = ""  # said in this turn before the utterance under way
 
@@ -121,10 +130,13 @@ class TurnDetector:
             self._endpointing.worded()
         self._endpointing.read(read(f"{self._before} {text}", language))
 
-    async def weigh(self, audio: Samples, text: str, language: str) -> None:
+    async def weigh(self, audio: Samples, text: str, language: str, marks: MarksAhead | None = None) -> None:
         since_ms = self._endpointing.paused_since_ms
         self.hear(text, language)
         if since_ms is None:
+            return
+        if (probability := self._by_marks(text, language, marks)) is not None:
+            self._judged(probability, text, language, since_ms=since_ms, calibrated=True)
             return
         try:
             async with timeout(self._limit_s):
@@ -139,8 +151,16 @@ class TurnDetector:
                 "the end of a turn was not judged: %s", error if isinstance(error, EngineFailed) else repr(error)
             )
             return
+        self._judged(probability, text, language, since_ms=since_ms, calibrated=False)
+
+    def _by_marks(self, text: str, language: str, marks: MarksAhead | None) -> float | None:
+        if self._weights is None or marks is None:
+            return None
+        return self._weights.probability(marks, read(f"{self._before} {text}", language).kind)
+
+    def _judged(self, probability: float, text: str, language: str, *, since_ms: int, calibrated: bool) -> None:
         log.debug("P(end of turn) %.2f for %d characters", probability, len(text))
         if self._endpointing.paused_since_ms != since_ms:  # it is over
             return
-        self._endpointing.judged(probability, speech_end_ms=since_ms)
+        self._endpointing.judged(probability, speech_end_ms=since_ms, calibrated=calibrated)
         self._on_judged(text, language, probability)

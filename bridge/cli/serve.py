@@ -12,8 +12,16 @@ from bridge.records.call_log import NoCallLog
 from bridge.server.lifecycle.run import serve
 from bridge.server.resources import Resources
 from bridge.speech.api import ModelMissing
+from bridge.tracing.tracing import NoTracing
 
-FAILURES: Final = {settings.SettingsError: 2, PluginError: 1, ModelMissing: 1, NoCallLog: 1, aiohttp.ClientError: 1}
+FAILURES: Final = {
+    settings.SettingsError: 2,
+    PluginError: 1,
+    ModelMissing: 1,
+    NoCallLog: 1,
+    NoTracing: 1,
+    aiohttp.ClientError: 1,
+}
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

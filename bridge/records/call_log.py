@@ -44,9 +44,9 @@ class CallLog:
         self.live = LiveCalls()
         """Those on the line."""
 
-    def open(self) -> Journal:
-        """Return the journal of a call that begins."""
-        return self.live.open(self._keep)
+    def open(self, on_answer: Callable[[Mapping[str, int]], None] = lambda times: None) -> Journal:
+        """Return the journal of a call that begins; `on_answer` gets the parts of each answer in it, kept or not."""
+        return self.live.open(self._keep, on_answer=on_answer)
 
 
 def no_call_log() -> CallLog:
@@ -156,6 +156,7 @@ async def _open(
                 on_written=wake,
             )
         )
+        metrics.waiting.set_function(lambda: keeper.waiting)
     except OSError as error:
         fix = "name a folder that may be written to, or --records none"
         raise NoCallLog(f"--state-dir {root}: {error.strerror}: {fix}") from error

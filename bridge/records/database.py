@@ -1,6 +1,7 @@
 """The database of the call log: SQLite in a file, or PostgreSQL. Everything written twice is written once."""
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -202,6 +203,7 @@ def _migrate(url: URL) -> None:
     if url.get_backend_name() == "sqlite":  # without threads of its own: there are none left where it cannot be opened
         engine = create_engine(url.set(drivername="sqlite"))
         _prepare_sqlite(engine)
+        event.listen(engine, "connect", _write_ahead)
         try:
             with engine.execution_options(begin="IMMEDIATE").begin() as connection:
                 _upgrade(connection)
@@ -230,12 +232,28 @@ def _upgrade(connection: Connection) -> None:
 
 
 def _set_up_sqlite(connection: DBAPIConnection, _: object) -> None:
-    """Readers do not hold up the writer, and deletion of a call takes its entries with it."""
+    """Deletion of a call takes its entries with it."""
     connection.isolation_level = None  # transactions are begun by `_begin`, those that change tables too
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={_BUSY_S * 1000:.0f}"):
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={_BUSY_S * 1000:.0f}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _write_ahead(connection: DBAPIConnection, _: object) -> None:
+    """Have readers not hold up the writer, which the file keeps. It blocks.
+
+    While another process does the same for a new file, SQLite refuses at once, whatever its busy_timeout.
+    """
+    until_s = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            connection.cursor().execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until_s:
+                raise
+        time.sleep(0.02)
 
 
 def _begin(connection: Connection) -> None:

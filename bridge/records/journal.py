@@ -21,14 +21,17 @@ class Journal(CallObserver):
         self,
         keep: Callable[[Entry], None],
         *,
+        on_answer: Callable[[Mapping[str, int]], None] = lambda times: None,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         new_name: Callable[[], str] = lambda: uuid4().hex,
     ) -> None:
-        """`keep` gets each entry. `wall`: seconds since 1970. `clock`: seconds of any that never goes back."""
+        """`keep` gets each entry, `on_answer` the parts of each answer (`AnswerTimes.take`). `wall`: seconds since
+        1970. `clock`: seconds of any that never goes back."""
         self.name = new_name()
         """Names the record."""
-        self._keep, self._wall, self._clock = keep, wall, clock
+        self.record = self.name
+        self._keep, self._on_answer, self._wall, self._clock = keep, on_answer, wall, clock
         self._number = 0
         self._began_s = clock()
         self._times = AnswerTimes(clock)
@@ -36,35 +39,29 @@ class Journal(CallObserver):
         self._turns = self._replies = self._barge_ins = self._faults = 0
         self._language = ""
         self._ended_by_bot = self._ended_by_operator = False
-        self.stopped_by_us = False
-        """Whether we ended the call, the bot or the bridge."""
+        self._stopped = False
 
     # ------------------------------------------------------------ the call
 
     def started(self, facts: Mapping[str, object]) -> None:
-        """The call begins. `facts`: who calls whom, over what, and what answers (docs/records.md)."""
         self._began_s = self._clock()
         self._add(EntryKind.STARTED, data=facts)
+
+    def stopped(self) -> None:
+        self._stopped = True
 
     def fault(self, what: str) -> None:
         self._faults += 1
         self._add(EntryKind.FAULT, what)
 
     def ended(self, reason: str, *, fault: str) -> None:
-        """The call is over, if it began. `fault`: "ours", "remote" or ""."""
         if not self._number:
             return
         self._answered()
         waits = sorted(self._first_audio_ms)
         data: dict[str, object] = {
             "fault": fault,
-            "ended_by": "operator"
-            if self._ended_by_operator and self._ended_by_bot
-            else "bot"
-            if self._ended_by_bot
-            else "bridge"
-            if self.stopped_by_us or fault == "ours"
-            else "caller",
+            "ended_by": self._ended_by(fault),
             "duration_ms": round((self._clock() - self._began_s) * 1000),
             "language": self._language,
             "turns": self._turns,
@@ -140,6 +137,12 @@ class Journal(CallObserver):
         if times := self._times.take():
             self._first_audio_ms.append(times.get("heard_ms", times["sent_ms"]))
             self._add(EntryKind.LATENCY, data=times)
+            self._on_answer(times)
+
+    def _ended_by(self, fault: str) -> str:
+        if self._ended_by_bot:
+            return "operator" if self._ended_by_operator else "bot"
+        return "bridge" if self._stopped or fault == "ours" else "caller"
 
     def _add(self, kind: EntryKind, text: str = "", data: Mapping[str, object] | None = None) -> None:
         self._number += 1

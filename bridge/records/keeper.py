@@ -72,6 +72,11 @@ class Keeper:
         self._waiting.append(entry)
         self._work.set()
 
+    @property
+    def waiting(self) -> int:
+        """Entries in memory, which are not on disk yet."""
+        return len(self._waiting)
+
     async def __aenter__(self) -> Self:
         """Begin.
 

@@ -44,6 +44,7 @@ from bridge.server.app_keys import (
     SHUTDOWN,
     SIP,
     SWITCHBOARD,
+    TRACING,
     TWILIO,
     WAITING,
 )
@@ -60,6 +61,7 @@ from bridge.server.switchboard import Switchboard
 from bridge.settings import Settings, connection_limits
 from bridge.speaking.voices.prompts_ahead import make_ahead
 from bridge.speaking.voices.voices import Voices
+from bridge.tracing.tracing import tracing
 from telephony.twiml import twiml_busy
 
 
@@ -87,6 +89,7 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app[RESOURCES] = resources
     app.cleanup_ctx.append(_monitors)
     app.cleanup_ctx.append(_call_log)
+    app.cleanup_ctx.append(_tracing)
     app.cleanup_ctx.append(_switchboard)
     app.cleanup_ctx.append(_prompts_ahead)
     app.cleanup_ctx.append(_twilio)
@@ -129,6 +132,11 @@ async def _call_log(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
+async def _tracing(app: web.Application) -> AsyncIterator[None]:
+    async with tracing(app[SETTINGS], app[METRICS].traces) as app[TRACING]:
+        yield
+
+
 async def _switchboard(app: web.Application) -> AsyncIterator[None]:
     app[SWITCHBOARD] = Switchboard(
         app[SETTINGS],
@@ -137,6 +145,7 @@ async def _switchboard(app: web.Application) -> AsyncIterator[None]:
         app[LINES],
         app[LOAD],
         call_log=app[CALL_LOG],
+        tracing=app[TRACING],
         dialler=lambda: app.get(DIALLER),
     )
     yield

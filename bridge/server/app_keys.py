@@ -22,6 +22,7 @@ from bridge.server.pages import Pages
 from bridge.server.resources import Resources
 from bridge.server.switchboard import Switchboard
 from bridge.settings import Settings
+from bridge.tracing.tracing import Tracing
 
 SETTINGS: Final = web.AppKey("settings", Settings)
 RESOURCES: Final = web.AppKey("resources", Resources)
@@ -40,4 +41,5 @@ IN_FORCE: Final = web.AppKey("in_force", InForce)
 SHUTDOWN: Final = web.AppKey("shutdown", Shutdown)
 PAGES: Final = web.AppKey("pages", Pages)
 CALL_LOG: Final = web.AppKey("call_log", CallLog)
+TRACING: Final = web.AppKey("tracing", Tracing)
 FEED: Final = web.AppKey("feed", TranscriptFeed)

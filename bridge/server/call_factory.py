@@ -39,10 +39,13 @@ from bridge.speech.api import Standing
 from bridge.speech.denoising import Denoising
 from bridge.speech.ear import Ear
 from bridge.speech.pool.session_asr import SessionAsr
+from bridge.turns.end_probability import END_WEIGHTS
 from bridge.turns.endpointing import Endpointing
 from bridge.turns.turn_taker import TurnTaker
 from telephony.events import CallStarted, RecognitionOptions
 
+_BY_TEXT: Final = "text"
+"""The `ending` that knows no more than the recogniser does: what that expects next may judge instead."""
 _FLAT_WAITS: Final[tuple[None, OpenTurnDetector]] = (None, lambda _: NoTurnDetector())
 
 
@@ -109,7 +112,8 @@ def _end_of_turn(resources: Resources, settings: Settings) -> tuple[Endpointing 
     if resources.ending is None:
         return _FLAT_WAITS
     finals = resources.time_to_final
-    endpointing = Endpointing(endpoint_rules(settings), time_to_final=finals)
+    rules = endpoint_rules(settings)
+    endpointing = Endpointing(rules, time_to_final=finals)
     return endpointing, bound(
         TurnDetector,
         endpointing,
@@ -117,6 +121,7 @@ def _end_of_turn(resources: Resources, settings: Settings) -> tuple[Endpointing 
         time_to_final=finals,
         limit_s=settings.ending_timeout,
         clock_ms=lambda: int(time.monotonic() * 1000),
+        weights=END_WEIGHTS if rules.cut_ms and settings.ending == _BY_TEXT else None,
     )
 
 

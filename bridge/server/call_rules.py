@@ -11,6 +11,7 @@ from bridge.outbound.machine_detection import MachinePolicy, MachineRules
 from bridge.plugins import PluginError
 from bridge.settings import Settings
 from bridge.settings.caller_texts import SHIPPED, CallerTexts, in_language
+from bridge.settings.eagerness import cut_ms
 from bridge.speaking.unread import speaks
 from bridge.turns.backchannels import Backchannels, parse, shipped
 from bridge.turns.caller_pauses import CallerPausesRules
@@ -163,6 +164,7 @@ def endpoint_rules(settings: Settings) -> EndpointRules:
     return EndpointRules(
         stop_ms=_ms(settings.turn_stop),
         wait_ms=_ms(settings.turn_silence),
+        cut_ms=0 if _waits_on_a_line(settings) else cut_ms(settings.eagerness),
         sure=settings.turn_sure,
         sure_ms=_ms(settings.turn_sure_silence),
         unsure=settings.turn_unsure,
@@ -185,6 +187,12 @@ def endpoint_rules(settings: Settings) -> EndpointRules:
             most_ms=_ms(settings.patience_most),
         ),
     )
+
+
+def _waits_on_a_line(settings: Settings) -> bool:
+    """Return whether somebody chose the line of waits: then it goes before `eagerness`."""
+    names = "turn_sure", "turn_sure_silence", "turn_unsure", "turn_unsure_silence"
+    return any(getattr(settings, name) != Settings.model_fields[name].default for name in names)
 
 
 def longest_final_ms(settings: Settings) -> int:

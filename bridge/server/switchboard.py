@@ -13,16 +13,17 @@ from bridge.containment import contained
 from bridge.leg import HangupCause, Leg, LegLost, OpeningLeg
 from bridge.logs import short
 from bridge.metrics import Metrics
+from bridge.observer import CallObserver, Observers
 from bridge.outbound.consultation import Consultation
 from bridge.outbound.dialler import Dialler
 from bridge.outbound.warm_transfer import WarmTransferLeg
 from bridge.records.call_log import CallLog, facts, no_call_log
-from bridge.records.journal import Journal
 from bridge.server.call_factory import make_call, standing_of
 from bridge.server.resources import Resources
 from bridge.server.routing import Ringing, choose
 from bridge.settings import Settings
 from bridge.settings.route import Route
+from bridge.tracing.tracing import Tracing
 from telephony.errors import RemoteProtocolError
 from telephony.events import CallStarted
 from telephony.outcome import NotAnswered
@@ -52,11 +53,12 @@ class Switchboard:
         load: Load,
         *,
         call_log: CallLog | None = None,
+        tracing: Tracing | None = None,
         dialler: Callable[[], Dialler | None] = lambda: None,
     ) -> None:
-        """`call_log` keeps what happens on the calls; None keeps nothing. `dialler` returns what places calls, which is
-        made after this."""
-        self._call_log = call_log or no_call_log()
+        """`call_log` keeps what happens on the calls; None keeps nothing. `tracing` traces them; None
+        does not. `dialler` returns what places calls, which is made after this."""
+        self._call_log, self._tracing = call_log or no_call_log(), tracing or Tracing()
         self.settings, self.resources, self.metrics, self.lines, self.load = settings, resources, metrics, lines, load
         self._dialler = dialler
 
@@ -69,9 +71,14 @@ class Switchboard:
 
         `wire`: what the metrics and the log call it. `peer`: the address it came from, for the log.
         """
-        journal = (self._call_log if leg.capabilities.audio_out else no_call_log()).open()
-        converse = partial(self._converse, wire=wire, peer=peer, journal=journal)
-        await self._carry(leg, converse, wire=wire, peer=peer, journal=journal)
+        observer = self._observe(wire) if leg.capabilities.audio_out else CallObserver()
+        converse = partial(self._converse, wire=wire, peer=peer, observer=observer)
+        await self._carry(leg, converse, wire=wire, peer=peer, observer=observer)
+
+    def _observe(self, wire: str) -> CallObserver:
+        """Return what is told of a call that begins in this task."""
+        journal = self._call_log.open(self.metrics.answers(wire))
+        return Observers(journal, self._tracing.open(journal.name))
 
     async def consult(self, leg: OpeningLeg, wire: str, meeting: Consultation) -> None:
         """Carry a call to somebody who is asked whether they take a caller of ours, as `carry` does."""
@@ -80,14 +87,14 @@ class Switchboard:
             log.info("%s is asked over %s", short(started.callee or "?", _NUMBER_CHARS), wire)
             return await meeting.carry(leg, started, self.metrics.call(wire, started.format))
 
-        await self._carry(leg, meet, wire=wire, peer="", journal=no_call_log().open())
+        await self._carry(leg, meet, wire=wire, peer="", observer=CallObserver())
 
-    async def _carry(self, leg: OpeningLeg, serve: _Serve, *, wire: str, peer: str, journal: Journal) -> None:
+    async def _carry(self, leg: OpeningLeg, serve: _Serve, *, wire: str, peer: str, observer: CallObserver) -> None:
         with self.metrics.calls.labels(wire).track_inprogress():
             async with leg:
-                await self._answer(leg, serve, wire, peer, journal)
+                await self._answer(leg, serve, wire, peer, observer)
 
-    async def _answer(self, leg: OpeningLeg, serve: _Serve, wire: str, peer: str, journal: Journal) -> None:
+    async def _answer(self, leg: OpeningLeg, serve: _Serve, wire: str, peer: str, observer: CallObserver) -> None:
         fault, cause, begun = "", HangupCause.NORMAL, False
         try:
             started = await leg.start(self.settings.start_timeout)
@@ -108,22 +115,24 @@ class Switchboard:
             reason, fault, cause = OURS, "ours", HangupCause.INTERNAL_ERROR
         except asyncio.CancelledError:  # whoever carries it is ended: `leg` closes behind us
             self.metrics.ended.labels(wire, "" if self.lines.ending else "ours").inc()
-            journal.ended("cut off", fault="" if self.lines.ending else "ours")
+            observer.ended("cut off", fault="" if self.lines.ending else "ours")
             log.info("call ended: cut off")
             raise
         self.metrics.ended.labels(wire, fault).inc()
         if begun:
-            journal.ended(reason, fault=fault)
+            observer.ended(reason, fault=fault)
         log.info("call ended: %s%s", short(reason, _REASON_CHARS), "" if begun or not peer else f", peer {peer}")
         await leg.close(reason, cause=cause)
 
-    async def _converse(self, leg: OpeningLeg, started: CallStarted, *, wire: str, peer: str, journal: Journal) -> str:
+    async def _converse(
+        self, leg: OpeningLeg, started: CallStarted, *, wire: str, peer: str, observer: CallObserver
+    ) -> str:
         resources, settings, route = self._profile_of(started, wire)
         caller, callee = (short(number or "?", _NUMBER_CHARS) for number in (started.caller, started.callee))
         via = (f", {route}" if route else "", f", peer {peer}" if peer else "")
         log.info("call from %s to %s over %s%s%s", caller, callee, wire, *via)
-        journal.started(facts(started, settings, wire=wire, route=str(route or ""), peer=peer))
-        return await self._run(leg, started, wire, resources, settings, journal=journal)
+        observer.started(facts(started, settings, wire=wire, route=str(route or ""), peer=peer))
+        return await self._run(leg, started, wire, resources, settings, observer=observer)
 
     def _transferable(self, leg: OpeningLeg, started: CallStarted, wire: str, resources: Resources) -> Leg:
         """Return `leg`, which can ask somebody first where there is a bot to want that, and a wire to ask them over."""
@@ -156,7 +165,7 @@ class Switchboard:
         resources: Resources,
         settings: Settings,
         *,
-        journal: Journal,
+        observer: CallObserver,
     ) -> str:
         standing = standing_of(leg)
         denoising = await self.resources.open_denoising(lambda: self.load.spares_denoising(standing()))
@@ -168,7 +177,7 @@ class Switchboard:
                     line=self._transferable(leg, started, wire, resources),
                     resources=resources,
                     settings=settings,
-                    metrics=self.metrics.call(wire, started.format, journal),
+                    metrics=self.metrics.call(wire, started.format, observer),
                     denoising=denoising,
                     load=self.load,
                 )
@@ -182,10 +191,11 @@ class Switchboard:
             if self.lines.draining:  # since it took its line
                 call.drain()
             try:
-                with self._call_log.live.operated(journal, call):
+                with self._call_log.live.operated(observer.record, call):
                     return await call.run()
             finally:
-                journal.stopped_by_us = bool(call.stopped)
+                if call.stopped:
+                    observer.stopped()
                 self.lines.calls.discard(call)
                 unwatch()
                 timer.cancel()

@@ -16,6 +16,7 @@ from bridge.settings.groups.recognition import Recognition, Vllm
 from bridge.settings.groups.records import Records
 from bridge.settings.groups.server import Access, Limits, Listening, Logs
 from bridge.settings.groups.speech import Hearing, NoiseSuppression, SentenceCaching, Speaking
+from bridge.settings.groups.tracing import TracingOptions
 from bridge.settings.groups.wires import AriOptions, Pbx, Sip, Twilio
 from bridge.settings.route import Route
 from bridge.settings.types import First, Group
@@ -52,6 +53,7 @@ class Settings(
     Overload,
     Stopping,
     Logs,
+    TracingOptions,
 ):
     """What is in force. Immutable; `Settings()` is the defaults and reads neither environment nor files.
 

@@ -104,6 +104,12 @@ Level = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(
 Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^/\s]+)$"), AfterValidator(whole_url)]
 Origins = Annotated[tuple[Origin, ...], BeforeValidator(split_words), Takes("origins like https://example.com, or *")]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s@?#]+(/[^\s@?#]*)?$"), AfterValidator(whole_url)]
+OptionalUrl = Annotated[
+    str,
+    StringConstraints(pattern=r"^$|^https?://[^/\s@?#]+(/[^\s@?#]*)?$"),
+    AfterValidator(whole_url),
+    Takes("a URL like http://127.0.0.1:4318"),
+]
 Urls = Annotated[
     tuple[Url, ...], BeforeValidator(split_words), Takes("URLs like http://gpu1:8001, with commas between")
 ]

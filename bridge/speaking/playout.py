@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bridge.observer import CallObserver
 from bridge.speaking.audio_level import FRAME_MS, SILENT_DB, levels_db
 from bridge.speaking.sentence import Sentence
 from telephony.codec import decode
@@ -56,7 +57,9 @@ class Playout:
     sentences that are being made.
     """
 
-    def __init__(self, audio: AudioFormat) -> None:
+    def __init__(self, audio: AudioFormat, *, observer: CallObserver | None = None) -> None:
+        """`observer` is told of late marks, and of gaps in what the far side plays."""
+        self._observer = observer or CallObserver()
         self._audio, self._generation, self._marks = audio, 0, 0
         self._sentences: list[Sentence] = []  # of the reply, in the order in which they leave
         self._heard: list[_Stretch] = []  # of the reply, before it was held
@@ -126,6 +129,8 @@ class Playout:
                 begins_ms = max(self._dry_ms, now_ms)
                 if not sentence.sent:
                     sentence.begins_ms = begins_ms
+                elif (gap_ms := now_ms - self._dry_ms) >= FRAME_MS:
+                    self._observer.ran_dry(gap_ms=gap_ms)
                 sentence.sent += len(payload)
                 self._dry_ms = begins_ms + self._audio.duration_ms(payload)
 
@@ -137,6 +142,7 @@ class Playout:
             return None
         marked = self._sentences[index]
         shift_ms = now_ms - marked.ends_ms  # the far side's clock is the true one
+        self._observer.mark_returned(late_ms=shift_ms)
         heard_ms = marked.ms(marked.sent)
         for sentence in self._sentences[: index + 1]:
             sentence.forget_audio()

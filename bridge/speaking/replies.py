@@ -110,6 +110,7 @@ class Replies:
         async with self._speaking:
             try:
                 self._expected_input = ExpectedInput()
+                self._output.observer.asked()
                 with contained("the bot or the voice"):
                     async with self._filler.beside() as begun:
 

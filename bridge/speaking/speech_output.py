@@ -61,7 +61,7 @@ class SpeechOutput:
         self._default = Voices.of(tts)
         self._voices = CallVoices(self._default, language=language, reading=reading)
         self.observer = observer or CallObserver()
-        self._playout = Playout(audio)
+        self._playout = Playout(audio, observer=self.observer)
         self._reply = _Reply()  # the one that is spoken now
         self._sender = Sender(leg, self._playout, audio, clock_ms=clock_ms, on_audio=on_audio, start=start)
         self._on_unread = on_unread

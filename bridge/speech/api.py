@@ -191,6 +191,16 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class MarksAhead:
+    """What the recogniser expects behind the last word: probabilities of its next token, 0..1 each."""
+
+    stop: float
+    """That a sentence ends there: a full stop, a question or exclamation mark."""
+    comma: float
+    """That it goes on behind a comma or the like."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hypothesis:
     """What was heard. `prefix + text` is the whole of it."""
 
@@ -210,6 +220,8 @@ class Hypothesis:
     """Each with the milliseconds of the audio at which it begins and ends; none where they were not asked for."""
     language_probability: float = 1.0
     """P(language), 0.0 to 1.0, of one that the engine decided for; 1 where it was told, or does not say."""
+    marks: MarksAhead | None = None
+    """Of finals without prefix; None where the engine does not tell, or writes no such marks in this language."""
 
     @property
     def text(self) -> str:

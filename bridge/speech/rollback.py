@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.speech.api import Ended, Hypothesis
+from bridge.speech.api import Ended, Hypothesis, MarksAhead
 
 FIRST_SPEECH_MS: Final = 300
 """Speech before the first decode. With tiny.en the first text of 80 prompts was right in 62 with 250 ms, in 67 with
@@ -38,6 +38,8 @@ class Draft:
     """Each with the milliseconds of the audio at which it begins and ends, where all are known."""
     language_probability: float = 1.0
     """As of the hypothesis; 0 where the engine was told the language, which is no sign of it."""
+    marks: MarksAhead | None = None
+    """What the recogniser expects behind the last word, where it tells."""
 
     @property
     def text(self) -> str:
@@ -48,7 +50,7 @@ class Draft:
         language = hypothesis.language or (self.language if self.pieces else "")
         words = () if self.pieces else hypothesis.words
         pieces, probability = (*self.pieces, *hypothesis.pieces), hypothesis.language_probability
-        return Draft(pieces, language, hypothesis.ended, words, probability)
+        return Draft(pieces, language, hypothesis.ended, words, probability, hypothesis.marks)
 
 
 class Cadence:

@@ -54,6 +54,11 @@ class CallerPauses:
         """The shortest wait that suits this caller, 0..`most_ms`: the mean pause plus the mean deviation."""
         return min(self._rules.most_ms, round(self._mean_ms + self._deviation_ms))
 
+    @property
+    def mean_ms(self) -> float:
+        """The mean pause of this caller, as far as it is known."""
+        return self._mean_ms
+
     def paused(self, pause_ms: int) -> None:
         """Learn from `pause_ms` of silence inside a turn, after which the caller spoke on."""
         self._learn(pause_ms, self._rules.keep)

@@ -8,6 +8,7 @@ The wait depends on what is known of the pause. It is read at every VAD window a
     dictation            dictation_ms; sure_ms once the number is whole
     a text that breaks   unfinished_ms
     a probability        sure_ms from `sure` on, unsure_ms up to `unsure`, a straight line between
+    a calibrated one     what costs least by `cut_ms`, between the limits of `cost`
 
 Except after a question it is never shorter than this caller's own pauses (caller_pauses.py). It is never longer than
 ceiling_ms.
@@ -20,6 +21,7 @@ from functools import partial
 from bot.api import Expect
 from bridge.speech.dictation import DICTATED, Kind, Reading
 from bridge.turns.caller_pauses import CallerPauses, CallerPausesRules
+from bridge.turns.expected_cost import CostRules, cheapest_wait_ms
 from bridge.turns.ranges import within
 from bridge.turns.rolling_quantile import RollingQuantile
 
@@ -63,6 +65,10 @@ class EndpointRules:
     unsure_ms: int = 800
     """Wait where the end is doubted, 100..10000. Smart-turn doubts one end in seven: with 0.15 s for the reply these
     are answered within 1.0 s."""
+    cut_ms: int = 600
+    """What a caller cut short is worth, in milliseconds of waiting, 0..100000: where the probability is calibrated, the
+    wait is what costs least by it. 0: it lies on the line above."""
+    cost: CostRules = field(default_factory=CostRules)
     unfinished_ms: int = 1500
     """Wait where the text breaks off ("my", "um"), 100..10000. Such a text is a sure sign: 1 of 146 ends read like
     that, and a quarter of the pauses. It is longer than a pause of 1.2 s, which must not end the turn."""
@@ -86,6 +92,7 @@ class EndpointRules:
 
     def __post_init__(self) -> None:
         waits = "wait_ms sure_ms unsure_ms unfinished_ms answer_ms asked_answer_ms dictation_ms name_ms".split()
+        within(self, 0, 100_000, "cut_ms")
         within(self, 32, 1000, "stop_ms")
         within(self, 100, 10_000, *waits)
         within(self, 100, 30_000, "ceiling_ms")
@@ -109,6 +116,7 @@ class Endpointing:
         self._expected = Expected()
         self._reading = Reading(Kind.NOTHING)  # of the turn so far, over all its pauses
         self._probability: float | None = None  # of this pause; None before it is judged
+        self._calibrated = False
         self.paused_since_ms: int | None = None
         """Where the last speech ended, while the turn pauses; None while the caller speaks, and between turns."""
         self._speech_end_ms = 0  # the last one, paused or closed
@@ -128,10 +136,13 @@ class Endpointing:
         """Note what kind of text the turn has by now: that of a partial, or of the final."""
         self._reading = reading
 
-    def judged(self, probability: float, *, speech_end_ms: int) -> None:
-        """Note P(end of turn), 0..1, of the pause after `speech_end_ms`, unless that is over; `read` comes first."""
+    def judged(self, probability: float, *, speech_end_ms: int, calibrated: bool = False) -> None:
+        """Note P(end of turn), 0..1, of the pause after `speech_end_ms`, unless that is over; `read` comes first.
+
+        `calibrated`: it is a frequency, and can be weighed against the length of pauses.
+        """
         if self.paused_since_ms == speech_end_ms:
-            self._probability = probability
+            self._probability, self._calibrated = probability, calibrated
 
     def resumed(self, at_ms: int) -> None:
         """Note that the caller speaks on at `at_ms`, in the same utterance."""
@@ -187,7 +198,14 @@ class Endpointing:
         if self._reading.kind is Kind.UNFINISHED:
             return rules.unfinished_ms
         least_ms = rules.name_ms if self._expected.kind is Expect.NAME else 0
-        return max(least_ms, _between(rules, self._probability))
+        return max(least_ms, self._judged_ms(self._probability))
+
+    def _judged_ms(self, probability: float) -> int:
+        rules = self._rules
+        if not (self._calibrated and rules.cut_ms):
+            return _between(rules, probability)
+        own_ms = self._pauses.mean_ms
+        return cheapest_wait_ms(probability, cut_ms=rules.cut_ms, rules=rules.cost, own_pause_ms=own_ms)
 
     def _unjudged_ms(self) -> int:
         """Return the wait while a judgement may still come: as long as most finals of this process take."""

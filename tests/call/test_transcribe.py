@@ -13,8 +13,20 @@ from bot.api import Final, Partial
 from bridge.call.transcribe import transcribe, transcripts
 from bridge.call.turn_detector import TurnDetector
 from bridge.call.utterance import Utterance
-from bridge.speech.api import Asr, AsrCapabilities, Ended, EngineLost, Hypothesis, Request, Samples, SpeechError
+from bridge.speech.api import (
+    Asr,
+    AsrCapabilities,
+    Ended,
+    EngineLost,
+    Hypothesis,
+    MarksAhead,
+    Request,
+    Samples,
+    SpeechError,
+)
 from bridge.speech.call_language import CallLanguage
+from bridge.speech.dictation import Kind
+from bridge.turns.end_probability import EndWeights
 from bridge.turns.endpointing import Endpointing, EndpointRules
 from bridge.turns.rolling_quantile import RollingQuantile
 from telephony.events import RecognitionOptions
@@ -454,13 +466,15 @@ class Court:
     def __init__(self, asr: Asr, ending: Ending | None = None) -> None:
         self.ending, self.finals, self.now_ms = ending or Ending(), RollingQuantile(150), 0
         self.endpointing = Endpointing(EndpointRules(), time_to_final=self.finals)
+        self.told: list[float] = []
         self.detector = TurnDetector(
             self.endpointing,
             self.ending,
-            lambda *_: None,
+            lambda text, language, probability: self.told.append(probability),
             time_to_final=self.finals,
             limit_s=5.0,
             clock_ms=lambda: self.now_ms,
+            weights=EndWeights(intercept=0.0, stop=1.0, comma=0.0, kinds={Kind.OPEN: 0.0}),
         )
         self.utterance = Utterance(0, "u1")
         self.reader = asyncio.create_task(self._read(asr))
@@ -547,6 +561,15 @@ async def test_a_final_that_could_not_be_had_is_no_measurement() -> None:
     assert (await court.close())[-1] == Final("one two", "English", 0, 1000)
     court.detector.served("u1")
     assert court.finals.quantile(1.0) == 150, "the first guess"
+
+
+async def test_what_the_recogniser_expects_next_reaches_the_judgement_of_the_pause() -> None:
+    asr = ScriptedAsr(replace(heard("that is all"), marks=MarksAhead(stop=0.8, comma=0.1)))
+    court = Court(asr)
+    court.utterance.add(SECOND, speech_ms=1000)
+    await court.pause()
+    assert court.told == [pytest.approx(0.8)]
+    assert [entry.text for entry in await court.close()][-1] == "that is all"
 
 
 # ---------------------------------------------------------------- languages

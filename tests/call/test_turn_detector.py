@@ -9,9 +9,11 @@ import pytest
 
 from bot.api import Expect
 from bridge.call.turn_detector import TurnDetector
-from bridge.speech.api import EngineFailed, Samples
+from bridge.speech.api import EngineFailed, MarksAhead, Samples
 from bridge.speech.dictation import Kind, Reading
+from bridge.turns.end_probability import EndWeights
 from bridge.turns.endpointing import Endpointing, EndpointRules, Expected
+from bridge.turns.expected_cost import CostRules
 from bridge.turns.rolling_quantile import RollingQuantile
 
 AUDIO = np.zeros(16_000, np.float32)
@@ -44,10 +46,17 @@ class FakeEnding:
 class Scene:
     """One caller, judged by `ending`."""
 
-    def __init__(self, ending: FakeEnding, *, limit_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        ending: FakeEnding,
+        *,
+        limit_s: float = 5.0,
+        weights: EndWeights | None = None,
+        rules: EndpointRules = RULES,
+    ) -> None:
         self.now_ms = 0
         self.finals = RollingQuantile(100)
-        self.endpointing = Endpointing(RULES, time_to_final=self.finals)
+        self.endpointing = Endpointing(rules, time_to_final=self.finals)
         self.told: list[tuple[str, str, float]] = []
         self.detector = TurnDetector(
             self.endpointing,
@@ -56,6 +65,7 @@ class Scene:
             time_to_final=self.finals,
             limit_s=limit_s,
             clock_ms=lambda: self.now_ms,
+            weights=weights,
         )
 
 
@@ -224,3 +234,44 @@ async def test_the_words_of_the_caller_are_not_logged(caplog: pytest.LogCaptureF
         await scene.detector.weigh(AUDIO, "my secret is 4711", "English")
     assert "4711" not in caplog.text
     assert "0.00" in caplog.text or "1.00" in caplog.text
+
+
+WEIGHTS = EndWeights(intercept=0.0, stop=1.0, comma=0.0, kinds={Kind.FINISHED: 0.0})
+EAGER = EndpointRules(wait_ms=500, cut_ms=800, cost=CostRules(least_ms=256, most_ms=640))
+
+
+@pytest.mark.parametrize(("stop", "expected_ms"), [(0.99, 256), (0.01, 640)])
+async def test_what_the_recogniser_expects_next_judges_instead_of_the_text(stop: float, expected_ms: int) -> None:
+    ending = FakeEnding(0.0)
+    scene = Scene(ending, weights=WEIGHTS, rules=EAGER)
+    scene.endpointing.paused(1000)
+    await scene.detector.weigh(AUDIO, "That is all.", "English", MarksAhead(stop, 0.01))
+    assert scene.endpointing.wait_ms == expected_ms
+    assert [told[2] for told in scene.told] == [pytest.approx(stop)]
+    assert ending.asked == []
+
+
+async def test_a_recogniser_that_does_not_tell_leaves_the_text() -> None:
+    scene = Scene(FakeEnding(1.0), weights=WEIGHTS, rules=EAGER)
+    scene.endpointing.paused(1000)
+    await scene.detector.weigh(AUDIO, "That is all.", "English", None)
+    assert scene.endpointing.wait_ms == EAGER.sure_ms
+
+
+async def test_an_ending_of_its_own_is_not_overruled() -> None:
+    ending = FakeEnding(1.0)
+    scene = Scene(ending)
+    scene.endpointing.paused(1000)
+    await scene.detector.weigh(AUDIO, "That is all.", "English", MarksAhead(0.01, 0.9))
+    assert ending.asked == ["That is all."]
+    assert scene.endpointing.wait_ms == RULES.sure_ms
+
+
+async def test_the_kind_of_the_whole_turn_counts_and_dictation_is_left_to_the_text() -> None:
+    ending = FakeEnding(0.2)
+    scene = Scene(ending, weights=WEIGHTS, rules=EAGER)
+    scene.detector.carried("My number is four five six")
+    scene.endpointing.paused(1000)
+    await scene.detector.weigh(AUDIO, "seven.", "English", MarksAhead(0.99, 0.001))
+    assert ending.asked == ["My number is four five six seven."]
+    assert scene.endpointing.wait_ms == EAGER.dictation_ms

@@ -1,8 +1,12 @@
 """The call log in a real SQLite: written once, found again, deleted for good."""
 
 import asyncio
+import sqlite3
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
@@ -11,7 +15,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from bridge.records import query
-from bridge.records.database import Database
+from bridge.records.database import Database, _write_ahead
 from bridge.records.deletion import erase, expire, seconds
 from bridge.records.entries import Entry, EntryKind
 from bridge.records.query import Wanted
@@ -161,3 +165,25 @@ async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
 def test_an_address_that_is_none_is_told(url: str, why: str) -> None:
     with pytest.raises(DatabaseFailed, match=why):
         Database.at(url)
+
+
+def test_several_who_make_the_file_at_the_same_moment_wait_for_each_other(tmp_path: Path) -> None:
+    """SQLite itself refuses one in twenty: `PRAGMA journal_mode=WAL` waits for nobody."""
+
+    def make(path: Path, together: threading.Barrier) -> str:
+        connection = sqlite3.connect(path, timeout=10, check_same_thread=False)
+        connection.isolation_level = None
+        together.wait()
+        try:
+            _write_ahead(cast(Any, connection), None)
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("COMMIT")
+            return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(3) as threads:
+        for number in range(100):
+            path, together = tmp_path / f"{number}.db", threading.Barrier(3)
+            made = [threads.submit(make, path, together) for _ in range(3)]
+            assert [each.result() for each in made] == ["wal"] * 3

@@ -85,7 +85,7 @@ def test_a_transfer_that_failed_did_not(call: Call) -> None:
 
 
 def test_what_the_server_or_a_fault_of_ours_ends_is_the_bridges(call: Call) -> None:
-    call.journal.stopped_by_us = True
+    call.journal.stopped()
     call.journal.ended("the call reached 3600 s", fault="")
     assert call.end.data["ended_by"] == "bridge"
 
@@ -119,3 +119,16 @@ def test_what_no_database_takes_is_taken_out_and_what_is_endless_is_cut(call: Ca
     assert caller.text.startswith("ab?xxx")
     assert len(caller.text) <= 20_000
     assert len(str(action.data["action"])) <= 20_000
+
+
+def test_the_parts_of_each_answer_are_told_whether_or_not_they_are_kept() -> None:
+    told: list[object] = []
+    now = [10.0]
+    journal = Journal(lambda entry: None, on_answer=told.append, clock=lambda: now[0])
+    journal.said(said("hello"))
+    journal.speech_ended(ago_ms=400)
+    now[0] += 0.2
+    journal.sent()
+    journal.speech_ended(ago_ms=100)
+    journal.ended("stop", fault="")
+    assert told == [{"final_ms": 400, "judged_ms": 400, "sent_ms": 600}]

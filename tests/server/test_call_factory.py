@@ -16,7 +16,7 @@ from bridge.server.call_factory import make_call
 from bridge.server.call_rules import turn_rules
 from bridge.server.resources import Resources
 from bridge.settings import Settings
-from bridge.speech.api import EngineLost, Hypothesis, Request, Vad
+from bridge.speech.api import EngineLost, Hypothesis, MarksAhead, Request, Vad
 from bridge.speech.backends.text_ending import TextEnding
 from telephony.codec import encode
 from telephony.events import (
@@ -175,6 +175,31 @@ def test_each_call_has_its_own_waits_and_all_measure_the_same_recogniser() -> No
     assert first
     assert second
     assert (first.wait_ms, second.wait_ms) == (828, 828)
+
+
+@pytest.mark.parametrize(
+    ("options", "sure_ms", "doubted_ms"),
+    [
+        ({}, 320, 736),
+        ({"eagerness": "low"}, 320, 736),
+        ({"eagerness": "off"}, 400, 400),
+        ({"turn_sure_silence": 0.45}, 450, 450),
+        ({"ending": "mybot:Ending"}, 400, 400),
+    ],
+)
+async def test_what_the_recogniser_expects_next_sets_the_wait_unless_other_settings_do(
+    options: dict[str, str | float], sure_ms: int, doubted_ms: int
+) -> None:
+    judging = replace(resources(), ending=TextEnding())
+    one = call(FakeLeg(PHONE), started=STARTED, shared=judging, **options)
+    endpointing = one._turns._endpointing
+    assert endpointing
+    waits = []
+    for stop, comma in ((0.97, 0.0002), (0.1, 0.3)):
+        endpointing.paused(1000)
+        await one._turn_detector.weigh(np.zeros(16_000, np.float32), "That is all.", "English", MarksAhead(stop, comma))
+        waits.append(endpointing.wait_ms)
+    assert waits == [sure_ms, doubted_ms]
 
 
 async def test_the_greeting_of_the_settings_is_spoken_first() -> None:

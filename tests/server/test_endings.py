@@ -94,19 +94,48 @@ WAITS = [
 
 
 def test_every_rule_is_one_setting_and_every_setting_one_rule() -> None:
-    changed = [_differences(endpoint_rules(Settings.model_validate({name: _less(name)}))) for name in WAITS]
+    off = {"eagerness": "off"}  # the line of waits goes before it, so it would change as well
+    base = endpoint_rules(Settings.model_validate(off))
+    changed = [
+        _differences(endpoint_rules(Settings.model_validate({**off, name: _less(name)})), base) for name in WAITS
+    ]
     assert [len(rules) for rules in changed] == [1] * len(WAITS)
-    every = {field.name for rules in (EndpointRules, CallerPausesRules) for field in fields(rules)} - {"caller_pauses"}
+    every = {field.name for rules in (EndpointRules, CallerPausesRules) for field in fields(rules)} - {
+        "caller_pauses",
+        "cost",
+    }
     assert set().union(*changed) == every
 
 
-def _less(name: str) -> float:
+def _less(name: str) -> float | str:
+    if name == "eagerness":
+        return "high"
     value: float = getattr(Settings(), name)
     return 0.9 * value
 
 
-def _differences(rules: EndpointRules) -> set[str]:
-    pairs = ((rules, EndpointRules()), (rules.caller_pauses, CallerPausesRules()))
+@pytest.mark.parametrize(
+    ("eagerness", "cut_ms"), [("off", 0), ("low", 1200), ("medium", 600), ("high", 300), ("750", 750)]
+)
+def test_eagerness_is_what_a_cut_turn_is_worth(eagerness: str, cut_ms: int) -> None:
+    assert endpoint_rules(Settings(eagerness=eagerness)).cut_ms == cut_ms
+
+
+@pytest.mark.parametrize("name", ["turn_sure", "turn_sure_silence", "turn_unsure", "turn_unsure_silence"])
+def test_who_chose_the_line_of_waits_keeps_it(name: str) -> None:
+    assert endpoint_rules(Settings.model_validate({name: _less(name), "eagerness": "high"})).cut_ms == 0
+    default = getattr(Settings(), name)
+    assert endpoint_rules(Settings.model_validate({name: default})).cut_ms > 0, "a printed configuration chose nothing"
+
+
+@pytest.mark.parametrize("wrong", ["", "Medium", "99", "20001", "-5", "1e3", "\u0665\u0660\u0660", "9" * 5000])
+def test_an_eagerness_that_is_none_is_refused(wrong: str) -> None:
+    with pytest.raises(ValueError, match="eagerness"):
+        Settings(eagerness=wrong)
+
+
+def _differences(rules: EndpointRules, base: EndpointRules) -> set[str]:
+    pairs = ((rules, base), (rules.caller_pauses, CallerPausesRules()))
     return {
         field.name
         for ours, default in pairs

@@ -96,6 +96,7 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "tts_fallback": "none",
         "vllm_dtype": "float16",
         "turn_final_share": "0.9",
+        "eagerness": "high",
         "sip_host": "0.0.0.0",
         "sip_public_address": "203.0.113.7",
         "sip_transports": "tls",

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bridge.observer import CallObserver
 from bridge.speaking.playout import HeardSoFar, Playout
 from telephony.codec import encode
 from telephony.events import AudioFormat, Encoding, Mark, Play, Reply
@@ -319,3 +320,39 @@ def test_what_is_left_to_hear_counts_what_has_not_left_too() -> None:
     sentence = playout.begin("two", 0)
     playout.made(sentence, audio(500))
     assert playout.left_ms(400) == 1100
+
+
+class FarSide(CallObserver):
+    """What was told of the far side."""
+
+    def __init__(self) -> None:
+        self.late_ms: list[int] = []
+        self.gaps_ms: list[int] = []
+
+    def mark_returned(self, *, late_ms: int) -> None:
+        self.late_ms.append(late_ms)
+
+    def ran_dry(self, *, gap_ms: int) -> None:
+        self.gaps_ms.append(gap_ms)
+
+
+def test_a_mark_tells_how_much_later_than_by_our_clock_the_far_side_played() -> None:
+    far_side = FarSide()
+    playout = Playout(MULAW, observer=far_side)
+    playout.played(spoken(playout, "hello", 1000, 0), 1130)
+    playout.played("0:99", 5000)
+    assert far_side.late_ms == [130]
+
+
+def test_silence_in_the_middle_of_a_sentence_is_a_gap_and_silence_between_sentences_is_none() -> None:
+    far_side = FarSide()
+    playout = Playout(MULAW, observer=far_side)
+    sentence = playout.begin("one two three", 0)
+    for made_at_ms in (0, 300, 419, 900):  # the second comes in time, the third is 19 ms late: no whole frame
+        playout.made(sentence, audio(200))
+        send(playout, made_at_ms if made_at_ms != 300 else 190)
+    playout.finish(sentence)
+    send(playout, 900)
+    assert far_side.gaps_ms == [281]
+    spoken(playout, "four", 400, 5000)
+    assert far_side.gaps_ms == [281]

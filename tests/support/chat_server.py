@@ -70,6 +70,8 @@ class ChatServer:
     """Bodies of the requests, in order."""
     keys: list[str] = field(default_factory=list)
     """What each brought as Authorization."""
+    traceparents: list[str] = field(default_factory=list)
+    """The header of that name of each, "" where it brought none."""
     peers: set[object] = field(default_factory=set)
     """The client's side of each connection."""
     hung_up: int = 0
@@ -99,6 +101,7 @@ class ChatServer:
         body, key = await request.json(), request.headers.get("Authorization", "")
         self.requests.append(body)
         self.keys.append(key)
+        self.traceparents.append(request.headers.get("traceparent", ""))
         self.peers.add(request.transport.get_extra_info("peername") if request.transport else None)
         self._changed.set()
         answer = self._answer(body["messages"][-1])

@@ -10,6 +10,7 @@ from bot.api import Expect
 from bridge.speech.dictation import Kind, Reading
 from bridge.turns.caller_pauses import CallerPausesRules
 from bridge.turns.endpointing import Endpointing, EndpointRules, Expected
+from bridge.turns.expected_cost import CostRules
 from bridge.turns.rolling_quantile import RollingQuantile
 
 RULES = EndpointRules(
@@ -392,3 +393,62 @@ def test_the_ceiling_is_above_everything() -> None:
 def test_rules_out_of_range_are_refused_by_name(wrong: dict[str, float], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         EndpointRules(**wrong)  # type: ignore[arg-type]
+
+
+EAGER = EndpointRules(cut_ms=800, cost=CostRules(least_ms=256, most_ms=640), caller_pauses=RULES.caller_pauses)
+
+
+def eager_wait_ms(
+    kind: Kind, probability: float, expected: Expected | None = None, *, calibrated: bool = True, digits: int = 0
+) -> int:
+    one = endpointing(rules=EAGER)
+    if expected:
+        one.expect(expected)
+    one.paused(1000)
+    one.read(Reading(kind, digits))
+    one.judged(probability, speech_end_ms=1000, calibrated=calibrated)
+    return one.wait_ms
+
+
+def test_a_calibrated_judgement_is_weighed_against_the_length_of_pauses() -> None:
+    assert eager_wait_ms(Kind.FINISHED, 0.99) == EAGER.cost.least_ms < EAGER.sure_ms
+    assert eager_wait_ms(Kind.FINISHED, 0.01) == EAGER.cost.most_ms
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.7, 1.0])
+def test_a_judgement_that_is_no_frequency_stays_on_the_line(probability: float) -> None:
+    plain = endpointing(rules=EndpointRules(caller_pauses=RULES.caller_pauses))
+    plain.paused(1000)
+    plain.read(Reading(Kind.FINISHED))
+    judge(plain, probability)
+    assert eager_wait_ms(Kind.FINISHED, probability, calibrated=False) == plain.wait_ms
+
+
+@pytest.mark.parametrize(
+    ("kind", "digits", "expected", "wait"),
+    [
+        (Kind.DIGITS, 6, None, EAGER.dictation_ms),
+        (Kind.DIGITS, 6, Expected(Expect.DIGITS, digits=10), EAGER.dictation_ms),
+        (Kind.DIGITS, 10, Expected(Expect.DIGITS, digits=10), EAGER.sure_ms),
+        (Kind.FINISHED, 0, Expected(Expect.NAME), EAGER.name_ms),
+        (Kind.ANSWER, 0, None, EAGER.answer_ms),
+        (Kind.ANSWER, 0, Expected(asked=True), EAGER.asked_answer_ms),
+        (Kind.UNFINISHED, 0, None, EAGER.unfinished_ms),
+        (Kind.NOTHING, 0, None, EAGER.sure_ms),
+    ],
+)
+def test_what_has_a_rule_of_its_own_keeps_it_however_sure_the_end(
+    kind: Kind, digits: int, expected: Expected | None, wait: int
+) -> None:
+    assert eager_wait_ms(kind, 1.0, expected, digits=digits) == wait
+
+
+def test_a_new_judgement_forgets_that_the_last_one_was_calibrated() -> None:
+    one = endpointing(rules=EAGER)
+    one.read(Reading(Kind.FINISHED))
+    one.paused(1000)
+    one.judged(1.0, speech_end_ms=1000, calibrated=True)
+    one.resumed(1300)
+    one.paused(2000)
+    judge(one, 1.0)
+    assert one.wait_ms == EAGER.sure_ms

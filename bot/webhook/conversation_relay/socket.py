@@ -10,6 +10,7 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
+from bot.tracing import server_of, span
 from bot.webhook.client import session
 from bot.webhook.configuration import Configuration
 from bot.webhook.conversation_relay.signature import upgrade_signature
@@ -67,12 +68,16 @@ class RelaySocket:
         how = self._configuration
         headers = {"X-Twilio-Signature": upgrade_signature(how.secret, url)} if how.secret else {}
         try:
-            async with asyncio.timeout(how.wait_s):
-                http = await session()
-                socket = await http.ws_connect(
-                    URL(url, encoded=True), headers=headers, heartbeat=_PING_S, max_msg_size=how.max_bytes
-                )
-                await socket.send_str(self._first)
+            with span("GET", {"http.request.method": "GET", **server_of(url)}) as opening:
+                async with asyncio.timeout(how.wait_s):
+                    http = await session()
+                    socket = await http.ws_connect(
+                        URL(url, encoded=True),
+                        headers={**headers, **opening.headers},
+                        heartbeat=_PING_S,
+                        max_msg_size=how.max_bytes,
+                    )
+                    await socket.send_str(self._first)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: no URL
             raise HookFailed(f"the application cannot be reached: {error!r}") from None
         return socket

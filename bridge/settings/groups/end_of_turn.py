@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from bridge.settings.eagerness import Eagerness
 from bridge.settings.types import Group, OptionalPath, Plugin, Section
 
 
@@ -32,6 +33,12 @@ class EndOfTurnOptions(Group):
         ge=0.05,
         le=5,
         description="Seconds that a judgement may take. By then most turns have closed without it.",
+    )
+    eagerness: Eagerness = Field(
+        default="medium",
+        description="How soon the bot answers, where the recogniser tells what it expects next (Whisper does): low, "
+        "medium, high, or the milliseconds of waiting that a caller cut short is worth, 100 to 20000. off: the waits "
+        "are those of turn_sure to turn_unsure_silence; so they are where one of these has another value than here.",
     )
     turn_stop: float = Field(
         default=0.128,

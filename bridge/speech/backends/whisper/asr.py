@@ -28,6 +28,7 @@ from bridge.speech.api import (
     Ended,
     EngineFailed,
     Hypothesis,
+    MarksAhead,
     Request,
     Samples,
 )
@@ -35,6 +36,7 @@ from bridge.speech.backends.mel import log_mel
 from bridge.speech.backends.models import find_whisper
 from bridge.speech.backends.repetition import Repetition, repetitions
 from bridge.speech.backends.whisper.gate import DOUBT, is_speech
+from bridge.speech.backends.whisper.marks import MarkTokens
 from bridge.speech.backends.whisper.rounds import SpeechClock, excess, rounds_said
 from bridge.speech.backends.whisper.text import WhisperText, as_sentence
 from bridge.speech.backends.whisper.words import POSITIONS_A_SECOND, timed_words, token_begins_s
@@ -80,7 +82,7 @@ class WhisperAsr:
         """Take what `load` loads; `model` serves `threads` decodes at once."""
         self.name = f"whisper-{name}"
         self.device = f"CPU, int8, {threads} decodes at once"
-        self._model, self._text = model, text
+        self._model, self._text, self._marks = model, text, MarkTokens(text)
         self._silence = self._encode(np.zeros(0, np.float32), LONGEST_S)
         self._warm_up()
         self._workers = Workers(threads, name=self.name, gives_way=True)
@@ -164,9 +166,8 @@ class WhisperAsr:
         if not (attempt.heard and any(map(str.isalnum, request.prefix + "".join(pieces)))):
             return Hypothesis((), "")
         words = self._words(features, attempt.tokens, code, seconds) if request.words and not request.prefix else ()
-        return Hypothesis(
-            tuple(pieces), ENGLISH_NAMES[code], attempt.ended, words=words, language_probability=probability
-        )
+        heard = Hypothesis(tuple(pieces), ENGLISH_NAMES[code], attempt.ended, words=words, marks=attempt.marks)
+        return replace(heard, language_probability=probability)
 
     def _language(self, request: Request, features: _Features) -> tuple[str, float]:
         """Return the code of the language, and how likely it is that one among those it may be."""
@@ -187,6 +188,7 @@ class WhisperAsr:
         room = min(_most_tokens(len(request.audio) / SAMPLE_RATE, code), _POSITIONS - len(start))
         if len(prefix) >= room:
             return _Attempt((), Ended.LENGTH, heard=True)
+        marked = request.final and not prefix and self._marks.told_of(code)
         result = self._model.generate(
             StorageView.from_array(features),
             [start + prefix],
@@ -198,6 +200,7 @@ class WhisperAsr:
             suppress_tokens=[_USUAL_SUPPRESSED, *self._text.foreign(code)],
             return_scores=True,
             return_no_speech_prob=True,
+            return_logits_vocab=marked,
         )[0]
         whole: list[int] = result.sequences_ids[0]
         new = len(whole) - len(prefix)
@@ -208,7 +211,8 @@ class WhisperAsr:
         if found:
             written = self._counted(written, found, features=features, start=start, audio=request.audio)
         heard = is_speech(result.no_speech_prob, written.log_probability, repeats=bool(found))
-        return _Attempt(tuple(written.tokens[len(prefix) :]), written.ended, heard=heard)
+        marks = self._marks.ahead(whole, result.logits[0]) if marked and not found else None
+        return _Attempt(tuple(written.tokens[len(prefix) :]), written.ended, heard=heard, marks=marks)
 
     def _counted(
         self, written: "_Written", found: Sequence[Repetition], *, features: _Features, start: list[int], audio: Samples
@@ -285,6 +289,7 @@ class _Attempt:
     """The tokens after the prefix."""
     ended: Ended
     heard: bool
+    marks: MarksAhead | None = None
 
 
 def _most_tokens(seconds: float, code: str) -> int:

@@ -33,6 +33,7 @@ def _byte_alphabet() -> dict[str, int]:
 
 
 _BYTES: Final = _byte_alphabet()
+_SIGNS: Final = {byte: sign for sign, byte in _BYTES.items()}
 
 
 class WhisperText:
@@ -117,6 +118,11 @@ class WhisperText:
                 pieces.append((" " + text if spaced else text, count))
                 text, count = "", 0
         return pieces
+
+    def token_of(self, written: str, /) -> int | None:
+        """Return the token that is exactly `written`, None where it takes several."""
+        token: int | None = self._tokenizer.token_to_id("".join(_SIGNS[byte] for byte in written.encode()))
+        return token
 
     def _written(self, ids: Sequence[int]) -> list[str]:
         """Return the tokens as the vocabulary writes them, without end marks and timestamps."""

@@ -395,6 +395,25 @@ def test_the_multilingual_model_lists_what_it_knows(multilingual: WhisperAsr) ->
         pool.check_language("Klingon")
 
 
+async def test_it_tells_what_it_expects_behind_the_last_word(asr: WhisperAsr) -> None:
+    whole = prompt("agent-incorrect").wide  # "Login incorrect. Please enter your agent number followed by ..."
+    ended = await asr.decode(Request(whole, language="English", final=True))
+    broken = await asr.decode(Request(whole[: len(whole) * 6 // 10], language="English", final=True))
+    assert ended.marks
+    assert broken.marks
+    assert ended.marks.stop > 0.7
+    assert broken.marks.stop < 0.5
+    assert ended.marks.comma < 0.05
+
+
+async def test_it_tells_nothing_where_nobody_asks_for_the_end(asr: WhisperAsr) -> None:
+    audio = prompt("vm-instructions").wide
+    partial = await asr.decode(Request(audio, language="English"))
+    continued = await asr.decode(Request(audio, language="English", prefix="To look into", final=True))
+    silence = await asr.decode(Request(seconds(1.0) * 0, language="English", final=True))
+    assert [heard.marks for heard in (partial, continued, silence)] == [None] * 3
+
+
 @pytest.mark.skipif(not espeak.available(), reason="espeak-ng is not installed: apt install it")
 async def test_hindi_is_written_in_devanagari_and_never_in_another_script(multilingual: WhisperAsr) -> None:
     for text in "नमस्ते, मेरा ऑर्डर अभी तक नहीं आया है।", "कृपया मुझे बताइए कि मेरा खाता कब खुलेगा।":

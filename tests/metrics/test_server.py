@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.metrics import Metrics
+from bridge.observer import CallObserver
 from bridge.speech.api import BadRequest, EngineLost, Hypothesis, Request
 from telephony.events import AudioFormat, Encoding, Media
 
@@ -143,3 +144,33 @@ def test_voices_are_counted_by_name() -> None:
     assert value(metrics, "bridge_tts_failures_total", voice) == 1
     assert value(metrics, "bridge_tts_cache_total", {"voice": "hibari", "result": "hit"}) == 2
     assert value(metrics, "bridge_tts_cache_total", {"voice": "hibari", "result": "miss"}) == 1
+
+
+def test_each_part_of_an_answer_is_a_histogram_of_its_own() -> None:
+    metrics = Metrics()
+    answered = metrics.answers("test")
+    answered({"final_ms": 180, "heard_ms": 900})
+    answered({"final_ms": 20})
+    final = {"wire": "test", "part": "final"}
+    assert value(metrics, "bridge_answer_seconds_count", final) == 2
+    assert value(metrics, "bridge_answer_seconds_sum", final) == pytest.approx(0.2)
+    assert value(metrics, "bridge_answer_seconds_count", {"wire": "test", "part": "heard"}) == 1
+
+
+def test_what_the_far_side_tells_is_counted_and_told_to_others_too() -> None:
+    class Other(CallObserver):
+        gaps_ms = 0
+
+        def ran_dry(self, *, gap_ms: int) -> None:
+            self.gaps_ms += gap_ms
+
+    metrics, other = Metrics(), Other()
+    observer = metrics.call("test", MULAW, other).observer
+    observer.mark_returned(late_ms=130)
+    observer.mark_returned(late_ms=-20)
+    observer.ran_dry(gap_ms=60)
+    observer.ran_dry(gap_ms=40)
+    assert value(metrics, "bridge_mark_late_seconds_sum") == pytest.approx(0.13)
+    assert value(metrics, "bridge_mark_late_seconds_count") == 2
+    assert value(metrics, "bridge_audio_gaps_total") == 2
+    assert value(metrics, "bridge_audio_gap_ms_total") == other.gaps_ms == 100

@@ -1,0 +1,60 @@
+"""What Whisper expects behind the last word: a mark that ends the sentence, one that does not, or more. Pure.
+
+It costs nothing: these probabilities are what the decode chose its next token by.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from bridge.speech.api import MarksAhead
+
+_STOPS: Final = (".", "?", "!", "...", "\u2026", "\u3002", "\u0964", "\u06d4", "\u061f", "\uff1f", "\uff01")
+_COMMAS: Final = (",", ";", ":", "-", "--", "\u2014", "\u3001", "\uff0c", "\u060c")
+_ENDLESS: Final = ("...", "\u2026")
+"""Marks that end a text, and no sentence."""
+
+_UNMARKED: Final = frozenset("am as bn bo gu hi km kn lo ml mr my ne pa sa si ta te th".split())
+"""Codes of languages of which nothing is told: their full stop is no token of its own, or is seldom written. There the
+text alone is read."""
+
+
+class _Vocabulary(Protocol):
+    def token_of(self, written: str, /) -> int | None: ...
+
+
+class MarkTokens:
+    """The tokens of one vocabulary that are marks. Thread-safe."""
+
+    def __init__(self, vocabulary: _Vocabulary) -> None:
+        self._stops = _tokens(vocabulary, [mark for mark in _STOPS if mark not in _ENDLESS])
+        self._commas = _tokens(vocabulary, _COMMAS)
+        self._all = frozenset([*self._stops, *self._commas, *_tokens(vocabulary, _ENDLESS)])
+
+    def told_of(self, code: str) -> bool:
+        """Return whether marks tell something in the language of this code."""
+        return code not in _UNMARKED
+
+    def ahead(self, tokens: Sequence[int], logits: Sequence[npt.ArrayLike]) -> MarksAhead | None:
+        """Return what is expected behind the last token that is no mark; None where that is not known.
+
+        `logits`: what each token was chosen by, each of the length of the vocabulary; the last is that of the end.
+        """
+        words = len(tokens)
+        while words and tokens[words - 1] in self._all:
+            words -= 1
+        if not 0 < words < len(logits):
+            return None
+        row = np.asarray(logits[words], np.float32).reshape(-1)
+        share = np.exp(row - row.max())
+        share /= share.sum()
+        stop, comma = (float(share[list(ids)].sum()) for ids in (self._stops, self._commas))
+        return MarksAhead(min(1.0, stop), min(1.0, comma)) if np.isfinite(stop + comma) else None
+
+
+def _tokens(vocabulary: _Vocabulary, marks: Sequence[str]) -> Sequence[int]:
+    """Return the tokens of the marks that are one, with a space before them or none."""
+    found = (vocabulary.token_of(before + mark) for mark in marks for before in ("", " "))
+    return [token for token in found if token is not None]

@@ -1,0 +1,1 @@
+"""A trace of every call, in the form of OpenTelemetry: what took how long, sent to a collector."""
