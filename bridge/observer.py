@@ -9,6 +9,9 @@ from bot.api import CallNote, Final
 class CallObserver:
     """Notes nothing: the base of what does. No method may block or raise; all run on the event loop."""
 
+    record = ""
+    """Names the record of the call, where one is kept."""
+
     def started(self, facts: Mapping[str, object]) -> None:
         """The call begins. `facts`: who calls whom, over what, and what answers (docs/records.md)."""
 
@@ -72,6 +75,7 @@ class Observers(CallObserver):
 
     def __init__(self, *observers: CallObserver) -> None:
         self._observers = observers
+        self.record = next((observer.record for observer in observers if observer.record), "")
 
     def started(self, facts: Mapping[str, object]) -> None:
         for observer in self._observers:

@@ -38,6 +38,7 @@ class Journal(CallObserver):
         """Names the record."""
         self.facts: Mapping[str, object] = {}
         """What the record began with."""
+        self.record = self.name
         self._keep, self._on_answer, self._wall, self._clock = keep, on_answer, wall, clock
         self._redactor = redactor or Redactor()
         self._number = 0
@@ -88,11 +89,6 @@ class Journal(CallObserver):
     def recorded(self, what: Mapping[str, object]) -> None:
         """The recording is complete, or there is none: where it is, or why (docs/records.md)."""
         self._add(EntryKind.RECORDING, data=what)
-
-    def _ended_by(self, fault: str) -> str:
-        if self._ended_by_bot:
-            return "operator" if self._ended_by_operator else "bot"
-        return "bridge" if self._stopped or fault == "ours" else "caller"
 
     # ------------------------------------------------------------ the caller
 
@@ -160,6 +156,11 @@ class Journal(CallObserver):
             self._first_audio_ms.append(times.get("heard_ms", times["sent_ms"]))
             self._add(EntryKind.LATENCY, data=times)
             self._on_answer(times)
+
+    def _ended_by(self, fault: str) -> str:
+        if self._ended_by_bot:
+            return "operator" if self._ended_by_operator else "bot"
+        return "bridge" if self._stopped or fault == "ours" else "caller"
 
     def _add(self, kind: EntryKind, text: str = "", data: Mapping[str, object] | None = None) -> None:
         self._number += 1

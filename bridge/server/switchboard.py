@@ -219,7 +219,8 @@ class Switchboard:
             if self.lines.draining:  # since it took its line
                 call.drain()
             try:
-                with self._call_log.live.operated(journal, call), self._listed(WatchedCall(watched, journal)):
+                live = self._call_log.live.operated(observer.record, call)
+                with live, self._listed(WatchedCall(watched, journal)):
                     return await call.run()
             finally:
                 if call.stopped:

@@ -47,13 +47,12 @@ class NotOnTheLine(Exception):
 class LiveCall:
     """One call, while it is made and a little longer."""
 
-    def __init__(self, started: Entry) -> None:
-        self.record, self._started = started.record, started
+    def __init__(self, started: Entry, journal: Journal) -> None:
+        self.record, self._started, self._journal = started.record, started, journal
         self.entries: deque[Entry] = deque(maxlen=HELD)
         """The newest."""
         self._ended: Entry | None = None
         self._turns = self._faults = 0
-        self._journal: Journal | None = None
         self._call: Operated | None = None
 
     @property
@@ -105,13 +104,13 @@ class LiveCall:
         self._note("hangup", by=by).finish("an operator ended the call")
 
     @contextmanager
-    def operated(self, journal: Journal, call: Operated) -> Iterator[None]:
+    def operated(self, call: Operated) -> Iterator[None]:
         """Let operators have something done to `call`, inside the `with`."""
-        self._journal, self._call = journal, call
+        self._call = call
         try:
             yield
         finally:
-            self._journal = self._call = None
+            self._call = None
 
     def add(self, entry: Entry) -> None:
         """Hold `entry`."""
@@ -122,7 +121,7 @@ class LiveCall:
             self._ended = entry
 
     def _note(self, what: str, *, by: str, text: str = "") -> Operated:
-        if not (self._call and self._journal):
+        if not self._call:
             raise NotOnTheLine("the call is over, or has not begun")
         self._journal.operated(what, by=by, text=text)
         return self._call
@@ -182,14 +181,14 @@ class LiveCalls:
         on_answer: Callable[[Mapping[str, int]], None] = lambda times: None,
         redactor: Redactor | None = None,
     ) -> Journal:
-        """Return the journal of a call that begins; `keep` gets each of its entries, too, `on_answer` the parts of each
-        answer."""
+        """Return the journal of a call that begins; `keep` gets each of its entries; the others as for `Journal`."""
 
         def add(entry: Entry) -> None:
             keep(entry)
-            self._add(entry)
+            self._add(entry, journal)
 
-        return Journal(add, on_answer=on_answer, redactor=redactor)
+        journal = Journal(add, on_answer=on_answer, redactor=redactor)
+        return journal
 
     def on_the_line(self) -> Sequence[LiveCall]:
         """Return the calls under way, the newest first."""
@@ -207,13 +206,13 @@ class LiveCalls:
         return next(named, None)
 
     @contextmanager
-    def operated(self, journal: Journal, call: Operated) -> Iterator[None]:
-        """Let operators have something done to `call`, whose journal that is, inside the `with`."""
-        live = self._on.get(journal.name)
+    def operated(self, record: str, call: Operated) -> Iterator[None]:
+        """Let operators have something done to `call`, whose record that is, inside the `with`."""
+        live = self._on.get(record)
         if live is None:  # a call that is not kept
             yield
             return
-        with live.operated(journal, call):
+        with live.operated(call):
             yield
 
     def forget(self, record: str) -> None:
@@ -249,9 +248,9 @@ class LiveCalls:
         for follower in self._followers:
             follower.close()
 
-    def _add(self, entry: Entry) -> None:
+    def _add(self, entry: Entry, journal: Journal) -> None:
         if entry.kind is EntryKind.STARTED:
-            self._on[entry.record] = LiveCall(entry)
+            self._on[entry.record] = LiveCall(entry, journal)
         call = self._on.get(entry.record) or self._over.get(entry.record)
         if call:
             call.add(entry)

@@ -67,7 +67,7 @@ def test_an_operator_speaks_transfers_and_ends_and_the_record_has_it() -> None:
     [on] = live.on_the_line()
     with pytest.raises(NotOnTheLine):
         on.say("too early", by="anna")
-    with live.operated(journal, call):
+    with live.operated(journal.name, call):
         on.say("Hello.", by="anna")
         on.transfer("+4930", by="anna")
         with pytest.raises(ValueError, match="target"):
