@@ -21,6 +21,7 @@ import bot
 from bot import ActionFailed, CallInfo, Collect, Hangup, Transfer, Turn, installing
 from bot.webhook.requests import signature
 from bridge.cli import COMMANDS, main
+from bridge.settings.tokens import read_tokens
 from bridge.speech.voices.profile import read_profiles
 
 ROOT = Path(__file__).parents[1]
@@ -185,6 +186,10 @@ def test_a_file_of_options_is_understood(block: Block, tmp_path: Path, capsys: p
     if "--tts-profiles" in block.text:  # tables of voices: a file of their own
         (tmp_path / "voices.toml").write_text(block.text)
         assert read_profiles(tmp_path / "voices.toml")
+        return
+    if block.text.startswith("[[token]]"):
+        (tmp_path / "tokens.toml").write_text(block.text)
+        assert read_tokens(tmp_path / "tokens.toml")
         return
     (tmp_path / "bridge.toml").write_text(block.text)
     assert main(["config", "--config", str(tmp_path / "bridge.toml")]) == 0, capsys.readouterr().err

@@ -25,9 +25,9 @@ _MOST_WAITING = 100
 class ActiveBot:
     """The bot of one call. Whoever speaks with it asks for `now` each time: another may take the call."""
 
-    def __init__(self, bot: Bot, call: CallInfo) -> None:
+    def __init__(self, bot: Bot, call: CallInfo, observer: CallObserver | None = None) -> None:
         self.now = bot
-        self._call = call
+        self._call, self._observer = call, observer or CallObserver()
         self._carry: Mapping[str, object] = {}
 
     def hand_over(self, bot: Bot, carry: Mapping[str, object]) -> None:
@@ -38,10 +38,10 @@ class ActiveBot:
         """Return what the bot is asked with."""
         return Turn(self._call, text, language, history, keys, self._carry)
 
-    def tell_notes(self, observer: CallObserver) -> None:
+    def tell_notes(self) -> None:
         """Hand on what the bot wants kept of the call."""
         for note in self.now.take_notes():
-            observer.noted(note)
+            self._observer.noted(note)
 
 
 class BotHooks:
@@ -114,6 +114,7 @@ class BotHooks:
     async def end(self, reason: str) -> None:
         """Tell that the call is over."""
         await self._tell(self._bot.now.on_end, reason)
+        self._bot.tell_notes()
 
     def _played(self, text: str) -> None:
         self._queue(self._bot.now.on_played, text)

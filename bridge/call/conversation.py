@@ -43,7 +43,7 @@ class Conversation:
     ) -> None:
         """`tasks`: of the call; all that takes time runs in them. `limit_s`: for each next thing that the bot says."""
         self._output, self._info, self._metrics = output, info, metrics
-        self._bot = ActiveBot(bot, info)
+        self._bot = ActiveBot(bot, info, metrics.observer)
         self._hooks = BotHooks(self._bot, tasks=tasks, limit_s=limit_s, on_dropped=metrics.hooks_dropped.inc)
         self._prompts = Prompts(self._bot, prompts, limit_s=limit_s, language=lambda: output.language)
         self._unasked = UnaskedTurns(self._bot, self._prompts, prompts.no_input)
@@ -101,7 +101,7 @@ class Conversation:
     # ------------------------------------------------------------ what the caller does
 
     def hear(self, window: ScoredWindow, *, speech: bool) -> None:
-        self._bot.tell_notes(self._metrics.observer)
+        self._bot.tell_notes()
         if self._bot.now.take_preemption() and self.talking:
             self._cut(answered=True, told=False)
         if self._bot.now.follows_playout:
@@ -152,8 +152,7 @@ class Conversation:
     def final(self, final: Final) -> None:
         meaning = self._barge_in.means(final.text, final.language)
         if meaning is Meaning.ECHO:
-            self._metrics.echoes.inc()
-            self._metrics.nothing_said()
+            self._metrics.echo_heard()
             self.take_back()
             return
         self._unasked.answered()
@@ -246,7 +245,6 @@ class Conversation:
 
     async def end(self, reason: str) -> None:
         await self._hooks.end(reason)
-        self._bot.tell_notes(self._metrics.observer)
 
     @property
     def _insists(self) -> bool:
@@ -257,8 +255,7 @@ class Conversation:
     @property
     def _thinking(self) -> bool:
         """True while something is on its way: a reply, begun ahead or not, keys, an answer that is owed."""
-        begun = self._replies.running or self._speculative.running
-        return begun or self._parting or self._owed or self._dtmf.gathering
+        return self._replies.running or self._speculative.running or self._parting or self._owed or self._dtmf.gathering
 
     def _cut(self, *, answered: bool = False, told: bool = True) -> None:
         """What the bot says, or is about to, is over. `answered`: for good. `told`: the bot gets to know."""

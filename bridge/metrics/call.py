@@ -49,6 +49,11 @@ class CallMetrics:
         self._speech_end_s = None
         self.observer.nothing_said()
 
+    def echo_heard(self) -> None:
+        """What ended was the bot's own voice: no audio answers it."""
+        self.echoes.inc()
+        self.nothing_said()
+
     def audio_sent(self) -> None:
         if self._speech_end_s is not None:
             self.first_audio.observe(time.monotonic() - self._speech_end_s)

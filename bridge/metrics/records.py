@@ -18,7 +18,3 @@ class RecordMetrics:
             "bridge_events_given_up", "Calls of which the webhook of events took no more for a day.", registry=registry
         )
         self.lost = Counter("bridge_records_lost", "Entries of call records that were dropped.", registry=registry)
-        self.events = Counter("bridge_events", "Events that the webhook of events took.", registry=registry)
-        self.events_given_up = Counter(
-            "bridge_events_given_up", "Calls of which the webhook of events took no more for a day.", registry=registry
-        )

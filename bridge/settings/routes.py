@@ -11,7 +11,7 @@ from bridge.logs import masked
 from bridge.settings.describe import allowed
 from bridge.settings.options import GROUPS, SECRETS, Settings
 from bridge.settings.route import Route
-from bridge.settings.voices import with_default_voice
+from bridge.settings.types import with_default_voice
 
 _SHARED: Final = {"ending", "ending_model_path", "ending_threads"}
 """Loaded once for all calls, though other options of their group may differ."""

@@ -16,7 +16,7 @@ from bridge.logs import MASK, masked
 from bridge.settings import routes
 from bridge.settings.describe import allowed, flag, variable
 from bridge.settings.options import OPTIONS, SECRETS, Settings
-from bridge.settings.voices import with_default_voice
+from bridge.settings.types import with_default_voice
 
 ROUTE: Final = "route"
 NO_FLAGS: Final[Mapping[str, object]] = MappingProxyType({})

@@ -198,6 +198,19 @@ Lexicons = Annotated[
 ]
 
 
+_DEFAULT: Final = "default"
+"""Among voices by language, another name for the option `tts`."""
+
+
+def with_default_voice(values: Mapping[str, object]) -> dict[str, object]:
+    """Return `values`, options of one source, with the default of `voices` as `tts`, which it goes before."""
+    named = split_pairs(values.get("voices"))
+    if not isinstance(named, Mapping) or _DEFAULT not in named:
+        return dict(values)
+    others = {language: voice for language, voice in named.items() if language != _DEFAULT}
+    return {**values, "tts": named[_DEFAULT], "voices": others}
+
+
 class Group(BaseModel):
     """Options that belong together. The first line of the docstring is their heading."""
 

@@ -82,6 +82,6 @@ def test_a_text_without_a_sound_is_a_failure(capsys: pytest.CaptureFixture[str])
 
 
 def test_it_needs_no_server() -> None:
-    program = "import sys, bridge.cli as cli; cli.main(['voices']); print('bridge.server' in sys.modules)"
+    program = "import sys, bridge.cli as cli; cli.main(['voices']); print('bridge.server.app' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert run.stdout.endswith("False\n")

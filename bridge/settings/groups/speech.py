@@ -15,8 +15,8 @@ from bridge.settings.types import (
     Section,
     Voice,
     VoicesByLanguage,
+    with_default_voice,
 )
-from bridge.settings.voices import with_default_voice
 
 
 class Hearing(Group):

@@ -153,7 +153,7 @@ async def test_recordings_are_served_from_their_folder_and_from_nowhere_else(tmp
     (folder / "a.wav").write_bytes(b"RIFF....")
     (tmp_path / "secret.wav").write_bytes(b"secret")
     (folder / "link.wav").symlink_to(tmp_path / "secret.wav")
-    async with bridge(tmp_path) as client:
+    async with bridge(tmp_path, record_calls=str(folder)) as client:
         for record, data in {
             "r1": {"path": "a.wav"},
             "r2": {"path": str(folder / "a.wav")},
