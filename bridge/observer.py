@@ -157,6 +157,9 @@ class Observers(CallObserver):
 class RecordingSwitch:
     """What a call says to its recording; this one is none. No method may block or raise."""
 
+    secret = False
+    """True while the caller is asked for what is nobody's but the bot's: who listens in hears nothing of them."""
+
     announcement = ""
     """What the caller has to hear before anything is recorded."""
 
@@ -183,6 +186,8 @@ class RecordingSwitch:
 
     def hide(self) -> None:
         """Record silence from now on: the caller presses a secret."""
+        self.secret = True
 
     def show(self) -> None:
         """The secret is complete, or nobody asks for it any more."""
+        self.secret = False

@@ -176,9 +176,11 @@ class CallRecording(RecordingSwitch):
         self._put(partial(self._written.track.unmute, "pause", self._clock_ms()))
 
     def hide(self) -> None:
+        super().hide()
         self._put(partial(self._written.track.mute, "secret", self._clock_ms()))
 
     def show(self) -> None:
+        super().show()
         unmute = self._written.track.unmute
         self._put(partial(unmute, "secret", self._clock_ms(), caller_ms=_AFTER_SECRET_MS))
 

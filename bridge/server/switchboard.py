@@ -15,7 +15,7 @@ from bridge.leg import HangupCause, Leg, LegLost, OpeningLeg
 from bridge.logs import short
 from bridge.metrics import Metrics
 from bridge.monitoring.watched_calls import WatchedCall, WatchedCalls, WatchedLeg
-from bridge.observer import CallObserver, Observers
+from bridge.observer import CallObserver, Observers, RecordingSwitch
 from bridge.outbound.consultation import Consultation
 from bridge.outbound.dialler import Dialler
 from bridge.outbound.warm_transfer import WarmTransferLeg
@@ -195,14 +195,15 @@ class Switchboard:
         standing = standing_of(leg)
         denoising = await self.resources.open_denoising(lambda: self.load.spares_denoising(standing()))
         try:
-            watched = WatchedLeg(leg, started.format)
+            switch = recording or RecordingSwitch()
+            watched = WatchedLeg(leg, started.format, secret=lambda: switch.secret)
             line = self._transferable(watched, started, wire, resources)
             with contained("the bot"):
                 call = make_call(
                     leg,
                     started,
                     line=RecordedLeg(line, recording) if recording else line,
-                    recording=recording,
+                    recording=switch,
                     resources=resources,
                     settings=settings,
                     metrics=self.metrics.call(wire, started.format, observer),

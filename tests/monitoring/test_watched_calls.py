@@ -69,3 +69,17 @@ async def test_calls_are_found_by_their_record_while_they_last(leg: WatchedLeg) 
         assert list(calls) == [call]
     assert calls.get("r1") is None
     assert not list(calls)
+
+
+async def test_of_a_caller_who_presses_a_secret_nobody_who_watches_hears_anything(far: FakeLeg) -> None:
+    secret = True
+    leg = WatchedLeg(far, WIRE, secret=lambda: secret)
+    with leg.watched() as sound:
+        far.feed(*(Media(LOUD, 200 * number) for number in range(10)))
+        assert await told(leg, 1) == [Media(LOUD, 0)], "the call hears it"
+        assert sound.levels_db()[0] == SILENT_DB
+        secret = False
+        await told(leg, 1)
+        assert sound.levels_db()[0] == SILENT_DB, "the tone may be late"
+        await told(leg, 8)
+        assert sound.levels_db()[0] > SILENT_DB
