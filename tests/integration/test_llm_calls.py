@@ -36,7 +36,7 @@ class Teller(OpenAiBot):
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     folder = tmp_path_factory.mktemp("llm")
     (folder / "teller.py").write_text(BOT)
-    flags = ("--bot", "teller:Teller", "--bot-timeout", "60", "--log-level", "DEBUG")
+    flags = ("--bot", "teller:Teller", "--bot-timeout", "60", "--filler-after", "0", "--log-level", "DEBUG")
     with serve_llama(folder) as url:
         async with serve(*flags, env={"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "none"}, cwd=folder) as server:
             yield server

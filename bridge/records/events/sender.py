@@ -115,8 +115,8 @@ class EventsSender:
             return error
 
     async def _tell_of(self, claim: Claim) -> bool:
-        row = await query.call(self._database, claim.record)
         entries = await query.entries(self._database, claim.record)
+        row = await query.call(self._database, claim.record)  # second: what the last entry ended, it has
         begun, tries, since = asyncio.get_running_loop().time(), claim.tries, claim.failing_since
         for entry in entries:
             if row is None or entry.number <= claim.told or entry.kind not in deliveries.TOLD:

@@ -64,16 +64,17 @@ class LoopMonitor:
 
     def _watch(self) -> None:
         """Look at the loop until the end. One stall is one line, however long it lasts."""
-        known_due_s, told_at_s, untold = 0.0, float("-inf"), 0
+        known_due_s, put_off_due_s, told_at_s, untold = 0.0, 0.0, float("-inf"), 0
         while not self._ended.wait(min(_TICK_S, self._held_s / 2)):
             now_s, due_s = self._clock(), self._due_s
             if now_s - due_s <= self._held_s or due_s == known_due_s:
                 continue
-            known_due_s = due_s
-            if now_s - told_at_s < self._told_s:
-                untold += 1
+            if now_s - told_at_s < self._told_s:  # one that lasts is told later
+                untold += due_s != put_off_due_s
+                put_off_due_s = due_s
                 continue
-            self._tell(now_s - due_s, untold)
+            known_due_s = due_s
+            self._tell(now_s - due_s, untold - (due_s == put_off_due_s))
             told_at_s, untold = now_s, 0
 
     def _tell(self, held_s: float, untold: int) -> None:

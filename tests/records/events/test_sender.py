@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from fakes import FakeClock
 
+from bridge.records import query
 from bridge.records.database import Database
 from bridge.records.deletion import erase
 from bridge.records.entries import Entry, EntryKind
@@ -79,6 +80,22 @@ async def test_a_call_is_told_in_order_once_and_its_whole_record_at_its_end(data
     assert [entry["number"] for entry in ended["record"]["entries"]] == [1, 2, 3, 4, 5]
     assert ended["record"]["ended_by"] == "caller"
     assert await tells.round() is None
+
+
+async def test_a_call_that_ends_while_it_is_told_of_is_told_with_its_end(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver, read, call = Receiver(), query.entries, a_call("a")
+    await database.write(call[:4])
+
+    async def entries(database: Database, record: str) -> Sequence[Entry]:
+        await database.write(call[4:])
+        return await read(database, record)
+
+    monkeypatch.setattr(query, "entries", entries)
+    await sender(database, receiver, Wall()).round()
+    assert receiver.bodies[-1]["event"] == "call.ended"
+    assert receiver.bodies[-1]["record"]["ended_by"] == "caller"
 
 
 async def test_a_receiver_that_fails_is_asked_again_later_and_later_and_told_in_order(database: Database) -> None:

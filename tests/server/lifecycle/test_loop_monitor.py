@@ -56,6 +56,16 @@ async def test_many_stalls_are_told_once_in_a_while(caplog: pytest.LogCaptureFix
     assert len([record for record in caplog.records if "held up" in record.getMessage()]) == 1
 
 
+async def test_one_that_lasts_is_told_though_another_was_just_before(caplog: pytest.LogCaptureFixture) -> None:
+    async with LoopMonitor(lambda _: None, held_s=0.05, told_s=0.5):
+        for seconds in (0.2, 0.2, 0.9):
+            await asyncio.sleep(0.06)
+            block(seconds)
+        await asyncio.sleep(0.06)
+    _, long = [record.getMessage() for record in caplog.records if "held up" in record.getMessage()]
+    assert "(1 more were not told)" in long
+
+
 async def test_a_loop_that_keeps_up_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
     async with LoopMonitor(lambda _: None, held_s=5):
         await asyncio.sleep(0.2)
