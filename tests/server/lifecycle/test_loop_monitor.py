@@ -57,8 +57,8 @@ async def test_many_stalls_are_told_once_in_a_while(caplog: pytest.LogCaptureFix
 
 
 async def test_one_that_lasts_is_told_though_another_was_just_before(caplog: pytest.LogCaptureFixture) -> None:
-    async with LoopMonitor(lambda _: None, held_s=0.05, told_s=0.5):
-        for seconds in (0.2, 0.2, 0.9):
+    async with LoopMonitor(lambda _: None, held_s=0.05, told_s=1.0):
+        for seconds in (0.2, 0.2, 1.2):
             await asyncio.sleep(0.06)
             block(seconds)
         await asyncio.sleep(0.06)
