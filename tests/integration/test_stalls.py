@@ -34,8 +34,7 @@ async def test_a_bot_that_blocks_the_loop_for_six_seconds_ends_no_call_and_is_na
             while not (await other.listen()).any():
                 pass
         assert not server.count("call ended"), server.said
-        assert server.count("the event loop has been held up") == 1
-        assert "time.sleep(6)" in server.said
+        assert server.said.count("time.sleep(6)") == 1, "other work on the machine may hold the loop up, too"
 
 
 @needs_stack
