@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import boto3
-from botocore.exceptions import BotoCoreError
 from integration.sip_peers import free_port
 
 _PROGRAM: Final = Path(__file__).parents[3] / ".venv-s3-server" / "bin" / "moto_server"
@@ -25,6 +23,8 @@ class S3:
     """A running server, or one that is down."""
 
     def __init__(self, port: int) -> None:
+        import boto3  # not in the environment of the vLLM tests, which collect all files
+
         self._port = port
         self._process: subprocess.Popen[bytes] | None = None
         self.client: Any = boto3.session.Session().client(
@@ -46,6 +46,8 @@ class S3:
 
     def start(self) -> None:
         """Start it, empty but for a bucket `calls`."""
+        from botocore.exceptions import BotoCoreError
+
         self._process = subprocess.Popen([_PROGRAM, "--port", str(self._port)], stderr=subprocess.DEVNULL)
         end = time.monotonic() + _START_S
         while True:
