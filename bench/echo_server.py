@@ -12,31 +12,16 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from fakes import RESOURCES
 
 from bridge.leg import OpeningLeg
-from bridge.observer import CallObserver
-from bridge.recording.recorder import CallRecording
-from bridge.records.journal import Journal
 from bridge.server import app as server
-from bridge.server.resources import Resources
 from bridge.server.switchboard import Switchboard
 from bridge.settings import Settings
-from telephony.events import CallStarted, Media, Play
+from telephony.events import Media, Play
 
 
 class Echo(Switchboard):
     """Says back what it hears, packet by packet."""
 
-    async def _run(
-        self,
-        leg: OpeningLeg,
-        started: CallStarted,
-        wire: str,
-        resources: Resources,
-        settings: Settings,
-        *,
-        observer: CallObserver,
-        journal: Journal,
-        recording: CallRecording | None = None,
-    ) -> str:
+    async def _run(self, leg: OpeningLeg, *_: object, **__: object) -> str:
         async for event in leg:
             if isinstance(event, Media):
                 await leg.send(Play(event.payload))

@@ -7,6 +7,7 @@ has to be heard before anybody counts as gone.
 import asyncio
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -52,6 +53,13 @@ class Countdown:
             self._timer = self._next()
         else:
             self._over()
+
+
+async def wait_at_most(event: asyncio.Event, seconds: float | None) -> None:
+    """Wait for `event`, for `seconds` at most: our own time, of which stalls are a part. None is for ever."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 class timeout:  # noqa: N801  # reads as asyncio.timeout does

@@ -82,7 +82,7 @@ class Levels:
                 tell(event)
 
     def _watch(self) -> None:
-        live = {call.journal.name: call for call in self._calls}
+        live = {call.journal.record: call for call in self._calls}
         self._stop_watching(self._watching.keys() - live.keys())
         for record in live.keys() - self._watching.keys():
             stack = ExitStack()

@@ -61,7 +61,7 @@ class WatchedCall:
 
     leg: WatchedLeg
     journal: Journal
-    """Its record: `journal.name` names it, `journal.facts` is what is known of the call."""
+    """Its record: `journal.record` names it, `journal.facts` is what is known of the call."""
 
 
 class WatchedCalls:
@@ -81,8 +81,8 @@ class WatchedCalls:
     @contextmanager
     def listed(self, call: WatchedCall) -> Iterator[None]:
         """Have `call` among them inside the `with`."""
-        self._calls[call.journal.name] = call
+        self._calls[call.journal.record] = call
         try:
             yield
         finally:
-            del self._calls[call.journal.name]
+            del self._calls[call.journal.record]

@@ -34,11 +34,9 @@ class Journal(CallObserver):
         """`keep` gets each entry, `on_answer` the parts of each answer (`AnswerTimes.take`). `wall`: seconds since
         1970. `clock`: seconds of any that never goes back. `redactor`: takes out of each entry what is not to be kept.
         """
-        self.name = new_name()
-        """Names the record."""
+        self.record = new_name()
         self.facts: Mapping[str, object] = {}
         """What the record began with."""
-        self.record = self.name
         self._keep, self._on_answer, self._wall, self._clock = keep, on_answer, wall, clock
         self._redactor = redactor or Redactor()
         self._number = 0
@@ -169,5 +167,5 @@ class Journal(CallObserver):
             text = self._redactor.text(text[:LONGEST_TEXT])
             told = {key: value if key in _NAMES else self._redactor.value(value) for key, value in told.items()}
         self._keep(
-            Entry(self.name, self._number, round(self._wall(), 3), kind, str(storable(text[:LONGEST_TEXT])), told)
+            Entry(self.record, self._number, round(self._wall(), 3), kind, str(storable(text[:LONGEST_TEXT])), told)
         )

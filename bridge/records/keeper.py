@@ -11,7 +11,6 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
@@ -19,6 +18,7 @@ from bridge.backoff import Backoff
 from bridge.records.entries import Entry
 from bridge.records.shelf import DatabaseFailed, Shelf
 from bridge.records.spool import Spool
+from bridge.timeouts import wait_at_most
 
 log = logging.getLogger(__name__)
 
@@ -118,13 +118,13 @@ class Keeper:
                 if self._no_more.is_set():
                     self._lose(len(self._waiting))
                     return
-                await _pause(self._no_more, _DISK_RETRY_S)
+                await wait_at_most(self._no_more, _DISK_RETRY_S)
                 self._work.set()
                 continue
             if failing:
                 log.warning("call records can be written to disk again")
             failing = False
-            await _pause(self._no_more, self._every_s)
+            await wait_at_most(self._no_more, self._every_s)
 
     async def _write_some(self) -> None:
         batch = list(self._waiting)
@@ -158,7 +158,7 @@ class Keeper:
                     log.error("the database takes no call records, which wait on disk: %s", error)
                 failing = True
                 if not last:
-                    await _pause(self._end, backoff.failed(clock()))
+                    await wait_at_most(self._end, backoff.failed(clock()))
                     continue
             else:
                 if failing:
@@ -192,10 +192,3 @@ class Keeper:
 
     async def _on_disk(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._disk, work)
-
-
-async def _pause(end: asyncio.Event, seconds: float) -> None:
-    """Wait for `seconds`, or until the end."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await end.wait()

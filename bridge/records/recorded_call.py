@@ -15,7 +15,7 @@ async def recorded(
     recordings: Recordings, settings: Settings, audio: AudioFormat, journal: Journal
 ) -> AsyncIterator[CallRecording | None]:
     """Yield the recording of a call that `settings` want recorded, else None; it is whole behind the `async with`."""
-    recording = recordings.open(settings, audio, journal.name)
+    recording = recordings.open(settings, audio, journal.record)
     if recording is None:
         yield None
         return

@@ -176,9 +176,8 @@ async def _prompts_ahead(app: web.Application) -> AsyncIterator[None]:
     """Have prompts made in the background: who calls first does not wait for them, and nobody else for their making."""
     resources, settings = app[RESOURCES], app[SETTINGS]
     plain = (resources.tts, settings, resources.texts)
-    all_of_them = [plain, *((profile.tts, profile.settings, profile.texts) for profile in resources.profiles)]
-    known = [(Voices.of(tts), options, texts) for tts, options, texts in all_of_them]
-    ahead = [(voices, options, usual_texts(options, voices, texts)) for voices, options, texts in known]
+    answers = [plain, *((profile.tts, profile.settings, profile.texts) for profile in resources.profiles)]
+    ahead = [(Voices.of(tts), options, usual_texts(options, Voices.of(tts), texts)) for tts, options, texts in answers]
     making = asyncio.create_task(make_ahead(ahead))
     yield
     making.cancel()

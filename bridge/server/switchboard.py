@@ -84,7 +84,7 @@ class Switchboard:
         """
         kept = leg.capabilities.audio_out  # who only wants transcripts leaves no record
         journal = (self._call_log if kept else no_call_log()).open(self.metrics.answers(wire))
-        observer = Observers(journal, self._tracing.open(journal.name)) if kept else CallObserver()
+        observer = Observers(journal, self._tracing.open(journal.record)) if kept else CallObserver()
         converse = partial(self._converse, wire=wire, peer=peer, observer=observer, journal=journal)
         await self._carry(leg, converse, wire=wire, peer=peer, observer=observer)
 

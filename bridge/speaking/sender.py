@@ -6,11 +6,11 @@ whatever becomes of its maker, and nobody has to remember to do it.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Final
 
 from bridge.leg import Leg
 from bridge.speaking.playout import Playout
+from bridge.timeouts import wait_at_most
 from telephony.events import AudioFormat, Clear, Mark, Play, Reply
 
 _MESSAGE_MS: Final = 400  # audio in one Play: few messages, and a Clear never waits behind a long one
@@ -91,9 +91,7 @@ class Sender:
                 self._changed.clear()
                 excess_ms = await self._send_next()
             if excess_ms > 0:
-                with suppress(TimeoutError):  # pacing is time itself: nothing tells us when audio was played
-                    async with asyncio.timeout(excess_ms / 1000):
-                        await self._changed.wait()
+                await wait_at_most(self._changed, excess_ms / 1000)  # nothing tells us when audio was played
 
     async def _send_next(self) -> int:
         """Send what has to leave next; or return for how many milliseconds the far side may not take it."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Final
 
 from bot.api import Samples, Say, Tts
@@ -19,6 +19,7 @@ from bridge.speaking.voices.failover import VoicedAudio, said
 from bridge.speaking.voices.voice import audible
 from bridge.speaking.voices.voices import CallVoices, Voices
 from bridge.speaking.wire_encoder import SentenceEncoder
+from bridge.timeouts import wait_at_most
 from telephony.events import AudioFormat
 
 log = logging.getLogger(__name__)
@@ -200,9 +201,7 @@ class SpeechOutput:
             if not self.speaking:
                 return
             self._mark_returned.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(max(self.left_ms, _FRAME_MS) / 1000):
-                    await self._mark_returned.wait()
+            await wait_at_most(self._mark_returned, max(self.left_ms, _FRAME_MS) / 1000)
 
     async def play(self, samples: Samples, text: str) -> None:
         """Play a recording that says `text`: float32 in [-1, 1] at `sample_rate`, shape (n,)."""

@@ -7,7 +7,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -19,6 +18,7 @@ from bridge.records.events import deliveries
 from bridge.records.events.deliveries import Claim
 from bridge.records.events.payload import body_of, event_id
 from bridge.records.shelf import DatabaseFailed
+from bridge.timeouts import wait_at_most
 
 log = logging.getLogger(__name__)
 
@@ -83,9 +83,7 @@ class EventsSender:
             if took is False:  # nobody takes anything: there is no use in asking for each call
                 await asyncio.sleep(backoff.failed(clock()))
             elif took is None:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_LOOK_EVERY_S):
-                        await self._more.wait()
+                await wait_at_most(self._more, _LOOK_EVERY_S)
             else:
                 backoff.ready(clock())
             await asyncio.sleep(_LEAST_PAUSE_S)

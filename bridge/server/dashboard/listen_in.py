@@ -88,7 +88,7 @@ async def _tell(request: web.Request, call: WatchedCall, sound: CallSound) -> we
 
 
 def _is_on(live: WatchedCalls, call: WatchedCall) -> bool:
-    return live.get(call.journal.name) is call
+    return live.get(call.journal.record) is call
 
 
 async def _until_gone(socket: web.WebSocketResponse) -> None:

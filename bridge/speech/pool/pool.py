@@ -7,7 +7,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -28,7 +27,7 @@ from bridge.speech.pool.observer import Nobody, Observer
 from bridge.speech.pool.queueing import Failed
 from bridge.speech.pool.roster import Roster
 from bridge.speech.pool.slots import Slots
-from bridge.timeouts import timeout
+from bridge.timeouts import timeout, wait_at_most
 
 log = logging.getLogger(__name__)
 
@@ -88,9 +87,7 @@ class Pool:
         members = self._roster.members
         while not any(member.up and not member.breaker.resting_s for member in members):
             rest_s = min((member.breaker.resting_s for member in members if member.up), default=None)
-            with suppress(TimeoutError):  # a rest is over
-                async with asyncio.timeout(rest_s):
-                    await self._back.wait()
+            await wait_at_most(self._back, rest_s)  # a rest may be over first
 
     async def decode(self, request: Request, /) -> Hypothesis:
         """Return what is said in `request.audio`, from whichever engine has an answer within `request.timeout_s`.

@@ -35,7 +35,7 @@ def test_a_call_is_on_the_line_from_its_begin_to_its_end_and_held_a_little_longe
     assert not live.on_the_line()
     journal = begun(live, kept)
     [call] = live.on_the_line()
-    assert live.get("CA1") is live.get(journal.name) is call
+    assert live.get("CA1") is live.get(journal.record) is call
     assert call.row["ended_by"] == ""
     assert (call.row["caller"], call.row["ended_at"]) == ("+491701", None)
     journal.ended("bye", fault="")
@@ -67,7 +67,7 @@ def test_an_operator_speaks_transfers_and_ends_and_the_record_has_it() -> None:
     [on] = live.on_the_line()
     with pytest.raises(NotOnTheLine):
         on.say("too early", by="anna")
-    with live.operated(journal.name, call):
+    with live.operated(journal.record, call):
         on.say("Hello.", by="anna")
         on.transfer("+4930", by="anna")
         with pytest.raises(ValueError, match="target"):
@@ -86,7 +86,7 @@ def test_an_operator_speaks_transfers_and_ends_and_the_record_has_it() -> None:
 async def test_followers_get_what_happens_from_then_on_of_one_call_or_of_all() -> None:
     live = LiveCalls()
     one, other = begun(live), begun(live)
-    with live.follow(one.name) as of_one, live.follow() as of_all:
+    with live.follow(one.record) as of_one, live.follow() as of_all:
         other.pressed("1")
         one.pressed("2")
         first, second = await of_all.next(), await of_all.next()

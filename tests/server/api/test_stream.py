@@ -84,8 +84,8 @@ async def test_a_call_is_followed_from_its_begin_to_its_end(tmp_path: Path, reco
         journal.pressed("1")
         async with following(client, "/calls/CA1/events") as reader:
             first = await reader.next()
-            assert (first["id"], first["event"]) == (f"{journal.name}:1", "started")
-            assert first["data"]["record"] == journal.name
+            assert (first["id"], first["event"]) == (f"{journal.record}:1", "started")
+            assert first["data"]["record"] == journal.record
             assert (await reader.next())["data"]["text"] == "1"
             begun(log).pressed("9")
             journal.pressed("2")
@@ -100,13 +100,13 @@ async def test_who_comes_back_goes_on_behind_what_it_had_and_is_told_when_all_wa
         journal = begun(log)
         for number in range(400):  # more than memory holds
             journal.pressed(str(number))
-        await written(log, journal.name, 401)
-        async with following(client, "/calls/CA1/events", f"{journal.name}:3") as reader:
+        await written(log, journal.record, 401)
+        async with following(client, "/calls/CA1/events", f"{journal.record}:3") as reader:
             assert [(await reader.next())["data"]["number"] for _ in range(398)] == list(range(4, 402))
             journal.ended("bye", fault="")
-            assert (await reader.next())["id"] == f"{journal.name}:402"
-        await written(log, journal.name, 402)
-        async with client.get("/calls/CA1/events", headers={"Last-Event-ID": f"{journal.name}:402"}) as response:
+            assert (await reader.next())["id"] == f"{journal.record}:402"
+        await written(log, journal.record, 402)
+        async with client.get("/calls/CA1/events", headers={"Last-Event-ID": f"{journal.record}:402"}) as response:
             assert response.status == 204
         async with client.get("/calls/nobody/events") as response:
             assert (response.status, "error" in await response.json()) == (404, True)
@@ -136,7 +136,7 @@ async def test_all_calls_are_followed_and_nothing_is_missed_between_two_connecti
             async with asyncio.timeout(5):
                 while len(seen) < 5:
                     seen.add((await reader.next())["id"])
-            assert seen == {f"{one.name}:{number}" for number in (1, 2, 3)} | {f"{other.name}:{n}" for n in (1, 2)}
+            assert seen == {f"{one.record}:{number}" for number in (1, 2, 3)} | {f"{other.record}:{n}" for n in (1, 2)}
         async with following(client, "/events", f"{'f' * 32}:7") as reader:
             assert (await reader.next())["event"] == "gap"
 
