@@ -1,8 +1,8 @@
-"""What a plug-in may raise in a task without taking the server along."""
+"""What a plug-in may raise in a task without taking the server along, and how a task of ours is ended."""
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 class PluginEnded(RuntimeError):
@@ -25,3 +25,15 @@ def contained(what: str) -> Iterator[None]:
         raise PluginEnded(f"{what} raised {error!r}") from error
     except BaseException as error:
         raise PluginEnded(f"{what} raised {error!r}") from error
+
+
+async def cancelled(task: asyncio.Task[None] | None) -> None:
+    """Cancel `task`, where there is one, and wait for its end.
+
+    Raises:
+        whatever it has raised.
+    """
+    if task:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,6 +1,8 @@
 """One server with the real models for all tests that do not need their own."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -42,3 +44,11 @@ def ears() -> Iterator[WhisperAsr]:
     asr = WhisperAsr.load()
     yield asr
     asr.close()
+
+
+@pytest.fixture(scope="session")
+def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures of pages go; BRIDGE_TEST_SHOTS names a folder to keep them in."""
+    folder = Path(os.environ.get("BRIDGE_TEST_SHOTS") or tmp_path_factory.mktemp("shots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

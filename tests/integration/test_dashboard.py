@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import random
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -46,19 +45,8 @@ async def site() -> AsyncIterator[CallSite]:
         yield site
 
 
-@pytest.fixture(scope="session")
-def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where pictures go; BRIDGE_TEST_SHOTS names a folder to keep them in."""
-    folder = Path(os.environ.get("BRIDGE_TEST_SHOTS") or tmp_path_factory.mktemp("shots"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 async def shoot(page: Page, shots: Path, name: str) -> None:
-    """Picture the page for the eye, and check that nothing sticks out of a phone's screen."""
-    for look, width, dark in (("light", 1100, False), ("dark", 1100, True), ("phone", 360, False)):
-        (shots / f"dashboard-{name}-{look}.png").write_bytes(await page.look(width=width, dark=dark))
-    assert await page.run("document.documentElement.scrollWidth") <= 360
+    await page.picture(shots, f"dashboard-{name}", width=1100)
     await page.look(width=1100)
 
 

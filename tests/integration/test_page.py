@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import re
 import wave
 from collections.abc import AsyncIterator
@@ -92,21 +91,6 @@ async def closed() -> AsyncIterator[Server]:
         yield server
 
 
-@pytest.fixture(scope="session")
-def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where pictures go; BRIDGE_TEST_SHOTS names a folder to keep them in."""
-    folder = Path(os.environ.get("BRIDGE_TEST_SHOTS") or tmp_path_factory.mktemp("shots"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-async def shoot(page: Page, shots: Path, name: str) -> None:
-    """Picture the page for the eye, and check that nothing sticks out of a phone's screen."""
-    for look, width, dark in (("light", 1000, False), ("dark", 1000, True), ("phone", 360, False)):
-        (shots / f"{name}-{look}.png").write_bytes(await page.look(width=width, dark=dark))
-    assert await page.run("document.documentElement.scrollWidth") <= 360
-
-
 async def problem(page: Page) -> str:
     await page.until("!document.querySelector('#problem').hidden")
     return await page.text("#problem")
@@ -126,7 +110,7 @@ async def test_the_microphone_is_written_out(server: Server, browser: Browser, s
         await page.until("level.value > 0.3")
         partial = await page.until("partial.textContent.trim()")
         assert normal(said.text).startswith(normal(partial)[:10])
-        await shoot(page, shots, "speaking")
+        await page.picture(shots, "speaking")
         await page.until("document.querySelector('li.caller')")
         assert await page.text("#partial") == ""
         assert "English" in await page.text("li.caller .about")
@@ -138,7 +122,7 @@ async def test_the_microphone_is_written_out(server: Server, browser: Browser, s
         assert await page.text("#status") == "Done"
         assert [message["type"] for message in await page.run("sent")] == ["config", "finalize"]
         assert len(await page.texts("li")) == 1
-        await shoot(page, shots, "microphone")
+        await page.picture(shots, "microphone")
         assert not page.complaints
 
 
@@ -157,7 +141,7 @@ async def test_the_bot_hears_speaks_and_is_interrupted(
         heard = await samples(page)
         cleared_at = await page.run("clearedAt")
         lines = [line.strip() for line in await page.texts("li .text")]
-        await shoot(page, shots, "call")
+        await page.picture(shots, "call")
         timings = await page.texts("li.caller .turn small")
         summary = await page.text("#summary")
         await page.run("talk.click()")
@@ -201,7 +185,7 @@ async def test_the_page_shows_the_languages_there_are_and_scripts_in_their_direc
         assert "नमस्ते" in written[1][0]
         await page.run("document.querySelector('[name=context]').value = 'कोरमंगला'")
         await page.run("document.querySelector('[name=script]').value = 'latin'")
-        await shoot(page, shots, "scripts")
+        await page.picture(shots, "scripts")
         await page.run("ws.click()")
         config = await page.until("sent.find(m => m.type === 'config')")
         assert (config["context"], config["script"]) == ("कोरमंगला", "latin")
@@ -369,7 +353,7 @@ async def test_settings_out_of_range_are_not_sent(server: Server, browser: Brows
         await page.run("ws.click()")
         assert await page.run("settings.open && !document.body.classList.contains('live')")
         assert await page.run("sent") == []
-        await shoot(page, shots, "settings")
+        await page.picture(shots, "settings")
 
 
 async def test_it_works_by_keyboard(server: Server, browser: Browser) -> None:
@@ -414,7 +398,7 @@ async def test_a_token_is_asked_for_and_a_busy_server_says_so(closed: Server, br
         await page.run("ws.click()")
         assert "The server wants a token" in await problem(page)
         assert await page.run("document.activeElement.type") == "password"
-        await shoot(page, shots, "token")
+        await page.picture(shots, "token")
         await page.run(f"{give}('wrong')")
         await page.until("problem.innerText.includes('does not know this token')")
         async with occupied(closed):

@@ -14,6 +14,7 @@ import aiohttp
 from bridge import logs
 from bridge.admission.lines import Busy, Carrier
 from bridge.backoff import Backoff
+from bridge.containment import cancelled
 from bridge.leg import OpeningLeg
 from bridge.legs.ari.call import MEDIA_PREFIX, AriCall
 from bridge.legs.ari.call_out import AriCallOut, LegOut
@@ -92,10 +93,7 @@ class AriLink:
 
     async def __aexit__(self, *exc: object) -> None:
         """End what is left of the calls, and disconnect."""
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await cancelled(self._task)
         await self._session.close()
 
     async def _run(self) -> None:

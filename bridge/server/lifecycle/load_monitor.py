@@ -4,11 +4,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from types import MappingProxyType
 from typing import Final, Self
 
 from bridge.admission.load import Load, Step, Whose
+from bridge.containment import cancelled
 from bridge.metrics import LoadMetrics
 from bridge.settings import Settings
 
@@ -46,10 +46,7 @@ class LoadMonitor:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await cancelled(self._task)
 
     async def _watch(self) -> None:
         while True:

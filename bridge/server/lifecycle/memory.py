@@ -4,8 +4,9 @@ import asyncio
 import ctypes
 import gc
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Final, Self
+
+from bridge.containment import cancelled
 
 _EACH_S: Final = 60.0
 
@@ -48,10 +49,7 @@ class GivingBack:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await cancelled(self._task)
 
     async def _run(self) -> None:
         while True:

@@ -116,6 +116,12 @@ class Page:
         shot = await self.call("Page.captureScreenshot", captureBeyondViewport=True)
         return base64.b64decode(shot["data"])
 
+    async def picture(self, folder: Path, name: str, *, width: int = 1000) -> None:
+        """Picture the page for the eye, and check that nothing sticks out of a phone's screen, on which it stays."""
+        for look, wide, dark in (("light", width, False), ("dark", width, True), ("phone", 360, False)):
+            (folder / f"{name}-{look}.png").write_bytes(await self.look(width=wide, dark=dark))
+        assert await self.run("document.documentElement.scrollWidth") <= 360
+
     @property
     def complaints(self) -> list[str]:
         """What went wrong in the page's scripts, or was blocked by its policy."""
