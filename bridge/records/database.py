@@ -38,6 +38,7 @@ class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         """Use `at`."""
         self.engine = engine
+        self._errors = (SQLAlchemyError, OSError, *_driver_errors(engine))
         # SQLite: who will write says so at once, and waits for its turn instead of failing in the middle.
         self._writing = engine.execution_options(begin="IMMEDIATE")
         self._migrated = False
@@ -66,7 +67,7 @@ class Database:
         Raises:
             DatabaseFailed: it cannot be reached, or may not be changed.
         """
-        with _told():  # in a thread: migrations are files, and imports
+        with _told(self._errors):  # in a thread: migrations are files, and imports
             await asyncio.to_thread(_migrate, self.engine.url)
         self._migrated = True
 
@@ -98,7 +99,7 @@ class Database:
             DatabaseFailed: nothing was changed.
         """
         await self._have_tables()
-        with _told():
+        with _told(self._errors):
             async with self._writing.begin() as connection:
                 yield connection
 
@@ -110,7 +111,7 @@ class Database:
             DatabaseFailed: the database cannot be reached, or refuses.
         """
         await self._have_tables()
-        with _told():
+        with _told(self._errors):
             async with self.engine.connect() as connection:
                 yield connection
 
@@ -124,7 +125,7 @@ class Database:
         Raises:
             DatabaseFailed: it cannot be done now.
         """
-        with _told():
+        with _told(self._errors):
             async with self.engine.execution_options(isolation_level="AUTOCOMMIT", begin="").connect() as alone:
                 await alone.exec_driver_sql("VACUUM")
                 if alone.dialect.name == "sqlite":  # it numbers the rows anew, by which the index of words names them
@@ -150,13 +151,23 @@ class Database:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _told(errors: tuple[type[Exception], ...]) -> Iterator[None]:
     """Turn what goes wrong inside into a DatabaseFailed."""
     try:
         yield
-    except (SQLAlchemyError, OSError) as error:
+    except errors as error:
         said = str(getattr(error, "orig", None) or error).splitlines() or [""]
         raise DatabaseFailed(f"{type(error).__name__}: {said[0][:300]}") from error
+
+
+def _driver_errors(engine: AsyncEngine) -> tuple[type[Exception], ...]:
+    """Return what the driver of `engine` raises by itself: where a connection ends while it is made or given back,
+    SQLAlchemy lets that through."""
+    if engine.dialect.name != "postgresql":
+        return ()
+    import asyncpg
+
+    return asyncpg.PostgresError, asyncpg.InterfaceError
 
 
 async def _known(connection: AsyncConnection, records: set[str]) -> set[str]:

@@ -153,9 +153,10 @@ class Keeper:
                 inherited = inherited or await self._inherit()
                 while self._spool and await self._ship_some(self._spool):
                     backoff.ready(clock())
-            except (DatabaseFailed, OSError) as error:
+            except Exception as error:  # a fault of ours, too: what waits here is tried again, and is not lost for it
                 if not failing:
-                    log.error("the database takes no call records, which wait on disk: %s", error)
+                    ours = not isinstance(error, DatabaseFailed | OSError)
+                    log.error("the database takes no call records, which wait on disk: %s", error, exc_info=ours)
                 failing = True
                 if not last:
                     await wait_at_most(self._end, backoff.failed(clock()))

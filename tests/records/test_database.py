@@ -203,3 +203,24 @@ def test_several_who_make_the_file_at_the_same_moment_wait_for_each_other(tmp_pa
             path, together = tmp_path / f"{number}.db", threading.Barrier(3)
             made = [threads.submit(make, path, together) for _ in range(3)]
             assert [each.result() for each in made] == ["wal"] * 3
+
+
+async def test_what_the_driver_raises_by_itself_is_a_failure_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLAlchemy lets it through where a connection ends while it is made."""
+    asyncpg = pytest.importorskip("asyncpg", reason="the extra postgresql is missing")
+    database = Database.at("postgresql://us@host/calls")
+
+    class Gone:
+        """A connection that the server ended as soon as it stood."""
+
+        async def set_type_codec(self, *_: object, **__: object) -> None:
+            raise asyncpg.InterfaceError("connection is closed")
+
+        def terminate(self) -> None: ...
+
+    async def connect(*_: object, **__: object) -> Gone:
+        return Gone()
+
+    monkeypatch.setattr(asyncpg, "connect", connect)
+    with pytest.raises(DatabaseFailed, match="InterfaceError: connection is closed"):
+        await records(database)

@@ -139,3 +139,20 @@ async def test_a_folder_that_cannot_be_written_to_is_told_at_once(tmp_path: Path
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         await Keeper(List(), tmp_path / "file", most_bytes=MOST).__aenter__()
+
+
+async def test_a_fault_of_ours_costs_a_backlog_and_is_told_with_its_place(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Faulty(List):
+        async def write(self, entries: Sequence[Entry], /) -> None:
+            self.tries += 1
+            if self.tries == 1:
+                raise KeyError("a mistake")
+            await super().write(entries)
+
+    shelf = Faulty()
+    async with Keeper(shelf, tmp_path, most_bytes=MOST, every_s=0.001) as keeper:
+        keeper.put(entry(1))
+        await until(lambda: shelf.numbers == [1])
+    assert "KeyError: 'a mistake'" in caplog.text
