@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "models": "list the recognisers and models that are usable here, or fetch one",
     "records": "list, show, export or delete the calls that are kept",
     "call": "call a server as Twilio would, say recordings to its bot and report what a caller would notice",
+    "eval": "have simulated callers play scenarios with a bot, and judge what it said and did",
     "dial": "have a running server call a number and put its bot on the line",
     "listen": "stream a recording to a server's /ws and print partials and finals",
 }
@@ -62,7 +63,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, about in COMMANDS.items():
         # The commands whose flags are the options have a --help of their own, with few of them.
-        with_options = name in {"serve", "config", "doctor", "voices"}
+        with_options = name in {"serve", "config", "doctor", "voices", "eval"}
         flags = commands.add_parser(name, help=about, description=about, add_help=not with_options)
         if name in arguments:
             _load(name).add_flags(flags)

@@ -12,6 +12,8 @@ from typing import Final
 
 import aiohttp
 
+from bot.api import Samples
+from bridge.commands.phone.background_sound import BackgroundSound
 from bridge.commands.phone.call_record import CallRecord, Moment
 from bridge.commands.phone.carrier_buffer import FRAME_BYTES, FRAME_MS, CarrierBuffer, GapWatch, is_voiced
 from bridge.commands.phone.line_faults import Fault, LineFaults
@@ -34,6 +36,7 @@ class SimulatedPhone:
         self._to_say = bytearray()
         self._said = asyncio.Event()
         self._babble = b""
+        self._background: BackgroundSound | None = None
         self._said_in_all = 0  # length of `_to_say` when `say` was called, bytes
         self._began = asyncio.get_running_loop().time()
         self._speaking = False  # the caller hears the bot
@@ -63,6 +66,10 @@ class SimulatedPhone:
     def babble(self, mulaw: bytes) -> None:
         """Say `mulaw` again and again, as long as the call lasts."""
         self._babble = mulaw
+
+    def put_behind(self, sound: Samples | None) -> None:
+        """Have `sound`, float32 at 8 kHz, heard behind the caller from now on, again and again; None: nothing."""
+        self._background = None if sound is None else BackgroundSound(sound)
 
     async def until(self, happened: Callable[[], bool], *, timeout_s: float = 10.0) -> None:
         """Wait until `happened` is true; it is asked after each event and each frame.
@@ -129,6 +136,8 @@ class SimulatedPhone:
                 if not self._to_say:
                     self._note("speech-ends")
                     self._said.set()
+            if self._background:
+                frame = self._background.mix(frame)
             await self._send_frame(frame, chunk)
             self.record.caller += frame
             await self._hear()

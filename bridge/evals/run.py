@@ -1,0 +1,248 @@
+"""A run: all calls of all scenarios, so many at a time, and what became of each."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+import aiohttp
+
+from bridge.commands.phone.line_faults import Fault
+from bridge.evals import judging
+from bridge.evals.caller.caller import NextLine, Sounds
+from bridge.evals.caller.preparing import prepare
+from bridge.evals.caller.voices import CallerVoices
+from bridge.evals.calls import CallMaker, Job, Lateness, MadeCall, spread
+from bridge.evals.ears import Ears
+from bridge.evals.judging import NEEDS_RECORD, Opinion, Question, Verdict
+from bridge.evals.model import Model, ModelCaller, ModelFailed, ModelPlace
+from bridge.evals.scenario import Chat, Check, Scenario
+from bridge.evals.server_under_test import Target, options_of, running_at, started
+from bridge.settings import Settings, load
+
+USUAL_LATE_MS = 5.0
+_WORST = 20
+"""A single frame may be so many times later than 99 of 100."""
+
+
+class CannotJudge(Exception):
+    """Something is expected, or played, that this run has no means for. The text names it and the fix."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What the command line says of a run."""
+
+    given: Mapping[str, object] = field(default_factory=dict)
+    """Options of the bridge, as flags give them."""
+    path: str = "/twilio/stream"
+    """Where the wire is answered."""
+    url: str = ""
+    """Of a bridge that runs; "" starts one."""
+    token: str = ""
+    tls: ssl.SSLContext | bool = True
+    parallel: int = 1
+    times: int | None = None
+    """Instead of what the scenarios say; so `faults`."""
+    faults: tuple[Fault, ...] | None = None
+    voice: str = ""
+    model: ModelPlace | None = None
+    allow_late_ms: float = USUAL_LATE_MS
+    log: Path | None = None
+    """Where what the bridges under test say is kept."""
+
+    @property
+    def config(self) -> str:
+        """The file of options of the bridge."""
+        return str(self.given.get("config") or "")
+
+
+class CallStatus(StrEnum):
+    """What became of a call."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    VOID = "void"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallResult:
+    """One call, judged."""
+
+    made: MadeCall
+    verdicts: Sequence[Verdict]
+    lateness: Lateness
+    void: bool
+
+    @property
+    def status(self) -> CallStatus:
+        """What became of it. A late caller's call says nothing, whatever was heard in it."""
+        if self.void:
+            return CallStatus.VOID
+        if self.made.error or self.made.facts is None:
+            return CallStatus.ERROR
+        return CallStatus.FAILED if any(verdict.fails for verdict in self.verdicts) else CallStatus.PASSED
+
+
+Progress = Callable[[int, int, MadeCall], None]
+"""Told of each call that is over: how many are, of how many, and which."""
+
+
+async def run(scenarios: Sequence[Scenario], options: RunOptions, progress: Progress) -> list[CallResult]:
+    """Make and judge all calls, in the order of the scenarios.
+
+    Raises:
+        CannotJudge: something is asked for that this run has no means for.
+        ServerFailed, SettingsError: the bridge under test does not start, or is not there.
+        PluginError, ModelMissing: a caller's voice or the recogniser does not load. ValueError: it makes no sound.
+    """
+    scenarios = [with_options(scenario, options) for scenario in scenarios]
+    _check_model(scenarios, options)
+    jobs = jobs_of(scenarios)
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        voices = CallerVoices(options.voice)
+        stack.callback(voices.close)
+        ears = Ears(load(options.given) if options.url else Settings())
+        stack.callback(ears.close)
+        sounds = {scenario.path: await prepare(scenario, voices) for scenario in scenarios}
+        model = Model(options.model, session) if options.model else None
+
+        def told(done: int, made: MadeCall) -> None:
+            progress(done, len(jobs), made)
+
+        calls = _Calls(options, session, ears, model=model, sounds=sounds, progress=told)
+        made = await calls.make(jobs)
+        return [await _judged(call, options, ears, model) for call in made]
+
+
+def with_options(scenario: Scenario, options: RunOptions) -> Scenario:
+    """Return `scenario` with what the command line says instead."""
+    times = scenario.times if options.times is None else options.times
+    return replace(scenario, times=times, faults=options.faults or scenario.faults)
+
+
+def jobs_of(scenarios: Sequence[Scenario]) -> list[Job]:
+    """Return the calls of `scenarios`: over each line, so many times."""
+    return [
+        Job(scenario=scenario, fault=fault, attempt=attempt)
+        for scenario in scenarios
+        for fault in scenario.faults
+        for attempt in range(1, scenario.times + 1)
+    ]
+
+
+def _check_model(scenarios: Sequence[Scenario], options: RunOptions) -> None:
+    if options.model:
+        return
+    for scenario in scenarios:
+        means = [one.line for _, one in scenario.expectations if one.check is Check.MEANS]
+        chats = [step.line for step in scenario.steps if isinstance(step.act, Chat)]
+        for lines, what in ((means, "means"), (chats, "chat")):
+            if lines:
+                raise CannotJudge(
+                    f"{scenario.path}:{lines[0]}: {what} needs a language model: give --model-url and --model, or set "
+                    "OPENAI_API_KEY"
+                )
+
+
+def check_record(scenarios: Sequence[Scenario], target: Target) -> None:
+    """Check that what is expected can be told of calls to `target`.
+
+    Raises:
+        CannotJudge: it cannot.
+    """
+    for scenario in scenarios:
+        for _, expectation in scenario.expectations:
+            if not target.kept and expectation.check in NEEDS_RECORD:
+                where = f"{scenario.path}:{expectation.line}"
+                raise CannotJudge(
+                    f"{where}: only the record of the bridge tells {expectation.check.value}: give --token-file, which "
+                    "holds the API token of the server"
+                )
+
+
+class _Calls:
+    """Makes the calls of a run: so many at a time, scenarios of the same options to the same bridge."""
+
+    def __init__(
+        self,
+        options: RunOptions,
+        session: aiohttp.ClientSession,
+        ears: Ears,
+        *,
+        model: Model | None,
+        sounds: Mapping[Path, Sounds],
+        progress: Callable[[int, MadeCall], None],
+    ) -> None:
+        self._options, self._session, self._ears, self._model = options, session, ears, model
+        self._sounds, self._progress = sounds, progress
+        self._room = asyncio.Semaphore(options.parallel)
+        self._done = 0
+
+    async def make(self, jobs: Sequence[Job]) -> list[MadeCall]:
+        """Make them; return them in their order."""
+        groups: dict[tuple[object, ...], list[int]] = {}
+        for number, job in enumerate(jobs):
+            own = number if job.scenario.own_server and not self._options.url else -1
+            key = (own, *sorted(job.scenario.settings.items()))
+            groups.setdefault(key if not self._options.url else (), []).append(number)
+        made: dict[int, MadeCall] = {}
+        for numbers in groups.values():
+            group = [jobs[number] for number in numbers]
+            async with self._target(group[0].scenario) as target:
+                check_record([job.scenario for job in group], target)
+                maker = CallMaker(target, self._session, self._ears, self._new_line)
+                async with asyncio.TaskGroup() as tasks:
+                    calls = [tasks.create_task(self._one(maker, number, jobs[number])) for number in numbers]
+            made |= zip(numbers, [call.result() for call in calls], strict=True)
+        return [made[number] for number in range(len(jobs))]
+
+    async def _one(self, maker: CallMaker, number: int, job: Job) -> MadeCall:
+        async with self._room:
+            await spread(number)
+            made = await maker.make(job, self._sounds[job.scenario.path])
+        self._done += 1
+        self._progress(self._done, made)
+        return made
+
+    def _new_line(self) -> NextLine:
+        return ModelCaller(self._model) if self._model else _nobody
+
+    @asynccontextmanager
+    async def _target(self, scenario: Scenario) -> AsyncIterator[Target]:
+        if self._options.url:
+            yield await running_at(self._options.url, token=self._options.token, tls=self._options.tls)
+            return
+        wanted = options_of(self._options.given, scenario.settings)
+        one = started(wanted, config=self._options.config, path=self._options.path, log=self._options.log)
+        async with one as target:
+            yield target
+
+
+async def _nobody(chat: Chat, heard: str, /) -> str | None:
+    raise CannotJudge("chat needs a language model")
+
+
+async def _judged(call: MadeCall, options: RunOptions, ears: Ears, model: Model | None) -> CallResult:
+    if call.facts is None:
+        return CallResult(made=call, verdicts=(), lateness=Lateness(p99_ms=0.0, worst_ms=0.0), void=False)
+    facts = await ears.complete(call.facts)
+    call = replace(call, facts=facts)
+    opinions: dict[tuple[Question, str], Opinion] = {}
+    try:
+        for question in judging.questions(call.job.scenario):
+            if question[1].check is Check.MEANS and model:
+                for rubric in question[1].texts:
+                    told = judging.conversation(facts, question[0])
+                    opinions[question, rubric] = await model.judge(rubric, told)
+    except ModelFailed as failure:
+        call = replace(call, error=call.error or str(failure))
+    late = Lateness.of(facts.record)
+    void = late.p99_ms > options.allow_late_ms or late.worst_ms > _WORST * options.allow_late_ms
+    found = judging.verdicts(call.job.scenario, facts, opinions)
+    return CallResult(made=call, verdicts=found, lateness=late, void=void)
