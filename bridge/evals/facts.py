@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 from typing import Final
 
 from bridge.commands.phone.call_record import CallRecord
@@ -79,7 +80,7 @@ class Part:
 def parts(acts: Sequence[DoneAct]) -> list[Part]:
     """Return the parts of a call, the first being what came before the caller did anything."""
     begins = [act for act in acts if act.what in _WINDOWS]
-    edges = [0.0, *(act.began_ms for act in begins), float("inf")]
+    edges = [-inf, *(act.began_ms for act in begins), inf]
     return [Part(act=act, from_ms=edges[number], to_ms=edges[number + 1]) for number, act in enumerate([None, *begins])]
 
 
@@ -87,7 +88,7 @@ def parts_of(facts: CallFacts, step: int | None) -> list[Part]:
     """Return the parts that belong to a step; None: the whole call. Of a cough: the part in which it was."""
     found = parts(facts.acts)
     if step is None:
-        return [Part(act=None, from_ms=0.0, to_ms=float("inf"))]
+        return [Part(act=None, from_ms=-inf, to_ms=inf)]
     if own := [part for part in found if part.act and part.act.step == step]:
         return own
     act = next((act for act in facts.acts if act.step == step), None)
@@ -146,7 +147,7 @@ def response_ms(facts: CallFacts, act: DoneAct) -> float | None:
     after_ms = act.began_ms
     if act.over_bot:
         after_ms = facts.record.first("silence", after_ms=act.began_ms) or act.ended_ms
-    until_ms = next((part.to_ms for part in parts(facts.acts) if part.act is act), float("inf"))
+    until_ms = next((part.to_ms for part in parts(facts.acts) if part.act is act), inf)
     heard_ms = facts.record.first("audio-heard", after_ms=after_ms)
     return None if heard_ms is None or heard_ms >= until_ms else round(heard_ms - act.ended_ms, 1)
 
