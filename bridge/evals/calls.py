@@ -10,10 +10,10 @@ import numpy as np
 
 from bridge.commands.phone.call_record import CallRecord
 from bridge.commands.phone.line_faults import Fault
-from bridge.commands.phone.simulated_phone import SimulatedPhone, dial
+from bridge.commands.phone.simulated_phone import dial
 from bridge.evals.caller.caller import DoneAct, NextLine, SimulatedCaller, Sounds, StepFailed
 from bridge.evals.ears import Ears
-from bridge.evals.facts import CallFacts, RecordedFacts, from_entries
+from bridge.evals.facts import CallFacts, RecordedFacts, begun, bot_spans, from_entries
 from bridge.evals.model import ModelFailed
 from bridge.evals.scenario import Scenario
 from bridge.evals.server_under_test import ServerFailed, Target
@@ -77,7 +77,7 @@ class CallMaker:
     def __init__(
         self, target: Target, session: aiohttp.ClientSession, ears: Ears, new_line: Callable[[], NextLine]
     ) -> None:
-        """`ears` hear what the bot says where its record cannot be read. `new_line` makes the model of one caller."""
+        """`ears` hear for callers who are models. `new_line` makes one of those."""
         self._target, self._session, self._ears, self._new_line = target, session, ears, new_line
 
     async def make(self, job: Job, sounds: Sounds) -> MadeCall:
@@ -105,7 +105,7 @@ class CallMaker:
             so_far.record = phone.record
 
             async def bot_text(since_ms: float) -> str:
-                return await self._bot_text(call_id, phone, since_ms)
+                return " ".join(one.text for one in await self._ears.hear(phone.record, since_ms=since_ms))
 
             caller = SimulatedCaller(phone, sounds, bot_text=bot_text, next_line=self._new_line())
             so_far.acts = caller.done
@@ -120,13 +120,6 @@ class CallMaker:
             return None
         return from_entries(await self._target.entries(self._session, call_id))
 
-    async def _bot_text(self, call_id: str, phone: SimulatedPhone, since_ms: float) -> str:
-        if self._target.kept:
-            entries = await self._target.entries(self._session, call_id, ended=False)
-            said = from_entries(entries).said
-            return " ".join(one.text for one in said if one.at_ms >= since_ms)
-        return " ".join(one.text for one in await self._ears.hear(phone.record, since_ms=since_ms))
-
 
 def _facts(so_far: _UnderWay, recorded: RecordedFacts | None) -> CallFacts:
     assert so_far.record
@@ -136,7 +129,7 @@ def _facts(so_far: _UnderWay, recorded: RecordedFacts | None) -> CallFacts:
     return CallFacts(
         acts=so_far.acts,
         record=so_far.record,
-        said=recorded.said,
+        said=begun(recorded.said, bot_spans(so_far.record)),
         understood=recorded.understood,
         tools=recorded.tools,
         actions=recorded.actions,

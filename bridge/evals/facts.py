@@ -3,7 +3,7 @@
 import ast
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import inf
 from typing import Final
@@ -16,8 +16,8 @@ _WINDOWS: Final = frozenset("say play interrupt press silence chat".split())
 """What begins a part of the call of its own; a cough and an "mm-hm" do not."""
 _PAUSE_MS: Final = 300
 """Shorter silences are inside of what the bot says."""
-_ONSET_SLACK_MS: Final = 300
-"""By so much the bridge may hear speech begin earlier than it was sent."""
+_CLOCKS_MS: Final = 50
+"""By so much the clocks of the bridge and of the caller may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,8 @@ class BotDid:
 class Understood:
     """An utterance of the caller, as the bridge understood it."""
 
-    at_ms: float
+    from_ms: float
+    to_ms: float
     text: str
 
 
@@ -105,7 +106,7 @@ def text_in(facts: CallFacts, found: Sequence[Part]) -> str:
 
 def understood_in(facts: CallFacts, found: Sequence[Part]) -> str:
     """Return what the bridge understood in parts of the call."""
-    return " ".join(one.text for one in facts.understood if _in(one.at_ms + _ONSET_SLACK_MS, found))
+    return " ".join(one.text for one in facts.understood if _in(one.to_ms, found))
 
 
 def done_in(done: Sequence[BotDid], found: Sequence[Part]) -> list[BotDid]:
@@ -155,11 +156,33 @@ def response_ms(facts: CallFacts, act: DoneAct) -> float | None:
 # ---------------------------------------------------------------- the bridge's own record
 
 
+def begun(said: Sequence[tuple[float, float, BotSaid]], spans: Sequence[Span]) -> list[BotSaid]:
+    """Return what the bot said, each with the time from which the caller heard it.
+
+    A reply is written down when the next one begins, which may be long after its end: so its begin is looked for in
+    what was heard, `spans`, from there back for as long as was played.
+    """
+    return [replace(one, at_ms=_begin_ms(written_ms, played_ms, spans)) for written_ms, played_ms, one in said]
+
+
+def _begin_ms(written_ms: float, played_ms: float, spans: Sequence[Span]) -> float:
+    left_ms, begin_ms = played_ms, written_ms - played_ms
+    for span in reversed(spans):
+        if span.from_ms >= written_ms + _CLOCKS_MS:
+            continue
+        begin_ms = span.from_ms
+        left_ms -= min(span.to_ms, written_ms) - span.from_ms + _PAUSE_MS
+        if left_ms <= 0:
+            break
+    return begin_ms
+
+
 @dataclass(slots=True)
 class RecordedFacts:
     """What the bridge's record says, in the shape of `CallFacts`."""
 
-    said: list[BotSaid] = field(default_factory=list)
+    said: list[tuple[float, float, BotSaid]] = field(default_factory=list)
+    """With when it was written, and how much was heard, in milliseconds."""
     understood: list[Understood] = field(default_factory=list)
     tools: list[BotDid] = field(default_factory=list)
     actions: list[BotDid] = field(default_factory=list)
@@ -179,9 +202,10 @@ def from_entries(entries: Sequence[Mapping[str, object]]) -> RecordedFacts:
         at_ms -= began_ms
         match kind:
             case "bot":
-                found.said.append(BotSaid(at_ms - _number(data.get("played_ms")), text, str(data.get("unheard", ""))))
+                said = BotSaid(0.0, text, str(data.get("unheard", "")))
+                found.said.append((at_ms, _number(data.get("played_ms")), said))
             case "caller":
-                found.understood.append(Understood(_number(data.get("from_ms")), text))
+                found.understood.append(Understood(_number(data.get("from_ms")), _number(data.get("to_ms")), text))
             case "tool":
                 found.tools.append(BotDid(at_ms, text, _as_texts(data.get("arguments")), str(data.get("result", ""))))
             case "action":

@@ -102,7 +102,7 @@ class Model:
         try:
             timeout = aiohttp.ClientTimeout(total=_LIMIT_S)
             async with self._session.post(url, json=body, headers=headers, timeout=timeout) as response:
-                raw = await response.content.read(_MOST_BYTES)
+                raw = await _read(response.content)
                 if response.status != 200:
                     raise ModelFailed(f"{url} answers {response.status}: {raw[:200].decode(errors='replace')}")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -110,6 +110,16 @@ class Model:
                 f"{url} cannot be asked ({str(error) or type(error).__name__}): --model-url names it"
             ) from None
         return _content(raw, url)
+
+
+async def _read(body: aiohttp.StreamReader) -> bytes:
+    """Return the body of an answer, or as much of it as is ever looked at."""
+    raw = b""
+    async for piece in body.iter_any():
+        raw += piece
+        if len(raw) > _MOST_BYTES:
+            break
+    return raw
 
 
 def _content(raw: bytes, url: str) -> str:
@@ -150,4 +160,4 @@ class ModelCaller:
         if line is None:
             return None
         self._heard.append(("caller", line))
-        return line.replace(_HANG_UP, "").strip(" .") or "Goodbye."
+        return line.replace(_HANG_UP, "").strip() or "Goodbye."

@@ -21,7 +21,7 @@ from bridge.evals.judging import NEEDS_RECORD, Opinion, Question, Verdict
 from bridge.evals.model import Model, ModelCaller, ModelFailed, ModelPlace
 from bridge.evals.scenario import Chat, Check, Scenario
 from bridge.evals.server_under_test import Target, options_of, running_at, started
-from bridge.settings import Settings, load
+from bridge.settings import load
 
 USUAL_LATE_MS = 5.0
 _WORST = 20
@@ -107,7 +107,7 @@ async def run(scenarios: Sequence[Scenario], options: RunOptions, progress: Prog
         session = await stack.enter_async_context(aiohttp.ClientSession())
         voices = CallerVoices(options.voice)
         stack.callback(voices.close)
-        ears = Ears(load(options.given) if options.url else Settings())
+        ears = Ears(load(options.given))
         stack.callback(ears.close)
         sounds = {scenario.path: await prepare(scenario, voices) for scenario in scenarios}
         model = Model(options.model, session) if options.model else None
@@ -243,6 +243,10 @@ async def _judged(call: MadeCall, options: RunOptions, ears: Ears, model: Model 
     except ModelFailed as failure:
         call = replace(call, error=call.error or str(failure))
     late = Lateness.of(facts.record)
-    void = late.p99_ms > options.allow_late_ms or late.worst_ms > _WORST * options.allow_late_ms
     found = judging.verdicts(call.job.scenario, facts, opinions)
-    return CallResult(made=call, verdicts=found, lateness=late, void=void)
+    return CallResult(made=call, verdicts=found, lateness=late, void=too_late(late, options.allow_late_ms))
+
+
+def too_late(late: Lateness, allowed_ms: float) -> bool:
+    """Return whether a caller was so late that the call proves nothing: often, or once by a whole stall of ours."""
+    return late.p99_ms > allowed_ms or late.worst_ms > _WORST * allowed_ms

@@ -41,7 +41,7 @@ class Expectation:
     texts: tuple[str, ...] = ()
     """Words, a pattern, a rubric, or a name; by `check`."""
     limit_ms: int = 0
-    arguments: Mapping[str, str] = field(default_factory=dict)
+    arguments: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Of a tool or an action: name -> value, or /pattern/."""
     soft: bool = False
     """It is reported, and fails nothing."""

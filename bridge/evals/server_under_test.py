@@ -6,13 +6,15 @@ import re
 import secrets
 import signal
 import ssl
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Final
+from shutil import rmtree
+from tempfile import mkdtemp
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -70,10 +72,8 @@ class Target:
         """What opens its doors."""
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
-    async def entries(
-        self, session: aiohttp.ClientSession, call_id: str, *, ended: bool = True
-    ) -> list[Mapping[str, object]]:
-        """Return what is recorded of a call; `ended`: once it is over.
+    async def entries(self, session: aiohttp.ClientSession, call_id: str) -> list[Mapping[str, object]]:
+        """Return what is recorded of a call, once it is over.
 
         Raises:
             ServerFailed: there is no record, or it is not closed in time.
@@ -86,7 +86,7 @@ class Target:
                         if response.status not in {200, 404}:
                             raise ServerFailed(f"{url} answers {response.status}: {(await response.text())[:200]}")
                         record = (await response.json())["record"] if response.status == 200 else None
-                    if record and (record["ended_at"] or not ended):
+                    if record and record["ended_at"]:
                         return list(record["entries"])
                     await asyncio.sleep(0.1)
         except TimeoutError:
@@ -143,21 +143,24 @@ async def started(
     """
     token = secrets.token_urlsafe(24)
     environ = {name: value for name, value in os.environ.items() if name not in _SECRETS_LEFT_OUT}
-    with TemporaryDirectory(prefix="bridge-eval-") as state:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bridge", "serve"),
-            *(("--config", config) if config else ()),
-            *arguments({"state_dir": state, **options}),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+    state = await asyncio.to_thread(mkdtemp, prefix="bridge-eval-")
+    try:
+        process = await asyncio.to_thread(
+            subprocess.Popen,
+            [
+                *(sys.executable, "-m", "bridge", "serve"),
+                *(("--config", config) if config else ()),
+                *arguments({"state_dir": state, **options}),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             env={**environ, "BRIDGE_API_TOKEN": token},
         )
-        output = _Output(process, log)
-        try:
+        async with _Output(process, log) as output:
             scheme, address = await output.ready()
             yield Target(url=f"{scheme}://{address}{path}", token=token, tls=scheme == "ws", kept=True)
-        finally:
-            await output.end()
+    finally:
+        await asyncio.to_thread(rmtree, state, ignore_errors=True)
 
 
 def arguments(options: Mapping[str, str | bool]) -> list[str]:
@@ -172,53 +175,57 @@ def arguments(options: Mapping[str, str | bool]) -> list[str]:
 
 
 class _Output:
-    """What a bridge says: read all the time, so that it never waits for us."""
+    """What a bridge says: read all the time, so that it never waits for us. It is stopped at the end."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path | None) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", log: Path | None) -> None:
         self._process, self._log = process, log
         self._lines: list[str] = []
-        self._ready: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
-        self._reading = asyncio.create_task(self._read())
+        self._address: tuple[str, str] | None = None
+        self._told = asyncio.Event()
 
-    async def ready(self) -> tuple[str, str]:
-        """Return scheme and address once it takes calls."""
-        try:
-            async with asyncio.timeout(_START_S):
-                return await asyncio.shield(self._ready)
-        except TimeoutError:
-            raise ServerFailed(f"the bridge under test did not start in {_START_S:g} s:\n{self._tail()}") from None
+    async def __aenter__(self) -> Self:
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, self._process.stdout)
+        self._reading = asyncio.create_task(self._read(reader))
+        return self
 
-    async def end(self) -> None:
-        """Stop it."""
-        if self._process.returncode is None:
-            self._process.send_signal(signal.SIGINT)
+    async def __aexit__(self, *_: object) -> None:
+        self._process.send_signal(signal.SIGINT)  # Popen sends none to who is gone
         try:
-            async with asyncio.timeout(_END_S):
-                await self._process.wait()
-        except TimeoutError:
+            await asyncio.to_thread(self._process.wait, _END_S)
+        except subprocess.TimeoutExpired:
             self._process.kill()
-            await self._process.wait()
+            await asyncio.to_thread(self._process.wait)
         await self._reading
         if self._log:
             await asyncio.to_thread(_append, self._log, self._lines)
-        if self._ready.done():
-            self._ready.exception()
 
-    async def _read(self) -> None:
-        assert self._process.stdout
+    async def ready(self) -> tuple[str, str]:
+        """Return scheme and address once it takes calls.
+
+        Raises:
+            ServerFailed: it never does.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_START_S):
+                await self._told.wait()
+        if self._address is None:
+            tail = "".join(self._lines[max(0, len(self._lines) - _TAIL_LINES) :]).rstrip()
+            raise ServerFailed(f"the bridge under test did not start:\n{tail}")
+        return self._address
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
         found: tuple[str, str] | None = None
-        async for raw in self._process.stdout:
+        async for raw in reader:
             line = raw.decode(errors="replace")
             self._lines.append(line)
             if match := _READY.search(line):
                 found = (match[1], match[2])
-            if found and line.strip().startswith("voice, bot") and not self._ready.done():
-                self._ready.set_result(found)
-        if not self._ready.done():
-            self._ready.set_exception(ServerFailed(f"the bridge under test did not start:\n{self._tail()}"))
-
-    def _tail(self) -> str:
-        return "".join(self._lines[max(0, len(self._lines) - _TAIL_LINES) :]).rstrip()
+            if found and line.strip().startswith("voice, bot"):
+                self._address = found
+                self._told.set()
+        self._told.set()
 
 
 def _append(path: Path, lines: list[str]) -> None:

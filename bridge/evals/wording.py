@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 _DIGITS: Final = "zero one two three four five six seven eight nine".split()
-_SAME: Final = 0.9
+_SAME: Final = 0.85
 """Questions that are so alike are one."""
 _ENDS: Final = ".!?\u3002\uff1f\uff01\u0964"
 _SENTENCE: Final = re.compile(f"[^{_ENDS}]*[{_ENDS}]+|[^{_ENDS}]+")

@@ -174,6 +174,8 @@ class SimulatedCaller:
 
     async def _say(self, step: Step, recording: Recording, act: Speak | Chat) -> None:
         over_bot = isinstance(act, Speak) and act.after_ms is not None
+        if self.phone.closed.is_set():
+            return
         asked_ms = self.phone.now_ms
         await self.phone.say(recording.mulaw)
         last_ms = self.phone.record.first("speech-ends", after_ms=asked_ms) or self.phone.now_ms
@@ -190,6 +192,8 @@ class SimulatedCaller:
         )
 
     async def _press(self, step: Step, keys: str) -> None:
+        if self.phone.closed.is_set():
+            return
         began_ms = self.phone.now_ms
         for key in keys:
             with suppress(ConnectionError):  # the bot has hung up

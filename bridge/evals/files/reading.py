@@ -100,7 +100,7 @@ def find_scenarios(paths: Iterable[Path]) -> list[Scenario]:
     """
     problems: list[str] = []
     found: list[Scenario] = []
-    for path in _files(paths, problems):
+    for path in dict.fromkeys(_files(paths, problems)):
         try:
             found.append(read_scenario(path))
         except BadScenario as error:
@@ -119,7 +119,7 @@ def find_scenarios(paths: Iterable[Path]) -> list[Scenario]:
 
 
 def _files(paths: Iterable[Path], problems: list[str]) -> Iterable[Path]:
-    for path in dict.fromkeys(paths):
+    for path in paths:
         if path.is_dir():
             below = sorted({*path.glob("*.yaml"), *path.glob("*.yml")})
             problems += [] if below else [f"{path}: there is no .yaml file in the folder"]

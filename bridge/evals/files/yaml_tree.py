@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from bot import installing
 
 MOST_BYTES: Final = 256 * 1024
-_MOST_NODES: Final = 20_000
+_MOST_NODES: Final = 5_000
 _DEEPEST: Final = 12
 _LONGEST_SCALAR: Final = 10_000
 

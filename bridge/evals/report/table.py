@@ -32,9 +32,9 @@ class Row:
 
 
 def responses_ms(result: CallResult) -> list[float]:
-    """Return how long the caller waited for each answer of a call."""
+    """Return how long the caller waited for each answer of a call; of a void one nothing is told."""
     facts = result.made.facts
-    if facts is None:
+    if facts is None or result.void:
         return []
     answers = (response_ms(facts, act) for act in facts.acts if act.is_turn and act.what != "press")
     return [ms for ms in answers if ms is not None and ms >= 0]

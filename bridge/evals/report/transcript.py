@@ -19,7 +19,7 @@ class TranscriptLine:
 def transcript(facts: CallFacts) -> list[TranscriptLine]:
     """Return the lines of a call, the earliest first."""
     lines = [TranscriptLine(act.began_ms, "caller", _act(act.what, act.text)) for act in facts.acts]
-    lines += [TranscriptLine(one.at_ms, "understood", one.text) for one in facts.understood]
+    lines += [TranscriptLine(one.from_ms, "understood", one.text) for one in facts.understood]
     lines += [TranscriptLine(said.at_ms, "bot", _said(said.text, said.unheard)) for said in facts.said]
     lines += [TranscriptLine(one.at_ms, "tool", _did(one)) for one in facts.tools]
     lines += [TranscriptLine(one.at_ms, "action", _did(one)) for one in facts.actions]
