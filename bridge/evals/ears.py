@@ -11,7 +11,7 @@ from bridge.commands.phone.carrier_buffer import FRAME_BYTES, FRAME_MS
 from bridge.evals.facts import BotSaid, CallFacts, Span, bot_spans
 from bridge.server.plugin_loading import load_recogniser
 from bridge.settings import Settings
-from bridge.speech.api import SAMPLE_RATE, Recogniser, Request
+from bridge.speech.api import SAMPLE_RATE, Asr, Request
 from bridge.speech.resample import resample_whole
 from telephony.codec import decode
 from telephony.events import Encoding
@@ -25,9 +25,9 @@ _AROUND_MS: Final = 100
 class Ears:
     """One recogniser, loaded when it is first needed."""
 
-    def __init__(self, settings: Settings, load: Callable[[Settings], Recogniser] = load_recogniser) -> None:
+    def __init__(self, settings: Settings, load: Callable[[Settings], Asr] = load_recogniser) -> None:
         self._settings, self._load = settings, load
-        self._asr: Recogniser | None = None
+        self._asr: Asr | None = None
         self._loading = asyncio.Lock()
 
     async def hear(self, record: CallRecord, *, since_ms: float = 0.0) -> list[BotSaid]:

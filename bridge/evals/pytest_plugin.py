@@ -106,10 +106,10 @@ class ScenarioItem(pytest.Item):
 def _options(config: pytest.Config) -> "RunOptions":
     from bridge.evals import flags
 
-    parser = argparse.ArgumentParser(prog="bridge_eval", exit_on_error=False)
+    parser = argparse.ArgumentParser(prog="bridge_eval", add_help=False, exit_on_error=False)
     flags.add_flags(parser)
     given = [*config.getini("bridge_eval"), *shlex.split(config.getoption("--bridge-eval"))]
     try:
         return flags.options(parser.parse_args(given))
     except (argparse.ArgumentError, ValueError, SystemExit) as error:
-        raise pytest.UsageError(f"bridge_eval: {error}") from None
+        raise pytest.Collector.CollectError(f"bridge_eval: {error}") from None

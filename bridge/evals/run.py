@@ -21,7 +21,7 @@ from bridge.evals.judging import NEEDS_RECORD, Opinion, Question, Verdict
 from bridge.evals.model import Model, ModelCaller, ModelFailed, ModelPlace
 from bridge.evals.scenario import Chat, Check, Scenario
 from bridge.evals.server_under_test import Target, options_of, running_at, started
-from bridge.settings import load
+from bridge.settings import SettingsError, load
 
 USUAL_LATE_MS = 5.0
 _WORST = 20
@@ -102,6 +102,7 @@ async def run(scenarios: Sequence[Scenario], options: RunOptions, progress: Prog
     """
     scenarios = [with_options(scenario, options) for scenario in scenarios]
     _check_model(scenarios, options)
+    _check_options(scenarios, options)
     jobs = jobs_of(scenarios)
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
@@ -150,6 +151,14 @@ def _check_model(scenarios: Sequence[Scenario], options: RunOptions) -> None:
                 )
 
 
+def _check_options(scenarios: Sequence[Scenario], options: RunOptions) -> None:
+    for scenario in scenarios:
+        try:
+            options_of(options.given, scenario.settings)
+        except SettingsError as error:
+            raise SettingsError(f"{scenario.path}: {error}") from None
+
+
 def check_record(scenarios: Sequence[Scenario], target: Target) -> None:
     """Check that what is expected can be told of calls to `target`.
 
@@ -192,15 +201,26 @@ class _Calls:
             key = (own, *sorted(job.scenario.settings.items()))
             groups.setdefault(key if not self._options.url else (), []).append(number)
         made: dict[int, MadeCall] = {}
-        for numbers in groups.values():
-            group = [jobs[number] for number in numbers]
-            async with self._target(group[0].scenario) as target:
-                check_record([job.scenario for job in group], target)
-                maker = CallMaker(target, self._session, self._ears, self._new_line)
-                async with asyncio.TaskGroup() as tasks:
-                    calls = [tasks.create_task(self._one(maker, number, jobs[number])) for number in numbers]
-            made |= zip(numbers, [call.result() for call in calls], strict=True)
+        waiting = list(groups.values())
+        while waiting:
+            batch, waiting = waiting[: self._options.parallel], waiting[self._options.parallel :]
+            made |= await self._batch(jobs, batch)
         return [made[number] for number in range(len(jobs))]
+
+    async def _batch(self, jobs: Sequence[Job], batch: Sequence[Sequence[int]]) -> dict[int, MadeCall]:
+        """Make the calls of some bridges, all of which are started before the first call: loading would make it late."""
+        async with AsyncExitStack() as stack:
+            makers = []
+            for numbers in batch:
+                target = await stack.enter_async_context(self._target(jobs[numbers[0]].scenario))
+                check_record([jobs[number].scenario for number in numbers], target)
+                makers.append(CallMaker(target, self._session, self._ears, self._new_line))
+            calls = {
+                number: self._one(maker, number, jobs[number])
+                for maker, numbers in zip(makers, batch, strict=True)
+                for number in numbers
+            }
+            return dict(zip(calls, await asyncio.gather(*calls.values()), strict=True))
 
     async def _one(self, maker: CallMaker, number: int, job: Job) -> MadeCall:
         async with self._room:
