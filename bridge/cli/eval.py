@@ -14,11 +14,16 @@ from bridge.evals import flags as flags_of_runs
 from bridge.evals import run as runs
 from bridge.evals.calls import MadeCall
 from bridge.evals.files.reading import find_scenarios
+from bridge.evals.files.writing import as_scenario
 from bridge.evals.files.yaml_tree import BadScenario
 from bridge.evals.report import folder, table
 from bridge.evals.run import CallResult, CallStatus
 from bridge.evals.server_under_test import ServerFailed
 from bridge.plugins import PluginError
+from bridge.records import query
+from bridge.records.call_log import NONE, database_url, describe
+from bridge.records.database import Database
+from bridge.records.shelf import DatabaseFailed
 from bridge.speech.api import ModelMissing
 
 FAILURES: Final = {
@@ -27,6 +32,7 @@ FAILURES: Final = {
     runs.CannotJudge: 2,
     server_url.NoAnswerThere: 2,
     ServerFailed: 1,
+    DatabaseFailed: 1,
     PluginError: 1,
     ModelMissing: 1,
     aiohttp.ClientError: 1,
@@ -36,6 +42,9 @@ add_flags = flags_of_runs.add_flags
 
 def run(flags: argparse.Namespace) -> int:
     """Play the scenarios, and print what became of them. Return 0; 1 where a call failed, 3 where we were late."""
+    if flags.record:
+        print(asyncio.run(_recorded(flags.record, settings.load(flags))), end="")
+        return 0
     if not flags.scenario:
         raise BadScenario("name scenario files, or folders of them: bridge eval scenarios/")
     scenarios = find_scenarios(flags.scenario)
@@ -47,6 +56,25 @@ def run(flags: argparse.Namespace) -> int:
     print(table.table(results))
     print(table.summary(results))
     return exit_code(results)
+
+
+async def _recorded(name: str, options: settings.Settings) -> str:
+    """Return a scenario made of the call `name` of the log.
+
+    Raises:
+        ValueError: it is not there, or nothing can be made of it. DatabaseFailed: the log cannot be read.
+    """
+    if options.records == NONE:
+        raise ValueError("--records none: no calls are kept; --records URL or --state-dir says where the log is")
+    database = Database.at(database_url(options))
+    try:
+        await database.migrate()
+        row = await query.call(database, name)
+        if row is None:
+            raise ValueError(f"no call {name} in {describe(options)}; `bridge records list` has those there are")
+        return as_scenario(row, await query.entries(database, str(row["record"])))
+    finally:
+        await database.close()
 
 
 def exit_code(results: Sequence[CallResult]) -> int:

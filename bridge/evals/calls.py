@@ -20,7 +20,7 @@ from bridge.evals.server_under_test import ServerFailed, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class PlannedCall:
     """One call that is to be made."""
 
     scenario: Scenario
@@ -40,7 +40,7 @@ class Job:
 class MadeCall:
     """A call that is over, or that could not be made."""
 
-    job: Job
+    job: PlannedCall
     call_id: str
     facts: CallFacts | None
     error: str = ""
@@ -80,7 +80,7 @@ class CallMaker:
         """`ears` hear for callers who are models. `new_line` makes one of those."""
         self._target, self._session, self._ears, self._new_line = target, session, ears, new_line
 
-    async def make(self, job: Job, sounds: Sounds) -> MadeCall:
+    async def make(self, job: PlannedCall, sounds: Sounds) -> MadeCall:
         """Make one call, and return it with all that is known of it. Whatever fails costs this call alone."""
         call_id = f"CA{uuid.uuid4().hex}"
         so_far = _UnderWay()
@@ -97,7 +97,7 @@ class CallMaker:
             error, recorded = error or str(failure), None
         return MadeCall(job=job, call_id=call_id, facts=_facts(so_far, recorded), error=error)
 
-    async def _play(self, job: Job, call_id: str, sounds: Sounds, so_far: _UnderWay) -> None:
+    async def _play(self, job: PlannedCall, call_id: str, sounds: Sounds, so_far: _UnderWay) -> None:
         parameters = dict(job.scenario.parameters)
         async with dial(
             self._target.url, call_sid=call_id, parameters=parameters, fault=job.fault, tls=self._target.tls

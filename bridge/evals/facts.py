@@ -69,7 +69,7 @@ class CallFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class CallPart:
     """A part of a call: what one act of the caller led to, up to the next."""
 
     act: DoneAct | None
@@ -78,18 +78,20 @@ class Part:
     to_ms: float
 
 
-def parts(acts: Sequence[DoneAct]) -> list[Part]:
+def parts(acts: Sequence[DoneAct]) -> list[CallPart]:
     """Return the parts of a call, the first being what came before the caller did anything."""
     begins = [act for act in acts if act.what in _WINDOWS]
     edges = [-inf, *(act.began_ms for act in begins), inf]
-    return [Part(act=act, from_ms=edges[number], to_ms=edges[number + 1]) for number, act in enumerate([None, *begins])]
+    return [
+        CallPart(act=act, from_ms=edges[number], to_ms=edges[number + 1]) for number, act in enumerate([None, *begins])
+    ]
 
 
-def parts_of(facts: CallFacts, step: int | None) -> list[Part]:
+def parts_of(facts: CallFacts, step: int | None) -> list[CallPart]:
     """Return the parts that belong to a step; None: the whole call. Of a cough: the part in which it was."""
     found = parts(facts.acts)
     if step is None:
-        return [Part(act=None, from_ms=-inf, to_ms=inf)]
+        return [CallPart(act=None, from_ms=-inf, to_ms=inf)]
     if own := [part for part in found if part.act and part.act.step == step]:
         return own
     act = next((act for act in facts.acts if act.step == step), None)
@@ -99,22 +101,22 @@ def parts_of(facts: CallFacts, step: int | None) -> list[Part]:
     return before[-1:]
 
 
-def text_in(facts: CallFacts, found: Sequence[Part]) -> str:
+def text_in(facts: CallFacts, found: Sequence[CallPart]) -> str:
     """Return what the bot said in parts of the call."""
     return " ".join(said.text for said in facts.said if said.text and _in(said.at_ms, found))
 
 
-def understood_in(facts: CallFacts, found: Sequence[Part]) -> str:
+def understood_in(facts: CallFacts, found: Sequence[CallPart]) -> str:
     """Return what the bridge understood in parts of the call."""
     return " ".join(one.text for one in facts.understood if _in(one.to_ms, found))
 
 
-def done_in(done: Sequence[BotDid], found: Sequence[Part]) -> list[BotDid]:
+def done_in(done: Sequence[BotDid], found: Sequence[CallPart]) -> list[BotDid]:
     """Return what the bot did in parts of the call."""
     return [one for one in done if _in(one.at_ms, found)]
 
 
-def _in(at_ms: float, found: Sequence[Part]) -> bool:
+def _in(at_ms: float, found: Sequence[CallPart]) -> bool:
     return any(part.from_ms <= at_ms < part.to_ms for part in found)
 
 
@@ -207,7 +209,9 @@ def from_entries(entries: Sequence[Mapping[str, object]]) -> RecordedFacts:
             case "caller":
                 found.understood.append(Understood(_number(data.get("from_ms")), _number(data.get("to_ms")), text))
             case "tool":
-                found.tools.append(BotDid(at_ms, text, _as_texts(data.get("arguments")), str(data.get("result", ""))))
+                found.tools.append(
+                    BotDid(at_ms, text, arguments_of(data.get("arguments")), str(data.get("result", "")))
+                )
             case "action":
                 given = _of_repr(str(data.get("action", "")))
                 found.actions.append(BotDid(at_ms, text, given, str(data.get("failed", ""))))
@@ -226,7 +230,7 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _as_texts(arguments: object) -> dict[str, str]:
+def arguments_of(arguments: object) -> dict[str, str]:
     """Return a tool's arguments, a mapping or JSON of one, with texts as values."""
     if isinstance(arguments, str):
         try:

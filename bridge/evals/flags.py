@@ -53,6 +53,9 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--caller-voice", default="", metavar="NAME", help="voice of callers, as for --tts")
     parser.add_argument("--model-url", default="", metavar="URL", help="OpenAI-compatible, for `means` and `chat`")
     parser.add_argument("--model", default="gpt-5-mini", metavar="NAME", help="its model (%(default)s)")
+    parser.add_argument(
+        "--record", metavar="CALL", help="print a scenario made of this call of the log, and call nobody"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="report, and sound, page and transcript of each call")
     late = "lateness of our own frames (p99) with which a call still counts (%(default)g)"
     parser.add_argument("--allow-late", type=float, default=USUAL_LATE_MS, metavar="MS", help=late)

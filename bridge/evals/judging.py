@@ -9,7 +9,7 @@ from bridge.evals import wording
 from bridge.evals.facts import (
     BotDid,
     CallFacts,
-    Part,
+    CallPart,
     Span,
     bot_spans,
     done_in,
@@ -38,7 +38,7 @@ class Opinion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Judgement:
     """Whether one expectation was met."""
 
     step: int | None
@@ -68,18 +68,18 @@ def conversation(facts: CallFacts, step: int | None) -> str:
     return "\n".join(line for at_ms, line in sorted(lines) if any(part.from_ms <= at_ms < part.to_ms for part in found))
 
 
-def verdicts(scenario: Scenario, facts: CallFacts, opinions: Mapping[tuple[Question, str], Opinion]) -> list[Verdict]:
+def verdicts(scenario: Scenario, facts: CallFacts, opinions: Mapping[tuple[Question, str], Opinion]) -> list[Judgement]:
     """Return what became of each expectation. `opinions`: of a model, by question and rubric."""
-    found: list[Verdict] = []
+    found: list[Judgement] = []
     if facts.failed_step:
         number, why = facts.failed_step
         step = scenario.steps[number - 1]
-        found.append(Verdict(step=number, line=step.line, expected="the step is played", met=False, detail=why))
+        found.append(Judgement(step=number, line=step.line, expected="the step is played", met=False, detail=why))
     found += [_verdict(facts, question, opinions) for question in questions(scenario)]
     return found
 
 
-def _verdict(facts: CallFacts, question: Question, opinions: Mapping[tuple[Question, str], Opinion]) -> Verdict:
+def _verdict(facts: CallFacts, question: Question, opinions: Mapping[tuple[Question, str], Opinion]) -> Judgement:
     step, expected = question
     if expected.check is Check.MEANS:
         unasked = Opinion(met=False, why="no model was asked")
@@ -88,7 +88,7 @@ def _verdict(facts: CallFacts, question: Question, opinions: Mapping[tuple[Quest
     else:
         met, detail = _CHECKS[expected.check](_Asked(facts, expected, step, parts_of(facts, step)))
     told = detail if len(detail) <= _SHOWN else detail[:_SHOWN] + "..."
-    return Verdict(step=step, line=expected.line, expected=str(expected), met=met, soft=expected.soft, detail=told)
+    return Judgement(step=step, line=expected.line, expected=str(expected), met=met, soft=expected.soft, detail=told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class _Asked:
     facts: CallFacts
     expected: Expectation
     step: int | None
-    parts: Sequence[Part]
+    parts: Sequence[CallPart]
 
     @property
     def said(self) -> str:

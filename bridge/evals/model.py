@@ -10,7 +10,7 @@ from typing import Final
 import aiohttp
 
 from bridge.evals.judging import Opinion
-from bridge.evals.scenario import Chat
+from bridge.evals.scenario import ModelChat
 
 _LIMIT_S: Final = 60.0
 _TRIES: Final = 3
@@ -74,7 +74,7 @@ class Model:
                 return opinion
         raise ModelFailed(f"the judge {self._place.name} did not answer with JSON, but {answer[:100]!r}; try another")
 
-    async def next_line(self, chat: Chat, heard: Sequence[tuple[str, str]]) -> str | None:
+    async def next_line(self, chat: ModelChat, heard: Sequence[tuple[str, str]]) -> str | None:
         """Return what the caller says next; None hangs up. `heard`: (bot or caller, text), the oldest first.
 
         Raises:
@@ -149,7 +149,7 @@ class ModelCaller:
         self._model = model
         self._heard: list[tuple[str, str]] = []
 
-    async def __call__(self, chat: Chat, heard: str, /) -> str | None:
+    async def __call__(self, chat: ModelChat, heard: str, /) -> str | None:
         """Return what to say to a bot that was `heard` to say so; None to hang up.
 
         Raises:

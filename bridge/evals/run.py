@@ -15,11 +15,11 @@ from bridge.evals import judging
 from bridge.evals.caller.caller import NextLine, Sounds
 from bridge.evals.caller.preparing import prepare
 from bridge.evals.caller.voices import CallerVoices
-from bridge.evals.calls import CallMaker, Job, Lateness, MadeCall, spread
+from bridge.evals.calls import CallMaker, Lateness, MadeCall, PlannedCall, spread
 from bridge.evals.ears import Ears
-from bridge.evals.judging import NEEDS_RECORD, Opinion, Question, Verdict
+from bridge.evals.judging import NEEDS_RECORD, Judgement, Opinion, Question
 from bridge.evals.model import Model, ModelCaller, ModelFailed, ModelPlace
-from bridge.evals.scenario import Chat, Check, Scenario
+from bridge.evals.scenario import Check, ModelChat, Scenario
 from bridge.evals.server_under_test import Target, options_of, running_at, started
 from bridge.settings import SettingsError, load
 
@@ -74,7 +74,7 @@ class CallResult:
     """One call, judged."""
 
     made: MadeCall
-    verdicts: Sequence[Verdict]
+    verdicts: Sequence[Judgement]
     lateness: Lateness
     void: bool
 
@@ -127,10 +127,10 @@ def with_options(scenario: Scenario, options: RunOptions) -> Scenario:
     return replace(scenario, times=times, faults=options.faults or scenario.faults)
 
 
-def jobs_of(scenarios: Sequence[Scenario]) -> list[Job]:
+def jobs_of(scenarios: Sequence[Scenario]) -> list[PlannedCall]:
     """Return the calls of `scenarios`: over each line, so many times."""
     return [
-        Job(scenario=scenario, fault=fault, attempt=attempt)
+        PlannedCall(scenario=scenario, fault=fault, attempt=attempt)
         for scenario in scenarios
         for fault in scenario.faults
         for attempt in range(1, scenario.times + 1)
@@ -142,7 +142,7 @@ def _check_model(scenarios: Sequence[Scenario], options: RunOptions) -> None:
         return
     for scenario in scenarios:
         means = [one.line for _, one in scenario.expectations if one.check is Check.MEANS]
-        chats = [step.line for step in scenario.steps if isinstance(step.act, Chat)]
+        chats = [step.line for step in scenario.steps if isinstance(step.act, ModelChat)]
         for lines, what in ((means, "means"), (chats, "chat")):
             if lines:
                 raise CannotJudge(
@@ -193,7 +193,7 @@ class _Calls:
         self._room = asyncio.Semaphore(options.parallel)
         self._done = 0
 
-    async def make(self, jobs: Sequence[Job]) -> list[MadeCall]:
+    async def make(self, jobs: Sequence[PlannedCall]) -> list[MadeCall]:
         """Make them; return them in their order."""
         groups: dict[tuple[object, ...], list[int]] = {}
         for number, job in enumerate(jobs):
@@ -207,8 +207,8 @@ class _Calls:
             made |= await self._batch(jobs, batch)
         return [made[number] for number in range(len(jobs))]
 
-    async def _batch(self, jobs: Sequence[Job], batch: Sequence[Sequence[int]]) -> dict[int, MadeCall]:
-        """Make the calls of some bridges, all of which are started before the first call: loading would make it late."""
+    async def _batch(self, jobs: Sequence[PlannedCall], batch: Sequence[Sequence[int]]) -> dict[int, MadeCall]:
+        """Make the calls of some bridges, all started before the first call: to load makes others late."""
         async with AsyncExitStack() as stack:
             makers = []
             for numbers in batch:
@@ -222,7 +222,7 @@ class _Calls:
             }
             return dict(zip(calls, await asyncio.gather(*calls.values()), strict=True))
 
-    async def _one(self, maker: CallMaker, number: int, job: Job) -> MadeCall:
+    async def _one(self, maker: CallMaker, number: int, job: PlannedCall) -> MadeCall:
         async with self._room:
             await spread(number)
             made = await maker.make(job, self._sounds[job.scenario.path])
@@ -244,7 +244,7 @@ class _Calls:
             yield target
 
 
-async def _nobody(chat: Chat, heard: str, /) -> str | None:
+async def _nobody(chat: ModelChat, heard: str, /) -> str | None:
     raise CannotJudge("chat needs a language model")
 
 

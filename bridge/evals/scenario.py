@@ -122,7 +122,7 @@ class HangUpNow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chat:
+class ModelChat:
     """A language model is the caller, for at most so many turns."""
 
     goal: str
@@ -130,11 +130,11 @@ class Chat:
     turns: int = 8
 
 
-Act = Speak | PressKeys | StaySilent | WaitForBot | Background | HangUpNow | Chat
+Act = Speak | PressKeys | StaySilent | WaitForBot | Background | HangUpNow | ModelChat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class ScenarioStep:
     """One step, and what is expected until the next."""
 
     number: int
@@ -150,7 +150,7 @@ class Scenario:
 
     path: Path
     name: str
-    steps: tuple[Step, ...]
+    steps: tuple[ScenarioStep, ...]
     expects: tuple[Expectation, ...] = ()
     """Of the whole call."""
     about: str = ""
@@ -170,7 +170,7 @@ class Scenario:
     """The caller hangs up after so long."""
 
     @property
-    def expectations(self) -> tuple[tuple[Step | None, Expectation], ...]:
+    def expectations(self) -> tuple[tuple[ScenarioStep | None, Expectation], ...]:
         """All that is expected, each with its step; None: of the whole call."""
         of_steps = [(step, expectation) for step in self.steps for expectation in step.expects]
         return (*of_steps, *((None, expectation) for expectation in self.expects))

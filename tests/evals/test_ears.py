@@ -12,11 +12,13 @@ class Hears:
     """A recogniser that tells how long what it heard was."""
 
     name = "hears"
-    healthy = True
     capabilities = AsrCapabilities(languages=frozenset({"English"}))
 
     def __init__(self) -> None:
         self.closed = False
+
+    async def healthy(self) -> bool:
+        return True
 
     async def decode(self, request: Request, /) -> Hypothesis:
         seconds = len(request.audio) / 16_000

@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestServer
 
 from bridge.evals.judging import Opinion
 from bridge.evals.model import Model, ModelCaller, ModelFailed, ModelPlace
-from bridge.evals.scenario import Chat
+from bridge.evals.scenario import ModelChat
 
 
 class Completions:
@@ -83,7 +83,7 @@ async def test_a_server_that_is_not_there_is_told_with_the_flag() -> None:
 async def test_a_caller_hears_the_bot_says_its_lines_and_hangs_up(server: tuple[Completions, Model]) -> None:
     peer, model = server
     peer.answers = ["A table for four, please.", "Thank you, goodbye. HANGUP"]
-    caller, chat = ModelCaller(model), Chat(goal="Book {a} table", persona="In a hurry")
+    caller, chat = ModelCaller(model), ModelChat(goal="Book {a} table", persona="In a hurry")
     assert await caller(chat, "Good morning!") == "A table for four, please."
     assert await caller(chat, "") == "Thank you, goodbye."
     assert await caller(chat, "Bye!") is None, "and is not asked again"

@@ -6,9 +6,11 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+import pytest_asyncio
 from chat_server import Answer, ChatServer
 from integration.server import serve
 
@@ -50,24 +52,6 @@ async def evaluate(*arguments: str | Path, env: dict[str, str] | None = None) ->
     )
     out, err = await process.communicate()
     return Ran(process.returncode or 0, out.decode(), err.decode())
-
-
-def files(folder: Path, ending: str) -> list[Path]:
-    return [path for path in folder.iterdir() if path.suffix == ending]
-
-
-async def test_the_scenarios_of_the_example_pass_in_parallel_and_leave_their_reports(tmp_path: Path) -> None:
-    pytest.importorskip("openai", reason="the extra openai is not installed")
-    async with ChatServer(RULES) as model:
-        env = {"OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "sk-rules"}
-        ran = await evaluate("examples/scenarios", "--parallel", "4", IN_TIME, "--out", tmp_path, env=env)
-    assert ran.code == 0, ran.out + ran.err
-    report = json.loads((tmp_path / "report.json").read_text())
-    assert len(report["calls"]) == 5 and all(call["own_record"] for call in report["calls"])
-    suite = ElementTree.parse(tmp_path / "junit.xml").find("testsuite")
-    assert suite is not None and (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("5", "0", "0")
-    assert [len(files(tmp_path, ending)) for ending in (".html", ".wav", ".txt")] == [5, 5, 5]
-    assert "[5/5]" in ran.err
 
 
 FAILS = """
@@ -114,28 +98,109 @@ expect:
 TOOL = "steps:\n  - say: Hello?\n    expect: [{calls_tool: book}]\n"
 
 
-async def test_a_bridge_that_runs_is_judged_by_its_record_or_by_what_is_heard(tmp_path: Path) -> None:
-    """One server, four runs at a time: each has an exit code of its own."""
+CHAT = """
+settings: {bot: echo, greeting: Hello there.}
+steps:
+  - chat: Say hello to the machine.
+expect:
+  - means: The bot repeats what it hears.
+  - says: machine
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """What became of runs that were made at the same time, by name; each had a folder of its name for its report."""
+
+    folder: Path
+    ran: dict[str, Ran]
+
+    def calls(self, name: str) -> list[dict[str, Any]]:
+        calls: list[dict[str, Any]] = json.loads((self.folder / name / "report.json").read_text())["calls"]
+        return calls
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """Start one bridge that is called by four runs, while a fifth starts its own for the example."""
+    pytest.importorskip("openai", reason="the extra openai is not installed")
+    folder = tmp_path_factory.mktemp("evals")
     written = {"fails": FAILS, "passes": PASSES, "tool": TOOL, "late": "steps: [{wait: begin}]\n", "token": "t" * 20}
     for name, text in written.items():
-        (tmp_path / f"{name}.yaml").write_text(text)
-    token = f"--token-file={tmp_path / 'token.yaml'}"
-    async with serve("--greeting", "Hello there.", env={"BRIDGE_API_TOKEN": "t" * 20}) as server:
-        url = f"--url={server.twilio}"
-        failed, heard, unjudged, void = await asyncio.gather(
-            evaluate(tmp_path / "fails.yaml", url, token, IN_TIME, "--out", tmp_path / "out"),
-            evaluate(tmp_path / "passes.yaml", url, IN_TIME, "--out", tmp_path / "heard"),
-            evaluate(tmp_path / "tool.yaml", url),
-            evaluate(tmp_path / "late.yaml", url, "--allow-late=0.00001"),
-        )
-        refused = await evaluate(tmp_path / "tool.yaml", url, f"--token-file={tmp_path / 'late.yaml'}")
-    assert failed.code == 1, failed
-    [call] = json.loads((tmp_path / "out" / "report.json").read_text())["calls"]
+        (folder / f"{name}.yaml").write_text(text)
+    async with (
+        ChatServer(RULES) as model,
+        serve("--greeting", "Hello there.", env={"BRIDGE_API_TOKEN": "t" * 20}) as server,
+    ):
+        url, token = f"--url={server.twilio}", f"--token-file={folder / 'token.yaml'}"
+        example = {"OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "sk-rules"}
+        made = {
+            "example": evaluate(
+                "examples/scenarios", "--parallel", "4", IN_TIME, "--out", folder / "example", env=example
+            ),
+            "fails": evaluate(folder / "fails.yaml", url, token, IN_TIME, "--out", folder / "fails"),
+            "passes": evaluate(folder / "passes.yaml", url, IN_TIME, "--out", folder / "passes"),
+            "tool": evaluate(folder / "tool.yaml", url),
+            "late": evaluate(folder / "late.yaml", url, "--allow-late=0.00001"),
+            "refused": evaluate(folder / "tool.yaml", url, f"--token-file={folder / 'late.yaml'}"),
+        }
+        return Runs(folder, dict(zip(made, await asyncio.gather(*made.values()), strict=True)))
+
+
+def test_the_scenarios_of_the_example_pass_in_parallel_and_leave_their_reports(runs: Runs) -> None:
+    ran, folder = runs.ran["example"], runs.folder / "example"
+    assert ran.code == 0, ran.out + ran.err
+    assert len(runs.calls("example")) == 5 and all(call["own_record"] for call in runs.calls("example"))
+    suite = ElementTree.parse(folder / "junit.xml").find("testsuite")
+    assert suite is not None and (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("5", "0", "0")
+    assert [len(list(folder.glob(f"*.{ending}"))) for ending in ("html", "wav", "txt")] == [5, 5, 5]
+    assert "[5/5]" in ran.err
+
+
+def test_everything_that_can_fail_does(runs: Runs) -> None:
+    assert runs.ran["fails"].code == 1, runs.ran["fails"]
+    [call] = runs.calls("fails")
     assert [one["expected"] for one in call["verdicts"] if one["met"]] == []
     assert len(call["verdicts"]) == 13 and call["own_record"]
-    assert heard.code == 0, heard
-    [call] = json.loads((tmp_path / "heard" / "report.json").read_text())["calls"]
-    assert not call["own_record"], "the recogniser heard it"
-    assert unjudged.code == 2 and "only the record of the bridge tells calls_tool" in unjudged.err
-    assert void.code == 3 and "void" in void.out and "too late to measure" in void.err
+
+
+def test_without_the_record_what_the_bot_says_is_heard(runs: Runs) -> None:
+    assert runs.ran["passes"].code == 0, runs.ran["passes"]
+    assert [call["own_record"] for call in runs.calls("passes")] == [False]
+
+
+def test_what_cannot_be_judged_is_refused_and_a_late_machine_has_no_verdict(runs: Runs) -> None:
+    tool, late, refused = (runs.ran[name] for name in ("tool", "late", "refused"))
+    assert tool.code == 2 and "only the record of the bridge tells calls_tool" in tool.err
+    assert late.code == 3 and "void" in late.out and "too late to measure" in late.err
     assert refused.code == 1 and "refuses the API token" in refused.err
+
+
+@pytest.mark.slow
+async def test_a_model_calls_and_another_judges(tmp_path: Path) -> None:
+    (tmp_path / "chat.yaml").write_text(CHAT)
+    rules = [
+        ("(?s)^user: Requirement:", Answer('{"met": true, "why": "It does."}')),
+        ("^user: .*[Yy]ou said", Answer("Thank you, goodbye. HANGUP")),
+        ("^user: ", Answer("Hello, you machine.")),
+    ]
+    async with ChatServer(rules) as model:
+        ran = await evaluate(tmp_path / "chat.yaml", f"--model-url={model.url}", IN_TIME)
+    assert ran.code == 0, ran
+
+
+@pytest.mark.slow
+async def test_pytest_plays_scenarios(tmp_path: Path) -> None:
+    (tmp_path / "good.scenario.yaml").write_text(
+        PASSES.replace("\nsteps", "\nsettings: {greeting: Hello there.}\nsteps")
+    )
+    (tmp_path / "bad.scenario.yaml").write_text("steps:\n  - say: Hello?\n    expect: [{says: goodbye}]\n")
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\nbridge_eval = --bot echo {IN_TIME}\n")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(tmp_path)),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=tmp_path,
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 1 and b"1 failed, 1 passed" in out, out.decode()
+    assert b"bad.scenario.yaml:3: step 1: says goodbye: it said 'You said: Hello?'" in out, out.decode()

@@ -10,11 +10,11 @@ from bridge.commands.phone.line_faults import Fault
 from bridge.commands.phone.phone_line import Heard, Message
 from bridge.commands.recording import Recording
 from bridge.evals.caller.caller import DoneAct
-from bridge.evals.calls import Job, Lateness, MadeCall
+from bridge.evals.calls import PlannedCall, Lateness, MadeCall
 from bridge.evals.facts import CallFacts
 from bridge.evals.files.reading import scenario
 from bridge.evals.files.yaml_tree import parse
-from bridge.evals.judging import Verdict, verdicts
+from bridge.evals.judging import Judgement, verdicts
 from bridge.evals.run import CallResult
 from bridge.evals.scenario import Scenario
 from telephony.events import Play
@@ -47,7 +47,7 @@ def heard(*spans: tuple[int, int], length_ms: int = 20_000, moments: Sequence[Mo
     return record
 
 
-def verdict(text: str, facts: CallFacts) -> Verdict:
+def verdict(text: str, facts: CallFacts) -> Judgement:
     """Return what becomes of the one expectation of the scenario that `text` is."""
     [found] = verdicts(written(text), facts, {})
     return found
@@ -58,7 +58,7 @@ def result(
 ) -> CallResult:
     """Return a call of the scenario that `text` is, judged."""
     one = written(text)
-    made = MadeCall(job=Job(scenario=one, fault=fault, attempt=1), call_id="CA1", facts=facts, error=error)
+    made = MadeCall(job=PlannedCall(scenario=one, fault=fault, attempt=1), call_id="CA1", facts=facts, error=error)
     found = verdicts(one, facts, {}) if facts else []
     return CallResult(made=made, verdicts=found, lateness=Lateness(p99_ms=0.5, worst_ms=2.0), void=void)
 

@@ -12,13 +12,13 @@ from bridge.commands.phone.simulated_phone import SimulatedPhone
 from bridge.commands.recording import RATE, Recording
 from bridge.evals.scenario import (
     Background,
-    Chat,
     HangUpNow,
+    ModelChat,
     PressKeys,
     Scenario,
+    ScenarioStep,
     Speak,
     StaySilent,
-    Step,
     WaitForBot,
 )
 
@@ -33,7 +33,7 @@ _BETWEEN_KEYS_MS: Final = 160
 class StepFailed(Exception):
     """A step cannot be played, because the bot did not do what it builds on."""
 
-    def __init__(self, step: Step, why: str) -> None:
+    def __init__(self, step: ScenarioStep, why: str) -> None:
         super().__init__(why)
         self.step = step
 
@@ -57,7 +57,7 @@ class DoneAct:
 class NextLine(Protocol):
     """Decides what a caller says who is played by a language model."""
 
-    async def __call__(self, chat: Chat, heard: str, /) -> str | None:
+    async def __call__(self, chat: ModelChat, heard: str, /) -> str | None:
         """Return what to say to a bot that was `heard` to say so; None to hang up."""
 
 
@@ -104,7 +104,7 @@ class SimulatedCaller:
                     await self._play(step)
                 await self._answered()
 
-    async def _play(self, step: Step) -> None:
+    async def _play(self, step: ScenarioStep) -> None:
         match step.act:
             case Speak() as act:
                 await self._before(step, act.after_ms, at_once=act.at_once)
@@ -121,7 +121,7 @@ class SimulatedCaller:
                 await self._wait(step, finished=finished, limit_s=limit_ms / 1000)
             case Background() as behind:
                 self._put_behind(behind)
-            case Chat() as chat:
+            case ModelChat() as chat:
                 await self._chat(step, chat)
             case _:
                 raise TypeError(f"no such act: {step.act!r}")
@@ -130,7 +130,7 @@ class SimulatedCaller:
         if background:
             self.phone.put_behind(self._sounds.backgrounds[background])
 
-    async def _before(self, step: Step, after_ms: int | None, *, at_once: bool = False) -> None:
+    async def _before(self, step: ScenarioStep, after_ms: int | None, *, at_once: bool = False) -> None:
         if at_once:
             return
         if after_ms is None:
@@ -172,7 +172,7 @@ class SimulatedCaller:
     async def _unless_over(self, happened: Callable[[], bool], limit_s: float) -> None:
         await self.phone.until(lambda: happened() or self.phone.closed.is_set(), timeout_s=limit_s)
 
-    async def _say(self, step: Step, recording: Recording, act: Speak | Chat) -> None:
+    async def _say(self, step: ScenarioStep, recording: Recording, act: Speak | ModelChat) -> None:
         over_bot = isinstance(act, Speak) and act.after_ms is not None
         if self.phone.closed.is_set():
             return
@@ -191,7 +191,7 @@ class SimulatedCaller:
             over_bot=over_bot,
         )
 
-    async def _press(self, step: Step, keys: str) -> None:
+    async def _press(self, step: ScenarioStep, keys: str) -> None:
         if self.phone.closed.is_set():
             return
         began_ms = self.phone.now_ms
@@ -202,7 +202,7 @@ class SimulatedCaller:
         ended_ms = self.phone.now_ms - _BETWEEN_KEYS_MS
         self._note(step, "press", keys, began_ms, ended_ms, is_turn=True)
 
-    async def _wait(self, step: Step, *, finished: bool, limit_s: float) -> None:
+    async def _wait(self, step: ScenarioStep, *, finished: bool, limit_s: float) -> None:
         after_ms = self.done[-1].began_ms if self.done else 0.0
 
         def begun() -> bool:
@@ -215,7 +215,7 @@ class SimulatedCaller:
         except TimeoutError:
             raise StepFailed(step, f"the bot did not {'finish' if begun() else 'begin'} within {limit_s:g} s") from None
 
-    async def _chat(self, step: Step, chat: Chat) -> None:
+    async def _chat(self, step: ScenarioStep, chat: ModelChat) -> None:
         since_ms = 0.0
         for _ in range(chat.turns):
             await self._answered()
@@ -238,7 +238,7 @@ class SimulatedCaller:
 
     def _note(
         self,
-        step: Step,
+        step: ScenarioStep,
         what: str,
         text: str,
         began_ms: float,

@@ -12,14 +12,14 @@ from bridge.evals.files.yaml_tree import YamlList, YamlMap, YamlNode, YamlText
 from bridge.evals.scenario import (
     Act,
     Background,
-    Chat,
     Expectation,
     HangUpNow,
+    ModelChat,
     PressKeys,
+    ScenarioStep,
     Speak,
     SpeechKind,
     StaySilent,
-    Step,
     WaitForBot,
 )
 
@@ -31,7 +31,7 @@ _USUAL_WAIT_MS: Final = 10_000
 _USUAL_AFTER_MS: Final = 600
 
 
-def read_steps(node: YamlNode, field: str, path: Path, errors: list[BadField]) -> Iterable[Step]:
+def read_steps(node: YamlNode, field: str, path: Path, errors: list[BadField]) -> Iterable[ScenarioStep]:
     if not isinstance(node, YamlList) or not node.items:
         raise BadField(node.line, f"{field}: got {fields.shown(node)}; write a list, as - say: Hello")
     if len(node.items) > _MOST_STEPS:
@@ -43,12 +43,12 @@ def read_steps(node: YamlNode, field: str, path: Path, errors: list[BadField]) -
             errors.append(error)
 
 
-def _step(node: YamlNode, field: str, number: int, path: Path, errors: list[BadField]) -> Step:
+def _step(node: YamlNode, field: str, number: int, path: Path, errors: list[BadField]) -> ScenarioStep:
     def expectations(at: YamlNode, name: str) -> tuple[Expectation, ...]:
         return tuple(read_expectations(at, name, errors, in_step=True))
 
     if isinstance(node, YamlText) and node.text == "hang_up":
-        return Step(number=number, line=node.line, act=HangUpNow())
+        return ScenarioStep(number=number, line=node.line, act=HangUpNow())
     if not isinstance(node, YamlMap):
         raise BadField(node.line, f"{field}: got {fields.shown(node)}; write a mapping, as say: Hello")
     kind = kind_of(node, field, _ACTS, what="step")
@@ -56,7 +56,7 @@ def _step(node: YamlNode, field: str, number: int, path: Path, errors: list[BadF
     act = _ACTS[kind](taken, path)
     expects: tuple[Expectation, ...] = taken.take("expect", expectations, ())
     taken.done()
-    return Step(number=number, line=node.line, act=act, expects=expects)
+    return ScenarioStep(number=number, line=node.line, act=act, expects=expects)
 
 
 def _speech(kind: SpeechKind) -> Callable[[Fields, Path], Act]:
@@ -103,9 +103,9 @@ def _hang_up(taken: Fields, path: Path) -> HangUpNow:
     return HangUpNow()
 
 
-def _chat(taken: Fields, path: Path) -> Chat:
+def _chat(taken: Fields, path: Path) -> ModelChat:
     turns = taken.take("turns", lambda node, field: whole(node, field, least=1, most=50), 8)
-    return Chat(goal=taken.need("chat", text), persona=taken.take("persona", text, ""), turns=turns)
+    return ModelChat(goal=taken.need("chat", text), persona=taken.take("persona", text, ""), turns=turns)
 
 
 _ACTS: Final[Mapping[str, Callable[[Fields, Path], Act]]] = {

@@ -11,7 +11,7 @@ from evals_support import TimetableLine, spoken, written
 
 from bridge.commands.phone.simulated_phone import on_line
 from bridge.evals.caller.caller import DoneAct, SimulatedCaller, Sounds, StepFailed
-from bridge.evals.scenario import Background, Chat, Speak
+from bridge.evals.scenario import Background, ModelChat, Speak
 
 
 class Says:
@@ -21,7 +21,7 @@ class Says:
         self._lines = list(lines)
         self.heard: list[str] = []
 
-    async def __call__(self, chat: Chat, heard: str, /) -> str | None:
+    async def __call__(self, chat: ModelChat, heard: str, /) -> str | None:
         self.heard.append(heard)
         return self._lines.pop(0) if self._lines else None
 

@@ -10,9 +10,9 @@ from bridge.evals.files.reading import find_scenarios, read_scenario
 from bridge.evals.files.yaml_tree import BadScenario
 from bridge.evals.scenario import (
     Background,
-    Chat,
     Check,
     HangUpNow,
+    ModelChat,
     PressKeys,
     Speak,
     SpeechKind,
@@ -81,7 +81,7 @@ def test_everything_that_can_be_written_is_read() -> None:
         PressKeys(keys="12#"),
         StaySilent(ms=3000),
         Background(sound="off", snr_db=15),
-        Chat(goal="Get a table.", persona="In a hurry.", turns=4),
+        ModelChat(goal="Get a table.", persona="In a hurry.", turns=4),
         HangUpNow(),
     ]
     says, within, tool = found.steps[1].expects
