@@ -10,7 +10,7 @@ from bridge.commands.phone.line_faults import Fault
 from bridge.commands.phone.phone_line import Heard, Message
 from bridge.commands.recording import Recording
 from bridge.evals.caller.caller import DoneAct
-from bridge.evals.calls import PlannedCall, Lateness, MadeCall
+from bridge.evals.calls import Lateness, MadeCall, PlannedCall
 from bridge.evals.facts import CallFacts
 from bridge.evals.files.reading import scenario
 from bridge.evals.files.yaml_tree import parse

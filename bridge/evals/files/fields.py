@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
@@ -94,8 +95,10 @@ def pattern(node: YamlNode, field: str) -> str:
     """Return a regular expression."""
     written = text(node, field, most=500)
     try:
-        re.compile(written)
-    except (re.error, OverflowError, RecursionError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)  # of a set that Python will read otherwise one day
+            re.compile(written)
+    except (re.error, OverflowError, RecursionError, FutureWarning) as error:
         raise BadField(node.line, f"{field}: got {shown(node)}, no regular expression: {error}") from None
     return written
 

@@ -136,8 +136,13 @@ def background(near: Fields, path: Path) -> Callable[[YamlNode, str], Background
 def _file(scenario_path: Path) -> Callable[[YamlNode, str], Path]:
     def read_file(node: YamlNode, field: str) -> Path:
         file = scenario_path.parent / text(node, field)
-        if not file.is_file():
-            raise BadField(node.line, f"{field}: there is no file {str(file)!r}; paths begin at the scenario's folder")
+        try:
+            there = file.is_file()
+        except OSError:  # a name that no file can have
+            there = False
+        if not there:
+            named = repr(str(file)[:200])
+            raise BadField(node.line, f"{field}: there is no file {named}; paths begin at the scenario's folder")
         return file
 
     return read_file

@@ -12,6 +12,10 @@ from bridge.logs import UNPRINTABLE, short
 from bridge.records.entries import Entry, EntryKind
 
 _LONGEST: Final = 1900
+_LONGEST_NAME: Final = 200
+_MOST_VALUES: Final = 50
+_MOST_STEPS: Final = 150
+"""Of longer calls the begin is taken."""
 _COMMENT_CHARS: Final = 300
 _KEYS: Final = re.compile(r"[0-9*#]{1,40}")
 _NO_YAML: Final = re.compile("[\ufeff\ufffe\uffff]")
@@ -59,7 +63,7 @@ def as_scenario(row: Mapping[str, object], entries: Sequence[Entry]) -> str:
         f"# Made of the call {_comment(str(row['record']))} over {_comment(str(row['wire']))}.",
         "# Read it before you keep it: what people say on the telephone is theirs, and the bot may have been wrong.",
         f"name: call {str(row['record'])[:12]}",
-        f"settings: {{bot: {quoted(plain(str(row['bot'] or 'echo')))}}}",
+        f"settings: {{bot: {quoted(plain(str(row['bot']))[:_LONGEST] or 'echo')}}}",
         *([f"parameters: {_mapping(parameters)}"] if isinstance(parameters, Mapping) and _kept(parameters) else []),
         "steps:",
         *(line for step in steps for line in step.lines()),
@@ -73,6 +77,8 @@ def _steps(entries: Sequence[Entry]) -> list[_Step]:
     fresh = False  # nothing of the bot came since the caller's newest words
     cut_after_ms: int | None = None
     for entry in entries:
+        if len(steps) >= _MOST_STEPS:
+            break
         match entry.kind:
             case EntryKind.CALLER if plain(entry.text):
                 steps.append(_Step(_words(entry.text, cut_after_ms)))
@@ -98,14 +104,15 @@ def _words(text: str, cut_after_ms: int | None) -> list[str]:
 
 def _tool(entry: Entry) -> list[str]:
     given = arguments_of(entry.data.get("arguments"))
-    name = f"calls_tool: {quoted(plain(entry.text))}"
+    name = f"calls_tool: {quoted(plain(entry.text)[:_LONGEST])}"
     return [name, f"with: {_mapping(given)}"] if _kept(given) else [name]
 
 
 def _kept(values: Mapping[str, object]) -> dict[str, str]:
     """Return what of `values` a scenario file can say."""
     texts = {plain(str(name)): plain(str(value)) for name, value in values.items()}
-    return {n: v for n, v in texts.items() if n and v and len(v) <= _LONGEST and not is_pattern(v)}
+    said = {n: v for n, v in texts.items() if n and v and len(n) <= _LONGEST_NAME and len(v) <= _LONGEST}
+    return dict([item for item in said.items() if not is_pattern(item[1])][:_MOST_VALUES])
 
 
 def _mapping(values: Mapping[str, object]) -> str:

@@ -111,6 +111,11 @@ def test_everything_that_can_be_written_is_read() -> None:
         ("steps:\n  - cough: yes", "one.yaml:2: step 1.cough: got 'yes'; write true or false"),
         ("steps:\n  - play: none.wav", "one.yaml:2: step 1.play: there is no file 'scenarios/none.wav'"),
         ("steps:\n  - wait: over", "one.yaml:2: step 1.wait: got 'over'; write begin or end"),
+        ("noise: " + "rain" * 99 + "\nsteps: [say: x]", "one.yaml:1: noise: there is no file 'scenarios/rainrain"),
+        (
+            "steps: [say: x]\nexpect:\n  - matches: '[[a]'",
+            "one.yaml:3: expect[1].matches: got '[[a]', no regular expression",
+        ),
         ("noise: rain\nsteps: [say: x]", "one.yaml:1: noise: there is no file 'scenarios/rain'"),
         ("faults: [snow]\nsteps: [say: x]", "one.yaml:1: faults[0]: got 'snow'; write none, jitter"),
         ("times: 0\nsteps: [say: x]", "one.yaml:1: times: got '0'; write a number from 1 to 1000"),
