@@ -65,6 +65,8 @@ class Lateness:
 class _UnderWay:
     """What is known of a call while it lasts."""
 
+    call_id: str
+    """As we call it, and then as the server does."""
     record: CallRecord | None = None
     acts: Sequence[DoneAct] = ()
     failed_step: tuple[int, str] | None = None
@@ -75,34 +77,45 @@ class CallMaker:
     """Makes the calls of a run to one bridge."""
 
     def __init__(
-        self, target: Target, session: aiohttp.ClientSession, ears: Ears, new_line: Callable[[], NextLine]
+        self,
+        target: Target,
+        session: aiohttp.ClientSession,
+        ears: Ears,
+        *,
+        wire: str,
+        new_line: Callable[[], NextLine],
     ) -> None:
-        """`ears` hear for callers who are models. `new_line` makes one of those."""
-        self._target, self._session, self._ears, self._new_line = target, session, ears, new_line
+        """`ears` hear for callers who are models; `new_line` makes one of those."""
+        self._target, self._session, self._ears, self._wire, self._new_line = target, session, ears, wire, new_line
 
     async def make(self, job: PlannedCall, sounds: Sounds) -> MadeCall:
         """Make one call, and return it with all that is known of it. Whatever fails costs this call alone."""
-        call_id = f"CA{uuid.uuid4().hex}"
-        so_far = _UnderWay()
+        so_far = _UnderWay(call_id=f"CA{uuid.uuid4().hex}")
         error = ""
         try:
-            await self._play(job, call_id, sounds, so_far)
+            await self._play(job, sounds, so_far)
         except (aiohttp.ClientError, OSError, ServerFailed, ModelFailed) as failure:  # TimeoutError is an OSError
             error = f"{type(failure).__name__}: {failure}"
         if so_far.record is None:
-            return MadeCall(job=job, call_id=call_id, facts=None, error=error)
+            return MadeCall(job=job, call_id=so_far.call_id, facts=None, error=error)
         try:
-            recorded = await self._recorded(call_id)
+            recorded = await self._recorded(so_far.call_id)
         except ServerFailed as failure:
             error, recorded = error or str(failure), None
-        return MadeCall(job=job, call_id=call_id, facts=_facts(so_far, recorded), error=error)
+        return MadeCall(job=job, call_id=so_far.call_id, facts=_facts(so_far, recorded), error=error)
 
-    async def _play(self, job: PlannedCall, call_id: str, sounds: Sounds, so_far: _UnderWay) -> None:
+    async def _play(self, job: PlannedCall, sounds: Sounds, so_far: _UnderWay) -> None:
         parameters = dict(job.scenario.parameters)
         async with dial(
-            self._target.url, call_sid=call_id, parameters=parameters, fault=job.fault, tls=self._target.tls
+            self._target.url,
+            call_sid=so_far.call_id,
+            parameters=parameters,
+            headers=self._target.headers,
+            fault=job.fault,
+            tls=self._target.tls,
+            wire=self._wire,
         ) as phone:
-            so_far.record = phone.record
+            so_far.record, so_far.call_id = phone.record, phone.call_id
 
             async def bot_text(since_ms: float) -> str:
                 return " ".join(one.text for one in await self._ears.hear(phone.record, since_ms=since_ms))

@@ -7,6 +7,7 @@ from typing import Final
 from bridge import settings
 from bridge.commands import server_url
 from bridge.commands.phone.line_faults import Fault
+from bridge.commands.phone.socket_lines import SOCKET_WIRES, path_of
 from bridge.evals.model import ModelPlace
 from bridge.evals.run import USUAL_LATE_MS, RunOptions
 from bridge.settings.options import OPTIONS
@@ -41,6 +42,8 @@ class _ShortHelp(argparse.Action):
 def _add_own(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", nargs="*", type=Path, metavar="FILE", help="scenarios, or folders of .yaml files")
     parser.add_argument("--url", default="", help="a bridge that runs, instead of one that is started")
+    what = "what calls are carried by (%(default)s)"
+    parser.add_argument("--wire", choices=("twilio", *SOCKET_WIRES), default="twilio", help=what)
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="its API token: its own record is read then")
     parser.add_argument("--cafile", type=Path, metavar="FILE", help="PEM certificates that it is trusted by")
     parser.add_argument("--trust-any", action="store_true", help="trust any certificate of it")
@@ -80,10 +83,11 @@ def options(flags: argparse.Namespace) -> RunOptions:
     Raises:
         NoAnswerThere: the URL leads nowhere. OSError, ValueError: a file cannot be read.
     """
-    url = server_url.checked(flags.url, "call") if flags.url else ""
+    url = server_url.checked(flags.url, "call", wire=path_of(flags.wire)) if flags.url else ""
     return RunOptions(
         given={name: value for name, value in vars(flags).items() if name in OPTIONS or name == "config"},
         url=url,
+        wire=flags.wire,
         token=flags.token_file.read_text().strip() if flags.token_file else "",
         tls=server_url.trust(flags.cafile, insecure=flags.trust_any),
         parallel=flags.parallel,

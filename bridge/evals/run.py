@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 
 from bridge.commands.phone.line_faults import Fault
+from bridge.commands.phone.socket_lines import SOCKET_WIRES, path_of
 from bridge.evals import judging
 from bridge.evals.caller.caller import NextLine, Sounds
 from bridge.evals.caller.preparing import prepare
@@ -19,7 +20,7 @@ from bridge.evals.calls import CallMaker, Lateness, MadeCall, PlannedCall, sprea
 from bridge.evals.ears import Ears
 from bridge.evals.judging import NEEDS_RECORD, Judgement, Opinion, Question
 from bridge.evals.model import Model, ModelCaller, ModelFailed, ModelPlace
-from bridge.evals.scenario import Check, ModelChat, Scenario
+from bridge.evals.scenario import Check, ModelChat, PressKeys, Scenario
 from bridge.evals.server_under_test import Target, options_of, running_at, started
 from bridge.settings import SettingsError, load
 
@@ -38,8 +39,7 @@ class RunOptions:
 
     given: Mapping[str, object] = field(default_factory=dict)
     """Options of the bridge, as flags give them."""
-    path: str = "/twilio/stream"
-    """Where the wire is answered."""
+    wire: str = "twilio"
     url: str = ""
     """Of a bridge that runs; "" starts one."""
     token: str = ""
@@ -103,6 +103,7 @@ async def run(scenarios: Sequence[Scenario], options: RunOptions, progress: Prog
     scenarios = [with_options(scenario, options) for scenario in scenarios]
     _check_model(scenarios, options)
     _check_options(scenarios, options)
+    _check_wire(scenarios, options.wire)
     jobs = jobs_of(scenarios)
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
@@ -149,6 +150,15 @@ def _check_model(scenarios: Sequence[Scenario], options: RunOptions) -> None:
                     f"{scenario.path}:{lines[0]}: {what} needs a language model: give --model-url and --model, or set "
                     "OPENAI_API_KEY"
                 )
+
+
+def _check_wire(scenarios: Sequence[Scenario], wire: str) -> None:
+    if wire not in SOCKET_WIRES or SOCKET_WIRES[wire].has_keys:
+        return
+    for scenario in scenarios:
+        for step in scenario.steps:
+            if isinstance(step.act, PressKeys):
+                raise CannotJudge(f"{scenario.path}:{step.line}: there are no keys over {wire}; --wire twilio has them")
 
 
 def _check_options(scenarios: Sequence[Scenario], options: RunOptions) -> None:
@@ -214,7 +224,7 @@ class _Calls:
             for numbers in batch:
                 target = await stack.enter_async_context(self._target(jobs[numbers[0]].scenario))
                 check_record([jobs[number].scenario for number in numbers], target)
-                makers.append(CallMaker(target, self._session, self._ears, self._new_line))
+                makers.append(self._maker(target))
             calls = {
                 number: self._one(maker, number, jobs[number])
                 for maker, numbers in zip(makers, batch, strict=True)
@@ -230,6 +240,9 @@ class _Calls:
         self._progress(self._done, made)
         return made
 
+    def _maker(self, target: Target) -> CallMaker:
+        return CallMaker(target, self._session, self._ears, wire=self._options.wire, new_line=self._new_line)
+
     def _new_line(self) -> NextLine:
         return ModelCaller(self._model) if self._model else _nobody
 
@@ -239,7 +252,7 @@ class _Calls:
             yield await running_at(self._options.url, token=self._options.token, tls=self._options.tls)
             return
         wanted = options_of(self._options.given, scenario.settings)
-        one = started(wanted, config=self._options.config, path=self._options.path, log=self._options.log)
+        one = started(wanted, config=self._options.config, path=path_of(self._options.wire), log=self._options.log)
         async with one as target:
             yield target
 

@@ -15,9 +15,10 @@ from chat_server import Answer, ChatServer
 from integration.server import serve
 
 from bridge.commands.phone.call_report import MAX_LATE_MS
+from bridge.commands.phone.socket_lines import SOCKET_WIRES
 
 ROOT = Path(__file__).parents[2]
-URL, TOKEN = "URL", "t" * 20
+URL, TOKEN = "@URL", "t" * 20
 IN_TIME = "--allow-late=500"
 """Other tests run on this machine, and what is expected here is not in seconds."""
 RULES = [
@@ -134,7 +135,7 @@ async def at_once(folder: Path, **runs: tuple[str | Path, ...]) -> Runs:
     ):
         env = {"OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "sk-rules"}
         made = [
-            evaluate(*(f"--url={server.twilio}" if each == URL else each for each in arguments), env=env)
+            evaluate(*(str(each).replace(URL, f"--url=ws://{server.address}") for each in arguments), env=env)
             for arguments in runs.values()
         ]
         return Runs(folder, dict(zip(runs, await asyncio.gather(*made), strict=True)))
@@ -147,8 +148,15 @@ async def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     return await at_once(
         at,
         example=("examples/scenarios", "--parallel=4", IN_TIME, "--out", at / "example"),
-        fails=(at / "fails.yaml", URL, f"--token-file={at / 'token.yaml'}", IN_TIME, "--out", at / "fails"),
-        late=(at / "late.yaml", URL, "--allow-late=0.00001"),
+        fails=(
+            at / "fails.yaml",
+            f"{URL}/twilio/stream",
+            f"--token-file={at / 'token.yaml'}",
+            IN_TIME,
+            "--out",
+            at / "fails",
+        ),
+        late=(at / "late.yaml", f"{URL}/twilio/stream", "--allow-late=0.00001"),
     )
 
 
@@ -181,15 +189,26 @@ async def test_without_the_record_what_the_bot_says_is_heard_and_what_cannot_be_
 ) -> None:
     runs = await at_once(
         tmp_path,
-        passes=(tmp_path / "passes.yaml", URL, IN_TIME, "--out", tmp_path / "passes"),
-        tool=(tmp_path / "tool.yaml", URL),
-        refused=(tmp_path / "tool.yaml", URL, f"--token-file={tmp_path / 'late.yaml'}"),
+        passes=(tmp_path / "passes.yaml", f"{URL}/twilio/stream", IN_TIME, "--out", tmp_path / "passes"),
+        tool=(tmp_path / "tool.yaml", f"{URL}/twilio/stream"),
+        refused=(tmp_path / "tool.yaml", f"{URL}/twilio/stream", f"--token-file={tmp_path / 'late.yaml'}"),
     )
     assert runs.ran["passes"].code == 0, runs.ran["passes"]
     assert [call["own_record"] for call in runs.calls("passes")] == [False]
     tool, refused = runs.ran["tool"], runs.ran["refused"]
     assert tool.code == 2 and "only the record of the bridge tells calls_tool" in tool.err
     assert refused.code == 1 and "refuses the API token" in refused.err
+
+
+@pytest.mark.slow
+async def test_every_wire_carries_a_scenario(tmp_path: Path) -> None:
+    def over(wire: str) -> tuple[str | Path, ...]:
+        place = (f"{URL}{SOCKET_WIRES[wire].path}", f"--wire={wire}", f"--token-file={tmp_path / 'token.yaml'}")
+        return (tmp_path / "passes.yaml", *place, IN_TIME, "--out", tmp_path / wire)
+
+    runs = await at_once(tmp_path, **{wire: over(wire) for wire in SOCKET_WIRES})
+    assert {wire: ran for wire, ran in runs.ran.items() if ran.code} == {}
+    assert all(runs.calls(wire)[0]["own_record"] for wire in SOCKET_WIRES)
 
 
 @pytest.mark.slow

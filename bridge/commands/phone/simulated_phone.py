@@ -6,7 +6,7 @@ played, all of them at once after a clear. It keeps a timeline and the audio of 
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -18,6 +18,7 @@ from bridge.commands.phone.call_record import CallRecord, Moment
 from bridge.commands.phone.carrier_buffer import FRAME_BYTES, FRAME_MS, CarrierBuffer, GapWatch, is_voiced
 from bridge.commands.phone.line_faults import Fault, LineFaults
 from bridge.commands.phone.phone_line import PhoneLine, TwilioLine
+from bridge.commands.phone.socket_lines import SOCKET_WIRES
 from telephony.events import Clear, Mark, Play, Transcript
 
 SILENCE: Final = b"\xff" * FRAME_BYTES
@@ -26,8 +27,9 @@ SILENCE: Final = b"\xff" * FRAME_BYTES
 class SimulatedPhone:
     """One call in progress, made by `dial` or `on_line`. Speak with `say`; what the bot says goes into `record`."""
 
-    def __init__(self, line: PhoneLine, *, fault: Fault = Fault.NONE) -> None:
-        self.line = line
+    def __init__(self, line: PhoneLine, *, fault: Fault = Fault.NONE, call_id: str = "") -> None:
+        """`call_id`: what the server calls the call."""
+        self.line, self.call_id = line, call_id
         self.record = CallRecord()
         self.fault = fault
         self.closed = asyncio.Event()
@@ -209,29 +211,48 @@ async def dial(
     headers: Mapping[str, str] | None = None,
     fault: Fault = Fault.NONE,
     tls: ssl.SSLContext | bool = True,
+    wire: str = "twilio",
 ) -> AsyncIterator[SimulatedPhone]:
-    """Call `url`, an address that ends in /twilio/stream; hang up at the end of the block.
+    """Call `url`, an address where `wire` is answered, as /twilio/stream; hang up at the end of the block.
 
-    `parameters`: custom parameters of the stream. `headers`: of the WebSocket request.
-    `tls`: who is believed to be the server.
+    `parameters`: custom parameters of the stream, over Twilio's wire. `headers`: of the WebSocket request.
+    `tls`: who is believed to be the server. `wire`: twilio, or one of `SOCKET_WIRES`.
 
     Raises:
         aiohttp.ClientError: the server is not there or refuses the call.
     """
     async with (
         aiohttp.ClientSession() as session,
-        session.ws_connect(url, headers=headers, compress=0, max_msg_size=1 << 24, ssl=tls) as wire,
+        session.ws_connect(
+            url, headers=headers, protocols=_subprotocols(wire), compress=0, max_msg_size=1 << 24, ssl=tls
+        ) as socket,
     ):
-        line = TwilioLine(wire, call_sid=call_sid)
-        await line.begin(parameters or {})
-        async with on_line(line, fault=fault) as phone:
+        line, call_id = await _begun(socket, wire, call_sid, parameters or {})
+        async with on_line(line, fault=fault, call_id=call_id) as phone:
             yield phone
 
 
+def _subprotocols(wire: str) -> Sequence[str]:
+    return SOCKET_WIRES[wire].subprotocols if wire in SOCKET_WIRES else ()
+
+
+async def _begun(
+    socket: aiohttp.ClientWebSocketResponse, wire: str, call_sid: str, parameters: Mapping[str, str]
+) -> tuple[PhoneLine, str]:
+    """Announce the call; return its line, and what the server calls it."""
+    if wire in SOCKET_WIRES:
+        other = SOCKET_WIRES[wire].line(socket, call_sid)
+        await other.begin()
+        return other, other.ident
+    line = TwilioLine(socket, call_sid=call_sid)
+    await line.begin(parameters)
+    return line, call_sid
+
+
 @asynccontextmanager
-async def on_line(line: PhoneLine, *, fault: Fault = Fault.NONE) -> AsyncIterator[SimulatedPhone]:
+async def on_line(line: PhoneLine, *, fault: Fault = Fault.NONE, call_id: str = "") -> AsyncIterator[SimulatedPhone]:
     """Call over `line`, on which the call has been announced; hang up at the end of the block."""
-    phone = SimulatedPhone(line, fault=fault)
+    phone = SimulatedPhone(line, fault=fault, call_id=call_id)
     tasks = [asyncio.create_task(phone.listen()), asyncio.create_task(phone.speak())]
     try:
         yield phone

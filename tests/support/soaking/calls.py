@@ -23,9 +23,10 @@ from bridge.commands.phone.call_record import CallRecord
 from bridge.commands.phone.carrier_buffer import FRAME_MS
 from bridge.commands.phone.line_faults import Fault
 from bridge.commands.phone.simulated_phone import SimulatedPhone, on_line
+from bridge.commands.phone.socket_lines import ClientLine
 from soaking.accounts import Call
 from soaking.bots import Does, ident, sentences
-from soaking.lines import SOCKETS, ClientLine, Place, open_line
+from soaking.lines import SOCKETS, Place, open_line
 
 SUPPORT: Final = Path(__file__).parents[1]
 SOCKET_WIRES: Final = ("twilio", *SOCKETS)
