@@ -1,13 +1,17 @@
 """`bridge eval` on the command line: what it refuses before it calls anybody, and what its exit codes mean."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
-from evals_support import act, heard, result
+from evals_support import act, heard, result, written
 
 from bridge.cli import main
 from bridge.cli.eval import exit_code
 from bridge.evals.facts import CallFacts
+from bridge.evals.scenario import Speak, SpeechKind
+from bridge.records.database import Database
+from bridge.records.entries import Entry, EntryKind
 
 SAYS = "steps:\n  - say: x\n    expect:\n      - says: booked\n"
 
@@ -79,3 +83,22 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == ""
     assert exit_code([result(SAYS, facts), result(SAYS, facts, void=True)]) == 3, "a late machine has no verdict"
     assert "too late to measure" in capsys.readouterr().err
+
+
+def test_a_call_of_the_log_is_printed_as_a_scenario(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'calls.db'}"
+
+    async def fill() -> None:
+        database = Database.at(url)
+        facts = {"call_id": "CA1", "wire": "twilio", "bot": "mybot:MyBot"}
+        entries = [(EntryKind.STARTED, "", facts), (EntryKind.CALLER, "A table.", {}), (EntryKind.ENDED, "over", {})]
+        await database.write([Entry("a", number, 1700000000.0 + number, *one) for number, one in enumerate(entries, 1)])
+        await database.close()
+
+    asyncio.run(fill())
+    code, text = said(capsys, "--record", "CA1", "--records", url)
+    assert code == 0 and written(text).steps[1].act == Speak(kind=SpeechKind.SAY, text="A table.")
+    code, text = said(capsys, "--record", "CA2", "--records", url)
+    assert code == 1 and "no call CA2" in text
+    code, text = said(capsys, "--record", "CA2", "--records", "none")
+    assert code == 1 and "no calls are kept" in text
