@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import aiohttp
 import numpy as np
@@ -17,6 +18,14 @@ from bridge.evals.facts import CallFacts, RecordedFacts, begun, bot_spans, from_
 from bridge.evals.model import ModelFailed
 from bridge.evals.scenario import Scenario
 from bridge.evals.server_under_test import ServerFailed, Target
+from bridge.plugins import PluginError
+from bridge.speech.api import SpeechError
+
+COSTS_ONE_CALL: Final = (
+    *(aiohttp.ClientError, OSError, ServerFailed),  # the bridge; TimeoutError is an OSError
+    *(ModelFailed, PluginError, SpeechError, ValueError),  # a caller who is a model: it, the ears, its voice
+)
+"""What may go wrong with one call while others go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +103,7 @@ class CallMaker:
         error = ""
         try:
             await self._play(job, sounds, so_far)
-        except (aiohttp.ClientError, OSError, ServerFailed, ModelFailed) as failure:  # TimeoutError is an OSError
+        except COSTS_ONE_CALL as failure:
             error = f"{type(failure).__name__}: {failure}"
         if so_far.record is None:
             return MadeCall(job=job, call_id=so_far.call_id, facts=None, error=error)

@@ -16,10 +16,10 @@ from bridge.evals import judging
 from bridge.evals.caller.caller import NextLine, Sounds
 from bridge.evals.caller.preparing import prepare
 from bridge.evals.caller.voices import CallerVoices
-from bridge.evals.calls import CallMaker, Lateness, MadeCall, PlannedCall, spread
+from bridge.evals.calls import COSTS_ONE_CALL, CallMaker, Lateness, MadeCall, PlannedCall, spread
 from bridge.evals.ears import Ears
 from bridge.evals.judging import NEEDS_RECORD, Judgement, Opinion, Question
-from bridge.evals.model import Model, ModelCaller, ModelFailed, ModelPlace
+from bridge.evals.model import Model, ModelCaller, ModelPlace
 from bridge.evals.scenario import Check, ModelChat, PressKeys, Scenario
 from bridge.evals.server_under_test import Target, options_of, running_at, started
 from bridge.settings import SettingsError, load
@@ -225,12 +225,13 @@ class _Calls:
                 target = await stack.enter_async_context(self._target(jobs[numbers[0]].scenario))
                 check_record([jobs[number].scenario for number in numbers], target)
                 makers.append(self._maker(target))
-            calls = {
-                number: self._one(maker, number, jobs[number])
-                for maker, numbers in zip(makers, batch, strict=True)
-                for number in numbers
-            }
-            return dict(zip(calls, await asyncio.gather(*calls.values()), strict=True))
+            async with asyncio.TaskGroup() as tasks:
+                calls = {
+                    number: tasks.create_task(self._one(maker, number, jobs[number]))
+                    for maker, numbers in zip(makers, batch, strict=True)
+                    for number in numbers
+                }
+            return {number: call.result() for number, call in calls.items()}
 
     async def _one(self, maker: CallMaker, number: int, job: PlannedCall) -> MadeCall:
         async with self._room:
@@ -264,17 +265,17 @@ async def _nobody(chat: ModelChat, heard: str, /) -> str | None:
 async def _judged(call: MadeCall, options: RunOptions, ears: Ears, model: Model | None) -> CallResult:
     if call.facts is None:
         return CallResult(made=call, verdicts=(), lateness=Lateness(p99_ms=0.0, worst_ms=0.0), void=False)
-    facts = await ears.complete(call.facts)
-    call = replace(call, facts=facts)
-    opinions: dict[tuple[Question, str], Opinion] = {}
+    facts, opinions = call.facts, dict[tuple[Question, str], Opinion]()
     try:
+        facts = await ears.complete(facts)
         for question in judging.questions(call.job.scenario):
             if question[1].check is Check.MEANS and model:
                 for rubric in question[1].texts:
                     told = judging.conversation(facts, question[0])
                     opinions[question, rubric] = await model.judge(rubric, told)
-    except ModelFailed as failure:
+    except COSTS_ONE_CALL as failure:
         call = replace(call, error=call.error or str(failure))
+    call = replace(call, facts=facts)
     late = Lateness.of(facts.record)
     found = judging.verdicts(call.job.scenario, facts, opinions)
     return CallResult(made=call, verdicts=found, lateness=late, void=too_late(late, options.allow_late_ms))

@@ -6,11 +6,13 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pytest
 import virtual
 from evals_support import TimetableLine, spoken, written
 
 from bridge.commands.phone.simulated_phone import on_line
 from bridge.evals.caller.caller import DoneAct, SimulatedCaller, Sounds, StepFailed
+from bridge.evals.facts import CallFacts, response_ms
 from bridge.evals.scenario import Background, ModelChat, Speak
 
 
@@ -75,6 +77,27 @@ def test_who_calls_waits_for_the_greeting_speaks_and_hears_the_answer_out() -> N
     assert near(said.began_ms, 1200 + 700) and near(said.ended_ms, said.began_ms + 1000)
     assert near(lasted_ms, 6000 + 700)
     assert line.hung_up
+
+
+@pytest.mark.parametrize("delay_ms", [200, 480, 1234])
+def test_an_answer_of_known_delay_is_timed_to_a_frame(delay_ms: int) -> None:
+    line = TimetableLine((4000 + delay_ms, 1000))
+
+    async def call() -> tuple[float | None, DoneAct]:
+        async with on_line(line) as phone:
+            sounds = Sounds(speech={1: spoken(1000)}, backgrounds={}, say=never)
+            caller = SimulatedCaller(phone, sounds, bot_text=never, next_line=Says())
+            await caller.play(written("steps: [say: x]"))
+            return response_ms(CallFacts(acts=caller.done, record=phone.record), caller.done[0]), caller.done[0]
+
+    async def never(_: object) -> Any:  # noqa: ANN401 - nothing
+        raise AssertionError
+
+    measured_ms, said = virtual.run(call())
+    last_frame = max(number for number, frame in enumerate(line.sent) if frame != b"\xff" * 160)
+    assert said.ended_ms == pytest.approx(20 * last_frame, abs=1), "speech ends when its last frame leaves"
+    true_ms = 4000 + delay_ms - said.ended_ms
+    assert measured_ms is not None and 0 <= measured_ms - true_ms <= 21
 
 
 def test_a_bot_that_does_not_greet_is_spoken_to_after_three_seconds() -> None:
