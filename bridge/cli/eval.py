@@ -48,8 +48,8 @@ def run(flags: argparse.Namespace) -> int:
     if not flags.scenario:
         raise BadScenario("name scenario files, or folders of them: bridge eval scenarios/")
     scenarios = find_scenarios(flags.scenario)
-    if flags.out:
-        flags.out.mkdir(parents=True, exist_ok=True)
+    if flags.url and any(scenario.settings for scenario in scenarios):
+        print(f"bridge: {flags.url} has settings of its own: those of the scenarios are not in force", file=sys.stderr)
     results = asyncio.run(runs.run(scenarios, flags_of_runs.options(flags), _tell))
     if flags.out:
         folder.write(results, flags.out)

@@ -96,5 +96,5 @@ def options(flags: argparse.Namespace) -> RunOptions:
         voice=flags.caller_voice,
         model=ModelPlace.of(flags.model_url, flags.model),
         allow_late_ms=flags.allow_late,
-        log=flags.out / "bridge.log" if flags.out else None,
+        out=flags.out,
     )

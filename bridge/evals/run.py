@@ -51,8 +51,13 @@ class RunOptions:
     voice: str = ""
     model: ModelPlace | None = None
     allow_late_ms: float = USUAL_LATE_MS
-    log: Path | None = None
-    """Where what the bridges under test say is kept."""
+    out: Path | None = None
+    """The folder of the report. What the bridges under test say is kept there, too."""
+
+    @property
+    def log(self) -> Path | None:
+        """Where what the bridges say is kept."""
+        return self.out / "bridge.log" if self.out else None
 
     @property
     def config(self) -> str:
@@ -105,6 +110,8 @@ async def run(scenarios: Sequence[Scenario], options: RunOptions, progress: Prog
     _check_options(scenarios, options)
     _check_wire(scenarios, options.wire)
     jobs = jobs_of(scenarios)
+    if options.out:
+        await asyncio.to_thread(options.out.mkdir, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         voices = CallerVoices(options.voice)
