@@ -269,6 +269,10 @@ def _no_gaps(asked: _Asked) -> _Answer:
     return not gaps, f"{len(gaps)} gaps in its speech, the first at {gaps[0].at_ms / 1000:.1f} s" if gaps else ""
 
 
+def _no_faults(asked: _Asked) -> _Answer:
+    return not asked.facts.faults, "; ".join(asked.facts.faults)
+
+
 _CHECKS: Final[Mapping[Check, Callable[[_Asked], _Answer]]] = {
     Check.SAYS: _says,
     Check.NEVER_SAYS: _never_says,
@@ -287,8 +291,12 @@ _CHECKS: Final[Mapping[Check, Callable[[_Asked], _Answer]]] = {
     Check.NO_TALKING_OVER: _no_talking_over,
     Check.NO_REPEATED_QUESTION: _no_repeated_question,
     Check.NO_GAPS: _no_gaps,
+    Check.NO_FAULTS: _no_faults,
 }
 NEEDS_RECORD: Final = frozenset(
-    {Check.UNDERSTANDS, Check.CALLS_TOOL, Check.NEVER_CALLS, Check.DOES, Check.TRANSFERS_TO, Check.END_REASON}
+    {
+        *(Check.UNDERSTANDS, Check.CALLS_TOOL, Check.NEVER_CALLS, Check.DOES, Check.TRANSFERS_TO),
+        *(Check.END_REASON, Check.NO_FAULTS),
+    }
 )
 """What only the bridge's own record can tell."""

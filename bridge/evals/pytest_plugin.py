@@ -78,7 +78,7 @@ class ScenarioItem(pytest.Item):
         Raises:
             ScenarioFailed: it failed, could not be made, or is void.
         """
-        from bridge.evals.report.folder import file_stem, write
+        from bridge.evals.report.folder import slug, write
         from bridge.evals.report.table import failures
         from bridge.evals.report.transcript import as_text, transcript
         from bridge.evals.run import CallStatus, run
@@ -86,7 +86,7 @@ class ScenarioItem(pytest.Item):
         options = replace(_options(self.config), times=None, faults=None)  # they made the items already
         [result] = asyncio.run(run([self._scenario], options, lambda done, of, made: None))
         if options.out:
-            write([result], options.out / file_stem(1, result).removeprefix("001-"))
+            write([result], options.out / slug(self.name))
         if result.made.facts:
             self.add_report_section("call", "transcript", as_text(transcript(result.made.facts)))
         lines = "\n".join(line.replace("\0", ": ") for line in failures(result))

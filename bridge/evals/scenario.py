@@ -29,6 +29,7 @@ class Check(StrEnum):
     NO_TALKING_OVER = "no_talking_over"
     NO_REPEATED_QUESTION = "no_repeated_question"
     NO_GAPS = "no_gaps"
+    NO_FAULTS = "no_faults"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,7 +86,7 @@ def _who(taken: Fields, check: Check) -> _Value:
 
 _USUAL_OVERLAP_MS: Final = 300
 _OF_STEPS: Final = {Check.YIELDS_WITHIN, Check.GOES_ON}
-_OF_CALLS: Final = {Check.ENDED_BY, Check.END_REASON, Check.NO_REPEATED_QUESTION, Check.NO_GAPS}
+_OF_CALLS: Final = {Check.ENDED_BY, Check.END_REASON, Check.NO_REPEATED_QUESTION, Check.NO_GAPS, Check.NO_FAULTS}
 _VALUES: Final[Mapping[Check, Callable[[Fields, Check], _Value]]] = {
     **dict.fromkeys(
         (Check.SAYS, Check.NEVER_SAYS, Check.MEANS, Check.UNDERSTANDS, Check.CALLS_TOOL, Check.NEVER_CALLS), _words
@@ -94,7 +94,9 @@ _VALUES: Final[Mapping[Check, Callable[[Fields, Check], _Value]]] = {
     **dict.fromkeys((Check.DOES, Check.TRANSFERS_TO), _words),
     **dict.fromkeys((Check.MATCHES, Check.END_REASON), _pattern),
     **dict.fromkeys((Check.WITHIN, Check.YIELDS_WITHIN), _limit),
-    **dict.fromkeys((Check.SAYS_NOTHING, Check.GOES_ON, Check.NO_REPEATED_QUESTION, Check.NO_GAPS), _true),
+    **dict.fromkeys(
+        (Check.SAYS_NOTHING, Check.GOES_ON, Check.NO_REPEATED_QUESTION, Check.NO_GAPS, Check.NO_FAULTS), _true
+    ),
     Check.NO_TALKING_OVER: _limit_or_true,
     Check.ENDED_BY: _who,
 }

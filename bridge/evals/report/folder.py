@@ -31,5 +31,9 @@ def write(results: Sequence[CallResult], folder: Path) -> None:
 
 def file_stem(number: int, result: CallResult) -> str:
     """Return what the files of a call are called: safe in every file system, and found by its number."""
-    words = re.sub(r"[^a-z0-9]+", "-", result.made.job.name.lower()).strip("-")[:60]
-    return f"{number:03d}-{words or 'call'}"
+    return f"{number:03d}-{slug(result.made.job.name)}"
+
+
+def slug(name: str) -> str:
+    """Return `name` as part of a file's name."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "call"
