@@ -6,8 +6,9 @@ import pytest
 from evals_support import act, heard, verdict, written
 
 from bridge.commands.phone.call_record import Moment
+from bridge.evals.checks import NEEDS_RECORD
 from bridge.evals.facts import BotDid, BotSaid, CallFacts, Understood
-from bridge.evals.judging import NEEDS_RECORD, Opinion, conversation, questions, verdicts
+from bridge.evals.judging import Opinion, conversation, questions, verdicts
 from bridge.evals.scenario import Check
 
 GREETING = BotSaid(100, "Good morning. What is your name?")
