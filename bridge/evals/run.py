@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 import aiohttp
 
@@ -17,15 +18,17 @@ from bridge.evals.caller.caller import NextLine, Sounds
 from bridge.evals.caller.preparing import prepare
 from bridge.evals.caller.voices import CallerVoices
 from bridge.evals.calls import COSTS_ONE_CALL, CallMaker, Lateness, MadeCall, PlannedCall, spread
+from bridge.evals.checks import NEEDS_RECORD
 from bridge.evals.ears import Ears
-from bridge.evals.judging import NEEDS_RECORD, Judgement, Opinion, Question
+from bridge.evals.judging import Judgement, Opinion, Question
 from bridge.evals.model import Model, ModelCaller, ModelPlace
 from bridge.evals.scenario import Check, ModelChat, PressKeys, Scenario
 from bridge.evals.server_under_test import Target, options_of, running_at, started
 from bridge.settings import SettingsError, load
 
-USUAL_LATE_MS = 5.0
-_WORST = 20
+USUAL_LATE_MS: Final = 5.0
+"""p99 of the delay of our own frames with which a call still counts."""
+_WORST: Final = 20
 """A single frame may be so many times later than 99 of 100."""
 
 
