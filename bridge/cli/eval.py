@@ -16,6 +16,7 @@ from bridge.evals.calls import MadeCall
 from bridge.evals.files.reading import find_scenarios
 from bridge.evals.files.writing import as_scenario
 from bridge.evals.files.yaml_tree import BadScenario
+from bridge.evals.prerequisites import CannotJudge
 from bridge.evals.report import folder, table
 from bridge.evals.run import CallResult, CallStatus
 from bridge.evals.server_under_test import ServerFailed
@@ -29,7 +30,7 @@ from bridge.speech.api import ModelMissing
 FAILURES: Final = {
     BadScenario: 2,
     settings.SettingsError: 2,
-    runs.CannotJudge: 2,
+    CannotJudge: 2,
     server_url.NoAnswerThere: 2,
     ServerFailed: 1,
     DatabaseFailed: 1,

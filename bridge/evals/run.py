@@ -12,28 +12,24 @@ from typing import Final
 import aiohttp
 
 from bridge.commands.phone.line_faults import Fault
-from bridge.commands.phone.socket_lines import SOCKET_WIRES, path_of
+from bridge.commands.phone.socket_lines import path_of
 from bridge.evals import judging
 from bridge.evals.caller.caller import NextLine, Sounds
 from bridge.evals.caller.preparing import prepare
 from bridge.evals.caller.voices import CallerVoices
 from bridge.evals.calls import COSTS_ONE_CALL, CallMaker, Lateness, MadeCall, PlannedCall, spread
-from bridge.evals.checks import NEEDS_RECORD
 from bridge.evals.ears import Ears
 from bridge.evals.judging import Judgement, Opinion, Question
 from bridge.evals.model import Model, ModelCaller, ModelPlace
-from bridge.evals.scenario import Check, ModelChat, PressKeys, Scenario
+from bridge.evals.prerequisites import CannotJudge, check_model, check_options, check_record, check_wire
+from bridge.evals.scenario import Check, ModelChat, Scenario
 from bridge.evals.server_under_test import Target, options_of, running_at, started
-from bridge.settings import SettingsError, load
+from bridge.settings import load
 
 USUAL_LATE_MS: Final = 5.0
 """p99 of the delay of our own frames with which a call still counts."""
 _WORST: Final = 20
 """A single frame may be so many times later than 99 of 100."""
-
-
-class CannotJudge(Exception):
-    """Something is expected, or played, that this run has no means for. The text names it and the fix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,9 +105,10 @@ async def run(scenarios: Sequence[Scenario], options: RunOptions, progress: Prog
         PluginError, ModelMissing: a caller's voice or the recogniser does not load. ValueError: it makes no sound.
     """
     scenarios = [with_options(scenario, options) for scenario in scenarios]
-    _check_model(scenarios, options)
-    _check_options(scenarios, options)
-    _check_wire(scenarios, options.wire)
+    if not options.model:
+        check_model(scenarios)
+    check_options(scenarios, options.given)
+    check_wire(scenarios, options.wire)
     jobs = jobs_of(scenarios)
     if options.out:
         await asyncio.to_thread(options.out.mkdir, parents=True, exist_ok=True)
@@ -146,53 +143,6 @@ def jobs_of(scenarios: Sequence[Scenario]) -> list[PlannedCall]:
         for fault in scenario.faults
         for attempt in range(1, scenario.times + 1)
     ]
-
-
-def _check_model(scenarios: Sequence[Scenario], options: RunOptions) -> None:
-    if options.model:
-        return
-    for scenario in scenarios:
-        means = [one.line for _, one in scenario.expectations if one.check is Check.MEANS]
-        chats = [step.line for step in scenario.steps if isinstance(step.act, ModelChat)]
-        for lines, what in ((means, "means"), (chats, "chat")):
-            if lines:
-                raise CannotJudge(
-                    f"{scenario.path}:{lines[0]}: {what} needs a language model: give --model-url and --model, or set "
-                    "OPENAI_API_KEY"
-                )
-
-
-def _check_wire(scenarios: Sequence[Scenario], wire: str) -> None:
-    if wire not in SOCKET_WIRES or SOCKET_WIRES[wire].has_keys:
-        return
-    for scenario in scenarios:
-        for step in scenario.steps:
-            if isinstance(step.act, PressKeys):
-                raise CannotJudge(f"{scenario.path}:{step.line}: there are no keys over {wire}; --wire twilio has them")
-
-
-def _check_options(scenarios: Sequence[Scenario], options: RunOptions) -> None:
-    for scenario in scenarios:
-        try:
-            options_of(options.given, scenario.settings)
-        except SettingsError as error:
-            raise SettingsError(f"{scenario.path}: {error}") from None
-
-
-def check_record(scenarios: Sequence[Scenario], target: Target) -> None:
-    """Check that what is expected can be told of calls to `target`.
-
-    Raises:
-        CannotJudge: it cannot.
-    """
-    for scenario in scenarios:
-        for _, expectation in scenario.expectations:
-            if not target.kept and expectation.check in NEEDS_RECORD:
-                where = f"{scenario.path}:{expectation.line}"
-                raise CannotJudge(
-                    f"{where}: only the record of the bridge tells {expectation.check.value}: give --token-file, which "
-                    "holds the API token of the server"
-                )
 
 
 class _Calls:

@@ -9,8 +9,7 @@ from bridge.commands.phone.carrier_buffer import FRAME_MS
 from bridge.commands.phone.line_faults import Fault
 from bridge.evals.calls import Lateness
 from bridge.evals.facts import CallFacts
-from bridge.evals.run import CallStatus, CannotJudge, RunOptions, check_record, jobs_of, run, too_late, with_options
-from bridge.evals.server_under_test import Target
+from bridge.evals.run import CallStatus, RunOptions, jobs_of, too_late, with_options
 
 SAYS = "steps:\n  - say: x\n    expect:\n      - within: 500ms\n"
 
@@ -25,21 +24,6 @@ def test_each_scenario_is_called_over_each_line_so_often() -> None:
     shorter = with_options(one, RunOptions(times=1, faults=(Fault.GAPS,)))
     assert [job.name for job in jobs_of([shorter])] == ["one over gaps"]
     assert with_options(one, RunOptions()) == one
-
-
-@pytest.mark.parametrize("step", ["chat: Get a table.", "say: x\n    expect: [{means: It is polite.}]"])
-async def test_without_a_model_nothing_is_called_that_needs_one(step: str) -> None:
-    with pytest.raises(CannotJudge, match=r"one\.yaml:\d: (chat|means) needs a language model: give --model-url"):
-        await run([written(f"steps:\n  - {step}\n")], RunOptions(), lambda done, of, made: None)
-
-
-def test_without_the_record_of_the_bridge_only_what_is_heard_can_be_expected() -> None:
-    there = Target(url="ws://127.0.0.1:1/twilio/stream", kept=False)
-    check_record([written(SAYS)], there)
-    tool = written("steps:\n  - say: x\n    expect:\n      - calls_tool: book\n")
-    with pytest.raises(CannotJudge, match=r"one\.yaml:4: only the record of the bridge tells calls_tool: give --token"):
-        check_record([tool], there)
-    check_record([tool], replace(there, kept=True))
 
 
 def test_a_call_whose_caller_was_late_is_void_whatever_was_heard() -> None:
