@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import aiohttp
@@ -20,6 +21,7 @@ from bridge.evals.prerequisites import CannotJudge
 from bridge.evals.report import folder, table
 from bridge.evals.run import CallResult, CallStatus
 from bridge.evals.server_under_test import ServerFailed
+from bridge.logs import escape, short
 from bridge.plugins import PluginError
 from bridge.records import query
 from bridge.records.call_log import NONE, database_url, describe
@@ -67,7 +69,10 @@ async def _recorded(name: str, options: settings.Settings) -> str:
     """
     if options.records == NONE:
         raise ValueError("--records none: no calls are kept; --records URL or --state-dir says where the log is")
-    database = Database.at(database_url(options))
+    url = database_url(options)
+    if url.startswith("sqlite") and not await asyncio.to_thread(Path(url.partition("///")[2]).exists):
+        raise ValueError(f"there is no call log at {url}; --records or --state-dir says where it is")
+    database = Database.at(url)
     try:
         await database.migrate()
         row = await query.call(database, name)
@@ -92,4 +97,5 @@ def exit_code(results: Sequence[CallResult]) -> int:
 
 
 def _tell(done: int, of: int, made: MadeCall) -> None:
-    print(f"[{done}/{of}] {made.job.name}{': ' + made.error if made.error else ''}", file=sys.stderr, flush=True)
+    told = escape(short(f"{made.job.name}{': ' + made.error if made.error else ''}", 400))
+    print(f"[{done}/{of}] {told}", file=sys.stderr, flush=True)

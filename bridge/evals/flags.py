@@ -1,6 +1,7 @@
 """The flags of `bridge eval`, which the pytest plug-in takes, too."""
 
 import argparse
+from math import nan
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from bridge.evals.model import ModelPlace
 from bridge.evals.run import USUAL_LATE_MS, RunOptions
 from bridge.settings.options import OPTIONS
 
+_LATEST_MS: Final = 10_000.0
 _EPILOG: Final = (
     "Options of `bridge serve` may follow, as --bot mybot:MyBot or --config bridge.toml. "
     "Exit code: 0 all passed, 1 a call failed, 2 a file or an option is wrong, 3 this machine was too late to tell. "
@@ -61,13 +63,23 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="report, and sound, page and transcript of each call")
     late = "lateness of our own frames (p99) with which a call still counts (%(default)g)"
-    parser.add_argument("--allow-late", type=float, default=USUAL_LATE_MS, metavar="MS", help=late)
+    parser.add_argument("--allow-late", type=_lateness_ms, default=USUAL_LATE_MS, metavar="MS", help=late)
 
 
 def _count(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 1000:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to 1000")
     return int(text)
+
+
+def _lateness_ms(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = nan
+    if not 0 < found <= _LATEST_MS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of milliseconds up to {_LATEST_MS:g}")
+    return found
 
 
 def _faults(text: str) -> tuple[Fault, ...]:

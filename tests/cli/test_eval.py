@@ -33,6 +33,7 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]
         (["bad.yaml"], "bad.yaml:1: step 1: 'sey' is no step, did you mean say?"),
         (["bott.yaml"], "settings.bott is no option"),
         (["good.yaml", "--parallel", "0"], "--parallel"),
+        (["good.yaml", "--allow-late", "nan"], "'nan' is no number of milliseconds"),
         (["good.yaml", "--faults", "snow"], "'snow' is not a valid Fault; there are none, jitter"),
         (["good.yaml", "--turn-silence", "soon"], "soon"),
         (["good.yaml", "--url", "http://"], "url is 'http://'"),
@@ -100,5 +101,8 @@ def test_a_call_of_the_log_is_printed_as_a_scenario(capsys: pytest.CaptureFixtur
     assert code == 0 and written(text).steps[1].act == Speak(kind=SpeechKind.SAY, text="A table.")
     code, text = said(capsys, "--record", "CA2", "--records", url)
     assert code == 1 and "no call CA2" in text
+    nowhere = f"sqlite:///{tmp_path / 'none.db'}"
+    code, text = said(capsys, "--record", "CA1", "--records", nowhere)
+    assert code == 1 and "there is no call log at" in text and not (tmp_path / "none.db").exists()
     code, text = said(capsys, "--record", "CA2", "--records", "none")
     assert code == 1 and "no calls are kept" in text
