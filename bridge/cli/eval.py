@@ -14,6 +14,7 @@ from bridge.commands import server_url
 from bridge.evals import flags as flags_of_runs
 from bridge.evals import run as runs
 from bridge.evals.calls import MadeCall
+from bridge.evals.files.cutting import cut
 from bridge.evals.files.reading import find_scenarios
 from bridge.evals.files.writing import as_scenario
 from bridge.evals.files.yaml_tree import BadScenario
@@ -46,7 +47,7 @@ add_flags = flags_of_runs.add_flags
 def run(flags: argparse.Namespace) -> int:
     """Play the scenarios, and print what became of them. Return 0; 1 where a call failed, 3 where we were late."""
     if flags.record:
-        print(asyncio.run(_recorded(flags.record, settings.load(flags))), end="")
+        print(asyncio.run(_recorded(flags.record, settings.load(flags), flags.out)), end="")
         return 0
     if not flags.scenario:
         raise BadScenario("name scenario files, or folders of them: bridge eval scenarios/")
@@ -61,8 +62,8 @@ def run(flags: argparse.Namespace) -> int:
     return exit_code(results)
 
 
-async def _recorded(name: str, options: settings.Settings) -> str:
-    """Return a scenario made of the call `name` of the log.
+async def _recorded(name: str, options: settings.Settings, out: Path | None) -> str:
+    """Return a scenario made of the call `name` of the log; with `out`, what the caller said is cut into files there.
 
     Raises:
         ValueError: it is not there, or nothing can be made of it. DatabaseFailed: the log cannot be read.
@@ -78,7 +79,9 @@ async def _recorded(name: str, options: settings.Settings) -> str:
         row = await query.call(database, name)
         if row is None:
             raise ValueError(f"no call {name} in {describe(options)}; `bridge records list` has those there are")
-        return as_scenario(row, await query.entries(database, str(row["record"])))
+        entries = await query.entries(database, str(row["record"]))
+        sounds = await asyncio.to_thread(cut, entries, out, str(row["record"])[:12]) if out else {}
+        return as_scenario(row, entries, sounds)
     finally:
         await database.close()
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 from bridge.evals.facts import arguments_of
@@ -44,14 +45,17 @@ class _Step:
             yield from (f"        {line}" for line in more)
 
 
-def as_scenario(row: Mapping[str, object], entries: Sequence[Entry]) -> str:
+def as_scenario(
+    row: Mapping[str, object], entries: Sequence[Entry], sounds: Mapping[int, str] = MappingProxyType({})
+) -> str:
     """Return the call of the log, `row` and `entries`, as the text of a scenario file. It reads as it stands; what the
-    bot said is comments, as a model says it otherwise each time.
+    bot said is comments, as a model says it otherwise each time. `sounds`: files to play instead of what was said, by
+    the numbers of entries.
 
     Raises:
         ValueError: the caller did nothing in it that is kept.
     """
-    steps, by = _steps(entries), ""
+    steps, by = _steps(entries, sounds), ""
     ended = next((entry for entry in entries if entry.kind is EntryKind.ENDED), None)
     if ended and ended.data.get("ended_by") in _ENDED_BY:
         by = str(ended.data["ended_by"])
@@ -72,7 +76,7 @@ def as_scenario(row: Mapping[str, object], entries: Sequence[Entry]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _steps(entries: Sequence[Entry]) -> list[_Step]:
+def _steps(entries: Sequence[Entry], sounds: Mapping[int, str]) -> list[_Step]:
     steps = [_Step(["wait: end"])]
     fresh = False  # nothing of the bot came since the caller's newest words
     cut_after_ms: int | None = None
@@ -81,7 +85,7 @@ def _steps(entries: Sequence[Entry]) -> list[_Step]:
             break
         match entry.kind:
             case EntryKind.CALLER if plain(entry.text):
-                steps.append(_Step(_words(entry.text, cut_after_ms)))
+                steps.append(_Step(_words(entry.text, cut_after_ms, sounds.get(entry.number, ""))))
                 fresh, cut_after_ms = True, None
             case EntryKind.KEYS if _KEYS.fullmatch(entry.text):
                 steps.append(_Step([f"press: {quoted(entry.text)}"]))
@@ -97,7 +101,10 @@ def _steps(entries: Sequence[Entry]) -> list[_Step]:
     return steps
 
 
-def _words(text: str, cut_after_ms: int | None) -> list[str]:
+def _words(text: str, cut_after_ms: int | None, sound: str) -> list[str]:
+    if sound:
+        after = [] if cut_after_ms is None else [f"after: {cut_after_ms}ms"]
+        return [f"play: {quoted(sound)}  # {_comment(text)}", *after]
     said = quoted(plain(text)[:_LONGEST])
     return [f"say: {said}"] if cut_after_ms is None else [f"interrupt: {said}", f"after: {cut_after_ms}ms"]
 
