@@ -140,7 +140,11 @@ class CallMaker:
     async def _recorded(self, call_id: str) -> RecordedFacts | None:
         if not self._target.kept:
             return None
-        return from_entries(await self._target.entries(self._session, call_id))
+        entries = await self._target.entries(self._session, call_id)
+        try:
+            return from_entries(entries)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:  # of somebody else's server
+            raise ServerFailed(f"the record of the call cannot be read: {error!r}") from None
 
 
 def _facts(so_far: _UnderWay, recorded: RecordedFacts | None) -> CallFacts:

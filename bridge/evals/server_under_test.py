@@ -27,6 +27,8 @@ _START_S: Final = 120.0
 _END_S: Final = 20.0
 _RECORD_S: Final = 15.0
 _TAIL_LINES: Final = 15
+_NO_RECORD: Final = (ValueError, LookupError, TypeError, RecursionError)
+"""What an answer of somebody else's server makes of reading it."""
 _READY: Final = re.compile(r"transcripts\s+(wss?)://([^/\s]+)/ws")
 _SECRETS_LEFT_OUT: Final = ("BRIDGE_TWILIO_AUTH_TOKEN", "BRIDGE_TWILIO_AUTH_TOKEN_FILE", "BRIDGE_API_TOKEN_FILE")
 """Calls of ours are not signed, and the token is one for this run."""
@@ -93,6 +95,8 @@ class Target:
             raise ServerFailed(f"{url}: the record of the call is not closed after {_RECORD_S:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
             raise ServerFailed(f"{url}: {error}") from None
+        except _NO_RECORD as error:
+            raise ServerFailed(f"{url} answers what is no record of a call: {error!r}") from None
 
 
 async def running_at(url: str, *, token: str, tls: ssl.SSLContext | bool) -> Target:

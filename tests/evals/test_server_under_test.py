@@ -77,6 +77,10 @@ async def test_a_record_is_read_once_the_call_is_over(api: tuple[Api, str]) -> N
     assert target.kept
     async with aiohttp.ClientSession() as session:
         assert await target.entries(session, "CA1") == [{"kind": "started"}]
+        for strange in ({"entries": 3, "ended_at": "now"}, [1], "record", 7):
+            peer.records = [strange]  # type: ignore[list-item]
+            with pytest.raises(ServerFailed, match="no record of a call"):
+                await target.entries(session, "CA1")
         peer.status = 500
         with pytest.raises(ServerFailed, match="answers 500"):
             await target.entries(session, "CA1")
