@@ -180,9 +180,14 @@ class _Calls:
     async def _batch(self, jobs: Sequence[PlannedCall], batch: Sequence[Sequence[int]]) -> dict[int, MadeCall]:
         """Make the calls of some bridges, all started before the first call: to load makes others late."""
         async with AsyncExitStack() as stack:
+            first = [jobs[numbers[0]].scenario for numbers in batch]
+            targets = await asyncio.gather(
+                *(stack.enter_async_context(self._target(scenario)) for scenario in first), return_exceptions=True
+            )
             makers = []
-            for numbers in batch:
-                target = await stack.enter_async_context(self._target(jobs[numbers[0]].scenario))
+            for numbers, target in zip(batch, targets, strict=True):
+                if isinstance(target, BaseException):
+                    raise target
                 check_record([jobs[number].scenario for number in numbers], target)
                 makers.append(self._maker(target))
             async with asyncio.TaskGroup() as tasks:

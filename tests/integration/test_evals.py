@@ -135,7 +135,7 @@ async def at_once(folder: Path, **runs: tuple[str | Path, ...]) -> Runs:
     ):
         env = {"OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "sk-rules"}
         made = [
-            evaluate(*(str(each).replace(URL, f"--url=ws://{server.address}") for each in arguments), env=env)
+            evaluate(*(str(each).replace(URL, f"--url=ws://{server.address}") for each in arguments))
             for arguments in runs.values()
         ]
         return Runs(folder, dict(zip(runs, await asyncio.gather(*made), strict=True)))
@@ -143,21 +143,20 @@ async def at_once(folder: Path, **runs: tuple[str | Path, ...]) -> Runs:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """Play the example against bridges of its own, and meanwhile two more runs against one that is started here."""
     pytest.importorskip("openai", reason="the extra openai is not installed")
-    at = tmp_path_factory.mktemp("evals")
-    return await at_once(
-        at,
-        example=("examples/scenarios", "--parallel=4", IN_TIME, "--out", at / "example"),
-        fails=(
-            at / "fails.yaml",
-            f"{URL}/twilio/stream",
-            f"--token-file={at / 'token.yaml'}",
-            IN_TIME,
-            "--out",
-            at / "fails",
-        ),
-        late=(at / "late.yaml", f"{URL}/twilio/stream", "--allow-late=0.00001"),
-    )
+    at, twilio = tmp_path_factory.mktemp("evals"), f"{URL}/twilio/stream"
+    async with ChatServer(RULES) as model:
+        env = {"OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "sk-rules"}
+        example, others = await asyncio.gather(
+            evaluate("examples/scenarios", "--parallel=4", IN_TIME, "--out", at / "example", env=env),
+            at_once(
+                at,
+                fails=(at / "fails.yaml", twilio, f"--token-file={at / 'token.yaml'}", IN_TIME, "--out", at / "fails"),
+                late=(at / "late.yaml", twilio, "--allow-late=0.00001"),
+            ),
+        )
+    return Runs(at, {"example": example, **others.ran})
 
 
 def test_the_scenarios_of_the_example_pass_in_parallel_and_leave_their_reports(runs: Runs) -> None:
