@@ -129,11 +129,7 @@ async def at_once(folder: Path, **runs: tuple[str | Path, ...]) -> Runs:
     written = {"fails": FAILS, "passes": PASSES, "tool": TOOL, "late": "steps: [{wait: begin}]\n", "token": TOKEN}
     for name, text in written.items():
         (folder / f"{name}.yaml").write_text(text)
-    async with (
-        ChatServer(RULES) as model,
-        serve("--greeting", "Hello there.", env={"BRIDGE_API_TOKEN": TOKEN}) as server,
-    ):
-        env = {"OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "sk-rules"}
+    async with serve("--greeting", "Hello there.", env={"BRIDGE_API_TOKEN": TOKEN}) as server:
         made = [
             evaluate(*(str(each).replace(URL, f"--url=ws://{server.address}") for each in arguments))
             for arguments in runs.values()
