@@ -113,6 +113,9 @@ class Journal(CallObserver):
 
     # ------------------------------------------------------------ the bot
 
+    def asked(self) -> None:
+        self._times.asked()
+
     def text_came(self) -> None:
         self._times.stamp("text")
 
