@@ -12,7 +12,7 @@ CALLS: Final = Table(
     Column("record", String(64), primary_key=True),
     Column("call_id", Text, nullable=False),  # what the wire calls it; the same may come again
     Column("began_at", Double, nullable=False),  # seconds since 1970, as all times here
-    Column("ended_at", Double),  # NULL while it is on, or for ever where its process died
+    Column("ended_at", Double),  # NULL while it is on, or until another process takes over what a dead one left
     Column("wire", Text, nullable=False),
     Column("direction", Text, nullable=False),
     Column("caller", Text, nullable=False),
