@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bridge.records.abandoned import last_entries
-from bridge.records.entries import Entry, EntryKind
+from bridge.records.entries import ENDING, Entry, EntryKind
 from bridge.records.events.deliveries import note
 from bridge.records.shelf import DatabaseFailed
 from bridge.records.tables import CALLS, ENTRIES, ERASURES
@@ -206,8 +206,7 @@ def _row(entry: Entry) -> Mapping[str, object]:
 
 
 def _ending(entry: Entry) -> Update:
-    names = ("language", "ended_by", "fault", "turns", "barge_ins", "faults", "duration_ms", "first_audio_ms")
-    told = {name: entry.data[name] for name in names if name in entry.data}
+    told = {name: entry.data[name] for name in ENDING if name in entry.data}
     return update(CALLS).where(CALLS.c.record == entry.record).values(ended_at=entry.at, reason=entry.text, **told)
 
 
