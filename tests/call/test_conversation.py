@@ -118,7 +118,7 @@ async def test_the_bot_falls_silent_at_the_onset_and_is_told_when_there_are_word
         assert len(call.leg.of(Clear)) == 1
     heard = bot.points[0]
     assert f"{heard} {heard.rest}" == LONG
-    assert heard.played_ms == pytest.approx(1152, abs=200)
+    assert heard.played_ms == pytest.approx(1088, abs=200)
     assert bot.turns[0].history == (Line(Speaker.BOT, heard),)
     assert bot.turns[0].text == "I would like a table."
 
