@@ -19,7 +19,7 @@ _SHARE: Final = 0.8
 """The background is as loud as this share of them at most: voices have gaps."""
 
 
-class Standing(Enum):
+class Prominence(Enum):
     """How much speech counts in sixths of its duration, by what the background is."""
 
     OUT = 10
@@ -39,17 +39,17 @@ class Background:
         self._new: deque[float] = deque()
         self._known = 0
 
-    def hear(self, level_db: float) -> Standing:
+    def hear(self, level_db: float) -> Prominence:
         """Take the next window of `level_db`, dBFS; return how speech in it stands against what was before."""
-        standing = self._standing(level_db)
+        prominence = self._prominence(level_db)
         self._new.append(level_db)
         if len(self._new) > _AGE:
             self._levels.add(round(self._new.popleft()))
             self._known += 1
-        return standing
+        return prominence
 
-    def _standing(self, level_db: float) -> Standing:
+    def _prominence(self, level_db: float) -> Prominence:
         if self._known < _LEAST:
-            return Standing.UNKNOWN
+            return Prominence.UNKNOWN
         out = level_db >= self._levels.quantile(_SHARE) + self._margin_db
-        return Standing.OUT if out else Standing.WITHIN
+        return Prominence.OUT if out else Prominence.WITHIN

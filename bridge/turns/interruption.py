@@ -14,7 +14,7 @@ from typing import Final
 
 from bridge.speech.dictation import is_question
 from bridge.turns.backchannels import Backchannels, Meaning, normal
-from bridge.turns.background import Background, Standing
+from bridge.turns.background import Background, Prominence
 from bridge.turns.ranges import within
 
 _PAUSE_MS: Final = 128
@@ -226,7 +226,7 @@ class Interruption:
     def _watch(self, window: SpeechWindow) -> Act | None:
         self._count(window)
         onset_ms = min(self._rules.onset_ms * (1 + self._alarms), self._rules.confirm_ms)
-        if self._weighed < onset_ms * Standing.UNKNOWN.value:
+        if self._weighed < onset_ms * Prominence.UNKNOWN.value:
             return None
         self.state, self._held_ms, self._listens, self._weighed = BargeInState.TENTATIVE, window.to_ms, False, 0
         return Act.HOLD
@@ -252,10 +252,10 @@ class Interruption:
             self.state, self._run_ms = BargeInState.QUIET, 0
 
     def _count(self, window: SpeechWindow) -> None:
-        standing = self._background.hear(window.level_db)
+        prominence = self._background.hear(window.level_db)
         if window.speech and window.loud:
             self._run_ms += window.to_ms - window.from_ms
-            self._weighed += standing.value * (window.to_ms - window.from_ms)
+            self._weighed += prominence.value * (window.to_ms - window.from_ms)
             self._speech_end_ms = window.to_ms
         elif window.to_ms - self._speech_end_ms >= _PAUSE_MS:
             self._run_ms = self._weighed = 0
