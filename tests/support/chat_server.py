@@ -18,6 +18,8 @@ from typing import Any, Final, Self
 from aiohttp import web
 
 _HOST: Final = "127.0.0.1"
+USAGE: Final = {"prompt_tokens": 70, "completion_tokens": 9, "total_tokens": 79}
+"""What each answer takes, told to who asks for it."""
 
 
 class Fault(Enum):
@@ -112,7 +114,7 @@ class ChatServer:
             message = {"role": "assistant", "content": answer.text}
             return web.json_response({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
         try:
-            return await self._stream(request, answer)
+            return await self._stream(request, answer, counts=bool(body.get("stream_options")))
         except (asyncio.CancelledError, ConnectionError):
             self.hung_up += answer.fault is not Fault.RESET
             self._changed.set()
@@ -123,7 +125,7 @@ class ChatServer:
         found = (answer for pattern, answer in self.rules if re.search(pattern, line, re.DOTALL))
         return next(found, Answer(f"You said: {last['content']}"))
 
-    async def _stream(self, request: web.Request, answer: Answer) -> web.StreamResponse:
+    async def _stream(self, request: web.Request, answer: Answer, *, counts: bool) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await asyncio.sleep(answer.delay_s)
         if not answer.text and answer.fault is Fault.STALL:
@@ -140,6 +142,8 @@ class ChatServer:
             return response
         if answer.fault is not Fault.NO_REASON:
             await response.write(_event(_chunk({}, "tool_calls" if answer.calls else "stop")))
+        if counts:
+            await response.write(_event({"choices": [], "usage": USAGE}))
         if answer.fault is Fault.NO_END:
             await asyncio.Event().wait()
         await response.write(b"data: [DONE]\n\n")
