@@ -108,7 +108,7 @@ class WaitForBot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Background:
+class BackgroundNoise:
     """What is heard behind the caller, from now on."""
 
     sound: str
@@ -131,7 +131,7 @@ class ModelChat:
     turns: int = 8
 
 
-Act = Speak | PressKeys | StaySilent | WaitForBot | Background | HangUpNow | ModelChat
+Act = Speak | PressKeys | StaySilent | WaitForBot | BackgroundNoise | HangUpNow | ModelChat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +160,7 @@ class Scenario:
     parameters: Mapping[str, str] = field(default_factory=dict)
     """What the carrier passes along: `CallInfo.parameters`."""
     voice: str = ""
-    background: Background | None = None
+    background: BackgroundNoise | None = None
     faults: tuple[Fault, ...] = (Fault.NONE,)
     times: int = 1
     own_server: bool = False

@@ -11,7 +11,7 @@ from bridge.commands.phone.carrier_buffer import FRAME_MS
 from bridge.commands.phone.simulated_phone import SimulatedPhone
 from bridge.commands.recording import RATE, Recording
 from bridge.evals.scenario import (
-    Background,
+    BackgroundNoise,
     HangUpNow,
     ModelChat,
     PressKeys,
@@ -67,7 +67,7 @@ class Sounds:
 
     speech: Mapping[int, Recording]
     """Step -> what is said in it."""
-    backgrounds: Mapping[Background, Samples | None]
+    backgrounds: Mapping[BackgroundNoise, Samples | None]
     say: Callable[[str], Awaitable[Recording]]
     """Makes what a language model wants to say."""
 
@@ -119,14 +119,14 @@ class SimulatedCaller:
                 self._note(step, "silence", "", began_ms, self.phone.now_ms, is_turn=False)
             case WaitForBot(finished=finished, limit_ms=limit_ms):
                 await self._wait(step, finished=finished, limit_s=limit_ms / 1000)
-            case Background() as behind:
+            case BackgroundNoise() as behind:
                 self._put_behind(behind)
             case ModelChat() as chat:
                 await self._chat(step, chat)
             case _:
                 raise TypeError(f"no such act: {step.act!r}")
 
-    def _put_behind(self, background: Background | None) -> None:
+    def _put_behind(self, background: BackgroundNoise | None) -> None:
         if background:
             self.phone.put_behind(self._sounds.backgrounds[background])
 

@@ -9,7 +9,7 @@ from bridge.commands.recording import RATE, Recording
 from bridge.evals.caller import sounds
 from bridge.evals.caller.caller import Sounds
 from bridge.evals.caller.voices import CallerVoices, from_file, recording
-from bridge.evals.scenario import Background, Scenario, Speak, SpeechKind
+from bridge.evals.scenario import BackgroundNoise, Scenario, Speak, SpeechKind
 from bridge.speaking.wav import read_wav
 from telephony.codec import decode
 from telephony.events import Encoding
@@ -23,7 +23,7 @@ async def prepare(scenario: Scenario, voices: CallerVoices) -> Sounds:
         OSError, ValueError: a recording cannot be read or is silent, or a text has no sound.
     """
     acts = [step.act for step in scenario.steps]
-    backgrounds = [act for act in (scenario.background, *acts) if isinstance(act, Background)]
+    backgrounds = [act for act in (scenario.background, *acts) if isinstance(act, BackgroundNoise)]
     return Sounds(
         speech={
             step.number: await _said(step.act, scenario, voices)
@@ -43,7 +43,7 @@ async def _said(act: Speak, scenario: Scenario, voices: CallerVoices) -> Recordi
     return await voices.say(act.text, voice=act.voice or scenario.voice, speed=act.speed)
 
 
-async def _behind(background: Background, voices: CallerVoices) -> Samples | None:
+async def _behind(background: BackgroundNoise, voices: CallerVoices) -> Samples | None:
     match background.sound:
         case "off":
             return None

@@ -11,7 +11,7 @@ from bridge.evals.files.fields import BadField, Fields, duration_ms, kind_of, on
 from bridge.evals.files.yaml_tree import YamlList, YamlMap, YamlNode, YamlText
 from bridge.evals.scenario import (
     Act,
-    Background,
+    BackgroundNoise,
     Expectation,
     HangUpNow,
     ModelChat,
@@ -123,12 +123,12 @@ def snr(node: YamlNode, field: str) -> float:
     return fields.number(node, field, least=-20, most=60, unit="dB")
 
 
-def background(near: Fields, path: Path) -> Callable[[YamlNode, str], Background]:
-    def read_sound(node: YamlNode, field: str) -> Background:
+def background(near: Fields, path: Path) -> Callable[[YamlNode, str], BackgroundNoise]:
+    def read_sound(node: YamlNode, field: str) -> BackgroundNoise:
         sound = text(node, field)
         if sound not in BUILT_IN_SOUNDS:
             sound = str(_file(path)(node, field))
-        return Background(sound=sound, snr_db=near.take("snr", snr, USUAL_SNR_DB))
+        return BackgroundNoise(sound=sound, snr_db=near.take("snr", snr, USUAL_SNR_DB))
 
     return read_sound
 

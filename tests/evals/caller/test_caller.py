@@ -13,7 +13,7 @@ from evals_support import TimetableLine, spoken, written
 from bridge.commands.phone.simulated_phone import on_line
 from bridge.evals.caller.caller import DoneAct, SimulatedCaller, Sounds, StepFailed
 from bridge.evals.facts import CallFacts, response_ms
-from bridge.evals.scenario import Background, ModelChat, Speak
+from bridge.evals.scenario import BackgroundNoise, ModelChat, Speak
 
 
 class Says:
@@ -40,7 +40,7 @@ def play(
         backgrounds = {
             act: None if act.sound == "off" else noise
             for act in (scenario.background, *(step.act for step in scenario.steps))
-            if isinstance(act, Background)
+            if isinstance(act, BackgroundNoise)
         }
 
         async def say(text: str) -> Any:  # noqa: ANN401 - a recording

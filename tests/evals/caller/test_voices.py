@@ -8,7 +8,7 @@ from wav_files import write
 
 from bridge.evals.caller.preparing import prepare
 from bridge.evals.caller.voices import CallerVoices
-from bridge.evals.scenario import Background
+from bridge.evals.scenario import BackgroundNoise
 
 
 async def test_each_text_is_made_once_and_as_the_voice_says_it() -> None:
@@ -30,7 +30,7 @@ async def test_all_sounds_of_a_scenario_are_there_before_the_call(tmp_path: Path
     assert sorted(sounds.speech) == [1, 2, 3]
     assert sounds.speech[3].name == "x.wav" and sounds.speech[2].name == "cough"
     silent = [background for background, sound in sounds.backgrounds.items() if sound is None]
-    assert silent == [Background(sound="off", snr_db=15)] and len(sounds.backgrounds) == 3
+    assert silent == [BackgroundNoise(sound="off", snr_db=15)] and len(sounds.backgrounds) == 3
     voices.close()
 
 

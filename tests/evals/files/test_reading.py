@@ -9,7 +9,7 @@ from bridge.commands.phone.line_faults import Fault
 from bridge.evals.files.reading import find_scenarios, read_scenario
 from bridge.evals.files.yaml_tree import BadScenario
 from bridge.evals.scenario import (
-    Background,
+    BackgroundNoise,
     Check,
     HangUpNow,
     ModelChat,
@@ -68,7 +68,7 @@ def test_everything_that_can_be_written_is_read() -> None:
         "bot": "mybot:MyBot", "turn_silence": "0.5", "enable_noise_suppression": True, "asr": "whisper,openai"
     }  # fmt: skip
     assert found.parameters == {"shop": "0007"}
-    assert found.background == Background(sound="babble", snr_db=12)
+    assert found.background == BackgroundNoise(sound="babble", snr_db=12)
     assert (found.faults, found.times, found.own_server) == ((Fault.NONE, Fault.JITTER), 3, True)
     assert (found.patience_ms, found.limit_ms) == (1000, 120_000)
     acts = [step.act for step in found.steps]
@@ -80,7 +80,7 @@ def test_everything_that_can_be_written_is_read() -> None:
         Speak(kind=SpeechKind.COUGH, after_ms=600),
         PressKeys(keys="12#"),
         StaySilent(ms=3000),
-        Background(sound="off", snr_db=15),
+        BackgroundNoise(sound="off", snr_db=15),
         ModelChat(goal="Get a table.", persona="In a hurry.", turns=4),
         HangUpNow(),
     ]
