@@ -194,7 +194,13 @@ class RecordedFacts:
 
 
 def from_entries(entries: Sequence[Mapping[str, object]]) -> RecordedFacts:
-    """Return what `entries` of a call say, as `GET /calls/ID` has them (docs/records.md)."""
+    """Return what `entries` of a call say, as `GET /calls/ID` has them (docs/records.md).
+
+    Raises:
+        ValueError: they begin in the middle of the call, or are none.
+    """
+    if entries and entries[0]["kind"] != "started":
+        raise ValueError("its begin is no longer held; a bridge that keeps calls (--records) has all of it")
     found, began_ms = RecordedFacts(), 0.0
     for entry in entries:
         kind, text, at_ms = str(entry["kind"]), str(entry["text"]), _wall_ms(str(entry["at"]))

@@ -37,7 +37,7 @@ OURS: Final[Mapping[str, str | bool]] = {
     "port": "0",
     "public_url": "",
     "handover_socket": "",
-    "records": "none",
+    "records": "",  # in a folder of the run's own, which goes with it: memory holds the newest entries of a call alone
     "record_calls": "",
     "events_url": "",
     "api_tokens_file": "",

@@ -2,6 +2,7 @@
 
 from math import inf
 
+import pytest
 from evals_support import act, entry, heard
 
 from bridge.evals.facts import (
@@ -79,8 +80,14 @@ def test_the_bridges_own_record_is_read() -> None:
 def test_arguments_that_are_no_json_and_actions_that_were_cut_are_borne() -> None:
     deep = "[" * 100_000
     for arguments in ("{", deep, "[]", None, 3):
-        [tool] = from_entries([entry("tool", 1, "t", {"arguments": arguments})]).tools
+        [tool] = from_entries([entry("started", 0), entry("tool", 1, "t", {"arguments": arguments})]).tools
         assert tool.name == "t"
     for action in ("Transfer(target='+4", "Transfer", "f(g())", deep, "", "x = 1"):
-        [done] = from_entries([entry("action", 1, "a", {"action": action})]).actions
+        [done] = from_entries([entry("started", 0), entry("action", 1, "a", {"action": action})]).actions
         assert done.arguments == {}
+
+
+def test_a_record_without_its_begin_is_refused() -> None:
+    with pytest.raises(ValueError, match="its begin is no longer held"):
+        from_entries([entry("bot", 4, "Hello", {"played_ms": 900})])
+    assert from_entries([]).said == []

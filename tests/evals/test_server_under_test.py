@@ -19,7 +19,7 @@ def test_flags_go_before_the_scenario_and_what_would_leave_traces_is_off(tmp_pat
     given = {"config": str(config), "bot": "echo", "turn_silence": "0.4"}
     found = options_of(given, {"bot": "mybot:MyBot", "language": "English", "enable_noise_suppression": True})
     assert (found["bot"], found["turn_silence"], found["language"]) == ("echo", "0.4", "English")
-    assert (found["port"], found["records"], found["events_url"]) == ("0", "none", "")
+    assert (found["port"], found["records"], found["events_url"]) == ("0", "", "")
     assert "ari_url" not in found, "what is off anyway is not named"
     flags = arguments(found)
     assert "--enable-noise-suppression" in flags and "--bot=echo" in flags

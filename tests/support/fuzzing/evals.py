@@ -39,7 +39,8 @@ def _recorded_call(data: bytes) -> None:
         {"kind": entry.kind.value, "text": entry.text, "data": entry.data, "at": "2026-01-31T12:00:00.000Z"}
         for entry in entries
     ]
-    from_entries(told)
+    with suppress(ValueError):  # without its begin
+        from_entries(told)
     with suppress(ValueError):
         written = as_scenario({"record": "a" * 32, "wire": clean(parts[0]), "bot": clean(parts[-1])}, entries)
         assert scenario(parse(written, "f.yaml"), Path("f.yaml")).steps
