@@ -9,6 +9,7 @@ from uuid import uuid4
 from telephony.ari import AriProtocol
 from telephony.asterisk import AsteriskProtocol
 from telephony.audiosocket import AudioSocketProtocol
+from telephony.carriers.telnyx import TelnyxProtocol
 from telephony.events import Capabilities
 from telephony.freeswitch import AudioForkProtocol, AudioStreamProtocol
 from telephony.plain import PlainProtocol
@@ -24,6 +25,7 @@ class Door(Enum):
 
     API_TOKEN = "API token"
     TWILIO_SIGNATURE = "Twilio signature"
+    CARRIER_SIGNATURE = "the carrier's signature"
     BASIC_PASSWORD = "Basic password, which is the API token"
     OTHER = "see its page"
 
@@ -133,6 +135,19 @@ WIRES: Final[tuple[Wire, ...]] = (
         identity="what its parameters say: number, name, forwarded from",
         tried=DOCUMENTS,
         note="No bot; transcripts go to `--listen-hook-url` and to listeners.",
+    ),
+    Wire(
+        name="telnyx",
+        title="Telnyx media streaming",
+        address="/telnyx/stream",
+        protocol=TelnyxProtocol,
+        door=Door.CARRIER_SIGNATURE,
+        family=Family.JSON,
+        audio="mu-law, A-law 8 kHz; 16 bit 8 to 24 kHz",
+        identity="number, name, STIR/SHAKEN",
+        tried=DOCUMENTS,
+        make=TelnyxProtocol,
+        note="Transfers and digits too with `--telnyx-api-key-file`.",
     ),
     Wire(
         name="audiosocket",

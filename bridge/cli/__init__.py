@@ -16,7 +16,7 @@ COMMANDS: Final = {
     "voices": "list the voices, or say a text: --say TEXT, --wav FILE as a caller hears it, --full-band as it is made",
     "models": "list the recognisers and models that are usable here, or fetch one",
     "records": "list, show, export or delete the calls that are kept",
-    "call": "call a server as Twilio would, say recordings to its bot and report what a caller would notice",
+    "call": "call a server as a carrier would, say recordings to its bot and report what a caller would notice",
     "dial": "have a running server call a number and put its bot on the line",
     "listen": "stream a recording to a server's /ws and print partials and finals",
 }

@@ -128,6 +128,9 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "ari_dial_context": "desks",
         "ari_rtp_ports": "4000-5000",
         "ari_format": "alaw",
+        "telnyx_public_key": f"{43 * 'A'}=",
+        "telnyx_connection_id": "1494404757140276705",
+        "telnyx_codec": "PCMA",
         "asterisk_url": "wss://pbx.example.com/media",
         "voices": "German=kokoro:df",
     }

@@ -68,6 +68,32 @@ _TWILIO: Final = Traffic(
     played=lambda name: text(event="mark", streamSid="MZ1", mark={"name": name}),
 )
 
+_TELNYX: Final = Traffic(
+    begin=[
+        text(event="connected", version="1.0.0"),
+        text(
+            event="start",
+            sequence_number="1",
+            stream_id="S1",
+            start={
+                "call_control_id": "v2:C1",
+                "from": "+4915",
+                "to": "+4930",
+                "media_format": {"encoding": "PCMU", "sample_rate": 8000, "channels": 1},
+            },
+        ),
+    ],
+    media=lambda number: text(
+        event="media",
+        sequence_number=str(number + 1),
+        stream_id="S1",
+        media={"track": "inbound", "chunk": str(number), "timestamp": str(number * 20), "payload": b64(PACKET[:160])},
+    ),
+    stop=text(event="stop", stream_id="S1", stop={"call_control_id": "v2:C1"}),
+    dtmf=text(event="dtmf", stream_id="S1", dtmf={"digit": "5"}),
+    played=lambda name: text(event="mark", stream_id="S1", mark={"name": name}),
+)
+
 _ASTERISK: Final = Traffic(
     begin=["MEDIA_START connection_id:c1 channel:WebSocket/c1/0x1 channel_id:17.2 format:ulaw optimal_frame_size:160"],
     media=lambda number: PACKET[:160],
@@ -80,6 +106,7 @@ TRAFFIC: Final[dict[str, Traffic]] = {
     "talk": _plain(played=lambda name: text(type="mark", name=name)),
     "twilio": _TWILIO,
     "listen": Traffic(begin=_TWILIO.begin, media=_TWILIO.media, stop=_TWILIO.stop, dtmf=_TWILIO.dtmf),
+    "telnyx": _TELNYX,
     "asterisk": _ASTERISK,
     "jambonz": Traffic(
         begin=[text(callSid="CA1", to="+4930", sampleRate=8000, mixType="mono", **{"from": "+4915"})],

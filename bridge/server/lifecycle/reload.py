@@ -24,7 +24,14 @@ log = logging.getLogger(__name__)
 Reread = Callable[[Settings], tuple[Settings, list[str]]]
 """Returns settings with what their files say now, and a line for each part that cannot be had."""
 
-_OF_DOORS: Final = ("api_token", "twilio_auth_token", "twilio_shared_key", "sip_trunk_password", "ari_password")
+_OF_DOORS: Final = (
+    "api_token",
+    "twilio_auth_token",
+    "twilio_shared_key",
+    "sip_trunk_password",
+    "ari_password",
+    "telnyx_api_key",
+)
 """Secrets that no bot is made from: a new one loads none anew."""
 
 

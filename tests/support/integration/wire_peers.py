@@ -20,7 +20,8 @@ PHONES: Final = [wire for wire in KNOWN if wire.capabilities.audio_out]
 NAMES: Final = [*(wire.name for wire in PHONES), "audiosocket"]
 _MULAW: Final = AudioFormat(Encoding.MULAW, 8000)
 _L16: Final = AudioFormat(Encoding.L16, 8000)
-_FORMATS: Final = {"twilio": _MULAW, "asterisk": _MULAW}
+_FORMATS: Final = {"twilio": _MULAW, "telnyx": _MULAW, "asterisk": _MULAW}
+_IN_JSON: Final = {"twilio", "telnyx"}
 
 Tone = npt.NDArray[np.float32]
 """20 ms at 8 kHz, shape (160,)."""
@@ -53,9 +54,9 @@ def packet(name: str, number: int, tone: Tone = SILENCE) -> str | bytes:
     payload = encode(tone, _FORMATS.get(name, _L16).encoding)
     if name == "audiosocket":
         return frame(0x10, payload)
-    if name == "twilio":
+    if name in _IN_JSON:
         media = {"track": "inbound", "chunk": str(number), "timestamp": str(20 * number), "payload": b64(payload)}
-        return text(event="media", streamSid="MZ1", media=media)
+        return text(event="media", media=media)
     return payload
 
 

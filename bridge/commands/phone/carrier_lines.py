@@ -1,0 +1,132 @@
+"""The lines of carriers besides Twilio, as a simulated phone calls over them: each says what its carrier would."""
+
+import base64
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import aiohttp
+
+from bridge.commands.phone.phone_line import Heard, Message, PhoneLine, TwilioLine, break_off
+from telephony.events import Clear, Mark, Play
+
+
+class MakesLine(Protocol):
+    """The class of a line."""
+
+    def __call__(self, wire: aiohttp.ClientWebSocketResponse, *, call_sid: str) -> "CallingLine":
+        """Return a line over `wire`; `call_sid`: the id of its call."""
+
+
+class CallingLine(PhoneLine, Protocol):
+    """A line on which a call can be announced."""
+
+    async def begin(self, parameters: Mapping[str, str]) -> None:
+        """Announce the call. `parameters`: what the carrier tells of it."""
+
+
+class SocketLine:
+    """What lines over a WebSocket share."""
+
+    garbage: Message = '{"event": "media", "media": {"payload": "%%%"}}'
+    steady = False
+
+    def __init__(self, wire: aiohttp.ClientWebSocketResponse, *, call_sid: str) -> None:
+        self.socket, self.call_sid = wire, call_sid
+        self.close_code: int | None = None
+        self._sequence = 0
+
+    async def send(self, message: Message) -> None:
+        """See PhoneLine."""
+        await (self.socket.send_str(message) if isinstance(message, str) else self.socket.send_bytes(message))
+
+    async def receive(self) -> AsyncIterator[Heard]:
+        """See PhoneLine."""
+        async for message in self.socket:
+            heard = self.heard(message.data)
+            if heard is not None:
+                yield heard
+        self.close_code = self.socket.close_code
+
+    def heard(self, message: Message) -> Heard | None:
+        """Return what a message of the server means, None for nothing."""
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """See PhoneLine."""
+        await self.socket.close()
+
+    def abort(self) -> None:
+        """See PhoneLine."""
+        break_off(self.socket.get_extra_info("socket"))
+
+    def next_number(self) -> str:
+        """Return the number of the next message, as text."""
+        self._sequence += 1
+        return str(self._sequence)
+
+
+class TelnyxLine(SocketLine):
+    """Telnyx media streaming, in PCMU."""
+
+    async def begin(self, parameters: Mapping[str, str]) -> None:
+        """See CallingLine."""
+        await self.send(json.dumps({"event": "connected", "version": "1.0.0"}))
+        start = {
+            "user_id": "00000000-0000-0000-0000-000000000000",
+            "call_control_id": self.call_sid,
+            "from": parameters.get("From", ""),
+            "to": parameters.get("To", ""),
+            "media_format": {"encoding": "PCMU", "sample_rate": 8000, "channels": 1},
+            "custom_parameters": dict(parameters),
+        }
+        await self.send(self._message("start", start))
+
+    def media(self, frame: bytes, chunk: int) -> str:
+        """See PhoneLine."""
+        media = {"track": "inbound", "chunk": str(chunk), "timestamp": str((chunk - 1) * 20)}
+        return self._message("media", {**media, "payload": base64.b64encode(frame).decode()})
+
+    def heard(self, message: Message) -> Heard | None:
+        """See SocketLine."""
+        match json.loads(message):
+            case {"event": "media", "media": {"payload": str(payload)}}:
+                return Play(base64.b64decode(payload))
+            case {"event": "mark", "mark": {"name": str(name)}}:
+                return Mark(name)
+            case {"event": "clear"}:
+                return Clear()
+        return None
+
+    async def played(self, mark: str) -> None:
+        """See PhoneLine."""
+        await self.send(self._message("mark", {"name": mark}))
+
+    async def press(self, digit: str) -> None:
+        """See PhoneLine."""
+        await self.send(self._message("dtmf", {"digit": digit}))
+
+    async def hang_up(self) -> None:
+        """See PhoneLine."""
+        await self.send(self._message("stop", {"call_control_id": self.call_sid}))
+
+    def _message(self, event: str, about: Mapping[str, Any]) -> str:
+        head = {"event": event, "sequence_number": self.next_number(), "stream_id": f"stream-{self.call_sid}"}
+        return json.dumps({**head, event: about})
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierWire:
+    """How the phone calls as one carrier."""
+
+    path: str
+    """Where a server answers it."""
+    line: MakesLine
+
+
+CALLED_AS: Final[Mapping[str, CarrierWire]] = {
+    "twilio": CarrierWire("/twilio/stream", TwilioLine),
+    "telnyx": CarrierWire("/telnyx/stream", TelnyxLine),
+}
+"""By the names of `bridge call --wire`."""

@@ -1,0 +1,75 @@
+"""Every carrier whose calls come by a webhook and a stream of its own: one entry each.
+
+Their paths are /NAME/voice, /NAME/stream, /NAME/status and what hangs on these; their options begin with NAME_.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from telephony.carriers import answers, signatures, webhooks
+from telephony.carriers.signatures import SignedRequest
+from telephony.carriers.telnyx import CODEC_ORDERED, TelnyxProtocol
+from telephony.carriers.webhooks import Asked
+from telephony.events import Capabilities
+from telephony.jsontext import Fields
+from telephony.wire_protocol import WireProtocol
+
+
+class Ask(Protocol):
+    """Reads a webhook."""
+
+    def __call__(self, query: Mapping[str, str], form: Mapping[str, str], body: Fields, /) -> Asked:
+        """Return what is asked; `body`: of a JSON request."""
+
+
+class MakesProtocol(Protocol):
+    """The class of a protocol."""
+
+    capabilities: Capabilities
+
+    def __call__(self, told: Mapping[str, str], /) -> WireProtocol:
+        """Return the protocol of one call, of which `told` is known before its stream begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """One carrier."""
+
+    name: str
+    title: str
+    protocol: "MakesProtocol"
+    """Makes the protocol of one call, of what is known before its stream begins."""
+    key: str
+    """The option that its requests are verified with."""
+    check: Callable[[str, SignedRequest], str]
+    """Takes the value of that option and a request; returns why it is not the carrier's, "" where it is."""
+    asked: Ask
+    stream: Callable[[str, str], str]
+    """Takes the address of the stream and a format; returns the document that connects a call to it."""
+    busy: Callable[[str], str]
+    """Takes the format; returns the document that turns a call away."""
+    format: str = ""
+    """The option with the format that streams are ordered in; "" where there is one only."""
+    told_format: str = ""
+    """The parameter by which the protocol learns what was ordered; "" where the start says it."""
+    content_type: str = answers.XML
+    signs_sockets: bool = False
+    """The same signature is on the request that opens the stream."""
+
+
+CARRIERS: Final[tuple[Carrier, ...]] = (
+    Carrier(
+        name="telnyx",
+        title="Telnyx",
+        protocol=TelnyxProtocol,
+        key="telnyx_public_key",
+        check=signatures.check_telnyx,
+        asked=webhooks.asked_by_telnyx,
+        stream=lambda url, codec: answers.texml_stream(url, codec=codec),
+        busy=answers.texml_busy,
+        format="telnyx_codec",
+        told_format=CODEC_ORDERED,
+    ),
+)
+BY_NAME: Final[Mapping[str, Carrier]] = {carrier.name: carrier for carrier in CARRIERS}

@@ -1,0 +1,54 @@
+"""What carriers tell of a call when they ask what to do with it: in a form, a query or a JSON object."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from telephony.carriers.json_stream import fields_of
+from telephony.jsontext import Fields, as_text
+from telephony.twilio_webhook import TOLD
+
+_MOST_CHARS: Final = 256
+_OURS: Final = frozenset({"token"})
+"""Of a query: what opens the door, and is told to nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A webhook, read."""
+
+    told: Mapping[str, str] = field(default_factory=dict)
+    """What the bot is told of the call: From, To and CallSid by these names, the rest as the carrier calls it."""
+    answer: str = ""
+    """Id of a call that is answered over the REST API; "" where the answer of the webhook does it."""
+    over: bool = False
+    """It tells of something, and asks nothing."""
+
+
+def asked_by_telnyx(query: Mapping[str, str], form: Mapping[str, str], body: Fields) -> Asked:
+    """Return what Telnyx asks: TeXML by a form or a query, call control by JSON events."""
+    if not body:
+        return Asked(told_by(query, form, TOLD))
+    data = fields_of(body, "data")
+    call = fields_of(data, "payload")
+    if data.get("event_type") != "call.initiated" or call.get("direction") != "incoming":
+        return Asked(over=True)
+    call_id = as_text(call.get("call_control_id"))[:_MOST_CHARS]
+    named = {
+        "CallSid": call_id,
+        "From": call.get("from"),
+        "To": call.get("to"),
+        "CallerName": call.get("caller_id_name"),
+        "StirVerstat": call.get("shaken_stir_attestation"),
+    }
+    told = {name: as_text(value)[:_MOST_CHARS] for name, value in named.items() if value}
+    return Asked({**told, **_plain(query)}, answer=call_id, over=not call_id)
+
+
+def told_by(query: Mapping[str, str], form: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
+    """Return the parameters of a call: all of the query, and of the form what has one of `names`."""
+    return {**_plain(query), **{name: form[name][:_MOST_CHARS] for name in names if form.get(name)}}
+
+
+def _plain(query: Mapping[str, str]) -> dict[str, str]:
+    return {name: value[:_MOST_CHARS] for name, value in query.items() if name not in _OURS}

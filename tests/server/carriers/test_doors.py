@@ -1,0 +1,113 @@
+"""Carriers' doors: both ask by default, and each lets in what the carrier signed, or what our own answer ordered."""
+
+import re
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from urllib.parse import urlencode
+
+import aiohttp
+import carrier_signing
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from fakes import RESOURCES
+
+from bridge.server.access.doors import who_comes_in
+from bridge.server.app import make_app
+from bridge.settings import Settings
+
+Client = TestClient[web.Request, web.Application]
+PUBLIC = "https://bot.example.com"
+FORM = {"CallSid": "v3:abc", "AccountSid": "acc", "From": "+4915", "To": "+4930"}
+SIGNED = {"telnyx_public_key": carrier_signing.TELNYX_KEY, "public_url": PUBLIC, "api_token": "k3y-k3y-k3y-k3y-"}
+
+
+@asynccontextmanager
+async def bridge(**options: object) -> AsyncIterator[Client]:
+    rules = Settings.model_validate({"records": "none", **options})
+    async with TestClient(TestServer(make_app(rules, RESOURCES))) as client:
+        yield client
+
+
+async def voice(client: Client, form: Mapping[str, str] = FORM, *, now_s: float | None = None, path: str = "") -> str:
+    """Have Telnyx ask; return the status and the answer."""
+    body = urlencode(form).encode()
+    headers = carrier_signing.telnyx(body, time.time() if now_s is None else now_s)
+    headers["Content-Type"] = "application/x-www-form-urlencoded"
+    async with client.post(path or "/telnyx/voice", data=body, headers=headers) as response:
+        return f"{response.status} {await response.text()}"
+
+
+async def opened(client: Client, path: str, **headers: str) -> int:
+    """Return 101 where the socket opens, else the status of the refusal."""
+    try:
+        async with client.ws_connect(path, headers=headers):
+            return 101
+    except aiohttp.WSServerHandshakeError as refused:
+        return refused.status
+
+
+def stream_in(answer: str) -> str:
+    found = re.search(r'url="wss://bot\.example\.com(/telnyx/stream/[\w.-]+)"', answer)
+    assert found, answer
+    return found[1]
+
+
+async def test_what_telnyx_signed_is_answered_with_a_stream_that_opens() -> None:
+    async with bridge(**SIGNED) as client:
+        answer = await voice(client)
+        assert answer.startswith("200 ") and 'bidirectionalMode="rtp"' in answer
+        assert await opened(client, stream_in(answer)) == 101
+        assert (await voice(client, path="/telnyx/voice/")).startswith("200")
+
+
+async def test_what_telnyx_did_not_sign_is_refused() -> None:
+    async with bridge(**SIGNED) as client:
+        async with client.post("/telnyx/voice", data=FORM) as response:
+            assert response.status == 403
+        async with client.get("/telnyx/voice", params=FORM) as response:
+            assert response.status == 403
+        assert (await voice(client, now_s=time.time() - 400)).startswith("403")
+
+
+async def test_the_socket_takes_a_ticket_or_the_api_token_and_nothing_else() -> None:
+    async with bridge(**SIGNED) as client:
+        ticket = stream_in(await voice(client))
+        assert await opened(client, "/telnyx/stream") == 401
+        assert await opened(client, ticket[:-1]) == 401
+        assert await opened(client, "/telnyx/stream/x.y") == 401
+        assert await opened(client, ticket.replace("telnyx", "twilio")) in {403, 404}
+        assert await opened(client, "/telnyx/stream?token=wrong") == 401
+        assert await opened(client, "/telnyx/stream?token=k3y-k3y-k3y-k3y-") == 101
+        assert await opened(client, ticket, Origin="https://evil.example.com") == 403
+
+
+async def test_a_key_without_an_api_token_closes_the_socket_too() -> None:
+    async with bridge(telnyx_public_key=carrier_signing.TELNYX_KEY) as client:
+        assert await opened(client, "/telnyx/stream") == 403
+        async with client.post("/telnyx/voice", data=FORM) as response:
+            assert response.status == 403
+
+
+async def test_without_a_key_a_server_that_others_reach_is_closed() -> None:
+    async with bridge(public_url=PUBLIC) as client:
+        async with client.post("/telnyx/voice", data=FORM) as response:
+            assert response.status == 403
+            assert "BRIDGE_TELNYX_PUBLIC_KEY" in await response.text()
+        assert await opened(client, "/telnyx/stream") == 403
+
+
+async def test_without_a_key_this_machine_may_come_in_but_no_web_page() -> None:
+    async with bridge() as client:
+        async with client.post("/telnyx/voice", data=FORM) as response:
+            assert response.status == 200
+        assert await opened(client, "/telnyx/stream") == 101
+        assert await opened(client, "/telnyx/stream", Origin="http://127.0.0.1") == 403
+
+
+def test_the_operator_is_told_who_comes_in() -> None:
+    told = dict(who_comes_in(Settings.model_validate(SIGNED)))
+    [who] = [who for doors, who in told.items() if "/telnyx/voice" in doors]
+    assert who == "Telnyx, by its signature"
+    closed = dict(who_comes_in(Settings.model_validate({"public_url": PUBLIC})))
+    assert "nobody: set BRIDGE_TELNYX_PUBLIC_KEY" in closed.values()

@@ -1,0 +1,265 @@
+"""Calls over carriers besides Twilio: in by webhook and stream, out by their APIs, which are a server of this test."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from carrier_api import CarrierApi
+from fakes import RESOURCES, ScriptBot
+
+from bot.actions import Action, Hangup, Transfer
+from bot.api import CallInfo, Turn
+from bridge.server.app import make_app
+from bridge.settings import Settings
+
+Client = TestClient[web.Request, web.Application]
+KEY = {"Authorization": "Bearer k3y-k3y-k3y-k3y-"}
+INITIATED = {
+    "data": {
+        "event_type": "call.initiated",
+        "payload": {
+            "call_control_id": "v3:C1",
+            "direction": "incoming",
+            "from": "+4915",
+            "to": "+4930",
+            "caller_id_name": "ANNA",
+        },
+    }
+}
+
+
+class Noting(ScriptBot):
+    """Keeps whom it talked to; puts them through, or hangs up."""
+
+    calls: list[CallInfo] = []  # noqa: RUF012  # one list for the bots of one test
+    then: list[Action] = []  # noqa: RUF012
+
+    async def on_call(self, call: CallInfo) -> AsyncIterator[str | Action]:  # type: ignore[override]
+        self.calls.append(call)
+        yield "Good morning."
+        for action in self.then:
+            yield action
+
+    async def reply(self, turn: Turn) -> AsyncIterator[str]:
+        yield "Yes."
+
+
+@asynccontextmanager
+async def bridge(api: CarrierApi | None = None, **options: object) -> AsyncIterator[Client]:
+    Noting.calls, Noting.then = [], []
+    known = {
+        "records": "none",
+        "insecure": True,
+        "api_token": "k3y-k3y-k3y-k3y-",
+        "public_url": "https://bot.example.com",
+    }
+    if api:
+        known |= {"telnyx_api_key": "KEY1", "telnyx_connection_id": "777", "telnyx_api_url": api.url}
+        known |= {"dial_allow": "+49", "dial_per_second": 100, "dial_from": "+4930999"}
+    rules = Settings.model_validate({**known, **options})
+    async with TestClient(TestServer(make_app(rules, replace(RESOURCES, make_bot=Noting)))) as client:
+        yield client
+
+
+async def heard(line: "object", event: str) -> dict[str, object]:
+    """Return the next message of the server with this event."""
+    async with asyncio.timeout(5):
+        while True:
+            told: dict[str, object] = await line.receive_json()  # type: ignore[attr-defined]
+            if told["event"] == event:
+                return told
+
+
+def telnyx_start(call: str, **more: object) -> dict[str, object]:
+    start = {"call_control_id": call, "media_format": {"encoding": "PCMU", "sample_rate": 8000, "channels": 1}}
+    return {"event": "start", "stream_id": "S1", "start": {**start, **more}}
+
+
+async def ticket(client: Client, form: dict[str, str], path: str = "/telnyx/voice?shop=7") -> str:
+    async with client.post(path, data=form) as response:
+        assert response.status == 200
+        found = re.search(r"wss://bot\.example\.com(/\w+/stream/[\w.-]+)", await response.text())
+        assert found
+        return found[1]
+
+
+async def test_a_call_by_texml_reaches_the_bot_with_all_that_is_told_of_it() -> None:
+    async with bridge() as client:
+        path = await ticket(client, {"CallSid": "v3:C1", "AccountSid": "A1", "From": "+4915", "To": "+4930"})
+        async with client.ws_connect(path) as line:
+            await line.send_json(telnyx_start("v3:C1"))
+            await heard(line, "media")
+            await line.send_json({"event": "stop", "stream_id": "S1"})
+        [info] = Noting.calls
+        told = {"CallSid": "v3:C1", "AccountSid": "A1", "From": "+4915", "To": "+4930", "shop": "7"}
+        assert (info.call_id, info.caller, info.callee) == ("v3:C1", "+4915", "+4930")
+        assert info.parameters == told
+
+
+async def test_a_second_stream_of_a_call_whose_first_one_broke_is_taken() -> None:
+    async with bridge() as client:
+        path = await ticket(client, {"CallSid": "v3:C1", "From": "+4915"})
+        for _ in range(2):
+            async with client.ws_connect(path) as line:
+                await line.send_json(telnyx_start("v3:C1"))
+                await heard(line, "media")
+        assert [call.caller for call in Noting.calls] == ["+4915", "+4915"]
+
+
+async def test_when_all_lines_are_busy_the_caller_hears_so() -> None:
+    async with bridge(max_calls=1) as client:
+        path = await ticket(client, {"CallSid": "v3:C1"})
+        async with client.ws_connect(path) as line:
+            await line.send_json(telnyx_start("v3:C1"))
+            await heard(line, "media")
+            async with client.post("/telnyx/voice", data={"CallSid": "v3:C2"}) as response:
+                assert 'reason="busy"' in await response.text()
+
+
+async def test_call_control_is_answered_over_the_api_with_our_stream() -> None:
+    async with CarrierApi() as api, bridge(api) as client:
+        async with client.post("/telnyx/voice", json=INITIATED) as response:
+            assert response.status == 200
+        [(method, path, body, key)] = await api.requests(1)
+        assert (method, path, key) == ("POST", "/v2/calls/v3:C1/actions/answer", "Bearer KEY1")
+        assert isinstance(body, dict)
+        stream = body.pop("stream_url").removeprefix("wss://bot.example.com")
+        assert body == {
+            "stream_track": "inbound_track",
+            "stream_codec": "PCMU",
+            "stream_bidirectional_mode": "rtp",
+            "stream_bidirectional_codec": "PCMU",
+        }
+        async with client.ws_connect(stream) as line:
+            await line.send_json(telnyx_start("v3:C1"))
+            await heard(line, "media")
+        assert [(call.caller, call.caller_name) for call in Noting.calls] == [("+4915", "ANNA")]
+        for other in ("call.answered", "call.hangup", "streaming.started"):
+            async with client.post("/telnyx/voice", json={"data": {"event_type": other, "payload": {}}}) as response:
+                assert response.status == 200
+    assert not [path for _, path, _, _ in api.asked[1:] if "answer" in path]
+
+
+async def test_call_control_without_an_api_key_says_what_is_missing() -> None:
+    async with bridge() as client, client.post("/telnyx/voice", json=INITIATED) as response:
+        assert response.status == 501
+        assert "BRIDGE_TELNYX_API_KEY" in await response.text()
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"[" * 10_000, b'{"data": []}', b'{"data": {"payload": 7}}', b"null"])
+async def test_a_webhook_that_is_none_costs_nothing(body: bytes) -> None:
+    async with bridge() as client:
+        kind = {"Content-Type": "application/json"}
+        async with client.post("/telnyx/voice", data=body, headers=kind) as response:
+            assert response.status in {200, 400}
+
+
+@pytest.mark.parametrize(
+    ("target", "account", "path", "body"),
+    [
+        ("+49301", "A1", "/v2/texml/Accounts/A1/Calls/v3:C1", {"Texml": "<Response><Dial>+49301</Dial></Response>"}),
+        (
+            "sip:a@b",
+            "A1",
+            "/v2/texml/Accounts/A1/Calls/v3:C1",
+            {"Texml": "<Response><Dial><Sip>sip:a@b</Sip></Dial></Response>"},
+        ),
+        ("+49301", "", "/v2/calls/v3:C1/actions/transfer", {"to": "+49301"}),
+    ],
+)
+async def test_a_bot_puts_a_caller_through_over_the_api(target: str, account: str, path: str, body: object) -> None:
+    async with CarrierApi() as api, bridge(api) as client:
+        Noting.then = [Transfer(target)]
+        at = await ticket(client, {"CallSid": "v3:C1", **({"AccountSid": account} if account else {})})
+        async with client.ws_connect(at) as line:
+            await line.send_json(telnyx_start("v3:C1"))
+            mark = await heard(line, "mark")
+            await line.send_json(mark)
+            [(method, asked, told, _)] = await api.requests(1)
+            assert (method, asked, told) == ("POST", path, body)
+            await line.close()
+    assert [path for _, path, _, _ in api.asked if "hangup" in path] == []
+
+
+async def test_a_call_that_the_bridge_ends_is_hung_up_over_the_api_as_well() -> None:
+    api = CarrierApi({"POST /v2/calls/v3:C1/actions/hangup": (422, {"errors": [{"code": "90018"}]})})
+    async with api, bridge(api) as client:
+        Noting.then = [Hangup()]
+        async with client.ws_connect(await ticket(client, {"CallSid": "v3:C1"})) as line:
+            await line.send_json(telnyx_start("v3:C1"))
+            async for message in line:
+                if message.json()["event"] == "mark":
+                    await line.send_str(message.data)
+        [(method, path, _, _)] = await api.requests(1)
+        assert (method, path) == ("POST", "/v2/calls/v3:C1/actions/hangup")
+
+
+# ---------------------------------------------------------------- calls out
+
+
+async def placed(client: Client) -> str:
+    async with client.post("/calls", json={"to": "+4930123456", "wire": "telnyx"}, headers=KEY) as response:
+        told = await response.json()
+        assert (response.status, told["wire"]) == (202, "telnyx"), told
+        return str(told["call_id"])
+
+
+async def ended(client: Client, call: str) -> tuple[object, object]:
+    async with asyncio.timeout(5):
+        while True:
+            async with client.get(f"/calls/{call}", headers=KEY) as response:
+                if (told := await response.json())["status"] == "ended":
+                    return told["outcome"], told["reason"]
+            await asyncio.sleep(0.02)
+
+
+async def test_a_call_out_is_placed_over_the_api_and_talks_over_the_stream_that_comes_back() -> None:
+    async with CarrierApi({"POST /v2/calls": {"data": {"call_control_id": "v3:C9"}}}) as api, bridge(api) as client:
+        call = await placed(client)
+        [(_, _, body, _)] = await api.requests(1)
+        assert body == {
+            "connection_id": "777",
+            "to": "+4930123456",
+            "from": "+4930999",
+            "timeout_secs": 45,
+            "webhook_url": f"https://bot.example.com/telnyx/status/{call}",
+            "stream_url": f"wss://bot.example.com/telnyx/outbound/{call}",
+            "stream_track": "inbound_track",
+            "stream_codec": "PCMU",
+            "stream_bidirectional_mode": "rtp",
+            "stream_bidirectional_codec": "PCMU",
+        }
+        async with client.ws_connect(f"/telnyx/outbound/{call}") as line:
+            await line.send_json(telnyx_start("v3:C9"))
+            await heard(line, "media")
+            await line.send_json({"event": "stop", "stream_id": "S1"})
+            assert await ended(client, call) == ("completed", "caller hung up")
+        [info] = Noting.calls
+        assert (info.call_id, info.callee, info.direction) == (call, "+4930123456", "outbound")
+        async with client.get(f"/telnyx/outbound/{call}") as again:
+            assert again.status == 404
+
+
+@pytest.mark.parametrize(
+    ("cause", "outcome"),
+    [("user_busy", "busy"), ("timeout", "no-answer"), ("call_rejected", "refused"), ("not_found", "failed")],
+)
+async def test_the_carrier_says_why_nobody_answered(cause: str, outcome: str) -> None:
+    async with CarrierApi({"POST /v2/calls": {"data": {"call_control_id": "v3:C9"}}}) as api, bridge(api) as client:
+        call = await placed(client)
+        await api.requests(1)
+        for payload in ({}, {"hangup_cause": cause}):
+            told = {"data": {"event_type": "call.hangup", "payload": payload}}
+            async with client.post(f"/telnyx/status/{call}", json=told) as response:
+                assert response.status == 200
+        assert await ended(client, call) == (outcome, f"Telnyx says {cause}")
+
+
+async def test_a_call_that_is_not_placed_ends_with_the_carriers_words() -> None:
+    async with CarrierApi({"POST /v2/calls": 422}) as api, bridge(api) as client:
+        assert await ended(client, await placed(client)) == ("refused", "Telnyx says 422: not like that")
