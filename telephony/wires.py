@@ -9,6 +9,7 @@ from uuid import uuid4
 from telephony.ari import AriProtocol
 from telephony.asterisk import AsteriskProtocol
 from telephony.audiosocket import AudioSocketProtocol
+from telephony.carriers.plivo import PlivoProtocol, VobizProtocol
 from telephony.carriers.telnyx import TelnyxProtocol
 from telephony.events import Capabilities
 from telephony.freeswitch import AudioForkProtocol, AudioStreamProtocol
@@ -148,6 +149,32 @@ WIRES: Final[tuple[Wire, ...]] = (
         tried=DOCUMENTS,
         make=TelnyxProtocol,
         note="Transfers and digits too with `--telnyx-api-key-file`.",
+    ),
+    Wire(
+        name="plivo",
+        title="Plivo audio streams",
+        address="/plivo/stream",
+        protocol=PlivoProtocol,
+        door=Door.CARRIER_SIGNATURE,
+        family=Family.JSON,
+        audio="mu-law 8 kHz; 16 bit 8, 16 kHz",
+        identity="number, name, STIR/SHAKEN",
+        tried=DOCUMENTS,
+        make=PlivoProtocol,
+        note="Transfers too with `--plivo-auth-id`.",
+    ),
+    Wire(
+        name="vobiz",
+        title="Vobiz audio streams",
+        address="/vobiz/stream",
+        protocol=VobizProtocol,
+        door=Door.CARRIER_SIGNATURE,
+        family=Family.JSON,
+        audio="mu-law 8 kHz; 16 bit 8, 16 kHz",
+        identity="number, name",
+        tried=DOCUMENTS,
+        make=VobizProtocol,
+        note="Plivo's dialect. Transfers too with `--vobiz-auth-id`.",
     ),
     Wire(
         name="audiosocket",

@@ -37,7 +37,7 @@ class CarrierTrunk:
         call = StreamedCall(
             capabilities=replace(can, transfer=transfers, dtmf_out=digits),
             place=partial(self._rest.ask, "dial", **wanted),
-            hang_up=self._rest.hang_up,
+            hang_up=self._rest.cancel,
             equip=lambda leg: CarrierLeg(leg, self._rest),
             start_s=self._settings.start_timeout,
             over=lambda: self._calls.pop(call_id, None),

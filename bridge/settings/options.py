@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from bridge.settings.groups.barge_in import BargeIn, Echo, SpeculationOptions
 from bridge.settings.groups.bot import Bot, NoInput, Webhook
-from bridge.settings.groups.carriers.accounts import Telnyx
+from bridge.settings.groups.carriers.accounts import Plivo, Telnyx, Vobiz
 from bridge.settings.groups.end_of_turn import CallerPausesOptions, EndOfTurnOptions
 from bridge.settings.groups.http_voices import HttpVoices
 from bridge.settings.groups.lifecycle import Stopping
@@ -48,6 +48,8 @@ class Settings(
     AriOptions,
     Twilio,
     Telnyx,
+    Plivo,
+    Vobiz,
     Dialling,
     MachineDetection,
     Records,

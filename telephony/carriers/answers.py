@@ -22,6 +22,27 @@ def texml_busy(_: str = "") -> str:
     return _response('<Reject reason="busy"/>')
 
 
+def plivo_stream(url: str, _: str = "") -> str:
+    """Return XML that connects the call to the stream at `url`, both ways in mu-law, for as long as it lasts.
+
+    Source: https://www.plivo.com/docs/voice/xml/audiostream. What is told of the call is in our address: `extraHeaders`
+    takes letters and digits only.
+    """
+    kind = 'bidirectional="true" keepCallAlive="true" contentType="audio/x-mulaw;rate=8000"'
+    return _response(f"<Stream {kind}>{text_in_xml(url)}</Stream>")
+
+
+def plivo_busy(_: str = "") -> str:
+    """Return XML that turns the call away with a busy tone."""
+    return _response('<Hangup reason="busy"/>')
+
+
+def plivo_dial(target: str) -> str:
+    """Return XML that puts the call through to `target`: a number, or a SIP address (sip: or sips:)."""
+    kind = "User" if target.lower().startswith(("sip:", "sips:")) else "Number"
+    return _response(f"<Dial><{kind}>{text_in_xml(target)}</{kind}></Dial>")
+
+
 def _response(inside: str) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?><Response>{inside}</Response>'
 

@@ -5,9 +5,11 @@ Their paths are /NAME/voice, /NAME/stream, /NAME/status and what hangs on these;
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 from telephony.carriers import answers, signatures, webhooks
+from telephony.carriers.plivo import PlivoProtocol, VobizProtocol
 from telephony.carriers.signatures import SignedRequest
 from telephony.carriers.telnyx import CODEC_ORDERED, TelnyxProtocol
 from telephony.carriers.webhooks import Asked
@@ -54,6 +56,8 @@ class Carrier:
     told_format: str = ""
     """The parameter by which the protocol learns what was ordered; "" where the start says it."""
     content_type: str = answers.XML
+    dial: Callable[[str], str] | None = None
+    """Takes a target; returns the document by which the carrier puts a call through, where it asks /NAME/transfer."""
     signs_sockets: bool = False
     """The same signature is on the request that opens the stream."""
 
@@ -70,6 +74,28 @@ CARRIERS: Final[tuple[Carrier, ...]] = (
         busy=answers.texml_busy,
         format="telnyx_codec",
         told_format=CODEC_ORDERED,
+    ),
+    Carrier(
+        name="plivo",
+        title="Plivo",
+        protocol=PlivoProtocol,
+        key="plivo_auth_token",
+        check=signatures.check_plivo,
+        asked=webhooks.asked_by_plivo,
+        stream=answers.plivo_stream,
+        busy=answers.plivo_busy,
+        dial=answers.plivo_dial,
+    ),
+    Carrier(
+        name="vobiz",
+        title="Vobiz",
+        protocol=VobizProtocol,
+        key="vobiz_auth_token",
+        check=partial(signatures.check_plivo, maker="Vobiz"),
+        asked=webhooks.asked_by_plivo,
+        stream=answers.plivo_stream,
+        busy=answers.plivo_busy,
+        dial=answers.plivo_dial,
     ),
 )
 BY_NAME: Final[Mapping[str, Carrier]] = {carrier.name: carrier for carrier in CARRIERS}

@@ -64,6 +64,8 @@ class Dialect:
     stream_id: str
     """Field with the id of the stream, in messages and perhaps in the start."""
     play: str = "media"
+    play_in: str = "media"
+    """The object that holds audio in that message."""
     mark: str = "mark"
     clear: str = "clear"
     played: str = "mark"
@@ -141,7 +143,8 @@ class JsonStream:
         """
         match command:
             case Play(payload):
-                return [self.message(self.dialect.play, self.media(part)) for part in self._parts(payload)]
+                play, inside = self.dialect.play, self.dialect.play_in
+                return [self.message(play, **{inside: self.media(part)}) for part in self._parts(payload)]
             case Mark(name):
                 return [self.mark(name)]
             case Clear():
@@ -173,7 +176,7 @@ class JsonStream:
 
     def mark(self, name: str) -> str:
         """Return the message that asks for a mark."""
-        return self.message(self.dialect.mark, {"name": name})
+        return self.message(self.dialect.mark, mark={"name": name})
 
     # ------------------------------------------------------------ what comes in
 
@@ -272,20 +275,16 @@ class JsonStream:
         for begin in range(0, len(payload), size):
             yield payload[begin : begin + size]
 
-    def message(self, event: str, about: Mapping[str, object] | None = None, **beside: object) -> str:
-        """Return a message of the running stream; `about`: the object that is called as the event.
+    def message(self, event: str, **fields: object) -> str:
+        """Return a message of the running stream with these fields.
 
         Raises:
             LocalProtocolError: there is no stream yet.
         """
         if self._stream_id is None:
             raise LocalProtocolError(f"{event} before {self.dialect.carrier}'s start: there is no stream yet")
-        fields: dict[str, object] = {"event": event}
-        if self._stream_id:
-            fields[self.dialect.stream_id] = self._stream_id
-        if about is not None:
-            fields[event] = about
-        return json.dumps({**fields, **beside}, separators=(",", ":"))
+        stream = {self.dialect.stream_id: self._stream_id} if self._stream_id else {}
+        return json.dumps({"event": event, **stream, **fields}, separators=(",", ":"))
 
 
 def base64_text(payload: bytes) -> str:

@@ -58,15 +58,19 @@ def check_telnyx(key: str, request: SignedRequest) -> str:
     return ""
 
 
-def check_plivo(token: str, request: SignedRequest) -> str:
-    """Return why the request is not Plivo's; "" where it is. `token`: the auth token of the account."""
-    nonce, given = (request.headers.get(f"x-plivo-signature-v3{ending}", "") for ending in ("-nonce", ""))
+def check_plivo(token: str, request: SignedRequest, *, maker: str = "Plivo") -> str:
+    """Return why the request is not Plivo's; "" where it is. `token`: the auth token of the account.
+
+    `maker`: whose name is in the headers; Vobiz signs in the same way.
+    """
+    header = f"X-{maker}-Signature-V3"
+    given, nonce = (request.headers.get(f"{header}{ending}".lower(), "") for ending in ("", "-Nonce"))
     if not (nonce and given):
-        return "it has no X-Plivo-Signature-V3 and X-Plivo-Signature-V3-Nonce"
+        return f"it has no {header} and {header}-Nonce"
     right = [plivo_signature(token, spelling, nonce) for spelling in _plivo_texts(request)]
     found = [one.strip().encode(errors="replace") for one in given.split(",")[:10]]
     if not sum(hmac.compare_digest(one, good) for one in found for good in right):
-        return f"its signature is not Plivo's for {request.url}: check the auth token and --public-url"
+        return f"its signature is not {maker}'s for {request.url}: check the auth token and --public-url"
     return ""
 
 

@@ -9,6 +9,9 @@ from telephony.jsontext import Fields, as_text
 from telephony.twilio_webhook import TOLD
 
 _MOST_CHARS: Final = 256
+_OF_PLIVO: Final = (
+    *("CallUUID", "From", "To", "CallerName", "Direction", "ForwardedFrom", "STIRVerification", "STIRAttestation"),
+)
 _OURS: Final = frozenset({"token"})
 """Of a query: what opens the door, and is told to nobody."""
 
@@ -43,6 +46,12 @@ def asked_by_telnyx(query: Mapping[str, str], form: Mapping[str, str], body: Fie
     }
     told = {name: as_text(value)[:_MOST_CHARS] for name, value in named.items() if value}
     return Asked({**told, **_plain(query)}, answer=call_id, over=not call_id)
+
+
+def asked_by_plivo(query: Mapping[str, str], form: Mapping[str, str], body: Fields) -> Asked:
+    """Return what Plivo or Vobiz asks, by a form or a query; `body` is not used."""
+    told = told_by(query, form, _OF_PLIVO)
+    return Asked({"CallSid": told["CallUUID"], **told} if "CallUUID" in told else told)
 
 
 def told_by(query: Mapping[str, str], form: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:

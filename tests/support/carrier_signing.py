@@ -20,6 +20,14 @@ def telnyx(body: bytes, now_s: float) -> dict[str, str]:
     return {"telnyx-timestamp": stamp, "telnyx-signature-ed25519": base64.b64encode(signature).decode()}
 
 
+def plivo(token: str, url: str, form: Mapping[str, str], *, maker: str = "Plivo") -> dict[str, str]:
+    """Return the headers of a POST of Plivo or Vobiz to `url`, which has no query."""
+    text = f"{url}?{''.join(name + form[name] for name in sorted(form))}.n1" if form else f"{url}.n1"
+    digest = hmac.digest(token.encode(), text.encode(), hashlib.sha256)
+    header = f"X-{maker}-Signature-V3"
+    return {header: base64.b64encode(digest).decode(), f"{header}-Nonce": "n1"}
+
+
 def jwt(secret: str, claims: Mapping[str, object], *, alg: str = "HS256") -> str:
     """Return a token that is signed by HMAC-SHA256, whatever `alg` says."""
     parts = ({"alg": alg, "typ": "JWT"}, claims)

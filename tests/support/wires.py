@@ -94,6 +94,32 @@ _TELNYX: Final = Traffic(
     played=lambda name: text(event="mark", stream_id="S1", mark={"name": name}),
 )
 
+_PLIVO: Final = Traffic(
+    begin=[
+        text(
+            sequenceNumber=0,
+            event="start",
+            start={
+                "callId": "C1",
+                "streamId": "S1",
+                "accountId": "A1",
+                "tracks": ["inbound"],
+                "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000},
+            },
+            extra_headers="{}",
+        )
+    ],
+    media=lambda number: text(
+        event="media",
+        streamId="S1",
+        media={"track": "inbound", "timestamp": str(20 * number), "chunk": number, "payload": b64(PACKET[:160])},
+        extra_headers="{}",
+    ),
+    stop=text(event="stop", streamId="S1"),
+    dtmf=text(event="dtmf", streamId="S1", dtmf={"track": "inbound", "digit": "5", "timestamp": "100"}),
+    played=lambda name: text(event="playedStream", streamId="S1", name=name),
+)
+
 _ASTERISK: Final = Traffic(
     begin=["MEDIA_START connection_id:c1 channel:WebSocket/c1/0x1 channel_id:17.2 format:ulaw optimal_frame_size:160"],
     media=lambda number: PACKET[:160],
@@ -107,6 +133,8 @@ TRAFFIC: Final[dict[str, Traffic]] = {
     "twilio": _TWILIO,
     "listen": Traffic(begin=_TWILIO.begin, media=_TWILIO.media, stop=_TWILIO.stop, dtmf=_TWILIO.dtmf),
     "telnyx": _TELNYX,
+    "plivo": _PLIVO,
+    "vobiz": _PLIVO,
     "asterisk": _ASTERISK,
     "jambonz": Traffic(
         begin=[text(callSid="CA1", to="+4930", sampleRate=8000, mixType="mono", **{"from": "+4915"})],

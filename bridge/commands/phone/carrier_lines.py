@@ -116,6 +116,52 @@ class TelnyxLine(SocketLine):
         return json.dumps({**head, event: about})
 
 
+class PlivoLine(SocketLine):
+    """Plivo's audio streams, and those of Vobiz, in mu-law."""
+
+    async def begin(self, parameters: Mapping[str, str]) -> None:
+        """See CallingLine."""
+        start = {
+            "callId": self.call_sid,
+            "streamId": f"stream-{self.call_sid}",
+            "accountId": "0",
+            "tracks": ["inbound"],
+            "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000},
+        }
+        message = {"sequenceNumber": 0, "event": "start", "start": start, "extra_headers": json.dumps(dict(parameters))}
+        await self.send(json.dumps(message))
+
+    def media(self, frame: bytes, chunk: int) -> str:
+        """See PhoneLine."""
+        media = {"track": "inbound", "chunk": chunk, "timestamp": str(1_700_000_000_000 + chunk * 20)}
+        return self._message("media", media={**media, "payload": base64.b64encode(frame).decode()})
+
+    def heard(self, message: Message) -> Heard | None:
+        """See SocketLine."""
+        match json.loads(message):
+            case {"event": "playAudio", "media": {"payload": str(payload)}}:
+                return Play(base64.b64decode(payload))
+            case {"event": "checkpoint", "name": str(name)}:
+                return Mark(name)
+            case {"event": "clearAudio"}:
+                return Clear()
+        return None
+
+    async def played(self, mark: str) -> None:
+        """See PhoneLine."""
+        await self.send(self._message("playedStream", name=mark))
+
+    async def press(self, digit: str) -> None:
+        """See PhoneLine."""
+        await self.send(self._message("dtmf", dtmf={"track": "inbound", "digit": digit}))
+
+    async def hang_up(self) -> None:
+        """See PhoneLine: the end of the socket is the end of the call."""
+
+    def _message(self, event: str, **fields: object) -> str:
+        return json.dumps({"event": event, "streamId": f"stream-{self.call_sid}", **fields})
+
+
 @dataclass(frozen=True, slots=True)
 class CarrierWire:
     """How the phone calls as one carrier."""
@@ -128,5 +174,7 @@ class CarrierWire:
 CALLED_AS: Final[Mapping[str, CarrierWire]] = {
     "twilio": CarrierWire("/twilio/stream", TwilioLine),
     "telnyx": CarrierWire("/telnyx/stream", TelnyxLine),
+    "plivo": CarrierWire("/plivo/stream", PlivoLine),
+    "vobiz": CarrierWire("/vobiz/stream", PlivoLine),
 }
 """By the names of `bridge call --wire`."""

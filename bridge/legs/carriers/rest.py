@@ -112,7 +112,9 @@ class CarrierRest:
         Raises:
             CarrierRefused: it is not done, as far as we can tell.
         """
-        wanted, known = self.profile.actions[action], {**self._options(), **self._sign_in(), **values}
+        wanted = self.profile.actions[action]
+        known: dict[str, Value] = {**self._options(), **self._sign_in(), **values}
+        known["target_quoted"] = quote(str(values.get("target", "")), safe="")
         url = written(self.profile.url, known, str).rstrip("/") + written(wanted["path"], known, _segment)
         headers = {name: written(value, known, str) for name, value in self.profile.headers.items()}
         body: dict[str, Any] = {}
@@ -120,7 +122,8 @@ class CarrierRest:
             body["json"] = fill(wanted["json"], known) or {}
         if "form" in wanted:
             body["data"] = {name: as_text(value) for name, value in _filled(wanted["form"], known).items()}
-        told = await self._request(wanted.get("method", "POST"), url, headers=headers, **body)
+        over = frozenset(wanted.get("over", ()))
+        told = await self._request(wanted.get("method", "POST"), url, over, headers=headers, **body)
         if not (where := wanted.get("id")):
             return ""
         if not (found := _at(told, where)):
@@ -129,10 +132,17 @@ class CarrierRest:
 
     async def hang_up(self, call_id: str) -> None:
         """End a call that may be over. What does not work is logged: nobody waits for it."""
-        if not self.can("hang_up"):
+        await self._end("hang_up", call_id)
+
+    async def cancel(self, call_id: str) -> None:
+        """End a call out that rings, by the id that its order was answered with."""
+        await self._end("cancel" if self.can("cancel") else "hang_up", call_id)
+
+    async def _end(self, action: str, call_id: str) -> None:
+        if not self.can(action):
             return
         try:
-            await self.ask("hang_up", call=call_id)
+            await self.ask(action, call=call_id)
         except CarrierRefused as why:
             log.warning("call %s may go on: %s", call_id, why)
 
@@ -144,7 +154,13 @@ class CarrierRest:
         known = self.profile.status.get("outcomes", {})
         return NotAnswered(Outcome(known.get(word, Outcome.FAILED)), f"{self.profile.title} says {word}")
 
-    async def _request(self, method: str, url: str, **how: Any) -> Fields:  # noqa: ANN401 - aiohttp's own arguments
+    async def _request(
+        self,
+        method: str,
+        url: str,
+        over: frozenset[int],
+        **how: Any,  # noqa: ANN401 - aiohttp's own arguments
+    ) -> Fields:
         title = self.profile.title
         try:
             # The key goes to the operator's address and nowhere else.
@@ -153,7 +169,7 @@ class CarrierRest:
             if response.status in _DONE:
                 return object_in(body)
             told = object_in_refusal(body)
-            if self.profile.over & set(_codes(told)):
+            if response.status in over or self.profile.over & set(_codes(told)):
                 return {}
             raise CarrierRefused(f"{title} says {response.status}: {_why(told, body)}")
         except TimeoutError:
@@ -180,7 +196,7 @@ async def carrier_apis(settings: Callable[[], Settings]) -> AsyncIterator[Mappin
 
 def plain_options(settings: Settings) -> Mapping[str, Value]:
     """Return the options of all carriers by their names, secrets in plain, and what is made of them."""
-    values: dict[str, Value] = {}
+    values: dict[str, Value] = {"public_url": settings.public_url.rstrip("/")}
     for name in type(settings).model_fields:
         if name.startswith(tuple(f"{carrier}_" for carrier in PROFILES)):
             value = getattr(settings, name)

@@ -62,7 +62,8 @@ def _of_wires() -> Iterator[Door]:
 def carrier_paths(name: str) -> tuple[str, ...]:
     """Return the routes of a carrier besides its wire's own."""
     ends = ("voice", "voice/", "stream/", "stream/{ticket}", "outbound/{id}", "answer/{id}", "status/{id}")
-    return tuple(f"/{name}/{end}" for end in ends)
+    transfer = ("transfer",) if BY_NAME[name].dial else ()
+    return tuple(f"/{name}/{end}" for end in (*ends, *transfer))
 
 
 TWILIO_VOICE: Final = ("/twilio/voice", "/twilio/voice/")

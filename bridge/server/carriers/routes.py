@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 
@@ -41,7 +41,14 @@ def _of(carrier: Carrier) -> list[web.RouteDef]:
         web.get(f"{place}/outbound/{{id}}", partial(_outbound, carrier=carrier)),
         *(web.route(method, f"{place}/answer/{{id}}", answer) for method in ("GET", "POST")),
         *(web.route(way, f"{place}/status/{{id}}", partial(_status, carrier=carrier)) for way in ("GET", "POST")),
+        *_transfers(carrier),
     ]
+
+
+def _transfers(carrier: Carrier) -> list[web.RouteDef]:
+    if (dial := carrier.dial) is None:
+        return []
+    return [web.route(way, f"/{carrier.name}/transfer", partial(_transfer, dial=dial)) for way in ("GET", "POST")]
 
 
 def stream_of(request: web.Request, carrier: Carrier) -> tuple[WireProtocol, AbstractContextManager[None]]:
@@ -116,6 +123,11 @@ async def _told(request: web.Request) -> tuple[Mapping[str, str], Fields]:
         return {}, object_of_body(await read_body(request))
     except ValueError as error:
         raise web.HTTPBadRequest(text=f"body: {error}\n") from None
+
+
+async def _transfer(request: web.Request, *, dial: Callable[[str], str]) -> web.Response:
+    """Say where a call goes that the bot puts through: the address that the carrier got from us tells it."""
+    return web.Response(text=dial(request.query.get("to", "")), content_type="text/xml")
 
 
 # ---------------------------------------------------------------- calls that we placed

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 import carrier_signing
+import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from fakes import RESOURCES
@@ -111,3 +112,26 @@ def test_the_operator_is_told_who_comes_in() -> None:
     assert who == "Telnyx, by its signature"
     closed = dict(who_comes_in(Settings.model_validate({"public_url": PUBLIC})))
     assert "nobody: set BRIDGE_TELNYX_PUBLIC_KEY" in closed.values()
+
+
+@pytest.mark.parametrize("maker", ["Plivo", "Vobiz"])
+async def test_plivos_webhooks_are_signed_by_their_address_and_form(maker: str) -> None:
+    name, form = maker.lower(), {"CallUUID": "c1", "From": "+4915", "To": "+4930"}
+    url = f"{PUBLIC}/{name}/voice"
+    async with bridge(**{f"{name}_auth_token": "t0ken"}, public_url=PUBLIC) as client:
+        headers = carrier_signing.plivo("t0ken", url, form, maker=maker)
+        async with client.post(f"/{name}/voice", data=form, headers=headers) as response:
+            answer = await response.text()
+            assert response.status == 200 and 'bidirectional="true" keepCallAlive="true"' in answer
+        found = re.search(rf">wss://bot\.example\.com(/{name}/stream/[\w.-]+)<", answer)
+        assert found and await opened(client, found[1]) == 101
+        assert await opened(client, f"/{name}/stream") == 403
+        for wrong in (
+            carrier_signing.plivo("other", url, form, maker=maker),
+            {},
+            {**headers, f"X-{maker}-Signature-V3-Nonce": "n2"},
+        ):
+            async with client.post(f"/{name}/voice", data=form, headers=wrong) as response:
+                assert response.status == 403
+        async with client.post(f"/{name}/transfer?to=%2B49", data=form, headers=headers) as response:
+            assert response.status == 403

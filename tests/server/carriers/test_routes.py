@@ -2,10 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import carrier_signing
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
@@ -16,8 +17,11 @@ from bot.actions import Action, Hangup, Transfer
 from bot.api import CallInfo, Turn
 from bridge.server.app import make_app
 from bridge.settings import Settings
+from telephony.carriers.signatures import plivo_signature
 
 Client = TestClient[web.Request, web.Application]
+Signed = Callable[[str, dict[str, str]], Awaitable[str]]
+"""Posts a form to a path as a carrier does; returns the answer."""
 KEY = {"Authorization": "Bearer k3y-k3y-k3y-k3y-"}
 INITIATED = {
     "data": {
@@ -263,3 +267,109 @@ async def test_the_carrier_says_why_nobody_answered(cause: str, outcome: str) ->
 async def test_a_call_that_is_not_placed_ends_with_the_carriers_words() -> None:
     async with CarrierApi({"POST /v2/calls": 422}) as api, bridge(api) as client:
         assert await ended(client, await placed(client)) == ("refused", "Telnyx says 422: not like that")
+
+
+# ---------------------------------------------------------------- Plivo, Vobiz
+
+PLIVO = {"plivo_auth_id": "MA1", "plivo_auth_token": "t0ken"}
+VOBIZ = {"vobiz_auth_id": "MA1", "vobiz_auth_token": "t0ken"}
+
+
+@asynccontextmanager
+async def plivo_bridge(api: CarrierApi, name: str) -> AsyncIterator[tuple[Client, Signed]]:
+    """A bridge whose Plivo or Vobiz is `api`, and what posts to it as they do."""
+    about: dict[str, object] = {**(PLIVO if name == "plivo" else VOBIZ), f"{name}_api_url": api.url}
+    dialling: dict[str, object] = {"dial_allow": "+49", "dial_per_second": 100, "dial_from": "+4930999"}
+    async with bridge(None, **dialling, **about) as client:
+
+        async def post(path: str, form: dict[str, str]) -> str:
+            url = f"https://bot.example.com{path}"
+            headers = carrier_signing.plivo("t0ken", url, form, maker=name.capitalize())
+            async with client.post(path, data=form, headers=headers) as response:
+                assert response.status == 200, await response.text()
+                return await response.text()
+
+        yield client, post
+
+
+def plivo_start(call: str) -> dict[str, object]:
+    audio = {"encoding": "audio/x-mulaw", "sampleRate": 8000}
+    return {"event": "start", "start": {"callId": call, "streamId": "S1", "tracks": ["inbound"], "mediaFormat": audio}}
+
+
+@pytest.mark.parametrize("name", ["plivo", "vobiz"])
+async def test_a_caller_over_plivo_is_put_through_by_a_document_that_plivo_fetches(name: str) -> None:
+    async with CarrierApi() as api, plivo_bridge(api, name) as (client, post):
+        Noting.then = [Transfer("+49 301")]
+        answer = await post(f"/{name}/voice", {"CallUUID": "c1", "From": "+4915", "To": "+4930"})
+        stream = answer.partition(">wss://bot.example.com")[2].partition("<")[0]
+        async with client.ws_connect(stream) as line:
+            await line.send_json(plivo_start("c1"))
+            mark = await heard(line, "checkpoint")
+            await line.send_json({"event": "playedStream", "streamId": "S1", "name": mark["name"]})
+            [(method, path, body, key)] = await api.requests(1)
+        assert (method, path) == ("POST", "/v1/Account/MA1/Call/c1/")
+        where = f"https://bot.example.com/{name}/transfer?to=%2B49%20301"
+        assert body == {"legs": "aleg", "aleg_url": where, "aleg_method": "POST"}
+        assert key == ("Basic TUExOnQwa2Vu" if name == "plivo" else "")
+        assert [(call.call_id, call.caller, call.callee) for call in Noting.calls] == [("c1", "+4915", "+4930")]
+        headers = {f"X-{name}-Signature-V3-Nonce": "n1"}
+        signed = plivo_signature("t0ken", f"https://bot.example.com/{name}/transfer?to=+49 301", "n1").decode()
+        async with client.get(
+            where.partition(".com")[2], headers={**headers, f"X-{name}-Signature-V3": signed}
+        ) as told:
+            assert "<Dial><Number>+49 301</Number></Dial>" in await told.text()
+
+
+@pytest.mark.parametrize("name", ["plivo", "vobiz"])
+async def test_a_call_out_over_plivo_fetches_its_stream_once_it_is_answered(name: str) -> None:
+    ordered = CarrierApi({"POST /v1/Account/MA1/Call/": (201, {"request_uuid": "r1", "message": "call fired"})})
+    async with ordered as api, plivo_bridge(api, name) as (client, post):
+        async with client.post("/calls", json={"to": "+4930123456", "wire": name}, headers=KEY) as response:
+            call = (await response.json())["call_id"]
+        [(_, _, body, _)] = await api.requests(1)
+        place = f"https://bot.example.com/{name}"
+        assert body == {
+            "to": "+4930123456",
+            "from": "+4930999",
+            "ring_timeout": 45,
+            "answer_url": f"{place}/answer/{call}",
+            "answer_method": "POST",
+            "hangup_url": f"{place}/status/{call}",
+            "hangup_method": "POST",
+        }
+        answer = await post(f"/{name}/answer/{call}", {"CallUUID": "c9", "CallStatus": "in-progress"})
+        assert f">wss://bot.example.com/{name}/outbound/{call}<" in answer
+        async with client.ws_connect(f"/{name}/outbound/{call}") as line:
+            await line.send_json(plivo_start("c9"))
+            await heard(line, "playAudio")
+        assert (await ended(client, call))[0] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [("busy", "busy"), ("no-answer", "no-answer"), ("timeout", "no-answer"), ("failed", "failed")],
+)
+async def test_plivo_says_why_nobody_answered(status: str, outcome: str) -> None:
+    ordered = CarrierApi({"POST /v1/Account/MA1/Call/": {"request_uuid": "r1"}})
+    async with ordered as api, plivo_bridge(api, "plivo") as (client, post):
+        async with client.post("/calls", json={"to": "+4930123456", "wire": "plivo"}, headers=KEY) as response:
+            call = (await response.json())["call_id"]
+        await api.requests(1)
+        for told in ("ringing", status):
+            await post(f"/plivo/status/{call}", {"CallStatus": told})
+        assert await ended(client, call) == (outcome, f"Plivo says {status}")
+
+
+async def test_a_call_out_that_is_given_up_while_it_rings_is_cancelled() -> None:
+    ordered = CarrierApi(
+        {"POST /v1/Account/MA1/Call/": {"request_uuid": "r1"}, "DELETE /v1/Account/MA1/Request/r1/": 404}
+    )
+    async with ordered as api, plivo_bridge(api, "plivo") as (client, _):
+        async with client.post("/calls", json={"to": "+4930123456", "wire": "plivo"}, headers=KEY) as response:
+            call = (await response.json())["call_id"]
+        await api.requests(1)
+        async with client.delete(f"/calls/{call}", headers=KEY) as response:
+            assert response.status in {200, 202, 204}
+        [_, (method, path, _, _)] = await api.requests(2)
+        assert (method, path) == ("DELETE", "/v1/Account/MA1/Request/r1/")

@@ -59,6 +59,8 @@ _HELPERS: Final = {
     "twilio": [*_OF_STREAMS],
     "listen": [*_OF_STREAMS],
     "telnyx": [*_OF_STREAMS],
+    "plivo": [*_OF_STREAMS],
+    "vobiz": [*_OF_STREAMS],
     "asterisk": ["telephony.asterisk_text", "telephony.early", "telephony.whole_samples"],
     "jambonz": ["telephony.freeswitch_metadata", "telephony.whole_samples"],
     "audiostream": ["telephony.freeswitch_metadata", "telephony.whole_samples"],

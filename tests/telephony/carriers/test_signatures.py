@@ -2,11 +2,12 @@
 
 import base64
 from collections.abc import Mapping
+from typing import Any
 
 import carrier_signing
 import pytest
 
-from telephony.carriers.signatures import SignedRequest, check_telnyx
+from telephony.carriers.signatures import SignedRequest, check_plivo, check_telnyx
 
 NOW_S = 1_700_000_000.0
 URL = "https://bot.example.com/telnyx/voice"
@@ -53,3 +54,49 @@ def test_another_body_another_time_and_another_key_are_refused() -> None:
 )
 def test_headers_of_strangers_are_refused_with_a_reason(headers: Mapping[str, str]) -> None:
     assert from_telnyx(headers)
+
+
+# ---------------------------------------------------------------- Plivo, Vobiz
+
+PLIVO_URL = "https://bot.example.com/plivo/voice"
+PLIVO_FORM = {"CallUUID": ["c1"], "From": ["+4915"], "To": ["+4930"], "Direction": ["inbound"]}
+
+
+def from_plivo(signature: str, *, nonce: str = "12345", maker: str = "Plivo", **request: Any) -> str:  # noqa: ANN401
+    headers = {f"x-{maker.lower()}-signature-v3": signature, f"x-{maker.lower()}-signature-v3-nonce": nonce}
+    known = {"url": PLIVO_URL, "form": PLIVO_FORM, "now_s": NOW_S, **request}
+    return check_plivo("token", SignedRequest(headers=headers, **known), maker=maker)
+
+
+@pytest.mark.parametrize(
+    ("signature", "request_"),
+    [  # made with the Python SDK of Plivo, 4.63
+        ("NZvtWxtvKGZ4KawIV0hLmMZN+47aMbktUM0aPGK2B7M=", {}),
+        ("NKkIObmcN6/39tBoLQ6QiT6jae31/O0MFmgCj+1Qp48=", {"url": f"{PLIVO_URL}?shop=7&a=b%20c"}),
+        (
+            "ARL51elraaN9mAJoZeDnGAQS5ABcLQKHXocW9XK0tCM=",
+            {"url": f"{PLIVO_URL}?To=%2B4930&From=%2B4915&a=", "method": "GET", "form": {}},
+        ),
+        ("7UVU+Ezr8Q3FAFAvMsdl3y8djJYRky2WiZH7ELHTjo8=", {"form": {}}),
+        (
+            "6Xsog3rv9K04W12VKaxGPEzqSwnvA+g0oONpSLHjgIU=",
+            {"url": "https://bot.example.com/plivo/transfer?to=%2B49301", "form": {"CallUUID": ["c1"]}},
+        ),
+    ],
+)
+def test_what_plivo_signed_is_plivos_and_vobiz_signs_alike(signature: str, request_: dict[str, Any]) -> None:
+    assert from_plivo(signature, **request_) == ""
+    assert from_plivo(signature, maker="Vobiz", **request_) == ""
+    assert from_plivo(f"other,{signature}", **request_) == "", "tokens that take turns sign both"
+    assert from_plivo(signature, nonce="12346", **request_)
+    assert from_plivo(signature, **{**request_, "url": "https://bot.example.com/plivo/status/1"})
+    assert from_plivo(signature, **{**request_, "form": {"x": ["1"]}, "method": "POST"})
+
+
+def test_the_port_may_be_part_of_what_was_signed_or_not() -> None:
+    assert from_plivo("NZvtWxtvKGZ4KawIV0hLmMZN+47aMbktUM0aPGK2B7M=", url=PLIVO_URL.replace(".com", ".com:443")) == ""
+
+
+@pytest.mark.parametrize("signature", ["", "x", "\udc80", "," * 1000])
+def test_what_is_no_signature_is_refused(signature: str) -> None:
+    assert from_plivo(signature)

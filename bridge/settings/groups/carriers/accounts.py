@@ -6,6 +6,7 @@ from pydantic import Field, SecretStr, StringConstraints
 
 from bridge.settings.types import Group, OptionalPath, Section, Takes, Url
 
+AuthId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{0,40}$"), Takes("the auth id, from the console")]
 CarrierId = Annotated[
     str, StringConstraints(pattern=r"^[\w-]{0,64}$"), Takes("letters, digits, - and _, from the carrier's console")
 ]
@@ -33,3 +34,37 @@ class Telnyx(Group):
         default="PCMU", description="Codec that streams are ordered in: what your calls use, mostly PCMA in Europe."
     )
     telnyx_api_url: Url = Field(default="https://api.telnyx.com", description="URL of Telnyx's API.")
+
+
+class Plivo(Group):
+    """Calls over Plivo: docs/carriers.md."""
+
+    section = Section.WIRES
+
+    plivo_auth_token: SecretStr | None = Field(
+        default=None, description="Auth token of Plivo. Requests that Plivo did not sign with it are refused."
+    )
+    plivo_auth_token_file: OptionalPath = Field(default=None, description="File that holds plivo_auth_token.")
+    plivo_auth_id: AuthId = Field(
+        default="",
+        description="Account that plivo_auth_token belongs to. With both, Plivo calls can be transferred; with "
+        "public_url as well, they can be placed.",
+    )
+    plivo_api_url: Url = Field(default="https://api.plivo.com", description="URL of Plivo's API.")
+
+
+class Vobiz(Group):
+    """Calls over Vobiz: docs/carriers.md."""
+
+    section = Section.WIRES
+
+    vobiz_auth_token: SecretStr | None = Field(
+        default=None, description="Auth token of Vobiz. Requests that Vobiz did not sign with it are refused."
+    )
+    vobiz_auth_token_file: OptionalPath = Field(default=None, description="File that holds vobiz_auth_token.")
+    vobiz_auth_id: AuthId = Field(
+        default="",
+        description="Account that vobiz_auth_token belongs to. With both, Vobiz calls can be transferred; with "
+        "public_url as well, they can be placed.",
+    )
+    vobiz_api_url: Url = Field(default="https://api.vobiz.ai/api", description="URL of Vobiz's API.")
