@@ -11,6 +11,7 @@ from telephony.asterisk import AsteriskProtocol
 from telephony.audiosocket import AudioSocketProtocol
 from telephony.carriers.plivo import PlivoProtocol, VobizProtocol
 from telephony.carriers.telnyx import TelnyxProtocol
+from telephony.carriers.vonage import VonageProtocol
 from telephony.events import Capabilities
 from telephony.freeswitch import AudioForkProtocol, AudioStreamProtocol
 from telephony.plain import PlainProtocol
@@ -175,6 +176,19 @@ WIRES: Final[tuple[Wire, ...]] = (
         tried=DOCUMENTS,
         make=VobizProtocol,
         note="Plivo's dialect. Transfers too with `--vobiz-auth-id`.",
+    ),
+    Wire(
+        name="vonage",
+        title="Vonage WebSocket endpoint",
+        address="/vonage/stream",
+        protocol=VonageProtocol,
+        door=Door.CARRIER_SIGNATURE,
+        family=Family.BINARY,
+        audio="16 bit 8, 16, 24 kHz",
+        identity="number",
+        tried=DOCUMENTS,
+        make=VonageProtocol,
+        note="Transfers and digits too with `--vonage-application-id`.",
     ),
     Wire(
         name="audiosocket",

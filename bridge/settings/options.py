@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from bridge.settings.groups.barge_in import BargeIn, Echo, SpeculationOptions
 from bridge.settings.groups.bot import Bot, NoInput, Webhook
-from bridge.settings.groups.carriers.accounts import Plivo, Telnyx, Vobiz
+from bridge.settings.groups.carriers.accounts import Plivo, Telnyx, Vobiz, Vonage
 from bridge.settings.groups.end_of_turn import CallerPausesOptions, EndOfTurnOptions
 from bridge.settings.groups.http_voices import HttpVoices
 from bridge.settings.groups.lifecycle import Stopping
@@ -50,6 +50,7 @@ class Settings(
     Telnyx,
     Plivo,
     Vobiz,
+    Vonage,
     Dialling,
     MachineDetection,
     Records,

@@ -1,14 +1,16 @@
 """What carriers' webhooks are answered with: a document that connects the call to our stream, or turns it away."""
 
+import json
 import re
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
 XML: Final = "text/xml"
+JSON: Final = "application/json"
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def texml_stream(url: str, *, codec: str) -> str:
+def texml_stream(url: str, codec: str, _: str = "") -> str:
     """Return TeXML that connects the call to the stream at `url`, both ways in `codec`, PCMU or PCMA.
 
     Source: https://developers.telnyx.com/docs/voice/programmable-voice/texml-verbs/stream
@@ -22,7 +24,7 @@ def texml_busy(_: str = "") -> str:
     return _response('<Reject reason="busy"/>')
 
 
-def plivo_stream(url: str, _: str = "") -> str:
+def plivo_stream(url: str, _: str = "", __: str = "") -> str:
     """Return XML that connects the call to the stream at `url`, both ways in mu-law, for as long as it lasts.
 
     Source: https://www.plivo.com/docs/voice/xml/audiostream. What is told of the call is in our address: `extraHeaders`
@@ -41,6 +43,27 @@ def plivo_dial(target: str) -> str:
     """Return XML that puts the call through to `target`: a number, or a SIP address (sip: or sips:)."""
     kind = "User" if target.lower().startswith(("sip:", "sips:")) else "Number"
     return _response(f"<Dial><{kind}>{text_in_xml(target)}</{kind}></Dial>")
+
+
+def vonage_stream(url: str, rate: str, call_id: str = "") -> str:
+    """Return an NCCO that connects the call to the socket at `url`, with L16 at `rate` hertz.
+
+    `call_id`: the telephone's leg, which the first text of the socket tells again. Source:
+    https://developer.vonage.com/en/voice/voice-api/ncco-reference#connect
+    """
+    endpoint = {
+        "type": "websocket",
+        "uri": url,
+        "content-type": f"audio/l16;rate={rate}",
+        "headers": {"CallSid": call_id} if call_id else {},
+        "authorization": {"type": "vonage"},
+    }
+    return json.dumps([{"action": "connect", "endpoint": [endpoint]}])
+
+
+def vonage_busy(_: str = "") -> str:
+    """Return an NCCO that ends the call: there is none that says busy."""
+    return "[]"
 
 
 def _response(inside: str) -> str:

@@ -12,6 +12,7 @@ from telephony.carriers import answers, signatures, webhooks
 from telephony.carriers.plivo import PlivoProtocol, VobizProtocol
 from telephony.carriers.signatures import SignedRequest
 from telephony.carriers.telnyx import CODEC_ORDERED, TelnyxProtocol
+from telephony.carriers.vonage import VonageProtocol
 from telephony.carriers.webhooks import Asked
 from telephony.events import Capabilities
 from telephony.jsontext import Fields
@@ -47,8 +48,8 @@ class Carrier:
     check: Callable[[str, SignedRequest], str]
     """Takes the value of that option and a request; returns why it is not the carrier's, "" where it is."""
     asked: Ask
-    stream: Callable[[str, str], str]
-    """Takes the address of the stream and a format; returns the document that connects a call to it."""
+    stream: Callable[[str, str, str], str]
+    """Takes the address of the stream, a format and the id of the call; returns the document that connects the two."""
     busy: Callable[[str], str]
     """Takes the format; returns the document that turns a call away."""
     format: str = ""
@@ -70,7 +71,7 @@ CARRIERS: Final[tuple[Carrier, ...]] = (
         key="telnyx_public_key",
         check=signatures.check_telnyx,
         asked=webhooks.asked_by_telnyx,
-        stream=lambda url, codec: answers.texml_stream(url, codec=codec),
+        stream=answers.texml_stream,
         busy=answers.texml_busy,
         format="telnyx_codec",
         told_format=CODEC_ORDERED,
@@ -96,6 +97,19 @@ CARRIERS: Final[tuple[Carrier, ...]] = (
         stream=answers.plivo_stream,
         busy=answers.plivo_busy,
         dial=answers.plivo_dial,
+    ),
+    Carrier(
+        name="vonage",
+        title="Vonage",
+        protocol=VonageProtocol,
+        key="vonage_signature_secret",
+        check=signatures.check_vonage,
+        asked=webhooks.asked_by_vonage,
+        stream=answers.vonage_stream,
+        busy=answers.vonage_busy,
+        format="vonage_rate",
+        content_type=answers.JSON,
+        signs_sockets=True,
     ),
 )
 BY_NAME: Final[Mapping[str, Carrier]] = {carrier.name: carrier for carrier in CARRIERS}

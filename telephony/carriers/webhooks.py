@@ -12,6 +12,15 @@ _MOST_CHARS: Final = 256
 _OF_PLIVO: Final = (
     *("CallUUID", "From", "To", "CallerName", "Direction", "ForwardedFrom", "STIRVerification", "STIRAttestation"),
 )
+_OF_VONAGE: Final = {
+    "uuid": "CallSid",
+    "from": "From",
+    "to": "To",
+    "conversation_uuid": "ConversationUuid",
+    "region_url": "RegionUrl",
+    "endpoint_type": "EndpointType",
+    "from_user": "FromUser",
+}
 _OURS: Final = frozenset({"token"})
 """Of a query: what opens the door, and is told to nobody."""
 
@@ -52,6 +61,13 @@ def asked_by_plivo(query: Mapping[str, str], form: Mapping[str, str], body: Fiel
     """Return what Plivo or Vobiz asks, by a form or a query; `body` is not used."""
     told = told_by(query, form, _OF_PLIVO)
     return Asked({"CallSid": told["CallUUID"], **told} if "CallUUID" in told else told)
+
+
+def asked_by_vonage(query: Mapping[str, str], form: Mapping[str, str], body: Fields) -> Asked:
+    """Return what Vonage asks, by a query or by JSON. Its numbers have no plus."""
+    fields: Fields = body or {**query, **form}
+    named = {ours: as_text(fields[theirs])[:_MOST_CHARS] for theirs, ours in _OF_VONAGE.items() if fields.get(theirs)}
+    return Asked({**named, **{name: value for name, value in _plain(query).items() if name not in _OF_VONAGE}})
 
 
 def told_by(query: Mapping[str, str], form: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:

@@ -131,6 +131,8 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "telnyx_public_key": f"{43 * 'A'}=",
         "telnyx_connection_id": "1494404757140276705",
         "telnyx_codec": "PCMA",
+        "vonage_application_id": "78d335fa-323d-0114-9c3d-d6f0d48968cf",
+        "vonage_rate": "8000",
         "plivo_auth_id": "MAXXXXXXXXXXXXXXXXXX",
         "vobiz_auth_id": "MA_XXXXXXXX",
         "asterisk_url": "wss://pbx.example.com/media",

@@ -135,6 +135,12 @@ TRAFFIC: Final[dict[str, Traffic]] = {
     "telnyx": _TELNYX,
     "plivo": _PLIVO,
     "vobiz": _PLIVO,
+    "vonage": Traffic(
+        begin=[text(**{"event": "websocket:connected", "content-type": "audio/l16;rate=8000"}, CallSid="C1")],
+        media=lambda number: PACKET,
+        dtmf=text(event="websocket:dtmf", digit="5", duration=260),
+        played=lambda name: text(event="websocket:notify", payload={"name": name}),
+    ),
     "asterisk": _ASTERISK,
     "jambonz": Traffic(
         begin=[text(callSid="CA1", to="+4930", sampleRate=8000, mixType="mono", **{"from": "+4915"})],

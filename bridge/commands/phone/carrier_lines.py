@@ -9,7 +9,9 @@ from typing import Any, Final, Protocol
 import aiohttp
 
 from bridge.commands.phone.phone_line import Heard, Message, PhoneLine, TwilioLine, break_off
-from telephony.events import Clear, Mark, Play
+from bridge.speech.resample import make_resampler
+from telephony.codec import decode, encode
+from telephony.events import Clear, Encoding, Mark, Play
 
 
 class MakesLine(Protocol):
@@ -162,6 +164,47 @@ class PlivoLine(SocketLine):
         return json.dumps({"event": event, "streamId": f"stream-{self.call_sid}", **fields})
 
 
+class VonageLine(SocketLine):
+    """Vonage's WebSocket endpoint, at 16 kHz."""
+
+    garbage: Message = '{"event": 7'
+
+    def __init__(self, wire: aiohttp.ClientWebSocketResponse, *, call_sid: str) -> None:
+        super().__init__(wire, call_sid=call_sid)
+        self._up, self._down = make_resampler(8000, 16_000), make_resampler(16_000, 8000)
+
+    async def begin(self, parameters: Mapping[str, str]) -> None:
+        """See CallingLine."""
+        head = {"event": "websocket:connected", "content-type": "audio/l16;rate=16000"}
+        await self.send(json.dumps({**head, "CallSid": self.call_sid, **parameters}))
+
+    def media(self, frame: bytes, chunk: int) -> bytes:
+        """See PhoneLine."""
+        return encode(self._up(decode(frame, Encoding.MULAW)), Encoding.L16)
+
+    def heard(self, message: Message) -> Heard | None:
+        """See SocketLine."""
+        if isinstance(message, bytes):
+            return Play(encode(self._down(decode(message, Encoding.L16)), Encoding.MULAW))
+        match json.loads(message):
+            case {"action": "notify", "payload": {"name": str(name)}}:
+                return Mark(name)
+            case {"action": "clear"}:
+                return Clear()
+        return None
+
+    async def played(self, mark: str) -> None:
+        """See PhoneLine."""
+        await self.send(json.dumps({"event": "websocket:notify", "payload": {"name": mark}}))
+
+    async def press(self, digit: str) -> None:
+        """See PhoneLine."""
+        await self.send(json.dumps({"event": "websocket:dtmf", "digit": digit, "duration": 260}))
+
+    async def hang_up(self) -> None:
+        """See PhoneLine: the end of the socket is the end of the call."""
+
+
 @dataclass(frozen=True, slots=True)
 class CarrierWire:
     """How the phone calls as one carrier."""
@@ -176,5 +219,6 @@ CALLED_AS: Final[Mapping[str, CarrierWire]] = {
     "telnyx": CarrierWire("/telnyx/stream", TelnyxLine),
     "plivo": CarrierWire("/plivo/stream", PlivoLine),
     "vobiz": CarrierWire("/vobiz/stream", PlivoLine),
+    "vonage": CarrierWire("/vonage/stream", VonageLine),
 }
 """By the names of `bridge call --wire`."""

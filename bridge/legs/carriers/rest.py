@@ -1,6 +1,7 @@
 """Carriers' REST APIs: what each is asked is a table of rest.toml, how it is asked is here."""
 
 import logging
+import time
 import tomllib
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
+from uuid import uuid4
 
 import aiohttp
 from pydantic import SecretStr
@@ -17,6 +19,7 @@ from bridge.legs.http_answer import BrokenAnswer, object_in, object_in_refusal, 
 from bridge.settings import Settings
 from bridge.speech.voices.template import Value, fill, written
 from telephony.carriers.json_stream import shown_fields
+from telephony.carriers.jwt import signed_by
 from telephony.jsontext import Fields, as_text
 from telephony.outcome import NotAnswered, Outcome
 
@@ -25,8 +28,9 @@ log = logging.getLogger(__name__)
 _TABLES: Final = Path(__file__).with_name("rest.toml")
 _SHOWN_CHARS: Final = 200
 _DONE: Final = range(200, 300)
-SignIn = Callable[[], Mapping[str, Value]]
-"""Returns values that are made anew for each request, such as a token that is good for a minute."""
+_TOKEN_S: Final = 60
+SignIn = Callable[[Mapping[str, Value]], Mapping[str, Value]]
+"""Takes the options; returns values that are made anew for each request, such as a token that is good for a minute."""
 
 
 class CarrierRefused(RuntimeError):
@@ -84,7 +88,7 @@ class CarrierRest:
         profile: RestProfile,
         options: Callable[[], Mapping[str, Value]],
         *,
-        sign_in: SignIn = dict,
+        sign_in: SignIn = lambda _: {},
     ) -> None:
         """`session` has the limits of time; `options`: the settings of now, secrets in plain."""
         self.profile = profile
@@ -113,8 +117,11 @@ class CarrierRest:
             CarrierRefused: it is not done, as far as we can tell.
         """
         wanted = self.profile.actions[action]
-        known: dict[str, Value] = {**self._options(), **self._sign_in(), **values}
+        options = self._options()
+        known: dict[str, Value] = {**options, **self._sign_in(options), **values}
         known["target_quoted"] = quote(str(values.get("target", "")), safe="")
+        for name in ("target", "to", "from"):
+            known[f"{name}_plain"] = str(values.get(name, "")).removeprefix("+")
         url = written(self.profile.url, known, str).rstrip("/") + written(wanted["path"], known, _segment)
         headers = {name: written(value, known, str) for name, value in self.profile.headers.items()}
         body: dict[str, Any] = {}
@@ -191,7 +198,27 @@ async def carrier_apis(settings: Callable[[], Settings]) -> AsyncIterator[Mappin
     limit = aiohttp.ClientTimeout(total=settings().twilio_api_timeout)
     async with aiohttp.ClientSession(timeout=limit) as session:
         options = lambda: plain_options(settings())  # noqa: E731 - it is handed on
-        yield {profile.name: CarrierRest(session, profile, options) for profile in wanted}
+        yield {
+            profile.name: CarrierRest(session, profile, options, sign_in=_SIGN_IN.get(profile.name, lambda _: {}))
+            for profile in wanted
+        }
+
+
+def _vonage_token(options: Mapping[str, Value]) -> Mapping[str, Value]:
+    """Return a token of the application (https://developer.vonage.com/en/getting-started/concepts/authentication).
+
+    Raises:
+        CarrierRefused: the private key is none.
+    """
+    now_s = int(time.time())
+    claims = {"application_id": options["vonage_application_id"], "iat": now_s, "exp": now_s + _TOKEN_S}
+    try:
+        return {"vonage_jwt": signed_by(str(options["vonage_private_key"]), {**claims, "jti": uuid4().hex})}
+    except ValueError as error:
+        raise CarrierRefused(f"--vonage-private-key-file: {error}") from error
+
+
+_SIGN_IN: Final[Mapping[str, SignIn]] = {"vonage": _vonage_token}
 
 
 def plain_options(settings: Settings) -> Mapping[str, Value]:

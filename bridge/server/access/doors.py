@@ -61,7 +61,7 @@ def _of_wires() -> Iterator[Door]:
 
 def carrier_paths(name: str) -> tuple[str, ...]:
     """Return the routes of a carrier besides its wire's own."""
-    ends = ("voice", "voice/", "stream/", "stream/{ticket}", "outbound/{id}", "answer/{id}", "status/{id}")
+    ends = ("voice", "voice/", "stream/", "stream/{ticket}", "outbound/{id}", "answer/{id}", "status", "status/{id}")
     transfer = ("transfer",) if BY_NAME[name].dial else ()
     return tuple(f"/{name}/{end}" for end in (*ends, *transfer))
 

@@ -41,6 +41,7 @@ def _of(carrier: Carrier) -> list[web.RouteDef]:
         web.get(f"{place}/outbound/{{id}}", partial(_outbound, carrier=carrier)),
         *(web.route(method, f"{place}/answer/{{id}}", answer) for method in ("GET", "POST")),
         *(web.route(way, f"{place}/status/{{id}}", partial(_status, carrier=carrier)) for way in ("GET", "POST")),
+        *(web.route(method, f"{place}/status", _noted) for method in ("GET", "POST")),
         *_transfers(carrier),
     ]
 
@@ -82,7 +83,7 @@ async def _voice(request: web.Request, *, carrier: Carrier) -> web.Response:
     told = {**asked.told, **_told_format(carrier, settings)}
     ticket = tickets.write(ticket_key(settings), carrier.name, told, now_s=time.time())
     url = f"{public_url(request, settings, socket=True)}/{carrier.name}/stream/{ticket}"
-    document = carrier.stream(url, _ordered(carrier, settings))
+    document = carrier.stream(url, _ordered(carrier, settings), told.get("CallSid", ""))
     return await _say(carrier, asked, app[CARRIER_APIS], document=document, action="answer", stream=url)
 
 
@@ -125,6 +126,11 @@ async def _told(request: web.Request) -> tuple[Mapping[str, str], Fields]:
         raise web.HTTPBadRequest(text=f"body: {error}\n") from None
 
 
+async def _noted(_: web.Request) -> web.Response:
+    """Answer what a carrier tells of calls that came in, for those that want an address to tell it."""
+    return web.Response(status=200)
+
+
 async def _transfer(request: web.Request, *, dial: Callable[[str], str]) -> web.Response:
     """Say where a call goes that the bot puts through: the address that the carrier got from us tells it."""
     return web.Response(text=dial(request.query.get("to", "")), content_type="text/xml")
@@ -145,10 +151,10 @@ async def _outbound(request: web.Request, *, carrier: Carrier) -> web.StreamResp
 
 async def _answer(request: web.Request, *, carrier: Carrier) -> web.Response:
     _placed(request, carrier)
-    settings = request.app[SETTINGS]
+    settings, asked = request.app[SETTINGS], carrier.asked(request.query, *await _told(request))
     host = public_url(request, settings, socket=True)
     stream = f"{host}/{carrier.name}/outbound/{request.match_info['id']}"
-    document = carrier.stream(stream, _ordered(carrier, settings))
+    document = carrier.stream(stream, _ordered(carrier, settings), asked.told.get("CallSid", ""))
     return web.Response(text=document, content_type=carrier.content_type)
 
 

@@ -135,3 +135,28 @@ async def test_plivos_webhooks_are_signed_by_their_address_and_form(maker: str) 
                 assert response.status == 403
         async with client.post(f"/{name}/transfer?to=%2B49", data=form, headers=headers) as response:
             assert response.status == 403
+
+
+async def test_vonages_webhooks_and_sockets_have_its_token() -> None:
+    asked = "/vonage/voice?to=442079460000&from=447700900000&uuid=c1&shop=7"
+    async with bridge(vonage_signature_secret="s3cret", public_url=PUBLIC) as client:
+        token = {"Authorization": f"Bearer {carrier_signing.jwt('s3cret', {'iat': time.time()})}"}
+        async with client.get(asked, headers=token) as response:
+            [connect] = await response.json()
+            [endpoint] = connect["endpoint"]
+            assert response.status == 200
+        path = endpoint.pop("uri").removeprefix("wss://bot.example.com")
+        assert endpoint == {
+            "type": "websocket",
+            "content-type": "audio/l16;rate=16000",
+            "headers": {"CallSid": "c1"},
+            "authorization": {"type": "vonage"},
+        }
+        assert await opened(client, path) == 101
+        assert await opened(client, "/vonage/stream", **token) == 101
+        assert await opened(client, "/vonage/stream") == 403
+        for wrong in ({}, {"Authorization": f"Bearer {carrier_signing.jwt('other', {'iat': time.time()})}"}):
+            async with client.get(asked, headers=wrong) as response:
+                assert response.status == 403
+            async with client.post("/vonage/status", json={}, headers=wrong) as response:
+                assert response.status == 403

@@ -2,15 +2,19 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import carrier_signing
+import jwt
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from carrier_api import CarrierApi
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from fakes import RESOURCES, ScriptBot
 
 from bot.actions import Action, Hangup, Transfer
@@ -373,3 +377,95 @@ async def test_a_call_out_that_is_given_up_while_it_rings_is_cancelled() -> None
             assert response.status in {200, 202, 204}
         [_, (method, path, _, _)] = await api.requests(2)
         assert (method, path) == ("DELETE", "/v1/Account/MA1/Request/r1/")
+
+
+# ---------------------------------------------------------------- Vonage
+
+
+@asynccontextmanager
+async def vonage_bridge(api: CarrierApi) -> AsyncIterator[tuple[Client, Callable[[], dict[str, str]]]]:
+    """A bridge whose Vonage is `api`, and what makes the headers of an empty request of it."""
+    key = generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    about: dict[str, object] = {"vonage_application_id": "app1", "vonage_private_key": pem, "vonage_api_url": api.url}
+    about |= {"vonage_signature_secret": "s3cret", "vonage_rate": "8000"}
+    about |= {"dial_allow": "+49", "dial_per_second": 100, "dial_from": "+4930999"}
+    async with bridge(None, **about) as client:
+        yield client, lambda: {"Authorization": f"Bearer {carrier_signing.jwt('s3cret', {'iat': time.time()})}"}
+
+
+CONNECTED = {"event": "websocket:connected", "content-type": "audio/l16;rate=8000"}
+
+
+@pytest.mark.parametrize(
+    ("target", "endpoint"),
+    [("+49301", {"type": "phone", "number": "49301"}), ("sip:a@b.example", {"type": "sip", "uri": "sip:a@b.example"})],
+)
+async def test_a_caller_over_vonage_is_put_through_by_an_ncco(target: str, endpoint: object) -> None:
+    async with CarrierApi() as api, vonage_bridge(api) as (client, signed):
+        Noting.then = [Transfer(target)]
+        asked = "/vonage/voice?to=442079460000&from=447700900000&uuid=c1&shop=7"
+        async with client.get(asked, headers=signed()) as response:
+            [connect] = await response.json()
+        async with client.ws_connect(connect["endpoint"][0]["uri"].partition(".com")[2]) as line:
+            await line.send_json({**CONNECTED, "CallSid": "c1"})
+            async for message in line:
+                if message.type.name == "TEXT" and message.json().get("action") == "notify":
+                    await line.send_json({"event": "websocket:notify", "payload": message.json()["payload"]})
+                    break
+            [(method, path, body, key)] = await api.requests(1)
+        assert (method, path) == ("PUT", "/v1/calls/c1")
+        ncco = [{"action": "connect", "from": "442079460000", "endpoint": [endpoint]}]
+        assert body == {"action": "transfer", "destination": {"type": "ncco", "ncco": ncco}}
+        assert jwt.decode(key.removeprefix("Bearer "), options={"verify_signature": False})["application_id"] == "app1"
+        [info] = Noting.calls
+        assert (info.call_id, info.caller, info.callee) == ("c1", "447700900000", "442079460000")
+        assert info.parameters["shop"] == "7"
+
+
+async def test_a_call_out_over_vonage_is_answered_with_our_socket() -> None:
+    async with CarrierApi({"POST /v1/calls": (201, {"uuid": "c9"})}) as api, vonage_bridge(api) as (client, signed):
+        async with client.post("/calls", json={"to": "+4930123456", "wire": "vonage"}, headers=KEY) as response:
+            call = (await response.json())["call_id"]
+        [(_, _, body, _)] = await api.requests(1)
+        place = "https://bot.example.com/vonage"
+        assert body == {
+            "to": [{"type": "phone", "number": "4930123456"}],
+            "from": {"type": "phone", "number": "4930999"},
+            "answer_url": [f"{place}/answer/{call}"],
+            "answer_method": "POST",
+            "event_url": [f"{place}/status/{call}"],
+            "event_method": "POST",
+            "ringing_timer": 45,
+        }
+        async with client.get(f"/vonage/answer/{call}?uuid=c9", headers=signed()) as response:
+            [endpoint] = (await response.json())[0]["endpoint"]
+        assert endpoint["headers"] == {"CallSid": "c9"}
+        assert endpoint["uri"] == f"wss://bot.example.com/vonage/outbound/{call}"
+        async with client.ws_connect(f"/vonage/outbound/{call}") as line:
+            await line.send_json({**CONNECTED, "CallSid": "c9"})
+            assert len(await line.receive_bytes()) == 320
+        assert (await ended(client, call))[0] == "completed"
+
+
+async def test_vonage_says_why_nobody_answered() -> None:
+    async with CarrierApi({"POST /v1/calls": {"uuid": "c9"}}) as api, vonage_bridge(api) as (client, signed):
+        async with client.post("/calls", json={"to": "+4930123456", "wire": "vonage"}, headers=KEY) as response:
+            call = (await response.json())["call_id"]
+        await api.requests(1)
+        for status in ("ringing", "unanswered"):
+            async with client.get(f"/vonage/status/{call}?status={status}&uuid=c9", headers=signed()) as response:
+                assert response.status == 200
+        assert await ended(client, call) == ("no-answer", "Vonage says unanswered")
+
+
+async def test_a_private_key_that_is_none_costs_its_call_and_is_told() -> None:
+    async with (
+        CarrierApi() as api,
+        bridge(
+            None, vonage_application_id="app1", vonage_private_key="none", vonage_api_url=api.url, dial_allow="+49"
+        ) as client,
+    ):
+        async with client.post("/calls", json={"to": "+4930123456", "wire": "vonage"}, headers=KEY) as response:
+            outcome, reason = await ended(client, (await response.json())["call_id"])
+        assert outcome == "refused" and "--vonage-private-key-file" in str(reason)

@@ -61,6 +61,7 @@ _HELPERS: Final = {
     "telnyx": [*_OF_STREAMS],
     "plivo": [*_OF_STREAMS],
     "vobiz": [*_OF_STREAMS],
+    "vonage": ["telephony.early", "telephony.whole_samples"],
     "asterisk": ["telephony.asterisk_text", "telephony.early", "telephony.whole_samples"],
     "jambonz": ["telephony.freeswitch_metadata", "telephony.whole_samples"],
     "audiostream": ["telephony.freeswitch_metadata", "telephony.whole_samples"],
@@ -312,7 +313,7 @@ def _carrier_webhooks(data: bytes) -> None:
             assert (
                 known is not None and known.items() <= {name: value[:256] for name, value in asked.told.items()}.items()
             )
-        document = carrier.stream(f"wss://{clean(data)}/x", "PCMU")
+        document = carrier.stream(f"wss://{clean(data)}/x", "PCMU", clean(data))
         if carrier.content_type == answers.XML:
             assert ElementTree.fromstring(document).tag == "Response"
         else:

@@ -1,13 +1,14 @@
 """What each carrier signs: the right is let in, and what differs by anything is not."""
 
 import base64
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 import carrier_signing
 import pytest
 
-from telephony.carriers.signatures import SignedRequest, check_plivo, check_telnyx
+from telephony.carriers.signatures import SignedRequest, check_plivo, check_telnyx, check_vonage
 
 NOW_S = 1_700_000_000.0
 URL = "https://bot.example.com/telnyx/voice"
@@ -100,3 +101,34 @@ def test_the_port_may_be_part_of_what_was_signed_or_not() -> None:
 @pytest.mark.parametrize("signature", ["", "x", "\udc80", "," * 1000])
 def test_what_is_no_signature_is_refused(signature: str) -> None:
     assert from_plivo(signature)
+
+
+# ---------------------------------------------------------------- Vonage
+
+
+def from_vonage(token: str, *, body: bytes = b"", now_s: float = NOW_S) -> str:
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    return check_vonage("s3cret", SignedRequest("https://x", now_s, headers=headers, body=body))
+
+
+def test_what_vonage_signed_is_vonages() -> None:
+    body = b'{"uuid":"c1"}'
+    digest = hashlib.sha256(body).hexdigest()
+    assert from_vonage(carrier_signing.jwt("s3cret", {"iat": NOW_S})) == ""
+    token = carrier_signing.jwt("s3cret", {"iat": int(NOW_S), "payload_hash": digest, "api_key": "k"})
+    assert from_vonage(token, body=body) == ""
+    assert "payload_hash" in from_vonage(token, body=body + b" ")
+    assert "payload_hash" in from_vonage(carrier_signing.jwt("s3cret", {"iat": NOW_S}), body=body)
+    assert "allowed are 300 s" in from_vonage(token, body=body, now_s=NOW_S + 301)
+
+
+@pytest.mark.parametrize("claims", [{}, {"iat": "now"}, {"iat": True}, {"iat": None}, {"iat": [1]}])
+def test_a_token_without_its_time_is_refused(claims: Mapping[str, object]) -> None:
+    assert "when it was made" in from_vonage(carrier_signing.jwt("s3cret", claims))
+
+
+def test_a_token_that_is_not_signed_by_the_secret_is_refused() -> None:
+    assert "no Authorization" in from_vonage("")
+    assert "not made with" in from_vonage("x.y.z")
+    assert "not made with" in from_vonage(carrier_signing.jwt("other", {"iat": NOW_S}))
+    assert "not made with" in from_vonage(carrier_signing.jwt("s3cret", {"iat": NOW_S}, alg="none"))

@@ -68,3 +68,28 @@ class Vobiz(Group):
         "public_url as well, they can be placed.",
     )
     vobiz_api_url: Url = Field(default="https://api.vobiz.ai/api", description="URL of Vobiz's API.")
+
+
+class Vonage(Group):
+    """Calls over Vonage: docs/carriers.md."""
+
+    section = Section.WIRES
+
+    vonage_signature_secret: SecretStr | None = Field(
+        default=None,
+        description="Signature secret of the account. Requests that Vonage did not sign with it are refused.",
+    )
+    vonage_signature_secret_file: OptionalPath = Field(
+        default=None, description="File that holds vonage_signature_secret."
+    )
+    vonage_application_id: CarrierId = Field(
+        default="", description="Id of the Voice application: with its key calls are hung up, transferred and placed."
+    )
+    vonage_private_key: SecretStr | None = Field(default=None, description="Private key (PEM) of that application.")
+    vonage_private_key_file: OptionalPath = Field(default=None, description="File that holds vonage_private_key.")
+    vonage_rate: Literal["8000", "16000", "24000"] = Field(
+        default="16000", description="Hertz of the audio that streams are ordered with."
+    )
+    vonage_api_url: Url = Field(
+        default="https://api.nexmo.com", description="URL of Vonage's API; regions have others."
+    )
