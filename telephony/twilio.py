@@ -4,6 +4,7 @@ Messages: https://www.twilio.com/docs/voice/media-streams/websocket-messages
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from reprlib import repr as shown
 
 from telephony.carriers.json_stream import (
@@ -16,7 +17,7 @@ from telephony.carriers.json_stream import (
     plain_texts,
 )
 from telephony.errors import RemoteProtocolError
-from telephony.events import CallStarted, Capabilities
+from telephony.events import AudioFormat, CallStarted, Capabilities
 from telephony.jsontext import Fields, as_text
 
 
@@ -32,11 +33,24 @@ class TwilioProtocol(JsonStream):
             raise RemoteProtocolError("unusable start: field start is no object")
         stream_sid = identifier("streamSid", start.get("streamSid", message.get("streamSid")))
         call_sid = identifier("callSid", start.get("callSid", stream_sid))
-        _check_format(start.get("mediaFormat"))
+        audio = self.format_of(start.get("mediaFormat"))
         parameters = plain_texts(fields_of(start, "customParameters"))
         if account_sid := start.get("accountSid"):
             parameters.setdefault("AccountSid", as_text(account_sid))
-        return StreamStart(stream_sid, call_of(call_sid, parameters), _tracks(start.get("tracks")))
+        return StreamStart(
+            stream_sid, replace(call_of(call_sid, parameters), format=audio), _tracks(start.get("tracks"))
+        )
+
+    def format_of(self, told: object) -> AudioFormat:
+        """Return the format that a start tells.
+
+        Raises:
+            RemoteProtocolError: it is one that we do not speak.
+        """
+        match told:
+            case None | {"encoding": "audio/x-mulaw", "sampleRate": 8000 | "8000"}:
+                return MULAW_8K
+        raise RemoteProtocolError(f"unusable start: mediaFormat is {shown(told)[:60]}, not audio/x-mulaw at 8000")
 
 
 def call_of(call_sid: str, parameters: dict[str, str]) -> CallStarted:
@@ -59,10 +73,3 @@ def _tracks(tracks: object) -> Sequence[str]:
     if not isinstance(tracks, list):
         return ()
     return tuple(track.removesuffix("_track") for track in tracks if isinstance(track, str))
-
-
-def _check_format(media_format: object) -> None:
-    match media_format:
-        case None | {"encoding": "audio/x-mulaw", "sampleRate": 8000 | "8000"}:
-            return
-    raise RemoteProtocolError(f"unusable start: mediaFormat is {shown(media_format)[:60]}, not audio/x-mulaw at 8000")

@@ -9,8 +9,10 @@ from uuid import uuid4
 from telephony.ari import AriProtocol
 from telephony.asterisk import AsteriskProtocol
 from telephony.audiosocket import AudioSocketProtocol
+from telephony.carriers.exotel import ExotelProtocol
 from telephony.carriers.plivo import PlivoProtocol, VobizProtocol
 from telephony.carriers.telnyx import TelnyxProtocol
+from telephony.carriers.twilio_dialects import PivotProtocol, SignalWireProtocol
 from telephony.carriers.vonage import VonageProtocol
 from telephony.events import Capabilities
 from telephony.freeswitch import AudioForkProtocol, AudioStreamProtocol
@@ -189,6 +191,45 @@ WIRES: Final[tuple[Wire, ...]] = (
         tried=DOCUMENTS,
         make=VonageProtocol,
         note="Transfers and digits too with `--vonage-application-id`.",
+    ),
+    Wire(
+        name="signalwire",
+        title="SignalWire cXML streams",
+        address="/signalwire/stream",
+        protocol=SignalWireProtocol,
+        door=Door.CARRIER_SIGNATURE,
+        family=Family.JSON,
+        audio="mu-law 8 kHz; 16 bit 8 to 24 kHz",
+        identity="number, name",
+        tried=DOCUMENTS,
+        make=SignalWireProtocol,
+        note="Twilio's dialect. Transfers too with `--signalwire-auth-id`.",
+    ),
+    Wire(
+        name="2600hz",
+        title="2600Hz Pivot streams",
+        address="/2600hz/stream",
+        protocol=PivotProtocol,
+        door=Door.CARRIER_SIGNATURE,
+        family=Family.JSON,
+        audio="16 bit 8 to 24 kHz; mu-law 8 kHz",
+        identity="number, name",
+        tried=DOCUMENTS,
+        make=PivotProtocol,
+        note="Twilio's dialect; it signs nothing, so the API token opens the door.",
+    ),
+    Wire(
+        name="exotel",
+        title="Exotel Voicebot, ExoML",
+        address="/exotel/stream",
+        protocol=ExotelProtocol,
+        door=Door.CARRIER_SIGNATURE,
+        family=Family.JSON,
+        audio="16 bit 8 to 24 kHz; mu-law 8 kHz",
+        identity="number",
+        tried=DOCUMENTS,
+        make=ExotelProtocol,
+        note="It signs nothing, so the API token opens the door.",
     ),
     Wire(
         name="audiosocket",

@@ -10,6 +10,24 @@ JSON: Final = "application/json"
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+def twiml_of_others(url: str, _: str = "", __: str = "") -> str:
+    """Return the TwiML that others than Twilio understand: it connects the call to the stream at `url`."""
+    return _response(f"<Connect><Stream url={quoteattr(_legal(url))}/></Connect>")
+
+
+def twiml_dial(target: str) -> str:
+    """Return TwiML that puts the call through to `target`: a number, or a SIP address (sip: or sips:)."""
+    return _response(f"<Dial>{dial_in_xml(target)}</Dial>")
+
+
+def exotel_stream(url: str, rate: str, _: str = "") -> str:
+    """Return what the Voicebot applet wants of an address that it asks for its stream.
+
+    Source: https://developer.exotel.com/docs/agentstream/stream-voicebot-applet
+    """
+    return json.dumps({"url": f"{url}?sample-rate={rate}"})
+
+
 def texml_stream(url: str, codec: str, _: str = "") -> str:
     """Return TeXML that connects the call to the stream at `url`, both ways in `codec`, PCMU or PCMA.
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
-from telephony.carriers import answers, signatures, webhooks
+from telephony.carriers import answers, signatures, tickets, webhooks
+from telephony.carriers.exotel import ExotelProtocol
 from telephony.carriers.plivo import PlivoProtocol, VobizProtocol
 from telephony.carriers.signatures import SignedRequest
 from telephony.carriers.telnyx import CODEC_ORDERED, TelnyxProtocol
+from telephony.carriers.twilio_dialects import PivotProtocol, SignalWireProtocol
 from telephony.carriers.vonage import VonageProtocol
 from telephony.carriers.webhooks import Asked
 from telephony.events import Capabilities
@@ -44,7 +46,7 @@ class Carrier:
     protocol: "MakesProtocol"
     """Makes the protocol of one call, of what is known before its stream begins."""
     key: str
-    """The option that its requests are verified with."""
+    """The option that its requests are verified with; "" where it signs none: then the API token opens its doors."""
     check: Callable[[str, SignedRequest], str]
     """Takes the value of that option and a request; returns why it is not the carrier's, "" where it is."""
     asked: Ask
@@ -56,6 +58,8 @@ class Carrier:
     """The option with the format that streams are ordered in; "" where there is one only."""
     told_format: str = ""
     """The parameter by which the protocol learns what was ordered; "" where the start says it."""
+    ticket_chars: int = tickets.MOST_CHARS
+    """What a ticket may take of an address."""
     content_type: str = answers.XML
     dial: Callable[[str], str] | None = None
     """Takes a target; returns the document by which the carrier puts a call through, where it asks /NAME/transfer."""
@@ -110,6 +114,40 @@ CARRIERS: Final[tuple[Carrier, ...]] = (
         format="vonage_rate",
         content_type=answers.JSON,
         signs_sockets=True,
+    ),
+    Carrier(
+        name="signalwire",
+        title="SignalWire",
+        protocol=SignalWireProtocol,
+        key="signalwire_signing_key",
+        check=signatures.check_signalwire,
+        asked=webhooks.asked_by_signalwire,
+        stream=answers.twiml_of_others,
+        busy=answers.texml_busy,
+        dial=answers.twiml_dial,
+    ),
+    Carrier(
+        name="2600hz",
+        title="2600Hz Pivot",
+        protocol=PivotProtocol,
+        key="",
+        check=signatures.check_nothing,
+        asked=webhooks.asked_by_pivot,
+        stream=answers.twiml_of_others,
+        busy=answers.texml_busy,
+    ),
+    Carrier(
+        name="exotel",
+        title="Exotel",
+        protocol=ExotelProtocol,
+        key="",
+        check=signatures.check_nothing,
+        asked=webhooks.asked_by_exotel,
+        stream=answers.exotel_stream,
+        busy=answers.vonage_busy,
+        format="exotel_rate",
+        content_type=answers.JSON,
+        ticket_chars=400,
     ),
 )
 BY_NAME: Final[Mapping[str, Carrier]] = {carrier.name: carrier for carrier in CARRIERS}

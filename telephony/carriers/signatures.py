@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from telephony.carriers.jwt import claims_of
+from telephony.signature import twilio_signature_ok
 
 TOLERANCE_S: Final = 300.0
 """How far a signed time may be from ours: a request that was overheard is of no use after that."""
@@ -77,6 +78,25 @@ def check_plivo(token: str, request: SignedRequest, *, maker: str = "Plivo") -> 
 def plivo_signature(token: str, text: str, nonce: str) -> bytes:
     """Return Plivo's signature of `text`: the address, and what `_plivo_texts` puts behind it."""
     return b64encode(hmac.digest(token.encode(), f"{text}.{nonce}".encode(errors="replace"), hashlib.sha256))
+
+
+def check_signalwire(key: str, request: SignedRequest) -> str:
+    """Return why the request is not SignalWire's; "" where it is. `key`: the signing key of the space's API.
+
+    The rule is Twilio's, SHA-1 over address and form; https://signalwire.com/docs/platform/webhooks.
+    """
+    names = ("x-signalwire-signature", "x-twilio-signature")
+    signature = next((found for name in names if (found := request.headers.get(name))), "")
+    if not signature:
+        return "it has no X-SignalWire-Signature"
+    if not twilio_signature_ok(token=key, signature=signature, url=request.url, params=request.form):
+        return f"its signature is not SignalWire's for {request.url}: check the signing key and --public-url"
+    return ""
+
+
+def check_nothing(_: str, __: SignedRequest) -> str:
+    """Return that a request is not the carrier's: it signs none."""
+    return "this carrier signs nothing"
 
 
 def check_vonage(secret: str, request: SignedRequest) -> str:

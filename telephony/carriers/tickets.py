@@ -18,13 +18,13 @@ MOST_CHARS: Final = 1500
 _VALUE_CHARS: Final = 256
 
 
-def write(key: bytes, carrier: str, told: Mapping[str, str], *, now_s: float) -> str:
-    """Return a ticket for a stream of `carrier`. `now_s`: Unix time. What does not fit of `told` is left out."""
+def write(key: bytes, carrier: str, told: Mapping[str, str], *, now_s: float, most_chars: int = MOST_CHARS) -> str:
+    """Return a ticket for a stream of `carrier`. `now_s`: Unix time. What exceeds `most_chars` is left out."""
     fitting: dict[str, str] = {}
     text = ""
     for name, value in [("", ""), *told.items()]:
         wider = {**fitting, name: value[:_VALUE_CHARS]} if name else {}
-        if len(longer := _text(wider, int(now_s + GOOD_S))) <= MOST_CHARS:
+        if len(longer := _text(wider, int(now_s + GOOD_S))) <= most_chars:
             fitting, text = wider, longer
     return f"{text}.{_seal(key, carrier, text)}"
 

@@ -12,6 +12,18 @@ _MOST_CHARS: Final = 256
 _OF_PLIVO: Final = (
     *("CallUUID", "From", "To", "CallerName", "Direction", "ForwardedFrom", "STIRVerification", "STIRAttestation"),
 )
+_OF_PIVOT: Final = {
+    "Call-ID": "CallSid",
+    "CallSid": "CallSid",
+    "From": "From",
+    "To": "To",
+    "Caller-ID-Name": "CallerName",
+    "Caller-ID-Number": "From",
+    "Callee-ID-Number": "To",
+    "Account-ID": "AccountSid",
+    "Direction": "Direction",
+}
+_OF_EXOTEL: Final = {"CallSid": "CallSid", "CallFrom": "From", "CallTo": "To", "From": "From", "To": "To"}
 _OF_VONAGE: Final = {
     "uuid": "CallSid",
     "from": "From",
@@ -63,11 +75,30 @@ def asked_by_plivo(query: Mapping[str, str], form: Mapping[str, str], body: Fiel
     return Asked({"CallSid": told["CallUUID"], **told} if "CallUUID" in told else told)
 
 
+def asked_by_signalwire(query: Mapping[str, str], form: Mapping[str, str], body: Fields) -> Asked:
+    """Return what SignalWire asks, as Twilio would; `body` is not used."""
+    return Asked(told_by(query, form, TOLD))
+
+
+def asked_by_pivot(query: Mapping[str, str], form: Mapping[str, str], body: Fields) -> Asked:
+    """Return what 2600Hz's Pivot asks, by a query, a form or JSON, in its own names or in Twilio's."""
+    return Asked(_renamed({**query, **form, **body}, _OF_PIVOT, query))
+
+
+def asked_by_exotel(query: Mapping[str, str], form: Mapping[str, str], body: Fields) -> Asked:
+    """Return what Exotel asks, by a query; it has no other way."""
+    return Asked(_renamed({**query, **form, **body}, _OF_EXOTEL, query))
+
+
 def asked_by_vonage(query: Mapping[str, str], form: Mapping[str, str], body: Fields) -> Asked:
     """Return what Vonage asks, by a query or by JSON. Its numbers have no plus."""
-    fields: Fields = body or {**query, **form}
-    named = {ours: as_text(fields[theirs])[:_MOST_CHARS] for theirs, ours in _OF_VONAGE.items() if fields.get(theirs)}
-    return Asked({**named, **{name: value for name, value in _plain(query).items() if name not in _OF_VONAGE}})
+    return Asked(_renamed(body or {**query, **form}, _OF_VONAGE, query))
+
+
+def _renamed(fields: Fields, names: Mapping[str, str], query: Mapping[str, str]) -> dict[str, str]:
+    """Return what `fields` have under `names`, by ours, and all else that the operator wrote into the query."""
+    named = {ours: as_text(fields[theirs])[:_MOST_CHARS] for theirs, ours in names.items() if fields.get(theirs)}
+    return {**named, **{name: value for name, value in _plain(query).items() if name not in names}}
 
 
 def told_by(query: Mapping[str, str], form: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:

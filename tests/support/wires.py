@@ -135,6 +135,35 @@ TRAFFIC: Final[dict[str, Traffic]] = {
     "telnyx": _TELNYX,
     "plivo": _PLIVO,
     "vobiz": _PLIVO,
+    "signalwire": _TWILIO,
+    "2600hz": _TWILIO,
+    "exotel": Traffic(
+        begin=[
+            text(event="connected"),
+            text(
+                event="start",
+                sequence_number="1",
+                stream_sid="MZ1",
+                start={
+                    "stream_sid": "MZ1",
+                    "call_sid": "CA1",
+                    "account_sid": "AC1",
+                    "from": "+4915",
+                    "to": "+4930",
+                    "custom_parameters": {"key1": "value1"},
+                    "media_format": {"encoding": "audio/x-raw", "sample_rate": "8000", "bit_rate": "16"},
+                },
+            ),
+        ],
+        media=lambda number: text(
+            event="media",
+            stream_sid="MZ1",
+            media={"chunk": str(number), "timestamp": str(number * 20), "payload": b64(PACKET)},
+        ),
+        stop=text(event="stop", stream_sid="MZ1", stop={"call_sid": "CA1", "reason": "callended"}),
+        dtmf=text(event="dtmf", stream_sid="MZ1", dtmf={"digit": "5", "duration": "100"}),
+        played=lambda name: text(event="mark", stream_sid="MZ1", mark={"name": name}),
+    ),
     "vonage": Traffic(
         begin=[text(**{"event": "websocket:connected", "content-type": "audio/l16;rate=8000"}, CallSid="C1")],
         media=lambda number: PACKET,

@@ -72,6 +72,8 @@ class SocketLine:
 class TelnyxLine(SocketLine):
     """Telnyx media streaming, in PCMU."""
 
+    stream_id = "stream_id"
+
     async def begin(self, parameters: Mapping[str, str]) -> None:
         """See CallingLine."""
         await self.send(json.dumps({"event": "connected", "version": "1.0.0"}))
@@ -114,7 +116,7 @@ class TelnyxLine(SocketLine):
         await self.send(self._message("stop", {"call_control_id": self.call_sid}))
 
     def _message(self, event: str, about: Mapping[str, Any]) -> str:
-        head = {"event": event, "sequence_number": self.next_number(), "stream_id": f"stream-{self.call_sid}"}
+        head = {"event": event, "sequence_number": self.next_number(), self.stream_id: f"stream-{self.call_sid}"}
         return json.dumps({**head, event: about})
 
 
@@ -162,6 +164,38 @@ class PlivoLine(SocketLine):
 
     def _message(self, event: str, **fields: object) -> str:
         return json.dumps({"event": event, "streamId": f"stream-{self.call_sid}", **fields})
+
+
+class ExotelLine(TelnyxLine):
+    """Exotel's Voicebot applet, at 8 kHz."""
+
+    stream_id = "stream_sid"
+
+    async def begin(self, parameters: Mapping[str, str]) -> None:
+        """See CallingLine."""
+        await self.send(json.dumps({"event": "connected"}))
+        start = {
+            "stream_sid": f"stream-{self.call_sid}",
+            "call_sid": self.call_sid,
+            "account_sid": "0",
+            "from": parameters.get("From", ""),
+            "to": parameters.get("To", ""),
+            "custom_parameters": dict(parameters),
+            "media_format": {"encoding": "audio/x-raw", "sample_rate": "8000", "bit_rate": "16"},
+        }
+        await self.send(self._message("start", start))
+
+    def media(self, frame: bytes, chunk: int) -> str:
+        """See PhoneLine."""
+        audio = base64.b64encode(encode(decode(frame, Encoding.MULAW), Encoding.L16)).decode()
+        return self._message("media", {"chunk": str(chunk), "timestamp": str((chunk - 1) * 20), "payload": audio})
+
+    def heard(self, message: Message) -> Heard | None:
+        """See SocketLine."""
+        heard = super().heard(message)
+        if isinstance(heard, Play):
+            return Play(encode(decode(heard.payload, Encoding.L16), Encoding.MULAW))
+        return heard
 
 
 class VonageLine(SocketLine):
@@ -219,6 +253,9 @@ CALLED_AS: Final[Mapping[str, CarrierWire]] = {
     "telnyx": CarrierWire("/telnyx/stream", TelnyxLine),
     "plivo": CarrierWire("/plivo/stream", PlivoLine),
     "vobiz": CarrierWire("/vobiz/stream", PlivoLine),
+    "signalwire": CarrierWire("/signalwire/stream", TwilioLine),
+    "2600hz": CarrierWire("/2600hz/stream", TwilioLine),
+    "exotel": CarrierWire("/exotel/stream", ExotelLine),
     "vonage": CarrierWire("/vonage/stream", VonageLine),
 }
 """By the names of `bridge call --wire`."""

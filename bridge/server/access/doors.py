@@ -1,7 +1,7 @@
 """The doors: where one can come in, what each asks for, and who that lets in under given settings."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from types import MappingProxyType
 from typing import Final
@@ -141,6 +141,8 @@ def _who(door: Door, settings: Settings) -> str:
             return "nobody: set BRIDGE_TWILIO_AUTH_TOKEN" if closed else everyone
         case Asks.CARRIER_SIGNATURE:
             carrier = BY_NAME[door.carrier]
+            if not carrier.key:
+                return _who(replace(door, asks=Asks.API_TOKEN), settings)
             if getattr(settings, carrier.key):
                 return f"{carrier.title}, by its signature"
             return f"nobody: set BRIDGE_{carrier.key.upper()}" if closed else everyone

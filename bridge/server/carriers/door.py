@@ -30,7 +30,7 @@ _RANDOM: Final = secrets.token_bytes(32)
 
 def key_of(carrier: Carrier, settings: Settings) -> str:
     """Return what requests of `carrier` are verified with; "" where that is not set."""
-    value = getattr(settings, carrier.key)
+    value = getattr(settings, carrier.key) if carrier.key else ""
     return value.get_secret_value() if isinstance(value, SecretStr) else str(value or "")
 
 
@@ -54,7 +54,10 @@ async def check_carrier(
     socket, key = asks_for_socket(request), key_of(carrier, settings)
     if hdrs.ORIGIN in request.headers:
         raise Forbidden(Why.ORIGIN, f"this door is for {carrier.title}, which is no web page")
-    if socket and _has_ticket(request, settings, carrier):
+    if (socket or not carrier.key) and _has_ticket(request, settings, carrier):
+        return
+    if not carrier.key:
+        check_client(request, settings, tokens, needs=Scope.CALLS)
         return
     if key and (carrier.signs_sockets or not socket):
         why = carrier.check(key, await _signed(request, settings, socket=socket))

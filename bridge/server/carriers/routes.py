@@ -81,7 +81,7 @@ async def _voice(request: web.Request, *, carrier: Carrier) -> web.Response:
             carrier, asked, app[CARRIER_APIS], document=carrier.busy(_ordered(carrier, settings)), action="reject"
         )
     told = {**asked.told, **_told_format(carrier, settings)}
-    ticket = tickets.write(ticket_key(settings), carrier.name, told, now_s=time.time())
+    ticket = tickets.write(ticket_key(settings), carrier.name, told, now_s=time.time(), most_chars=carrier.ticket_chars)
     url = f"{public_url(request, settings, socket=True)}/{carrier.name}/stream/{ticket}"
     document = carrier.stream(url, _ordered(carrier, settings), told.get("CallSid", ""))
     return await _say(carrier, asked, app[CARRIER_APIS], document=document, action="answer", stream=url)

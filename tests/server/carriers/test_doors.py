@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from fakes import RESOURCES
+from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
 from bridge.server.access.doors import who_comes_in
 from bridge.server.app import make_app
@@ -160,3 +161,39 @@ async def test_vonages_webhooks_and_sockets_have_its_token() -> None:
                 assert response.status == 403
             async with client.post("/vonage/status", json={}, headers=wrong) as response:
                 assert response.status == 403
+
+
+async def test_signalwires_webhooks_are_signed_as_twilio_signs() -> None:
+    form = {"CallSid": "c1", "From": "+4915", "To": "+4930"}
+    async with bridge(signalwire_signing_key="k3y", public_url=PUBLIC) as client:
+        signature = RequestValidator("k3y").compute_signature(f"{PUBLIC}/signalwire/voice", form)
+        for name, status in (("X-SignalWire-Signature", 200), ("X-Twilio-Signature", 200), ("X-Other", 403)):
+            async with client.post("/signalwire/voice", data=form, headers={name: signature}) as response:
+                assert response.status == status
+        async with client.post(
+            "/signalwire/voice", data=form, headers={"X-SignalWire-Signature": "x" * 28}
+        ) as response:
+            assert response.status == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        (
+            "/exotel/voice?CallSid=c1&CallFrom=%2B4915&CallTo=%2B4930",
+            r'{"url": "wss://bot\.example\.com(\S+)\?sample-rate=8000"}',
+        ),
+        ("/2600hz/voice?Call-ID=c1&From=%2B4915&To=%2B4930", r'<Stream url="wss://bot\.example\.com(\S+)"/>'),
+    ],
+)
+async def test_carriers_that_sign_nothing_show_the_api_token(path: str, answer: str) -> None:
+    async with bridge(public_url=PUBLIC, api_token="k3y-k3y-k3y-k3y-") as client:
+        for token, status in (("", 401), ("&token=wrong", 401), ("&token=k3y-k3y-k3y-k3y-", 200)):
+            async with client.get(path + token) as response:
+                assert response.status == status
+        async with client.get(f"{path}&token=k3y-k3y-k3y-k3y-") as response:
+            told = await response.text()
+        found = re.search(answer, told)
+        assert found and "k3y" not in told and len(found[1]) < 500
+        assert await opened(client, found[1]) == 101
+        assert await opened(client, path.partition("voice")[0] + "stream") == 401

@@ -469,3 +469,67 @@ async def test_a_private_key_that_is_none_costs_its_call_and_is_told() -> None:
         async with client.post("/calls", json={"to": "+4930123456", "wire": "vonage"}, headers=KEY) as response:
             outcome, reason = await ended(client, (await response.json())["call_id"])
         assert outcome == "refused" and "--vonage-private-key-file" in str(reason)
+
+
+# ---------------------------------------------------------------- SignalWire, Exotel
+
+DIALLING: dict[str, object] = {"dial_allow": "+49", "dial_per_second": 100, "dial_from": "+4930999"}
+
+
+async def test_signalwire_is_asked_as_twilio_is() -> None:
+    calls = "/api/laml/2010-04-01/Accounts/P1/Calls"
+    async with CarrierApi({f"POST {calls}": (201, {"sid": "c9"})}) as api:
+        about: dict[str, object] = {
+            "signalwire_auth_id": "P1",
+            "signalwire_auth_token": "t",
+            "signalwire_api_url": api.url,
+        }
+        async with bridge(None, **DIALLING, **about) as client:
+            async with client.post("/calls", json={"to": "+4930123456", "wire": "signalwire"}, headers=KEY) as response:
+                call = (await response.json())["call_id"]
+            [(_, path, body, key)] = await api.requests(1)
+            place = "https://bot.example.com/signalwire"
+            assert (path, key) == (calls, "Basic UDE6dA==")
+            assert body == {
+                "To": "+4930123456",
+                "From": "+4930999",
+                "Timeout": "45",
+                "Url": f"{place}/answer/{call}",
+                "StatusCallback": f"{place}/status/{call}",
+            }
+            async with client.post(f"/signalwire/answer/{call}", data={"CallSid": "c9"}) as response:
+                assert f'url="wss://bot.example.com/signalwire/outbound/{call}"' in await response.text()
+            Noting.then = [Transfer("sip:a@b.example")]
+            async with client.ws_connect(f"/signalwire/outbound/{call}") as line:
+                await line.send_json(
+                    {"event": "start", "streamSid": "MZ1", "start": {"streamSid": "MZ1", "callSid": "c9"}}
+                )
+                await line.send_json(await heard(line, "mark"))
+                [_, (_, path, body, _)] = await api.requests(2)
+            assert path == f"{calls}/c9"
+            assert body == {"Url": f"{place}/transfer?to=sip%3Aa%40b.example"}
+            async with client.get("/signalwire/transfer?to=sip%3Aa%40b.example") as response:
+                assert "<Dial><Sip>sip:a@b.example</Sip></Dial>" in await response.text()
+
+
+async def test_exotel_calls_out_with_our_stream_and_says_why_nobody_answered() -> None:
+    path = "/v1/Accounts/ex1/Calls/connect.json"
+    async with CarrierApi({f"POST {path}": {"Call": {"Sid": "c9", "Status": "in-progress"}}}) as api:
+        about: dict[str, object] = {"exotel_account": "ex1", "exotel_auth_id": "k", "exotel_auth_token": "t"}
+        async with bridge(None, **DIALLING, **about, exotel_api_url=api.url, exotel_rate="16000") as client:
+            async with client.post("/calls", json={"to": "+4930123456", "wire": "exotel"}, headers=KEY) as response:
+                call = (await response.json())["call_id"]
+            [(_, asked, body, _)] = await api.requests(1)
+            place = "bot.example.com/exotel"
+            assert asked == path
+            assert body == {
+                "From": "+4930123456",
+                "CallerId": "+4930999",
+                "StreamType": "bidirectional",
+                "TimeOut": "45",
+                "StreamUrl": f"wss://{place}/outbound/{call}?sample-rate=16000",
+                "StatusCallback": f"https://{place}/status/{call}",
+            }
+            async with client.post(f"/exotel/status/{call}", data={"CallSid": "c9", "Status": "busy"}) as response:
+                assert response.status == 200
+            assert await ended(client, call) == ("busy", "Exotel says busy")

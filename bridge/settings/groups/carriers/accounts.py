@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints
 
-from bridge.settings.types import Group, OptionalPath, Section, Takes, Url
+from bridge.settings.types import Group, OptionalPath, OptionalUrl, Section, Takes, Url
 
 AuthId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{0,40}$"), Takes("the auth id, from the console")]
 CarrierId = Annotated[
@@ -92,4 +92,41 @@ class Vonage(Group):
     )
     vonage_api_url: Url = Field(
         default="https://api.nexmo.com", description="URL of Vonage's API; regions have others."
+    )
+
+
+class SignalWire(Group):
+    """Calls over SignalWire: docs/carriers.md."""
+
+    section = Section.WIRES
+
+    signalwire_signing_key: SecretStr | None = Field(
+        default=None, description="Signing key of the space. Requests that SignalWire did not sign with it are refused."
+    )
+    signalwire_signing_key_file: OptionalPath = Field(
+        default=None, description="File that holds signalwire_signing_key."
+    )
+    signalwire_auth_id: CarrierId = Field(
+        default="",
+        description="Id of the project. With a token and the URL of the space calls can be transferred and placed.",
+    )
+    signalwire_auth_token: SecretStr | None = Field(default=None, description="API token of the project.")
+    signalwire_auth_token_file: OptionalPath = Field(default=None, description="File that holds signalwire_auth_token.")
+    signalwire_api_url: OptionalUrl = Field(default="", description="URL of the space: https://SPACE.signalwire.com.")
+
+
+class Exotel(Group):
+    """Calls over Exotel: docs/carriers.md."""
+
+    section = Section.WIRES
+
+    exotel_rate: Literal["8000", "16000", "24000"] = Field(
+        default="8000", description="Hertz of the audio that streams are ordered with."
+    )
+    exotel_account: CarrierId = Field(default="", description="SID of the account, for calls out.")
+    exotel_auth_id: CarrierId = Field(default="", description="API key of the account.")
+    exotel_auth_token: SecretStr | None = Field(default=None, description="API token of the account.")
+    exotel_auth_token_file: OptionalPath = Field(default=None, description="File that holds exotel_auth_token.")
+    exotel_api_url: Url = Field(
+        default="https://api.exotel.com", description="URL of the API; India: api.in.exotel.com."
     )
