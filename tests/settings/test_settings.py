@@ -133,6 +133,7 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "telnyx_codec": "PCMA",
         "vonage_application_id": "78d335fa-323d-0114-9c3d-d6f0d48968cf",
         "vonage_rate": "8000",
+        "vonage_auth_id": "abcd1234",
         "signalwire_auth_id": "5a37b8e2-0000-4a7e-9c55-1d0000000000",
         "exotel_rate": "16000",
         "exotel_account": "example1",

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import aiohttp
 from pydantic import SecretStr
+from yarl import URL
 
 from bridge.legs.http_answer import BrokenAnswer, object_in, object_in_refusal, read_whole
 from bridge.settings import Settings
@@ -117,10 +118,23 @@ class CarrierRest:
             CarrierRefused: it is not done, as far as we can tell.
         """
         wanted = self.profile.actions[action]
+        told = await self.fetch(wanted, values)
+        if not (where := wanted.get("id")):
+            return ""
+        if not (found := text_at(told, where)):
+            raise CarrierRefused(f"{self.profile.title} answered without {where}: {shown_fields(told)}")
+        return found
+
+    async def fetch(self, wanted: Mapping[str, Any], values: Mapping[str, Value]) -> Fields:
+        """Make the request that `wanted` describes, with its `values`; return the answer.
+
+        Raises:
+            CarrierRefused: it is refused, or cannot be made.
+        """
         options = self._options()
         known: dict[str, Value] = {**options, **self._sign_in(options), **values}
         known["target_quoted"] = quote(str(values.get("target", "")), safe="")
-        for name in ("target", "to", "from"):
+        for name in ("target", "to", "from", "number"):
             known[f"{name}_plain"] = str(values.get(name, "")).removeprefix("+")
         url = written(self.profile.url, known, str).rstrip("/") + written(wanted["path"], known, _segment)
         headers = {name: written(value, known, str) for name, value in self.profile.headers.items()}
@@ -129,13 +143,10 @@ class CarrierRest:
             body["json"] = fill(wanted["json"], known) or {}
         if "form" in wanted:
             body["data"] = {name: as_text(value) for name, value in _filled(wanted["form"], known).items()}
+        if "fields" in wanted:  # each is told, also where it is empty
+            body["data"] = {name: written(value, known, str) for name, value in wanted["fields"].items()}
         over = frozenset(wanted.get("over", ()))
-        told = await self._request(wanted.get("method", "POST"), url, over, headers=headers, **body)
-        if not (where := wanted.get("id")):
-            return ""
-        if not (found := _at(told, where)):
-            raise CarrierRefused(f"{self.profile.title} answered without {where}: {shown_fields(told)}")
-        return found
+        return await self._request(wanted.get("method", "POST"), URL(url, encoded=True), over, headers=headers, **body)
 
     async def hang_up(self, call_id: str) -> None:
         """End a call that may be over. What does not work is logged: nobody waits for it."""
@@ -155,7 +166,7 @@ class CarrierRest:
 
     def outcome(self, told: Fields) -> NotAnswered | None:
         """Return what a webhook on the state of a call out means, where it means that nobody answers."""
-        word = _at(told, self.profile.status.get("field", ""))
+        word = text_at(told, self.profile.status.get("field", ""))
         if not word or word in self.profile.status.get("under_way", ()):
             return None
         known = self.profile.status.get("outcomes", {})
@@ -164,7 +175,7 @@ class CarrierRest:
     async def _request(
         self,
         method: str,
-        url: str,
+        url: URL,
         over: frozenset[int],
         **how: Any,  # noqa: ANN401 - aiohttp's own arguments
     ) -> Fields:
@@ -225,10 +236,11 @@ def plain_options(settings: Settings) -> Mapping[str, Value]:
     """Return the options of all carriers by their names, secrets in plain, and what is made of them."""
     values: dict[str, Value] = {"public_url": settings.public_url.rstrip("/")}
     for name in type(settings).model_fields:
-        if name.startswith(tuple(f"{carrier}_" for carrier in PROFILES)):
+        if name.startswith(tuple(f"{carrier}_" for carrier in ("twilio", *PROFILES))):
             value = getattr(settings, name)
             values[name] = value.get_secret_value() if isinstance(value, SecretStr) else value
-    for carrier in PROFILES:
+    values["twilio_auth_id"] = values.get("twilio_account_sid")
+    for carrier in ("twilio", *PROFILES):
         user, password = values.get(f"{carrier}_auth_id"), values.get(f"{carrier}_auth_token")
         if user and password:
             values[f"{carrier}_basic"] = b64encode(f"{user}:{password}".encode()).decode()
@@ -245,7 +257,7 @@ def _filled(template: object, values: Mapping[str, Value]) -> Mapping[str, objec
     return filled if isinstance(filled, dict) else {}
 
 
-def _at(fields: Fields, path: str) -> str:
+def text_at(fields: Fields, path: str) -> str:
     """Return the text at `path`, names with dots between; "" where there is none. Of a list it is the first."""
     found: object = fields
     for name in filter(None, path.split(".")):

@@ -134,7 +134,7 @@ async def test_call_control_is_answered_over_the_api_with_our_stream() -> None:
         async with client.post("/telnyx/voice", json=INITIATED) as response:
             assert response.status == 200
         [(method, path, body, key)] = await api.requests(1)
-        assert (method, path, key) == ("POST", "/v2/calls/v3:C1/actions/answer", "Bearer KEY1")
+        assert (method, path, key) == ("POST", "/v2/calls/v3%3AC1/actions/answer", "Bearer KEY1")
         assert isinstance(body, dict)
         stream = body.pop("stream_url").removeprefix("wss://bot.example.com")
         assert body == {
@@ -170,14 +170,14 @@ async def test_a_webhook_that_is_none_costs_nothing(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("target", "account", "path", "body"),
     [
-        ("+49301", "A1", "/v2/texml/Accounts/A1/Calls/v3:C1", {"Texml": "<Response><Dial>+49301</Dial></Response>"}),
+        ("+49301", "A1", "/v2/texml/Accounts/A1/Calls/v3%3AC1", {"Texml": "<Response><Dial>+49301</Dial></Response>"}),
         (
             "sip:a@b",
             "A1",
-            "/v2/texml/Accounts/A1/Calls/v3:C1",
+            "/v2/texml/Accounts/A1/Calls/v3%3AC1",
             {"Texml": "<Response><Dial><Sip>sip:a@b</Sip></Dial></Response>"},
         ),
-        ("+49301", "", "/v2/calls/v3:C1/actions/transfer", {"to": "+49301"}),
+        ("+49301", "", "/v2/calls/v3%3AC1/actions/transfer", {"to": "+49301"}),
     ],
 )
 async def test_a_bot_puts_a_caller_through_over_the_api(target: str, account: str, path: str, body: object) -> None:
@@ -204,7 +204,7 @@ async def test_a_call_that_the_bridge_ends_is_hung_up_over_the_api_as_well() -> 
                 if message.json()["event"] == "mark":
                     await line.send_str(message.data)
         [(method, path, _, _)] = await api.requests(1)
-        assert (method, path) == ("POST", "/v2/calls/v3:C1/actions/hangup")
+        assert (method, path) == ("POST", "/v2/calls/v3%3AC1/actions/hangup")
 
 
 # ---------------------------------------------------------------- calls out

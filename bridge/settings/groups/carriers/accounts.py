@@ -90,6 +90,12 @@ class Vonage(Group):
     vonage_rate: Literal["8000", "16000", "24000"] = Field(
         default="16000", description="Hertz of the audio that streams are ordered with."
     )
+    vonage_auth_id: CarrierId = Field(default="", description="API key of the account, for `bridge vonage connect`.")
+    vonage_auth_token: SecretStr | None = Field(default=None, description="API secret of the account.")
+    vonage_auth_token_file: OptionalPath = Field(default=None, description="File that holds vonage_auth_token.")
+    vonage_numbers_url: Url = Field(
+        default="https://rest.nexmo.com", description="URL of Vonage's API of numbers, for `bridge vonage connect`."
+    )
     vonage_api_url: Url = Field(
         default="https://api.nexmo.com", description="URL of Vonage's API; regions have others."
     )
