@@ -10,6 +10,7 @@ from telephony.ari import AriProtocol
 from telephony.asterisk import AsteriskProtocol
 from telephony.audiosocket import AudioSocketProtocol
 from telephony.carriers.exotel import ExotelProtocol
+from telephony.carriers.genesys import GenesysProtocol
 from telephony.carriers.plivo import PlivoProtocol, VobizProtocol
 from telephony.carriers.telnyx import TelnyxProtocol
 from telephony.carriers.twilio_dialects import PivotProtocol, SignalWireProtocol
@@ -230,6 +231,20 @@ WIRES: Final[tuple[Wire, ...]] = (
         tried=DOCUMENTS,
         make=ExotelProtocol,
         note="It signs nothing, so the API token opens the door.",
+    ),
+    Wire(
+        name="genesys",
+        title="Genesys AudioHook, Audio Connector",
+        address="/genesys/stream",
+        protocol=GenesysProtocol,
+        door=Door.CARRIER_SIGNATURE,
+        family=Family.BINARY,
+        audio="mu-law 8 kHz, one or two channels",
+        identity="number, name",
+        tried=DOCUMENTS,
+        make=GenesysProtocol,
+        discontinuous=True,
+        note="A transfer ends the session with the variable `transfer_to`, for the flow.",
     ),
     Wire(
         name="audiosocket",

@@ -94,7 +94,7 @@ async def _front(request: web.Request) -> web.StreamResponse:
 def _door_of(wire: Wire) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """Return the handler of `wire`: its own where it needs more than the request, else what its line says."""
     if wire.door is Door.CARRIER_SIGNATURE:
-        return partial(_carrier_stream, carrier=BY_NAME[wire.name])
+        return partial(_carrier_stream, carrier=BY_NAME[wire.name], wire=wire)
     return _OWN.get(wire.name) or partial(_stream, wire=wire)
 
 
@@ -109,9 +109,10 @@ async def _stream(request: web.Request, *, wire: Wire) -> web.StreamResponse:
     return await _carry(request, wire.make(), line, wire=wire.name, subprotocols=wire.subprotocols, equip=equip)
 
 
-async def _carrier_stream(request: web.Request, *, carrier: Carrier) -> web.StreamResponse:
+async def _carrier_stream(request: web.Request, *, carrier: Carrier, wire: Wire) -> web.StreamResponse:
     protocol, line = stream_of(request, carrier)
-    return await _carry(request, protocol, line, wire=carrier.name, equip=partial(equipped, request, carrier))
+    equip: _Equip = SilenceFilledLeg if wire.discontinuous else partial(equipped, request, carrier)
+    return await _carry(request, protocol, line, wire=carrier.name, equip=equip)
 
 
 async def _plain(request: web.Request) -> web.StreamResponse:

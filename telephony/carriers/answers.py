@@ -84,6 +84,11 @@ def vonage_busy(_: str = "") -> str:
     return "[]"
 
 
+def nothing(_: str = "", __: str = "", ___: str = "") -> str:
+    """Return nothing, for carriers that ask nothing."""
+    return ""
+
+
 def _response(inside: str) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?><Response>{inside}</Response>'
 

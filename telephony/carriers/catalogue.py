@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from telephony.carriers import answers, signatures, tickets, webhooks
 from telephony.carriers.exotel import ExotelProtocol
+from telephony.carriers.genesys import GenesysProtocol
 from telephony.carriers.plivo import PlivoProtocol, VobizProtocol
 from telephony.carriers.signatures import SignedRequest
 from telephony.carriers.telnyx import CODEC_ORDERED, TelnyxProtocol
@@ -63,6 +64,8 @@ class Carrier:
     content_type: str = answers.XML
     dial: Callable[[str], str] | None = None
     """Takes a target; returns the document by which the carrier puts a call through, where it asks /NAME/transfer."""
+    webhook: bool = True
+    """False where the carrier opens its socket without asking first."""
     signs_sockets: bool = False
     """The same signature is on the request that opens the stream."""
 
@@ -148,6 +151,18 @@ CARRIERS: Final[tuple[Carrier, ...]] = (
         format="exotel_rate",
         content_type=answers.JSON,
         ticket_chars=400,
+    ),
+    Carrier(
+        name="genesys",
+        title="Genesys",
+        protocol=GenesysProtocol,
+        key="genesys_client_secret",
+        check=signatures.check_genesys,
+        asked=webhooks.asked_nothing,
+        stream=answers.nothing,
+        busy=answers.nothing,
+        webhook=False,
+        signs_sockets=True,
     ),
 )
 BY_NAME: Final[Mapping[str, Carrier]] = {carrier.name: carrier for carrier in CARRIERS}

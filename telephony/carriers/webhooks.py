@@ -101,6 +101,11 @@ def _renamed(fields: Fields, names: Mapping[str, str], query: Mapping[str, str])
     return {**named, **{name: value for name, value in _plain(query).items() if name not in names}}
 
 
+def asked_nothing(query: Mapping[str, str], form: Mapping[str, str], body: Fields) -> Asked:
+    """Return that nothing is asked: this carrier has no webhook."""
+    return Asked(over=True)
+
+
 def told_by(query: Mapping[str, str], form: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
     """Return the parameters of a call: all of the query, and of the form what has one of `names`."""
     return {**_plain(query), **{name: form[name][:_MOST_CHARS] for name in names if form.get(name)}}

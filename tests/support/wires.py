@@ -164,6 +164,27 @@ TRAFFIC: Final[dict[str, Traffic]] = {
         dtmf=text(event="dtmf", stream_sid="MZ1", dtmf={"digit": "5", "duration": "100"}),
         played=lambda name: text(event="mark", stream_sid="MZ1", mark={"name": name}),
     ),
+    "genesys": Traffic(
+        begin=[
+            text(
+                version="2",
+                id="S1",
+                type="open",
+                seq=1,
+                serverseq=0,
+                position="PT0S",
+                parameters={
+                    "organizationId": "O1",
+                    "conversationId": "C1",
+                    "participant": {"id": "P1", "ani": "+4915", "aniName": "Anna", "dnis": "+4930"},
+                    "media": [{"type": "audio", "format": "PCMU", "channels": ["external"], "rate": 8000}],
+                },
+            )
+        ],
+        media=lambda number: PACKET[:160],
+        dtmf=text(version="2", id="S1", type="dtmf", seq=2, serverseq=1, parameters={"digit": "5"}),
+        stop=text(version="2", id="S1", type="close", seq=2, serverseq=1, parameters={"reason": "end"}),
+    ),
     "vonage": Traffic(
         begin=[text(**{"event": "websocket:connected", "content-type": "audio/l16;rate=8000"}, CallSid="C1")],
         media=lambda number: PACKET,

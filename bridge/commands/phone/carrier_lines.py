@@ -198,6 +198,56 @@ class ExotelLine(TelnyxLine):
         return heard
 
 
+class GenesysLine(SocketLine):
+    """Genesys AudioHook."""
+
+    garbage: Message = '{"type": 7'
+
+    async def begin(self, parameters: Mapping[str, str]) -> None:
+        """See CallingLine."""
+        about = {
+            "organizationId": "00000000-0000-0000-0000-000000000001",
+            "conversationId": self.call_sid,
+            "participant": {
+                "id": "1",
+                "ani": parameters.get("From", ""),
+                "aniName": "",
+                "dnis": parameters.get("To", ""),
+            },
+            "media": [{"type": "audio", "format": "PCMU", "channels": ["external"], "rate": 8000}],
+            "inputVariables": dict(parameters),
+        }
+        await self.send(self._message("open", about))
+
+    def media(self, frame: bytes, chunk: int) -> bytes:
+        """See PhoneLine."""
+        return frame
+
+    def heard(self, message: Message) -> Heard | None:
+        """See SocketLine."""
+        if isinstance(message, bytes):
+            return Play(message)
+        match json.loads(message):
+            case {"type": "event", "parameters": {"entities": [{"type": "barge_in"}]}}:
+                return Clear()
+        return None
+
+    async def played(self, mark: str) -> None:
+        """See PhoneLine: there are no marks."""
+
+    async def press(self, digit: str) -> None:
+        """See PhoneLine."""
+        await self.send(self._message("dtmf", {"digit": digit}))
+
+    async def hang_up(self) -> None:
+        """See PhoneLine."""
+        await self.send(self._message("close", {"reason": "end"}))
+
+    def _message(self, kind: str, about: Mapping[str, Any]) -> str:
+        head = {"version": "2", "id": f"session-{self.call_sid}", "type": kind, "seq": int(self.next_number())}
+        return json.dumps({**head, "serverseq": 0, "position": "PT0S", "parameters": about})
+
+
 class VonageLine(SocketLine):
     """Vonage's WebSocket endpoint, at 16 kHz."""
 
@@ -256,6 +306,7 @@ CALLED_AS: Final[Mapping[str, CarrierWire]] = {
     "signalwire": CarrierWire("/signalwire/stream", TwilioLine),
     "2600hz": CarrierWire("/2600hz/stream", TwilioLine),
     "exotel": CarrierWire("/exotel/stream", ExotelLine),
+    "genesys": CarrierWire("/genesys/stream", GenesysLine),
     "vonage": CarrierWire("/vonage/stream", VonageLine),
 }
 """By the names of `bridge call --wire`."""

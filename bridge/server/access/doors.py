@@ -63,7 +63,8 @@ def carrier_paths(name: str) -> tuple[str, ...]:
     """Return the routes of a carrier besides its wire's own."""
     ends = ("voice", "voice/", "stream/", "stream/{ticket}", "outbound/{id}", "answer/{id}", "status", "status/{id}")
     transfer = ("transfer",) if BY_NAME[name].dial else ()
-    return tuple(f"/{name}/{end}" for end in (*ends, *transfer))
+    webhooks = (*ends, *transfer) if BY_NAME[name].webhook else ("stream/", "stream/{ticket}")
+    return tuple(f"/{name}/{end}" for end in webhooks)
 
 
 TWILIO_VOICE: Final = ("/twilio/voice", "/twilio/voice/")

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 def routes() -> list[web.RouteDef]:
     """Return them; the streams of calls that come in are those of `bridge.server.routes`, as of all wires."""
-    return [route for carrier in CARRIERS for route in _of(carrier)]
+    return [route for carrier in CARRIERS if carrier.webhook for route in _of(carrier)]
 
 
 def _of(carrier: Carrier) -> list[web.RouteDef]:

@@ -64,6 +64,7 @@ _HELPERS: Final = {
     "signalwire": [*_OF_STREAMS],
     "2600hz": [*_OF_STREAMS],
     "exotel": [*_OF_STREAMS],
+    "genesys": ["telephony.early"],
     "vonage": ["telephony.early", "telephony.whole_samples"],
     "asterisk": ["telephony.asterisk_text", "telephony.early", "telephony.whole_samples"],
     "jambonz": ["telephony.freeswitch_metadata", "telephony.whole_samples"],
@@ -307,7 +308,7 @@ def _carrier_webhooks(data: bytes) -> None:
     told: Mapping[str, object] = {}
     with suppress(Refused):
         told = json_object(clean(body))
-    for carrier in CARRIERS:
+    for carrier in (carrier for carrier in CARRIERS if carrier.webhook):
         for asked in (carrier.asked(fields, {}, told), carrier.asked({}, fields, {})):
             assert all(is_text(word) for word in (*asked.told, *asked.told.values(), asked.answer))
             ticket = tickets.write(b"key", carrier.name, asked.told, now_s=0.0)

@@ -20,7 +20,8 @@ PHONES: Final = [wire for wire in KNOWN if wire.capabilities.audio_out]
 NAMES: Final = [*(wire.name for wire in PHONES), "audiosocket"]
 _MULAW: Final = AudioFormat(Encoding.MULAW, 8000)
 _L16: Final = AudioFormat(Encoding.L16, 8000)
-_FORMATS: Final = dict.fromkeys(("twilio", "telnyx", "plivo", "vobiz", "signalwire", "2600hz", "asterisk"), _MULAW)
+_OF_MULAW: Final = ("twilio", "telnyx", "plivo", "vobiz", "signalwire", "2600hz", "genesys", "asterisk")
+_FORMATS: Final = dict.fromkeys(_OF_MULAW, _MULAW)
 _IN_JSON: Final = {"twilio", "telnyx", "plivo", "vobiz", "signalwire", "2600hz", "exotel"}
 
 Tone = npt.NDArray[np.float32]

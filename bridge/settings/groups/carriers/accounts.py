@@ -136,3 +136,14 @@ class Exotel(Group):
     exotel_api_url: Url = Field(
         default="https://api.exotel.com", description="URL of the API; India: api.in.exotel.com."
     )
+
+
+class Genesys(Group):
+    """Calls over Genesys's Audio Connector: docs/carriers.md."""
+
+    section = Section.WIRES
+
+    genesys_client_secret: SecretStr | None = Field(
+        default=None, description="Client secret (base64) of the integration. Sockets that it did not sign are refused."
+    )
+    genesys_client_secret_file: OptionalPath = Field(default=None, description="File that holds genesys_client_secret.")

@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-SIGN_ADDRESSES: Final = ("plivo_auth_token", "vobiz_auth_token", "signalwire_signing_key")
+SIGN_ADDRESSES: Final = ("plivo_auth_token", "vobiz_auth_token", "signalwire_signing_key", "genesys_client_secret")
 """Options with which carriers sign our address."""
 
 
