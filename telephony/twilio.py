@@ -7,15 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from reprlib import repr as shown
 
-from telephony.carriers.json_stream import (
-    MULAW_8K,
-    Dialect,
-    JsonStream,
-    StreamStart,
-    fields_of,
-    identifier,
-    plain_texts,
-)
+from telephony.carriers.json_stream import MULAW_8K, Dialect, JsonStream, StreamStart
+from telephony.carriers.stream_fields import fields_of, identifier, plain_texts
 from telephony.errors import RemoteProtocolError
 from telephony.events import AudioFormat, CallStarted, Capabilities
 from telephony.jsontext import Fields, as_text

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from telephony.carriers import answers, signatures, tickets, webhooks
 from telephony.carriers.exotel import ExotelProtocol
 from telephony.carriers.genesys import GenesysProtocol
+from telephony.carriers.genesys_signature import check_genesys
 from telephony.carriers.plivo import PlivoProtocol, VobizProtocol
 from telephony.carriers.signatures import SignedRequest
 from telephony.carriers.telnyx import CODEC_ORDERED, TelnyxProtocol
@@ -157,7 +158,7 @@ CARRIERS: Final[tuple[Carrier, ...]] = (
         title="Genesys",
         protocol=GenesysProtocol,
         key="genesys_client_secret",
-        check=signatures.check_genesys,
+        check=check_genesys,
         asked=webhooks.asked_nothing,
         stream=answers.nothing,
         busy=answers.nothing,

@@ -7,7 +7,8 @@ must be multiples of 320 bytes.
 from collections.abc import Mapping
 from typing import Final
 
-from telephony.carriers.json_stream import Dialect, JsonStream, StreamStart, fields_of, identifier, plain_texts
+from telephony.carriers.json_stream import Dialect, JsonStream, StreamStart
+from telephony.carriers.stream_fields import fields_of, identifier, plain_texts
 from telephony.errors import RemoteProtocolError
 from telephony.events import AudioFormat, CallStarted, Capabilities, Encoding
 from telephony.jsontext import Fields, as_text

@@ -9,7 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from telephony.carriers.json_stream import MULAW_8K, fields_of, plain_texts
+from telephony.carriers.json_stream import MAX_EARLY_CHARS, MAX_MALFORMED, MULAW_8K
+from telephony.carriers.stream_fields import fields_of, plain_texts
 from telephony.early import Early
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
@@ -35,13 +36,8 @@ from telephony.malformed import Malformations, Refused
 from telephony.media_time import MediaTime
 
 TARGET_VARIABLE: Final = "transfer_to"
-MAX_MALFORMED: Final = 100
-MAX_EARLY_BYTES: Final = 64 * 1024
-PLAY_BYTES: Final = 1600
-"""In one message: 200 ms. The documents allow 64,000, and limit how many bytes come in a second."""
-_MOST_SEQ: Final = 1 << 53
-_PROBE: Final = "00000000-0000-0000-0000-000000000000"
-"""The conversation of a connection that only tries whether we are there."""
+PLAY_BYTES: Final = 1600  # in one message, 200 ms: their number and their bytes in a second are limited
+_PROBE: Final = "00000000-0000-0000-0000-000000000000"  # of a connection that only tries whether we are there
 _EXTERNAL: Final = "external"
 _CHANNELS: Final = ([_EXTERNAL], [_EXTERNAL, "internal"], ["internal", _EXTERNAL])
 
@@ -56,7 +52,7 @@ class GenesysProtocol:
         self._session = ""  # set by `open`, also of a probe
         self._channels, self._channel = 1, 0  # in its audio, and which is the caller's
         self._time: MediaTime | None = None  # set by `open` of a call
-        self._early = Early[bytes](at_most=MAX_EARLY_BYTES)
+        self._early = Early[bytes](at_most=MAX_EARLY_CHARS)
         self._seq = self._client_seq = 0
         self._ended = False
         self._malformations = Malformations(at_most=MAX_MALFORMED)
@@ -98,14 +94,12 @@ class GenesysProtocol:
                 return [self._message("disconnect", {"reason": "completed", "info": reason})] if self._time else ()
             case Transfer(target):
                 self._begun()
-                variables = {TARGET_VARIABLE: target}
-                return [self._message("disconnect", {"reason": "completed", "outputVariables": variables})]
+                given = {"reason": "completed", "outputVariables": {TARGET_VARIABLE: target}}
+                return [self._message("disconnect", given)]
             case Problem() | Transcript() | Reply():
                 return ()
             case _:
                 raise LocalProtocolError(f"a session of Genesys cannot carry {command}")
-
-    # ------------------------------------------------------------ what comes in
 
     def _understand(self, message: Fields) -> Sequence[Event]:
         kind = text_of(message, "type")
@@ -125,17 +119,17 @@ class GenesysProtocol:
                 return [key_of(about, "digit", where="parameters")]
             case "close":
                 self._ended = True
-                return [Owed([self._message("closed", {})]), CallEnded(_why(about))]
-            case "error":
-                return [Notice(f"Genesys tells of an error: {as_text(about)[:200]}")]
-            case "discarded":
-                return [Notice(f"Genesys threw audio away: {as_text(about.get('discarded'))[:40]}")]
+                why = as_text(about.get("reason"))[:40]
+                ended = "caller hung up" if why in {"", "end"} else f"Genesys ended it: {why}"
+                return [Owed([self._message("closed", {})]), CallEnded(ended)]
+            case "error" | "discarded":
+                return [Notice(f"Genesys says {kind}: {as_text(about)[:200]}")]
             case _:  # paused, resumed, update, playback_started, playback_completed: nothing that the call has to know
                 return ()
 
     def _numbered(self, message: Fields) -> Sequence[Event]:
         """Note the number of a message; one that does not follow is told of, and heard all the same."""
-        number, due = whole_of(message, "seq", 0, between=(0, _MOST_SEQ)), self._client_seq + 1
+        number, due = whole_of(message, "seq", 0, between=(0, 1 << 53)), self._client_seq + 1
         self._client_seq = max(number, self._client_seq)
         return [] if number == due else [Malformed(f"field seq: got {number}; allowed: {due}", told=False)]
 
@@ -148,18 +142,13 @@ class GenesysProtocol:
         self._time = MediaTime(MULAW_8K)
         early = [event for payload in self._early.take() for event in self._audio(payload)]
         started = self._call(about, sum(MULAW_8K.duration_ms(one.payload) for one in early if isinstance(one, Media)))
-        owed = self._message("opened", {"startPaused": False, "media": [media]})
-        return [started, Owed([owed]), *early]
+        return [started, Owed([self._message("opened", {"startPaused": False, "media": [media]})]), *early]
 
     def _call(self, about: Fields, early_ms: int) -> CallStarted:
         participant = fields_of(about, "participant")
-        named = {
-            "conversationId": about.get("conversationId"),
-            "organizationId": about.get("organizationId"),
-            "language": about.get("language"),
-        }
+        named = ("conversationId", "organizationId", "language")
         parameters = {
-            **{name: as_text(value) for name, value in named.items() if value},
+            **{name: as_text(about[name]) for name in named if about.get(name)},
             **plain_texts(fields_of(about, "inputVariables")),
             **self._told,
         }
@@ -179,8 +168,6 @@ class GenesysProtocol:
             return ()
         heard = payload[self._channel :: self._channels]
         return [self._time.place(heard)] if heard else ()
-
-    # ------------------------------------------------------------ what goes out
 
     def _message(self, kind: str, parameters: Mapping[str, object]) -> str:
         self._seq += 1
@@ -209,8 +196,3 @@ def _taken(offered: object) -> dict[str, Any]:
             return {"type": "audio", "format": "PCMU", "channels": channels, "rate": 8000}
     shown = as_text(offered)[:100]
     raise RemoteProtocolError(f"unusable open: media is {shown}; allowed: PCMU at 8000 with the external channel")
-
-
-def _why(about: Fields) -> str:
-    reason = as_text(about.get("reason"))[:40]
-    return "caller hung up" if reason in {"", "end"} else f"Genesys ended it: {reason}"

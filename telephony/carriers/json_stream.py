@@ -4,17 +4,16 @@ A dialect is data: how a carrier calls things. What its start says is the one th
 """
 
 import json
-import re
-from binascii import b2a_base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from reprlib import repr as shown
 from typing import Final
 
 from telephony.carriers.in_order import InOrder
+from telephony.carriers.stream_fields import base64_text, fields_of, number_of, shown_fields
 from telephony.codec import silence
 from telephony.early import Early
-from telephony.errors import LocalProtocolError, RemoteProtocolError
+from telephony.errors import LocalProtocolError
 from telephony.events import (
     AudioFormat,
     CallEnded,
@@ -35,7 +34,7 @@ from telephony.events import (
     Reply,
     Transcript,
 )
-from telephony.jsontext import Fields, as_text, audio_of, json_object, key_of, object_of, refusal, text_of
+from telephony.jsontext import Fields, audio_of, json_object, key_of, object_of, refusal, text_of
 from telephony.malformed import Malformations, Refused
 from telephony.timeline import Timeline
 from telephony.whole_samples import WholeSamples
@@ -51,7 +50,6 @@ PLAY_MS: Final = 1000
 """Audio in one message to a carrier."""
 
 _MOST_TRACKS_TOLD: Final = 5
-_ID: Final = re.compile("[\x21-\x7e]{1,256}")
 _SMALL_CHARS: Final = 300  # of a message without its audio
 
 
@@ -233,7 +231,7 @@ class JsonStream:
         if track not in self._heard:
             return self._not_heard(track)
         audio = self.heard(audio_of(media, "payload", where="media", at_most=MAX_PAYLOAD_BYTES))
-        number, timestamp_ms = _number(media, "chunk"), _number(media, "timestamp")
+        number, timestamp_ms = number_of(media, "chunk"), number_of(media, "timestamp")
         return self._placed(self._order.take(number, (audio, timestamp_ms)))
 
     def _placed(self, packets: Sequence[tuple[int | None, tuple[bytes, int | None]]]) -> Sequence[Event]:
@@ -285,47 +283,3 @@ class JsonStream:
             raise LocalProtocolError(f"{event} before {self.dialect.carrier}'s start: there is no stream yet")
         stream = {self.dialect.stream_id: self._stream_id} if self._stream_id else {}
         return json.dumps({"event": event, **stream, **fields}, separators=(",", ":"))
-
-
-def base64_text(payload: bytes) -> str:
-    """Return `payload` in base64."""
-    return b2a_base64(payload, newline=False).decode()
-
-
-def identifier(name: str, value: object) -> str:
-    """Return an id in a start.
-
-    Raises:
-        RemoteProtocolError: it is none.
-    """
-    if not isinstance(value, str) or not _ID.fullmatch(value):
-        raise RemoteProtocolError(f"unusable start: {name} is {shown(value)}")
-    return value
-
-
-def fields_of(fields: Fields, name: str) -> Fields:
-    """Return an object that may be missing, or written as an empty list, as PHP does: {} then."""
-    value = fields.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def plain_texts(fields: Fields) -> dict[str, str]:
-    """Return all that `fields` hold as texts."""
-    return {name: as_text(value) for name, value in fields.items()}
-
-
-def shown_fields(fields: Fields) -> str:
-    """Return `fields` for a log line."""
-    return json.dumps(fields)[:200]
-
-
-def _number(fields: Fields, name: str) -> int | None:
-    """Return a counter, which carriers write as a string; None where there is none."""
-    value = fields.get(name)
-    if value is None:
-        return None
-    if isinstance(value, str) and len(value) < 16 and value.isascii() and value.isdigit():
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**15:
-        return value
-    raise refusal(name, value, "a whole number below 10^15", where="media")

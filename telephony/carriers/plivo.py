@@ -8,15 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from telephony.carriers.json_stream import (
-    Dialect,
-    JsonStream,
-    StreamStart,
-    base64_text,
-    fields_of,
-    identifier,
-    plain_texts,
-)
+from telephony.carriers.json_stream import Dialect, JsonStream, StreamStart
+from telephony.carriers.stream_fields import base64_text, fields_of, identifier, plain_texts
 from telephony.errors import RemoteProtocolError
 from telephony.events import AudioFormat, CallStarted, Capabilities, Command, Encoding, SendDtmf
 from telephony.jsontext import Fields, as_text, json_object

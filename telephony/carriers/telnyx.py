@@ -10,15 +10,8 @@ from typing import Final
 
 import numpy as np
 
-from telephony.carriers.json_stream import (
-    Dialect,
-    JsonStream,
-    StreamStart,
-    base64_text,
-    fields_of,
-    identifier,
-    plain_texts,
-)
+from telephony.carriers.json_stream import Dialect, JsonStream, StreamStart
+from telephony.carriers.stream_fields import base64_text, fields_of, identifier, plain_texts
 from telephony.codec import decode, encode
 from telephony.errors import RemoteProtocolError
 from telephony.events import AudioFormat, CallStarted, Capabilities, Encoding

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from telephony.carriers.json_stream import fields_of
+from telephony.carriers.stream_fields import fields_of
 from telephony.jsontext import Fields, as_text
 from telephony.twilio_webhook import TOLD
 

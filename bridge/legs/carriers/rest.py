@@ -19,8 +19,8 @@ from yarl import URL
 from bridge.legs.http_answer import BrokenAnswer, object_in, object_in_refusal, read_whole
 from bridge.settings import Settings
 from bridge.speech.voices.template import Value, fill, written
-from telephony.carriers.json_stream import shown_fields
 from telephony.carriers.jwt import signed_by
+from telephony.carriers.stream_fields import shown_fields
 from telephony.jsontext import Fields, as_text
 from telephony.outcome import NotAnswered, Outcome
 

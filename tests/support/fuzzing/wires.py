@@ -53,7 +53,7 @@ _KEYS: Final = frozenset("0123456789*#ABCD")
 _LEAP_BYTES: Final = LEAP_MS * 192 * 4
 _OF_STREAMS: Final = (
     *("telephony.timeline", "telephony.early", "telephony.whole_samples"),
-    *("telephony.carriers.in_order", "telephony.codec"),
+    *("telephony.carriers.stream_fields", "telephony.carriers.in_order", "telephony.codec"),
 )
 _HELPERS: Final = {
     "twilio": [*_OF_STREAMS],
@@ -64,7 +64,7 @@ _HELPERS: Final = {
     "signalwire": [*_OF_STREAMS],
     "2600hz": [*_OF_STREAMS],
     "exotel": [*_OF_STREAMS],
-    "genesys": ["telephony.early"],
+    "genesys": ["telephony.carriers.stream_fields", "telephony.early"],
     "vonage": ["telephony.early", "telephony.whole_samples"],
     "asterisk": ["telephony.asterisk_text", "telephony.early", "telephony.whole_samples"],
     "jambonz": ["telephony.freeswitch_metadata", "telephony.whole_samples"],
@@ -348,7 +348,12 @@ TARGETS: Final = (
     Target(
         "carrier-signatures",
         _carrier_signatures,
-        ["telephony.carriers.signatures", "telephony.carriers.jwt", "telephony.carriers.tickets"],
+        [
+            "telephony.carriers.signatures",
+            "telephony.carriers.genesys_signature",
+            "telephony.carriers.jwt",
+            "telephony.carriers.tickets",
+        ],
     ),
     Target(
         "carrier-webhooks",

@@ -149,7 +149,7 @@ def test_what_the_call_need_not_know_means_nothing(kind: str) -> None:
 def test_audio_that_was_thrown_away_and_errors_are_told() -> None:
     made = begun()
     [notice] = made.receive(said("discarded", 2, start="PT1S", discarded="PT1.5S"))
-    assert notice == Notice("Genesys threw audio away: PT1.5S")
+    assert isinstance(notice, Notice) and "discarded" in notice.message and "PT1.5S" in notice.message
     [error] = made.receive(said("error", 3, code=429, message="Rate limit"))
     assert isinstance(error, Notice) and "429" in error.message
 
