@@ -208,11 +208,12 @@ async def carrier_apis(settings: Callable[[], Settings]) -> AsyncIterator[Mappin
         return
     limit = aiohttp.ClientTimeout(total=settings().twilio_api_timeout)
     async with aiohttp.ClientSession(timeout=limit) as session:
-        options = lambda: plain_options(settings())  # noqa: E731 - it is handed on
-        yield {
-            profile.name: CarrierRest(session, profile, options, sign_in=_SIGN_IN.get(profile.name, lambda _: {}))
-            for profile in wanted
-        }
+        yield {profile.name: _signed_in(session, profile, settings) for profile in wanted}
+
+
+def _signed_in(session: aiohttp.ClientSession, profile: RestProfile, settings: Callable[[], Settings]) -> CarrierRest:
+    sign_in = _SIGN_IN.get(profile.name, lambda _: {})
+    return CarrierRest(session, profile, lambda: plain_options(settings()), sign_in=sign_in)
 
 
 def _vonage_token(options: Mapping[str, Value]) -> Mapping[str, Value]:

@@ -113,9 +113,16 @@ def door_at(path: str, *, socket: bool) -> Door:
 
 def who_comes_in(settings: Settings) -> list[tuple[str, str]]:
     """Return each door with who may come in by it, in words for the operator."""
-    names = dict.fromkeys(door.name for door in HTTP)
+    names = dict.fromkeys(door.name for door in HTTP if not door.carrier)
     http = [[door for door in HTTP if door.name == name] for name in names]
     lines = [(", ".join(map(str, doors)), _who(doors[0], settings)) for doors in http]
+    carriers: dict[str, list[str]] = {}
+    for door in HTTP:
+        if door.carrier and (place := f"/{door.carrier}/...") not in (
+            group := carriers.setdefault(_who(door, settings), [])
+        ):
+            group.append(place)
+    lines += [(", ".join(places), who) for who, places in carriers.items()]
     if settings.audiosocket_port:
         lines.append((f"AudioSocket, port {settings.audiosocket_port}", ", ".join(settings.audiosocket_allow)))
     if settings.sip:

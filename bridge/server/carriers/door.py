@@ -51,7 +51,8 @@ async def check_carrier(
         web.HTTPUnauthorized: a socket with a wrong token.
         web.HTTPBadRequest: its form is none.
     """
-    socket, key = asks_for_socket(request), key_of(carrier, settings)
+    socket = request.method == hdrs.METH_GET and asks_for_socket(request)  # whoever says so with a body is none
+    key = key_of(carrier, settings)
     if hdrs.ORIGIN in request.headers:
         raise Forbidden(Why.ORIGIN, f"this door is for {carrier.title}, which is no web page")
     if (socket or not carrier.key) and _has_ticket(request, settings, carrier):

@@ -109,10 +109,14 @@ async def test_without_a_key_this_machine_may_come_in_but_no_web_page() -> None:
 
 def test_the_operator_is_told_who_comes_in() -> None:
     told = dict(who_comes_in(Settings.model_validate(SIGNED)))
-    [who] = [who for doors, who in told.items() if "/telnyx/voice" in doors]
+    [who] = [who for doors, who in told.items() if "/telnyx/..." in doors]
     assert who == "Telnyx, by its signature"
     closed = dict(who_comes_in(Settings.model_validate({"public_url": PUBLIC})))
-    assert "nobody: set BRIDGE_TELNYX_PUBLIC_KEY" in closed.values()
+    assert closed["/telnyx/..."] == "nobody: set BRIDGE_TELNYX_PUBLIC_KEY"
+    open_here = dict(who_comes_in(Settings()))
+    assert [who for doors, who in open_here.items() if "/telnyx/..., /plivo/..." in doors] == [
+        "everyone on this machine"
+    ]
 
 
 @pytest.mark.parametrize("maker", ["Plivo", "Vobiz"])
@@ -197,3 +201,13 @@ async def test_carriers_that_sign_nothing_show_the_api_token(path: str, answer: 
         assert found and "k3y" not in told and len(found[1]) < 500
         assert await opened(client, found[1]) == 101
         assert await opened(client, path.partition("voice")[0] + "stream") == 401
+
+
+async def test_a_post_that_says_it_is_a_socket_is_verified_with_its_body() -> None:
+    body = b'{"uuid":"c1"}'
+    token = {"Authorization": f"Bearer {carrier_signing.jwt('s3cret', {'iat': time.time()})}"}
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Content-Type": "application/json"}
+    async with bridge(vonage_signature_secret="s3cret", public_url=PUBLIC) as client:
+        for headers in (token, {**token, **upgrade}):
+            async with client.post("/vonage/voice", data=body, headers=headers) as response:
+                assert response.status == 403
