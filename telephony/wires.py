@@ -9,6 +9,7 @@ from uuid import uuid4
 from telephony.ari import AriProtocol
 from telephony.asterisk import AsteriskProtocol
 from telephony.audiosocket import AudioSocketProtocol
+from telephony.carriers.audiocodes import AudioCodesProtocol
 from telephony.carriers.exotel import ExotelProtocol
 from telephony.carriers.genesys import GenesysProtocol
 from telephony.carriers.plivo import PlivoProtocol, VobizProtocol
@@ -245,6 +246,20 @@ WIRES: Final[tuple[Wire, ...]] = (
         make=GenesysProtocol,
         discontinuous=True,
         note="A transfer ends the session with the variable `transfer_to`, for the flow.",
+    ),
+    Wire(
+        name="audiocodes",
+        title="AudioCodes Bot API",
+        address="/audiocodes",
+        protocol=AudioCodesProtocol,
+        door=Door.API_TOKEN,
+        family=Family.JSON,
+        audio="16 bit 8, 16, 24 kHz",
+        identity="number",
+        tried=DOCUMENTS,
+        make=AudioCodesProtocol,
+        discontinuous=True,
+        note="A conversation whose socket is lost goes on over another one.",
     ),
     Wire(
         name="audiosocket",

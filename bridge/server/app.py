@@ -38,6 +38,7 @@ from bridge.server.app_keys import (
     CARRIER_APIS,
     CARRIER_TRUNKS,
     CONNECTIONS,
+    CONVERSATIONS,
     FAST_LANE,
     FEED,
     IN_FORCE,
@@ -99,6 +100,7 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app[CONNECTIONS], app[REFUSALS] = connections, refusals
     app[PAGES], app[FEED] = Pages(), TranscriptFeed()
     app[RESOURCES] = resources
+    app[CONVERSATIONS] = {}
     app[WATCHED_CALLS] = watched_calls = WatchedCalls()
     app[LEVELS], app[listen_in.LISTENERS] = Levels(watched_calls), set()
     app.cleanup_ctx.append(_monitors)

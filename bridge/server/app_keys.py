@@ -12,6 +12,7 @@ from bridge.admission.refusals import Refusals
 from bridge.legs.ari.link import AriLink
 from bridge.legs.asterisk_dial_in import WaitingCalls
 from bridge.legs.carriers.rest import CarrierRest
+from bridge.legs.carriers.resumable import ResumableSocket
 from bridge.legs.sip.link import SipLink
 from bridge.legs.twilio.rest import TwilioRest
 from bridge.listening.transcript_feed import TranscriptFeed
@@ -42,6 +43,8 @@ SIP: Final = web.AppKey("sip", SipLink)
 WAITING: Final = web.AppKey("waiting", WaitingCalls)
 CARRIER_APIS: Final = web.AppKey("carrier_apis", Mapping[str, CarrierRest])
 """Of those that we can sign in at, by their names."""
+CONVERSATIONS: Final = web.AppKey("conversations", dict[str, ResumableSocket])
+"""Those that another socket may go on with, by their ids."""
 CARRIER_TRUNKS: Final = web.AppKey("carrier_trunks", Mapping[str, CarrierTrunk])
 TWILIO: Final = web.AppKey("twilio", TwilioRest)
 CONNECTIONS: Final = web.AppKey("connections", Connections)

@@ -25,6 +25,7 @@ from bridge.server.access.doors import TWILIO_STREAM_TOO, TWILIO_VOICE
 from bridge.server.access.forms import read_form
 from bridge.server.access.hosts import network_of, peer
 from bridge.server.app_keys import (
+    CONVERSATIONS,
     FAST_LANE,
     FEED,
     LINES,
@@ -37,6 +38,7 @@ from bridge.server.app_keys import (
     WAITING,
 )
 from bridge.server.auth import SHOWN, asks_for_socket, public_url
+from bridge.server.carriers.conversations import enter
 from bridge.server.carriers.routes import equipped, stream_of
 from bridge.server.pages import Pages
 from bridge.server.websocket_upgrade import accept, upgrade
@@ -216,7 +218,26 @@ async def _languages(request: web.Request) -> web.Response:
     return web.json_response({**about, "scripts": scripts()})
 
 
-_OWN: Final = {"plain": _plain, "talk": _talk, "asterisk": _asterisk, "listen": _twilio_listen}
+async def _audiocodes(request: web.Request) -> web.StreamResponse:
+    """Begin a conversation of AudioCodes, or go on with one whose socket was lost."""
+    app, settings = request.app, request.app[SETTINGS]
+    with _held(app[LINES].take(), request):
+        entered = await enter(request, settings, app[CONVERSATIONS])
+        if entered.leg:
+            leg = SilenceFilledLeg(entered.leg)
+            with entered.listed():
+                await app[SWITCHBOARD].carry(leg, wire="audiocodes", peer=peer(request, settings))
+    await entered.over()
+    return entered.socket
+
+
+_OWN: Final = {
+    "plain": _plain,
+    "talk": _talk,
+    "asterisk": _asterisk,
+    "listen": _twilio_listen,
+    "audiocodes": _audiocodes,
+}
 
 # ---------------------------------------------------------------- one call
 

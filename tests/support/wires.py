@@ -185,6 +185,22 @@ TRAFFIC: Final[dict[str, Traffic]] = {
         dtmf=text(version="2", id="S1", type="dtmf", seq=2, serverseq=1, parameters={"digit": "5"}),
         stop=text(version="2", id="S1", type="close", seq=2, serverseq=1, parameters={"reason": "end"}),
     ),
+    "audiocodes": Traffic(
+        begin=[
+            text(
+                type="session.initiate",
+                conversationId="C1",
+                botName="bot",
+                caller="+4915",
+                expectAudioMessages=True,
+                supportedMediaFormats=["raw/lpcm16_8"],
+            ),
+            text(type="userStream.start", conversationId="C1"),
+        ],
+        media=lambda number: text(type="userStream.chunk", conversationId="C1", audioChunk=b64(PACKET)),
+        dtmf=text(type="activities", conversationId="C1", activities=[{"type": "event", "name": "dtmf", "value": "5"}]),
+        stop=text(type="session.end", conversationId="C1", reasonCode="client-side", reason="Client Side"),
+    ),
     "vonage": Traffic(
         begin=[text(**{"event": "websocket:connected", "content-type": "audio/l16;rate=8000"}, CallSid="C1")],
         media=lambda number: PACKET,

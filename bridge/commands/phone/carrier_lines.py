@@ -142,6 +142,47 @@ class ExotelLine(TelnyxLine):
         return heard
 
 
+class AudioCodesLine(SocketLine):
+    """AudioCodes Bot API, at 8 kHz."""
+
+    garbage: Message = '{"type": 7'
+
+    async def begin(self, parameters: Mapping[str, str]) -> None:
+        """See CallingLine."""
+        formats = {"expectAudioMessages": True, "supportedMediaFormats": ["raw/lpcm16_8"]}
+        caller = parameters.get("From", "")
+        await self.send(self._message("session.initiate", botName="bot", caller=caller, **formats))
+        await self.send(self._message("userStream.start"))
+
+    def media(self, frame: bytes, chunk: int) -> str:
+        """See PhoneLine."""
+        audio = base64.b64encode(encode(decode(frame, Encoding.MULAW), Encoding.L16)).decode()
+        return self._message("userStream.chunk", audioChunk=audio)
+
+    def heard(self, message: Message) -> Heard | None:
+        """See SocketLine."""
+        match json.loads(message):
+            case {"type": "playStream.chunk", "audioChunk": str(audio)}:
+                return Play(encode(decode(base64.b64decode(audio), Encoding.L16), Encoding.MULAW))
+            case {"type": "activities", "activities": [{"name": "abortPrompts"}]}:
+                return Clear()
+        return None
+
+    async def played(self, mark: str) -> None:
+        """See PhoneLine: there are no marks."""
+
+    async def press(self, digit: str) -> None:
+        """See PhoneLine."""
+        await self.send(self._message("activities", activities=[{"type": "event", "name": "dtmf", "value": digit}]))
+
+    async def hang_up(self) -> None:
+        """See PhoneLine."""
+        await self.send(self._message("session.end", reasonCode="client-side", reason="Client Side"))
+
+    def _message(self, kind: str, **fields: object) -> str:
+        return json.dumps({"type": kind, "conversationId": self.call_sid, **fields})
+
+
 @dataclass(frozen=True, slots=True)
 class CarrierWire:
     """How the phone calls as one carrier."""
@@ -159,6 +200,7 @@ CALLED_AS: Final[Mapping[str, CarrierWire]] = {
     "signalwire": CarrierWire("/signalwire/stream", TwilioLine),
     "2600hz": CarrierWire("/2600hz/stream", TwilioLine),
     "exotel": CarrierWire("/exotel/stream", ExotelLine),
+    "audiocodes": CarrierWire("/audiocodes", AudioCodesLine),
     "genesys": CarrierWire("/genesys/stream", GenesysLine),
     "vonage": CarrierWire("/vonage/stream", VonageLine),
 }

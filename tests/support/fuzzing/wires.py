@@ -64,6 +64,7 @@ _HELPERS: Final = {
     "signalwire": [*_OF_STREAMS],
     "2600hz": [*_OF_STREAMS],
     "exotel": [*_OF_STREAMS],
+    "audiocodes": ["telephony.carriers.stream_fields", "telephony.early", "telephony.whole_samples"],
     "genesys": ["telephony.carriers.stream_fields", "telephony.early"],
     "vonage": ["telephony.early", "telephony.whole_samples"],
     "asterisk": ["telephony.asterisk_text", "telephony.early", "telephony.whole_samples"],

@@ -55,6 +55,8 @@ def packet(name: str, number: int, tone: Tone = SILENCE) -> str | bytes:
     payload = encode(tone, _FORMATS.get(name, _L16).encoding)
     if name == "audiosocket":
         return frame(0x10, payload)
+    if name == "audiocodes":
+        return text(type="userStream.chunk", conversationId="C1", audioChunk=b64(payload))
     if name in _IN_JSON:
         media = {"track": "inbound", "chunk": str(number), "timestamp": str(20 * number), "payload": b64(payload)}
         return text(event="media", media=media)
@@ -122,5 +124,6 @@ def _spoken(message: str) -> bytes:
     if not message.startswith("{"):  # Asterisk's plain commands
         return b""
     fields = json.loads(message)
-    payload = (fields.get("media") or {}).get("payload") or (fields.get("data") or {}).get("audioData") or ""
+    payload = (fields.get("media") or {}).get("payload") or (fields.get("data") or {}).get("audioData")
+    payload = payload or fields.get("audioChunk") or ""
     return b"" if not payload else base64.b64decode(payload)
