@@ -4,7 +4,7 @@ import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import Final
 
@@ -220,9 +220,10 @@ async def _languages(request: web.Request) -> web.Response:
 
 async def _audiocodes(request: web.Request) -> web.StreamResponse:
     """Begin a conversation of AudioCodes, or go on with one whose socket was lost."""
-    app, settings = request.app, request.app[SETTINGS]
-    with _held(app[LINES].take(), request):
-        entered = await enter(request, settings, app[CONVERSATIONS])
+    app, settings, known = request.app, request.app[SETTINGS], request.app[CONVERSATIONS]
+    free = app[LINES].free or not known  # what goes on has its line
+    with _held(app[LINES].take() if free else nullcontext(), request):
+        entered = await enter(request, settings, known, free=free)
         if entered.leg:
             leg = SilenceFilledLeg(entered.leg)
             with entered.listed():

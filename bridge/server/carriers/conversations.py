@@ -47,8 +47,10 @@ class Entered:
             await self.held.left.wait()
 
 
-async def enter(request: web.Request, settings: Settings, conversations: dict[str, ResumableSocket]) -> Entered:
-    """Accept the socket, and read whose it is.
+async def enter(
+    request: web.Request, settings: Settings, conversations: dict[str, ResumableSocket], *, free: bool
+) -> Entered:
+    """Accept the socket, and read whose it is. `free`: whether a conversation may begin, and not only go on.
 
     Raises:
         web.HTTPException: the request does not ask for one as it should.
@@ -65,14 +67,21 @@ async def enter(request: web.Request, settings: Settings, conversations: dict[st
         if held := conversations.get(conversation):
             held.resume(socket, request.transport, first)
             return Entered(socket, conversations, conversation, held)
-        refusal = {"type": "session.error", "conversationId": conversation, "reason": "no such conversation"}
-        await socket.send_json(refusal)
-        await socket.close()
-        return Entered(socket, conversations)
+        return await _refused(socket, conversations, conversation, "no such conversation")
+    if not free:
+        return await _refused(socket, conversations, conversation, "busy, try again later")
     protocol = AudioCodesProtocol()
     held = ResumableSocket(socket, request.transport, first, resumable=lambda: protocol.resumable)
     leg = WebSocketLeg(held, protocol, abort=held.abort, idle_s=None, send_s=settings.send_timeout)
     return Entered(socket, conversations, conversation, held, leg)
+
+
+async def _refused(
+    socket: web.WebSocketResponse, conversations: dict[str, ResumableSocket], conversation: str, reason: str
+) -> Entered:
+    await socket.send_json({"type": "session.error", "conversationId": conversation, "reason": reason})
+    await socket.close()
+    return Entered(socket, conversations)
 
 
 def _named(message: str) -> tuple[str, str]:

@@ -30,10 +30,10 @@ class Talkative(ScriptBot):
 
 
 @asynccontextmanager
-async def bridge() -> AsyncIterator[tuple[web.Application, aiohttp.ClientSession, str]]:
+async def bridge(**also: object) -> AsyncIterator[tuple[web.Application, aiohttp.ClientSession, str]]:
     """A server as it is run: unlike that of aiohttp's tests it leaves a request alone whose socket is lost."""
     Talkative.calls = []
-    rules = Settings.model_validate({"records": "none", "api_token": "k3y-k3y-k3y-k3y-"})
+    rules = Settings.model_validate({"records": "none", "api_token": "k3y-k3y-k3y-k3y-", **also})
     app = make_app(rules, replace(RESOURCES, make_bot=Talkative))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
@@ -80,6 +80,20 @@ async def test_a_call_goes_on_where_it_was_over_the_next_socket() -> None:
             await until_over(app)
         assert len(Talkative.calls) == 1 and not app[CONVERSATIONS]
         await first.close()
+
+
+async def test_with_all_lines_taken_conversations_go_on_and_none_begins() -> None:
+    async with bridge(max_calls=1) as (app, session, url), session.ws_connect(url) as first:
+        await first.send_json(INITIATE)
+        await told(first, "session.accepted")
+        async with session.ws_connect(url) as another:
+            await another.send_json({**INITIATE, "conversationId": "C2"})
+            assert (await told(another, "session.error"))["reason"] == "busy, try again later"
+        async with session.ws_connect(url) as second:
+            await second.send_json({"type": "session.resume", "conversationId": "C1"})
+            await told(second, "session.accepted")
+            assert app[LINES].taken == 1
+    assert len(Talkative.calls) == 1
 
 
 async def test_a_conversation_that_nobody_knows_is_refused_in_its_own_words() -> None:
