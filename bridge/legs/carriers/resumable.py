@@ -7,8 +7,6 @@ from typing import Final
 
 from aiohttp import WSMessage, WSMsgType, web
 
-RESUME_S: Final = 15.0
-"""So long a conversation waits for another socket once it has lost its own."""
 _SAID: Final = frozenset({WSMsgType.TEXT, WSMsgType.BINARY})
 
 
@@ -22,9 +20,9 @@ class ResumableSocket(web.WebSocketResponse):
         first: WSMessage,
         *,
         resumable: Callable[[], bool],
-        wait_s: float = RESUME_S,
+        wait_s: float,
     ) -> None:
-        """`first`: what was read of it to learn whose it is. `resumable`: whether another may come after it."""
+        """`first`: what was read to learn whose it is. `resumable`: whether another may come after it, for `wait_s`."""
         super().__init__()
         self.left = asyncio.Event()
         """Set once nobody reads it any more."""

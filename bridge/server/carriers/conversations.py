@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from aiohttp import WSMsgType, web
 
@@ -14,6 +15,9 @@ from bridge.settings import Settings
 from telephony.carriers.audiocodes import AudioCodesProtocol
 from telephony.jsontext import json_object
 from telephony.malformed import Refused
+
+RESUME_S: Final = 15.0
+"""So long a conversation waits for another socket once it has lost its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ async def enter(
     if not free:
         return await _refused(socket, conversations, conversation, "busy, try again later")
     protocol = AudioCodesProtocol()
-    held = ResumableSocket(socket, request.transport, first, resumable=lambda: protocol.resumable)
+    held = ResumableSocket(socket, request.transport, first, resumable=lambda: protocol.resumable, wait_s=RESUME_S)
     leg = WebSocketLeg(held, protocol, abort=held.abort, idle_s=None, send_s=settings.send_timeout)
     return Entered(socket, conversations, conversation, held, leg)
 

@@ -8,12 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 import aiohttp
+import pytest
 from aiohttp import web
 from fakes import RESOURCES, ScriptBot
 
 from bot.api import CallInfo
 from bridge.server.app import make_app
 from bridge.server.app_keys import CONVERSATIONS, LINES
+from bridge.server.carriers import conversations
 from bridge.settings import Settings
 
 INITIATE = {"type": "session.initiate", "conversationId": "C1", "supportedMediaFormats": ["raw/lpcm16_8"]}
@@ -80,6 +82,19 @@ async def test_a_call_goes_on_where_it_was_over_the_next_socket() -> None:
             await until_over(app)
         assert len(Talkative.calls) == 1 and not app[CONVERSATIONS]
         await first.close()
+
+
+async def test_a_conversation_that_does_not_come_back_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations, "RESUME_S", 0.3)
+    async with bridge() as (app, session, url):
+        socket = await session.ws_connect(url)
+        await socket.send_json(INITIATE)
+        await told(socket, "session.accepted")
+        assert socket._response.connection and socket._response.connection.transport
+        socket._response.connection.transport.abort()
+        await until_over(app)
+        assert not app[CONVERSATIONS]
+        await socket.close()
 
 
 async def test_with_all_lines_taken_conversations_go_on_and_none_begins() -> None:
