@@ -1,4 +1,4 @@
-"""`bridge call`: calls a server as Twilio would, and reports what a caller would notice."""
+"""`bridge call`: calls a server as a carrier would, and reports what a caller would notice."""
 
 import argparse
 import asyncio
@@ -10,8 +10,9 @@ import aiohttp
 
 from bridge.commands import call, recording, server_url
 from bridge.commands.phone import call_report
+from bridge.commands.phone.carrier_lines import CALLED_AS
 from bridge.commands.phone.line_faults import Fault
-from bridge.commands.phone.socket_lines import SOCKET_WIRES, path_of
+from bridge.commands.phone.pbx_lines import PBX_WIRES, path_of
 
 FAILURES: Final = {call_report.DishonestRun: 3, aiohttp.ClientError: 1, server_url.NoAnswerThere: 1}
 
@@ -21,7 +22,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recording", nargs="+", type=Path, help="WAV files, each said when the bot has finished")
     parser.add_argument("--url", default="", help="where to call (ws://127.0.0.1:8000, at the path of the wire)")
     what = "what the call is carried by (%(default)s)"
-    parser.add_argument("--wire", choices=("twilio", *SOCKET_WIRES), default="twilio", help=what)
+    parser.add_argument("--wire", choices=(*CALLED_AS, *PBX_WIRES), default="twilio", help=what)
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="file that holds the server's API token")
     parser.add_argument("--cafile", type=Path, metavar="FILE", help="PEM certificates that the server is trusted by")
     parser.add_argument("--insecure", action="store_true", help="trust any certificate, such as a self-signed one")

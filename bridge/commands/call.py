@@ -1,4 +1,4 @@
-"""`bridge call`: calls a server as Twilio would, says recordings to its bot, and reports what a caller would notice."""
+"""`bridge call`: calls a server as a carrier would, says recordings to its bot, reports what a caller would notice."""
 
 import asyncio
 import ssl

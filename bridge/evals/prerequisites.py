@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from bridge.commands.phone.socket_lines import SOCKET_WIRES
+from bridge.commands.phone.pbx_lines import PBX_WIRES
 from bridge.evals.checks import NEEDS_RECORD
 from bridge.evals.scenario import Check, ModelChat, PressKeys, Scenario
 from bridge.evals.server_under_test import Target, options_of
@@ -36,7 +36,7 @@ def check_wire(scenarios: Sequence[Scenario], wire: str) -> None:
     Raises:
         CannotJudge: it cannot.
     """
-    if wire not in SOCKET_WIRES or SOCKET_WIRES[wire].has_keys:
+    if wire not in PBX_WIRES or PBX_WIRES[wire].has_keys:
         return
     for scenario in scenarios:
         for step in scenario.steps:

@@ -12,7 +12,7 @@ from typing import Final
 import aiohttp
 
 from bridge.commands.phone.line_faults import Fault
-from bridge.commands.phone.socket_lines import path_of
+from bridge.commands.phone.pbx_lines import path_of
 from bridge.evals import judging
 from bridge.evals.caller.caller import NextLine, Sounds
 from bridge.evals.caller.preparing import prepare

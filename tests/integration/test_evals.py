@@ -15,7 +15,7 @@ from chat_server import Answer, ChatServer
 from integration.server import serve
 
 from bridge.commands.phone.call_report import MAX_LATE_MS
-from bridge.commands.phone.socket_lines import SOCKET_WIRES
+from bridge.commands.phone.pbx_lines import PBX_WIRES
 
 ROOT = Path(__file__).parents[2]
 URL, TOKEN = "@URL", "t" * 20
@@ -198,12 +198,12 @@ async def test_without_the_record_what_the_bot_says_is_heard_and_what_cannot_be_
 @pytest.mark.slow
 async def test_every_wire_carries_a_scenario(tmp_path: Path) -> None:
     def over(wire: str) -> tuple[str | Path, ...]:
-        place = (f"{URL}{SOCKET_WIRES[wire].path}", f"--wire={wire}", f"--token-file={tmp_path / 'token.yaml'}")
+        place = (f"{URL}{PBX_WIRES[wire].path}", f"--wire={wire}", f"--token-file={tmp_path / 'token.yaml'}")
         return (tmp_path / "passes.yaml", *place, IN_TIME, "--out", tmp_path / wire)
 
-    runs = await at_once(tmp_path, **{wire: over(wire) for wire in SOCKET_WIRES})
+    runs = await at_once(tmp_path, **{wire: over(wire) for wire in PBX_WIRES})
     assert {wire: ran for wire, ran in runs.ran.items() if ran.code} == {}
-    assert all(runs.calls(wire)[0]["own_record"] for wire in SOCKET_WIRES)
+    assert all(runs.calls(wire)[0]["own_record"] for wire in PBX_WIRES)
 
 
 @pytest.mark.slow

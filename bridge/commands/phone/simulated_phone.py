@@ -16,9 +16,10 @@ from bot.api import Samples
 from bridge.commands.phone.background_sound import BackgroundSound
 from bridge.commands.phone.call_record import CallRecord, Moment
 from bridge.commands.phone.carrier_buffer import FRAME_BYTES, FRAME_MS, CarrierBuffer, GapWatch, is_voiced
+from bridge.commands.phone.carrier_lines import CALLED_AS
 from bridge.commands.phone.line_faults import Fault, LineFaults
-from bridge.commands.phone.phone_line import PhoneLine, TwilioLine
-from bridge.commands.phone.socket_lines import SOCKET_WIRES
+from bridge.commands.phone.pbx_lines import PBX_WIRES
+from bridge.commands.phone.phone_line import PhoneLine
 from telephony.events import Clear, Mark, Play, Transcript
 
 SILENCE: Final = b"\xff" * FRAME_BYTES
@@ -215,8 +216,8 @@ async def dial(
 ) -> AsyncIterator[SimulatedPhone]:
     """Call `url`, an address where `wire` is answered, as /twilio/stream; hang up at the end of the block.
 
-    `parameters`: custom parameters of the stream, over Twilio's wire. `headers`: of the WebSocket request.
-    `tls`: who is believed to be the server. `wire`: twilio, or one of `SOCKET_WIRES`.
+    `parameters`: custom parameters of the stream, where the wire tells them. `headers`: of the WebSocket request.
+    `tls`: who is believed to be the server. `wire`: a name in CALLED_AS or PBX_WIRES; each has an address of its own.
 
     Raises:
         aiohttp.ClientError: the server is not there or refuses the call.
@@ -233,18 +234,18 @@ async def dial(
 
 
 def _subprotocols(wire: str) -> Sequence[str]:
-    return SOCKET_WIRES[wire].subprotocols if wire in SOCKET_WIRES else ()
+    return PBX_WIRES[wire].subprotocols if wire in PBX_WIRES else ()
 
 
 async def _begun(
     socket: aiohttp.ClientWebSocketResponse, wire: str, call_sid: str, parameters: Mapping[str, str]
 ) -> tuple[PhoneLine, str]:
     """Announce the call; return its line, and what the server calls it."""
-    if wire in SOCKET_WIRES:
-        other = SOCKET_WIRES[wire].line(socket, call_sid)
+    if wire in PBX_WIRES:
+        other = PBX_WIRES[wire].line(socket, call_sid)
         await other.begin()
         return other, other.ident
-    line = TwilioLine(socket, call_sid=call_sid)
+    line = CALLED_AS[wire].line(socket, call_sid=call_sid)
     await line.begin(parameters)
     return line, call_sid
 

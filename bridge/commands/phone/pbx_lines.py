@@ -1,4 +1,4 @@
-"""The far side of one call on the wires that are WebSockets, beside Twilio's."""
+"""The far side of one call on the wires of PBXs and of /talk: WebSockets, most with 16-bit audio."""
 
 import base64
 import json
@@ -8,6 +8,7 @@ from typing import Final
 
 import aiohttp
 
+from bridge.commands.phone.carrier_lines import CALLED_AS
 from bridge.commands.phone.phone_line import Heard, Message, break_off
 from telephony.codec import decode, encode
 from telephony.events import Clear, Encoding, Mark, Play, Transcript
@@ -27,7 +28,7 @@ def mulaw(audio: bytes) -> bytes:
     return encode(decode(audio, Encoding.L16), Encoding.MULAW)
 
 
-class SocketLine:
+class PbxLine:
     """A WebSocket with signed 16 bit at 8 kHz in binary messages. `told` says what its texts mean."""
 
     garbage: Message = "{"
@@ -89,16 +90,16 @@ class SocketLine:
         break_off(self.socket.get_extra_info("socket"))
 
 
-class ClientLine(SocketLine):
+class ClientLine(PbxLine):
     """`/ws` and `/talk`. The server names the session: `ident` is its name once the call has begun."""
 
     async def begin(self) -> None:
-        """See SocketLine."""
+        """See PbxLine."""
         self.ident = str((await self.socket.receive_json())["session_id"])
         await self.socket.send_json({"type": "config", "sample_rate": 8000, "encoding": "int16"})
 
     def told(self, message: str) -> Sequence[Heard]:
-        """See SocketLine."""
+        """See PbxLine."""
         match json.loads(message):
             case {"type": "mark", "name": name}:
                 return [Mark(name)]
@@ -113,13 +114,13 @@ class ClientLine(SocketLine):
         await self.socket.send_json({"type": "mark", "name": mark})
 
 
-class AsteriskLine(SocketLine):
+class AsteriskLine(PbxLine):
     """chan_websocket, with mu-law and plain commands."""
 
     garbage: Message = "DTMF_END digit:%"
 
     async def begin(self) -> None:
-        """See SocketLine."""
+        """See PbxLine."""
         start = f"connection_id:{self.ident} channel:WebSocket/{self.ident} channel_id:{self.ident}"
         await self.socket.send_str(f"MEDIA_START {start} format:ulaw optimal_frame_size:160")
 
@@ -128,11 +129,11 @@ class AsteriskLine(SocketLine):
         return frame
 
     def heard(self, payload: bytes) -> Play:
-        """See SocketLine."""
+        """See PbxLine."""
         return Play(payload)
 
     def told(self, message: str) -> Sequence[Heard]:
-        """See SocketLine."""
+        """See PbxLine."""
         command, _, about = message.partition(" ")
         match command:
             case "MARK_MEDIA":
@@ -150,15 +151,15 @@ class AsteriskLine(SocketLine):
         await self.socket.send_str(f"DTMF_END digit:{digit}")
 
 
-class JambonzLine(SocketLine):
+class JambonzLine(PbxLine):
     """jambonz `listen`."""
 
     async def begin(self) -> None:
-        """See SocketLine."""
+        """See PbxLine."""
         await self.socket.send_json({"callSid": self.ident, "sampleRate": 8000, "mixType": "mono"})
 
     def told(self, message: str) -> Sequence[Heard]:
-        """See SocketLine."""
+        """See PbxLine."""
         match json.loads(message):
             case {"type": "mark", "data": {"name": name}}:
                 return [Mark(name)]
@@ -175,15 +176,15 @@ class JambonzLine(SocketLine):
         await self.socket.send_json({"event": "dtmf", "dtmf": digit})
 
 
-class AudioStreamLine(SocketLine):
+class AudioStreamLine(PbxLine):
     """mod_audio_stream."""
 
     async def begin(self) -> None:
-        """See SocketLine."""
+        """See PbxLine."""
         await self.socket.send_json({"uuid": self.ident, "sampleRate": 8000})
 
     def told(self, message: str) -> Sequence[Heard]:
-        """See SocketLine."""
+        """See PbxLine."""
         match json.loads(message):
             case {"type": "streamAudio", "data": {"audioData": audio}}:
                 return [self.heard(base64.b64decode(audio))]
@@ -191,24 +192,24 @@ class AudioStreamLine(SocketLine):
 
 
 @dataclass(frozen=True, slots=True)
-class SocketWire:
+class PbxWire:
     """How a wire is reached, and what speaks it."""
 
     path: str
     subprotocols: tuple[str, ...]
-    line: type[SocketLine]
+    line: type[PbxLine]
     has_keys: bool
 
 
-SOCKET_WIRES: Final[Mapping[str, SocketWire]] = {
-    "talk": SocketWire("/talk", (), ClientLine, has_keys=False),
-    "asterisk": SocketWire("/asterisk/media", ("media",), AsteriskLine, has_keys=True),
-    "jambonz": SocketWire("/jambonz", ("audio.jambonz.org",), JambonzLine, has_keys=True),
-    "audiostream": SocketWire("/audiostream", (), AudioStreamLine, has_keys=False),
+PBX_WIRES: Final[Mapping[str, PbxWire]] = {
+    "talk": PbxWire("/talk", (), ClientLine, has_keys=False),
+    "asterisk": PbxWire("/asterisk/media", ("media",), AsteriskLine, has_keys=True),
+    "jambonz": PbxWire("/jambonz", ("audio.jambonz.org",), JambonzLine, has_keys=True),
+    "audiostream": PbxWire("/audiostream", (), AudioStreamLine, has_keys=False),
 }
 """By the names of telephony/wires.py."""
 
 
 def path_of(wire: str) -> str:
-    """Return where a server answers `wire`: twilio, or one of `SOCKET_WIRES`."""
-    return SOCKET_WIRES[wire].path if wire in SOCKET_WIRES else "/twilio/stream"
+    """Return where a server answers `wire`, one of `PBX_WIRES` or `CALLED_AS`."""
+    return PBX_WIRES[wire].path if wire in PBX_WIRES else CALLED_AS[wire].path

@@ -6,7 +6,7 @@ from typing import Any, cast
 import aiohttp
 import pytest
 
-from bridge.commands.phone.socket_lines import SOCKET_WIRES, NoKeys, SocketLine, path_of
+from bridge.commands.phone.pbx_lines import PBX_WIRES, NoKeys, PbxLine, path_of
 from telephony.asterisk import AsteriskProtocol
 from telephony.events import CallStarted, Dtmf, Mark, Media, Play
 from telephony.freeswitch import AudioForkProtocol, AudioStreamProtocol
@@ -41,9 +41,9 @@ class Socket:
             yield aiohttp.WSMessage(aiohttp.WSMsgType.TEXT, data, None)
 
 
-def line_of(wire: str, *coming: str | bytes) -> tuple[SocketLine, Socket]:
+def line_of(wire: str, *coming: str | bytes) -> tuple[PbxLine, Socket]:
     socket = Socket(*coming)
-    return SOCKET_WIRES[wire].line(cast(aiohttp.ClientWebSocketResponse, socket), "CA1"), socket
+    return PBX_WIRES[wire].line(cast(aiohttp.ClientWebSocketResponse, socket), "CA1"), socket
 
 
 PROTOCOLS: list[tuple[str, Callable[[], WireProtocol]]] = [
@@ -58,7 +58,7 @@ async def test_a_call_begins_speaks_and_presses_keys(wire: str, make: Callable[[
     line, socket = line_of(wire)
     await line.begin()
     await line.send(line.media(FRAME, 1))
-    if SOCKET_WIRES[wire].has_keys:
+    if PBX_WIRES[wire].has_keys:
         await line.press("5")
     else:
         with pytest.raises(NoKeys, match="no keys"):
@@ -68,7 +68,7 @@ async def test_a_call_begins_speaks_and_presses_keys(wire: str, make: Callable[[
     [started] = [event for event in events if isinstance(event, CallStarted)]
     assert started.call_id == "CA1"
     assert any(isinstance(event, Media) for event in events)
-    assert any(event == Dtmf("5") for event in events) is SOCKET_WIRES[wire].has_keys
+    assert any(event == Dtmf("5") for event in events) is PBX_WIRES[wire].has_keys
 
 
 @pytest.mark.parametrize(("wire", "make"), PROTOCOLS)
@@ -90,7 +90,7 @@ async def test_what_the_server_says_is_heard(wire: str, make: Callable[[], WireP
 
 def test_the_paths_are_those_of_the_server() -> None:
     addresses = {wire.name: (wire.address, wire.subprotocols) for wire in WIRES}
-    for name, wire in SOCKET_WIRES.items():
+    for name, wire in PBX_WIRES.items():
         assert addresses[name][0] == wire.path == path_of(name)
         assert set(wire.subprotocols) <= set(addresses[name][1])
     assert path_of("twilio") == addresses["twilio"][0]
