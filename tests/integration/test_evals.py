@@ -10,13 +10,13 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-import pytest_asyncio
 from chat_server import Answer, ChatServer
 from integration.server import serve
 
 from bridge.commands.phone.call_report import MAX_LATE_MS
 from bridge.commands.phone.pbx_lines import PBX_WIRES
 
+pytestmark = pytest.mark.timeout(300)  # several processes that load models
 ROOT = Path(__file__).parents[2]
 URL, TOKEN = "@URL", "t" * 20
 IN_TIME = "--allow-late=500"
@@ -137,43 +137,34 @@ async def at_once(folder: Path, **runs: tuple[str | Path, ...]) -> Runs:
         return Runs(folder, dict(zip(runs, await asyncio.gather(*made), strict=True)))
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    """Play the example against bridges of its own, and meanwhile two more runs against one that is started here."""
+async def test_the_scenarios_of_the_example_pass_in_parallel_and_leave_their_reports(tmp_path: Path) -> None:
     pytest.importorskip("openai", reason="the extra openai is not installed")
-    at, twilio = tmp_path_factory.mktemp("evals"), f"{URL}/twilio/stream"
     async with ChatServer(RULES) as model:
         env = {"OPENAI_BASE_URL": model.url, "OPENAI_API_KEY": "sk-rules"}
-        example, others = await asyncio.gather(
-            evaluate("examples/scenarios", "--parallel=4", IN_TIME, "--out", at / "example", env=env),
-            at_once(
-                at,
-                fails=(at / "fails.yaml", twilio, f"--token-file={at / 'token.yaml'}", IN_TIME, "--out", at / "fails"),
-                late=(at / "late.yaml", twilio, "--allow-late=0.00001"),
-            ),
-        )
-    return Runs(at, {"example": example, **others.ran})
-
-
-def test_the_scenarios_of_the_example_pass_in_parallel_and_leave_their_reports(runs: Runs) -> None:
-    calls, folder = runs.calls("example"), runs.folder / "example"
-    assert len(calls) == 5 and all(call["own_record"] for call in calls)
+        ran = await evaluate("examples/scenarios", "--parallel=4", IN_TIME, "--out", tmp_path / "example", env=env)
+    calls, folder = Runs(tmp_path, {}).calls("example"), tmp_path / "example"
+    assert len(calls) == 5 and all(call["own_record"] for call in calls), ran
     failed = [call for call in calls if call["status"] != "passed" and call["late_ms"]["p99_ms"] < MAX_LATE_MS]
     assert failed == [], "what a busy machine made of a call is no failure"
     suite = ElementTree.parse(folder / "junit.xml").find("testsuite")
     assert suite is not None and (suite.get("tests"), suite.get("errors")) == ("5", "0")
-    assert [len(list(folder.glob(f"*.{ending}"))) for ending in ("html", "wav", "txt")] == [5, 5, 5]
-    assert "[5/5]" in runs.ran["example"].err
+    names = [path.suffix for path in await asyncio.to_thread(lambda: list(folder.iterdir()))]
+    assert [names.count(ending) for ending in (".html", ".wav", ".txt")] == [5, 5, 5]
+    assert "[5/5]" in ran.err
 
 
-def test_everything_that_can_fail_does(runs: Runs) -> None:
+@pytest.mark.slow
+async def test_everything_that_can_fail_does_and_a_late_machine_has_no_verdict(tmp_path: Path) -> None:
+    twilio, token = f"{URL}/twilio/stream", f"--token-file={tmp_path / 'token.yaml'}"
+    runs = await at_once(
+        tmp_path,
+        fails=(tmp_path / "fails.yaml", twilio, token, IN_TIME, "--out", tmp_path / "fails"),
+        late=(tmp_path / "late.yaml", twilio, "--allow-late=0.00001"),
+    )
     assert runs.ran["fails"].code == 1, runs.ran["fails"]
     [call] = runs.calls("fails")
     assert [one["expected"] for one in call["verdicts"] if one["met"]] == []
     assert len(call["verdicts"]) == 13 and call["own_record"]
-
-
-def test_a_late_machine_has_no_verdict(runs: Runs) -> None:
     late = runs.ran["late"]
     assert late.code == 3 and "void" in late.out and "too late to measure" in late.err
 
