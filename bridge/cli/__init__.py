@@ -19,8 +19,9 @@ COMMANDS: Final = {
     "call": "call a server as Twilio would, say recordings to its bot and report what a caller would notice",
     "dial": "have a running server call a number and put its bot on the line",
     "listen": "stream a recording to a server's /ws and print partials and finals",
+    "asr-pool": "run recognisers on a Ray cluster, for bridges with --asr ray",
 }
-"""Command -> what it does. Its module has its name; only the module of the command that was asked for is imported."""
+"""Command -> what it does. Its module has its name, with _ for -; only the one that was asked for is imported."""
 
 
 class Command(Protocol):
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _load(name: str) -> Command:
-    return cast(Command, import_module(f"bridge.cli.{name}"))
+    return cast(Command, import_module(f"bridge.cli.{name.replace('-', '_')}"))
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
