@@ -10,7 +10,6 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, RayError
 from ray.serve.exceptions import BackPressureError, RayServeException
 
 from bridge.speech.api import (
-    BadRequest,
     DeadlineExceeded,
     EngineFailed,
     EngineLost,
@@ -26,6 +25,8 @@ BY_REFERENCE_BYTES: Final = 1_500_000
 """Audio of so much goes through Ray's object store, from where a replica maps it; less goes with the question.
 Measured on one machine, p50: 640 kB 3.2 ms with it and 5.2 ms by reference, 1.9 MB (30 s) 9.1 and 8.1 ms.
 """
+_SLOW_S: Final = 1.0
+"""Without an answer for so long, a replica that has others beside it is suspected of hanging."""
 _AVOIDED_S: Final = 5.0
 """So long a replica that was silent is asked last. One that is dead is gone from Ray's list by then."""
 
@@ -83,7 +84,7 @@ class Driver:
         route = Route(ask.key, self._avoided())
         decode = self._by_reference if len(audio) >= BY_REFERENCE_BYTES else self._by_value
         response = decode.remote(head, audio, route=route)
-        spare = self.replicas > len(route.avoided) + 1
+        spare = self.replicas > len(route.avoided) + 1 and ask.timeout_s >= 2 * _SLOW_S
         limit_s = min(ask.timeout_s / 2, self._options.patience_s) if spare else ask.timeout_s
         try:
             async with asyncio.timeout(limit_s):
@@ -93,7 +94,7 @@ class Driver:
         except (ActorDiedError, ActorUnavailableError) as error:
             raise ReplicaLost(f"replica {route.replica or '?'} is gone: {type(error).__name__}") from error
         except BackPressureError as error:
-            raise Overloaded(refusal.one_line(error)) from error
+            raise Overloaded(refusal.one_line(error), retry_after_s=0.0) from error
         except (RayError, RayServeException) as error:
             raise EngineFailed(refusal.one_line(error)) from error
         finally:
@@ -110,9 +111,9 @@ class Driver:
         return ReplicaLost(late)
 
     def _told(self, route: Route, error: SpeechError) -> SpeechError:
-        """Return what `error` of a replica means for the pool: one whose engine is lost is not the last."""
-        if isinstance(error, BadRequest):
-            return error
+        """Return what `error` of one replica means for all of them."""
+        if isinstance(error, Overloaded):  # it refuses a partial: that is no reason to leave the others alone
+            return Overloaded(str(error), retry_after_s=0.0)
         if type(error) is EngineLost:
             self._avoid(route.replica)
             return ReplicaLost(f"replica {route.replica}: {error}")

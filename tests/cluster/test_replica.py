@@ -1,0 +1,183 @@
+"""One engine of the pool: order, deadlines, cancelled decodes, and an engine that dies."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+
+import numpy as np
+import pytest
+
+from bridge.cluster.autoscaling import QUEUE_WAIT
+from bridge.cluster.replica import Recogniser, load_engine
+from bridge.plugins import PluginError
+from bridge.speech.api import AsrCapabilities, BadRequest, EngineFailed, EngineLost, Hypothesis, Overloaded, Request
+from bridge.speech.backends.process.refusal import from_bytes
+from bridge.speech.backends.ray.messages import ABOUT, ASK, HEARD, Ask
+
+SECOND = np.zeros(16_000, np.float32)
+
+
+class Engine:
+    """Decodes one at a time, when it is told to."""
+
+    name, device = "one", "test"
+    capabilities = AsrCapabilities(at_once=1, backlog=3, longest_s=2)
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.cancelled: list[str] = []
+        self.go = asyncio.Semaphore(0)
+        self.alive, self.closed = True, False
+
+    async def decode(self, request: Request, /) -> Hypothesis:
+        self.begun.append(request.key)
+        if request.context == "bug":
+            raise KeyError("a bug")
+        if request.context == "lost":
+            raise EngineLost("its process died")
+        try:
+            await self.go.acquire()
+        except asyncio.CancelledError:
+            self.cancelled.append(request.key)
+            raise
+        return Hypothesis([request.key], "English")
+
+    async def healthy(self) -> bool:
+        return self.alive
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.engine, self.left = Engine(), list[int]()
+        self.replica = Recogniser({}, load=self.load, leave=self.left.append)
+        self.tasks: list[asyncio.Task[tuple[bool, bytes]]] = []
+
+    def load(self, options: Mapping[str, object]) -> Engine:
+        return self.engine
+
+    async def ask(self, ask: Ask, audio: bytes = SECOND.tobytes()) -> asyncio.Task[tuple[bool, bytes]]:
+        self.tasks.append(task := asyncio.create_task(self.replica.decode(ASK.dump_json(ask), audio)))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return task
+
+    async def heard(self, task: asyncio.Task[tuple[bool, bytes]]) -> str:
+        answered, content = await task
+        assert answered, content
+        return HEARD.validate_json(content).text
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    rig = Rig()
+    yield rig
+    for task in rig.tasks:
+        task.cancel()
+    await asyncio.gather(*rig.tasks, return_exceptions=True)
+    rig.replica.__del__()
+
+
+async def test_finals_begin_before_partials_that_came_first(rig: Rig) -> None:
+    for key, final in (("running", False), ("partial", False), ("final", True)):
+        await rig.ask(Ask(key=key, final=final))
+    for _ in rig.tasks:
+        rig.engine.go.release()
+    await asyncio.gather(*rig.tasks)
+    assert rig.engine.begun == ["running", "final", "partial"]
+
+
+async def test_a_cancelled_decode_that_waits_never_begins_and_one_that_runs_ends(rig: Rig) -> None:
+    running = await rig.ask(Ask(key="running", final=True))
+    waiting = await rig.ask(Ask(key="waiting", final=True))
+    last = await rig.ask(Ask(key="last", final=True))
+    waiting.cancel()
+    running.cancel()
+    rig.engine.go.release()
+    assert await rig.heard(last) == "last"
+    assert (rig.engine.begun, rig.engine.cancelled) == (["running", "last"], ["running"])
+
+
+async def test_a_decode_that_is_late_is_refused_whether_it_runs_or_waits(rig: Rig) -> None:
+    for key in ("running", "waiting"):
+        await rig.ask(Ask(key=key, final=True, timeout_s=0.01))
+    for task in rig.tasks:
+        answered, content = await task
+        assert not answered
+        assert str(from_bytes(content)) == "one: no answer within 0.0 s"
+    assert rig.engine.begun == ["running"]
+
+
+async def test_partials_are_refused_where_they_would_delay_finals_and_finals_never(rig: Rig) -> None:
+    for n in range(4):
+        await rig.ask(Ask(key=str(n), final=True))
+    answered, content = await (await rig.ask(Ask(key="partial")))
+    assert not answered
+    assert isinstance(from_bytes(content), Overloaded)
+
+
+@pytest.mark.parametrize(
+    ("ask", "audio", "kind"),
+    [
+        (Ask(), np.full(160, np.nan, np.float32).tobytes(), BadRequest),
+        (Ask(), b"", BadRequest),
+        (Ask(), np.zeros(48_000, np.float32).tobytes(), BadRequest),
+        (Ask(), b"abc", EngineFailed),
+        (Ask(context="bug"), SECOND.tobytes(), EngineFailed),
+    ],
+)
+async def test_what_cannot_be_decoded_costs_itself(rig: Rig, ask: Ask, audio: bytes, kind: type[Exception]) -> None:
+    answered, content = await (await rig.ask(ask, audio))
+    assert (answered, type(from_bytes(content))) == (False, kind)
+    rig.engine.go.release()
+    assert await rig.heard(await rig.ask(Ask(key="next"))) == "next"
+
+
+async def test_a_head_that_is_no_question_costs_itself(rig: Rig) -> None:
+    answered, content = await rig.replica.decode(b"{", SECOND.tobytes())
+    assert (answered, type(from_bytes(content))) == (False, EngineFailed)
+
+
+async def test_the_process_ends_with_its_engine_and_refuses_at_once_until_then(rig: Rig) -> None:
+    answered, content = await (await rig.ask(Ask(context="lost")))
+    assert (answered, type(from_bytes(content))) == (False, EngineLost)
+    rig.engine.begun.clear()
+    answered, content = await (await rig.ask(Ask(key="after")))
+    assert (answered, str(from_bytes(content)), rig.engine.begun) == (False, "its process died", [])
+    with pytest.raises(EngineLost, match="its process died"):
+        await rig.replica.check_health()
+    async with asyncio.timeout(10):
+        while not rig.left:
+            await asyncio.sleep(0.01)
+    assert (rig.left, rig.engine.closed) == ([1], True)
+
+
+async def test_an_engine_that_dies_while_nobody_asks_is_noticed(rig: Rig) -> None:
+    await rig.replica.check_health()
+    rig.engine.alive = False
+    async with asyncio.timeout(10):
+        while not rig.left:
+            await asyncio.sleep(0.01)
+    with pytest.raises(EngineLost, match="one is gone"):
+        await rig.replica.check_health()
+
+
+async def test_it_tells_what_it_is_and_how_long_decodes_waited(rig: Rig) -> None:
+    about = ABOUT.validate_json(await rig.replica.about())
+    assert (about.engine, about.device, about.capabilities) == ("one", "test", Engine.capabilities)
+    assert rig.replica.record_replica_metadata() == {"at_once": 1}
+    rig.engine.go.release()
+    await (await rig.ask(Ask()))
+    assert 0 <= (await rig.replica.record_autoscaling_stats())[QUEUE_WAIT] < 1
+    assert await rig.replica.record_autoscaling_stats() == {QUEUE_WAIT: 0.0}
+
+
+def test_an_engine_is_loaded_by_the_options_of_the_bridge() -> None:
+    engine = load_engine({"asr": ["timed_asr:TimedAsr"], "asr_model_path": "0", "asr_threads": 3})
+    assert (engine.name, engine.capabilities.at_once) == ("timed", 3)
+
+
+def test_one_that_does_not_load_says_why() -> None:
+    with pytest.raises(PluginError, match="--asr nobody: no such plug-in"):
+        load_engine({"asr": ["nobody"]})

@@ -1,0 +1,180 @@
+"""The pool on a real Ray cluster of three nodes, with an engine of known service time, asked as calls ask it."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from bridge.speech.api import BadRequest, DeadlineExceeded, Hypothesis, Request
+from bridge.speech.pool import Pool
+
+ray = pytest.importorskip("ray", reason="Ray is in an environment of its own: make test-ray")
+
+from integration.ray_cluster import TIMED, RayCluster, pid_in, ray_cluster  # noqa: E402
+
+from bridge.speech.backends.ray import RayAsr  # noqa: E402
+from bridge.speech.backends.ray.messages import Options  # noqa: E402
+
+pytestmark = [pytest.mark.ray, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(200)]
+
+RUN_S = 0.02
+CALLERS = 20
+SECOND = np.zeros(16_000, np.float32)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RayCluster]:
+    with ray_cluster(2) as cluster:
+        cluster.pool(*TIMED, "--asr-model-path", str(RUN_S), "--replicas", "3")
+        yield cluster
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def asr(cluster: RayCluster) -> AsyncIterator[RayAsr]:
+    asr = await asyncio.to_thread(RayAsr, Options(address=cluster.address, app="asr"))
+    yield asr
+    await asyncio.to_thread(asr.close)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def pool(asr: RayAsr) -> AsyncIterator[Pool]:
+    yield Pool([asr], timeout_s=5)
+
+
+@dataclass
+class Heard:
+    """What callers got."""
+
+    said: int = 0
+    finals: list[str] = field(default_factory=list)
+    waits_s: list[float] = field(default_factory=list)
+    answered_by: set[int] = field(default_factory=set)
+
+    def check(self) -> None:
+        assert len(self.finals) == self.said
+        assert len(set(self.finals)) == self.said
+
+    def told(self, what: str) -> str:
+        waits = sorted(1000 * wait for wait in self.waits_s)
+        p50, p95 = waits[len(waits) // 2], waits[int(0.95 * len(waits))]
+        return f"{what}: {self.said} finals, wait p50 {p50:.0f} ms, p95 {p95:.0f} ms, longest {waits[-1]:.0f} ms"
+
+
+async def caller(pool: Pool, number: int, heard: Heard, *, until_s: float) -> None:
+    """Say one utterance after the other: two partials a quarter of a second apart, and the final."""
+    turn = 0
+    await asyncio.sleep(0.05 * number)
+    while time.monotonic() < until_s:
+        turn, heard.said = turn + 1, heard.said + 1
+        key = f"call-{number}-{turn}"
+        for seconds in (0.5, 1.0):
+            partial = Request(np.zeros(int(16_000 * seconds), np.float32), key=key, session=str(number), timeout_s=5)
+            try:
+                await pool.decode(partial)
+            except Exception:  # noqa: BLE001, S110 - the next makes up for it
+                pass
+            await asyncio.sleep(0.25)
+        begun = time.monotonic()
+        audio = np.zeros(24_000, np.float32)
+        hypothesis = await pool.decode(Request(audio, final=True, key=key, session=str(number), timeout_s=10))
+        heard.waits_s.append(time.monotonic() - begun)
+        assert hypothesis.cached_tokens == len(audio)
+        assert hypothesis.text.split()[0] == key
+        heard.finals.append(key)
+        heard.answered_by.add(pid_in(hypothesis.text))
+
+
+async def calls(pool: Pool, *, seconds: float, number: int = CALLERS) -> Heard:
+    heard, until_s = Heard(), time.monotonic() + seconds
+    async with asyncio.TaskGroup() as talking:
+        for each in range(number):
+            talking.create_task(caller(pool, each, heard, until_s=until_s))
+    heard.check()
+    return heard
+
+
+async def test_an_utterance_stays_with_one_replica_and_different_ones_use_them_all(asr: RayAsr) -> None:
+    by = {
+        key: {pid_in((await asr.decode(Request(SECOND, key=key))).text) for _ in range(3)}
+        for key in (f"utterance-{n}" for n in range(12))
+    }
+    assert all(len(pids) == 1 for pids in by.values())
+    assert len(set[int]().union(*by.values())) == 3
+
+
+async def test_what_a_decode_says_arrives_whole_by_value_and_by_reference(asr: RayAsr) -> None:
+    for seconds in (0.5, 10, 30):
+        audio = np.zeros(int(16_000 * seconds), np.float32)
+        hypothesis = await asr.decode(Request(audio, key=f"long-{seconds}", final=True))
+        assert hypothesis.cached_tokens == len(audio)
+        assert (hypothesis.language, hypothesis.engine) == ("English", "ray-asr")
+
+
+async def test_bad_requests_are_refused_there_too_and_cost_nothing_else(asr: RayAsr) -> None:
+    with pytest.raises(BadRequest, match="NaN"):
+        await asr.decode(Request(np.full(16_000, np.nan, np.float32)))
+    assert await asr.healthy()
+
+
+async def test_what_is_late_or_cancelled_never_begins(asr: RayAsr) -> None:
+    """Three replicas take 0.8 s for 120 decodes: some are answered in half of it, and then they are free."""
+    requests = [asr.decode(Request(SECOND, key=f"late-{n}", final=True, timeout_s=0.4)) for n in range(120)]
+    outcomes = await asyncio.gather(*requests, return_exceptions=True)
+    late = [each for each in outcomes if isinstance(each, DeadlineExceeded)]
+    assert len(late) + sum(isinstance(each, Hypothesis) for each in outcomes) == 120
+    assert late
+    gone = [asyncio.create_task(asr.decode(Request(SECOND, key=f"gone-{n}", final=True))) for n in range(120)]
+    await asyncio.sleep(0.1)
+    for task in gone:
+        task.cancel()
+    await asyncio.wait(gone)
+    begun = time.monotonic()
+    await asr.decode(Request(SECOND, key="after"))
+    assert time.monotonic() - begun < 0.4  # they would have taken 0.7 s more
+
+
+async def test_finals_go_before_partials_that_came_first(asr: RayAsr) -> None:
+    order: list[bool] = []
+
+    async def ask(number: int, *, final: bool) -> None:
+        await asr.decode(Request(SECOND, key=f"order-{number}", final=final))
+        order.append(final)
+
+    partials = [asyncio.create_task(ask(n, final=False)) for n in range(9)]
+    await asyncio.sleep(0.01)
+    finals = [asyncio.create_task(ask(n + 100, final=True)) for n in range(3)]
+    await asyncio.gather(*partials, *finals)
+    assert sum(order[:9]) == 3  # of twelve: three partials were running, and three more may have begun meanwhile
+
+
+async def test_no_final_is_lost_or_comes_twice_while_a_replica_is_killed(
+    pool: Pool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quiet = await calls(pool, seconds=2)
+    victim = pid_in((await pool.decode(Request(SECOND, key="call-1-1", final=True))).text)
+    talking = asyncio.create_task(calls(pool, seconds=3))
+    await asyncio.sleep(1)
+    os.kill(victim, signal.SIGKILL)
+    heard = await talking
+    with capsys.disabled():
+        print(f"\n  {quiet.told('quiet')}\n  {heard.told('a replica is killed')}")
+    assert max(heard.waits_s) < 2
+    assert victim in quiet.answered_by
+
+
+async def test_no_final_is_lost_while_a_node_dies(
+    cluster: RayCluster, pool: Pool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    talking = asyncio.create_task(calls(pool, seconds=3))
+    await asyncio.sleep(1)
+    await asyncio.to_thread(cluster.kill_node)
+    heard = await talking
+    with capsys.disabled():
+        print(f"\n  {heard.told('a node dies')}")
+    assert max(heard.waits_s) < 6
