@@ -50,21 +50,30 @@ class Engine:
 
 class Rig:
     def __init__(self) -> None:
-        self.engine, self.left = Engine(), list[int]()
-        self.replica = Recogniser({}, load=self.load, leave=self.left.append)
+        self.engine, self.left, self.gone = Engine(), list[int](), asyncio.Event()
+        self.replica = Recogniser({}, load=self.load, leave=self.leave)
         self.tasks: list[asyncio.Task[tuple[bool, bytes]]] = []
 
     def load(self, options: Mapping[str, object]) -> Engine:
         return self.engine
 
-    async def ask(self, ask: Ask, audio: bytes = SECOND.tobytes()) -> asyncio.Task[tuple[bool, bytes]]:
-        self.tasks.append(task := asyncio.create_task(self.replica.decode(ASK.dump_json(ask), audio)))
+    def leave(self, code: int) -> None:
+        self.left.append(code)
+        self.gone.set()
+
+    async def begin(self, ask: Ask) -> int:
+        """Ask, let it get as far as it gets, and return its place among the tasks."""
+        self.tasks.append(asyncio.create_task(self.ask(ask)))
         for _ in range(5):
             await asyncio.sleep(0)
-        return task
+        return len(self.tasks) - 1
 
-    async def heard(self, task: asyncio.Task[tuple[bool, bytes]]) -> str:
-        answered, content = await task
+    async def ask(self, ask: Ask, audio: bytes = SECOND.tobytes()) -> tuple[bool, bytes]:
+        return await self.replica.decode(ASK.dump_json(ask), audio)
+
+    @staticmethod
+    def text(answer: tuple[bool, bytes]) -> str:
+        answered, content = answer
         assert answered, content
         return HEARD.validate_json(content).text
 
@@ -81,7 +90,7 @@ async def rig() -> AsyncIterator[Rig]:
 
 async def test_finals_begin_before_partials_that_came_first(rig: Rig) -> None:
     for key, final in (("running", False), ("partial", False), ("final", True)):
-        await rig.ask(Ask(key=key, final=final))
+        await rig.begin(Ask(key=key, final=final))
     for _ in rig.tasks:
         rig.engine.go.release()
     await asyncio.gather(*rig.tasks)
@@ -89,19 +98,17 @@ async def test_finals_begin_before_partials_that_came_first(rig: Rig) -> None:
 
 
 async def test_a_cancelled_decode_that_waits_never_begins_and_one_that_runs_ends(rig: Rig) -> None:
-    running = await rig.ask(Ask(key="running", final=True))
-    waiting = await rig.ask(Ask(key="waiting", final=True))
-    last = await rig.ask(Ask(key="last", final=True))
-    waiting.cancel()
-    running.cancel()
+    running, waiting, last = [await rig.begin(Ask(key=key, final=True)) for key in ("running", "waiting", "last")]
+    rig.tasks[waiting].cancel()
+    rig.tasks[running].cancel()
     rig.engine.go.release()
-    assert await rig.heard(last) == "last"
+    assert rig.text(await rig.tasks[last]) == "last"
     assert (rig.engine.begun, rig.engine.cancelled) == (["running", "last"], ["running"])
 
 
 async def test_a_decode_that_is_late_is_refused_whether_it_runs_or_waits(rig: Rig) -> None:
     for key in ("running", "waiting"):
-        await rig.ask(Ask(key=key, final=True, timeout_s=0.01))
+        await rig.begin(Ask(key=key, final=True, timeout_s=0.01))
     for task in rig.tasks:
         answered, content = await task
         assert not answered
@@ -111,8 +118,8 @@ async def test_a_decode_that_is_late_is_refused_whether_it_runs_or_waits(rig: Ri
 
 async def test_partials_are_refused_where_they_would_delay_finals_and_finals_never(rig: Rig) -> None:
     for n in range(4):
-        await rig.ask(Ask(key=str(n), final=True))
-    answered, content = await (await rig.ask(Ask(key="partial")))
+        await rig.begin(Ask(key=str(n), final=True))
+    answered, content = await rig.ask(Ask(key="partial"))
     assert not answered
     assert isinstance(from_bytes(content), Overloaded)
 
@@ -128,10 +135,10 @@ async def test_partials_are_refused_where_they_would_delay_finals_and_finals_nev
     ],
 )
 async def test_what_cannot_be_decoded_costs_itself(rig: Rig, ask: Ask, audio: bytes, kind: type[Exception]) -> None:
-    answered, content = await (await rig.ask(ask, audio))
+    answered, content = await rig.ask(ask, audio)
     assert (answered, type(from_bytes(content))) == (False, kind)
     rig.engine.go.release()
-    assert await rig.heard(await rig.ask(Ask(key="next"))) == "next"
+    assert rig.text(await rig.ask(Ask(key="next"))) == "next"
 
 
 async def test_a_head_that_is_no_question_costs_itself(rig: Rig) -> None:
@@ -140,16 +147,15 @@ async def test_a_head_that_is_no_question_costs_itself(rig: Rig) -> None:
 
 
 async def test_the_process_ends_with_its_engine_and_refuses_at_once_until_then(rig: Rig) -> None:
-    answered, content = await (await rig.ask(Ask(context="lost")))
+    answered, content = await rig.ask(Ask(context="lost"))
     assert (answered, type(from_bytes(content))) == (False, EngineLost)
     rig.engine.begun.clear()
-    answered, content = await (await rig.ask(Ask(key="after")))
+    answered, content = await rig.ask(Ask(key="after"))
     assert (answered, str(from_bytes(content)), rig.engine.begun) == (False, "its process died", [])
     with pytest.raises(EngineLost, match="its process died"):
         await rig.replica.check_health()
     async with asyncio.timeout(10):
-        while not rig.left:
-            await asyncio.sleep(0.01)
+        await rig.gone.wait()
     assert (rig.left, rig.engine.closed) == ([1], True)
 
 
@@ -157,8 +163,7 @@ async def test_an_engine_that_dies_while_nobody_asks_is_noticed(rig: Rig) -> Non
     await rig.replica.check_health()
     rig.engine.alive = False
     async with asyncio.timeout(10):
-        while not rig.left:
-            await asyncio.sleep(0.01)
+        await rig.gone.wait()
     with pytest.raises(EngineLost, match="one is gone"):
         await rig.replica.check_health()
 
@@ -168,7 +173,7 @@ async def test_it_tells_what_it_is_and_how_long_decodes_waited(rig: Rig) -> None
     assert (about.engine, about.device, about.capabilities) == ("one", "test", Engine.capabilities)
     assert rig.replica.record_replica_metadata() == {"at_once": 1}
     rig.engine.go.release()
-    await (await rig.ask(Ask()))
+    await rig.ask(Ask())
     assert 0 <= (await rig.replica.record_autoscaling_stats())[QUEUE_WAIT] < 1
     assert await rig.replica.record_autoscaling_stats() == {QUEUE_WAIT: 0.0}
 

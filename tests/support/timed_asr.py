@@ -1,4 +1,4 @@
-"""A recogniser that takes a known time: `--asr timed_asr:TimedAsr --asr-model-path 0.05` sleeps 50 ms for each decode."""
+"""A recogniser that takes a known time: `--asr timed_asr:TimedAsr --asr-model-path 0.05` sleeps 50 ms a decode."""
 
 import asyncio
 import os
@@ -9,7 +9,7 @@ from bridge.speech.api import AsrCapabilities, EngineLost, Hypothesis, Request
 
 
 class TimedAsr:
-    """An `Asr` that hears in each utterance its key, and says which process it is. One decode for each of `asr_threads`."""
+    """An `Asr` that hears in each utterance its key, and says which process it is; `asr_threads` decodes at once."""
 
     def __init__(self, run_s: float, *, at_once: int) -> None:
         self.name, self.device = "timed", f"process {os.getpid()}"

@@ -15,18 +15,18 @@ _START_S: Final = 60
 
 
 class RayCluster:
-    """A head without replicas, and nodes with room for two replicas each."""
+    """A head without replicas, and nodes with room for some."""
 
-    def __init__(self, nodes: int) -> None:
+    def __init__(self, nodes: int, *, cpus: int = 2) -> None:
         from ray.cluster_utils import Cluster
 
         self._cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **_ON_LOOPBACK})
-        self.nodes: list[Any] = []
+        self._cpus, self.nodes = cpus, list[Any]()
         self.add_nodes(nodes)
         self.address: str = self._cluster.address
 
     def add_nodes(self, count: int) -> None:
-        self.nodes += [self._cluster.add_node(num_cpus=2, wait=False, **_ON_LOOPBACK) for _ in range(count)]
+        self.nodes += [self._cluster.add_node(num_cpus=self._cpus, wait=False, **_ON_LOOPBACK) for _ in range(count)]
         self._cluster.wait_for_nodes()
 
     def kill_node(self) -> None:
@@ -46,12 +46,12 @@ class RayCluster:
 
 
 @contextmanager
-def ray_cluster(nodes: int) -> Iterator[RayCluster]:
+def ray_cluster(nodes: int, *, cpus: int = 2) -> Iterator[RayCluster]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
         environment.setenv("PYTHONPATH", str(Path(__file__).parents[1]))  # the engine is timed_asr, beside us
         environment.delenv("RAY_ADDRESS", raising=False)
-        cluster = RayCluster(nodes)
+        cluster = RayCluster(nodes, cpus=cpus)
         try:
             yield cluster
         finally:
@@ -63,7 +63,7 @@ TIMED: Final = ("--asr", "timed_asr:TimedAsr", "--asr-threads", "1")
 
 def pid_in(text: str) -> int:
     """Return the process that answered, which TimedAsr says behind the key."""
-    return int(text.split()[-1])
+    return int(text.rsplit(maxsplit=1)[-1])
 
 
 def alive(pid: int) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
@@ -25,6 +26,8 @@ _ENVIRONMENT: Final = {
     "RAY_gcs_rpc_server_reconnect_timeout_s": "3600",
 }
 _HEALTH_S: Final = 4.0
+_LEARN_S: Final = 10.0
+"""Seconds between two counts of the replicas, which come and go with the load."""
 _LOST_S: Final = 1.0
 """Seconds beyond the limit of a decode, for the process to say why there is no answer."""
 
@@ -49,6 +52,7 @@ class RayAsr:
             explain=_as_told,
             start_timeout_s=2 * options.start_timeout_s,
         )
+        self._learned_s, self._learning = 0.0, set[asyncio.Task[bool]]()
         self._learn(ABOUT.validate_json(self._child.start()))
 
     @classmethod
@@ -67,6 +71,7 @@ class RayAsr:
         return engines
 
     async def decode(self, request: Request, /) -> Hypothesis:
+        self._keep_counting()
         audio = np.ascontiguousarray(request.audio, np.float32).data.cast("B")
         try:
             async with asyncio.timeout(request.timeout_s + _LOST_S):
@@ -93,9 +98,14 @@ class RayAsr:
         """End the process on Ray; the pool stays. Blocks for seconds; decodes under way fail with EngineLost."""
         self._child.close()
 
+    def _keep_counting(self) -> None:
+        if time.monotonic() - self._learned_s > _LEARN_S and not self._learning:
+            self._learning.add(task := asyncio.get_running_loop().create_task(self.healthy()))
+            task.add_done_callback(self._learning.discard)
+
     def _learn(self, about: About) -> None:
         """Take what the pool can do: one replica's capabilities, and room for as many as there are."""
-        each = about.capabilities
+        self._learned_s, each = time.monotonic(), about.capabilities
         self.device = f"{about.engine} on Ray, {about.replicas} replicas" + (about.device and f" ({about.device})")
         # Each replica orders what it gets, so what it does not run at once waits there.
         self.capabilities = replace(each, backlog=each.backlog * about.replicas, at_once=None)
