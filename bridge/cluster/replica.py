@@ -77,6 +77,7 @@ class Recogniser:
         self._roster = Roster([engine], clock_s)
         self._slots = Slots(self._roster, clock_s)
         self._waits_s: list[float] = []
+        self._in_hand = 0
         self._lost = ""
         self._watch: asyncio.Task[None] | None = None
 
@@ -87,12 +88,21 @@ class Recogniser:
         device = str(getattr(self._engine, "device", ""))
         return ABOUT.dump_json(About(engine=self._engine.name, device=device, capabilities=self._engine.capabilities))
 
-    async def decode(self, head: bytes, audio: bytes, route: object = None) -> tuple[bool, bytes]:
-        """Return (True, a `Hypothesis`) or (False, the `SpeechError` to raise). `head` is an `Ask`, `audio` float32.
+    async def decode(self, head: bytes, audio: bytes, route: object = None) -> tuple[bool, bytes, int]:
+        """Return (True, a `Hypothesis`) or (False, the `SpeechError` to raise), and how many other decodes are in hand.
 
-        Cancelled, it leaves the queue, or takes the decode out of the engine. `route` is the router's: see ROUTE.
+        `head` is an `Ask`, `audio` float32, `route` for the router: see ROUTE.
+        Cancelled, it leaves the queue, or takes the decode out of the engine.
         """
         self._begin_watch()
+        self._in_hand += 1
+        try:
+            answer = await self._answer(head, audio)
+        finally:
+            self._in_hand -= 1
+        return *answer, self._in_hand
+
+    async def _answer(self, head: bytes, audio: bytes) -> tuple[bool, bytes]:
         try:
             request = ASK.validate_json(head).request(np.frombuffer(audio, np.float32))
             return True, HEARD.dump_json(await self._decode(request))

@@ -52,7 +52,7 @@ class Rig:
     def __init__(self) -> None:
         self.engine, self.left, self.gone = Engine(), list[int](), asyncio.Event()
         self.replica = Recogniser({}, load=self.load, leave=self.leave)
-        self.tasks: list[asyncio.Task[tuple[bool, bytes]]] = []
+        self.tasks: list[asyncio.Task[tuple[bool, bytes, int]]] = []
 
     def load(self, options: Mapping[str, object]) -> Engine:
         return self.engine
@@ -68,12 +68,12 @@ class Rig:
             await asyncio.sleep(0)
         return len(self.tasks) - 1
 
-    async def ask(self, ask: Ask, audio: bytes = SECOND.tobytes()) -> tuple[bool, bytes]:
+    async def ask(self, ask: Ask, audio: bytes = SECOND.tobytes()) -> tuple[bool, bytes, int]:
         return await self.replica.decode(ASK.dump_json(ask), audio)
 
     @staticmethod
-    def text(answer: tuple[bool, bytes]) -> str:
-        answered, content = answer
+    def text(answer: tuple[bool, bytes, int]) -> str:
+        answered, content, _ = answer
         assert answered, content
         return HEARD.validate_json(content).text
 
@@ -106,11 +106,19 @@ async def test_a_cancelled_decode_that_waits_never_begins_and_one_that_runs_ends
     assert (rig.engine.begun, rig.engine.cancelled) == (["running", "last"], ["running"])
 
 
+async def test_an_answer_says_how_many_other_decodes_are_in_hand(rig: Rig) -> None:
+    for key in ("first", "second", "third"):
+        await rig.begin(Ask(key=key, final=True))
+    for _ in rig.tasks:
+        rig.engine.go.release()
+    assert [in_hand for _, _, in_hand in await asyncio.gather(*rig.tasks)] == [2, 1, 0]
+
+
 async def test_a_decode_that_is_late_is_refused_whether_it_runs_or_waits(rig: Rig) -> None:
     for key in ("running", "waiting"):
         await rig.begin(Ask(key=key, final=True, timeout_s=0.01))
     for task in rig.tasks:
-        answered, content = await task
+        answered, content, _ = await task
         assert not answered
         assert str(from_bytes(content)) == "one: no answer within 0.0 s"
     assert rig.engine.begun == ["running"]
@@ -119,7 +127,7 @@ async def test_a_decode_that_is_late_is_refused_whether_it_runs_or_waits(rig: Ri
 async def test_partials_are_refused_where_they_would_delay_finals_and_finals_never(rig: Rig) -> None:
     for n in range(4):
         await rig.begin(Ask(key=str(n), final=True))
-    answered, content = await rig.ask(Ask(key="partial"))
+    answered, content, _ = await rig.ask(Ask(key="partial"))
     assert not answered
     assert isinstance(from_bytes(content), Overloaded)
 
@@ -135,22 +143,22 @@ async def test_partials_are_refused_where_they_would_delay_finals_and_finals_nev
     ],
 )
 async def test_what_cannot_be_decoded_costs_itself(rig: Rig, ask: Ask, audio: bytes, kind: type[Exception]) -> None:
-    answered, content = await rig.ask(ask, audio)
+    answered, content, _ = await rig.ask(ask, audio)
     assert (answered, type(from_bytes(content))) == (False, kind)
     rig.engine.go.release()
     assert rig.text(await rig.ask(Ask(key="next"))) == "next"
 
 
 async def test_a_head_that_is_no_question_costs_itself(rig: Rig) -> None:
-    answered, content = await rig.replica.decode(b"{", SECOND.tobytes())
+    answered, content, _ = await rig.replica.decode(b"{", SECOND.tobytes())
     assert (answered, type(from_bytes(content))) == (False, EngineFailed)
 
 
 async def test_the_process_ends_with_its_engine_and_refuses_at_once_until_then(rig: Rig) -> None:
-    answered, content = await rig.ask(Ask(context="lost"))
+    answered, content, _ = await rig.ask(Ask(context="lost"))
     assert (answered, type(from_bytes(content))) == (False, EngineLost)
     rig.engine.begun.clear()
-    answered, content = await rig.ask(Ask(key="after"))
+    answered, content, _ = await rig.ask(Ask(key="after"))
     assert (answered, str(from_bytes(content)), rig.engine.begun) == (False, "its process died", [])
     with pytest.raises(EngineLost, match="its process died"):
         await rig.replica.check_health()

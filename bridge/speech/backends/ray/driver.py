@@ -88,7 +88,7 @@ class Driver:
         limit_s = min(ask.timeout_s / 2, self._options.patience_s) if spare else ask.timeout_s
         try:
             async with asyncio.timeout(limit_s):
-                answered, content = await response
+                answered, content, in_hand = await response
         except TimeoutError:
             raise self._late(route, limit_s, spare=spare) from None
         except (ActorDiedError, ActorUnavailableError) as error:
@@ -99,6 +99,7 @@ class Driver:
             raise EngineFailed(refusal.one_line(error)) from error
         finally:
             response.cancel()  # does nothing where it is over
+        routers.told(self._options.app, route.replica, in_hand)
         if answered:
             return bytes(content)
         raise self._told(route, refusal.from_bytes(content))

@@ -12,9 +12,16 @@ class Router(Protocol):
 
     @property
     def curr_replicas(self) -> Mapping[object, object]: ...
+    def told(self, replica: str, in_hand: int) -> None: ...
 
 
 KNOWN: Final[WeakValueDictionary[str, Router]] = WeakValueDictionary()
+
+
+def told(app: str, replica: str, in_hand: int) -> None:
+    """Pass on what `replica` said that it has in hand."""
+    if router := KNOWN.get(app):
+        router.told(replica, in_hand)
 
 
 def replicas(app: str) -> int:

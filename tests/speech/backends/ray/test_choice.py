@@ -1,6 +1,6 @@
 """Which replica a decode should go to."""
 
-from bridge.speech.backends.ray.choice import Candidate, in_order
+from bridge.speech.backends.ray.choice import Candidate, Loads, in_order
 
 NAMES = ("a", "b", "c")
 
@@ -35,3 +35,24 @@ def test_one_that_failed_is_the_last_however_idle_it_looks() -> None:
     busy = [Candidate(name, in_hand=0 if name == own else 9) for name in NAMES]
     assert in_order(busy, "u", {own})[-1] == own
     assert len(in_order(busy, "u", set(NAMES))) == len(NAMES)
+
+
+def test_own_decodes_are_counted_and_those_of_others_as_long_as_a_replica_says_so() -> None:
+    loads = Loads()
+    loads.sent("a")
+    loads.sent("a")
+    loads.told("a", 4, now_s=100.0)  # one of ours is answered, one is among the four
+    assert loads.of("a", now_s=100.0) == 5
+    loads.over("a")
+    assert loads.of("a", now_s=101.0) == 4
+    assert loads.of("a", now_s=103.0) == 1
+    assert loads.of("b", now_s=100.0) == 0
+
+
+def test_what_is_gone_is_forgotten_and_what_ends_later_does_not_count_below_nothing() -> None:
+    loads = Loads()
+    loads.sent("a")
+    loads.keep({"b"})
+    loads.over("a")
+    loads.over("a")
+    assert loads.of("a", now_s=0.0) == 0
