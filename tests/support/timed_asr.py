@@ -13,7 +13,7 @@ class TimedAsr:
 
     def __init__(self, run_s: float, *, at_once: int) -> None:
         self.name, self.device = "timed", f"process {os.getpid()}"
-        self.capabilities = AsrCapabilities(at_once=at_once, backlog=4 * at_once, longest_s=60)
+        self.capabilities = AsrCapabilities(at_once=at_once, backlog=4 * at_once, longest_s=90)
         self._run_s = run_s
         self._dead = False
 

@@ -21,9 +21,9 @@ from bridge.speech.backends.process import refusal
 from bridge.speech.backends.ray import routers
 from bridge.speech.backends.ray.messages import ABOUT, About, Ask, Options, Route
 
-BY_REFERENCE_BYTES: Final = 1_500_000
-"""Audio of so much goes through Ray's object store, from where a replica maps it; less goes with the question.
-Measured on one machine, p50: 640 kB 3.2 ms with it and 5.2 ms by reference, 1.9 MB (30 s) 9.1 and 8.1 ms.
+BY_REFERENCE_BYTES: Final = 4_000_000
+"""Audio of so much goes through Ray's object store, from where a replica maps it; less goes with the question. Measured
+on one machine, p50 with it and by reference: 1.9 MB (30 s) 4.1 and 12.7 ms, 3.8 MB 9.7 and 14.1 ms.
 """
 _SLOW_S: Final = 1.0
 """Without an answer for so long, a replica that has others beside it is suspected of hanging."""
