@@ -20,7 +20,7 @@ from integration.ray_cluster import TIMED, RayCluster, ray_cluster
 
 from bridge.speech.api import SAMPLE_RATE, Hypothesis, Request
 from bridge.speech.backends.ray import RayAsr
-from bridge.speech.backends.ray.messages import Options
+from bridge.speech.backends.ray.messages import PoolOptions
 from bridge.speech.pool import Pool
 
 RUN_S: Final = 0.1
@@ -135,7 +135,7 @@ async def measure(cluster: RayCluster, *, quick: bool) -> Results:
 
     count, seconds = (100, 4.0) if quick else (400, 12.0)
     deploy(0, 2)
-    asr = await asyncio.to_thread(RayAsr, Options(address=cluster.address, app="asr"))
+    asr = await asyncio.to_thread(RayAsr, PoolOptions(address=cluster.address, app="asr"))
     pool = Pool([asr], timeout_s=30)
     try:
         for length in SECONDS:

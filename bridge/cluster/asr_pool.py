@@ -11,7 +11,7 @@ from ray import serve
 from ray.serve import Application
 from ray.serve.config import AutoscalingConfig, AutoscalingPolicy, RequestRouterConfig
 
-from bridge.cluster.replica import Recogniser
+from bridge.cluster.replica import PoolReplica
 from bridge.settings import Settings
 from bridge.settings.groups.recognition import Recognition, Vllm
 from bridge.settings.options import SECRETS
@@ -19,6 +19,8 @@ from bridge.settings.options import SECRETS
 ROUTER: Final = "bridge.speech.backends.ray.routing:UtteranceRouter"
 POLICY: Final = "bridge.cluster.autoscaling:ongoing_and_wait"
 """Both are loaded by name: the router in each bridge, the policy in the controller of Ray Serve."""
+DEPLOYMENT: Final = "Recogniser"
+"""What a config file calls the deployment whose settings it changes."""
 _WAITING: Final = 4
 """Decodes that may wait in a replica for each that it runs; more are routed elsewhere, or wait in the bridge."""
 _BUSY: Final = 0.7
@@ -38,7 +40,7 @@ class Placing(BaseModel):
 def build(arguments: Mapping[str, object]) -> Application:
     """Return the application whose replicas run the engine that `arguments` describe.
 
-    They are options of `bridge serve` by name, and those of `Placing`. The deployment is named `Recogniser`.
+    They are options of `bridge serve` by name, and those of `Placing`. The deployment is `DEPLOYMENT`.
 
     Raises:
         ValueError: an option is wrong, or `asr` is not one engine.
@@ -51,8 +53,8 @@ def build(arguments: Mapping[str, object]) -> Application:
     at_once = settings.vllm_max_num_seqs if settings.asr[0] == "vllm" else settings.asr_threads
     least, most = placing.replicas
     deployment = serve.deployment(
-        Recogniser,
-        name=Recogniser.__name__,
+        PoolReplica,
+        name=DEPLOYMENT,
         max_ongoing_requests=(1 + _WAITING) * at_once,
         ray_actor_options=_resources(settings, placing),
         autoscaling_config=AutoscalingConfig(

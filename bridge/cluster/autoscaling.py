@@ -11,18 +11,18 @@ MOST_GROWTH: Final = 2.0
 """Replicas for each there is now, at most: waits say that it is too few, and not by how many."""
 
 
-class Config(Protocol):
+class Target(Protocol):
     """What of Ray's AutoscalingConfig counts here."""
 
     def get_target_ongoing_requests(self) -> float: ...
 
 
-class Load(Protocol):
+class PoolLoad(Protocol):
     """What of Ray's AutoscalingContext counts here."""
 
     current_num_replicas: int
     target_num_replicas: int
-    config: Config
+    config: Target
 
     @property
     def total_num_requests(self) -> float: ...
@@ -30,7 +30,7 @@ class Load(Protocol):
     def aggregated_metrics(self) -> Mapping[str, Mapping[object, float]] | None: ...
 
 
-def ongoing_and_wait(load: Load) -> tuple[float, dict[str, object]]:
+def ongoing_and_wait(load: PoolLoad) -> tuple[float, dict[str, object]]:
     """Return how many replicas are wanted, and no state: the larger of what decodes in hand and their waits ask for."""
     now = load.current_num_replicas
     if not now:

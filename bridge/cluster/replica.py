@@ -24,7 +24,7 @@ from bridge.speech.api import (
     SpeechError,
 )
 from bridge.speech.backends.process import refusal
-from bridge.speech.backends.ray.messages import ABOUT, ASK, HEARD, About
+from bridge.speech.backends.ray.messages import ABOUT, ASK, HEARD, PoolAbout
 from bridge.speech.pool.roster import Roster
 from bridge.speech.pool.slots import Slots
 
@@ -57,7 +57,7 @@ def load_engine(options: Mapping[str, object]) -> Asr:
     return engines[0]
 
 
-class Recogniser:
+class PoolReplica:
     """Decodes what it is given in the order of the bridge's own pool: calls first, finals before partials, fair shares.
 
     It never tries again: a bridge does, on another replica.
@@ -84,14 +84,16 @@ class Recogniser:
     # ------------------------------------------------------------ what a bridge asks
 
     async def about(self) -> bytes:
-        """Return an `About`."""
+        """Return a `PoolAbout`."""
         device = str(getattr(self._engine, "device", ""))
-        return ABOUT.dump_json(About(engine=self._engine.name, device=device, capabilities=self._engine.capabilities))
+        return ABOUT.dump_json(
+            PoolAbout(engine=self._engine.name, device=device, capabilities=self._engine.capabilities)
+        )
 
     async def decode(self, head: bytes, audio: bytes, route: object = None) -> tuple[bool, bytes, int]:
         """Return (True, a `Hypothesis`) or (False, the `SpeechError` to raise), and how many other decodes are in hand.
 
-        `head` is an `Ask`, `audio` float32, `route` for the router: see ROUTE.
+        `head` is a `PoolAsk`, `audio` float32, `route` for the router: see ROUTE.
         Cancelled, it leaves the queue, or takes the decode out of the engine.
         """
         self._begin_watch()
@@ -110,7 +112,7 @@ class Recogniser:
             if isinstance(error, EngineLost):
                 self._lost = self._lost or str(error)
             return False, refusal.to_bytes(error)
-        except Exception as error:  # a plug-in's bug, or an Ask that is none: it costs this decode
+        except Exception as error:  # a plug-in's bug, or a PoolAsk that is none: it costs this decode
             log.exception("%s failed in a way it should not", self._engine.name)
             return False, refusal.to_bytes(EngineFailed(refusal.one_line(error)))
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bridge.cluster.autoscaling import QUEUE_WAIT, Config, ongoing_and_wait
+from bridge.cluster.autoscaling import QUEUE_WAIT, Target, ongoing_and_wait
 
 
-class Target:
+class Two:
     def get_target_ongoing_requests(self) -> float:
         return 2.0
 
@@ -19,7 +19,7 @@ class Now:
     aggregated_metrics: Mapping[str, Mapping[object, float]] | None = None
     current_num_replicas: int = 4
     target_num_replicas: int = 5
-    config: Config = field(default_factory=Target)
+    config: Target = field(default_factory=Two)
 
 
 @pytest.mark.parametrize(("in_hand", "wanted"), [(0, 0), (8, 4), (9, 4.5), (16, 8)])

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from bridge.cluster.autoscaling import QUEUE_WAIT
-from bridge.cluster.replica import Recogniser, load_engine
+from bridge.cluster.replica import PoolReplica, load_engine
 from bridge.plugins import PluginError
 from bridge.speech.api import AsrCapabilities, BadRequest, EngineFailed, EngineLost, Hypothesis, Overloaded, Request
 from bridge.speech.backends.process.refusal import from_bytes
-from bridge.speech.backends.ray.messages import ABOUT, ASK, HEARD, Ask
+from bridge.speech.backends.ray.messages import ABOUT, ASK, HEARD, PoolAsk
 
 SECOND = np.zeros(16_000, np.float32)
 
@@ -51,7 +51,7 @@ class Engine:
 class Rig:
     def __init__(self) -> None:
         self.engine, self.left, self.gone = Engine(), list[int](), asyncio.Event()
-        self.replica = Recogniser({}, load=self.load, leave=self.leave)
+        self.replica = PoolReplica({}, load=self.load, leave=self.leave)
         self.tasks: list[asyncio.Task[tuple[bool, bytes, int]]] = []
 
     def load(self, options: Mapping[str, object]) -> Engine:
@@ -61,14 +61,14 @@ class Rig:
         self.left.append(code)
         self.gone.set()
 
-    async def begin(self, ask: Ask) -> int:
+    async def begin(self, ask: PoolAsk) -> int:
         """Ask, let it get as far as it gets, and return its place among the tasks."""
         self.tasks.append(asyncio.create_task(self.ask(ask)))
         for _ in range(5):
             await asyncio.sleep(0)
         return len(self.tasks) - 1
 
-    async def ask(self, ask: Ask, audio: bytes = SECOND.tobytes()) -> tuple[bool, bytes, int]:
+    async def ask(self, ask: PoolAsk, audio: bytes = SECOND.tobytes()) -> tuple[bool, bytes, int]:
         return await self.replica.decode(ASK.dump_json(ask), audio)
 
     @staticmethod
@@ -90,7 +90,7 @@ async def rig() -> AsyncIterator[Rig]:
 
 async def test_finals_begin_before_partials_that_came_first(rig: Rig) -> None:
     for key, final in (("running", False), ("partial", False), ("final", True)):
-        await rig.begin(Ask(key=key, final=final))
+        await rig.begin(PoolAsk(key=key, final=final))
     for _ in rig.tasks:
         rig.engine.go.release()
     await asyncio.gather(*rig.tasks)
@@ -98,7 +98,7 @@ async def test_finals_begin_before_partials_that_came_first(rig: Rig) -> None:
 
 
 async def test_a_cancelled_decode_that_waits_never_begins_and_one_that_runs_ends(rig: Rig) -> None:
-    running, waiting, last = [await rig.begin(Ask(key=key, final=True)) for key in ("running", "waiting", "last")]
+    running, waiting, last = [await rig.begin(PoolAsk(key=key, final=True)) for key in ("running", "waiting", "last")]
     rig.tasks[waiting].cancel()
     rig.tasks[running].cancel()
     rig.engine.go.release()
@@ -108,7 +108,7 @@ async def test_a_cancelled_decode_that_waits_never_begins_and_one_that_runs_ends
 
 async def test_an_answer_says_how_many_other_decodes_are_in_hand(rig: Rig) -> None:
     for key in ("first", "second", "third"):
-        await rig.begin(Ask(key=key, final=True))
+        await rig.begin(PoolAsk(key=key, final=True))
     for _ in rig.tasks:
         rig.engine.go.release()
     assert [in_hand for _, _, in_hand in await asyncio.gather(*rig.tasks)] == [2, 1, 0]
@@ -116,7 +116,7 @@ async def test_an_answer_says_how_many_other_decodes_are_in_hand(rig: Rig) -> No
 
 async def test_a_decode_that_is_late_is_refused_whether_it_runs_or_waits(rig: Rig) -> None:
     for key in ("running", "waiting"):
-        await rig.begin(Ask(key=key, final=True, timeout_s=0.01))
+        await rig.begin(PoolAsk(key=key, final=True, timeout_s=0.01))
     for task in rig.tasks:
         answered, content, _ = await task
         assert not answered
@@ -126,8 +126,8 @@ async def test_a_decode_that_is_late_is_refused_whether_it_runs_or_waits(rig: Ri
 
 async def test_partials_are_refused_where_they_would_delay_finals_and_finals_never(rig: Rig) -> None:
     for n in range(4):
-        await rig.begin(Ask(key=str(n), final=True))
-    answered, content, _ = await rig.ask(Ask(key="partial"))
+        await rig.begin(PoolAsk(key=str(n), final=True))
+    answered, content, _ = await rig.ask(PoolAsk(key="partial"))
     assert not answered
     assert isinstance(from_bytes(content), Overloaded)
 
@@ -135,18 +135,18 @@ async def test_partials_are_refused_where_they_would_delay_finals_and_finals_nev
 @pytest.mark.parametrize(
     ("ask", "audio", "kind"),
     [
-        (Ask(), np.full(160, np.nan, np.float32).tobytes(), BadRequest),
-        (Ask(), b"", BadRequest),
-        (Ask(), np.zeros(48_000, np.float32).tobytes(), BadRequest),
-        (Ask(), b"abc", EngineFailed),
-        (Ask(context="bug"), SECOND.tobytes(), EngineFailed),
+        (PoolAsk(), np.full(160, np.nan, np.float32).tobytes(), BadRequest),
+        (PoolAsk(), b"", BadRequest),
+        (PoolAsk(), np.zeros(48_000, np.float32).tobytes(), BadRequest),
+        (PoolAsk(), b"abc", EngineFailed),
+        (PoolAsk(context="bug"), SECOND.tobytes(), EngineFailed),
     ],
 )
-async def test_what_cannot_be_decoded_costs_itself(rig: Rig, ask: Ask, audio: bytes, kind: type[Exception]) -> None:
+async def test_what_cannot_be_decoded_costs_itself(rig: Rig, ask: PoolAsk, audio: bytes, kind: type[Exception]) -> None:
     answered, content, _ = await rig.ask(ask, audio)
     assert (answered, type(from_bytes(content))) == (False, kind)
     rig.engine.go.release()
-    assert rig.text(await rig.ask(Ask(key="next"))) == "next"
+    assert rig.text(await rig.ask(PoolAsk(key="next"))) == "next"
 
 
 async def test_a_head_that_is_no_question_costs_itself(rig: Rig) -> None:
@@ -155,10 +155,10 @@ async def test_a_head_that_is_no_question_costs_itself(rig: Rig) -> None:
 
 
 async def test_the_process_ends_with_its_engine_and_refuses_at_once_until_then(rig: Rig) -> None:
-    answered, content, _ = await rig.ask(Ask(context="lost"))
+    answered, content, _ = await rig.ask(PoolAsk(context="lost"))
     assert (answered, type(from_bytes(content))) == (False, EngineLost)
     rig.engine.begun.clear()
-    answered, content, _ = await rig.ask(Ask(key="after"))
+    answered, content, _ = await rig.ask(PoolAsk(key="after"))
     assert (answered, str(from_bytes(content)), rig.engine.begun) == (False, "its process died", [])
     with pytest.raises(EngineLost, match="its process died"):
         await rig.replica.check_health()
@@ -181,7 +181,7 @@ async def test_it_tells_what_it_is_and_how_long_decodes_waited(rig: Rig) -> None
     assert (about.engine, about.device, about.capabilities) == ("one", "test", Engine.capabilities)
     assert rig.replica.record_replica_metadata() == {"at_once": 1}
     rig.engine.go.release()
-    await rig.ask(Ask())
+    await rig.ask(PoolAsk())
     assert 0 <= (await rig.replica.record_autoscaling_stats())[QUEUE_WAIT] < 1
     assert await rig.replica.record_autoscaling_stats() == {QUEUE_WAIT: 0.0}
 

@@ -21,7 +21,7 @@ ray = pytest.importorskip("ray", reason="Ray is in an environment of its own: ma
 from integration.ray_cluster import TIMED, RayCluster, pid_in, ray_cluster  # noqa: E402
 
 from bridge.speech.backends.ray import RayAsr  # noqa: E402
-from bridge.speech.backends.ray.messages import Options  # noqa: E402
+from bridge.speech.backends.ray.messages import PoolOptions  # noqa: E402
 
 pytestmark = [pytest.mark.ray, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(200)]
 
@@ -39,7 +39,7 @@ def cluster() -> Iterator[RayCluster]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def asr(cluster: RayCluster) -> AsyncIterator[RayAsr]:
-    asr = await asyncio.to_thread(RayAsr, Options(address=cluster.address, app="asr"))
+    asr = await asyncio.to_thread(RayAsr, PoolOptions(address=cluster.address, app="asr"))
     yield asr
     await asyncio.to_thread(asr.close)
 

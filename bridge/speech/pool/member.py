@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from bridge.speech.affinity import affinity
 from bridge.speech.api import SAMPLE_RATE, Asr, Request, Standing
 from bridge.speech.languages import Known
+from bridge.speech.pool.affinity import affinity
 from bridge.speech.pool.audio import padded
 from bridge.speech.pool.breaker import Breaker, BreakerState
 

@@ -15,7 +15,7 @@ from bridge.settings import Settings
 from bridge.speech.api import DeadlineExceeded, EngineLost, Hypothesis, ModelMissing, Request, SpeechError
 from bridge.speech.backends.process.child import Child
 from bridge.speech.backends.process.supervised import Supervised
-from bridge.speech.backends.ray.messages import ABOUT, ASK, HEARD, OPTIONS, About, Ask, Options
+from bridge.speech.backends.ray.messages import ABOUT, ASK, HEARD, OPTIONS, PoolAbout, PoolAsk, PoolOptions
 
 WORKER: Final = "bridge.speech.backends.ray.worker"
 
@@ -35,7 +35,7 @@ _LOST_S: Final = 1.0
 class RayAsr:
     """An `Asr` that is one application on Ray Serve, and what it knows of its replicas."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: PoolOptions) -> None:
         """Connect to the cluster in a process of its own. Blocks until a replica has answered.
 
         Raises:
@@ -60,7 +60,8 @@ class RayAsr:
         """Return an engine for each application that `settings` name. Blocks, and raises as the constructor does."""
         engines: list[RayAsr] = []
         named = (
-            Options(address=settings.ray_address, app=app, patience_s=settings.asr_timeout) for app in settings.ray_app
+            PoolOptions(address=settings.ray_address, app=app, patience_s=settings.asr_timeout)
+            for app in settings.ray_app
         )
         try:
             engines.extend(map(cls, named))
@@ -75,7 +76,7 @@ class RayAsr:
         audio = np.ascontiguousarray(request.audio, np.float32).data.cast("B")
         try:
             async with asyncio.timeout(request.timeout_s + _LOST_S):
-                answer = await self._child.ask(ASK.dump_json(Ask.of(request)), audio)
+                answer = await self._child.ask(ASK.dump_json(PoolAsk.of(request)), audio)
         except TimeoutError:
             raise DeadlineExceeded(f"{self.name}: no answer within {request.timeout_s:g} s") from None
         return replace(HEARD.validate_json(answer), engine=self.name)
@@ -103,7 +104,7 @@ class RayAsr:
             self._learning.add(task := asyncio.get_running_loop().create_task(self.healthy()))
             task.add_done_callback(self._learning.discard)
 
-    def _learn(self, about: About) -> None:
+    def _learn(self, about: PoolAbout) -> None:
         """Take what the pool can do: one replica's capabilities, and room for as many as there are."""
         self._learned_s, each = time.monotonic(), about.capabilities
         self.device = f"{about.engine} on Ray, {about.replicas} replicas" + (about.device and f" ({about.device})")

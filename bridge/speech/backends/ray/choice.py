@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.speech.affinity import affinity
+from bridge.speech.pool.affinity import affinity
 
 _TOLD_S: Final = 2.0
 """So long what a replica said of others' decodes counts: they have ended or were followed by the like."""

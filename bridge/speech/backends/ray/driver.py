@@ -19,7 +19,7 @@ from bridge.speech.api import (
 )
 from bridge.speech.backends.process import refusal
 from bridge.speech.backends.ray import routers
-from bridge.speech.backends.ray.messages import ABOUT, About, Ask, Options, Route
+from bridge.speech.backends.ray.messages import ABOUT, PoolAbout, PoolAsk, PoolOptions, ReplicaRoute
 
 BY_REFERENCE_BYTES: Final = 4_000_000
 """Audio of so much goes through Ray's object store, from where a replica maps it; less goes with the question. Measured
@@ -34,7 +34,7 @@ _AVOIDED_S: Final = 5.0
 class Driver:
     """A connection to one application; on one event loop."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: PoolOptions) -> None:
         """Connect. Blocks.
 
         Raises:
@@ -56,7 +56,7 @@ class Driver:
         """How many replicas there are to be asked."""
         return routers.replicas(self._options.app)
 
-    async def about(self, *, timeout_s: float) -> About:
+    async def about(self, *, timeout_s: float) -> PoolAbout:
         """Return what one of the replicas tells of itself.
 
         Raises:
@@ -69,11 +69,11 @@ class Driver:
         except (TimeoutError, RayError, RayServeException) as error:
             response.cancel()
             raise EngineLost(f"no replica of {self._options.app!r} answers: {refusal.one_line(error)}") from error
-        return About(
+        return PoolAbout(
             engine=about.engine, device=about.device, capabilities=about.capabilities, replicas=max(1, self.replicas)
         )
 
-    async def decode(self, head: bytes, ask: Ask, audio: bytes) -> bytes:
+    async def decode(self, head: bytes, ask: PoolAsk, audio: bytes) -> bytes:
         """Have a replica decode `audio`; `head` is `ask` as it came. Return its `Hypothesis` as JSON.
 
         Raises:
@@ -81,7 +81,7 @@ class Driver:
         """
         if not self.replicas:
             raise EngineLost(f"no replica of {self._options.app!r} is up")
-        route = Route(ask.key, self._avoided())
+        route = ReplicaRoute(ask.key, self._avoided())
         decode = self._by_reference if len(audio) >= BY_REFERENCE_BYTES else self._by_value
         response = decode.remote(head, audio, route=route)
         spare = self.replicas > len(route.avoided) + 1 and ask.timeout_s >= 2 * _SLOW_S
@@ -104,14 +104,14 @@ class Driver:
             return bytes(content)
         raise self._told(route, refusal.from_bytes(content))
 
-    def _late(self, route: Route, limit_s: float, *, spare: bool) -> SpeechError:
+    def _late(self, route: ReplicaRoute, limit_s: float, *, spare: bool) -> SpeechError:
         late = f"replica {route.replica or '?'}: no answer within {limit_s:.1f} s"
         if not spare:
             return DeadlineExceeded(late)
         self._avoid(route.replica)
         return ReplicaLost(late)
 
-    def _told(self, route: Route, error: SpeechError) -> SpeechError:
+    def _told(self, route: ReplicaRoute, error: SpeechError) -> SpeechError:
         """Return what `error` of one replica means for all of them."""
         if isinstance(error, Overloaded):  # it refuses a partial: that is no reason to leave the others alone
             return Overloaded(str(error), retry_after_s=0.0)
@@ -129,7 +129,7 @@ class Driver:
         return frozenset(self._silent)
 
 
-def _connect(options: Options) -> None:
+def _connect(options: PoolOptions) -> None:
     try:
         ray.init(address=options.address or "auto", log_to_driver=False, configure_logging=False)
     except (ConnectionError, RuntimeError, ValueError) as error:

@@ -13,7 +13,7 @@ from bridge.speech.api import AsrCapabilities, Hypothesis, Request, Samples, Sta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class PoolOptions:
     """How the process on Ray finds the pool."""
 
     address: str
@@ -27,7 +27,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class About:
+class PoolAbout:
     """What a replica is."""
 
     engine: str
@@ -39,7 +39,7 @@ class About:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class PoolAsk:
     """A `Request` without its audio."""
 
     prefix: str = ""
@@ -57,7 +57,7 @@ class Ask:
     standing: Standing = Standing.CALL
 
     @classmethod
-    def of(cls, request: Request) -> "Ask":
+    def of(cls, request: Request) -> "PoolAsk":
         """Return `request` without its audio."""
         return cls(**{each.name: getattr(request, each.name) for each in fields(cls)})
 
@@ -67,7 +67,7 @@ class Ask:
 
 
 @dataclass(slots=True)
-class Route:
+class ReplicaRoute:
     """Which replica a decode should go to, and went to: one object in the client and in the router of its process."""
 
     key: str
@@ -78,7 +78,7 @@ class Route:
     """The one that took it, once that is known."""
 
 
-OPTIONS: Final = TypeAdapter(Options)
-ABOUT: Final = TypeAdapter(About)
-ASK: Final = TypeAdapter(Ask)
+OPTIONS: Final = TypeAdapter(PoolOptions)
+ABOUT: Final = TypeAdapter(PoolAbout)
+ASK: Final = TypeAdapter(PoolAsk)
 HEARD: Final = TypeAdapter(Hypothesis)

@@ -11,7 +11,7 @@ from ray.serve.request_router import PendingRequest, ReplicaID, RequestRouter, R
 
 from bridge.speech.backends.ray import routers
 from bridge.speech.backends.ray.choice import Candidate, Loads, in_order
-from bridge.speech.backends.ray.messages import Route
+from bridge.speech.backends.ray.messages import ReplicaRoute
 
 AT_ONCE: Final = "at_once"
 """What a replica tells of itself when it is ready: decodes that it runs at once."""
@@ -39,7 +39,7 @@ class UtteranceRouter(RequestRouter):  # type: ignore[misc]  # Ray is not there 
         self, candidate_replicas: list[RunningReplica], pending_request: PendingRequest | None = None
     ) -> list[list[RunningReplica]]:
         """Return them one by one, in the order in which they are to be asked."""
-        route = _route_of(pending_request) or Route("")
+        route = _route_of(pending_request) or ReplicaRoute("")
         if pending_request:
             pending_request.routing_context.should_backoff = True  # once all are full
         replicas = {each.replica_id.unique_id: each for each in candidate_replicas}
@@ -72,6 +72,6 @@ class UtteranceRouter(RequestRouter):  # type: ignore[misc]  # Ray is not there 
         return Candidate(name, in_hand, int(replica.replica_metadata.get(AT_ONCE, 1)))
 
 
-def _route_of(pending_request: PendingRequest | None) -> Route | None:
+def _route_of(pending_request: PendingRequest | None) -> ReplicaRoute | None:
     route = pending_request.kwargs.get(ROUTE) if pending_request else None
-    return route if isinstance(route, Route) else None
+    return route if isinstance(route, ReplicaRoute) else None

@@ -15,12 +15,12 @@ from bridge.speech.backends.process import refusal
 from bridge.speech.backends.process.frames import Frame, FrameKind
 from bridge.speech.backends.process.orders import Orders, leave
 from bridge.speech.backends.ray.driver import Driver
-from bridge.speech.backends.ray.messages import ABOUT, ASK, OPTIONS, Options
+from bridge.speech.backends.ray.messages import ABOUT, ASK, OPTIONS, PoolOptions
 
 _HEALTH_S: Final = 2.0
 
 
-class Worker:
+class RayProcess:
     """Carries questions to the pool until the bridge is gone."""
 
     def __init__(self, orders: Orders) -> None:
@@ -41,7 +41,7 @@ class Worker:
             return
         await self._ended.wait()
 
-    async def _begin(self, options: Options) -> None:
+    async def _begin(self, options: PoolOptions) -> None:
         self._driver = Driver(options)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._ended.set)  # Ray took it
         about = await self._driver.about(timeout_s=options.start_timeout_s)
@@ -71,7 +71,7 @@ def main() -> int:
     """Run until the bridge hangs up."""
     orders = Orders(int(sys.argv[1]))
     try:
-        asyncio.run(Worker(orders).run())
+        asyncio.run(RayProcess(orders).run())
         return 0
     except BaseException as error:
         orders.fail(EngineFailed(refusal.one_line(error)))

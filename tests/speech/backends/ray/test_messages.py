@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from bridge.speech.api import Ended, Hypothesis, MarksAhead, Request, Standing
-from bridge.speech.backends.ray.messages import ASK, HEARD, Ask
+from bridge.speech.backends.ray.messages import ASK, HEARD, PoolAsk
 
 AUDIO = np.zeros(160, np.float32)
 
@@ -26,7 +26,7 @@ def test_a_request_arrives_whole() -> None:
         standing=Standing.FAST,
         languages=("Hindi", "English"),
     )
-    there = ASK.validate_json(ASK.dump_json(Ask.of(request))).request(AUDIO)
+    there = ASK.validate_json(ASK.dump_json(PoolAsk.of(request))).request(AUDIO)
     assert there == request
     assert isinstance(there.standing, Standing)
 
@@ -41,7 +41,7 @@ def test_an_answer_arrives_whole() -> None:
 
 
 def test_what_another_release_says_is_left_out_or_has_its_default() -> None:
-    assert ASK.validate_json(b'{"key": "u", "new": 1}') == Ask(key="u")
+    assert ASK.validate_json(b'{"key": "u", "new": 1}') == PoolAsk(key="u")
     assert HEARD.validate_json(b'{"pieces": ["a"], "language": "English", "new": 1}').text == "a"
 
 

@@ -1,6 +1,6 @@
 """Which engine an utterance prefers."""
 
-from bridge.speech.affinity import affinity
+from bridge.speech.pool.affinity import affinity
 
 ENGINES = [f"engine-{n}" for n in range(4)]
 
