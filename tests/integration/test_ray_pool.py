@@ -12,16 +12,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 import pytest_asyncio
+from integration.ray_cluster import TIMED, RayCluster, pid_in, ray_cluster
 
 from bridge.speech.api import BadRequest, DeadlineExceeded, EngineFailed, Hypothesis, Request
+from bridge.speech.backends.ray import RayAsr
+from bridge.speech.backends.ray.messages import PoolOptions
 from bridge.speech.pool import Pool
 
-ray = pytest.importorskip("ray", reason="Ray is in an environment of its own: make test-ray")
-
-from integration.ray_cluster import TIMED, RayCluster, pid_in, ray_cluster  # noqa: E402
-
-from bridge.speech.backends.ray import RayAsr  # noqa: E402
-from bridge.speech.backends.ray.messages import PoolOptions  # noqa: E402
+pytest.importorskip("ray", reason="Ray is in an environment of its own: make test-ray")
 
 pytestmark = [pytest.mark.ray, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(200)]
 
