@@ -35,18 +35,22 @@ _LOST_S: Final = 1.0
 class RayAsr:
     """An `Asr` that is one application on Ray Serve, and what it knows of its replicas."""
 
-    def __init__(self, options: PoolOptions) -> None:
+    def __init__(
+        self, options: PoolOptions, *, command: Sequence[str] = (sys.executable, "-m", WORKER), module: str = "ray"
+    ) -> None:
         """Connect to the cluster in a process of its own. Blocks until a replica has answered.
+
+        `command` starts that process, and `module` is what it needs.
 
         Raises:
             ModelMissing: Ray is not installed; the text names the command that brings it.
             EngineFailed: there is no such cluster or application, or no replica answers.
         """
-        if find_spec("ray") is None:
+        if find_spec(module) is None:
             raise ModelMissing(f"Ray is not installed; get it with: {installing.extra('ray')}")
         self.name = f"ray-{options.app}"
         self._child = Supervised(
-            lambda: Child([sys.executable, "-m", WORKER], name=self.name, environment=_ENVIRONMENT),
+            lambda: Child(command, name=self.name, environment=_ENVIRONMENT),
             name=self.name,
             options=OPTIONS.dump_json(options),
             explain=_as_told,
