@@ -25,6 +25,10 @@ _WAITING: Final = 4
 """Decodes that may wait in a replica for each that it runs; more are routed elsewhere, or wait in the bridge."""
 _BUSY: Final = 0.7
 """Decodes in hand that a replica should have, of those it runs at once: the rest is for the next minute's calls."""
+_BUSY_BATCH: Final = 0.25
+"""The same where they are one batch: a larger one takes longer, and hardly does more."""
+_NO_ENGINES: Final = {"auto", "openai", "ray"}
+"""Not known before it is loaded; servers of their own, which a bridge asks itself; a pool."""
 
 
 class Placing(BaseModel):
@@ -48,9 +52,10 @@ def build(arguments: Mapping[str, object]) -> Application:
     placing = Placing.model_validate(dict(arguments))
     options = {name: value for name, value in arguments.items() if name not in Placing.model_fields}
     settings = Settings.model_validate(options)
-    if len(settings.asr) != 1 or settings.asr[0] in {"auto", "ray"}:
+    if len(settings.asr) != 1 or settings.asr[0] in _NO_ENGINES:
         raise ValueError(f"asr is {', '.join(settings.asr)!r}; name the one engine of this pool, e.g. whisper or vllm")
-    at_once = settings.vllm_max_num_seqs if settings.asr[0] == "vllm" else settings.asr_threads
+    on_gpu = settings.asr[0] == "vllm"
+    at_once = settings.vllm_max_num_seqs if on_gpu else settings.asr_threads
     least, most = placing.replicas
     deployment = serve.deployment(
         PoolReplica,
@@ -60,7 +65,7 @@ def build(arguments: Mapping[str, object]) -> Application:
         autoscaling_config=AutoscalingConfig(
             min_replicas=least,
             max_replicas=most,
-            target_ongoing_requests=max(1.0, _BUSY * at_once),
+            target_ongoing_requests=max(1.0, (_BUSY_BATCH if on_gpu else _BUSY) * at_once),
             upscale_delay_s=5,
             downscale_delay_s=300,
             look_back_period_s=12,  # Ray measures each 10 s

@@ -36,6 +36,7 @@ _CLOSE_S: Final = 10.0
 _BATCH_STEPS: Final = 8
 """Parts of the backlog in which the load of an engine is told that orders its decodes itself."""
 _WAITS: Final = 256
+"""Waits that are kept until Ray asks, which it does every 10 s."""
 
 
 def load_engine(options: Mapping[str, object]) -> Asr:
@@ -131,9 +132,10 @@ class PoolReplica:
         begun_s = self._clock_s()
         if member is None:
             raise Overloaded(str(self._roster.refusal(request)))
-        self._waited(begun_s - asked_s)
         try:
-            return await member.engine.decode(member.fit(request))
+            hypothesis = await member.engine.decode(member.fit(request))
+            self._waited(begun_s - asked_s + hypothesis.queue_ms / 1000)  # the engine may have a queue of its own
+            return hypothesis
         finally:
             self._slots.give_back(member, request, took_s=self._clock_s() - begun_s)
 

@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 from dataclasses import dataclass
-from typing import Final
 
 import ray
 from ray import serve
@@ -15,8 +14,6 @@ from bridge.cluster.asr_pool import build, options_of
 from bridge.settings import Settings
 from bridge.speech.api import EngineFailed
 from bridge.speech.backends.process import refusal
-
-_RAY_QUIET: Final = {"RAY_USAGE_STATS_ENABLED": "0"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +34,14 @@ def start(settings: Settings, scale: Scale) -> str:
 
     Raises:
         EngineFailed: there is no such cluster, or the engine does not load there.
-        ValueError: `settings` name no single engine.
+        ValueError: `settings` name no single engine, or several pools.
     """
+    if len(settings.ray_app) != 1:
+        raise ValueError(f"--ray-app {', '.join(settings.ray_app)} is several: a pool has one name")
     app = build({**options_of(settings), **_given(scale)})
-    for name, value in _RAY_QUIET.items():
-        os.environ.setdefault(name, value)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
-        context = ray.init(address=settings.ray_address or None, log_to_driver=False)
+        context = ray.init(address=settings.ray_address or None)
         serve.start(proxy_location="Disabled")  # bridges come by handle, and nobody by HTTP
         serve.run(app, name=settings.ray_app[0], route_prefix=None)
     except (ConnectionError, RuntimeError, RayError, RayServeException) as error:

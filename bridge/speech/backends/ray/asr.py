@@ -19,12 +19,7 @@ from bridge.speech.backends.ray.messages import ABOUT, ASK, HEARD, OPTIONS, Pool
 
 WORKER: Final = "bridge.speech.backends.ray.worker"
 
-_ENVIRONMENT: Final = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "PYTHONUNBUFFERED": "1",
-    # Without the head of the cluster decodes go on, and Ray would end the process after a minute of it.
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "3600",
-}
+_ENVIRONMENT: Final = {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONUNBUFFERED": "1"}
 _HEALTH_S: Final = 4.0
 _LEARN_S: Final = 10.0
 """Seconds between two counts of the replicas, which come and go with the load."""
