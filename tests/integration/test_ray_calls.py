@@ -5,19 +5,24 @@ import os
 import re
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 
 import aiohttp
+import numpy as np
 import pytest
 from integration.hearing import hear_out, transcribe
-from integration.ray_cluster import TIMED, RayCluster, ray_cluster
+from integration.ray_cluster import TIMED, RayCluster, pid_in, ray_cluster
 from integration.recordings import normal, prompt
 from integration.server import serve
 from integration.wire_peers import SILENCE, TONE, connect, packet
 from server_process import FakeServer, serving
 
 from bridge.commands.phone.simulated_phone import dial
+from bridge.speech.api import Request
+from bridge.speech.backends.ray import RayAsr
+from bridge.speech.backends.ray.messages import PoolOptions
 from bridge.speech.backends.whisper import WhisperAsr
 
 pytest.importorskip("ray", reason="Ray is in an environment of its own: make test-ray")
@@ -137,6 +142,24 @@ async def test_no_final_of_twenty_calls_is_lost_or_comes_twice_whatever_happens_
             assert max(keys.values()) == 1, "a final came twice"
             assert len(keys) == callers.said, "a final was lost"
             assert waits[-1] < 8000
+
+
+async def test_a_pool_grows_while_decodes_wait(cluster: RayCluster, record: Callable[[str], None]) -> None:
+    cluster.pool(*TIMED, "--asr-model-path", "0.3", "--replicas", "1-3", "--ray-app", "grows")
+    asr = await asyncio.to_thread(RayAsr, PoolOptions(address=cluster.address, app="grows"))
+    begun, seen, asked = time.monotonic(), dict[int, float](), 0
+
+    async def keep_asking(number: int) -> None:
+        nonlocal asked
+        while len(seen) < 2:
+            asked += 1
+            request = Request(np.zeros(16_000, np.float32), final=True, key=f"{number}-{asked}")
+            seen.setdefault(pid_in((await asr.decode(request)).text), time.monotonic() - begun)
+
+    async with asyncio.timeout(90):
+        await asyncio.gather(*map(keep_asking, range(4)))
+    await asyncio.to_thread(asr.close)
+    record(f"a second replica answered {max(seen.values()):.0f} s after decodes began to wait")
 
 
 async def test_a_call_is_recognised_by_whisper_on_the_cluster(cluster: RayCluster, ears: WhisperAsr) -> None:
