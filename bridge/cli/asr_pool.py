@@ -32,10 +32,10 @@ def run(flags: argparse.Namespace) -> int:
     from bridge.cluster import running
 
     scale = running.Scale(least=least, most=most, gpus=flags.gpus, cpus=flags.cpus)
-    address, app = running.start(options, scale), options.ray_app[0]
-    print(f"The pool {app!r} is up: bridge serve --asr ray --ray-address {address} --ray-app {app}", flush=True)
+    running.start(options, scale)
+    print(f"the pool {options.ray_app[0]!r} is up; bridges on this cluster: bridge serve --asr ray", flush=True)
     if not flags.detach:
-        running.wait_and_end(app)
+        running.wait_and_end(options.ray_app[0])
     return 0
 
 

@@ -1,6 +1,5 @@
 """Puts the pool on a Ray cluster, and keeps it there until a signal comes."""
 
-import os
 import signal
 import threading
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from bridge.cluster.asr_pool import build, options_of
 from bridge.settings import Settings
 from bridge.speech.api import EngineFailed
 from bridge.speech.backends.process import refusal
+from bridge.speech.backends.ray.driver import connect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +26,8 @@ class Scale:
     cpus: float | None = None
 
 
-def start(settings: Settings, scale: Scale) -> str:
+def start(settings: Settings, scale: Scale) -> None:
     """Deploy the pool that `settings` describe; one of its name is renewed, replica by replica. Blocks until it is up.
-
-    Return the address of the cluster. Where `settings` name none and none has been started on this machine, one is
-    started that ends with this process.
 
     Raises:
         EngineFailed: there is no such cluster, or the engine does not load there.
@@ -39,14 +36,12 @@ def start(settings: Settings, scale: Scale) -> str:
     if len(settings.ray_app) != 1:
         raise ValueError(f"--ray-app {', '.join(settings.ray_app)} is several: a pool has one name")
     app = build({**options_of(settings), **_given(scale)})
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    connect(settings.ray_address, log_to_driver=True)
     try:
-        context = ray.init(address=settings.ray_address or None)
         serve.start(proxy_location="Disabled")  # bridges come by handle, and nobody by HTTP
         serve.run(app, name=settings.ray_app[0], route_prefix=None)
-    except (ConnectionError, RuntimeError, RayError, RayServeException) as error:
+    except (RuntimeError, RayError, RayServeException) as error:
         raise EngineFailed(f"the pool does not start: {refusal.one_line(error)}") from error
-    return str(context.address_info.get("address") or settings.ray_address)
 
 
 def wait_and_end(app: str) -> None:

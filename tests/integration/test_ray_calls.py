@@ -36,6 +36,8 @@ FINAL = re.compile(r"^FINAL (\d+) (\d+) (\S+) (\d+)$", re.MULTILINE)
 QUIET_FLAGS = (
     "--vad",
     "fakes:LoudnessVads",
+    "--ending",
+    "none",
     "--denoiser",
     "none",
     "--no-input-timeout",

@@ -2,11 +2,9 @@
 
 import asyncio
 import os
-import re
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +24,13 @@ START_S: Final = 90
 SECOND: Final = np.zeros(16_000, np.float32)
 
 
+@pytest.fixture(autouse=True)
+def _as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the tokens and addresses that somebody left in their home and environment."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+
+
 async def started(*command: str) -> asyncio.subprocess.Process:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {
@@ -39,25 +44,6 @@ async def started(*command: str) -> asyncio.subprocess.Process:
     )
 
 
-@asynccontextmanager
-async def running(*command: str, until: str) -> AsyncIterator[str]:
-    """Run it until it has said `until`, give the line, and end it by SIGTERM: it leaves no cluster behind."""
-    process, said = await started(*command), ""
-    try:
-        async with asyncio.timeout(START_S):
-            while until not in said:
-                assert process.stdout
-                line = (await process.stdout.readline()).decode()
-                assert line, said
-                said += line
-        yield said
-    finally:
-        process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(60):
-            await process.communicate()
-    assert process.returncode == 0, said
-
-
 async def asked(address: str) -> str:
     asr = await asyncio.to_thread(RayAsr, PoolOptions(address=address, app="asr"))
     try:
@@ -66,26 +52,42 @@ async def asked(address: str) -> str:
         await asyncio.to_thread(asr.close)
 
 
-async def test_without_a_cluster_the_command_starts_one_that_ends_with_it() -> None:
-    flags = ("--asr", "timed_asr:TimedAsr", "--replicas", "1", "--cpus", "0.5")
-    async with running("bridge", "asr-pool", *flags, until="is up") as said:
-        [address] = re.findall(r"--ray-address (\S+:\d+) --ray-app asr", said)
-        assert (await asked(address)).startswith("hello ")
-        assert (await asked("auto")).startswith("hello ")
-    with pytest.raises(EngineFailed, match="ray start --address"):
+async def said(*command: str) -> str:
+    """Run it, and return what it says."""
+    process = await started(*command)
+    async with asyncio.timeout(START_S):
+        output = (await process.communicate())[0].decode()
+    assert process.returncode == 0, output
+    return output
+
+
+@pytest.fixture
+async def head() -> AsyncIterator[str]:
+    """The address of a cluster as people start it."""
+    address = "127.0.0.1:6399"
+    await said("ray", "start", "--head", "--node-ip-address=127.0.0.1", "--num-cpus=4", f"--port={address[-4:]}")
+    yield address
+    await said("ray", "stop", "--force")
+
+
+async def test_the_commands_of_the_documents_make_a_pool_that_bridges_reach_from_inside_and_outside(head: str) -> None:
+    with pytest.raises(EngineFailed, match=r"no application 'asr' runs on this Ray cluster \(there: none\)"):
+        await asked(head)
+    await said("serve", "run", f"--address={head}", "--non-blocking", "config/asr_pool.yaml")
+    assert await asked(head) == ""
+    assert await asked("ray://127.0.0.1:10001") == ""
+    pool = await started(*("bridge", "asr-pool", "--asr", "timed_asr:TimedAsr", "--replicas", "1", "--cpus", "0.5"))
+    assert pool.stdout
+    while "is up" not in (line := (await asyncio.wait_for(pool.stdout.readline(), START_S)).decode()):
+        assert line
+    assert (await asked("auto")).startswith("hello ")
+    pool.send_signal(signal.SIGTERM)
+    await asyncio.wait_for(pool.communicate(), START_S)
+    assert pool.returncode == 0
+    with pytest.raises(EngineFailed, match="no application 'asr'"):
+        await asked(head)
+
+
+async def test_where_there_is_no_cluster_the_command_that_starts_one_is_told() -> None:
+    with pytest.raises(EngineFailed, match=r"no Ray at 'auto' .* `ray start --head`"):
         await asked("auto")
-
-
-async def test_the_file_for_ray_serve_runs_whisper_and_a_bridge_outside_reaches_it_through_the_head() -> None:
-    head = await started("ray", "start", "--head", "--node-ip-address=127.0.0.1", "--num-cpus=4", "--port=6399")
-    output = (await head.communicate())[0].decode()
-    assert head.returncode == 0, output
-    try:
-        deploy = await started("serve", "run", "--address=127.0.0.1:6399", "--non-blocking", "config/asr_pool.yaml")
-        output = (await deploy.communicate())[0].decode()
-        assert deploy.returncode == 0, output
-        assert await asked("ray://127.0.0.1:10001") == ""
-        with pytest.raises(EngineFailed, match="no application 'other'"):
-            await asyncio.to_thread(RayAsr, PoolOptions(address="127.0.0.1:6399", app="other"))
-    finally:
-        await (await started("ray", "stop", "--force")).communicate()

@@ -15,7 +15,7 @@ _START_S: Final = 60
 
 
 class RayCluster:
-    """A head without replicas, and nodes with room for some."""
+    """A head without replicas, and nodes with room for two replicas a core."""
 
     def __init__(self, nodes: int, *, cpus: int = 2) -> None:
         from ray.cluster_utils import Cluster
@@ -36,7 +36,7 @@ class RayCluster:
     def pool(self, *flags: str) -> str:
         """Deploy the pool, or renew it; return what the command says."""
         bridge = Path(sys.executable).with_name("bridge")
-        command = [str(bridge), "asr-pool", "--ray-address", self.address, "--cpus", "1", "--detach", *flags]
+        command = [str(bridge), "asr-pool", "--ray-address", self.address, "--cpus", "0.5", "--detach", *flags]
         done = subprocess.run(command, capture_output=True, text=True, timeout=_START_S, check=False)
         assert not done.returncode, done.stderr
         return done.stdout
@@ -49,6 +49,7 @@ class RayCluster:
 def ray_cluster(nodes: int, *, cpus: int = 2) -> Iterator[RayCluster]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        environment.setenv("RAY_AUTH_MODE", "disabled")  # or it is what somebody left in their home
         environment.setenv("PYTHONPATH", str(Path(__file__).parents[1]))  # the engine is timed_asr, beside us
         environment.delenv("RAY_ADDRESS", raising=False)
         cluster = RayCluster(nodes, cpus=cpus)

@@ -19,7 +19,7 @@ from bridge.speech.backends.ray.messages import ABOUT, ASK, HEARD, OPTIONS, Pool
 
 WORKER: Final = "bridge.speech.backends.ray.worker"
 
-_ENVIRONMENT: Final = {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONUNBUFFERED": "1"}
+_ENVIRONMENT: Final = {"PYTHONUNBUFFERED": "1"}
 _HEALTH_S: Final = 4.0
 _LEARN_S: Final = 10.0
 """Seconds between two counts of the replicas, which come and go with the load."""

@@ -1,6 +1,7 @@
 """Reaches the pool through a handle of Ray Serve. Only the process on Ray imports it: `worker.py`."""
 
 import asyncio
+import os
 import time
 from typing import Final
 
@@ -41,7 +42,7 @@ class Driver:
             EngineFailed: there is no such cluster, or no such application on it.
         """
         self._options = options
-        _connect(options)
+        connect(options.address, log_to_driver=False)
         try:
             handle = serve.get_app_handle(options.app)
         except RayServeException as error:
@@ -92,6 +93,7 @@ class Driver:
         except TimeoutError:
             raise self._late(route, limit_s, spare=spare) from None
         except (ActorDiedError, ActorUnavailableError) as error:
+            self._avoid(route.replica)
             raise ReplicaLost(f"replica {route.replica or '?'} is gone: {type(error).__name__}") from error
         except BackPressureError as error:
             raise Overloaded(refusal.one_line(error), retry_after_s=0.0) from error
@@ -129,14 +131,20 @@ class Driver:
         return frozenset(self._silent)
 
 
-def _connect(options: PoolOptions) -> None:
+def connect(address: str, *, log_to_driver: bool) -> None:
+    """Make this process one of the cluster at `address`; "" is RAY_ADDRESS, or the one that this machine has joined.
+
+    Raises:
+        EngineFailed: there is none, or it wants a token.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
-        ray.init(address=options.address or "auto", log_to_driver=False, configure_logging=False)
+        ray.init(address=address or "auto", log_to_driver=log_to_driver, configure_logging=log_to_driver)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        where = options.address or "auto"
+        why = refusal.one_line(error)
         raise EngineFailed(
-            f"no Ray at {where!r} ({refusal.one_line(error)}); this machine joins a cluster with: "
-            "ray start --address=HEAD:6379 --num-cpus=0"
+            f"no Ray at {address or 'auto'!r} ({why}). One begins with `ray start --head`, and a machine joins it with "
+            "`ray start --address=HEAD:6379 --num-cpus=0`; one with tokens wants RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
         ) from error
 
 
