@@ -121,7 +121,7 @@ test-vllm: $(VENV)/.test
 
 test-ray: $(VENV)/.test
 	@if scripts/install-ray $(VENV)/bin/python $(RAY_VENV); \
-	then $(RAY_VENV)/bin/pytest tests/integration -m "$(RAY_TESTS)"; else test $$? = 75; fi
+	then $(RAY_VENV)/bin/pytest tests/cluster tests/integration -m "$(RAY_TESTS)"; else test $$? = 75; fi
 
 # 75 says that the fuzzer cannot be installed here, and the script has said why.
 fuzz: $(VENV)/.test
