@@ -187,11 +187,8 @@ def _recognition(settings: Settings) -> Iterator[str]:
         yield f"--asr {names} needs the URL of a server: --asr-url http://HOST:PORT"
     if settings.ray_address and "ray" not in settings.asr:
         yield f"--ray-address {settings.ray_address} is for the recogniser ray and --asr is {names}: say --asr ray"
-    if settings.asr[0] == "ray" and settings.asr_model_path:
-        yield (
-            f"--asr-model-path {settings.asr_model_path} is what the pool on Ray has, not the bridge: "
-            "give it to bridge asr-pool"
-        )
+    if settings.asr[0] == "ray" and (path := settings.asr_model_path):
+        yield f"--asr-model-path {path} is the pool's, not the bridge's: give it to bridge asr-pool"
     if (
         settings.language
         and settings.languages

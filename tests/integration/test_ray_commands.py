@@ -91,3 +91,20 @@ async def test_the_commands_of_the_documents_make_a_pool_that_bridges_reach_from
 async def test_where_there_is_no_cluster_the_command_that_starts_one_is_told() -> None:
     with pytest.raises(EngineFailed, match=r"no Ray at 'auto' .* `ray start --head`"):
         await asked("auto")
+
+
+async def test_a_bridge_finds_its_pool_again_after_the_whole_cluster_was_started_anew(head: str) -> None:
+    pool = ("bridge", "asr-pool", "--asr", "timed_asr:TimedAsr", "--replicas", "1", "--cpus", "0.5", "--detach")
+    await said(*pool, "--ray-address", head)
+    asr = await asyncio.to_thread(RayAsr, PoolOptions(address=head, app="asr"))
+    assert (await asr.decode(Request(SECOND, key="before"))).text.startswith("before ")
+    await said("ray", "stop", "--force")
+    with pytest.raises(EngineFailed):
+        await asr.decode(Request(SECOND, timeout_s=3))
+    await said("ray", "start", "--head", "--node-ip-address=127.0.0.1", "--num-cpus=4", f"--port={head[-4:]}")
+    await said(*pool, "--ray-address", head)
+    async with asyncio.timeout(60):
+        while not await asr.healthy():
+            await asyncio.sleep(0.25)
+    assert (await asr.decode(Request(SECOND, key="after"))).text.startswith("after ")
+    await asyncio.to_thread(asr.close)

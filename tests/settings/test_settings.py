@@ -460,7 +460,7 @@ def test_what_belongs_to_the_pool_on_ray_is_refused_at_the_bridge() -> None:
     [reason] = refusals(Settings(ray_address="head:6379"))
     assert reason == "--ray-address head:6379 is for the recogniser ray and --asr is auto: say --asr ray"
     [reason] = refusals(Settings(asr=("ray",), asr_model_path="base"))
-    assert reason == "--asr-model-path base is what the pool on Ray has, not the bridge: give it to bridge asr-pool"
+    assert reason == "--asr-model-path base is the pool's, not the bridge's: give it to bridge asr-pool"
 
 
 @pytest.mark.parametrize("address", ["auto", "head:6379", "ray://10.0.0.1:10001", "[::1]:6379", ""])

@@ -18,6 +18,8 @@ from bridge.speech.backends.ray.driver import Driver
 from bridge.speech.backends.ray.messages import ABOUT, ASK, OPTIONS, PoolOptions
 
 _HEALTH_S: Final = 2.0
+_STALE_S: Final = 15.0
+"""Seconds without any answer from which a pool that is unwell is looked for anew: its cluster may have been replaced."""
 
 
 class RayProcess:
@@ -28,6 +30,7 @@ class RayProcess:
         self._driver: Driver
         self._decodes: dict[int, asyncio.Task[None]] = {}
         self._ended = asyncio.Event()
+        self._answered_s = 0.0
 
     async def run(self) -> None:
         """Connect, and carry questions. What prevents that is told to the bridge."""
@@ -45,6 +48,7 @@ class RayProcess:
         self._driver = Driver(options)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._ended.set)  # Ray took it
         about = await self._driver.about(timeout_s=options.start_timeout_s)
+        self._answered_s = asyncio.get_running_loop().time()
         self._orders.ready(ABOUT.dump_json(about))
 
     def _take(self, frame: Frame) -> None:
@@ -57,14 +61,19 @@ class RayProcess:
 
     async def _answer(self, frame: Frame) -> None:
         """An empty head asks for the health of the pool."""
+        loop = asyncio.get_running_loop()
         try:
             if frame.head:
                 answer = await self._driver.decode(frame.head, ASK.validate_json(frame.head), bytes(frame.payload))
             else:
                 answer = ABOUT.dump_json(await self._driver.about(timeout_s=_HEALTH_S))
+            self._answered_s = loop.time()
             self._orders.answer(frame.number, answer)
         except Exception as error:  # of this decode only: the bridge is told, and the others go on
             self._orders.refuse(frame.number, error)
+            if not frame.head and loop.time() - self._answered_s > _STALE_S:
+                self._orders.fail(error)
+                self._ended.set()
 
 
 def main() -> int:
