@@ -104,7 +104,7 @@ async def test_a_bridge_finds_its_pool_again_after_the_whole_cluster_was_started
     await said("ray", "start", "--head", "--node-ip-address=127.0.0.1", "--num-cpus=4", f"--port={head[-4:]}")
     await said(*pool, "--ray-address", head)
     async with asyncio.timeout(60):
-        while not await asr.healthy():
+        while not await asr.healthy():  # noqa: ASYNC110 - it is what the pool asks
             await asyncio.sleep(0.25)
     assert (await asr.decode(Request(SECOND, key="after"))).text.startswith("after ")
     await asyncio.to_thread(asr.close)

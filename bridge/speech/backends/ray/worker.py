@@ -19,7 +19,7 @@ from bridge.speech.backends.ray.messages import ABOUT, ASK, OPTIONS, PoolOptions
 
 _HEALTH_S: Final = 2.0
 _STALE_S: Final = 15.0
-"""Seconds without any answer from which a pool that is unwell is looked for anew: its cluster may have been replaced."""
+"""Seconds without any answer from which a pool that is unwell is looked for anew: its cluster may be another."""
 
 
 class RayProcess:
