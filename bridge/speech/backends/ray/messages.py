@@ -20,8 +20,8 @@ class PoolOptions:
     """As `ray.init` takes it: host:port, "auto" for the node on this machine; "" is RAY_ADDRESS, or else that."""
     app: str
     """The application on Ray Serve."""
-    start_timeout_s: float = 30.0
-    """Seconds for the cluster, and then for a replica, to answer at first."""
+    start_timeout_s: float = 120.0
+    """Seconds for the cluster, and then for a replica, to answer at first: vLLM loads for a minute."""
     patience_s: float = 5.0
     """Seconds that one replica may take, where there are others."""
 
