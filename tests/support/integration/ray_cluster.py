@@ -21,13 +21,11 @@ class RayCluster:
         from ray.cluster_utils import Cluster
 
         self._cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **_ON_LOOPBACK})
-        self._cpus, self.nodes = cpus, list[Any]()
-        self.add_nodes(nodes)
-        self.address: str = self._cluster.address
-
-    def add_nodes(self, count: int) -> None:
-        self.nodes += [self._cluster.add_node(num_cpus=self._cpus, wait=False, **_ON_LOOPBACK) for _ in range(count)]
+        self.nodes: list[Any] = [
+            self._cluster.add_node(num_cpus=cpus, wait=False, **_ON_LOOPBACK) for _ in range(nodes)
+        ]
         self._cluster.wait_for_nodes()
+        self.address: str = self._cluster.address
 
     def kill_node(self) -> None:
         """As a machine goes whose power fails: nothing on it says good-bye."""
