@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(300), pytes
 CALLERS = 20
 BURST, PAUSE = 30, 60
 """Packets of 20 ms that a caller speaks, and is silent: long enough that each burst is an utterance."""
-FINAL = re.compile(r"^FINAL (\d+) (\d+) (\S+) (\d+)$", re.MULTILINE)
+FINAL = re.compile(r"^FINAL (\d+) (\d+) (\S+) \d+ (\d+)$", re.MULTILINE)
 QUIET_FLAGS = (
     "--vad",
     "fakes:LoudnessVads",

@@ -9,13 +9,13 @@ from bridge.speech.api import AsrCapabilities, EngineLost, Hypothesis, Request
 
 
 class TimedAsr:
-    """An `Asr` that hears in each utterance its key, and says which process it is; `asr_threads` decodes at once."""
+    """An `Asr` that hears its key in each utterance, how many it has begun, and its process; `asr_threads` at once."""
 
     def __init__(self, run_s: float, *, at_once: int) -> None:
         self.name, self.device = "timed", f"process {os.getpid()}"
         self.capabilities = AsrCapabilities(at_once=at_once, backlog=4 * at_once, longest_s=90)
         self._run_s = run_s
-        self._dead = False
+        self._dead, self._begun = False, 0
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Sequence["TimedAsr"]:
@@ -29,10 +29,12 @@ class TimedAsr:
             self._dead = True
         if self._dead:
             raise EngineLost("it was told to die")
+        self._begun += 1
+        count = self._begun
         if self._run_s:
             await asyncio.sleep(self._run_s)
         return Hypothesis(
-            [request.key, f" {os.getpid()}"],
+            [request.key, f" {count}", f" {os.getpid()}"],
             "English",
             run_ms=round(1000 * self._run_s),
             cached_tokens=len(request.audio),

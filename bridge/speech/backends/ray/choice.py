@@ -7,8 +7,8 @@ from typing import Final
 
 from bridge.speech.pool.affinity import affinity
 
-_TOLD_S: Final = 2.0
-"""So long what a replica said of others' decodes counts: they have ended or were followed by the like."""
+_TOLD_S: Final = 0.5
+"""So long what a replica said of others' decodes counts; they have ended by then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,8 @@ def test_own_decodes_are_counted_and_those_of_others_as_long_as_a_replica_says_s
     loads.told("a", 4, now_s=100.0)  # one of ours is answered, one is among the four
     assert loads.of("a", now_s=100.0) == 5
     loads.over("a")
-    assert loads.of("a", now_s=101.0) == 4
-    assert loads.of("a", now_s=103.0) == 1
+    assert loads.of("a", now_s=100.4) == 4
+    assert loads.of("a", now_s=100.6) == 1
     assert loads.of("b", now_s=100.0) == 0
 
 
