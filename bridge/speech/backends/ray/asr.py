@@ -12,7 +12,7 @@ import numpy as np
 
 from bot import installing
 from bridge.settings import Settings
-from bridge.speech.api import DeadlineExceeded, EngineLost, Hypothesis, ModelMissing, Request, SpeechError
+from bridge.speech.api import DeadlineExceeded, EngineFailed, EngineLost, Hypothesis, ModelMissing, Request, SpeechError
 from bridge.speech.backends.process.child import Child
 from bridge.speech.backends.process.supervised import Supervised
 from bridge.speech.backends.ray.messages import ABOUT, ASK, HEARD, OPTIONS, PoolAbout, PoolAsk, PoolOptions
@@ -56,7 +56,13 @@ class RayAsr:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Sequence["RayAsr"]:
-        """Return an engine for each application that `settings` name. Blocks, and raises as the constructor does."""
+        """Return an engine for each application that `settings` name. Blocks, and raises as the constructor does.
+
+        Raises:
+            EngineFailed: they name a model, which is the pool's.
+        """
+        if path := settings.asr_model_path:
+            raise EngineFailed(f"asr_model_path {path} is the pool's, not the bridge's: give it to bridge asr-pool")
         engines: list[RayAsr] = []
         named = (
             PoolOptions(address=settings.ray_address, app=app, patience_s=settings.asr_timeout)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from bridge.settings import Settings
 from bridge.speech.api import (
     BadRequest,
     DeadlineExceeded,
@@ -142,3 +143,8 @@ def test_a_pool_that_is_not_there_is_told() -> None:
 def test_without_ray_the_command_that_installs_it_is_told() -> None:
     with pytest.raises(ModelMissing, match=r"\[ray\]"):
         RayAsr(PoolOptions(address="", app="asr"), module="a_module_that_nobody_has")
+
+
+def test_a_model_is_the_pools() -> None:
+    with pytest.raises(EngineFailed, match="asr_model_path base is the pool's"):
+        RayAsr.from_settings(Settings(asr=("ray",), asr_model_path="base"))
