@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 _ON_LOOPBACK: Final = {"node_ip_address": "127.0.0.1", "object_store_memory": 100 << 20}
-_START_S: Final = 60
+_START_S: Final = 120
 
 
 class RayCluster:
