@@ -17,7 +17,7 @@ from bridge.evals.ears import Ears
 from bridge.evals.facts import CallFacts, RecordedFacts, begun, bot_spans, from_entries
 from bridge.evals.model import ModelFailed
 from bridge.evals.scenario import Scenario
-from bridge.evals.server_under_test import ServerFailed, Target
+from bridge.evals.server_under_test import CalledBridge, ServerFailed
 from bridge.plugins import PluginError
 from bridge.speech.api import SpeechError
 
@@ -87,7 +87,7 @@ class CallMaker:
 
     def __init__(
         self,
-        target: Target,
+        target: CalledBridge,
         session: aiohttp.ClientSession,
         ears: Ears,
         *,

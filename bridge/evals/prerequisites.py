@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from bridge.commands.phone.pbx_lines import PBX_WIRES
 from bridge.evals.checks import NEEDS_RECORD
 from bridge.evals.scenario import Check, ModelChat, PressKeys, Scenario
-from bridge.evals.server_under_test import Target, options_of
+from bridge.evals.server_under_test import CalledBridge, options_of
 from bridge.settings import SettingsError
 
 
@@ -57,7 +57,7 @@ def check_options(scenarios: Sequence[Scenario], given: Mapping[str, object]) ->
             raise SettingsError(f"{scenario.path}: {error}") from None
 
 
-def check_record(scenarios: Sequence[Scenario], target: Target) -> None:
+def check_record(scenarios: Sequence[Scenario], target: CalledBridge) -> None:
     """Check that what is expected can be told of calls to `target`.
 
     Raises:

@@ -23,7 +23,7 @@ from bridge.evals.judging import Judgement, Opinion, Question
 from bridge.evals.model import Model, ModelCaller, ModelPlace
 from bridge.evals.prerequisites import CannotJudge, check_model, check_options, check_record, check_wire
 from bridge.evals.scenario import Check, ModelChat, Scenario
-from bridge.evals.server_under_test import Target, options_of, running_at, started
+from bridge.evals.server_under_test import CalledBridge, options_of, running_at, started
 from bridge.settings import load
 
 USUAL_LATE_MS: Final = 5.0
@@ -206,14 +206,14 @@ class _Calls:
         self._progress(self._done, made)
         return made
 
-    def _maker(self, target: Target) -> CallMaker:
+    def _maker(self, target: CalledBridge) -> CallMaker:
         return CallMaker(target, self._session, self._ears, wire=self._options.wire, new_line=self._new_line)
 
     def _new_line(self) -> NextLine:
         return ModelCaller(self._model) if self._model else _nobody
 
     @asynccontextmanager
-    async def _target(self, scenario: Scenario) -> AsyncIterator[Target]:
+    async def _target(self, scenario: Scenario) -> AsyncIterator[CalledBridge]:
         if self._options.url:
             yield await running_at(self._options.url, token=self._options.token, tls=self._options.tls)
             return

@@ -53,7 +53,7 @@ class ServerFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class CalledBridge:
     """A bridge that can be called."""
 
     url: str
@@ -99,13 +99,13 @@ class Target:
             raise ServerFailed(f"{url} answers what is no record of a call: {error!r}") from None
 
 
-async def running_at(url: str, *, token: str, tls: ssl.SSLContext | bool) -> Target:
+async def running_at(url: str, *, token: str, tls: ssl.SSLContext | bool) -> CalledBridge:
     """Return the bridge at `url`, where something answers a wire.
 
     Raises:
         ServerFailed: it refuses the token.
     """
-    target = Target(url=url, token=token, tls=tls)
+    target = CalledBridge(url=url, token=token, tls=tls)
     try:
         async with aiohttp.ClientSession() as session:
             asked = session.get(f"{target.http}/calls?limit=1", headers=target.headers, ssl=tls)
@@ -115,7 +115,7 @@ async def running_at(url: str, *, token: str, tls: ssl.SSLContext | bool) -> Tar
         raise ServerFailed(f"{target.http}: {error}") from None
     if token and status in {401, 403}:
         raise ServerFailed(f"{target.http} refuses the API token ({status}); --token-file holds the one it asks for")
-    return Target(url=url, token=token, tls=tls, kept=status == 200)
+    return CalledBridge(url=url, token=token, tls=tls, kept=status == 200)
 
 
 def options_of(given: Mapping[str, object], settings: Mapping[str, str | bool]) -> dict[str, str | bool]:
@@ -137,7 +137,7 @@ def options_of(given: Mapping[str, object], settings: Mapping[str, str | bool]) 
 @asynccontextmanager
 async def started(
     options: Mapping[str, str | bool], *, config: str = "", path: str, log: Path | None = None
-) -> AsyncIterator[Target]:
+) -> AsyncIterator[CalledBridge]:
     """Start a bridge with `options`, on a free port of this machine; stop it at the end. `path`: that of the wire.
 
     `log`: what it says is added there.
@@ -162,7 +162,7 @@ async def started(
         )
         async with _Output(process, log) as output:
             scheme, address = await output.ready()
-            yield Target(url=f"{scheme}://{address}{path}", token=token, tls=scheme == "ws", kept=True)
+            yield CalledBridge(url=f"{scheme}://{address}{path}", token=token, tls=scheme == "ws", kept=True)
     finally:
         await asyncio.to_thread(rmtree, state, ignore_errors=True)
 

@@ -7,7 +7,7 @@ from evals_support import written
 
 from bridge.evals.prerequisites import CannotJudge, check_options, check_record, check_wire
 from bridge.evals.run import RunOptions, run
-from bridge.evals.server_under_test import Target
+from bridge.evals.server_under_test import CalledBridge
 from bridge.settings import SettingsError
 
 SAYS = "steps:\n  - say: x\n    expect:\n      - within: 500ms\n"
@@ -20,7 +20,7 @@ async def test_without_a_model_nothing_is_called_that_needs_one(step: str) -> No
 
 
 def test_without_the_record_of_the_bridge_only_what_is_heard_can_be_expected() -> None:
-    there = Target(url="ws://127.0.0.1:1/twilio/stream", kept=False)
+    there = CalledBridge(url="ws://127.0.0.1:1/twilio/stream", kept=False)
     check_record([written(SAYS)], there)
     tool = written("steps:\n  - say: x\n    expect:\n      - calls_tool: book\n")
     with pytest.raises(CannotJudge, match=r"one\.yaml:4: only the record of the bridge tells calls_tool: give --token"):

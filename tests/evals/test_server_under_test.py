@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bridge.evals.server_under_test import ServerFailed, Target, arguments, options_of, running_at, started
+from bridge.evals.server_under_test import CalledBridge, ServerFailed, arguments, options_of, running_at, started
 from bridge.settings import SettingsError, load
 
 
@@ -93,5 +93,5 @@ async def test_without_a_token_the_record_is_not_read_and_a_wrong_one_is_told(ap
 
 
 def test_the_address_for_programs_comes_from_that_of_the_wire() -> None:
-    assert Target(url="wss://a.example:8443/twilio/stream").http == "https://a.example:8443"
-    assert Target(url="ws://a.example/twilio/stream").http == "http://a.example"
+    assert CalledBridge(url="wss://a.example:8443/twilio/stream").http == "https://a.example:8443"
+    assert CalledBridge(url="ws://a.example/twilio/stream").http == "http://a.example"
