@@ -15,11 +15,13 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import numpy as np
+from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
 from phone import material, panel, run, scenarios
 from phone.panel import Measured
 from phone.play import Played
 from phone.processes import KINDS, ROOT, DidNotStart, started
+from telephony.signature import SIGNATURE_HEADER
 
 
 def main() -> None:
@@ -39,6 +41,7 @@ def main() -> None:
         "--header", action="append", default=[], metavar="NAME: VALUE", help="of the WebSocket request"
     )
     calling.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="of the stream")
+    calling.add_argument("--sign", metavar="VARIABLE", help="sign the request with the auth token in this variable")
     calling.add_argument("--scenarios", type=Path, default=scenarios.SCENARIOS)
     calling.add_argument("--groups", default="", metavar="A,B", help="of the scenarios; default all")
     calling.add_argument("--quick", action="store_true", help="only the first call of each group")
@@ -67,18 +70,19 @@ async def make_sounds(folder: Path) -> None:
 
 async def call(options: argparse.Namespace) -> None:
     """Call a server as `options` say, and print its panel."""
-    chosen = scenarios.load(options.scenarios).of(set(filter(None, options.groups.split(","))))
+    public = scenarios.load(options.scenarios)
+    chosen = public.of(set(filter(None, options.groups.split(","))))
     if options.quick:
         first = {call.group: call for call in reversed(chosen.calls)}
         chosen = scenarios.ScenarioSet(chosen.seed, tuple(c for c in chosen.calls if first[c.group] is c))
-    sounds = await material.Material(chosen.seed).make(chosen.sounds())
+    sounds = await material.Material(public.seed).make(public.sounds())  # all: their hash tells which set it was
     async with AsyncExitStack() as servers:
         target = run.Target(
             name=options.name or options.server or options.url,
             url=options.url or "",
             pid=options.pid,
             transcripts=options.transcripts,
-            headers=dict(header.split(":", 1) for header in options.header),
+            headers=headers(options),
             parameters=dict(parameter.split("=", 1) for parameter in options.parameter),
         )
         if options.server:
@@ -98,6 +102,25 @@ async def call(options: argparse.Namespace) -> None:
 
         await running.measure(measured, tell)
     show([measured])
+
+
+def headers(options: argparse.Namespace) -> dict[str, str]:
+    """Return the headers of the WebSocket request.
+
+    Raises:
+        ValueError: one is no header, or there is no token to sign with.
+    """
+    found = {}
+    for header in options.header:
+        name, colon, value = header.partition(":")
+        if not colon:
+            raise ValueError(f"--header {header!r}: write it as NAME: VALUE")
+        found[name.strip()] = value.strip()
+    if options.sign:
+        if not (token := os.environ.get(options.sign)):
+            raise ValueError(f"--sign {options.sign}: there is no such variable")
+        found[SIGNATURE_HEADER] = RequestValidator(token).compute_signature(options.url, {})
+    return found
 
 
 def show(servers: list[Measured]) -> None:

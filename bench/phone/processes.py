@@ -74,7 +74,12 @@ async def started(kind: Kind, folder: Path, *, start_s: float = 90.0) -> AsyncIt
             stdout=output,
             stderr=output,
             cwd=HERE / "peers",
-            env=os.environ | {"PHONE_TRANSCRIPTS": str(transcripts), "PYTHONPATH": f"{HERE / 'peers'}:{ROOT}"},
+            env=os.environ
+            | {
+                "PHONE_TRANSCRIPTS": str(transcripts),
+                "PYTHONPATH": f"{HERE / 'peers'}:{ROOT}",
+                "XDG_STATE_HOME": str(folder / "state"),  # the bridge keeps a call log
+            },
         )
     try:
         await _port_open(port, process, start_s, log)
