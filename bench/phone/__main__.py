@@ -14,7 +14,6 @@ import subprocess
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import numpy as np
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
 from phone import material, panel, run, scenarios
@@ -95,8 +94,8 @@ async def call(options: argparse.Namespace) -> None:
         await running.warm_up()
 
         def tell(played: Played) -> None:
-            late_ms = float(np.percentile(played.late_ms, 99)) if played.late_ms else 0.0
-            print(f"{played.call:<18} {played.seconds:5.0f} s  late {late_ms:4.1f} ms  {played.fault}", flush=True)
+            late = f"late {played.late_p99_ms:4.1f} ms"
+            print(f"{played.call:<18} {played.seconds:5.0f} s  {late}  {played.fault}", flush=True)
             if options.json:
                 run.save(measured, options.json)
 

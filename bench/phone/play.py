@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from bot.api import Samples
 from phone import measures
 from phone.caller import FRAME_MS, Caller
@@ -37,7 +39,9 @@ class Played:
     seconds: float = 0.0
     gaps_ms: list[float] = field(default_factory=list)
     malformed: int = 0
-    late_ms: list[float] = field(default_factory=list)
+    late_p99_ms: float = 0.0
+    """Milliseconds by which the caller's own frames left late."""
+    late_most_ms: float = 0.0
     fault: str = ""
     """Why there was no call, or no more of it."""
     answers: list[tuple[int, Span]] = field(default_factory=list)
@@ -69,7 +73,10 @@ class Play:
                 await self._take_turn(name, step)
         played.seconds = caller.now_ms / 1000
         played.gaps_ms = caller.ear.gaps_ms
-        played.malformed, played.late_ms = caller.malformed, caller.late_ms
+        played.malformed = caller.malformed
+        if caller.late_ms:
+            played.late_p99_ms = round(float(np.percentile(caller.late_ms, 99)), 2)
+            played.late_most_ms = round(max(caller.late_ms), 2)
         return played
 
     async def _take_turn(self, name: str, step: Step) -> None:

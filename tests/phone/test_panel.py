@@ -20,7 +20,7 @@ def one(name: str, *, response_ms: float | None = 500.0, late_ms: float = 1.0, s
         heard="You said four one five.",
         recognised="4 1 9",
     )
-    call = Played("single-1", "single", [trial, number], seconds=30.0, late_ms=[late_ms] * 10)
+    call = Played("single-1", "single", [trial, number], seconds=30.0, late_p99_ms=late_ms)
     return Measured(name, {"sounds": sounds}, [call], Usage(2.0, 30.0, 100.0), [0.5])
 
 
