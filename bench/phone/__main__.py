@@ -142,8 +142,7 @@ def about(server: str | None, sounds: str) -> dict[str, str]:
     if server:
         kind = KINDS[server]
         script = f"import importlib.metadata as m; print(m.version({kind.package!r}))"
-        python = str(ROOT / kind.venv / "bin" / "python")
-        done = subprocess.run([python, "-c", script], capture_output=True, text=True, check=False)
+        done = subprocess.run([str(kind.python), "-c", script], capture_output=True, text=True, check=False)
         told["version"] = f"{kind.package} {done.stdout.strip()}"
     return told
 

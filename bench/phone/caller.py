@@ -72,7 +72,11 @@ class Caller:
 
     async def press(self, digit: str) -> None:
         """Press a key: one of 0-9 * #."""
-        await self._line.press(digit)
+        try:
+            async with asyncio.timeout(SEND_S):
+                await self._line.press(digit)
+        except (ConnectionError, TimeoutError):
+            self._over()
 
     async def until(self, happened: Callable[[], bool], *, timeout_ms: float) -> bool:
         """Wait until `happened` is true or the call is over; return whether it is true. Asked 50 times a second."""

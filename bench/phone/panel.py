@@ -58,6 +58,7 @@ def rows(measured: Measured) -> list[Row]:
     return [
         *_of_turns(clean),
         *(row for group in CLEAN for row in _of_group(group, turns)),
+        Row("two-part: cut short", share([t.cut_ms is not None for t in turns if t.group == "two-part"]), "%"),
         *(row for group in CONDITIONS for row in _of_group(group, turns)),
         *_of_interruptions(trials),
         *_of_selectivity(trials),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from phone.ear import Span
 from phone.material import Turn, turn_of
 from phone.measures import KEPT_MS, QUIET_MS, YIELD_MS, Trial
 from phone.scenarios import Scenario, Step
+
+KEY_MS: Final = 200.0
+"""From one key to the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,8 @@ class Play:
                 await self._be_silent(name, step)
             elif step.over:
                 await self._speak_over(name, step)
+            elif step.keys:
+                await self._press(name, step)
             else:
                 await self._take_turn(name, step)
         played.seconds = caller.now_ms / 1000
@@ -87,6 +93,19 @@ class Play:
         await self._hear_out()
         if step.digits:
             self.played.answers.append((len(self.played.trials), (said[0][0], self._caller.now_ms)))
+        self.played.trials.append(trial if quiet else replace(trial, tested=False))
+
+    async def _press(self, name: str, step: Step) -> None:
+        caller, quiet = self._caller, not self._heard_now()
+        began_ms = pressed_ms = caller.now_ms
+        for key in step.keys:
+            due_ms = pressed_ms + KEY_MS
+            await caller.until(lambda due_ms=due_ms: caller.now_ms >= due_ms, timeout_ms=2 * KEY_MS)  # type: ignore[misc]
+            pressed_ms = caller.now_ms
+            await caller.press(key)
+        await self._answered(pressed_ms)
+        trial = measures.turn(self._scenario.group, name, self._voice(), [(began_ms, pressed_ms)])
+        await self._hear_out()
         self.played.trials.append(trial if quiet else replace(trial, tested=False))
 
     async def _speak_over(self, name: str, step: Step) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,17 +21,22 @@ class Kind:
     """How a server is started. In `command` {port} stands for a free one."""
 
     venv: str
-    """Folder of its virtual environment, in the checkout."""
+    """Folder of its virtual environment, in the checkout; "" is the one that runs this."""
     command: Sequence[str]
     path: str
     """Of the WebSocket."""
     package: str
     """Whose version tells which release was measured."""
 
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return ROOT / self.venv / "bin" / "python" if self.venv else Path(sys.executable)
+
 
 KINDS: Final[Mapping[str, Kind]] = {
     "bridge": Kind(
-        ".venv",
+        "",
         ("-m", "bridge", "serve", "--port", "{port}", "--bot", "bridge_bot:ScriptBot", "--log-level", "WARNING"),
         "/twilio/stream",
         "voice-bridge",
@@ -61,15 +67,14 @@ async def started(kind: Kind, folder: Path, *, start_s: float = 90.0) -> AsyncIt
     Raises:
         DidNotStart: its environment is not there, or it did not open its port within `start_s`.
     """
-    python = ROOT / kind.venv / "bin" / "python"
-    if not python.exists():
-        raise DidNotStart(f"{kind.package}: there is no {python}; make tools-bench-phone makes it")
+    if not kind.python.exists():
+        raise DidNotStart(f"{kind.package}: there is no {kind.python}; make tools-bench-phone makes it")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     transcripts, log = _files(folder, kind.package)
     with log.open("w") as output:
         process = await asyncio.create_subprocess_exec(
-            str(python),
+            str(kind.python),
             *(part.format(port=port) for part in kind.command),
             stdout=output,
             stderr=output,

@@ -13,7 +13,7 @@ SCENARIOS: Final = Path(__file__).parent / "scenarios.toml"
 
 
 class Step(BaseModel):
-    """One thing that a caller does. Exactly one of `say`, `digits`, `over` and `silent_ms` says what kind it is."""
+    """One thing that a caller does. One of `say`, `digits`, `keys`, `over` and `silent_ms` says what kind it is."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -25,6 +25,8 @@ class Step(BaseModel):
     """A pause made inside the only sound, at its quietest place."""
     digits: str = ""
     """Groups of digits, dictated: "415 555 0123"."""
+    keys: str = Field(default="", pattern="^[0-9*#]*$")
+    """Pressed one after the other; a turn like one that is said."""
     over: str = Field(default="", pattern="^(|interruption|backchannel|cough|side-talk|nothing)$")
     """Said while the bot speaks."""
     after_ms: int = Field(default=1500, ge=0, le=20_000)
@@ -33,14 +35,9 @@ class Step(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> "Step":
-        if self.over == "nothing":
-            kinds = not self.say and not self.digits and not self.silent_ms
-        elif self.over:
-            kinds = bool(self.say) and not self.digits and not self.silent_ms
-        else:
-            kinds = bool(self.say) + bool(self.digits) + bool(self.silent_ms) == 1
-        if not kinds:
-            raise ValueError("a step has one of say, digits, silent_ms, or over with what is said")
+        others = bool(self.digits) + bool(self.keys) + bool(self.silent_ms)
+        if others + bool(self.say) != (self.over != "nothing") or (self.over and others):
+            raise ValueError("a step has one of say, digits, keys, silent_ms, or over with what is said")
         stretches = len(self.digits.split()) or len(self.say)
         if self.pauses_ms and len(self.pauses_ms) != stretches - 1:
             raise ValueError(f"{stretches} stretches have {stretches - 1} pauses, not {len(self.pauses_ms)}")

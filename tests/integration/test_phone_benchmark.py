@@ -88,6 +88,7 @@ async def test_known_delays_are_measured_to_ten_milliseconds_and_faults_to_the_c
         (call("undisturbed", Step.model_validate({"over": "nothing", "after_ms": 300}), ask="ask"), [story]),
         (call("lost", said("word:100", over="cough", after_ms=300), ask="ask"), [story, Yields(80)]),
         (call("late", said("word:300")), [Answers(4300)]),
+        (call("keys", Step(keys="41#")), [Answers(250)]),
         (call("silence", Step(silent_ms=1000)), []),
     ]
     bot = KnownBot({number: does for number, (_, does) in enumerate(scenarios, start=1)})
@@ -97,7 +98,14 @@ async def test_known_delays_are_measured_to_ten_milliseconds_and_faults_to_the_c
     # What the machine held up is no error of the measurement: nothing, where it is not busy.
     exact_ms = EXACT_MS + bot.late_ms + max(played.late_most_ms for played in whole.calls)
 
-    for name, delay_ms in (("delays/1", 50), ("delays/2", 333), ("delays/3", 817), ("never/2", 1200), ("late/1", 4300)):
+    for name, delay_ms in (
+        ("delays/1", 50),
+        ("delays/2", 333),
+        ("delays/3", 817),
+        ("never/2", 1200),
+        ("late/1", 4300),
+        ("keys/1", 250),
+    ):
         assert found[name].response_ms == pytest.approx(delay_ms, abs=exact_ms), name
     assert found["pauses/1"].response_ms == pytest.approx(400, abs=exact_ms)
     assert found["pauses/2"].cut_ms == pytest.approx(150, abs=exact_ms)
@@ -108,10 +116,10 @@ async def test_known_delays_are_measured_to_ten_milliseconds_and_faults_to_the_c
     assert (found["speaks-on/1"].yield_ms, found["undisturbed/1"].yield_ms) == (None, None)
     assert [found[f"{name}/1"].kept for name in ("kept", "undisturbed", "lost")] == [True, True, False]
 
-    assert value(whole, "turns never answered") == pytest.approx(10)
-    assert value(whole, "turns cut short") == pytest.approx(10)
-    assert value(whole, "on time (EVA: 0.2 to 4 s)") == pytest.approx(60)
-    assert value(whole, "early (EVA)") == pytest.approx(20)
+    assert value(whole, "turns never answered") == pytest.approx(100 / 11)
+    assert value(whole, "turns cut short") == pytest.approx(100 / 11)
+    assert value(whole, "on time (EVA: 0.2 to 4 s)") == pytest.approx(700 / 11)
+    assert value(whole, "early (EVA)") == pytest.approx(200 / 11)
     assert value(whole, "interruption: yield rate (2 s)") == 50
     assert value(whole, "backchannel: spoke on (1 s)") == 0
     assert value(whole, "backchannel: kept its answer") == 100
@@ -120,7 +128,7 @@ async def test_known_delays_are_measured_to_ten_milliseconds_and_faults_to_the_c
     assert [ms for played in whole.calls for ms in played.gaps_ms] == [pytest.approx(200, abs=exact_ms)]
     assert value(whole, "spoke into 7 s of silence") == 0
     assert value(whole, "messages that are none") == 0
-    assert bot.played.count("said") == 14, "a mark comes back once what is before it was played or cleared"
+    assert bot.played.count("said") == 15, "a mark comes back once what is before it was played or cleared"
 
 
 async def garbage(request: web.Request) -> web.StreamResponse:

@@ -105,6 +105,10 @@ class _Call:
                     if answer:
                         self._later(self._answer(answer, self._newest_s))
                 self._sounding = loud
+            case "dtmf" if message["dtmf"]["digit"] == "#" and self._waiting:
+                pressed = self._waiting.pop(0)
+                if isinstance(pressed, Answers):
+                    self._later(self._answer(pressed, now_s))
             case "mark":
                 self._bot.played.append(message["mark"]["name"])
 
