@@ -3,19 +3,25 @@
 import asyncio
 import base64
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import pytest
+import spoken
 from aiohttp import web
+from integration import recordings
 from known_bot import Answers, Handler, KnownBot, Reaction, Yields, listening, tone
 from phone.confidence import Estimate
 from phone.measures import Trial
 from phone.panel import Measured, rows
 from phone.play import Patience
-from phone.run import Run, Target
+from phone.run import Run, Target, read
 from phone.scenarios import Scenario, ScenarioSet, Step
 
 from telephony.codec import decode
@@ -196,3 +202,27 @@ async def test_what_hostile_servers_do_is_counted() -> None:
 
     found = await asyncio.gather(*(counted(server, expected) for server, expected in HOSTILE.items()))
     assert found == list(HOSTILE.values())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (recordings.available() and spoken.available()), reason="needs Asterisk's prompts and espeak-ng"
+)
+def test_the_command_measures_the_bridge_and_shows_its_panel(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    path = os.pathsep.join(str(root / folder) for folder in ("bench", "tests/support"))
+    kept = tmp_path / "bridge.json"
+    command = [sys.executable, "-m", "phone", "run", "bridge", "--groups", "yes-no", "--json", str(kept)]
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    whole = read(kept)
+    assert [trial.response_ms is not None for played in whole.calls for trial in played.trials] == [True] * 6
+    assert value(whole, "CPU a call-minute") > 0
+    shown = subprocess.run(
+        [sys.executable, "-m", "phone", "table", str(kept)],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout in done.stdout
