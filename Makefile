@@ -6,6 +6,7 @@
 # make bench-records              what call log and traces cost (two minutes)
 # make bench-engines              what recognition costs, holds and survives (ten minutes; ENGINE="--asr whisper", ARGS=--quick)
 # make bench-phone                the bridge, Pipecat and LiveKit as a caller hears them (40 minutes; ARGS=--quick: 15)
+# make publish-bench-phone        put its figures into docs/benchmark.md, and its data into bench/phone/results
 # make bench-third-party          others' tools measure the bridge (five minutes)
 # make soak                       2,000 calls, most with a fault: nothing grows or is lost (25 minutes; ARGS="--calls 300")
 # make wires                      write the table of wires into README.md and docs/wires.md
@@ -43,7 +44,7 @@ EXTRAS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: serve check test test-slow test-vllm test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-litellm tools-asterisk tools-vllm fuzz \
-    tiny-qwen3-asr bench bench-phone bench-third-party tools-bench-phone bench-engines bench-records bench-compare soak format lock wires clean
+    tiny-qwen3-asr bench bench-phone publish-bench-phone bench-third-party tools-bench-phone bench-engines bench-records bench-compare soak format lock wires clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
@@ -150,6 +151,12 @@ bench-phone: $(VENV)/.test tools-bench-phone
 	    PYTHONPATH=bench:tests/support $(VENV)/bin/python -m phone run $$server --json build/phone-$$server.json $(ARGS) || exit 1; \
 	done
 	PYTHONPATH=bench:tests/support $(VENV)/bin/python -m phone table build/phone-*.json
+
+# What the newest `make bench-phone` measured becomes what docs/benchmark.md shows.
+publish-bench-phone: $(VENV)/.test
+	mkdir -p bench/phone/results
+	cp build/phone-*.json bench/phone/results/
+	PYTHONPATH=bench:tests/support $(VENV)/bin/python -m phone table bench/phone/results/*.json --into docs/benchmark.md
 
 # 75 says that one cannot be installed here, and the script has said why.
 tools-bench-phone: $(VENV)/.test

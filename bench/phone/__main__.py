@@ -47,6 +47,7 @@ def main() -> None:
     calling.add_argument("--json", type=Path, metavar="FILE", help="where to keep it; calls are added to what is there")
     tables = commands.add_parser("table", help="panels side by side")
     tables.add_argument("files", nargs="+", type=Path)
+    tables.add_argument("--into", type=Path, metavar="FILE", help="put it between its marks in a document, too")
     options = parser.parse_args()
     try:
         match options.command:
@@ -57,7 +58,10 @@ def main() -> None:
                     parser.error("run needs the name of a server or --url")
                 asyncio.run(call(options))
             case "table":
-                show([run.read(path) for path in options.files])
+                servers = [run.read(path) for path in options.files]
+                show(servers)
+                if options.into:
+                    options.into.write_text(panel.published(options.into.read_text(), servers))
     except (OSError, ValueError, DidNotStart) as error:
         parser.exit(1, f"{error}\n")
 
@@ -123,11 +127,7 @@ def headers(options: argparse.Namespace) -> dict[str, str]:
 
 
 def show(servers: list[Measured]) -> None:
-    for measured in servers:
-        print(f"\n{measured.server}: {', '.join(f'{name} {value}' for name, value in measured.about.items())}")
-    print(f"\n{panel.table(servers)}")
-    for doubt in panel.doubts(servers):
-        print(f"\n{doubt}")
+    print(f"\n{panel.text(servers)}")
 
 
 def about(server: str | None, sounds: str) -> dict[str, str]:
@@ -136,7 +136,7 @@ def about(server: str | None, sounds: str) -> dict[str, str]:
     model = next((line.split(":")[1].strip() for line in info.splitlines() if line.startswith("model name")), "?")
     told = {
         "cpu": f"{os.cpu_count()} x {model}",
-        "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+        "system": f"{platform.system()}, Python {platform.python_version()}",
         "sounds": sounds,
     }
     if server:

@@ -14,6 +14,8 @@ from phone.play import Played
 CLEAN: Final = ("single", "two-part", "yes-no", "dictated-number")
 """Groups on a quiet line: of these are the figures of turns as a whole."""
 CONDITIONS: Final = ("noise-10", "noise-5", "loss", "jitter")
+BEGIN: Final = "<!-- panel -->"
+END: Final = "<!-- end of the panel -->"
 LATE_LIMIT_MS: Final = 5.0
 """A caller whose own frames are later than this (p99) says nothing true about a server."""
 
@@ -169,6 +171,25 @@ def table(servers: Sequence[Measured]) -> str:
     lines = [heads, ["---"] * len(heads)]
     lines += [[name, *(panel.get(name, "-") for panel in panels)] for name in panels[0]]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def text(servers: Sequence[Measured]) -> str:
+    """Return the table with what it was taken on above it, and its doubts below."""
+    about = [f"{each.server}: {', '.join(f'{name} {value}' for name, value in each.about.items())}" for each in servers]
+    return "\n\n".join([*about, table(servers), *doubts(servers)])
+
+
+def published(document: str, servers: Sequence[Measured]) -> str:
+    """Return `document` with `text` between its marks.
+
+    Raises:
+        ValueError: they are not there.
+    """
+    begin, mark, behind = document.partition(BEGIN)
+    _, end_mark, end = behind.partition(END)
+    if not (mark and end_mark):
+        raise ValueError(f"the document has no {BEGIN} and {END}")
+    return f"{begin}{BEGIN}\n{text(servers)}\n{END}{end}"
 
 
 def doubts(servers: Sequence[Measured]) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from phone import run
 from phone.measures import Trial
-from phone.panel import Measured, Usage, doubts, rows, table
+from phone.panel import BEGIN, END, Measured, Usage, doubts, published, rows, table
 from phone.play import Played
 
 
@@ -40,6 +40,23 @@ def test_a_late_caller_and_other_sounds_take_the_trust_from_a_run() -> None:
     assert doubts([one("ours"), one("theirs")]) == []
     assert "up to 9 ms late" in doubts([one("ours", late_ms=9.0)])[0]
     assert "sounds differ" in doubts([one("ours"), one("theirs", sounds="others")])[0]
+
+
+def test_a_table_is_published_between_its_marks_again_and_again() -> None:
+    document = f"above\n{BEGIN}\n{END}\nbelow\n"
+    once = published(document, [one("ours")])
+    assert once.startswith("above\n") and once.endswith("\nbelow\n")
+    assert "| ours |" in once
+    assert published(published(document, [one("theirs")]), [one("ours")]) == once
+    with pytest.raises(ValueError, match="the document has no"):
+        published("nothing", [one("ours")])
+
+
+def test_what_the_document_shows_is_what_its_data_say() -> None:
+    results = sorted((Path(run.__file__).parent / "results").glob("*.json"))
+    document = (Path(__file__).parents[2] / "docs" / "benchmark.md").read_text()
+    assert results, "no data beside the document"
+    assert published(document, [run.read(path) for path in results]) == document
 
 
 def test_a_run_is_read_back_as_it_was_saved(tmp_path: Path) -> None:
