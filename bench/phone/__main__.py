@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import os
 import platform
+import signal
 import subprocess
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -49,6 +50,8 @@ def main() -> None:
     tables.add_argument("files", nargs="+", type=Path)
     tables.add_argument("--into", type=Path, metavar="FILE", help="put it between its marks in a document, too")
     options = parser.parse_args()
+    # Ended by a time limit, too, it ends its server.
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     try:
         match options.command:
             case "sounds":

@@ -121,7 +121,7 @@ def spoken_over(group: str, name: str, kind: str, voice: Sequence[Span], said: S
         name=name,
         kind=kind,
         yield_ms=rounded(stopped_ms),
-        kept=heard_at(voice, ends_ms + KEPT_MS),
+        kept=None if kind == "interruption" else heard_at(voice, ends_ms + KEPT_MS),
         tested=any(begin < onset_ms + EDGE_MS and end > onset_ms - EDGE_MS for begin, end in voice),
     )
 
