@@ -107,6 +107,8 @@ async def call(options: argparse.Namespace) -> None:
                 run.save(measured, options.json)
 
         await running.measure(measured, tell)
+    if all(played.fault for played in measured.calls):
+        raise ValueError(f"{target.url}: no call: {measured.calls[-1].fault}")
     show([measured])
 
 

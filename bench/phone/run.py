@@ -5,13 +5,12 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 import aiohttp
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from bot.api import Samples
 from phone.caller import Place, dialled
@@ -37,6 +36,13 @@ class Target:
     """Where a server writes what the caller said (see processes.Local)."""
     headers: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+class _Told(BaseModel):
+    """A line of a server's transcripts."""
+
+    at: float
+    text: str
 
 
 class Run:
@@ -112,13 +118,12 @@ class Run:
             played.trials[index] = replace(trial, heard=heard, recognised=told)
 
     def _told(self, begin_s: float, end_s: float) -> str:
-        texts = []
-        with suppress(FileNotFoundError):  # nothing was told yet
-            for line in self._target.transcripts.read_text().splitlines() if self._target.transcripts else ():
-                entry = json.loads(line)
-                if begin_s <= entry["at"] <= end_s:
-                    texts.append(str(entry["text"]))
-        return " ".join(texts)
+        try:
+            lines = self._target.transcripts.read_text().splitlines() if self._target.transcripts else []
+        except FileNotFoundError:
+            return ""  # nothing was told yet
+        entries = [_Told.model_validate_json(line) for line in lines]
+        return " ".join(entry.text for entry in entries if begin_s <= entry.at <= end_s)
 
 
 def save(measured: Measured, path: Path) -> None:
