@@ -5,7 +5,7 @@
 # make bench                      what a caller notices, what a call costs (half an hour; ARGS=--quick: ten minutes)
 # make bench-records              what call log and traces cost (two minutes)
 # make bench-engines              what recognition costs, holds and survives (ten minutes; ENGINE="--asr whisper", ARGS=--quick)
-# make bench-phone                the bridge, Pipecat and LiveKit as a caller hears them (40 minutes; ARGS=--quick: 15)
+# make bench-phone                the bridge, Pipecat and LiveKit as a caller hears them (45 minutes; ARGS=--quick: 20)
 # make publish-bench-phone        put its figures into docs/benchmark.md, and its data into bench/phone/results
 # make bench-third-party          others' tools measure the bridge (five minutes)
 # make soak                       2,000 calls, most with a fault: nothing grows or is lost (25 minutes; ARGS="--calls 300")

@@ -66,7 +66,10 @@ class Run:
             await self._one(call.model_copy(update={"steps": call.steps[:1]}), number=0)
 
     async def measure(self, measured: Measured, tell: Callable[[Played], None], *, first: int = 1) -> None:
-        """Make all calls; add to `measured`, and `tell` of each call once it is over. `first`: number of the first."""
+        """Make all calls; add to `measured`, and `tell` of each call once it is over.
+
+        A call that is in `measured` is replaced. `first`: number of the first.
+        """
         for number, call in enumerate(self._set.calls, start=first):
             before = used(self._target.pid) if self._target.pid else None
             watch = asyncio.create_task(self._watch(measured))
@@ -78,7 +81,7 @@ class Run:
                 measured.usage.cpu_s += used(self._target.pid).cpu_s - before.cpu_s
                 measured.usage.seconds += played.seconds
             measured.load.append(os.getloadavg()[0])
-            measured.calls.append(played)
+            measured.calls[:] = [other for other in measured.calls if other.call != played.call] + [played]
             tell(played)
 
     async def _watch(self, measured: Measured) -> None:

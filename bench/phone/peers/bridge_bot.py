@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import script
 
-from bot.api import Bot, CallInfo, Turn
+from bot.api import Bot, CallInfo, Final, Turn
 
 
 class ScriptBot(Bot):
@@ -18,5 +18,8 @@ class ScriptBot(Bot):
 
     async def reply(self, turn: Turn) -> AsyncIterator[str]:
         """Repeat the caller's words, or tell the story."""
-        script.note(turn.text)
         yield script.answer(turn.text)
+
+    async def on_final(self, final: Final) -> None:
+        """Note what was recognised: `reply` is asked ahead, too."""
+        script.note(final.text)

@@ -86,9 +86,10 @@ class ScriptAgent(Agent):
         self, chat_ctx: llm.ChatContext, tools: list[llm.Tool], model_settings: ModelSettings
     ) -> AsyncIterable[str]:
         asked = next((item for item in reversed(chat_ctx.items) if getattr(item, "role", "") == "user"), None)
-        text = (asked.text_content or "") if asked else ""
-        script.note(text)
-        yield script.answer(text)
+        yield script.answer((asked.text_content or "") if asked else "")
+
+    async def on_user_turn_completed(self, turn_ctx: llm.ChatContext, new_message: llm.ChatMessage) -> None:
+        script.note(new_message.text_content or "")  # the node above is asked ahead, too
 
 
 class NoModel(llm.LLM):
