@@ -1,9 +1,10 @@
 """Third parties' tools measure the bridge: voicebench over `/talk`, and streamdouble over Twilio's dialect.
 
-    python -m phone.third_party [--times 3]
+    python -m phone.third_party
 
 A check of our own figures. Both are run unchanged, from an environment of their own; what they print is printed.
-voicebench says ten recordings, two interruptions and a cough, and streamdouble one recording a call.
+voicebench says ten recordings, two interruptions and a cough; streamdouble says a recording, interrupts a story and
+counts what is against the protocol.
 """
 
 import argparse
@@ -69,6 +70,14 @@ def conversation(recordings: Sequence[str], sounds: dict[str, Samples]) -> str:
     )
 
 
+def script(recording: str, sounds: dict[str, Samples]) -> str:
+    """Return a scenario of streamdouble; JSON is YAML."""
+    story, stop = wav(STORY, sounds), wav(STOP, sounds)
+    spoken: list[object] = [{"wait": 5}, {"say": wav(recording, sounds)}, {"wait": 5}]
+    interrupted: list[object] = [{"say": story}, {"wait": 3}, {"say": stop}, {"expect": "clear"}, {"wait": 4}, "hangup"]
+    return json.dumps({"name": "bridge", "steps": spoken + interrupted})
+
+
 async def tool(*command: str) -> int:
     """Run a tool in the folder of its files; return its exit status."""
     print(f"\n$ {' '.join(command)}", flush=True)
@@ -76,7 +85,7 @@ async def tool(*command: str) -> int:
     return await process.wait()
 
 
-async def measure(local: Local, times: int) -> int:
+async def measure(local: Local) -> int:
     """Let both tools call the server; return how many of their runs failed."""
     public = scenarios.load()
     recordings = [sound for sound in public.sounds() if sound.startswith("recording:")][:SAID]
@@ -87,18 +96,15 @@ async def measure(local: Local, times: int) -> int:
     await asyncio.to_thread((FOLDER / "bridge.yaml").write_text, text)
     talk = local.url.replace("/twilio/stream", "/talk")
     failed = await tool("voicebench", "run", "bridge.yaml", "--url", talk, "--no-write")
-    for source in recordings[:times]:
-        failed += await tool("streamdouble", "call", local.url, "--audio", wav(source, sounds), "--max-drain", "10")
-    return failed
+    await asyncio.to_thread((FOLDER / "streamdouble.yaml").write_text, script(recordings[0], sounds))
+    return failed + await tool("streamdouble", "scenario", "streamdouble.yaml", local.url)
 
 
 async def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--times", type=int, default=3, help="calls of streamdouble")
-    options = parser.parse_args()
+    argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0]).parse_args()
     try:
         async with started(KINDS["bridge"], ROOT / "build" / "bench-phone") as local:
-            failed = await measure(local, options.times)
+            failed = await measure(local)
     except DidNotStart as error:
         sys.exit(str(error))
     sys.exit(bool(failed))
