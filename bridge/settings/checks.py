@@ -12,6 +12,7 @@ from bot import installing
 from bot.languages import code_of, named
 from bridge.logs import masked
 from bridge.settings import routes
+from bridge.settings.groups.carriers import checks as carriers
 from bridge.settings.models import not_for_whisper
 from bridge.settings.options import Settings
 from bridge.settings.tokens import wrong_in
@@ -30,6 +31,7 @@ def _refusals(settings: Settings) -> list[str]:
         *_tls(settings),
         *_tokens(settings),
         *_twilio(settings),
+        *carriers.refusals(settings, is_here=_is_here),
         *_dialling(settings),
         *_machine(settings),
         *_recognition(settings),
@@ -185,6 +187,8 @@ def _recognition(settings: Settings) -> Iterator[str]:
         yield f"--asr-url {urls} is for the recogniser openai and --asr is {names}: say --asr openai, or drop --asr-url"
     if "openai" in settings.asr and not urls:
         yield f"--asr {names} needs the URL of a server: --asr-url http://HOST:PORT"
+    if settings.ray_address and "ray" not in settings.asr:
+        yield f"--ray-address {settings.ray_address} is for the recogniser ray and --asr is {names}: say --asr ray"
     if (
         settings.language
         and settings.languages
