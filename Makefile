@@ -5,6 +5,9 @@
 # make bench                      what a caller notices, what a call costs (half an hour; ARGS=--quick: ten minutes)
 # make bench-records              what call log and traces cost (two minutes)
 # make bench-engines              what recognition costs, holds and survives (ten minutes; ENGINE="--asr whisper", ARGS=--quick)
+# make bench-phone                the bridge, Pipecat and LiveKit as a caller hears them (45 minutes; ARGS=--quick: 20)
+# make publish-bench-phone        put its figures into docs/benchmark.md, and its data into bench/phone/results
+# make bench-third-party          others' tools measure the bridge (five minutes)
 # make soak                       2,000 calls, most with a fault: nothing grows or is lost (25 minutes; ARGS="--calls 300")
 # make wires                      write the table of wires into README.md and docs/wires.md
 # make bench-compare BEFORE=a.json AFTER=b.json
@@ -24,6 +27,9 @@ TTS_VENV ?= .venv-tts
 LITELLM_VENV ?= .venv-litellm
 RAY_VENV ?= .venv-ray
 S3_VENV ?= .venv-s3-server
+PIPECAT_VENV := .venv-pipecat
+LIVEKIT_VENV := .venv-livekit
+BENCH_TOOLS_VENV := .venv-bench-tools
 VLLM_TESTS ?= vllm
 VLLM_WORKERS ?= 0
 RAY_TESTS ?= ray
@@ -41,7 +47,7 @@ EXTRAS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: serve check test test-slow test-vllm test-ray test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-litellm tools-asterisk tools-vllm tools-ray fuzz \
-    tiny-qwen3-asr bench bench-engines bench-scale bench-records bench-compare soak format lock wires clean
+    tiny-qwen3-asr bench bench-phone publish-bench-phone bench-third-party tools-bench-phone bench-engines bench-scale bench-records bench-compare soak format lock wires clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
@@ -148,6 +154,32 @@ bench: $(VENV)/.test
 	@if [ -d build/voices/kokoro ]; then $(VENV)/bin/python bench/voices.py --voices build/voices $(filter --quick,$(ARGS)); \
 	else echo "no local voices in build/voices: make tools-kokoro"; fi
 
+# One server after the other, and their panels side by side. What cannot be installed here is left out, and says so.
+bench-phone: $(VENV)/.test tools-bench-phone
+	scripts/apt-install $(SOUNDS) espeak-ng
+	mkdir -p build
+	rm -f build/phone-*.json
+	for server in bridge $$([ ! -f $(PIPECAT_VENV)/.pipecat ] || echo pipecat) $$([ ! -f $(LIVEKIT_VENV)/.livekit ] || echo livekit); do \
+	    PYTHONPATH=bench:tests/support $(VENV)/bin/python -m phone run $$server --json build/phone-$$server.json $(ARGS) || exit 1; \
+	done
+	PYTHONPATH=bench:tests/support $(VENV)/bin/python -m phone table build/phone-*.json
+
+# What the newest `make bench-phone` measured becomes what docs/benchmark.md shows.
+publish-bench-phone: $(VENV)/.test
+	mkdir -p bench/phone/results
+	cp build/phone-*.json bench/phone/results/
+	PYTHONPATH=bench:tests/support $(VENV)/bin/python -m phone table bench/phone/results/*.json --into docs/benchmark.md
+
+# 75 says that one cannot be installed here, and the script has said why.
+tools-bench-phone: $(VENV)/.test
+	@scripts/install-alone pipecat $(VENV)/bin/python $(PIPECAT_VENV) || test $$? = 75
+	@scripts/install-alone livekit $(VENV)/bin/python $(LIVEKIT_VENV) || test $$? = 75
+
+bench-third-party: $(VENV)/.test
+	scripts/apt-install $(SOUNDS)
+	scripts/install-alone bench-tools $(VENV)/bin/python $(BENCH_TOOLS_VENV)
+	PYTHONPATH=bench:tests/support $(VENV)/bin/python -m phone.third_party $(ARGS)
+
 bench-records: $(VENV)/.test
 	$(VENV)/bin/python bench/records.py
 	$(VENV)/bin/python bench/traces.py
@@ -173,7 +205,7 @@ soak: $(VENV)/.test
 	$(VENV)/bin/python bench/soak.py --json build/soak.json $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) $(TAC_VENV) $(TTS_VENV) $(LITELLM_VENV) $(RAY_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VLLM_VENV) $(TAC_VENV) $(TTS_VENV) $(LITELLM_VENV) $(RAY_VENV) $(PIPECAT_VENV) $(LIVEKIT_VENV) $(BENCH_TOOLS_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp says that what its lock lists is installed, so that a second `make` starts at once.
