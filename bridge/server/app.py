@@ -36,6 +36,7 @@ from bridge.server.app_keys import (
     CONNECTIONS,
     FAST_LANE,
     FEED,
+    HEALTH,
     IN_FORCE,
     LEVELS,
     LINES,
@@ -47,6 +48,7 @@ from bridge.server.app_keys import (
     RESOURCES,
     SETTINGS,
     SHUTDOWN,
+    SIBLINGS,
     SIP,
     SWITCHBOARD,
     TRACING,
@@ -64,6 +66,7 @@ from bridge.server.lifecycle.shutdown import Shutdown
 from bridge.server.pages import Pages
 from bridge.server.resources import Resources
 from bridge.server.routes import routes
+from bridge.server.siblings.membership import Membership
 from bridge.server.switchboard import Switchboard
 from bridge.settings import Settings, connection_limits
 from bridge.speaking.voices.prompts_ahead import make_ahead
@@ -72,15 +75,18 @@ from bridge.tracing.tracing import tracing
 from telephony.twiml import twiml_busy
 
 
-def make_app(settings: Settings, resources: Resources) -> web.Application:
-    """Return the server. Whoever loaded `resources` closes them after it."""
+def make_app(settings: Settings, resources: Resources, membership: Membership | None = None) -> web.Application:
+    """Return the server. Whoever loaded `resources` closes them after it. `membership`: among its other workers."""
+    membership = membership or Membership.alone()
     metrics = Metrics()
     refusals = Refusals(metrics.kept_out)
     in_force = InForce(settings)
     in_all, per_address = connection_limits(settings)
-    connections = Connections(refusals, limit=in_all, per_address=per_address)
-    app = web.Application(client_max_size=64 * 1024, middlewares=[doorkeeper(in_force, refusals, connections)])
+    connections = Connections(refusals, limit=in_all, per_address=per_address, quotas=membership.quotas)
+    before = [doorkeeper(in_force, refusals, connections), *membership.middlewares]
+    app = web.Application(client_max_size=64 * 1024, middlewares=before)
     app[IN_FORCE] = in_force
+    app[SIBLINGS] = membership.siblings
     app[SETTINGS], app[METRICS] = settings, metrics
     app[LOAD] = load = make_load(settings)
     app[LINES] = lines = Lines(
@@ -89,7 +95,9 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
         per_address=settings.max_clients_per_address,
         per_token=settings.max_clients_per_token,
         overload=load.overload,
+        quotas=membership.quotas,
     )
+    membership.publish(lines, connections)
     app[FAST_LANE] = FastLane(lambda: lines.in_use(Whose.CALLS), time.monotonic)
     app[CONNECTIONS], app[REFUSALS] = connections, refusals
     app[PAGES], app[FEED] = Pages(), TranscriptFeed()
@@ -118,7 +126,14 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app.on_shutdown.append(_end_calls)
     app.on_response_prepare.append(_hang_up_after)
     twiml_busy()  # imports 7 ms of twilio now, not while calls are on the line
-    health = Health(app[LINES], resources.asr, parts=partial(_parts, app), ours=set(settings.asr) != {"openai"})
+    app[HEALTH] = health = Health(
+        app[LINES],
+        resources.asr,
+        parts=partial(_parts, app),
+        ours=set(settings.asr) != {"openai"},
+        number=membership.siblings.number,
+        others=membership.siblings.health,
+    )
     of_calls = [
         route
         for module in (calls, supervising, stream, description, listen_in, level_events)

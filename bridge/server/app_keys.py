@@ -20,9 +20,11 @@ from bridge.recording.recordings import Recordings
 from bridge.records.call_log import CallLog
 from bridge.server.access.connections import Connections
 from bridge.server.access.in_force import InForce
+from bridge.server.lifecycle.health import Health
 from bridge.server.lifecycle.shutdown import Shutdown
 from bridge.server.pages import Pages
 from bridge.server.resources import Resources
+from bridge.server.siblings.siblings import Siblings
 from bridge.server.switchboard import Switchboard
 from bridge.settings import Settings
 from bridge.tracing.tracing import Tracing
@@ -42,6 +44,8 @@ CONNECTIONS: Final = web.AppKey("connections", Connections)
 REFUSALS: Final = web.AppKey("refusals", Refusals)
 IN_FORCE: Final = web.AppKey("in_force", InForce)
 SHUTDOWN: Final = web.AppKey("shutdown", Shutdown)
+HEALTH: Final = web.AppKey("health", Health)
+SIBLINGS: Final = web.AppKey("siblings", Siblings)
 PAGES: Final = web.AppKey("pages", Pages)
 WATCHED_CALLS: Final = web.AppKey("watched_calls", WatchedCalls)
 LEVELS: Final = web.AppKey("levels", Levels)

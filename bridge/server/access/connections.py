@@ -1,12 +1,11 @@
 """The connections of the HTTP port: how many there may be, and how long each may take to say what it wants."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
+from bridge.admission.quotas import OwnQuotas, Quotas
 from bridge.admission.refusals import Refusals, Why
 from bridge.server.access.hosts import network_of
 
@@ -20,12 +19,24 @@ _TIMED_OUT: Final = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nConte
 class Connections:
     """All that are open, by the address they came from."""
 
-    def __init__(self, refusals: Refusals, *, limit: int, per_address: int, head_s: float = HEAD_S) -> None:
+    def __init__(
+        self,
+        refusals: Refusals,
+        *,
+        limit: int,
+        per_address: int,
+        head_s: float = HEAD_S,
+        quotas: Quotas | None = None,
+    ) -> None:
+        """`quotas`: where they are counted; other servers on the port may count theirs there too."""
         self._refusals, self._limit, self._per_address, self.head_s = refusals, limit, per_address, head_s
-        self._taken = 0
+        self._quotas = quotas or OwnQuotas()
+        self.unasked = 0
+        """Those that have not said yet what they want."""
+        self.changed: Callable[[], None] = lambda: None
+        """Called after each change of `unasked`."""
         self.keeps = True
         """Whether connections stay open for a next request."""
-        self._by_network = Counter[str]()
         self._guards: dict[asyncio.BaseTransport, Guard] = {}  # oldest first
 
     def admit(self, address: str) -> Callable[[], None] | None:
@@ -34,15 +45,26 @@ class Connections:
         Where there are too many in all, the oldest that waits for its peer's next request gives way.
         """
         network = network_of(address)
-        if self._by_network.get(network, 0) >= self._per_address and not self._make_room(network):
+        held = ExitStack()
+        if not self._hold(held, f"connections from {network}", self._per_address, network):
             self._refuse(address, f"it has {self._per_address} connections open already")
             return None
-        if self._taken >= self._limit and not self._make_room():
+        if not self._hold(held, "connections", self._limit):
+            held.close()
             self._refuse(address, f"there are {self._limit} connections open already")
             return None
-        self._taken += 1
-        self._by_network[network] += 1
-        return partial(self._release, [network])
+        return held.close
+
+    def _hold(self, held: ExitStack, name: str, limit: int, network: str = "") -> bool:
+        """Count a connection until `held` is closed; return False where it is one too many."""
+        if give_back := self._quotas.take(name, limit):
+            held.callback(give_back)
+        return give_back is not None or self._make_room(network)
+
+    def note_unasked(self, change: int) -> None:
+        """Count `change` more that have not said yet what they want."""
+        self.unasked += change
+        self.changed()
 
     def guarded(self, protocol: asyncio.Protocol, address: str, release: Callable[[], None]) -> "Guard":
         """Return what stands before `protocol` on an admitted connection, and calls `release` at its end."""
@@ -73,15 +95,6 @@ class Connections:
             yield
         finally:
             guard.answered()
-
-    def _release(self, held: list[str]) -> None:
-        """`held`: the network, once; a second call finds it empty."""
-        for network in held:
-            self._taken -= 1
-            self._by_network[network] -= 1
-            if not self._by_network[network]:
-                del self._by_network[network]
-        held.clear()
 
     def _make_room(self, network: str = "") -> bool:
         """Drop the oldest that waits for its peer's next request, of those from `network` where it is named."""
@@ -115,6 +128,7 @@ class Guard(asyncio.Protocol):
         self._answering = False
         self._begun = False  # some of a head has come
         self._served = False
+        self._unasked = False
 
     @property
     def idle(self) -> bool:
@@ -125,6 +139,8 @@ class Guard(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._open_ones[transport] = self
+        self._unasked = True
+        self._connections.note_unasked(1)
         self._await_head()
         self._inner.connection_made(transport)
 
@@ -148,12 +164,19 @@ class Guard(asyncio.Protocol):
         self._open_ones.pop(self._transport, None)
         self._disarm()
         self._release()
+        self._asked()
         self._inner.connection_lost(exc)
 
     def answering(self) -> None:
         """The head of a request is here."""
+        self._asked()
         self._answering, self._begun, self._served = True, False, True
         self._disarm()
+
+    def _asked(self) -> None:
+        if self._unasked:
+            self._unasked = False
+            self._connections.note_unasked(-1)
 
     def answered(self) -> None:
         """Its answer is made."""

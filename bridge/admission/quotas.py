@@ -1,0 +1,106 @@
+"""What may be had so many times at once: lines, clients of an address, connections. In one process, or over several."""
+
+import fcntl
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final, Protocol
+
+_ROOM: Final = 1 << 20
+"""Bytes of a name in the file of locks, one for each time it is had: more than any limit of the settings."""
+
+
+class Quotas(Protocol):
+    """Counts what is had, by name."""
+
+    def take(self, name: str, limit: int) -> Callable[[], None] | None:
+        """Have `name` once more; return what gives it back, to be called once. None where `limit` have it."""
+
+    def full(self, name: str, limit: int) -> bool:
+        """Return whether `take` would return None."""
+
+
+class OwnQuotas:
+    """Those of one process."""
+
+    def __init__(self) -> None:
+        self._had = Counter[str]()
+
+    def take(self, name: str, limit: int) -> Callable[[], None] | None:
+        """See Quotas."""
+        if self.full(name, limit):
+            return None
+        self._had[name] += 1
+        return partial(self._give_back, name)
+
+    def full(self, name: str, limit: int) -> bool:
+        """See Quotas."""
+        return self._had.get(name, 0) >= limit
+
+    def _give_back(self, name: str) -> None:
+        self._had[name] -= 1
+        if not self._had[name]:
+            del self._had[name]
+
+
+class SharedQuotas:
+    """Those of several processes: a time that something is had is the lock of one byte in a file that all have open.
+
+    The kernel takes a byte's lock atomically, in a microsecond, and gives back what a dead process had. Only locks are
+    in the file: it stays empty.
+    """
+
+    def __init__(self, path: Path, *, share: float = 0.0) -> None:
+        """`path`: the file, made where it is not there; nothing else of this process may open it, as the first close
+        would drop all locks. `share`, from 0 to 1: where among its bytes this process looks first, so that processes
+        seldom meet.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        self._file = path.open("ab")
+        self._share = share
+        self._had: defaultdict[str, set[int]] = defaultdict(set)
+
+    def take(self, name: str, limit: int) -> Callable[[], None] | None:
+        """See Quotas."""
+        base, had, first = _base(name), self._had[name], int(self._share * limit)
+        for number in (*range(first, limit), *range(first)):
+            if number not in had and self._lock(base + number):
+                had.add(number)
+                return partial(self._give_back, name, number)
+        if not had:
+            del self._had[name]
+        return None
+
+    def full(self, name: str, limit: int) -> bool:
+        """See Quotas."""
+        give_back = self.take(name, limit)
+        if give_back:
+            give_back()
+        return give_back is None
+
+    def close(self) -> None:
+        """Give all back."""
+        self._file.close()
+
+    def _lock(self, at: int) -> bool:
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, at)
+        except OSError:  # another process has it
+            return False
+        return True
+
+    def _give_back(self, name: str, number: int) -> None:
+        had = self._had[name]
+        had.discard(number)
+        if not had:
+            del self._had[name]
+        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _base(name) + number)
+
+
+def _base(name: str) -> int:
+    """Return where the bytes of `name` begin; two names meet once in 2^42."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:5], "big") * _ROOM

@@ -1,0 +1,127 @@
+"""The other workers of this server, as one of them sees them: asked in parallel, and followed as they come and go."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector
+
+from bridge.server.siblings.worker import passing_path, private_path
+
+log = logging.getLogger(__name__)
+
+_ASK_S: Final = 2.0
+_AGAIN_S: Final = 0.5
+_LINE_BYTES: Final = 1 << 20
+_HOST: Final = "http://localhost"
+_UNANSWERED: Final = (ClientError, OSError, TimeoutError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """Another worker."""
+
+    row: int
+    number: int
+    """As the operator counts workers: from 1."""
+    leaving: bool = False
+    """It takes no new calls, and another one has its number."""
+
+
+class Siblings:
+    """All of them. There may be none: then nothing is asked, and nothing comes."""
+
+    def __init__(self, folder: Path = Path(), *, row: int = 0, number: int = 1) -> None:
+        """`folder`, `row`, `number`: those of this worker."""
+        self.row, self.number = row, number
+        self._folder = folder
+        self._others: dict[int, Sibling] = {}
+        self._changed = asyncio.Event()
+
+    @property
+    def others(self) -> Sequence[Sibling]:
+        """Those that there are, in the order of their begin."""
+        return tuple(self._others.values())
+
+    def set(self, told: Sequence[Mapping[str, int]]) -> None:
+        """Take who there is, this worker among them, as the supervisor tells it."""
+        all_of_them = [Sibling(each["row"], each["number"], bool(each["leaving"])) for each in told]
+        self._others = {each.row: each for each in all_of_them if each.row != self.row}
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def first(self) -> Sibling | None:
+        """Return the worker that has number 1, where that is another one and takes calls."""
+        return next((each for each in self.others if each.number == 1 and not each.leaving), None)
+
+    def passing_path(self, row: int) -> Path | None:
+        """Return where that worker is handed connections; None where it is gone."""
+        return passing_path(self._folder, row) if row in self._others else None
+
+    # ------------------------------------------------------------ asked
+
+    async def ask(self, path: str) -> Mapping[Sibling, Any]:
+        """Return what each answers to GET `path`, from JSON; who does not answer in time is left out."""
+        others = self.others
+        answers = await asyncio.gather(*(self._ask(each, path) for each in others))
+        return {each: answer for each, answer in zip(others, answers, strict=True) if answer is not None}
+
+    async def health(self) -> Mapping[int, Any]:
+        """Return by number what `Health.told` says of each that takes calls; None of one that does not answer."""
+        answers = await self.ask("/health")
+        return {each.number: answers.get(each) for each in self.others if not each.leaving}
+
+    async def owner(self, name: str) -> Sibling | None:
+        """Return who carries, or places, the call of that name."""
+        answers = await self.ask(f"/owns/{quote(name, safe='')}") if self._others else {}
+        return next((each for each, answer in answers.items() if answer.get("owns")), None)
+
+    async def _ask(self, sibling: Sibling, path: str) -> Any:
+        try:
+            async with asyncio.timeout(_ASK_S), self._session(sibling.row) as session:
+                async with session.get(f"{_HOST}{path}") as response:
+                    return await response.json()
+        except _UNANSWERED as error:
+            log.debug("worker %d does not answer: %s", sibling.number, error)
+            return None
+
+    def _session(self, row: int) -> ClientSession:
+        connector = UnixConnector(str(private_path(self._folder, row)))
+        return ClientSession(connector=connector, timeout=ClientTimeout(), read_bufsize=_LINE_BYTES)
+
+    # ------------------------------------------------------------ followed
+
+    @asynccontextmanager
+    async def followed(self, path: str, put: Callable[[Any], None]) -> AsyncIterator[None]:
+        """Call `put` with each line of JSON that each of them tells at GET `path`, inside the `async with`."""
+        following = asyncio.create_task(self._follow_all(path, put))
+        try:
+            yield
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+    async def _follow_all(self, path: str, put: Callable[[Any], None]) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            known: dict[int, asyncio.Task[None]] = {}
+            while True:
+                changed = self._changed
+                for row in known.keys() - self._others.keys():
+                    known.pop(row).cancel()
+                for row in self._others.keys() - known.keys():
+                    known[row] = tasks.create_task(self._follow(row, path, put))
+                await changed.wait()
+
+    async def _follow(self, row: int, path: str, put: Callable[[Any], None]) -> None:
+        while True:
+            with suppress(*_UNANSWERED):
+                async with self._session(row) as session, session.get(f"{_HOST}{path}") as response:
+                    async for line in response.content:
+                        put(json.loads(line))
+            await asyncio.sleep(_AGAIN_S)  # it begins, or ends
