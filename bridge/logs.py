@@ -76,7 +76,7 @@ class JsonLines(_Lines):
     """{"time": ..., "level": ..., "logger": ..., "call_id": ..., "trace_id": ..., "message": ..., "traceback": ...}"""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = {"time": _time(record), "level": record.levelname, "logger": record.name}
+        fields: dict[str, object] = {"time": _time(record), "level": record.levelname, "logger": record.name}
         fields |= {"worker": self._worker} if self._worker else {}
         fields |= {"call_id": short(call_id.get(), _CALL_ID_CHARS)} if call_id.get() else {}
         fields |= {"trace_id": trace_id.get()} if trace_id.get() else {}

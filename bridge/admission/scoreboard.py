@@ -18,7 +18,7 @@ _LONGEST_S: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class WorkerLoad:
     """What a worker says of itself."""
 
     row: int
@@ -48,10 +48,10 @@ class Scoreboard:
         """Free a row: its process is gone."""
         self.put(row, pid=0, weight=0, takes_calls=False)
 
-    def standings(self) -> list[Standing]:
+    def standings(self) -> list[WorkerLoad]:
         """Return the rows of those that are there."""
         rows = enumerate(_ROW.iter_unpack(self._memory))
-        return [Standing(row, weight, bool(takes)) for row, (pid, weight, takes, _) in rows if pid]
+        return [WorkerLoad(row, weight, bool(takes)) for row, (pid, weight, takes, _) in rows if pid]
 
     def patience_s(self, row: int) -> float:
         """Return for how many seconds the worker of `row` lets others take a caller who waits: 0 for who carries least.

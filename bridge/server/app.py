@@ -157,7 +157,8 @@ async def _call_log(app: web.Application) -> AsyncIterator[None]:
         now = app[IN_FORCE].settings.webhook_secret
         return now.get_secret_value() if now else ""
 
-    async with call_log(app[SETTINGS], app[METRICS].records, secret=secret) as app[CALL_LOG]:
+    first = app[SIBLINGS].number == 1
+    async with call_log(app[SETTINGS], app[METRICS].records, secret=secret, expires=first) as app[CALL_LOG]:
         yield
 
 

@@ -1,5 +1,6 @@
 """The routes: what each request is answered with, and the call that a socket carries."""
 
+import asyncio
 import logging
 import time
 import uuid
@@ -186,7 +187,8 @@ async def _asterisk_connect(request: web.Request) -> web.Response:
 
 
 async def _metrics(request: web.Request) -> web.Response:
-    return web.Response(body=request.app[METRICS].text(), headers={"Content-Type": "text/plain; version=0.0.4"})
+    text = await asyncio.to_thread(request.app[METRICS].text)
+    return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4"})
 
 
 async def _languages(request: web.Request) -> web.Response:

@@ -27,7 +27,7 @@ from bridge.server.lifecycle.server import RunningServer
 from bridge.server.resources import Resources
 from bridge.server.siblings.membership import Membership
 from bridge.server.siblings.supervision import Supervision
-from bridge.server.siblings.worker import Worker
+from bridge.server.siblings.worker import ServingWorker
 from bridge.settings import Settings, SettingsError
 from bridge.settings import reread as reread_files
 from bridge.speaking.voices.voices import Voices
@@ -56,12 +56,26 @@ async def serve(
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
-    async with _serving(options, load, reread, certificates, sockets, before=before, made=made, tell=tell) as server:
+    async with _serving(
+        options,
+        load=load,
+        reread=reread,
+        certificates=certificates,
+        sockets=sockets,
+        before=before,
+        made=made,
+        tell=tell,
+    ) as server:
         await server.time_to_end()
 
 
 async def serve_as_worker(
-    worker: Worker, line: Supervision, load: Callable[[Settings], Resources], reread: Reread, *, made: SecretStr | None
+    worker: ServingWorker,
+    line: Supervision,
+    load: Callable[[Settings], Resources],
+    reread: Reread,
+    *,
+    made: SecretStr | None,
 ) -> None:
     """Serve as one of several processes, until a signal or the supervisor at the end of `line` says so.
 
@@ -73,7 +87,16 @@ async def serve_as_worker(
     membership = await asyncio.to_thread(Membership.of, worker)
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(
-            _serving(options, load, reread, certificates, worker.sockets, membership, made=made, tell=line.ready)
+            _serving(
+                options,
+                load=load,
+                reread=reread,
+                certificates=certificates,
+                sockets=worker.sockets,
+                membership=membership,
+                made=made,
+                tell=line.ready,
+            )
         )
         obeying = asyncio.create_task(_obey(line, server, membership))
         stack.callback(obeying.cancel)
@@ -88,7 +111,9 @@ async def _obey(line: Supervision, server: RunningServer, membership: Membership
         obeying = tasks.create_task(line.obey(siblings=membership.siblings.set, give_way=give_way.set))
         obeying.add_done_callback(lambda _: give_way.set())
         await give_way.wait()
-        why = "the supervisor of the workers is gone" if obeying.done() else "another worker takes the place of this one"
+        why = (
+            "the supervisor of the workers is gone" if obeying.done() else "another worker takes the place of this one"
+        )
         await server.give_way(why)
 
 
@@ -116,12 +141,12 @@ def checked(options: Settings) -> Settings:
 @asynccontextmanager
 async def _serving(
     options: Settings,
+    *,
     load: Callable[[Settings], Resources],
     reread: Reread,
     certificates: tls.Certificates,
     sockets: Sequence[socket.socket],
     membership: Membership | None = None,
-    *,
     before: Predecessor | None = None,
     made: SecretStr | None = None,
     tell: Callable[[str], None],

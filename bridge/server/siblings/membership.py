@@ -14,12 +14,12 @@ from bridge.admission.lines import Lines
 from bridge.admission.quotas import OwnQuotas, Quotas, SharedQuotas
 from bridge.admission.scoreboard import Scoreboard
 from bridge.server.access.connections import Connections
-from bridge.server.app_keys import CONNECTIONS
+from bridge.server.app_keys import CONNECTIONS, METRICS
 from bridge.server.siblings.elsewhere import elsewhere
 from bridge.server.siblings.passing import Taker
 from bridge.server.siblings.private_app import private_app
 from bridge.server.siblings.siblings import Siblings
-from bridge.server.siblings.worker import Worker, quotas_path, scoreboard_path
+from bridge.server.siblings.worker import ServingWorker, quotas_path, scoreboard_path
 
 _PUBLISH_EVERY_S: Final = 1.0
 
@@ -31,7 +31,7 @@ class Membership:
     siblings: Siblings
     quotas: Quotas
     middlewares: Sequence[Middleware] = ()
-    _worker: Worker | None = None
+    _worker: ServingWorker | None = None
     _scoreboard: Scoreboard | None = None
 
     @classmethod
@@ -40,7 +40,7 @@ class Membership:
         return cls(siblings=Siblings(), quotas=OwnQuotas())
 
     @classmethod
-    def of(cls, worker: Worker) -> Self:
+    def of(cls, worker: ServingWorker) -> Self:
         """Return that of `worker`. Blocks on the disk.
 
         Raises:
@@ -74,7 +74,9 @@ class Membership:
         lines.changed = connections.changed = publish
 
     @asynccontextmanager
-    async def reachable(self, app: web.Application, make_protocol: Callable[[], asyncio.Protocol]) -> AsyncIterator[None]:
+    async def reachable(
+        self, app: web.Application, make_protocol: Callable[[], asyncio.Protocol]
+    ) -> AsyncIterator[None]:
         """Let the other workers ask this one, and hand it connections, inside the `async with`."""
         if self._worker is None:
             yield
@@ -90,7 +92,8 @@ class Membership:
             yield
 
     async def _keep_publishing(self, app: web.Application) -> None:
-        """Tell of the load, too, which changes while no line does."""
+        """Tell of what changes while no line does, too."""
         while True:
             app[CONNECTIONS].changed()
+            app[METRICS].measure()
             await asyncio.sleep(_PUBLISH_EVERY_S)

@@ -40,9 +40,9 @@ async def give(request: web.Request, path: Path) -> bool:
     The body may have been read before, by `read_body` alone.
     """
     body, transport = await read_body(request), request.transport
-    connection = transport and transport.get_extra_info("socket")
-    if transport is None or connection is None or transport.get_extra_info("sslcontext"):
+    if transport is None or transport.get_extra_info("sslcontext"):
         return False
+    connection: socket.socket = transport.get_extra_info("socket")
     transport.pause_reading()  # what comes next is the taker's
     try:
         async with asyncio.timeout(_LIMIT_S):

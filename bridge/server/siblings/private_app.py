@@ -9,9 +9,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
@@ -19,6 +19,7 @@ from bridge.records.events.live import TooManyFollow
 from bridge.server.api.calls import DIALLER, TRUNK
 from bridge.server.app_keys import CALL_LOG, HEALTH, LEVELS, WATCHED_CALLS
 
+_Follow = Callable[[web.Application], AsyncIterator[bytes]]
 _LEVELS_WAITING: Final = 1000
 _SIGN_OF_LIFE_S: Final = 15.0
 
@@ -49,13 +50,13 @@ def private_app(app: web.Application) -> web.Application:
         told = {"live": [call.row for call in live.on_the_line()], "held": [call.row for call in live.held()]}
         return web.json_response(told)
 
-    def following(follow: Callable[[web.Application], AsyncIterator[Any]]) -> Any:
+    def following(follow: _Follow) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def tell(request: web.Request) -> web.StreamResponse:
             response = web.StreamResponse()
             await response.prepare(request)
             with suppress(ConnectionError):
                 async for item in follow(app):
-                    await response.write(item if isinstance(item, bytes) else json.dumps(item).encode() + b"\n")
+                    await response.write(item + b"\n")
             return response
 
         return tell
@@ -72,16 +73,16 @@ def private_app(app: web.Application) -> web.Application:
     return asked
 
 
-async def _entries(app: web.Application) -> AsyncIterator[Any]:
+async def _entries(app: web.Application) -> AsyncIterator[bytes]:
     with suppress(TooManyFollow), app[CALL_LOG].live.follow() as follower:
         while entry := await follower.next():
-            yield entry.to_json() + b"\n"
+            yield entry.to_json()
 
 
-async def _levels(app: web.Application) -> AsyncIterator[Any]:
-    waiting = asyncio.Queue[Any](_LEVELS_WAITING)
+async def _levels(app: web.Application) -> AsyncIterator[bytes]:
+    waiting = asyncio.Queue[Mapping[str, object]](_LEVELS_WAITING)
 
-    def note(event: Any) -> None:
+    def note(event: Mapping[str, object]) -> None:
         with suppress(asyncio.QueueFull):  # they are kept nowhere: whoever misses some misses nothing
             waiting.put_nowait(event)
 
@@ -89,6 +90,6 @@ async def _levels(app: web.Application) -> AsyncIterator[Any]:
         while not app[LEVELS].closed:
             try:
                 async with asyncio.timeout(_SIGN_OF_LIFE_S):
-                    yield await waiting.get()
+                    yield json.dumps(await waiting.get()).encode()
             except TimeoutError:
-                yield {}
+                yield b"{}"

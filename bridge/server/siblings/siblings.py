@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,8 @@ from urllib.parse import quote
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector
 
+from bridge.records.entries import Entry, from_json
+from bridge.server.api.archive import CallsElsewhere
 from bridge.server.siblings.worker import passing_path, private_path
 
 log = logging.getLogger(__name__)
@@ -66,7 +68,7 @@ class Siblings:
 
     # ------------------------------------------------------------ asked
 
-    async def ask(self, path: str) -> Mapping[Sibling, Any]:
+    async def ask(self, path: str) -> Mapping[Sibling, Mapping[str, Any]]:
         """Return what each answers to GET `path`, from JSON; who does not answer in time is left out."""
         others = self.others
         answers = await asyncio.gather(*(self._ask(each, path) for each in others))
@@ -77,16 +79,39 @@ class Siblings:
         answers = await self.ask("/health")
         return {each.number: answers.get(each) for each in self.others if not each.leaving}
 
+    async def calls(self) -> CallsElsewhere:
+        """Return the calls of all of them."""
+        answers = (await self.ask("/calls")).values()
+        live, held = ([row for answer in answers for row in answer[kind]] for kind in ("live", "held"))
+        return CallsElsewhere(live, held)
+
+    def entries(self, put: Callable[[Entry], None]) -> AbstractAsyncContextManager[None]:
+        """Call `put` with what happens on their calls, inside the `async with`."""
+        return self.followed("/entries", lambda line: put(from_json(line)))
+
+    def levels(self, put: Callable[[Mapping[str, object]], None]) -> AbstractAsyncContextManager[None]:
+        """Call `put` with the levels of their calls, inside the `async with`."""
+
+        def tell(line: bytes) -> None:
+            if level := json.loads(line):
+                put(level)
+
+        return self.followed("/levels", tell)
+
     async def owner(self, name: str) -> Sibling | None:
         """Return who carries, or places, the call of that name."""
         answers = await self.ask(f"/owns/{quote(name, safe='')}") if self._others else {}
         return next((each for each, answer in answers.items() if answer.get("owns")), None)
 
-    async def _ask(self, sibling: Sibling, path: str) -> Any:
+    async def _ask(self, sibling: Sibling, path: str) -> Mapping[str, Any] | None:
         try:
-            async with asyncio.timeout(_ASK_S), self._session(sibling.row) as session:
-                async with session.get(f"{_HOST}{path}") as response:
-                    return await response.json()
+            async with (
+                asyncio.timeout(_ASK_S),
+                self._session(sibling.row) as session,
+                session.get(f"{_HOST}{path}") as response,
+            ):
+                answer: Mapping[str, Any] = await response.json()
+                return answer
         except _UNANSWERED as error:
             log.debug("worker %d does not answer: %s", sibling.number, error)
             return None
@@ -98,16 +123,20 @@ class Siblings:
     # ------------------------------------------------------------ followed
 
     @asynccontextmanager
-    async def followed(self, path: str, put: Callable[[Any], None]) -> AsyncIterator[None]:
-        """Call `put` with each line of JSON that each of them tells at GET `path`, inside the `async with`."""
-        following = asyncio.create_task(self._follow_all(path, put))
+    async def followed(self, path: str, put: Callable[[bytes], None]) -> AsyncIterator[None]:
+        """Call `put` with each line that each of them tells at GET `path`, inside the `async with`."""
+        begun = {row: asyncio.Event() for row in self._others}
+        following = asyncio.create_task(self._follow_all(path, put, begun))
         try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ASK_S):
+                    await asyncio.gather(*(event.wait() for event in begun.values()))
             yield
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
 
-    async def _follow_all(self, path: str, put: Callable[[Any], None]) -> None:
+    async def _follow_all(self, path: str, put: Callable[[bytes], None], begun: Mapping[int, asyncio.Event]) -> None:
         async with asyncio.TaskGroup() as tasks:
             known: dict[int, asyncio.Task[None]] = {}
             while True:
@@ -115,13 +144,15 @@ class Siblings:
                 for row in known.keys() - self._others.keys():
                     known.pop(row).cancel()
                 for row in self._others.keys() - known.keys():
-                    known[row] = tasks.create_task(self._follow(row, path, put))
+                    known[row] = tasks.create_task(self._follow(row, path, put, begun.get(row)))
                 await changed.wait()
 
-    async def _follow(self, row: int, path: str, put: Callable[[Any], None]) -> None:
+    async def _follow(self, row: int, path: str, put: Callable[[bytes], None], begun: asyncio.Event | None) -> None:
         while True:
             with suppress(*_UNANSWERED):
                 async with self._session(row) as session, session.get(f"{_HOST}{path}") as response:
+                    if begun:
+                        begun.set()
                     async for line in response.content:
-                        put(json.loads(line))
+                        put(line)
             await asyncio.sleep(_AGAIN_S)  # it begins, or ends

@@ -10,7 +10,7 @@ from bridge.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Worker:
+class ServingWorker:
     """One of the processes that are one server together."""
 
     number: int

@@ -1,0 +1,152 @@
+"""`bridge serve --workers N`: what all workers have in common is made once, and the supervisor runs."""
+
+import argparse
+import asyncio
+import os
+import pickle
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from prometheus_client.multiprocess import mark_process_dead
+from pydantic import SecretStr
+
+from bridge import settings
+from bridge.admission.scoreboard import ROWS, Scoreboard
+from bridge.cluster.workers.process import WorkerProcess
+from bridge.cluster.workers.sharing import has_ports, of_worker, refusals, workers_of
+from bridge.cluster.workers.supervisor import StartFailed, Supervisor
+from bridge.server import tls
+from bridge.server.access import listener
+from bridge.server.lifecycle.run import checked
+from bridge.server.lifecycle.shutdown import end_s, longest_s
+from bridge.server.plugin_loading import resolved
+from bridge.server.siblings.worker import metrics_folder, scoreboard_path
+from bridge.settings import Settings, SettingsError
+
+_MODULE: Final = "bridge.cli.serving_worker"
+
+
+class _Common:
+    """What workers are started with: the settings of now, and what is made once."""
+
+    def __init__(self, options: Settings, flags: argparse.Namespace, folder: Path) -> None:
+        """`options`: those of the start. `folder`: of this server alone.
+
+        Raises:
+            SettingsError: they cannot be used.
+        """
+        self._flags, self._folder = flags, folder
+        self._made: SecretStr | None = None
+        self.options = self._whole(options)
+        self._made = self.options.api_token if options.api_token is None else None
+        self.workers = workers_of(options)
+        self.sockets: list[int] = []
+        metrics_folder(folder).mkdir()
+        self.scoreboard = Scoreboard(scoreboard_path(folder))
+
+    def reread(self) -> None:
+        """Have the workers to come started with what files and variables say now; the port and their number stay.
+
+        Raises:
+            ValueError: it cannot be used; what was before stays.
+        """
+        try:
+            fresh = settings.load(self._flags)
+            self.options = self._whole(fresh.model_copy(update={"host": self.options.host, "port": self.options.port}))
+        except SettingsError as error:
+            raise ValueError(str(error)) from error
+
+    def _whole(self, options: Settings) -> Settings:
+        options = options.model_copy(update={"asr": tuple(resolved(options.asr))})
+        if wrong := [*refusals(options)]:
+            raise SettingsError("\n".join(wrong))
+        if options.api_token is None and self._made:
+            options = options.model_copy(update={"api_token": self._made})
+        return self._with_certificate(checked(options))
+
+    def _with_certificate(self, options: Settings) -> Settings:
+        """Return `options` with a file instead of a certificate that each worker would make for itself."""
+        if not options.generate_self_signed_cert:
+            return options
+        file = self._folder / "self-signed.pem"
+        if not file.exists():
+            file.touch(mode=0o600)
+            file.write_bytes(tls.self_signed(*tls.served_on(options)))
+        return options.model_copy(
+            update={"generate_self_signed_cert": False, "ssl_certfile": file, "ssl_keyfile": file}
+        )
+
+    async def launch(self, number: int, row: int) -> WorkerProcess:
+        """Start the worker `number` with that row. Raises OSError where it does not start."""
+        birth: Mapping[str, Any] = {
+            "path": sys.path,
+            "made": self._made,
+            "sockets": self.sockets,
+            "worker": {
+                "number": number,
+                "workers": self.workers,
+                "row": row,
+                "folder": self._folder,
+                "settings": of_worker(self.options, number, of=self.workers),
+                "flags": self._flags,
+            },
+        }
+        return await WorkerProcess.start(
+            _MODULE,
+            pickle.dumps(birth),
+            inherited=self.sockets,
+            environment={"PROMETHEUS_MULTIPROC_DIR": str(metrics_folder(self._folder))},
+        )
+
+    def free_row(self, row: int, pid: int) -> None:
+        """Forget what a worker that has ended had."""
+        self.scoreboard.clear(row)
+        mark_process_dead(pid, str(metrics_folder(self._folder)))  # type: ignore[no-untyped-call]  # it has no types
+        for kind in ("http", "pass"):
+            (self._folder / f"{row}.{kind}").unlink(missing_ok=True)
+
+
+async def serve_with_workers(options: Settings, flags: argparse.Namespace) -> int:
+    """Serve with as many workers as `options` say, until a signal ends them. Return the exit code.
+
+    Raises:
+        SettingsError, OSError: as a server of one process does.
+    """
+    with tempfile.TemporaryDirectory(prefix="bridge-", dir=os.environ.get("XDG_RUNTIME_DIR")) as folder:
+        common = _Common(options, flags, Path(folder))
+        bound = await listener.bind(options.host, options.port)
+        try:
+            common.sockets = [one.fileno() for one in bound]
+            return await _supervise(common)
+        finally:
+            listener.close(bound)
+
+
+async def _supervise(common: _Common) -> int:
+    supervisor = Supervisor(
+        common.launch,
+        workers=common.workers,
+        rows=ROWS,
+        free_row=common.free_row,
+        first_has_ports=has_ports(common.options),
+        renew=common.reread,
+        clock_s=time.monotonic,
+    )
+    loop, end = asyncio.get_running_loop(), supervisor.end
+    loop.add_signal_handler(signal.SIGTERM, lambda: end(signal.SIGTERM, within_s=longest_s(common.options)))
+    loop.add_signal_handler(signal.SIGINT, lambda: end(signal.SIGINT, within_s=end_s(common.options)))
+    loop.add_signal_handler(signal.SIGHUP, supervisor.pass_on, signal.SIGHUP)
+    loop.add_signal_handler(signal.SIGUSR2, supervisor.replace_all)
+    try:
+        banner = await supervisor.start()
+    except StartFailed as failed:
+        return failed.code if failed.code > 0 else 1
+    sys.stdout.write(f"{banner}\n  workers       {common.workers}, of the supervisor {os.getpid()}\n")
+    sys.stdout.flush()
+    await supervisor.until_over()
+    return supervisor.exit_code

@@ -1,0 +1,1 @@
+"""One server as several processes, and what several servers share."""

@@ -1,0 +1,42 @@
+"""How the settings of one server are shared out among its workers. Pure."""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from bridge.settings import Settings
+
+_THREADS: Final = ("asr_threads", "denoiser_threads", "ending_threads", "tts_threads")
+"""Each worker has models of its own, and all of them the cores that one would have."""
+_ONE_PROCESS: Final[Mapping[str, object]] = {"sip": False, "ari_url": "", "audiosocket_port": 0}
+"""What holds ports or a connection that only one process can have, and how it is off."""
+
+
+def workers_of(settings: Settings) -> int:
+    """Return how many there are to be."""
+    return len(os.sched_getaffinity(0)) if settings.workers == "auto" else settings.workers
+
+
+def refusals(settings: Settings) -> Iterator[str]:
+    """Yield what keeps several workers from being one server, a line each."""
+    if settings.handover_socket:
+        yield (
+            "--handover-socket and --workers exclude each other: SIGUSR2 replaces the workers one by one, and reads "
+            "the settings again"
+        )
+    if "vllm" in settings.asr:
+        yield (
+            "--asr vllm is an engine in this process, and --workers would load it once a worker: start `vllm serve` "
+            "beside the bridge, and say --asr openai --asr-url http://127.0.0.1:8001"
+        )
+
+
+def has_ports(settings: Settings) -> bool:
+    """Return whether one of the workers has what no two processes can have at the same time."""
+    return any(getattr(settings, name) != off for name, off in _ONE_PROCESS.items())
+
+
+def of_worker(settings: Settings, number: int, *, of: int) -> Settings:
+    """Return the settings of the worker `number`, from 1 to `of`."""
+    threads = {name: max(1, getattr(settings, name) // of) for name in _THREADS}
+    return settings.model_copy(update={**threads, **({} if number == 1 else _ONE_PROCESS)})
