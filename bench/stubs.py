@@ -1,5 +1,7 @@
 """Instant models: with them a benchmark shows the bridge itself."""
 
+import os
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from itertools import count
 
@@ -50,6 +52,20 @@ class NoVad:
 
     def is_speech(self, audio: Samples, /) -> float:
         return 0.0
+
+
+class CostlyVad:
+    """Hears what is loud, and takes BENCH_BURN_MS of Python for each window: a call that costs what one wants it to."""
+
+    def __init__(self, *, threshold: float, sample_rate: int) -> None:
+        """Need neither."""
+        self._burn_s = float(os.environ.get("BENCH_BURN_MS", "0")) / 1000
+
+    def is_speech(self, audio: Samples, /) -> float:
+        until_s = time.thread_time() + self._burn_s
+        while time.thread_time() < until_s:
+            pass
+        return float(np.abs(audio).max() > 0.02)
 
 
 class Orator(Bot):
