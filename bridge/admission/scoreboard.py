@@ -13,8 +13,9 @@ from typing import Final
 ROWS: Final = 256
 """Processes at the same time: workers, those that take their place, and those that still have calls."""
 _ROW: Final = struct.Struct("=IIII")
-_STEP_S: Final = 0.004
-_LONGEST_S: Final = 0.02
+_STEP_S: Final = 0.005
+"""A worker that is not stuck takes a caller within a millisecond or two."""
+_LONGEST_S: Final = 0.04
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +55,18 @@ class Scoreboard:
         return [WorkerLoad(row, weight, bool(takes)) for row, (pid, weight, takes, _) in rows if pid]
 
     def patience_s(self, row: int) -> float:
-        """Return for how many seconds the worker of `row` lets others take a caller who waits: 0 for who carries least.
+        """Return for how many seconds the worker of `row` leaves a caller who waits to others: 0 for who carries least.
 
-        Short, as each of them may be stuck; whoever is left takes the caller then.
+        The longer the more it carries than they, and never for long, as they may be stuck.
         """
         standings = self.standings()
         own = next((each for each in standings if each.row == row), None)
         if own is None:
             return 0.0
-        ahead = [each for each in standings if each.takes_calls and (not own.takes_calls or each.weight < own.weight)]
-        return min(_STEP_S * len([each for each in ahead if each.row != row]), _LONGEST_S)
+        others = [each.weight for each in standings if each.takes_calls and each.row != row]
+        if not others or not own.takes_calls:
+            return _LONGEST_S if others else 0.0
+        return min(max(0.0, _STEP_S * (own.weight - min(others))), _LONGEST_S)
 
     def freest(self, *, but: int) -> int | None:
         """Return the row of the worker that takes calls and carries least, without that of `but`; None for none."""

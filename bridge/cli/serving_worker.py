@@ -5,7 +5,7 @@ import os
 import pickle
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bridge import settings
@@ -21,12 +21,12 @@ def main(descriptor: int) -> int:
     """Serve with what the supervisor says on the socket `descriptor`. Return the exit code."""
     birth = _birth(descriptor)
     sys.path[:] = birth["path"]
-    sockets = [socket.socket(fileno=number) for number in birth["sockets"]]
-    for one in sockets:
-        one.setblocking(False)
     told: tuple[type[Exception], ...] = (OSError, ValueError, *FAILURES)
     try:
-        asyncio.run(_serve(ServingWorker(**birth["worker"], sockets=sockets), descriptor, birth))
+        worker = ServingWorker(
+            **birth["worker"], sockets=_bound(birth["sockets"]), audiosocket=_bound(birth["audiosocket"])
+        )
+        asyncio.run(_serve(worker, descriptor, birth))
     except told as error:
         print(f"bridge: {masked(str(error))}", file=sys.stderr)
         codes: Mapping[type[Exception], int] = FAILURES
@@ -40,6 +40,13 @@ async def _serve(worker: ServingWorker, descriptor: int, birth: Mapping[str, Any
     line = await open_line(descriptor)
     flags = worker.flags
     await serve_as_worker(worker, line, Resources.load, lambda now: settings.reread(now, flags), made=birth["made"])
+
+
+def _bound(descriptors: Sequence[int]) -> Sequence[socket.socket]:
+    sockets = [socket.socket(fileno=number) for number in descriptors]
+    for one in sockets:
+        one.setblocking(False)
+    return sockets
 
 
 def _birth(descriptor: int) -> dict[str, Any]:

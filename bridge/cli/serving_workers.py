@@ -5,6 +5,7 @@ import asyncio
 import os
 import pickle
 import signal
+import socket
 import sys
 import tempfile
 import time
@@ -46,6 +47,7 @@ class _Common:
         self._made = self.options.api_token if options.api_token is None else None
         self.workers = workers_of(options)
         self.sockets: list[int] = []
+        self.audiosocket: list[int] = []
         metrics_folder(folder).mkdir()
         self.scoreboard = Scoreboard(scoreboard_path(folder))
 
@@ -87,6 +89,7 @@ class _Common:
             "path": sys.path,
             "made": self._made,
             "sockets": self.sockets,
+            "audiosocket": self.audiosocket,
             "worker": {
                 "number": number,
                 "workers": self.workers,
@@ -99,7 +102,7 @@ class _Common:
         return await WorkerProcess.start(
             _MODULE,
             pickle.dumps(birth),
-            inherited=self.sockets,
+            inherited=[*self.sockets, *self.audiosocket],
             environment={"PROMETHEUS_MULTIPROC_DIR": str(metrics_folder(self._folder))},
         )
 
@@ -119,12 +122,14 @@ async def serve_with_workers(options: Settings, flags: argparse.Namespace) -> in
     """
     with tempfile.TemporaryDirectory(prefix="bridge-", dir=os.environ.get("XDG_RUNTIME_DIR")) as folder:
         common = _Common(options, flags, Path(folder))
-        bound = await listener.bind(options.host, options.port)
+        bound, audiosocket = await listener.bind(options.host, options.port), list[socket.socket]()
         try:
-            common.sockets = [one.fileno() for one in bound]
+            if options.audiosocket_port:
+                audiosocket = await listener.bind(options.host, options.audiosocket_port)
+            common.sockets, common.audiosocket = ([one.fileno() for one in each] for each in (bound, audiosocket))
             return await _supervise(common)
         finally:
-            listener.close(bound)
+            listener.close([*bound, *audiosocket])
 
 
 async def _supervise(common: _Common) -> int:

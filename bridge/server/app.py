@@ -32,6 +32,8 @@ from bridge.server.api import calls, description, stream, supervising
 from bridge.server.api.calls import DIALLER, TRUNK
 from bridge.server.app_keys import (
     ARI,
+    AUDIOSOCKET,
+    AUDIOSOCKET_SHARED,
     CALL_LOG,
     CONNECTIONS,
     FAST_LANE,
@@ -87,6 +89,7 @@ def make_app(settings: Settings, resources: Resources, membership: Membership | 
     app = web.Application(client_max_size=64 * 1024, middlewares=before)
     app[IN_FORCE] = in_force
     app[SIBLINGS] = membership.siblings
+    app[AUDIOSOCKET], app[AUDIOSOCKET_SHARED] = (), membership.audiosocket
     app[SETTINGS], app[METRICS] = settings, metrics
     app[LOAD] = load = make_load(settings)
     app[LINES] = lines = Lines(
@@ -223,11 +226,17 @@ async def _sip(app: web.Application) -> AsyncIterator[None]:
 async def _audiosocket(app: web.Application) -> AsyncIterator[None]:
     options = app[SETTINGS]
     port, allow = options.audiosocket_port, options.audiosocket_allow
-    listener = await audiosocket.listen(
-        app[SWITCHBOARD], host=options.host, port=port, allow=allow, refusals=app[REFUSALS]
+    app[AUDIOSOCKET] = await audiosocket.listen(
+        app[SWITCHBOARD],
+        host=options.host,
+        port=port,
+        allow=allow,
+        refusals=app[REFUSALS],
+        shared=app[AUDIOSOCKET_SHARED],
     )
     yield
-    listener.close()
+    for listener in app[AUDIOSOCKET]:
+        listener.close()
 
 
 async def _ari(app: web.Application) -> AsyncIterator[None]:

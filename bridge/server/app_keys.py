@@ -1,5 +1,8 @@
 """What handlers find in the app, by key."""
 
+import asyncio
+import socket
+from collections.abc import Sequence
 from typing import Final
 
 from aiohttp import web
@@ -37,6 +40,8 @@ LOAD: Final = web.AppKey("load", Load)
 FAST_LANE: Final = web.AppKey("fast_lane", FastLane)
 SWITCHBOARD: Final = web.AppKey("switchboard", Switchboard)
 ARI: Final = web.AppKey("ari", AriLink)
+AUDIOSOCKET: Final = web.AppKey("audiosocket", Sequence[asyncio.Server])
+AUDIOSOCKET_SHARED: Final = web.AppKey("audiosocket_shared", Sequence[socket.socket])
 SIP: Final = web.AppKey("sip", SipLink)
 WAITING: Final = web.AppKey("waiting", WaitingCalls)
 TWILIO: Final = web.AppKey("twilio", TwilioRest)

@@ -22,7 +22,7 @@ def test_what_one_process_writes_another_reads(board: Scoreboard, tmp_path: Path
     assert Scoreboard(tmp_path / "scoreboard").standings() == [WorkerLoad(0, 3, True), WorkerLoad(1, 5, False)]
 
 
-def test_who_carries_least_does_not_wait_and_the_others_wait_for_each_that_carries_less(board: Scoreboard) -> None:
+def test_who_carries_least_does_not_wait_and_the_others_do_the_longer_the_more_they_carry(board: Scoreboard) -> None:
     put(board, 7, 2, 4)
     waits = [board.patience_s(row) for row in range(3)]
     assert waits[1] == 0 < waits[2] < waits[0]

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import os
+import re
 import signal
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -13,12 +15,14 @@ import fakes
 import pytest
 import pytest_asyncio
 from integration.server import Server, serve
+from integration.sip_peers import free_port
 
 import bridge
 from bridge.commands.phone.simulated_phone import SimulatedPhone, dial
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+AUDIOSOCKET = free_port()
 _PATH = os.pathsep.join((str(Path(bridge.__file__).parents[1]), str(Path(fakes.__file__).parent)))
 
 
@@ -26,7 +30,8 @@ _PATH = os.pathsep.join((str(Path(bridge.__file__).parents[1]), str(Path(fakes._
 async def two(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     kept = tmp_path_factory.mktemp("kept")
     flags = ("--workers", "2", "--asr", "fakes:FakeAsr", "--records", f"sqlite:///{kept}/calls.db")
-    async with serve(*flags, "--state-dir", str(kept), env={"PYTHONPATH": _PATH}) as server:
+    port = ("--audiosocket-port", str(AUDIOSOCKET))
+    async with serve(*flags, *port, "--state-dir", str(kept), env={"PYTHONPATH": _PATH}) as server:
         yield server
 
 
@@ -54,6 +59,15 @@ async def calls(server: Server, stack: AsyncExitStack, names: Sequence[str]) -> 
     for phone in phones:
         await phone.until_heard(after_ms=0)
     return phones
+
+
+async def audiosocket_call(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Place a call as chan_audiosocket does, and hear the bot."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"\x01\x00\x10" + uuid.uuid4().bytes)
+    async with asyncio.timeout(10):
+        await reader.readexactly(323)
+    return reader, writer
 
 
 async def until_well(server: Server) -> None:
@@ -109,6 +123,15 @@ async def test_a_worker_that_is_killed_costs_its_own_calls_and_comes_back(two: S
         assert await counted(two, "bridge_calls_started_total") == before + 7, "and its counts are not forgotten"
 
 
+async def test_calls_of_an_asterisk_are_shared_out_too(two: Server) -> None:
+    await until_well(two)
+    placed = [await audiosocket_call(AUDIOSOCKET) for _ in range(6)]
+    by_worker = [len(re.findall(rf"INFO #{number} .* over audiosocket", two.log)) for number in (1, 2)]
+    for _, writer in placed:
+        writer.close()
+    assert sum(by_worker) == 6 and min(by_worker) >= 1, by_worker
+
+
 async def test_workers_are_replaced_one_by_one_and_no_call_is_lost(two: Server) -> None:
     await until_well(two)
     before, stop, placed = pids(two), asyncio.Event(), list[asyncio.Task[None]]()
@@ -144,7 +167,7 @@ async def test_workers_are_replaced_one_by_one_and_no_call_is_lost(two: Server) 
     assert "Traceback" not in two.log
 
 
-async def test_the_limit_of_calls_is_one_for_all(two: Server) -> None:
+async def test_the_limit_of_calls_is_one_for_all_and_so_is_the_end() -> None:
     flags = ("--workers", "2", "--asr", "fakes:FakeAsr", "--max-calls", "3")
     async with serve(*flags, env={"PYTHONPATH": _PATH}) as server, AsyncExitStack() as stack:
         phones = await calls(server, stack, ["CA1", "CA2", "CA3"])
@@ -159,6 +182,11 @@ async def test_the_limit_of_calls_is_one_for_all(two: Server) -> None:
                 await asyncio.sleep(0.05)
         await calls(server, stack, ["CA5"])
         server.stop(signal.SIGTERM)
-        await server.logged("no new calls; 2 in progress", timeout_s=5)
+        for number in (1, 2):
+            await server.logged(f"INFO #{number} ", "no new calls", timeout_s=5)
+        assert sum(int(left) for left in re.findall(r"no new calls; (\d) in progress", server.log)) == 3
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="503"):
+            async with dial(server.twilio, call_sid="CA6"):
+                pass
         for phone in phones[1:]:
             await phone.hang_up()

@@ -8,7 +8,7 @@ from bridge.settings import Settings
 
 _THREADS: Final = ("asr_threads", "denoiser_threads", "ending_threads", "tts_threads")
 """Each worker has models of its own, and all of them the cores that one would have."""
-_ONE_PROCESS: Final[Mapping[str, object]] = {"sip": False, "ari_url": "", "audiosocket_port": 0}
+_ONE_PROCESS: Final[Mapping[str, object]] = {"sip": False, "ari_url": ""}
 """What holds ports or a connection that only one process can have, and how it is off."""
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -54,6 +55,11 @@ class Membership:
             _worker=worker,
             _scoreboard=scoreboard,
         )
+
+    @property
+    def audiosocket(self) -> Sequence[socket.socket]:
+        """The sockets of AudioSocket's port that all workers listen on; none where this process opens its own."""
+        return self._worker.audiosocket if self._worker else ()
 
     @property
     def patience_s(self) -> Callable[[], float]:
