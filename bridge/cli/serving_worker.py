@@ -5,7 +5,7 @@ import os
 import pickle
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from bridge import settings
@@ -19,14 +19,18 @@ from bridge.server.siblings.worker import ServingWorker
 
 def main(descriptor: int) -> int:
     """Serve with what the supervisor says on the socket `descriptor`. Return the exit code."""
-    birth = _birth(descriptor)
-    sys.path[:] = birth["path"]
+    birth = birth_of(descriptor)
+    worker = ServingWorker(
+        **birth["worker"], sockets=_bound(birth["sockets"]), audiosocket=_bound(birth["audiosocket"])
+    )
+    return run(lambda: _serve(worker, descriptor, birth))
+
+
+def run(serve: Callable[[], Coroutine[Any, Any, None]]) -> int:
+    """Do what `serve` returns. Return the exit code; what keeps it from its work goes to standard error."""
     told: tuple[type[Exception], ...] = (OSError, ValueError, *FAILURES)
     try:
-        worker = ServingWorker(
-            **birth["worker"], sockets=_bound(birth["sockets"]), audiosocket=_bound(birth["audiosocket"])
-        )
-        asyncio.run(_serve(worker, descriptor, birth))
+        asyncio.run(serve())
     except told as error:
         print(f"bridge: {masked(str(error))}", file=sys.stderr)
         codes: Mapping[type[Exception], int] = FAILURES
@@ -49,10 +53,12 @@ def _bound(descriptors: Sequence[int]) -> Sequence[socket.socket]:
     return sockets
 
 
-def _birth(descriptor: int) -> dict[str, Any]:
-    """Return what the supervisor, our parent, says first: pickled, as it comes from nobody else."""
+def birth_of(descriptor: int) -> dict[str, Any]:
+    """Return what the supervisor, our parent, says first: pickled, as it comes from nobody else; we import from where
+    it does."""
     size = int.from_bytes(_exactly(descriptor, 4), "big")
     birth: dict[str, Any] = pickle.loads(_exactly(descriptor, size))
+    sys.path[:] = birth["path"]
     return birth
 
 

@@ -18,8 +18,9 @@ from pydantic import SecretStr
 
 from bridge import settings
 from bridge.admission.scoreboard import ROWS, Scoreboard
+from bridge.cluster.workers.engines import SharedEnginesProcess
 from bridge.cluster.workers.process import WorkerProcess
-from bridge.cluster.workers.sharing import has_ports, of_worker, refusals, workers_of
+from bridge.cluster.workers.sharing import has_ports, of_worker, refusals, shares_engines, workers_of
 from bridge.cluster.workers.supervisor import StartFailed, Supervisor
 from bridge.server import tls
 from bridge.server.access import listener
@@ -29,7 +30,8 @@ from bridge.server.plugin_loading import resolved
 from bridge.server.siblings.worker import metrics_folder, scoreboard_path
 from bridge.settings import Settings, SettingsError
 
-_MODULE: Final = "bridge.cli.serving_worker"
+_WORKER: Final = "bridge.cli.serving_worker"
+_ENGINES: Final = "bridge.cli.serving_engines"
 
 
 class _Common:
@@ -95,16 +97,25 @@ class _Common:
                 "workers": self.workers,
                 "row": row,
                 "folder": self._folder,
-                "settings": of_worker(self.options, number, of=self.workers),
+                "settings": of_worker(self.options, number, of=self.workers, engines=self._engines),
                 "flags": self._flags,
             },
         }
         return await WorkerProcess.start(
-            _MODULE,
+            _WORKER,
             pickle.dumps(birth),
             inherited=[*self.sockets, *self.audiosocket],
             environment={"PROMETHEUS_MULTIPROC_DIR": str(metrics_folder(self._folder))},
         )
+
+    async def launch_engines(self) -> WorkerProcess:
+        """Start the process of the engines that are shared. Raises OSError where it does not start."""
+        birth = {"path": sys.path, "settings": self.options, "path_of_engines": self._engines}
+        return await WorkerProcess.start(_ENGINES, pickle.dumps(birth), inherited=(), environment={})
+
+    @property
+    def _engines(self) -> Path:
+        return self._folder / "engines"
 
     def free_row(self, row: int, pid: int) -> None:
         """Forget what a worker that has ended had."""
@@ -147,11 +158,16 @@ async def _supervise(common: _Common) -> int:
     loop.add_signal_handler(signal.SIGINT, lambda: end(signal.SIGINT, within_s=end_s(common.options)))
     loop.add_signal_handler(signal.SIGHUP, supervisor.pass_on, signal.SIGHUP)
     loop.add_signal_handler(signal.SIGUSR2, supervisor.replace_all)
+    engines = SharedEnginesProcess(common.launch_engines, clock_s=time.monotonic)
     try:
+        if shares_engines(common.options):
+            await engines.start()
         banner = await supervisor.start()
+        sys.stdout.write(f"{banner}\n  workers       {common.workers}, of the supervisor {os.getpid()}\n")
+        sys.stdout.flush()
+        await supervisor.until_over()
     except StartFailed as failed:
         return failed.code if failed.code > 0 else 1
-    sys.stdout.write(f"{banner}\n  workers       {common.workers}, of the supervisor {os.getpid()}\n")
-    sys.stdout.flush()
-    await supervisor.until_over()
+    finally:
+        await engines.end()
     return supervisor.exit_code

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Final
 
 from bridge.settings import Settings
 
 _THREADS: Final = ("asr_threads", "denoiser_threads", "ending_threads", "tts_threads")
 """Each worker has models of its own, and all of them the cores that one would have."""
+_SHARED: Final = "bridge.speech.backends.shared.engine:SharedEngines"
 _ONE_PROCESS: Final[Mapping[str, object]] = {"sip": False, "ari_url": ""}
 """What holds ports or a connection that only one process can have, and how it is off."""
 
@@ -24,11 +26,11 @@ def refusals(settings: Settings) -> Iterator[str]:
             "--handover-socket and --workers exclude each other: SIGUSR2 replaces the workers one by one, and reads "
             "the settings again"
         )
-    if "vllm" in settings.asr:
-        yield (
-            "--asr vllm is an engine in this process, and --workers would load it once a worker: start `vllm serve` "
-            "beside the bridge, and say --asr openai --asr-url http://127.0.0.1:8001"
-        )
+
+
+def shares_engines(settings: Settings) -> bool:
+    """Return whether the engines are loaded once for all workers, in a process of their own: a GPU holds one vLLM."""
+    return "vllm" in settings.asr
 
 
 def has_ports(settings: Settings) -> bool:
@@ -36,7 +38,11 @@ def has_ports(settings: Settings) -> bool:
     return any(getattr(settings, name) != off for name, off in _ONE_PROCESS.items())
 
 
-def of_worker(settings: Settings, number: int, *, of: int) -> Settings:
-    """Return the settings of the worker `number`, from 1 to `of`."""
-    threads = {name: max(1, getattr(settings, name) // of) for name in _THREADS}
-    return settings.model_copy(update={**threads, **({} if number == 1 else _ONE_PROCESS)})
+def of_worker(settings: Settings, number: int, *, of: int, engines: Path) -> Settings:
+    """Return the settings of the worker `number`, from 1 to `of`. `engines`: where those that are shared are asked."""
+    changes: dict[str, object] = {name: max(1, getattr(settings, name) // of) for name in _THREADS}
+    if shares_engines(settings):
+        changes |= {"asr": (_SHARED,), "asr_model_path": str(engines)}
+    if number != 1:
+        changes |= _ONE_PROCESS
+    return settings.model_copy(update=changes)
