@@ -1,4 +1,4 @@
-"""The process of the engines that all workers share: there before them, started anew where it dies, ended after them."""
+"""The process of the engines that all workers share: there before them, started anew where it dies, ended last."""
 
 import asyncio
 import logging

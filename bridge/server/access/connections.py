@@ -1,8 +1,9 @@
 """The connections of the HTTP port: how many there may be, and how long each may take to say what it wants."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from types import MappingProxyType
 from typing import Final
 
 from bridge.admission.quotas import OwnQuotas, Quotas
@@ -66,9 +67,23 @@ class Connections:
         self.unasked += change
         self.changed()
 
-    def guarded(self, protocol: asyncio.Protocol, address: str, release: Callable[[], None]) -> "Guard":
-        """Return what stands before `protocol` on an admitted connection, and calls `release` at its end."""
-        return Guard(protocol, address, release, connections=self, open_ones=self._guards)
+    def guarded(
+        self,
+        protocol: asyncio.Protocol,
+        address: str,
+        release: Callable[[], None],
+        *,
+        seen_as: Mapping[str, object] = MappingProxyType({}),
+    ) -> "Guard":
+        """Return what stands before `protocol` on an admitted connection, and calls `release` at its end.
+
+        `seen_as`: what its transport is to say of itself, where another process stands between the peer and us.
+        """
+        return Guard(protocol, address, release, connections=self, open_ones=self._guards, seen_as=seen_as)
+
+    def leave_to(self, transport: asyncio.Transport, other: asyncio.Protocol) -> None:
+        """Have `other` speak on a connection from now on, instead of what spoke HTTP there."""
+        self._guards[transport].leave_to(other)
 
     def keep_none(self) -> None:
         """Close those that wait for their peer's next request, and from now on each after its answer.
@@ -119,8 +134,11 @@ class Guard(asyncio.Protocol):
         *,
         connections: Connections,
         open_ones: "dict[asyncio.BaseTransport, Guard]",
+        seen_as: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
         self.address = address
+        self._seen_as = seen_as
+        self._left = False
         self._inner, self._release = inner, release
         self._connections, self._open_ones = connections, open_ones
         self._transport: asyncio.Transport
@@ -133,11 +151,13 @@ class Guard(asyncio.Protocol):
     @property
     def idle(self) -> bool:
         """True where a request was answered and nothing has come since."""
-        return self._served and not self._answering and not self._begun
+        return self._served and not self._answering and not self._begun and not self._left
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        if self._seen_as:  # of a plain socket, whose transport reads this in get_extra_info
+            transport._extra.update(self._seen_as)  # type: ignore[attr-defined]  # noqa: SLF001
         self._open_ones[transport] = self
         self._unasked = True
         self._connections.note_unasked(1)
@@ -181,6 +201,13 @@ class Guard(asyncio.Protocol):
     def answered(self) -> None:
         """Its answer is made."""
         self._answering = False
+
+    def leave_to(self, other: asyncio.Protocol) -> None:
+        """Have `other` speak from now on. What spoke before hears that the connection is lost."""
+        before, self._inner, self._left = self._inner, other, True
+        before.transport = None  # type: ignore[attr-defined]  # aiohttp's: it would close what goes on
+        before.connection_lost(None)
+        other.connection_made(self._transport)
 
     def give_way(self) -> None:
         """Close at once, in favour of another."""

@@ -6,8 +6,9 @@
                                        <-       "taken"
     closes its own end
 
-What follows on the connection, be it a call, reaches the taker alone and without a detour. Where the taker does not
-take it, the giver answers itself.
+What follows on the connection, be it a call, reaches the taker alone and without a detour; but of TLS, which ends at
+the giver: there the socket that is given is one of a pair, and the giver copies between the other and the peer. Where
+the taker does not take it, the giver answers itself.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self
@@ -24,6 +25,7 @@ from aiohttp import hdrs, web
 
 from bridge.server.access.connections import Connections
 from bridge.server.access.forms import read_body
+from bridge.server.app_keys import CONNECTIONS
 
 log = logging.getLogger(__name__)
 
@@ -40,31 +42,76 @@ async def give(request: web.Request, path: Path) -> bool:
     The body may have been read before, by `read_body` alone.
     """
     body, transport = await read_body(request), request.transport
-    if transport is None or transport.get_extra_info("sslcontext"):
+    if transport is None:
         return False
-    connection: socket.socket = transport.get_extra_info("socket")
     transport.pause_reading()  # what comes next is the taker's
     try:
         async with asyncio.timeout(_LIMIT_S):
-            given = await _hand(path, connection.fileno(), request.remote or "", _again(request, body))
+            if transport.get_extra_info("sslcontext"):
+                given = await _give_copied(request, body, path, transport)
+            else:
+                given = await _hand(path, transport.get_extra_info("socket"), request, body)
     except (OSError, TimeoutError) as error:
         log.warning("another worker did not take a request, and it is answered here: %s", error)
         given = False
-    if given:
+    if given and not request.secure:
         transport.abort()  # our end alone: the taker has the same socket
     elif not transport.is_closing():
         transport.resume_reading()
     return given
 
 
-async def _hand(path: Path, descriptor: int, address: str, request: bytes) -> bool:
-    loop = asyncio.get_running_loop()
+async def _give_copied(request: web.Request, body: bytes, path: Path, transport: asyncio.Transport) -> bool:
+    """Give one of a pair of sockets, and copy between the other and the peer until either ends."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            given = await _hand(path, theirs, request, body)
+        except BaseException:
+            ours.close()
+            raise
+    if not given:
+        ours.close()
+        return False
+    ours.setblocking(False)
+    near, far = _End(), _End()
+    near.other, far.other = far, near
+    await asyncio.get_running_loop().create_connection(lambda: far, sock=ours)
+    request.app[CONNECTIONS].leave_to(transport, near)
+    return True
+
+
+class _End(asyncio.Protocol):
+    """One end of a connection that is copied: what comes in here goes out at the other, as fast as that is read."""
+
+    other: "_End"
+    transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.other.transport.write(data)
+
+    def pause_writing(self) -> None:
+        self.other.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self.other.transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.other.transport.close()
+
+
+async def _hand(path: Path, connection: socket.socket, request: web.Request, body: bytes) -> bool:
+    loop, again = asyncio.get_running_loop(), _again(request, body)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
         link.setblocking(False)
         await loop.sock_connect(link, str(path))
-        head = json.dumps({"address": address, "bytes": len(request)}).encode() + b"\n"
-        socket.send_fds(link, [head], [descriptor])
-        await loop.sock_sendall(link, request)
+        told = {"address": request.remote or "", "secure": request.secure, "bytes": len(again)}
+        socket.send_fds(link, [json.dumps(told).encode() + b"\n"], [connection.fileno()])
+        await loop.sock_sendall(link, again)
         return await loop.sock_recv(link, len(_TAKEN)) == _TAKEN
 
 
@@ -119,16 +166,18 @@ class Taker:
         with link, suppress(OSError, TimeoutError):  # the giver answers itself
             link.setblocking(False)
             async with asyncio.timeout(_LIMIT_S):
-                connection, address, request = await _received(link)
-                if await self._connect(connection, address, request):
+                connection, told, request = await _received(link)
+                if await self._connect(connection, told, request):
                     await loop.sock_sendall(link, _TAKEN)
 
-    async def _connect(self, connection: socket.socket, address: str, request: bytes) -> bool:
+    async def _connect(self, connection: socket.socket, told: Mapping[str, Any], request: bytes) -> bool:
+        address = str(told["address"])
         release = self._connections.admit(address)
         if release is None:
             connection.close()
             return False
-        guarded = self._connections.guarded(self._make_protocol(), address, release)
+        seen_as = {"peername": (address, 0), "sslcontext": True} if told["secure"] else {}
+        guarded = self._connections.guarded(self._make_protocol(), address, release, seen_as=seen_as)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: guarded, connection)
         except BaseException:  # cancelled, or the peer is gone
@@ -139,8 +188,8 @@ class Taker:
         return True
 
 
-async def _received(link: socket.socket) -> tuple[socket.socket, str, bytes]:
-    """Return the connection, the address it came from, and what was read of it.
+async def _received(link: socket.socket) -> tuple[socket.socket, Mapping[str, Any], bytes]:
+    """Return the connection, what is told of it, and what was read of it.
 
     Raises:
         OSError: the giver has gone, or does not keep to it.
@@ -171,4 +220,4 @@ async def _received(link: socket.socket) -> tuple[socket.socket, str, bytes]:
     except BaseException:
         connection.close()
         raise
-    return connection, str(told["address"]), got
+    return connection, told, got
