@@ -1,10 +1,10 @@
-"""What further workers carry: clean calls with 1, 2 and 4 of them, what a call costs, and how evenly calls are shared out.
+"""What further workers carry: clean calls with 1, 2 and 4 of them, and how evenly callers are shared out.
 
-    python bench/workers.py [--workers 1,2,4] [--sizes 20,40,...] [--seconds 20]
+    python bench/workers.py [--workers 1,2,4] [--sizes 8,10,12,14] [--hold 2]
 
-The models are stubs, so that media is what is measured. The telephones, in two processes of `bridge call`, need the same
-cores; so each call is made to cost the server ten times what it does by itself (`--burn`, milliseconds of Python for
-each 32 ms of a caller's audio), and what limits is the worker, as on a machine with cores to spare.
+The models are stubs, so that media is what is measured. Telephones need the same cores as the server, and this machine
+may have two; so what limits a worker is its event loop: each call holds it for `--hold` ms of every 32, asleep,
+as a call that costs so much would on a core of its own. `--hold 0` measures the machine as it is.
 """
 
 import argparse
@@ -58,7 +58,14 @@ async def telephone(url: str, said: list[Path], calls: int, file: Path) -> list[
         stderr=asyncio.subprocess.DEVNULL,
     )
     await process.wait()
-    return json.loads(file.read_text()) if file.exists() else []
+    return _figures(file)
+
+
+def _figures(file: Path) -> list[dict[str, Any]]:
+    if not file.exists():  # refused, or not reached
+        return []
+    figures: list[dict[str, Any]] = json.loads(file.read_text())
+    return figures
 
 
 async def attempt(server: Server, said: list[Path], calls: int) -> Row:
@@ -89,12 +96,12 @@ async def attempt(server: Server, said: list[Path], calls: int) -> Row:
     }
 
 
-async def clean_calls(workers: int, sizes: list[int], said: list[Path], burn_ms: float) -> int:
+async def clean_calls(workers: int, sizes: list[int], said: list[Path], hold_ms: float) -> int:
     """Return the largest number of calls that was clean."""
-    environment = {"PYTHONPATH": str(HERE), "BENCH_BURN_MS": str(burn_ms)}
+    environment = {"PYTHONPATH": str(HERE), "BENCH_HOLD_MS": str(hold_ms)}
     clean = 0
     async with serve(*FLAGS, "--workers", str(workers), env=environment, code=None) as server:
-        for calls in sizes:
+        for calls in (size * workers for size in sizes):
             row = await attempt(server, said, calls)
             print(
                 *[line for line in server.output if " ERROR " in line or " WARNING " in line or "Traceback" in line][
@@ -112,14 +119,14 @@ async def clean_calls(workers: int, sizes: list[int], said: list[Path], burn_ms:
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", default="1,2,4")
-    parser.add_argument("--sizes", default="4,6,8,10,12,14,16,18,20,24,28,32")
-    parser.add_argument("--turns", type=int, default=3, help="recordings that each caller says")
-    parser.add_argument("--burn", type=float, default=4.0, metavar="MS")
+    parser.add_argument("--sizes", default="8,10,12,14", help="calls at once for each worker")
+    parser.add_argument("--turns", type=int, default=2, help="recordings that each caller says")
+    parser.add_argument("--hold", type=float, default=2.0, metavar="MS")
     flags = parser.parse_args()
     sizes, counts = [int(n) for n in flags.sizes.split(",")], [int(n) for n in flags.workers.split(",")]
     said = [FOLDER / f"{each.name}.wav" for each in prompts(flags.turns)]
-    print(f"{os.cpu_count()} cores, {flags.burn:g} ms of Python for each 32 ms of a caller", flush=True)
-    clean = {workers: await clean_calls(workers, sizes, said, flags.burn) for workers in counts}
+    print(f"{os.cpu_count()} cores, each call holds the loop {flags.hold:g} ms of 32", flush=True)
+    clean = {workers: await clean_calls(workers, sizes, said, flags.hold) for workers in counts}
     base = clean[counts[0]] or 1
     for workers, calls in clean.items():
         print(f"{workers} workers: {calls} clean calls, {calls / base:.2f} of one")

@@ -33,6 +33,7 @@ from bridge.server.app_keys import (
     PAGES,
     RESOURCES,
     SETTINGS,
+    SIBLINGS,
     SWITCHBOARD,
     TWILIO,
     WAITING,
@@ -104,7 +105,8 @@ async def _plain(request: web.Request) -> web.StreamResponse:
     if (call_id := request.query.get("listen")) is not None:
         settings = request.app[SETTINGS]
         socket = await accept(request, settings, pings=True)
-        await attend(socket, request.app[FEED], call_id or EVERY_CALL, send_s=settings.send_timeout)
+        elsewhere, send_s = request.app[SIBLINGS].transcripts, settings.send_timeout
+        await attend(socket, request.app[FEED], call_id or EVERY_CALL, send_s=send_s, elsewhere=elsewhere)
         return socket
     return await _serve_client(request, PlainProtocol, wire="plain")
 

@@ -97,6 +97,13 @@ class Membership:
             stack.callback(publishing.cancel)
             yield
 
+    def close(self) -> None:
+        """Give back what files it holds."""
+        if isinstance(self.quotas, SharedQuotas):
+            self.quotas.close()
+        if self._scoreboard:
+            self._scoreboard.close()
+
     async def _keep_publishing(self, app: web.Application) -> None:
         """Tell of what changes while no line does, too."""
         while True:

@@ -5,6 +5,7 @@
 /calls          the rows of its calls: {"live": [...], "held": [...]}
 /entries        what happens on its calls, a line of JSON each, for as long as it is read
 /levels         how loud they are, in the same way
+/transcripts    what is said on those that are only listened to, as a client of /?listen=* gets it: ["CALL", "{...}"]
 """
 
 import asyncio
@@ -15,9 +16,11 @@ from typing import Final
 
 from aiohttp import web
 
+from bridge.listening.listener import message_of
+from bridge.listening.transcript_feed import EVERY_CALL, FeedClosed, TooManyListeners
 from bridge.records.events.live import TooManyFollow
 from bridge.server.api.calls import DIALLER, TRUNK
-from bridge.server.app_keys import CALL_LOG, HEALTH, LEVELS, WATCHED_CALLS
+from bridge.server.app_keys import CALL_LOG, FEED, HEALTH, LEVELS, WATCHED_CALLS
 
 _Follow = Callable[[web.Application], AsyncIterator[bytes]]
 _LEVELS_WAITING: Final = 1000
@@ -68,6 +71,7 @@ def private_app(app: web.Application) -> web.Application:
             web.get("/calls", tell_calls),
             web.get("/entries", following(_entries)),
             web.get("/levels", following(_levels)),
+            web.get("/transcripts", following(_transcripts)),
         ]
     )
     return asked
@@ -93,3 +97,10 @@ async def _levels(app: web.Application) -> AsyncIterator[bytes]:
                     yield json.dumps(await waiting.get()).encode()
             except TimeoutError:
                 yield b"{}"
+
+
+async def _transcripts(app: web.Application) -> AsyncIterator[bytes]:
+    with suppress(TooManyListeners, FeedClosed), app[FEED].subscribe(EVERY_CALL) as subscription:
+        while True:
+            event, _ = await subscription.get()
+            yield json.dumps([event.call.call_id, message_of(event)]).encode()

@@ -98,6 +98,10 @@ class Siblings:
 
         return self.followed("/levels", tell)
 
+    def transcripts(self, put: Callable[[str, str], None]) -> AbstractAsyncContextManager[None]:
+        """Call `put` with call and message of what is said where there is no bot, inside the `async with`."""
+        return self.followed("/transcripts", lambda line: put(*json.loads(line)))
+
     async def owner(self, name: str) -> Sibling | None:
         """Return who carries, or places, the call of that name."""
         answers = await self.ask(f"/owns/{quote(name, safe='')}") if self._others else {}

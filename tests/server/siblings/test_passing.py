@@ -81,6 +81,10 @@ async def pair(tmp_path: Path, *, tls: bool = False) -> AsyncIterator[Pair]:
         yield Pair(url, port, path, client_tls, giving, taking, given)
 
 
+def trusting(tls: ssl.SSLContext | None) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls or True))
+
+
 def contexts(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     file = tmp_path / "certificate.pem"
     file.write_bytes(self_signed())
@@ -93,11 +97,10 @@ def contexts(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
 async def test_a_request_is_answered_by_the_other_as_if_it_had_come_there(tmp_path: Path, tls: bool) -> None:
-    async with pair(tmp_path, tls=tls) as both, aiohttp.ClientSession() as session:
-        how = {"ssl": both.tls} if both.tls else {}
+    async with pair(tmp_path, tls=tls) as both, trusting(both.tls) as session:
         for _ in range(3):
             headers = [("X-Twice", "a"), ("X-Twice", "ü")]
-            async with session.post(f"{both.url}/calls?x=1%20", data="hello " * 2000, headers=headers, **how) as answer:
+            async with session.post(f"{both.url}/calls?x=1%20", data="hello " * 2000, headers=headers) as answer:
                 told = await answer.json()
             assert (told["by"], told["body"], told["path"]) == ("second", "hello " * 2000, "/calls?x=1%20")
             assert (told["from"], told["secure"], told["x"]) == ("127.0.0.1", tls, ["a", "ü"])
@@ -106,9 +109,8 @@ async def test_a_request_is_answered_by_the_other_as_if_it_had_come_there(tmp_pa
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
 async def test_a_call_goes_on_with_the_other(tmp_path: Path, tls: bool) -> None:
-    async with pair(tmp_path, tls=tls) as both, aiohttp.ClientSession() as session:
-        how = {"ssl": both.tls} if both.tls else {}
-        async with session.ws_connect(f"{both.url}/twilio/stream", **how) as call:
+    async with pair(tmp_path, tls=tls) as both, trusting(both.tls) as session:
+        async with session.ws_connect(f"{both.url}/twilio/stream") as call:
             for size in 1, 160, 500_000:
                 await call.send_bytes(b"x" * size)
                 assert len(await call.receive_bytes(timeout=5)) == 2 * size
