@@ -131,7 +131,8 @@ async def serve_with_workers(options: Settings, flags: argparse.Namespace) -> in
     Raises:
         SettingsError, OSError: as a server of one process does.
     """
-    with tempfile.TemporaryDirectory(prefix="bridge-", dir=os.environ.get("XDG_RUNTIME_DIR")) as folder:
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or ""
+    with tempfile.TemporaryDirectory(prefix="bridge-", dir=runtime if os.access(runtime, os.W_OK) else None) as folder:
         common = _Common(options, flags, Path(folder))
         bound, audiosocket = await listener.bind(options.host, options.port), list[socket.socket]()
         try:
@@ -153,12 +154,17 @@ async def _supervise(common: _Common) -> int:
         renew=common.reread,
         clock_s=time.monotonic,
     )
-    loop, end = asyncio.get_running_loop(), supervisor.end
-    loop.add_signal_handler(signal.SIGTERM, lambda: end(signal.SIGTERM, within_s=longest_s(common.options)))
-    loop.add_signal_handler(signal.SIGINT, lambda: end(signal.SIGINT, within_s=end_s(common.options)))
+    engines = SharedEnginesProcess(common.launch_engines, clock_s=time.monotonic)
+    loop, limits_s = asyncio.get_running_loop(), {signal.SIGTERM: longest_s, signal.SIGINT: end_s}
+
+    def end(number: signal.Signals) -> None:
+        supervisor.end(number, within_s=limits_s[number](common.options))
+        engines.give_up()
+
+    for number in limits_s:
+        loop.add_signal_handler(number, end, number)
     loop.add_signal_handler(signal.SIGHUP, supervisor.pass_on, signal.SIGHUP)
     loop.add_signal_handler(signal.SIGUSR2, supervisor.replace_all)
-    engines = SharedEnginesProcess(common.launch_engines, clock_s=time.monotonic)
     try:
         if shares_engines(common.options):
             await engines.start()

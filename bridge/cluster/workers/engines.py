@@ -48,10 +48,10 @@ class SharedEnginesProcess:
             self._process.signal(signal.SIGTERM)
             await self._process.ended()
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        if self._process:
-            self._process.signal(number)
+    def give_up(self) -> None:
+        """End it where it still loads. Once it serves, workers that end need it."""
+        if self._process and not self._keeping:
+            self._process.signal(signal.SIGTERM)
 
     async def _keep(self, process: SupervisedProcess) -> None:
         backoff = Backoff(_FIRST_PAUSE_S, steady_s=_STEADY_S)

@@ -157,6 +157,9 @@ class Supervisor:
 
     async def _start(self, number: int) -> "int | _Member":
         """Start a worker and wait until it serves; return it, or the exit code with which it failed to."""
+        if not self._rows:
+            log.error("worker %d cannot be started: too many still end their calls", number)
+            return 1
         row = self._rows.pop(0)
         try:
             process = await self._launch(number, row)
@@ -215,7 +218,10 @@ class Supervisor:
     async def _look_after(self) -> None:
         """Kill workers that stand still, so that others come."""
         while not self._ending.is_set():
+            before_s = self._clock_s()
             await self._pause(_LOOK_S)
+            if self._clock_s() - before_s > 2 * _LOOK_S:  # we stood still ourselves, and have not read what they said
+                continue
             for member in self._members:
                 if member.serves and self._clock_s() - member.process.heard_s > _HUNG_S and not self._ending.is_set():
                     log.error("worker %d has stood still for %g s and is killed", member.number, _HUNG_S)

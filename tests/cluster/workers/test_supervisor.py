@@ -170,6 +170,16 @@ async def test_a_worker_that_stands_still_is_killed_and_another_comes() -> None:
         assert [each.number for each in started] == [1, 2, 2]
 
 
+async def test_nobody_is_killed_where_the_supervisor_stood_still_itself() -> None:
+    rig = Rig()
+    async with running(rig) as started:
+        await rig.after(600)
+        for each in started:
+            each.heard_s = rig.clock()
+        await rig.after(5)
+        assert not any(each.signals for each in started)
+
+
 async def test_workers_are_replaced_one_after_the_other_and_the_old_ones_drain() -> None:
     rig = Rig()
     async with running(rig) as started:
