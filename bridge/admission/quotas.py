@@ -2,12 +2,16 @@
 
 import fcntl
 import hashlib
+import os
+import struct
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
+_FLOCK: Final = struct.Struct("hhqqi4x")
+"""struct flock of 64 bit Linux: type, whence, start, length, process."""
 _ROOM: Final = 1 << 20
 """Bytes of a name in the file of locks, one for each time it is had: more than any limit of the settings."""
 
@@ -66,21 +70,35 @@ class SharedQuotas:
 
     def take(self, name: str, limit: int) -> Callable[[], None] | None:
         """See Quotas."""
-        base, had, first = _base(name), self._had[name], int(self._share * limit)
-        for number in (*range(first, limit), *range(first)):
-            if number not in had and self._lock(base + number):
-                had.add(number)
+        for number in self._free(name, limit):
+            if self._lock(_base(name) + number):
+                self._had[name].add(number)
                 return partial(self._give_back, name, number)
-        if not had:
-            del self._had[name]
         return None
 
     def full(self, name: str, limit: int) -> bool:
         """See Quotas."""
-        give_back = self.take(name, limit)
-        if give_back:
-            give_back()
-        return give_back is None
+        return next(self._free(name, limit), None) is None
+
+    def _free(self, name: str, limit: int) -> Iterator[int]:
+        """Yield the numbers of bytes that nobody has. To look takes no lock: who takes one meanwhile is not refused."""
+        base, had, first = _base(name), self._had.get(name, ()), int(self._share * limit)
+        for begin, end in (first, limit), (0, first):
+            number = begin
+            while number < end:
+                if number in had:
+                    number += 1
+                elif locked := self._locked_by_another(base + number):
+                    number = locked - base
+                else:
+                    yield number
+                    number += 1
+
+    def _locked_by_another(self, at: int) -> int:
+        """Return where the lock of another process ends that has the byte `at`; 0 where none has it."""
+        asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, at, 1, 0)
+        kind, _, start, length, _ = _FLOCK.unpack(fcntl.fcntl(self._file, fcntl.F_GETLK, asked))
+        return 0 if kind == fcntl.F_UNLCK else int(start + length)
 
     def close(self) -> None:
         """Give all back."""

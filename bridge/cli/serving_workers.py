@@ -24,6 +24,7 @@ from bridge.cluster.workers.sharing import has_ports, of_worker, refusals, share
 from bridge.cluster.workers.supervisor import StartFailed, Supervisor
 from bridge.server import tls
 from bridge.server.access import listener
+from bridge.server.lifecycle.reload import sound
 from bridge.server.lifecycle.run import checked
 from bridge.server.lifecycle.shutdown import end_s, longest_s
 from bridge.server.plugin_loading import resolved
@@ -31,6 +32,8 @@ from bridge.server.siblings.worker import metrics_folder, scoreboard_path
 from bridge.settings import Settings, SettingsError
 
 _WORKER: Final = "bridge.cli.serving_worker"
+_SHARED: Final = ("host", "port", "audiosocket_port", "workers")
+_SHARED_ENGINES: Final = ("asr", "asr_model_path")
 _ENGINES: Final = "bridge.cli.serving_engines"
 
 
@@ -54,14 +57,20 @@ class _Common:
         self.scoreboard = Scoreboard(scoreboard_path(folder))
 
     def reread(self) -> None:
-        """Have the workers to come started with what files and variables say now; the port and their number stay.
+        """Have workers to come started with the secrets and routes that the others read again."""
+        fresh, _ = settings.reread(self.options, self._flags)  # they log what cannot be had
+        self.options, _ = sound(self.options, fresh)
+
+    def renew(self) -> None:
+        """Have workers to come started with what files and variables say now; ports, and what is shared, stay.
 
         Raises:
             ValueError: it cannot be used; what was before stays.
         """
         try:
             fresh = settings.load(self._flags)
-            self.options = self._whole(fresh.model_copy(update={"host": self.options.host, "port": self.options.port}))
+            shared = (*_SHARED, *(_SHARED_ENGINES if shares_engines(self.options) or shares_engines(fresh) else ()))
+            self.options = self._whole(fresh.model_copy(update={name: getattr(self.options, name) for name in shared}))
         except SettingsError as error:
             raise ValueError(str(error)) from error
 
@@ -150,8 +159,8 @@ async def _supervise(common: _Common) -> int:
         workers=common.workers,
         rows=ROWS,
         free_row=common.free_row,
-        first_has_ports=has_ports(common.options),
-        renew=common.reread,
+        first_has_ports=lambda: has_ports(common.options),
+        renew=common.renew,
         clock_s=time.monotonic,
     )
     engines = SharedEnginesProcess(common.launch_engines, clock_s=time.monotonic)
@@ -163,7 +172,12 @@ async def _supervise(common: _Common) -> int:
 
     for number in limits_s:
         loop.add_signal_handler(number, end, number)
-    loop.add_signal_handler(signal.SIGHUP, supervisor.pass_on, signal.SIGHUP)
+
+    def reread() -> None:
+        common.reread()
+        supervisor.reread()
+
+    loop.add_signal_handler(signal.SIGHUP, reread)
     loop.add_signal_handler(signal.SIGUSR2, supervisor.replace_all)
     try:
         if shares_engines(common.options):

@@ -75,7 +75,7 @@ class Supervisor:
         workers: int,
         rows: int,
         free_row: Callable[[int, int], None] = lambda row, pid: None,
-        first_has_ports: bool = False,
+        first_has_ports: Callable[[], bool] = lambda: False,
         renew: Callable[[], None] = lambda: None,
         clock_s: Callable[[], float],
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -83,8 +83,9 @@ class Supervisor:
         """`launch` starts the worker of a number, from 1 to `workers`, with a row of its own, below `rows`; `free_row`
         is called with row and process id once it has ended.
 
-        `first_has_ports`: the first worker has ports that no second process can have at the same time. `renew` has the
-        settings read again, for workers that are started after it; it raises ValueError where they cannot be used.
+        `first_has_ports` returns whether the first worker has ports that no second process can have at the same time.
+        `renew` has the settings read again, for workers that are started after it; it raises ValueError where they
+        cannot be used.
         """
         self._launch, self._workers, self._free_row = launch, workers, free_row
         self._first_has_ports, self._renew = first_has_ports, renew
@@ -148,6 +149,12 @@ class Supervisor:
         """Send all workers a signal."""
         for member in self._members:
             member.process.signal(number)
+
+    def reread(self) -> None:
+        """Send those that serve SIGHUP: others have what was read last."""
+        for member in self._members:
+            if member.serves:
+                member.process.signal(signal.SIGHUP)
 
     def replace_all(self) -> None:
         """Begin to replace all workers, one after the other; asked for again meanwhile, that begins anew after it."""
@@ -231,6 +238,7 @@ class Supervisor:
 
     async def _replace_all(self) -> None:
         async with self._rolling:
+            has_ports = self._first_has_ports()
             try:
                 self._renew()
             except ValueError as error:
@@ -238,17 +246,17 @@ class Supervisor:
                 return
             log.info("the workers are replaced, one after the other")
             for number in self._numbers:
-                if not await self._replace(number):
+                if not await self._replace(number, ends_first=number == _FIRST and has_ports):
                     log.error("worker %d could not be replaced; it goes on, and so do those behind it", number)
                     return
             log.info("all workers are replaced")
 
-    async def _replace(self, number: int) -> bool:
-        """Put another worker in the place of one; return whether one serves in its place."""
+    async def _replace(self, number: int, *, ends_first: bool) -> bool:
+        """Put another worker in the place of one; return whether one serves in its place, or will."""
         old = next((each for each in self._members if each.number == number and not each.leaving), None)
         if old is None or not old.serves:
             return not self._ending.is_set()  # it is being started anew, with what was read again
-        if number == _FIRST and self._first_has_ports:
+        if ends_first:
             old.leaving = True
             self._tell_all()
             log.info("worker %d has ports that only one process can have: it ends before another comes", number)

@@ -70,7 +70,7 @@ class Rig:
             workers=workers,
             rows=8,
             free_row=lambda row, pid: self.freed.append((row, pid)),
-            first_has_ports=first_has_ports,
+            first_has_ports=lambda: first_has_ports,
             renew=self._renew,
             clock_s=self.clock,
             pause=self._pause,
@@ -229,7 +229,7 @@ async def test_a_first_worker_with_ports_ends_before_the_next_one_begins() -> No
 async def test_signals_reach_all_and_the_supervisor_ends_when_they_have() -> None:
     rig = Rig()
     await rig.supervisor.start()
-    rig.supervisor.pass_on(signal.SIGHUP)
+    rig.supervisor.reread()
     rig.supervisor.end(signal.SIGTERM, within_s=60)
     assert [each.signals for each in rig.started] == [[signal.SIGHUP, signal.SIGTERM]] * 2
     over = asyncio.create_task(rig.supervisor.until_over())
