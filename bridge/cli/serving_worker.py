@@ -50,6 +50,7 @@ def _bound(descriptors: Sequence[int]) -> Sequence[socket.socket]:
     sockets = [socket.socket(fileno=number) for number in descriptors]
     for one in sockets:
         one.setblocking(False)
+        one.set_inheritable(False)  # what this worker starts must not keep the port open
     return sockets
 
 

@@ -52,7 +52,7 @@ async def give(request: web.Request, path: Path) -> bool:
             else:
                 given = await _hand(path, transport.get_extra_info("socket"), request, body)
     except (OSError, TimeoutError) as error:
-        log.warning("another worker did not take a request, and it is answered here: %s", error)
+        log.info("another worker did not take a request, and it is answered here: %s", error)
         given = False
     if given and not request.secure:
         transport.abort()  # our end alone: the taker has the same socket

@@ -19,6 +19,8 @@ from bridge.server.siblings.worker import passing_path, private_path
 log = logging.getLogger(__name__)
 
 _ASK_S: Final = 2.0
+_HEALTH_S: Final = 0.5
+"""Whoever asks for the health has a second, as a rule, and a worker that stands still is no reason to restart all."""
 _AGAIN_S: Final = 0.5
 _LINE_BYTES: Final = 1 << 20
 _HOST: Final = "http://localhost"
@@ -68,15 +70,15 @@ class Siblings:
 
     # ------------------------------------------------------------ asked
 
-    async def ask(self, path: str) -> Mapping[Sibling, Mapping[str, Any]]:
+    async def ask(self, path: str, *, within_s: float = _ASK_S) -> Mapping[Sibling, Mapping[str, Any]]:
         """Return what each answers to GET `path`, from JSON; who does not answer in time is left out."""
         others = self.others
-        answers = await asyncio.gather(*(self._ask(each, path) for each in others))
+        answers = await asyncio.gather(*(self._ask(each, path, within_s) for each in others))
         return {each: answer for each, answer in zip(others, answers, strict=True) if answer is not None}
 
     async def health(self) -> Mapping[int, Any]:
         """Return by number what `Health.told` says of each that takes calls; None of one that does not answer."""
-        answers = await self.ask("/health")
+        answers = await self.ask("/health", within_s=_HEALTH_S)
         return {each.number: answers.get(each) for each in self.others if not each.leaving}
 
     async def calls(self) -> CallsElsewhere:
@@ -107,10 +109,10 @@ class Siblings:
         answers = await self.ask(f"/owns/{quote(name, safe='')}") if self._others else {}
         return next((each for each, answer in answers.items() if answer.get("owns")), None)
 
-    async def _ask(self, sibling: Sibling, path: str) -> Mapping[str, Any] | None:
+    async def _ask(self, sibling: Sibling, path: str, within_s: float) -> Mapping[str, Any] | None:
         try:
             async with (
-                asyncio.timeout(_ASK_S),
+                asyncio.timeout(within_s),
                 self._session(sibling.row) as session,
                 session.get(f"{_HOST}{path}") as response,
             ):

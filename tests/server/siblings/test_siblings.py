@@ -156,7 +156,7 @@ async def test_orders_are_placed_by_the_first_worker_and_by_whoever_is_there_wit
 async def test_a_worker_that_does_not_answer_is_told_of_and_waited_for_no_longer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.server.siblings.siblings._ASK_S", 0.05)
+    monkeypatch.setattr("bridge.server.siblings.siblings._HEALTH_S", 0.05)
     async with two(tmp_path) as (first, second):
 
         async def hang() -> dict[str, object]:
