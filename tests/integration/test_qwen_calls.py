@@ -142,8 +142,7 @@ async def test_two_workers_ask_one_engine() -> None:
         rig = Rig(bridge)
         async with rig.call() as (one, first), rig.call() as (other, second):
             await asyncio.gather(one.say(line(ENGLISH[0])), other.say(line(ENGLISH[1])))
-            heard = [normal(await rig.said(call)) for call in (first, second)]
-        assert [word_error_rate(*pair) for pair in zip(ENGLISH[:2], heard, strict=True)] == [0, 0], heard
+            assert [await rig.said(call) for call in (first, second)] == list(ENGLISH[:2])
         by = {number for number in (1, 2) if re.search(rf" #{number} .*caller said", bridge.log)}
         assert by == {1, 2}
         await is_well(rig)
