@@ -1,4 +1,4 @@
-"""How the settings of one server are shared out among its workers. Pure."""
+"""How the settings of one server are shared out among its workers."""
 
 import os
 from collections.abc import Iterator, Mapping
