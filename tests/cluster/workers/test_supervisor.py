@@ -173,6 +173,7 @@ async def test_a_worker_that_stands_still_is_killed_and_another_comes() -> None:
 async def test_nobody_is_killed_where_the_supervisor_stood_still_itself() -> None:
     rig = Rig()
     async with running(rig) as started:
+        await rig.settle()
         await rig.after(600)
         for each in started:
             each.heard_s = rig.clock()
