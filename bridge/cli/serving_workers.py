@@ -37,7 +37,7 @@ _SHARED_ENGINES: Final = ("asr", "asr_model_path")
 _ENGINES: Final = "bridge.cli.serving_engines"
 
 
-class _Common:
+class WorkerTerms:
     """What workers are started with: the settings of now, and what is made once."""
 
     def __init__(self, options: Settings, flags: argparse.Namespace, folder: Path) -> None:
@@ -142,48 +142,48 @@ async def serve_with_workers(options: Settings, flags: argparse.Namespace) -> in
     """
     runtime = os.environ.get("XDG_RUNTIME_DIR") or ""
     with tempfile.TemporaryDirectory(prefix="bridge-", dir=runtime if os.access(runtime, os.W_OK) else None) as folder:
-        common = _Common(options, flags, Path(folder))
+        terms = WorkerTerms(options, flags, Path(folder))
         bound, audiosocket = await listener.bind(options.host, options.port), list[socket.socket]()
         try:
             if options.audiosocket_port:
                 audiosocket = await listener.bind(options.host, options.audiosocket_port)
-            common.sockets, common.audiosocket = ([one.fileno() for one in each] for each in (bound, audiosocket))
-            return await _supervise(common)
+            terms.sockets, terms.audiosocket = ([one.fileno() for one in each] for each in (bound, audiosocket))
+            return await _supervise(terms)
         finally:
             listener.close([*bound, *audiosocket])
 
 
-async def _supervise(common: _Common) -> int:
+async def _supervise(terms: WorkerTerms) -> int:
     supervisor = Supervisor(
-        common.launch,
-        workers=common.workers,
+        terms.launch,
+        workers=terms.workers,
         rows=ROWS,
-        free_row=common.free_row,
-        first_has_ports=lambda: has_ports(common.options),
-        renew=common.renew,
+        free_row=terms.free_row,
+        first_has_ports=lambda: has_ports(terms.options),
+        renew=terms.renew,
         clock_s=time.monotonic,
     )
-    engines = SharedEnginesProcess(common.launch_engines, clock_s=time.monotonic)
+    engines = SharedEnginesProcess(terms.launch_engines, clock_s=time.monotonic)
     loop, limits_s = asyncio.get_running_loop(), {signal.SIGTERM: longest_s, signal.SIGINT: end_s}
 
     def end(number: signal.Signals) -> None:
-        supervisor.end(number, within_s=limits_s[number](common.options))
+        supervisor.end(number, within_s=limits_s[number](terms.options))
         engines.give_up()
 
     for number in limits_s:
         loop.add_signal_handler(number, end, number)
 
     def reread() -> None:
-        common.reread()
+        terms.reread()
         supervisor.reread()
 
     loop.add_signal_handler(signal.SIGHUP, reread)
     loop.add_signal_handler(signal.SIGUSR2, supervisor.replace_all)
     try:
-        if shares_engines(common.options):
+        if shares_engines(terms.options):
             await engines.start()
         banner = await supervisor.start()
-        sys.stdout.write(f"{banner}\n  workers       {common.workers}, of the supervisor {os.getpid()}\n")
+        sys.stdout.write(f"{banner}\n  workers       {terms.workers}, of the supervisor {os.getpid()}\n")
         sys.stdout.flush()
         await supervisor.until_over()
     except StartFailed as failed:
