@@ -6,6 +6,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from bridge.admission.scoreboard import Scoreboard
+from bridge.server.api.answers import LATER, problem
 from bridge.server.app_keys import LINES, SIBLINGS
 from bridge.server.auth import asks_for_socket
 from bridge.server.siblings.passing import give
@@ -19,6 +20,9 @@ def elsewhere(scoreboard: Scoreboard) -> Middleware:
 
     @web.middleware
     async def look(request: web.Request, handler: _Handler) -> web.StreamResponse:
+        siblings = request.app[SIBLINGS]
+        if _orders_call(request) and siblings.number != 1 and not siblings.first():
+            return problem(503, "calls out are placed by worker 1, which is being started", LATER)
         row = await _of_call(request) if _names_call(request) else _for_new_call(request, scoreboard)
         path = request.app[SIBLINGS].passing_path(row) if row is not None else None
         if path and await give(request, path):
@@ -26,6 +30,10 @@ def elsewhere(scoreboard: Scoreboard) -> Middleware:
         return await handler(request)
 
     return look
+
+
+def _orders_call(request: web.Request) -> bool:
+    return request.method == hdrs.METH_POST and request.path == "/calls"
 
 
 def _names_call(request: web.Request) -> bool:
@@ -47,7 +55,7 @@ def _for_new_call(request: web.Request, scoreboard: Scoreboard) -> int | None:
     Orders go to the first worker: it has the ports to call out by, and one dialler keeps the limits of calls out.
     """
     siblings, lines = request.app[SIBLINGS], request.app[LINES]
-    if request.method == hdrs.METH_POST and request.path == "/calls":
+    if _orders_call(request):
         first = siblings.first() if siblings.number != 1 or lines.draining else None
         return first.row if first else None
     may_be_call = request.method == hdrs.METH_POST or asks_for_socket(request)

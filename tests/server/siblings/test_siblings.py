@@ -139,7 +139,7 @@ async def test_a_worker_that_drains_leaves_new_calls_to_the_other(tmp_path: Path
         assert status == 200 and body["ready"], "the next call would be taken, by the other"
 
 
-async def test_orders_are_placed_by_the_first_worker_and_by_whoever_is_there_without_it(
+async def test_orders_are_placed_by_the_first_worker_and_by_nobody_while_it_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with two(tmp_path, dial_allow="+49") as (first, second):
@@ -150,7 +150,7 @@ async def test_orders_are_placed_by_the_first_worker_and_by_whoever_is_there_wit
         monkeypatch.setattr(first.app[DIALLER], "place", refuse)
         assert (await second.ask("/calls", "POST", json={"to": "+49170"}))[0] == 429
         second.app[SIBLINGS].set([{"row": 2, "number": 2, "leaving": 0}])
-        assert (await second.ask("/calls", "POST", json={"to": "+49170"}))[0] == 400, "no wire to call out over"
+        assert (await second.ask("/calls", "POST", json={"to": "+49170"}))[0] == 503, "one dialler keeps the limits"
 
 
 async def test_a_worker_that_does_not_answer_is_told_of_and_waited_for_no_longer(
