@@ -1,1 +1,1 @@
-"""One server as several processes, and what several servers share."""
+"""What runs on more than one process or machine: workers of one server, and the pool of recognisers on Ray Serve."""
