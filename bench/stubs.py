@@ -1,5 +1,7 @@
 """Instant models: with them a benchmark shows the bridge itself."""
 
+import os
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from itertools import count
 
@@ -50,6 +52,18 @@ class NoVad:
 
     def is_speech(self, audio: Samples, /) -> float:
         return 0.0
+
+
+class CostlyVad:
+    """Hears what is loud, and holds the event loop for BENCH_HOLD_MS at each window, as so much computing would."""
+
+    def __init__(self, *, threshold: float, sample_rate: int) -> None:
+        """Need neither."""
+        self._hold_s = float(os.environ.get("BENCH_HOLD_MS", "0")) / 1000
+
+    def is_speech(self, audio: Samples, /) -> float:
+        time.sleep(self._hold_s)
+        return float(np.abs(audio).max() > 0.02)
 
 
 class Orator(Bot):

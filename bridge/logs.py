@@ -28,13 +28,16 @@ _USERINFO: Final = re.compile(r"(//|\bsips?:)([^/\s:@]*)(:[^/\s]*)?@")
 _IN_QUERY: Final = re.compile(r"([?&][\w-]*(?:token|key|secret|password)=)[^&\s'\"]+", re.IGNORECASE)
 
 
-def setup(level: str, *, json: bool, stream: TextIO | None = None, redact: Callable[[str], str] = str) -> None:
+def setup(
+    level: str, *, json: bool, stream: TextIO | None = None, redact: Callable[[str], str] = str, worker: int = 0
+) -> None:
     """Send all logs from `level` ("INFO") up to `stream`, standard error by default, and Python's warnings too.
 
-    `redact` takes out of messages what is in no log. Replaces what an earlier call set up.
+    `redact` takes out of messages what is in no log. `worker`: the number of this process among several, which each
+    line has; 0 for none. Replaces what an earlier call set up.
     """
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter((JsonLines if json else TextLines)(redact))
+    handler.setFormatter((JsonLines if json else TextLines)(redact, worker=worker))
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
@@ -47,10 +50,10 @@ def setup(level: str, *, json: bool, stream: TextIO | None = None, redact: Calla
 class _Lines(logging.Formatter):
     """What both forms share."""
 
-    def __init__(self, redact: Callable[[str], str] = str) -> None:
-        """`redact` takes out of messages and tracebacks what is in no log."""
+    def __init__(self, redact: Callable[[str], str] = str, *, worker: int = 0) -> None:
+        """`redact` takes out of messages and tracebacks what is in no log. `worker`: as for `setup`."""
         super().__init__()
-        self._redact = redact
+        self._redact, self._worker = redact, worker
 
     def _message(self, record: logging.LogRecord) -> str:
         return self._redact(_message(record))
@@ -64,7 +67,8 @@ class TextLines(_Lines):
 
     def format(self, record: logging.LogRecord) -> str:
         call = f" [{short(call_id.get(), _CALL_ID_CHARS)}]" if call_id.get() else ""
-        head = f"{_time(record)} {record.levelname} {record.name}{call} {self._message(record)}"
+        worker = f" #{self._worker}" if self._worker else ""
+        head = f"{_time(record)} {record.levelname}{worker} {record.name}{call} {self._message(record)}"
         return "\n  | ".join(escape(line) for line in [head, *self._traceback(record).splitlines()])
 
 
@@ -72,7 +76,8 @@ class JsonLines(_Lines):
     """{"time": ..., "level": ..., "logger": ..., "call_id": ..., "trace_id": ..., "message": ..., "traceback": ...}"""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = {"time": _time(record), "level": record.levelname, "logger": record.name}
+        fields: dict[str, object] = {"time": _time(record), "level": record.levelname, "logger": record.name}
+        fields |= {"worker": self._worker} if self._worker else {}
         fields |= {"call_id": short(call_id.get(), _CALL_ID_CHARS)} if call_id.get() else {}
         fields |= {"trace_id": trace_id.get()} if trace_id.get() else {}
         fields["message"] = self._message(record)

@@ -3,10 +3,11 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
 from bridge.admission.load import Whose
+from bridge.admission.quotas import OwnQuotas, Quotas
 from bridge.leg import OpeningLeg
 from bridge.metrics import Metrics
 from bridge.settings import Settings
@@ -45,15 +46,19 @@ class Lines:
         per_address: int = 0,
         per_token: int = 0,
         overload: Callable[[Whose], str] = lambda whose: "",
+        quotas: Quotas | None = None,
     ) -> None:
         """`limit`: calls; `clients`: clients, None for as many; of them from one address and with one token, 0 for any.
 
-        `overload` returns why there may be no more under the load that there is, "" where there may.
+        `overload` returns why there may be no more under the load that there is, "" where there may. `quotas`: where
+        lines are counted; other servers may count theirs there too.
         """
+        self._quotas = quotas or OwnQuotas()
         self._limits = {Whose.CALLS: limit, Whose.CLIENTS: limit if clients is None else clients}
         self._per_address, self._per_token, self._overload = per_address, per_token, overload
         self._taken = Counter[Whose]()
-        self._addresses, self._tokens = Counter[str](), Counter[str]()
+        self.changed: Callable[[], None] = lambda: None
+        """Called after each line that is taken or given back."""
         self.draining = False  # no new calls
         self.ending = False  # and the server ends those that there are
         self.empty = asyncio.Event()
@@ -83,9 +88,8 @@ class Lines:
         """Return why another call or client may not come, None where it may. `judged`: the load counts too."""
         if self.draining:
             return Busy("the server is shutting down")
-        if self._taken[whose] >= self._limits[whose]:
-            what = "" if whose is Whose.CALLS else " for clients"
-            return Busy(f"all {self._limits[whose]} lines{what} are busy")
+        if self._quotas.full(whose, self._limits[whose]):
+            return self._all_busy(whose)
         if judged and (why := self._overload(whose)):
             return Busy(why, reason="load")
         return None
@@ -109,36 +113,43 @@ class Lines:
         Raises:
             Busy: as above, or that address or token has too many.
         """
-        if self._per_address and self._addresses[address] >= self._per_address:
-            raise Busy(f"there are {self._per_address} clients from {address} already", reason="address")
-        if self._per_token and token and self._tokens[token] >= self._per_token:
-            raise Busy(f"there are {self._per_token} clients with this token already", reason="token")
-        with self._line(Whose.CLIENTS), _counted(self._addresses, address), _counted(self._tokens, token):
+        with ExitStack() as held:
+            self._hold(held, f"address {address}", self._per_address, reason="address", of=f"from {address}")
+            self._hold(held, f"token {token}", self._per_token if token else 0, reason="token", of="with this token")
+            held.enter_context(self._line(Whose.CLIENTS))
             yield
+
+    def _hold(self, held: ExitStack, name: str, limit: int, *, reason: str, of: str) -> None:
+        """Count a client that is one of at most `limit`, 0 for any, until `held` is left."""
+        if not limit:
+            return
+        give_back = self._quotas.take(name, limit)
+        if give_back is None:
+            raise Busy(f"there are {limit} clients {of} already", reason=reason)
+        held.callback(give_back)
 
     @contextmanager
     def _line(self, whose: Whose, *, judged: bool = True) -> Iterator[None]:
         if busy := self.refusal(whose, judged=judged):
             raise busy
+        give_back = self._quotas.take(whose, self._limits[whose])
+        if give_back is None:  # another process was faster
+            raise self._all_busy(whose)
         self._taken[whose] += 1
         self.empty.clear()
+        self.changed()
         try:
             yield
         finally:
+            give_back()
             self._taken[whose] -= 1
             if not self.taken:
                 self.empty.set()
+            self.changed()
 
-
-@contextmanager
-def _counted(counter: Counter[str], key: str) -> Iterator[None]:
-    counter[key] += 1
-    try:
-        yield
-    finally:
-        counter[key] -= 1
-        if not counter[key]:
-            del counter[key]
+    def _all_busy(self, whose: Whose) -> Busy:
+        what = "" if whose is Whose.CALLS else " for clients"
+        return Busy(f"all {self._limits[whose]} lines{what} are busy")
 
 
 class Carrier(Protocol):

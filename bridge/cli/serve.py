@@ -7,6 +7,7 @@ from typing import Final
 import aiohttp
 
 from bridge import settings
+from bridge.cluster.workers.sharing import workers_of
 from bridge.plugins import PluginError
 from bridge.recording.shelf import NoRecordings
 from bridge.records.call_log import NoCallLog
@@ -33,7 +34,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(flags: argparse.Namespace) -> int:
-    """Serve until a signal ends it. Return 0."""
+    """Serve until a signal ends it. Return the exit code."""
     options = settings.load(flags)
+    if workers_of(options) > 1:
+        from bridge.cli.serving_workers import serve_with_workers
+
+        return asyncio.run(serve_with_workers(options, flags))
     asyncio.run(serve(options, Resources.load, lambda now: settings.reread(now, flags)))
     return 0

@@ -15,12 +15,22 @@ from telephony.audiosocket import AudioSocketProtocol
 
 log = logging.getLogger(__name__)
 
+_BACKLOG: Final = 100
 _SEND_BUFFER_BYTES: Final = 16 * 1024
 """What the kernel may hold of our audio: so a peer that stops reading is noticed in seconds, not minutes."""
 
 
-async def listen(carrier: Carrier, *, host: str, port: int, allow: Sequence[str], refusals: Refusals) -> asyncio.Server:
-    """Open the port and return it. `allow`: networks whose connections are taken; the protocol itself has no password.
+async def listen(
+    carrier: Carrier,
+    *,
+    host: str,
+    port: int,
+    allow: Sequence[str],
+    refusals: Refusals,
+    shared: Sequence[socket.socket] = (),
+) -> Sequence[asyncio.Server]:
+    """Open the port and return what listens there. `allow`: networks whose connections are taken; the protocol itself
+    has no password. `shared`: sockets bound to the port, on which other processes listen too.
 
     Raises:
         OSError: the port cannot be opened.
@@ -42,7 +52,13 @@ async def listen(carrier: Carrier, *, host: str, port: int, allow: Sequence[str]
             carrier.metrics.refused.labels(busy.reason).inc()
             writer.close()
 
-    return await asyncio.start_server(connected, host, port)
+    if not shared:
+        return [await asyncio.start_server(connected, host, port)]
+    # One connection each time a process wakes: the first to wake would take all that wait.
+    servers = [await asyncio.start_server(connected, sock=one, backlog=1) for one in shared]
+    for one in shared:
+        one.listen(_BACKLOG)
+    return servers
 
 
 async def _carry(carrier: Carrier, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, peer: str) -> None:

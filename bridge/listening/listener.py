@@ -8,51 +8,87 @@
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 
 from aiohttp import WSCloseCode, web
 
 from bot.webhook.requests import call_of
 from bridge.listening.transcript_feed import (
+    EVERY_CALL,
+    MOST_WAITING,
     FeedClosed,
     FeedEvent,
     ListeningBegan,
     ListeningEnded,
     SideSaid,
+    Subscription,
     TooManyListeners,
     TranscriptFeed,
 )
 from bridge.timeouts import timeout
 from telephony.plain import to_json
 
+Elsewhere = Callable[[Callable[[str, str], None]], AbstractAsyncContextManager[None]]
+"""Calls that with the call and the message of what other workers of this server tell, inside the `async with`."""
 
-async def attend(socket: web.WebSocketResponse, feed: TranscriptFeed, call_id: str, *, send_s: float) -> None:
+
+async def attend(
+    socket: web.WebSocketResponse,
+    feed: TranscriptFeed,
+    call_id: str,
+    *,
+    send_s: float,
+    elsewhere: Elsewhere = lambda put: nullcontext(),
+) -> None:
     """Tell a listener of the call `call_id`, or of all, until it goes. One that does not read for `send_s` is gone."""
     try:
         with feed.subscribe(call_id) as subscription:
             leaving = asyncio.create_task(_until_gone(socket))
+            others = asyncio.Queue[str](MOST_WAITING)
+
+            def put(call: str, message: str) -> None:
+                if call_id in {EVERY_CALL, call}:
+                    with suppress(asyncio.QueueFull):  # the listener reads too slowly
+                        others.put_nowait(message)
+
+            relaying = asyncio.create_task(_relay(socket, others, send_s=send_s))
             try:
-                while True:
-                    coming = asyncio.ensure_future(subscription.get())
-                    await asyncio.wait({coming, leaving}, return_when=asyncio.FIRST_COMPLETED)
-                    if not coming.done():
-                        coming.cancel()
-                        return
-                    event, lost = coming.result()
-                    async with timeout(send_s):
-                        if lost:
-                            await socket.send_str(
-                                to_json(type="error", message=f"{lost} messages were lost: read faster")
-                            )
-                        await socket.send_str(message_of(event))
+                async with elsewhere(put):
+                    await _tell(socket, subscription, leaving, send_s=send_s)
             finally:
                 leaving.cancel()
+                relaying.cancel()
     except TooManyListeners as error:
         await socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=str(error).encode())
     except FeedClosed:
         await socket.close(code=WSCloseCode.GOING_AWAY)
     except (ConnectionError, TimeoutError):
         pass  # it is gone, or does not read: nobody is left to tell
+
+
+async def _tell(
+    socket: web.WebSocketResponse, subscription: Subscription, leaving: asyncio.Task[None], *, send_s: float
+) -> None:
+    while True:
+        coming = asyncio.ensure_future(subscription.get())
+        await asyncio.wait({coming, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not coming.done():
+            coming.cancel()
+            return
+        event, lost = coming.result()
+        async with timeout(send_s):
+            if lost:
+                await socket.send_str(to_json(type="error", message=f"{lost} messages were lost: read faster"))
+            await socket.send_str(message_of(event))
+
+
+async def _relay(socket: web.WebSocketResponse, messages: asyncio.Queue[str], *, send_s: float) -> None:
+    while True:
+        message = await messages.get()
+        with suppress(ConnectionError, TimeoutError):  # whoever tells of the calls here notices that it is gone
+            async with timeout(send_s):
+                await socket.send_str(message)
 
 
 def message_of(event: FeedEvent) -> str:

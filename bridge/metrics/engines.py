@@ -30,8 +30,20 @@ class DecodeMetrics:
         )
         self._failed = Counter("bridge_decodes_failed", "Decodes that failed.", ["engine", "reason"], registry=registry)
         self._retried = Counter("bridge_decodes_retried", "Decodes tried again.", ["engine"], registry=registry)
-        self._in_hand = Gauge("bridge_decodes_in_hand", "Decodes not answered yet.", ["engine"], registry=registry)
-        self._up = Gauge("bridge_engine_up", "1 while the engine is thought to work.", ["engine"], registry=registry)
+        self._in_hand = Gauge(
+            "bridge_decodes_in_hand",
+            "Decodes not answered yet.",
+            ["engine"],
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self._up = Gauge(
+            "bridge_engine_up",
+            "1 while the engine is thought to work.",
+            ["engine"],
+            registry=registry,
+            multiprocess_mode="livemin",
+        )
 
     def began(self, engine: str, /) -> None:
         self._in_hand.labels(engine).inc()

@@ -10,6 +10,7 @@ from bridge.metrics.call import CallMetrics
 from bridge.metrics.engines import DecodeMetrics
 from bridge.metrics.far_side import FarSideMetrics
 from bridge.metrics.load import LoadMetrics
+from bridge.metrics.measured import of_all_workers
 from bridge.metrics.records import RecordMetrics
 from bridge.metrics.sip import SipMetrics
 from bridge.metrics.traces import TraceMetrics
@@ -23,7 +24,9 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
-        self.calls = Gauge("bridge_calls", "Calls in progress.", ["wire"], registry=registry)
+        self.calls = Gauge(
+            "bridge_calls", "Calls in progress.", ["wire"], registry=registry, multiprocess_mode="livesum"
+        )
         self.started = Counter("bridge_calls_started", "Calls that began.", ["wire"], registry=registry)
         self.ended = Counter("bridge_calls_ended", "Calls ended.", ["wire", "fault"], registry=registry)
         self.refused = Counter("bridge_calls_refused", "Calls refused at the door.", ["reason"], registry=registry)
@@ -111,11 +114,24 @@ class Metrics:
         self.decodes = DecodeMetrics(registry)
         self.voices = VoiceMetrics(registry)
         self.sip = SipMetrics(registry)
-        self.ari_up = Gauge("bridge_ari_up", "1 while Asterisk hands calls over ARI to us.", registry=registry)
+        self.ari_up = Gauge(
+            "bridge_ari_up",
+            "1 while Asterisk hands calls over ARI to us.",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
 
     def text(self) -> bytes:
-        """Return all of it in Prometheus' text format."""
-        return generate_latest(self._registry)
+        """Return all of it in Prometheus' text format; of several workers, what they count together.
+
+        Takes milliseconds where there are several: it reads their files.
+        """
+        return generate_latest(of_all_workers() or self._registry)
+
+    def measure(self) -> None:
+        """Bring up to date what is measured and not counted, for the other workers."""
+        self.records.waiting.measure()
+        self.traces.waiting.measure()
 
     def answers(self, wire: str) -> Callable[[Mapping[str, int]], None]:
         """Return what counts the parts of each answer, as `AnswerTimes.take` gives them: `{"final_ms": 180}`."""

@@ -7,8 +7,15 @@ class SipMetrics:
     """What the SIP process tells of itself, and of each call at its end."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.up = Gauge("bridge_sip_up", "1 while the SIP process serves.", registry=registry)
-        self.registered = Gauge("bridge_sip_registered", "1 while the trunk has us registered.", registry=registry)
+        self.up = Gauge(
+            "bridge_sip_up", "1 while the SIP process serves.", registry=registry, multiprocess_mode="livemax"
+        )
+        self.registered = Gauge(
+            "bridge_sip_registered",
+            "1 while the trunk has us registered.",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self.restarts = Counter(
             "bridge_sip_restarts", "Times the SIP process had to be started again.", registry=registry
         )

@@ -112,9 +112,10 @@ def _version() -> str:
 
 @asynccontextmanager
 async def call_log(
-    settings: Settings, metrics: RecordMetrics, *, secret: Callable[[], str] = lambda: ""
+    settings: Settings, metrics: RecordMetrics, *, secret: Callable[[], str] = lambda: "", expires: bool = True
 ) -> AsyncIterator[CallLog]:
     """Keep calls as `settings` say, inside the `async with`. `secret` returns what events are signed with now.
+    `expires`: what is too old is deleted by this process.
 
     Raises:
         NoCallLog: they cannot be kept where the settings say. A place that nobody chose is done without.
@@ -126,7 +127,7 @@ async def call_log(
         return
     async with AsyncExitStack() as stack:
         try:
-            log_of_calls = await _open(settings, metrics, stack, secret)
+            log_of_calls = await _open(settings, metrics, stack, secret, expires=expires)
         except NoCallLog as error:
             if settings.records or settings.state_dir or settings.events_url:
                 raise
@@ -136,7 +137,7 @@ async def call_log(
 
 
 async def _open(
-    settings: Settings, metrics: RecordMetrics, stack: AsyncExitStack, secret: Callable[[], str]
+    settings: Settings, metrics: RecordMetrics, stack: AsyncExitStack, secret: Callable[[], str], *, expires: bool
 ) -> CallLog:
     from bridge.records.database import Database  # half a second of imports, for who keeps calls
 
@@ -156,14 +157,14 @@ async def _open(
                 on_written=wake,
             )
         )
-        metrics.waiting.set_function(lambda: keeper.waiting)
+        metrics.waiting.measured_by(lambda: keeper.waiting)
     except OSError as error:
         fix = "name a folder that may be written to, or --records none"
         raise NoCallLog(f"--state-dir {root}: {error.strerror}: {fix}") from error
     except DatabaseFailed as error:
         raise NoCallLog(f"--records: {error}") from error
-    expiring = asyncio.create_task(_expire(database, settings))
-    stack.push_async_callback(_end, expiring)
+    if expires:
+        stack.push_async_callback(_end, asyncio.create_task(_expire(database, settings)))
     redactor = Redactor(settings.redact, settings.redact_pattern)
     return CallLog(
         keeper.put, database, redactor=redactor, prices={str(name): price for name, price in settings.prices.items()}

@@ -34,6 +34,8 @@ from bridge.server.api import calls, description, stream, supervising
 from bridge.server.api.calls import DIALLER, TRUNK
 from bridge.server.app_keys import (
     ARI,
+    AUDIOSOCKET,
+    AUDIOSOCKET_SHARED,
     CALL_LOG,
     CARRIER_APIS,
     CARRIER_TRUNKS,
@@ -41,6 +43,7 @@ from bridge.server.app_keys import (
     CONVERSATIONS,
     FAST_LANE,
     FEED,
+    HEALTH,
     IN_FORCE,
     LEVELS,
     LINES,
@@ -52,6 +55,7 @@ from bridge.server.app_keys import (
     RESOURCES,
     SETTINGS,
     SHUTDOWN,
+    SIBLINGS,
     SIP,
     SWITCHBOARD,
     TRACING,
@@ -70,6 +74,7 @@ from bridge.server.lifecycle.shutdown import Shutdown
 from bridge.server.pages import Pages
 from bridge.server.resources import Resources
 from bridge.server.routes import routes
+from bridge.server.siblings.membership import Membership
 from bridge.server.switchboard import Switchboard
 from bridge.settings import Settings, connection_limits
 from bridge.speaking.voices.prompts_ahead import make_ahead
@@ -78,15 +83,19 @@ from bridge.tracing.tracing import tracing
 from telephony.twiml import twiml_busy
 
 
-def make_app(settings: Settings, resources: Resources) -> web.Application:
-    """Return the server. Whoever loaded `resources` closes them after it."""
+def make_app(settings: Settings, resources: Resources, membership: Membership | None = None) -> web.Application:
+    """Return the server. Whoever loaded `resources` closes them after it. `membership`: among its other workers."""
+    membership = membership or Membership.alone()
     metrics = Metrics()
     refusals = Refusals(metrics.kept_out)
     in_force = InForce(settings)
     in_all, per_address = connection_limits(settings)
-    connections = Connections(refusals, limit=in_all, per_address=per_address)
-    app = web.Application(client_max_size=64 * 1024, middlewares=[doorkeeper(in_force, refusals, connections)])
+    connections = Connections(refusals, limit=in_all, per_address=per_address, quotas=membership.quotas)
+    before = [doorkeeper(in_force, refusals, connections), *membership.middlewares]
+    app = web.Application(client_max_size=64 * 1024, middlewares=before)
     app[IN_FORCE] = in_force
+    app[SIBLINGS] = membership.siblings
+    app[AUDIOSOCKET], app[AUDIOSOCKET_SHARED] = (), membership.audiosocket
     app[SETTINGS], app[METRICS] = settings, metrics
     app[LOAD] = load = make_load(settings)
     app[LINES] = lines = Lines(
@@ -95,7 +104,9 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
         per_address=settings.max_clients_per_address,
         per_token=settings.max_clients_per_token,
         overload=load.overload,
+        quotas=membership.quotas,
     )
+    membership.publish(lines, connections)
     app[FAST_LANE] = FastLane(lambda: lines.in_use(Whose.CALLS), time.monotonic)
     app[CONNECTIONS], app[REFUSALS] = connections, refusals
     app[PAGES], app[FEED] = Pages(), TranscriptFeed()
@@ -103,14 +114,8 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app[CONVERSATIONS] = {}
     app[WATCHED_CALLS] = watched_calls = WatchedCalls()
     app[LEVELS], app[listen_in.LISTENERS] = Levels(watched_calls), set()
-    app.cleanup_ctx.append(_monitors)
-    app.cleanup_ctx.append(_call_log)
-    app.cleanup_ctx.append(_tracing)
-    app.cleanup_ctx.append(_recordings)
-    app.cleanup_ctx.append(_switchboard)
-    app.cleanup_ctx.append(_prompts_ahead)
-    app.cleanup_ctx.append(_twilio)
-    app.cleanup_ctx.append(_carriers)
+    app.cleanup_ctx.extend((_monitors, _call_log, _tracing, _recordings))
+    app.cleanup_ctx.extend((_switchboard, _prompts_ahead, _twilio, _carriers))
     if settings.listen_hook_url:
         app.cleanup_ctx.append(_listen_hook)
     if settings.sip:
@@ -126,7 +131,14 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app.on_shutdown.append(_end_calls)
     app.on_response_prepare.append(_hang_up_after)
     twiml_busy()  # imports 7 ms of twilio now, not while calls are on the line
-    health = Health(app[LINES], resources.asr, parts=partial(_parts, app), ours=set(settings.asr) != {"openai"})
+    app[HEALTH] = health = Health(
+        app[LINES],
+        resources.asr,
+        parts=partial(_parts, app),
+        ours=set(settings.asr) != {"openai"},
+        number=membership.siblings.number,
+        others=membership.siblings.health,
+    )
     of_calls = [
         route
         for module in (calls, supervising, stream, description, listen_in, level_events)
@@ -150,7 +162,8 @@ async def _call_log(app: web.Application) -> AsyncIterator[None]:
         now = app[IN_FORCE].settings.webhook_secret
         return now.get_secret_value() if now else ""
 
-    async with call_log(app[SETTINGS], app[METRICS].records, secret=secret) as app[CALL_LOG]:
+    first = app[SIBLINGS].number == 1
+    async with call_log(app[SETTINGS], app[METRICS].records, secret=secret, expires=first) as app[CALL_LOG]:
         yield
 
 
@@ -220,11 +233,17 @@ async def _sip(app: web.Application) -> AsyncIterator[None]:
 async def _audiosocket(app: web.Application) -> AsyncIterator[None]:
     options = app[SETTINGS]
     port, allow = options.audiosocket_port, options.audiosocket_allow
-    listener = await audiosocket.listen(
-        app[SWITCHBOARD], host=options.host, port=port, allow=allow, refusals=app[REFUSALS]
+    app[AUDIOSOCKET] = await audiosocket.listen(
+        app[SWITCHBOARD],
+        host=options.host,
+        port=port,
+        allow=allow,
+        refusals=app[REFUSALS],
+        shared=app[AUDIOSOCKET_SHARED],
     )
     yield
-    listener.close()
+    for listener in app[AUDIOSOCKET]:
+        listener.close()
 
 
 async def _ari(app: web.Application) -> AsyncIterator[None]:

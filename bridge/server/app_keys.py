@@ -1,6 +1,8 @@
 """What handlers find in the app, by key."""
 
-from collections.abc import Mapping
+import asyncio
+import socket
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from aiohttp import web
@@ -24,9 +26,11 @@ from bridge.recording.recordings import Recordings
 from bridge.records.call_log import CallLog
 from bridge.server.access.connections import Connections
 from bridge.server.access.in_force import InForce
+from bridge.server.lifecycle.health import Health
 from bridge.server.lifecycle.shutdown import Shutdown
 from bridge.server.pages import Pages
 from bridge.server.resources import Resources
+from bridge.server.siblings.siblings import Siblings
 from bridge.server.switchboard import Switchboard
 from bridge.settings import Settings
 from bridge.tracing.tracing import Tracing
@@ -39,6 +43,8 @@ LOAD: Final = web.AppKey("load", Load)
 FAST_LANE: Final = web.AppKey("fast_lane", FastLane)
 SWITCHBOARD: Final = web.AppKey("switchboard", Switchboard)
 ARI: Final = web.AppKey("ari", AriLink)
+AUDIOSOCKET: Final = web.AppKey("audiosocket", Sequence[asyncio.Server])
+AUDIOSOCKET_SHARED: Final = web.AppKey("audiosocket_shared", Sequence[socket.socket])
 SIP: Final = web.AppKey("sip", SipLink)
 WAITING: Final = web.AppKey("waiting", WaitingCalls)
 CARRIER_APIS: Final = web.AppKey("carrier_apis", Mapping[str, CarrierRest])
@@ -51,6 +57,8 @@ CONNECTIONS: Final = web.AppKey("connections", Connections)
 REFUSALS: Final = web.AppKey("refusals", Refusals)
 IN_FORCE: Final = web.AppKey("in_force", InForce)
 SHUTDOWN: Final = web.AppKey("shutdown", Shutdown)
+HEALTH: Final = web.AppKey("health", Health)
+SIBLINGS: Final = web.AppKey("siblings", Siblings)
 PAGES: Final = web.AppKey("pages", Pages)
 WATCHED_CALLS: Final = web.AppKey("watched_calls", WatchedCalls)
 LEVELS: Final = web.AppKey("levels", Levels)

@@ -37,7 +37,7 @@ def load_recogniser(settings: Settings) -> Pool:
     """
     engines: list[Asr] = []
     try:
-        for name in dict.fromkeys(_resolved(settings.asr)):
+        for name in dict.fromkeys(resolved(settings.asr)):
             engines += _load_engines(
                 name, settings if not engines else settings.model_copy(update={"asr_model_path": ""})
             )
@@ -76,7 +76,8 @@ def automatic(*, vllm_is_there: bool, has_gpu: bool) -> tuple[str, str]:
     return "vllm", "it is installed and there is an NVIDIA GPU"
 
 
-def _resolved(names: Sequence[str]) -> Iterator[str]:
+def resolved(names: Sequence[str]) -> Iterator[str]:
+    """Yield the engines that `names` stand for: what auto is on this machine, and the others as they are."""
     for name in names:
         if name != _AUTO:
             yield name

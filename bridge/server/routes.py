@@ -1,5 +1,6 @@
 """The routes: what each request is answered with, and the call that a socket carries."""
 
+import asyncio
 import logging
 import time
 import uuid
@@ -33,6 +34,7 @@ from bridge.server.app_keys import (
     PAGES,
     RESOURCES,
     SETTINGS,
+    SIBLINGS,
     SWITCHBOARD,
     TWILIO,
     WAITING,
@@ -122,7 +124,8 @@ async def _plain(request: web.Request) -> web.StreamResponse:
     if (call_id := request.query.get("listen")) is not None:
         settings = request.app[SETTINGS]
         socket = await accept(request, settings, pings=True)
-        await attend(socket, request.app[FEED], call_id or EVERY_CALL, send_s=settings.send_timeout)
+        elsewhere, send_s = request.app[SIBLINGS].transcripts, settings.send_timeout
+        await attend(socket, request.app[FEED], call_id or EVERY_CALL, send_s=send_s, elsewhere=elsewhere)
         return socket
     return await _serve_client(request, PlainProtocol, wire="plain")
 
@@ -205,7 +208,8 @@ async def _asterisk_connect(request: web.Request) -> web.Response:
 
 
 async def _metrics(request: web.Request) -> web.Response:
-    return web.Response(body=request.app[METRICS].text(), headers={"Content-Type": "text/plain; version=0.0.4"})
+    text = await asyncio.to_thread(request.app[METRICS].text)
+    return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4"})
 
 
 async def _languages(request: web.Request) -> web.Response:

@@ -9,7 +9,7 @@ from bridge.settings.groups.bot import Bot, NoInput, Webhook
 from bridge.settings.groups.carriers.accounts import Exotel, Genesys, Plivo, SignalWire, Telnyx, Vobiz, Vonage
 from bridge.settings.groups.end_of_turn import CallerPausesOptions, EndOfTurnOptions
 from bridge.settings.groups.http_voices import HttpVoices
-from bridge.settings.groups.lifecycle import Stopping
+from bridge.settings.groups.lifecycle import Stopping, WorkerProcesses
 from bridge.settings.groups.load import Clients, Overload
 from bridge.settings.groups.local_voices import LocalVoices
 from bridge.settings.groups.outbound import Dialling, MachineDetection
@@ -62,6 +62,7 @@ class Settings(
     Clients,
     Overload,
     Stopping,
+    WorkerProcesses,
     Logs,
     TracingOptions,
 ):

@@ -49,7 +49,7 @@ class SpanExporter:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="traces", daemon=True)
         self._failing = False
-        metrics.waiting.set_function(lambda: len(self._waiting))
+        metrics.waiting.measured_by(lambda: len(self._waiting))
 
     def put(self, span: EndedSpan) -> None:
         """Send `span` some time. Never blocks and never raises; where too many wait it is lost, and counted."""

@@ -21,9 +21,9 @@ NO_PARSERS: Final = {"errors", "events", "wires", "wire_protocol", "carriers", "
 READ_THEIR_OWN: Final = (
     *("bridge/commands/", "bridge/outbound/machine_detection", "bridge/legs/sip/options"),
     *("bridge/turns/backchannels", "bridge/turns/end_probability"),
-    *("bridge/speech/wording", "bridge/speech/backends/"),
+    *("bridge/speech/wording", "bridge/speech/backends/", "bridge/server/siblings/", "bridge/cluster/workers/"),
 )
-"""Files that are part of the package, of a model that the operator chose, and what our own server sends."""
+"""Files that are part of the package, of a model that the operator chose, and what our own processes send."""
 every = pytest.mark.parametrize("name", TARGETS)
 
 

@@ -136,6 +136,18 @@ async def is_well(rig: Rig) -> None:
         assert (await response.json())["status"] == "ok"
 
 
+@pytest.mark.slow
+async def test_two_workers_ask_one_engine() -> None:
+    async with serve(*IN_PROCESS, *PATIENCE, "--workers", "2", start_s=BACK_S) as bridge:
+        rig = Rig(bridge)
+        async with rig.call() as (one, first), rig.call() as (other, second):
+            await asyncio.gather(one.say(line(ENGLISH[0])), other.say(line(ENGLISH[1])))
+            assert [await rig.said(call) for call in (first, second)] == list(ENGLISH[:2])
+        by = {number for number in (1, 2) if re.search(rf" #{number} .*caller said", bridge.log)}
+        assert by == {1, 2}
+        await is_well(rig)
+
+
 # ------------------------------------------------------------ words
 
 

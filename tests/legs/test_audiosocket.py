@@ -308,7 +308,8 @@ async def refused_or_taken(allow: str, caplog: pytest.LogCaptureFixture) -> str:
     metrics = Metrics()
     carrier = Switchboard(Settings(start_timeout=0.2), RESOURCES, metrics, Lines(1), unlimited())
     refusals = Refusals(metrics.kept_out)
-    async with await listen(carrier, host="127.0.0.1", port=0, allow=[allow], refusals=refusals) as port:
+    (listening,) = await listen(carrier, host="127.0.0.1", port=0, allow=[allow], refusals=refusals)
+    async with listening as port:
         reader, writer = await asyncio.open_connection(*port.sockets[0].getsockname())
         writer.write(IDENTITY + AUDIO + frame(0x00, b""))
         async with asyncio.timeout(5):

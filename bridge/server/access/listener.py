@@ -92,7 +92,10 @@ class Listener:
         *,
         tls: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.monotonic,
+        patience_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        """`patience_s` returns for how long a connection is left to other processes that have the same sockets."""
+        self._patience_s = patience_s
         self._sockets, self._make_protocol, self._connections = sockets, make_protocol, connections
         self._tls, self._scarcity = tls, Scarcity(clock=clock)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -131,6 +134,8 @@ class Listener:
     async def _accept(self, listening: socket.socket) -> None:
         while True:
             await _readable(listening)
+            if wait_s := self._patience_s():
+                await asyncio.sleep(wait_s)
             try:
                 accepted, address = listening.accept()  # no await: a cancelled one would lose what it has taken
             except BlockingIOError:

@@ -33,11 +33,22 @@ class CallFound:
         return told if entries is None else {**told, "entries": [entry_object(entry) for entry in entries]}
 
 
+@dataclass(frozen=True, slots=True)
+class CallsElsewhere:
+    """The calls of other workers of this server, as their rows."""
+
+    live: Sequence[Mapping[str, object]] = ()
+    """On their lines."""
+    held: Sequence[Mapping[str, object]] = ()
+    """These, and those that ended last."""
+
+
 class CallArchive:
     """What is known of the calls of one server, and of all that share its database."""
 
-    def __init__(self, log: CallLog) -> None:
-        self._live, self._database = log.live, log.database
+    def __init__(self, log: CallLog, elsewhere: CallsElsewhere = CallsElsewhere()) -> None:
+        """`elsewhere`: what lists hold, too."""
+        self._live, self._database, self._elsewhere = log.live, log.database, elsewhere
 
     async def calls(self, wanted: Mapping[str, str], *, since: float | None, until: float | None, limit: int) -> "Page":
         """Return the calls that are `wanted`, by the names of `query.Wanted`, the newest first, at most `limit`.
@@ -45,10 +56,10 @@ class CallArchive:
         Raises:
             DatabaseFailed: they cannot be read.
         """
-        on = {call.record: call for call in self._live.on_the_line()}
+        on = {call.record for call in self.on_the_line().calls}
         if not self._database:
-            held = reversed(self._live.held())
-            return Page([CallFound(call.row, call.record in on) for call in held][:limit], "")
+            held = [*(call.row for call in reversed(self._live.held())), *self._elsewhere.held]
+            return Page([CallFound(row, row["record"] in on) for row in _newest_first(held)][:limit], "")
         from bridge.records import query
 
         rows = await query.calls(self._database, query.Wanted(**wanted, since=since, until=until, limit=limit))
@@ -57,7 +68,8 @@ class CallArchive:
 
     def on_the_line(self) -> "Page":
         """Return the calls that are on a line of this server, the newest first."""
-        return Page([CallFound(call.row, live=True) for call in self._live.on_the_line()], "")
+        rows = [*(call.row for call in self._live.on_the_line()), *self._elsewhere.live]
+        return Page([CallFound(row, live=True) for row in _newest_first(rows)], "")
 
     async def call(self, name: str) -> CallFound | None:
         """Return the call whose record is `name`, else the newest one that its wire called so.
@@ -131,6 +143,10 @@ class Page:
     calls: Sequence[CallFound]
     before: str
     """What the next page is asked for with; "" where there is none."""
+
+
+def _newest_first(rows: Sequence[Mapping[str, object]]) -> Sequence[Mapping[str, object]]:
+    return sorted(rows, key=lambda row: float(str(row["began_at"])), reverse=True)
 
 
 def in_order(entries: Sequence[Entry]) -> Sequence[Entry]:

@@ -21,7 +21,7 @@ from bridge.records.events.live import Followed, TooManyFollow
 from bridge.records.rendering import entry_object
 from bridge.server.api.answers import LATER, NoSuchCall, answering, named, only, problem
 from bridge.server.api.archive import CallArchive
-from bridge.server.app_keys import CALL_LOG, SETTINGS
+from bridge.server.app_keys import CALL_LOG, SETTINGS, SIBLINGS
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +74,9 @@ async def _of_all(request: web.Request) -> web.StreamResponse:
     calls = request.app[CALL_LOG]
     try:
         with calls.live.follow() as follower:
-            past = await _missed(CallArchive(calls), *_last(request))
-            return await _send(request, _every(past, follower))
+            async with request.app[SIBLINGS].entries(follower.put):
+                past = await _missed(CallArchive(calls), *_last(request))
+                return await _send(request, _every(past, follower))
     except TooManyFollow as error:
         return problem(503, str(error), LATER)
 

@@ -29,7 +29,7 @@ from bridge.server.api.answers import (
 )
 from bridge.server.api.archive import CallArchive, CallFound, Page
 from bridge.server.api.calls import DIALLER, told
-from bridge.server.app_keys import CALL_LOG, SETTINGS
+from bridge.server.app_keys import CALL_LOG, SETTINGS, SIBLINGS
 from bridge.settings.route import normal
 from bridge.settings.tokens import Scope
 
@@ -56,7 +56,7 @@ def routes() -> list[web.RouteDef]:
 
 async def _list(request: web.Request) -> web.Response:
     only(request, (*_TEXTS, "since", "until", "live", "limit"))
-    archive = CallArchive(request.app[CALL_LOG])
+    archive = CallArchive(request.app[CALL_LOG], await request.app[SIBLINGS].calls())
     limit = whole(request, "limit", usual=_USUAL, most=_MOST)
     wanted = {name: request.query[name] for name in _TEXTS if request.query.get(name)}
     since, until = moment(request, "since"), moment(request, "until")

@@ -12,7 +12,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from bridge.monitoring.levels import Levels
-from bridge.server.app_keys import LEVELS, SETTINGS
+from bridge.server.app_keys import LEVELS, SETTINGS, SIBLINGS
 from bridge.timeouts import timeout
 
 _EVERY_S: Final = 0.1
@@ -41,7 +41,8 @@ async def _levels(request: web.Request) -> web.StreamResponse:
     with levels.told(note):
         await response.prepare(request)
         with suppress(ConnectionError, TimeoutError):  # it is gone, or does not read: nobody is left to tell
-            await _send(response, levels, newest, send_s=send_s)
+            async with request.app[SIBLINGS].levels(note):
+                await _send(response, levels, newest, send_s=send_s)
     return response
 
 

@@ -78,7 +78,7 @@ class Reload:
             problems = await asyncio.to_thread(self._certificates.reload)
             before = self._in_force.settings
             fresh, unread = await asyncio.to_thread(self._reread, before)
-            fresh, refused = await asyncio.to_thread(_checked, before, fresh)  # it reads files
+            fresh, refused = await asyncio.to_thread(sound, before, fresh)  # it reads files
             fresh, unloaded = await self._answer_with(before, fresh)
             self._in_force.put(fresh)
             unsigned = await self._sign_in(fresh)
@@ -133,7 +133,7 @@ def _for_bots(settings: Settings) -> Settings:
     return settings.model_copy(update=dict.fromkeys(_OF_DOORS))
 
 
-def _checked(before: Settings, fresh: Settings) -> tuple[Settings, list[str]]:
+def sound(before: Settings, fresh: Settings) -> tuple[Settings, list[str]]:
     """Return `fresh` with the routes of `before` where those of `fresh` would keep a server from its start, and why."""
     old = refusals(before)  # files that were there at the start may be gone
     wrong = [*(line for line in refusals(fresh) if line not in old), *routing.unreachable(fresh.route)]

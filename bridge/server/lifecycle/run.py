@@ -4,7 +4,8 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
 from pydantic import SecretStr
@@ -24,6 +25,9 @@ from bridge.server.lifecycle.memory import keep_for_good
 from bridge.server.lifecycle.reload import Reread
 from bridge.server.lifecycle.server import RunningServer
 from bridge.server.resources import Resources
+from bridge.server.siblings.membership import Membership
+from bridge.server.siblings.supervision import Supervision
+from bridge.server.siblings.worker import ServingWorker
 from bridge.settings import Settings, SettingsError
 from bridge.settings import reread as reread_files
 from bridge.speaking.voices.voices import Voices
@@ -42,31 +46,132 @@ async def serve(
         SettingsError: `options` would be unsafe or contradict each other.
         PluginError, ModelMissing: something named is not installed. OSError: the port or a file is not to be had.
     """
-    redactor = Redactor(options.redact, options.redact_pattern)
-    logs.setup(options.log_level, json=options.log_json, redact=redactor.text if redactor.active else str)
-    if refusals := [*settings.refusals(options), *routing.unreachable(options.route)]:
-        raise SettingsError("\n".join(refusals))
-    given, options = options, with_api_token(options)
-    for warning in settings.warnings(options):
-        log.warning("%s", warning)
+    given, options = options, checked(options)
     certificates = await asyncio.to_thread(tls.Certificates, options)
     before = await _before(options)
     sockets = await _port(options, before)
+    made = options.api_token if given.api_token is None else None
+
+    def tell(text: str) -> None:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+    async with _serving(
+        options,
+        load=load,
+        reread=reread,
+        certificates=certificates,
+        sockets=sockets,
+        before=before,
+        made=made,
+        tell=tell,
+    ) as server:
+        await server.time_to_end()
+
+
+async def serve_as_worker(
+    worker: ServingWorker,
+    line: Supervision,
+    load: Callable[[Settings], Resources],
+    reread: Reread,
+    *,
+    made: SecretStr | None,
+) -> None:
+    """Serve as one of several processes, until a signal or the supervisor at the end of `line` says so.
+
+    `made`: the API token that nobody set. Raises as `serve` does, but for `SettingsError`.
+    """
+    options = worker.settings
+    _set_up_logs(options, worker=worker.number)
+    certificates = await asyncio.to_thread(tls.Certificates, options)
+    membership = await asyncio.to_thread(Membership.of, worker)
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(
+            _serving(
+                options,
+                load=load,
+                reread=reread,
+                certificates=certificates,
+                sockets=worker.sockets,
+                membership=membership,
+                made=made,
+                tell=line.ready,
+            )
+        )
+        obeying = asyncio.create_task(_obey(line, server, membership))
+        stack.callback(obeying.cancel)
+        await server.time_to_end()
+
+
+async def _obey(line: Supervision, server: RunningServer, membership: Membership) -> None:
+    """Do what the supervisor says; without one, leave the port to the next server and drain."""
+    give_way = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(line.live())
+        obeying = tasks.create_task(line.obey(siblings=membership.siblings.set, give_way=give_way.set))
+        obeying.add_done_callback(lambda _: give_way.set())
+        await give_way.wait()
+        why = (
+            "the supervisor of the workers is gone" if obeying.done() else "another worker takes the place of this one"
+        )
+        await server.give_way(why)
+
+
+def _set_up_logs(options: Settings, *, worker: int = 0) -> None:
+    redactor = Redactor(options.redact, options.redact_pattern)
+    redact = redactor.text if redactor.active else str
+    logs.setup(options.log_level, json=options.log_json, redact=redact, worker=worker)
+
+
+def checked(options: Settings) -> Settings:
+    """Set the logs up, and return `options` with the API token that they need and do not have.
+
+    Raises:
+        SettingsError: they would be unsafe or contradict each other.
+    """
+    _set_up_logs(options)
+    if refusals := [*settings.refusals(options), *routing.unreachable(options.route)]:
+        raise SettingsError("\n".join(refusals))
+    options = with_api_token(options)
+    for warning in settings.warnings(options):
+        log.warning("%s", warning)
+    return options
+
+
+@asynccontextmanager
+async def _serving(
+    options: Settings,
+    *,
+    load: Callable[[Settings], Resources],
+    reread: Reread,
+    certificates: tls.Certificates,
+    sockets: Sequence[socket.socket],
+    membership: Membership | None = None,
+    before: Predecessor | None = None,
+    made: SecretStr | None = None,
+    tell: Callable[[str], None],
+) -> AsyncIterator[RunningServer]:
+    """Serve on `sockets` inside the block, and close them after it; `tell` gets the banner once all is ready."""
+    membership = membership or Membership.alone()
     try:
         resources = await asyncio.to_thread(load, options)  # before the port opens: who connects finds the models warm
         try:
-            app = await asyncio.to_thread(make_app, options, resources)  # it reads the page's files
+            app = await asyncio.to_thread(make_app, options, resources, membership)  # it reads the page's files
             resources.observe(app[METRICS].decodes)
             resources.voices.observers.add(app[METRICS].voices)
-            made = options.api_token if given.api_token is None else None
             keep_for_good()
-            server = RunningServer(app, options, sockets, certificates=certificates, reread=reread)
-            async with server.running(before):
+            server = RunningServer(
+                app,
+                options,
+                sockets,
+                certificates=certificates,
+                reread=reread,
+                patience_s=membership.patience_s,
+            )
+            async with server.running(before or Predecessor()), membership.reachable(app, server.make_protocol):
                 port = sockets[0].getsockname()[1]
-                secure = certificates.context is not None
-                sys.stdout.write(banner(options, resources, port, secure=secure, made=made) + "\n")
-                sys.stdout.flush()
-                await server.time_to_end()
+                tell(banner(options, resources, port, secure=certificates.context is not None, made=made))
+                yield server
         finally:
             await asyncio.to_thread(resources.close)  # it waits for the decode under way
     finally:

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from bridge.server.access import listener
 from bridge.server.access.http_log import HttpLog
-from bridge.server.app_keys import ARI, CONNECTIONS, IN_FORCE, REFUSALS, SHUTDOWN, SIP, SWITCHBOARD, TWILIO
+from bridge.server.app_keys import ARI, AUDIOSOCKET, CONNECTIONS, IN_FORCE, REFUSALS, SHUTDOWN, SIP, SWITCHBOARD, TWILIO
 from bridge.server.lifecycle.handover import Handover, Predecessor
 from bridge.server.lifecycle.last_resort import LastResort
 from bridge.server.lifecycle.reload import Reload, Reread
@@ -41,14 +41,17 @@ class RunningServer:
         *,
         certificates: Certificates,
         reread: Reread,
+        patience_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """`sockets`: bound; they are closed with the server."""
+        """`sockets`: bound; they are closed with the server. `patience_s`: as for `Listener`."""
+        self._patience_s = patience_s
         self._app, self._options, self._sockets = app, options, sockets
         self._certificates, self._reread = certificates, reread
         self._runner = make_runner(app, drain_s=_REQUESTS_S)
         self._last_resort = LastResort()
         self._terminated = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._door: listener.Listener
 
     @asynccontextmanager
     async def running(self, before: Predecessor) -> AsyncIterator[None]:
@@ -58,12 +61,12 @@ class RunningServer:
             await self._runner.setup()
             async with AsyncExitStack() as opened:
                 await before.claim()
-                door = await opened.enter_async_context(self._listener())
+                self._door = await opened.enter_async_context(self._listener())
                 await before.release()
                 reload = self._reload()
                 opened.enter_context(obeyed(self._handlers(reload), noted=self._note))
                 path = self._options.handover_socket
-                await opened.enter_async_context(Handover(path, self._sockets, partial(self._give_way, door, path)))
+                await opened.enter_async_context(Handover(path, self._sockets, partial(self._hand_over, path)))
                 yield
                 await self._app[SHUTDOWN].end_calls()  # the port stays open until the last has ended
         finally:
@@ -79,7 +82,14 @@ class RunningServer:
     def _listener(self) -> listener.Listener:
         assert self._runner.server
         tls = self._certificates.context
-        return listener.Listener(self._sockets, self._runner.server, self._app[CONNECTIONS], tls=tls)
+        made, connections = self._runner.server, self._app[CONNECTIONS]
+        return listener.Listener(self._sockets, made, connections, tls=tls, patience_s=self._patience_s)
+
+    @property
+    def make_protocol(self) -> Callable[[], asyncio.Protocol]:
+        """What makes HTTP of a connection."""
+        assert self._runner.server
+        return self._runner.server
 
     # ------------------------------------------------------------ signals
 
@@ -113,22 +123,28 @@ class RunningServer:
 
     # ------------------------------------------------------------ the next server
 
-    async def _give_way(self, door: listener.Listener, path: Path | None) -> None:
+    async def give_way(self, why: str) -> None:
+        """Take no more connections and drain: another process has our sockets. `why`: for the log."""
+        await self._door.give_up()
+        for listening in self._app[AUDIOSOCKET]:
+            listening.close()
+        self._app[CONNECTIONS].keep_none()
+        self._run(self._linger(why))
+
+    async def _hand_over(self, path: Path | None) -> None:
         """Leave new connections to the server that has our sockets now, and drain."""
         assert path
-        await door.give_up()
-        self._app[CONNECTIONS].keep_none()
+        await self.give_way("another server has taken the port")
         own = _own(path)
         await web.UnixSite(self._runner, own).start()
         own.chmod(0o600)
         log.info("another server has taken the port; /healthz, /readyz and /metrics of this one are at %s", own)
-        self._run(self._linger())
 
-    async def _linger(self) -> None:
+    async def _linger(self, why: str) -> None:
         """Drain once the connections that we took before have said what they want: those are calls of ours."""
         await asyncio.sleep(_REQUESTS_S)
         self._last_resort.within(longest_s(self._options))
-        self._app[SHUTDOWN].drain("another server has taken the port")
+        self._app[SHUTDOWN].drain(why)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -1,6 +1,6 @@
 """The options of how the server comes to its end, and how the next one takes its place."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -41,4 +41,19 @@ class Stopping(Group):
         default=None,
         description="Path of a Unix socket over which the next server on this machine takes the port over: start it "
         "with the same path, and no call is lost. Who may open the file can take the port.",
+    )
+
+
+class WorkerProcesses(Group):
+    """Workers: one server as several processes, docs/operations.md."""
+
+    section = Section.OPERATION
+
+    workers: Annotated[
+        Annotated[int, Field(ge=1, le=64)] | Literal["auto"], Takes("a whole number from 1 to 64, or auto")
+    ] = Field(
+        default=1,
+        description="Processes that share the port, one a core; auto is as many as there are cores. One carries some "
+        "60 calls. Limits hold for all of them together; a supervisor starts anew what dies, and SIGUSR2 to it "
+        "replaces them one by one.",
     )

@@ -1,0 +1,192 @@
+"""One server as two processes on one port: calls are shared out, any worker answers for all, and one may die."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import aiohttp
+import fakes
+import pytest
+import pytest_asyncio
+from integration.server import Server, serve
+from integration.sip_peers import free_port
+
+import bridge
+from bridge.commands.phone.simulated_phone import SimulatedPhone, dial
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+AUDIOSOCKET = free_port()
+_PATH = os.pathsep.join((str(Path(bridge.__file__).parents[1]), str(Path(fakes.__file__).parent)))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def two(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    kept = tmp_path_factory.mktemp("kept")
+    flags = ("--workers", "2", "--asr", "fakes:FakeAsr", "--records", f"sqlite:///{kept}/calls.db")
+    port = ("--audiosocket-port", str(AUDIOSOCKET))
+    async with serve(*flags, *port, "--state-dir", str(kept), env={"PYTHONPATH": _PATH}) as server:
+        yield server
+
+
+async def asked(server: Server, path: str, method: str = "GET", **options: object) -> tuple[int, dict[str, object]]:
+    """Ask on a connection of its own: any worker may take it."""
+    async with aiohttp.ClientSession() as session, session.request(method, f"{server.http}{path}", **options) as answer:  # type: ignore[arg-type]
+        return answer.status, json.loads(await answer.text() or "{}")
+
+
+async def counted(server: Server, name: str) -> float:
+    """Return the sum of a metric."""
+    async with aiohttp.ClientSession() as session, session.get(f"{server.http}/metrics") as answer:
+        lines = (await answer.text()).splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
+
+
+def pids(server: Server) -> list[int]:
+    """Return the process ids of the workers, in the order of their start."""
+    pid = server.process.pid
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+async def calls(server: Server, stack: AsyncExitStack, names: Sequence[str]) -> list[SimulatedPhone]:
+    phones = [await stack.enter_async_context(dial(server.twilio, call_sid=name)) for name in names]
+    for phone in phones:
+        await phone.until_heard(after_ms=0)
+    return phones
+
+
+async def audiosocket_call(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Place a call as chan_audiosocket does, and hear the bot."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"\x01\x00\x10" + uuid.uuid4().bytes)
+    async with asyncio.timeout(10):
+        await reader.readexactly(323)
+    return reader, writer
+
+
+async def until_well(server: Server) -> None:
+    """Wait until both workers serve."""
+    well = {"1": "ok", "2": "ok"}
+    async with asyncio.timeout(20):
+        while (await asked(server, "/healthz"))[1].get("workers") != well:  # noqa: ASYNC110 - it tells who asks
+            await asyncio.sleep(0.05)
+
+
+async def test_any_worker_answers_for_the_calls_of_both(two: Server) -> None:
+    names = [f"CA{number:032d}" for number in range(8)]
+    async with AsyncExitStack() as stack:
+        await calls(two, stack, names)
+        by_worker = [two.log.count(f"INFO #{number} bridge.server.switchboard") for number in (1, 2)]
+        assert min(by_worker) >= 3, by_worker
+        for _ in range(4):
+            assert (await asked(two, "/healthz"))[1]["calls"] == 8
+            _, page = await asked(two, "/calls?live=true")
+            assert isinstance(page["calls"], list) and {call["call_id"] for call in page["calls"]} == set(names)
+            assert await counted(two, "bridge_calls") == 8
+        async with aiohttp.ClientSession() as session, session.get(f"{two.http}/events") as events:
+            for name in names:
+                status, told = await asked(two, f"/calls/{name}")
+                assert (status, told["status"]) == (200, "answered")
+                assert (await asked(two, f"/calls/{name}", "DELETE"))[0] == 202
+            ended = set[str]()
+            async with asyncio.timeout(15):
+                async for line in events.content:
+                    if line.startswith(b"data: ") and (told := json.loads(line[6:])).get("kind") == "ended":
+                        ended.add(str(told["record"]))
+                        if len(ended) == 8:
+                            break
+    _, page = await asked(two, "/calls")
+    assert isinstance(page["calls"], list) and {call["record"] for call in page["calls"]} >= ended
+
+
+async def test_a_worker_that_is_killed_costs_its_own_calls_and_comes_back(two: Server) -> None:
+    await until_well(two)
+    before = await counted(two, "bridge_calls_started_total")
+    async with AsyncExitStack() as stack:
+        phones = await calls(two, stack, [f"CB{number:032d}" for number in range(6)])
+        os.kill(pids(two)[-1], signal.SIGKILL)
+        await two.logged("worker 2", "has ended: signal SIGKILL")
+        await asyncio.sleep(0.5)
+        gone = [phone for phone in phones if phone.closed.is_set()]
+        assert 2 <= len(gone) <= 4
+        assert (await asked(two, "/healthz"))[1]["calls"] == 6 - len(gone)
+        await calls(two, stack, ["CC1"])
+        await until_well(two)
+        assert [phone for phone in phones if phone.closed.is_set()] == gone
+        assert await counted(two, "bridge_calls") == 7 - len(gone), "the dead worker's calls are in no gauge"
+        assert await counted(two, "bridge_calls_started_total") == before + 7, "and its counts are not forgotten"
+
+
+async def test_calls_of_an_asterisk_are_shared_out_too(two: Server) -> None:
+    await until_well(two)
+    placed = [await audiosocket_call(AUDIOSOCKET) for _ in range(6)]
+    by_worker = [len(re.findall(rf"INFO #{number} .* over audiosocket", two.log)) for number in (1, 2)]
+    for _, writer in placed:
+        writer.close()
+    assert sum(by_worker) == 6 and min(by_worker) >= 1, by_worker
+
+
+async def test_workers_are_replaced_one_by_one_and_no_call_is_lost(two: Server) -> None:
+    await until_well(two)
+    before, stop, placed = pids(two), asyncio.Event(), list[asyncio.Task[None]]()
+
+    async def place(number: int) -> None:
+        voice, sid = f"{two.http}/twilio/voice", f"CD{number}"
+        async with aiohttp.ClientSession() as session, session.post(voice, data={"CallSid": sid}) as answer:
+            assert "<Stream" in await answer.text()
+        async with dial(two.twilio, call_sid=f"CD{number}") as phone:
+            await phone.until_heard(after_ms=0)
+
+    async def place_always() -> None:
+        while not stop.is_set():
+            placed.append(asyncio.create_task(place(len(placed))))
+            await asyncio.sleep(0.1)
+
+    async with dial(two.twilio, call_sid="CE1") as running:
+        await running.until_heard(after_ms=0)
+        callers = asyncio.create_task(place_always())
+        two.stop(signal.SIGUSR2)
+        await two.logged("all workers are replaced", timeout_s=30)
+        await asyncio.sleep(0.5)
+        stop.set()
+        await callers
+        await asyncio.gather(*placed)
+        assert len(placed) > 10 and not running.closed.is_set()
+        status, told = await asked(two, "/calls/CE1")
+        assert (status, told["status"]) == (200, "answered"), "a worker that leaves is asked for its calls, too"
+    async with asyncio.timeout(15):
+        while set(pids(two)) & set(before):  # noqa: ASYNC110 - the kernel tells nobody else's
+            await asyncio.sleep(0.05)
+    await until_well(two)
+    assert "Traceback" not in two.log
+
+
+async def test_the_limit_of_calls_is_one_for_all_and_so_is_the_end() -> None:
+    flags = ("--workers", "2", "--asr", "fakes:FakeAsr", "--max-calls", "3")
+    async with serve(*flags, env={"PYTHONPATH": _PATH}) as server, AsyncExitStack() as stack:
+        phones = await calls(server, stack, ["CA1", "CA2", "CA3"])
+        for _ in range(4):
+            with pytest.raises(aiohttp.WSServerHandshakeError, match="503"):
+                async with dial(server.twilio, call_sid="CA4"):
+                    pass
+        assert (await asked(server, "/readyz"))[0] == 503
+        await phones[0].hang_up()
+        async with asyncio.timeout(5):
+            while (await asked(server, "/readyz"))[0] != 200:  # noqa: ASYNC110 - it tells who asks
+                await asyncio.sleep(0.05)
+        await calls(server, stack, ["CA5"])
+        server.stop(signal.SIGTERM)
+        for number in (1, 2):
+            await server.logged(f"INFO #{number} ", "no new calls", timeout_s=5)
+        assert sum(int(left) for left in re.findall(r"no new calls; (\d) in progress", server.log)) == 3
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="503"):
+            async with dial(server.twilio, call_sid="CA6"):
+                pass
+        for phone in phones[1:]:
+            await phone.hang_up()
