@@ -62,7 +62,8 @@ async def recordings(settings: Settings) -> AsyncIterator[Recordings]:
     formats = {settings.record_format, *(route.options.get("record_format") for route in settings.route)}
     if "opus" in formats and not opus_file.is_installed():
         raise shelf.NoRecordings(f"--record-format opus needs the extra mp3: {installing.extra('mp3')}")
-    for root in roots(settings):
+    for place in _places(settings):
+        root = _root(settings, place)
         await asyncio.to_thread(shelf.prepare, root)
     expiring = asyncio.create_task(_expire(settings))
     try:
@@ -74,8 +75,13 @@ async def recordings(settings: Settings) -> AsyncIterator[Recordings]:
 
 
 def roots(settings: Settings) -> list[Path]:
-    """Return the folders of recordings, of all routes: also those in which they wait for a bucket."""
-    return [_root(settings, place) for place in _places(settings)]
+    """Return the folders of recordings and wire records, of all routes: also those in which they wait for a bucket."""
+    return [*(_root(settings, place) for place in _places(settings)), *wire_roots(settings)]
+
+
+def wire_roots(settings: Settings) -> list[Path]:
+    """Return the folders of wire records, of all routes."""
+    return [Path(name).absolute() for name in _named(settings, "record_wire")]
 
 
 def recorded_in(settings: Settings) -> list[str]:
@@ -85,7 +91,11 @@ def recorded_in(settings: Settings) -> list[str]:
 
 
 def _places(settings: Settings) -> list[str]:
-    named = [settings.record_calls, *(str(route.options.get("record_calls", "")) for route in settings.route)]
+    return _named(settings, "record_calls")
+
+
+def _named(settings: Settings, option: str) -> list[str]:
+    named = [str(getattr(settings, option)), *(str(route.options.get(option, "")) for route in settings.route)]
     return [name for name in dict.fromkeys(named) if name]
 
 
