@@ -32,6 +32,7 @@ class CapturedLeg:
     def __init__(self, leg: Leg, audio: AudioFormat, capture: CallCapture) -> None:
         self.capabilities = leg.capabilities
         self._leg, self._audio, self._capture = leg, audio, capture
+        self._sent = 0
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         """See Leg."""
@@ -55,10 +56,11 @@ class CapturedLeg:
             await self._capture.ask("send", sent, self._leg.send(command), lambda _: {})
             return
         turn, since_s = LoopTurn(), self._capture.clock_s()
+        number, self._sent = self._sent, self._sent + 1
         self._capture.note("sent", sent)
         await self._leg.send(command)
         if not turn.waited:
-            self._capture.note("left", {}, since_s=since_s)
+            self._capture.note("left", {"sent": number}, since_s=since_s)
 
     def _open(self, event: Event) -> Event:
         """Return `event` without what is secret."""

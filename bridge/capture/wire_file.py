@@ -53,19 +53,18 @@ class WireFile:
         return os.fdopen(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
     def _written(self, line: Line) -> Iterator[str]:
-        """Yield `line` as JSON; before it the sounds and files that it names, which the record does not have yet."""
-        named = dict(line)
+        """Yield `line` as JSON; behind it the sounds and files that it names, which the record does not have yet."""
+        named, behind = dict(line), list[Line]()
         for key, value in line.items():
             if isinstance(value, Sound):
-                named[key] = digest = hashlib.sha256(value.samples + str(value.sample_rate).encode()).hexdigest()[:32]
+                named[key] = digest = _digest(value.samples + str(value.sample_rate).encode())
                 if digest not in self._known:
-                    yield _json({"is": "sound", "id": digest, **sound_line(value)})
+                    behind.append({"is": "sound", "id": digest, **sound_line(value)})
                 self._known.add(digest)
             elif isinstance(value, FileAt):
                 named[key], written = self._file_of(value)
-                if written:
-                    yield _json(written)
-        yield _json(named)
+                behind += [written] if written else []
+        yield from map(_json, [named, *behind])
 
     def _file_of(self, file: FileAt) -> tuple[str, Line | None]:
         try:
@@ -75,11 +74,15 @@ class WireFile:
             return "", {"is": "missing", "what": file.path, "why": str(error)}
         if len(data) > _LARGEST_FILE:
             return "", {"is": "missing", "what": file.path, "why": f"it has more than {_LARGEST_FILE} bytes"}
-        digest = hashlib.sha256(data).hexdigest()[:32]
+        digest = _digest(data)
         if digest in self._known:
             return digest, None
         self._known.add(digest)
         return digest, {"is": "file", "id": digest, "data": data}
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:32]
 
 
 def _json(line: Line) -> str:

@@ -1,0 +1,242 @@
+"""Runs a call that was kept through the same code, in virtual time."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar, cast
+
+import numpy as np
+from pydantic import ValidationError
+
+from bot.actions import Transfer
+from bot.api import Bot, Samples
+from bridge.admission.load import Load
+from bridge.capture.call_capture import CallCapture
+from bridge.capture.captured_leg import CapturedLeg
+from bridge.capture.event_log import EventLog
+from bridge.capture.notation import Line as Written
+from bridge.capture.notation import NotWritten, of_kind, piece_of
+from bridge.leg import LegLost
+from bridge.metrics import Metrics
+from bridge.replay.answers import Answers
+from bridge.replay.played_bot import PlayedBot, Script
+from bridge.replay.played_leg import PlayedLeg
+from bridge.replay.played_speech import PlayedAsr, PlayedEnding, PlayedQuantile, PlayedVad
+from bridge.replay.played_voice import played_voices
+from bridge.replay.virtual_time import Schedule, ThreadlessLoop, run
+from bridge.replay.wire_record import Line, WireRecord
+from bridge.server.call_factory import make_call
+from bridge.server.call_rules import load_phrases
+from bridge.server.resources import Resources
+from bridge.settings import Settings, SettingsError
+from bridge.settings.caller_texts import SHIPPED, CallerTexts
+from bridge.settings.describe import allowed
+from bridge.settings.options import OPTIONS, SECRETS
+from bridge.speaking.voices.voices import Voices
+from bridge.speech.api import AsrCapabilities
+from telephony.errors import RemoteProtocolError
+from telephony.events import CallStarted, Capabilities
+
+T = TypeVar("T")
+
+_NOT_OF_THE_CALL = frozenset({"record_wire", "record_calls", "record_consent", "config"})
+"""Options that have no effect on what is said, or write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """What came of one replay."""
+
+    events: Sequence[Mapping[str, object]]
+    """As the lines of a record, from the first one on; `t` is by the record's clock."""
+    sent: Sequence[Mapping[str, object]]
+    guessed: Mapping[str, int] = field(default_factory=dict)
+    """How often something was asked that the record does not hold, by what."""
+    unknown: Sequence[str] = ()
+    """Options of the record that this bridge does not have, or not with such a value."""
+    took_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a replay asks besides the record; by default nothing."""
+
+    change: Mapping[str, object] = field(default_factory=dict)
+    """Options that are other than in the record."""
+    around: Callable[[Resources, Answers], Resources] = lambda resources, _: resources
+    """Puts something else in the place of what answers."""
+
+
+def rerun(record: WireRecord, parts: Parts | None = None) -> Rerun:
+    """Return what the call of `record` does now; blocks.
+
+    Raises:
+        RecordFault: a line does not say what it has to. SettingsError, PluginError: a change cannot be used.
+    """
+    began_s = time.perf_counter()
+    with TemporaryDirectory(prefix="bridge-replay-") as folder:
+        for name, data in record.files.items():
+            (Path(folder) / name).write_bytes(data)
+        made = run(_carry(record, parts or Parts(), Path(folder)), make_loop=partial(ThreadlessLoop, record.begin.t_s))
+    found, unknown, lines = made
+    return Rerun(
+        [line for line in lines if line["is"] == "event"],
+        [line for line in lines if line["is"] == "sent"],
+        found.guessed,
+        unknown,
+        time.perf_counter() - began_s,
+    )
+
+
+async def _carry(record: WireRecord, parts: Parts, folder: Path) -> tuple[Answers, Sequence[str], Sequence[Written]]:
+    lines: list[Written] = []
+    loop = asyncio.get_running_loop()
+    answers = Answers(record, Schedule())
+    capture = CallCapture(partial(into, lines), clock_s=loop.time)
+    settings, unknown = settings_of(record, parts.change)
+    started, capabilities = _started(record), _of(record, Capabilities, record.begin.body.get("capabilities"))
+    leg = PlayedLeg(answers, capabilities, started.format)
+    resources = parts.around(_resources(answers, settings, folder), answers)
+    if isinstance(resources.asr, PlayedAsr):
+        resources.asr.media_ms = lambda: capture.media_ms
+    call = make_call(
+        leg,
+        started,
+        line=CapturedLeg(leg, started.format, capture),
+        resources=resources,
+        settings=settings,
+        metrics=Metrics().call("replay", started.format, EventLog(capture)),
+        denoising=None,
+        load=Load(final_wait_s=0, loop_lag_s=0, clock_s=loop.time),
+    )
+    orders = asyncio.create_task(_order(answers, call.stop, call.finish, call.drain, call.put_in))
+    try:
+        reason = await call.run()
+    except (RemoteProtocolError, LegLost) as error:
+        reason = f"{type(error).__name__}: {error}"
+    finally:
+        orders.cancel()
+        await asyncio.gather(orders, return_exceptions=True)
+    capture.event("ended", reason=reason)
+    capture.close()
+    return answers, unknown, lines
+
+
+def into(lines: list[Written], some: Sequence[Written]) -> bool:
+    """Add `some` to `lines`: the `keep` of a capture that stays in memory."""
+    lines.extend(some)
+    return True
+
+
+async def _order(
+    answers: Answers,
+    stop: Callable[[str], None],
+    finish: Callable[[str], None],
+    drain: Callable[[], None],
+    put_in: Callable[[str | Transfer], None],
+) -> None:
+    """Do to the call what others did to it in the record."""
+    for line in answers.record.orders:
+        await answers.at(line)
+        match line.body.get("order"):
+            case "stop":
+                stop(line.text("reason"))
+            case "finish":
+                finish(line.text("reason"))
+            case "drain":
+                drain()
+            case "put_in":
+                put_in(cast(str | Transfer, piece_of(line.body)))
+
+
+def _resources(answers: Answers, settings: Settings, folder: Path) -> Resources:
+    """Return what answers the call, all of it from the record."""
+    record, begin = answers.record, answers.record.begin
+    voices, script = played_voices(answers), Script(answers, folder)
+    asr = begin.body.get("asr")
+    told_asr = {key: value for key, value in asr.items() if key != "name"} if isinstance(asr, dict) else {}
+    return Resources(
+        asr=PlayedAsr(answers, "the record", _of(record, AsrCapabilities, told_asr)),
+        open_vad=lambda: PlayedVad(answers),
+        denoisers=None,
+        workers=None,
+        tts=voices,
+        make_bot=lambda: cast(Bot, PlayedBot(script)),
+        fallback=_fallback(record, begin),
+        ending=PlayedEnding(answers) if begin.body.get("judges") is True else None,
+        time_to_final=PlayedQuantile(answers),
+        phrases=load_phrases(settings),
+        texts=_texts(record),
+        apologies=_apologies(begin, voices),
+    )
+
+
+def _texts(record: WireRecord) -> Mapping[str, CallerTexts]:
+    texts = record.begin.body.get("texts")
+    if not isinstance(texts, dict):
+        return SHIPPED
+    return {code: _of(record, CallerTexts, each) for code, each in texts.items()}
+
+
+def _fallback(record: WireRecord, begin: Line) -> tuple[Samples, str] | None:
+    if "fallback" not in begin.body:
+        return None
+    return record.sound(begin, "fallback")[0], begin.text("fallback_text")
+
+
+def _apologies(begin: Line, voices: Voices) -> Mapping[str, tuple[Samples, str]]:
+    """Return the fallback in other languages: as long as they were, for their sound is not kept."""
+    told = begin.body.get("apologies")
+    found: dict[str, tuple[Samples, str]] = {}
+    for code, each in told.items() if isinstance(told, dict) else ():
+        match each:
+            case [int(length), str(text)] if 0 <= length <= 60 * voices.sample_rate:
+                found[code] = np.full(length, 0.1, np.float32), text
+    return found
+
+
+def _started(record: WireRecord) -> CallStarted:
+    return _of(record, CallStarted, record.begin.body.get("call"))
+
+
+def _of(record: WireRecord, kind: type[T], written: object) -> T:
+    try:
+        return of_kind(kind, written if isinstance(written, dict) else {})
+    except NotWritten as error:
+        raise record.fault(record.begin, error) from error
+
+
+def settings_of(record: WireRecord, change: Mapping[str, object]) -> tuple[Settings, Sequence[str]]:
+    """Return the settings of the call with `change`, and which of the record's options this bridge does not take.
+
+    Raises:
+        SettingsError: one of `change` cannot be used.
+    """
+    given = record.begin.body.get("settings")
+    values = dict(given) if isinstance(given, dict) else {}
+    values = {name: value for name, value in values.items() if name not in _NOT_OF_THE_CALL}
+    unknown: list[str] = []
+    settings: Settings | None = None
+    while settings is None:
+        try:
+            settings = Settings.model_validate(values)
+        except ValidationError as error:
+            refused = {str(problem["loc"][0]) for problem in error.errors(include_input=False)}
+            unknown += sorted(refused)
+            values = {name: value for name, value in values.items() if name not in refused}
+    return (_changed(values, change) if change else settings), unknown
+
+
+def _changed(values: Mapping[str, object], change: Mapping[str, object]) -> Settings:
+    if strange := [name for name in change if name not in OPTIONS or name in SECRETS]:
+        raise SettingsError(f"--set {strange[0]}: this is no option that a replay can change")
+    try:
+        return Settings.model_validate({**values, **change})
+    except ValidationError as error:
+        names = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors(include_input=False))
+        wrong = [f"--set {name} is {change.get(name, values.get(name))!r}; allowed: {allowed(name)}" for name in names]
+        raise SettingsError("\n".join(wrong)) from error
