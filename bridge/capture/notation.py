@@ -58,7 +58,7 @@ _SHADES: Final = ("interruptible", "expect", "digits", "keys_interrupt", "goes_o
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class KeptSound:
     """Audio in a line. Whoever writes the line puts it into one of its own, once, and its hash here."""
 
     samples: bytes
@@ -169,12 +169,12 @@ def piece_of(line: Mapping[str, object]) -> str | Action | None:
 # ---------------------------------------------------------------- sounds
 
 
-def sound(samples: Samples, sample_rate: int) -> Sound:
+def sound(samples: Samples, sample_rate: int) -> KeptSound:
     """Return a copy of `samples` for a line."""
-    return Sound(samples.astype(np.float32, copy=False).tobytes(), sample_rate)
+    return KeptSound(samples.astype(np.float32, copy=False).tobytes(), sample_rate)
 
 
-def sound_line(sound: Sound) -> Line:
+def sound_line(sound: KeptSound) -> Line:
     """Return `sound` as it is written: in 16 bits where that loses nothing."""
     samples = np.frombuffer(sound.samples, np.float32)
     whole = samples * np.float32(32768)

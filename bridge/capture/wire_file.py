@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from bridge.capture.notation import FileAt, Line, Sound, plain, sound_line
+from bridge.capture.notation import FileAt, KeptSound, Line, plain, sound_line
 
 _LARGEST_FILE: Final = 20_000_000
 """Bytes of a recording that a bot plays. What is larger is left out, and the record says so."""
@@ -56,7 +56,7 @@ class WireFile:
         """Yield `line` as JSON; behind it the sounds and files that it names, which the record does not have yet."""
         named, behind = dict(line), list[Line]()
         for key, value in line.items():
-            if isinstance(value, Sound):
+            if isinstance(value, KeptSound):
                 named[key] = digest = _digest(value.samples + str(value.sample_rate).encode())
                 if digest not in self._known:
                     behind.append({"is": "sound", "id": digest, **sound_line(value)})

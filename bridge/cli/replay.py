@@ -16,8 +16,8 @@ from bridge import settings
 from bridge.plugins import PluginError
 from bridge.recording.recordings import wire_roots
 from bridge.replay import report
+from bridge.replay.judging import TOLERANCE_MS, Comparison, Outcome, judge
 from bridge.replay.rerun import Parts
-from bridge.replay.verdict import TOLERANCE_MS, Outcome, Verdict, judge
 from bridge.replay.wire_record import RecordFault, records_in
 
 FAILURES: Final = {settings.SettingsError: 2, PluginError: 2, RecordFault: 2}
@@ -59,7 +59,7 @@ def run(flags: argparse.Namespace) -> int:
     return max(_CODES[verdict.outcome] for verdict in verdicts)
 
 
-def _print(verdict: Verdict, flags: argparse.Namespace, *, alone: bool) -> None:
+def _print(verdict: Comparison, flags: argparse.Namespace, *, alone: bool) -> None:
     if flags.json:
         print(json.dumps(verdict.as_json(), ensure_ascii=False), flush=True)
     elif alone or flags.events:
@@ -68,8 +68,8 @@ def _print(verdict: Verdict, flags: argparse.Namespace, *, alone: bool) -> None:
         print(f"{verdict.path.name}: {verdict.outcome}", file=sys.stderr)
 
 
-def _judged(paths: Sequence[Path], change: Mapping[str, str], *, tolerance_ms: int, jobs: int) -> Iterator[Verdict]:
-    judging: Callable[[Path], Verdict] = partial(_judge, change=change, tolerance_ms=tolerance_ms)
+def _judged(paths: Sequence[Path], change: Mapping[str, str], *, tolerance_ms: int, jobs: int) -> Iterator[Comparison]:
+    judging: Callable[[Path], Comparison] = partial(_judge, change=change, tolerance_ms=tolerance_ms)
     if len(paths) == 1 or jobs <= 1:
         yield from map(judging, paths)
         return
@@ -78,7 +78,7 @@ def _judged(paths: Sequence[Path], change: Mapping[str, str], *, tolerance_ms: i
         yield from pool.map(judging, paths)
 
 
-def _judge(path: Path, change: Mapping[str, str], tolerance_ms: int) -> Verdict:
+def _judge(path: Path, change: Mapping[str, str], tolerance_ms: int) -> Comparison:
     return judge(path, Parts(change), tolerance_ms=tolerance_ms)
 
 

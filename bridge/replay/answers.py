@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from bot.actions import ActionFailed
 from bridge.leg import LegLost
 from bridge.replay.virtual_time import Schedule
-from bridge.replay.wire_record import SAME_S, Line, Question, WireRecord
+from bridge.replay.wire_record import SAME_S, Question, WireLine, WireRecord
 from bridge.speech import api
 from telephony.errors import RemoteProtocolError
 
@@ -31,6 +31,8 @@ class Answers:
 
     def __init__(self, record: WireRecord, schedule: Schedule) -> None:
         self.record, self.schedule = record, schedule
+        self.media_ms: Callable[[], int] = lambda: 0
+        """Tells how much audio the call has been given; set by whoever makes the call."""
         self.guessed: Counter[str] = Counter()
         """How often the record did not hold what was asked for, by what: decode, speak ..."""
 
@@ -39,7 +41,7 @@ class Answers:
         """The time in the replay."""
         return asyncio.get_running_loop().time()
 
-    async def at(self, line: Line) -> None:
+    async def at(self, line: WireLine) -> None:
         """Wait until `line` happens; raise what it says, where it is an error.
 
         What was asked for, and is asked for at another time now, takes as long as it took. The rest has its time.
@@ -81,7 +83,7 @@ class Readings:
 
     def __init__(self, answers: Answers, what: str, first: object) -> None:
         self._schedule = answers.schedule
-        self._lines: Sequence[Line] = [line for line in answers.record.read if line.body.get("what") == what]
+        self._lines: Sequence[WireLine] = [line for line in answers.record.read if line.body.get("what") == what]
         self._next, self._value = 0, first
 
     @property
@@ -92,7 +94,7 @@ class Readings:
         return self._value
 
 
-def error_of(line: Line) -> Exception:
+def error_of(line: WireLine) -> Exception:
     """Return the error that a line tells of."""
     name, text = line.text("error"), line.text("text")
     kind = _KNOWN.get(name) or getattr(builtins, name, RuntimeError)

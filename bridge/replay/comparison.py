@@ -1,6 +1,6 @@
 """What a replay did otherwise than its record. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from statistics import median
@@ -9,6 +9,7 @@ from typing import Final
 Event = Mapping[str, object]
 
 _TIMES: Final = ("media_ms", "silence_ms", "wait_ms", "played_ms", "from_ms", "to_ms")
+_NEAR_MS: Final = 3000
 _STAMPS: Final = frozenset({"t", "is", *_TIMES})
 
 
@@ -50,16 +51,29 @@ class Figures:
 
 
 def differences(before: Sequence[Event], after: Sequence[Event], *, tolerance_ms: int) -> Sequence[Difference]:
-    """Return what is otherwise, in the order of the call. Times that differ by `tolerance_ms` at most are equal."""
-    found: list[Difference] = []
+    """Return what is otherwise, in the order of the call. Times that differ by `tolerance_ms` at most are equal.
+
+    What does not match is paired by its kind, where it is near: then it is one event that has changed.
+    """
+    pairs: list[tuple[Event, Event]] = []
+    gone, new = list[Event](), list[Event]()
     matcher = SequenceMatcher(None, [_essence(event) for event in before], [_essence(event) for event in after], False)
     for kind, i, i_end, j, j_end in matcher.get_opcodes():
         if kind == "equal":
-            pairs = zip(before[i:i_end], after[j:j_end], strict=True)
-            found += [_changed(old, new) for old, new in pairs if not _at_the_same_time(old, new, tolerance_ms)]
+            pairs += zip(before[i:i_end], after[j:j_end], strict=True)
         else:
-            found += _paired(before[i:i_end], after[j:j_end])
-    return found
+            gone += before[i:i_end]
+            new += after[j:j_end]
+    found: list[Difference] = []
+    for old in gone:
+        if other := _nearest(old, new):
+            new.remove(other)
+            pairs.append((old, other))
+        else:
+            found.append(Difference(_ms(old, "media_ms"), old, None))
+    found += [Difference(_ms(event, "media_ms"), None, event) for event in new]
+    found += [Difference(_ms(b, "media_ms"), a, b) for a, b in pairs if not _equal(a, b, tolerance_ms)]
+    return sorted(found, key=lambda difference: difference.at_ms)
 
 
 def figures(events: Sequence[Event]) -> Figures:
@@ -94,26 +108,17 @@ def _essence(event: Event) -> tuple[tuple[str, str], ...]:
     return tuple((name, str(value)) for name, value in sorted(event.items()) if name not in _STAMPS)
 
 
-def _at_the_same_time(before: Event, after: Event, tolerance_ms: int) -> bool:
-    return all(abs(_ms(before, name) - _ms(after, name)) <= tolerance_ms for name in _TIMES)
+def _equal(before: Event, after: Event, tolerance_ms: int) -> bool:
+    same_time = all(abs(_ms(before, name) - _ms(after, name)) <= tolerance_ms for name in _TIMES)
+    return same_time and _essence(before) == _essence(after)
 
 
-def _paired(before: Sequence[Event], after: Sequence[Event]) -> Iterator[Difference]:
-    """Yield what is otherwise among events that do not match: two of a kind are one that has changed."""
-    left = list(after)
-    for old in before:
-        new = next((event for event in left if event.get("what") == old.get("what")), None)
-        if new is None:
-            yield Difference(_ms(old, "media_ms"), old, None)
-        else:
-            left.remove(new)
-            yield _changed(old, new)
-    for new in left:
-        yield Difference(_ms(new, "media_ms"), None, new)
-
-
-def _changed(before: Event, after: Event) -> Difference:
-    return Difference(_ms(after, "media_ms"), before, after)
+def _nearest(event: Event, others: Sequence[Event]) -> Event | None:
+    """Return the event of the same kind that is nearest in time, where one is near."""
+    at_ms = _ms(event, "media_ms")
+    alike = [other for other in others if other.get("what") == event.get("what")]
+    nearest = min(alike, key=lambda other: abs(_ms(other, "media_ms") - at_ms), default=None)
+    return nearest if nearest and abs(_ms(nearest, "media_ms") - at_ms) <= _NEAR_MS else None
 
 
 def _within(span: tuple[int, int], others: Sequence[tuple[int, int]]) -> int:

@@ -3,18 +3,17 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from bot.actions import Action, ActionFailed, Handoff, PlayFile
-from bot.api import Bot, CallInfo, CallNote, Heard, Partial, Speaker, Turn
-from bot.api import Final as Said
+from bot.api import Bot, CallInfo, CallNote, Final, Heard, Partial, Speaker, Turn
 from bridge.capture.notation import NotWritten, piece_of
 from bridge.replay.answers import Answers, Readings
-from bridge.replay.wire_record import Line, Question
+from bridge.replay.wire_record import Question, WireLine
 
-_SOON_S: Final = 3.0
+_SOON_S = 3.0
 """A reply that the record has so much later at most may be the one that is asked for."""
-_WISHES: Final = ("cue", "preemption", "note")
+_WISHES = ("cue", "preemption", "note")
 
 
 class Script:
@@ -29,14 +28,14 @@ class Script:
             for name, first in (("speculates", False), ("asks_silent_callers", True), ("follows_playout", False))
         }
 
-    def wishes(self, what: str) -> Sequence[Line]:
+    def wishes(self, what: str) -> Sequence[WireLine]:
         """Return what bots wanted by now, each once."""
         waiting = self._wishes[what]
         now = [line for line in waiting if line.after <= self.answers.schedule.reached]
         self._wishes[what] = waiting[len(now) :]
         return now
 
-    def piece(self, line: Line) -> str | Action:
+    def piece(self, line: WireLine) -> str | Action:
         """Return the piece that `line` tells of.
 
         Raises:
@@ -123,7 +122,7 @@ class PlayedBot(Bot):
     async def on_partial(self, partial: Partial) -> None:
         await self._told("on_partial")
 
-    async def on_final(self, final: Said) -> None:
+    async def on_final(self, final: Final) -> None:
         await self._told("on_final")
 
     async def on_language(self, language: str) -> None:
@@ -164,7 +163,7 @@ class PlayedBot(Bot):
         return [_note(line) for line in self._script.wishes("note")]
 
 
-def _note(line: Line) -> CallNote:
+def _note(line: WireLine) -> CallNote:
     data = line.body.get("data")
     return CallNote(line.text("name"), line.text("text"), data if isinstance(data, dict) else {})
 

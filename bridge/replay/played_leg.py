@@ -6,7 +6,7 @@ from bridge.capture.captured_leg import summary
 from bridge.capture.notation import NotWritten, event_of
 from bridge.leg import HangupCause
 from bridge.replay.answers import Answers
-from bridge.replay.wire_record import SAME_S, Line
+from bridge.replay.wire_record import SAME_S, WireLine
 from telephony.events import (
     AudioFormat,
     CallEnded,
@@ -31,7 +31,7 @@ class PlayedLeg:
     def __init__(self, answers: Answers, capabilities: Capabilities, audio: AudioFormat) -> None:
         self.capabilities = capabilities
         self._answers, self._audio = answers, audio
-        self._far = _FarSide(answers.record.sent)
+        self._far = _ReturningMarks(answers.record.sent)
         self._sent = 0
 
     async def __aiter__(self) -> AsyncIterator[Event]:
@@ -75,14 +75,14 @@ class PlayedLeg:
         """Nothing is left open."""
 
 
-def _same(line: Line, command: Command) -> bool:
+def _same(line: WireLine, command: Command) -> bool:
     return line.body.get("command") == type(command).__name__
 
 
-class _FarSide:
+class _ReturningMarks:
     """Which marks come back when: those that were sent when they were, as in the record; others once all is played."""
 
-    def __init__(self, sent: list[Line]) -> None:
+    def __init__(self, sent: list[WireLine]) -> None:
         self._then = {line.text("name"): line.t_s for line in sent if line.body.get("command") == "Mark"}
         self._as_recorded = set[str]()
         self._dry_s = 0.0

@@ -1,14 +1,14 @@
 """What hears and judges in a replay: the answers of the record, or what can be made of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import median
 from typing import Final
 
 from bridge.capture.captured_speech import DecodeSpans
 from bridge.capture.notation import NotWritten, of_kind
 from bridge.replay.answers import Answers, Readings
-from bridge.replay.wire_record import Line, Question
-from bridge.speech.api import AsrCapabilities, EngineFailed, Hypothesis, Request, Samples
+from bridge.replay.wire_record import Question, WireLine
+from bridge.speech.api import AsrCapabilities, EndOfTurn, EngineFailed, Hypothesis, Request, Samples
 from bridge.turns.rolling_quantile import RollingQuantile
 
 _NEAR_MS: Final = 100
@@ -43,12 +43,10 @@ class PlayedAsr:
         self.name, self.capabilities = name, capabilities
         self._answers, self._spans = answers, DecodeSpans()
         self._heard = Decodes(answers)
-        self.media_ms: Callable[[], int] = lambda: 0
-        """Tells how much the call has been given; set by who makes the call."""
 
     async def decode(self, request: Request, /) -> Hypothesis:
         """See Asr."""
-        from_ms, length_ms = self._spans.of(request, self.media_ms())
+        from_ms, length_ms = self._spans.of(request, self._answers.media_ms())
 
         def same(question: Question) -> bool:
             asked = question.line
@@ -129,7 +127,7 @@ def _rest(text: str, prefix: str) -> Sequence[str]:
     return text.split()[len(prefix.split()) :]
 
 
-def hypothesis_of(answers: Answers, line: Line) -> Hypothesis:
+def hypothesis_of(answers: Answers, line: WireLine) -> Hypothesis:
     """Return what a decode answered in the record.
 
     Raises:
@@ -145,8 +143,9 @@ def hypothesis_of(answers: Answers, line: Line) -> Hypothesis:
 class PlayedEnding:
     """What judged the ends of turns in a call that was kept."""
 
-    def __init__(self, answers: Answers) -> None:
-        self._answers = answers
+    def __init__(self, answers: Answers, otherwise: EndOfTurn | None) -> None:
+        """`otherwise` judges what the record does not hold; None: nobody does."""
+        self._answers, self._otherwise = answers, otherwise
 
     async def probability(self, audio: Samples, text: str, language: str, /) -> float:
         """See EndOfTurn.
@@ -155,6 +154,8 @@ class PlayedEnding:
             EngineFailed: the record does not hold it.
         """
         question = self._answers.question("judge", lambda each: each.line.text("text") == text, again=True)
+        if (question is None or question.end is None) and self._otherwise:
+            return await self._otherwise.probability(audio, text, language)
         if question is None or question.end is None:
             self._answers.guessed["judge"] += 1
             raise EngineFailed("the record holds no judgement of this text")

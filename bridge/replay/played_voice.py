@@ -7,7 +7,7 @@ import numpy as np
 
 from bot.api import Samples
 from bridge.replay.answers import Answers
-from bridge.replay.wire_record import Line, Question
+from bridge.replay.wire_record import Question, WireLine
 from bridge.speaking.voices.lexicon import Lexicon
 from bridge.speaking.voices.voice import Voice
 from bridge.speaking.voices.voices import Voices
@@ -96,7 +96,7 @@ def _voice(answers: Answers, described: Mapping[str, object]) -> Voice:
     return Voice(str(described.get("voice", "")), PlayedTts(answers, described))
 
 
-def _table(line: Line, answers: Answers, value: object, name: str) -> Mapping[str, object]:
+def _table(line: WireLine, answers: Answers, value: object, name: str) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise answers.record.fault(line, f"{name} is {type(value).__name__}, must be an object")
     return value

@@ -6,13 +6,13 @@ from statistics import median
 from typing import Final
 
 from bridge.replay.comparison import Difference, Event, cut_and_merged, words_changed
-from bridge.replay.verdict import Outcome, Verdict
+from bridge.replay.judging import Comparison, Outcome
 
 _STAMPS: Final = frozenset({"t", "is", "what", "media_ms"})
 _COLUMNS: Final = ("call", "outcome", "turns", "cut", "merged", "barge-ins", "words", "answered after, ms", "guessed")
 
 
-def told(verdict: Verdict) -> Iterator[str]:
+def told(verdict: Comparison) -> Iterator[str]:
     """Yield what came of one call, line by line."""
     speed = verdict.call_s / verdict.took_s if verdict.took_s else 0
     name = f"{verdict.path.name} ({verdict.call_id})" if verdict.call_id else verdict.path.name
@@ -27,7 +27,7 @@ def told(verdict: Verdict) -> Iterator[str]:
         yield from _lines(difference)
 
 
-def table(verdicts: Sequence[Verdict]) -> Iterator[str]:
+def table(verdicts: Sequence[Comparison]) -> Iterator[str]:
     """Yield what changed over many calls, a line each, and all together."""
     rows = [_COLUMNS, *map(_row, verdicts), _sum(verdicts)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
@@ -35,7 +35,7 @@ def table(verdicts: Sequence[Verdict]) -> Iterator[str]:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def summary(verdicts: Sequence[Verdict]) -> str:
+def summary(verdicts: Sequence[Comparison]) -> str:
     """Return how many calls did what they did."""
     counts = {outcome: sum(verdict.outcome is outcome for verdict in verdicts) for outcome in Outcome}
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
@@ -68,7 +68,7 @@ def _said(event: Event, other: Event) -> str:
     return ", ".join(f"{name} {value!r}" for name, value in shown.items())
 
 
-def _row(verdict: Verdict) -> tuple[str, ...]:
+def _row(verdict: Comparison) -> tuple[str, ...]:
     before, after = verdict.before, verdict.after
     cut, merged = cut_and_merged(before, after)
     return (
@@ -84,7 +84,7 @@ def _row(verdict: Verdict) -> tuple[str, ...]:
     )
 
 
-def _sum(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+def _sum(verdicts: Sequence[Comparison]) -> tuple[str, ...]:
     parts = [cut_and_merged(each.before, each.after) for each in verdicts]
     waits_before = list(chain.from_iterable(each.before.waits_ms for each in verdicts))
     waits_after = list(chain.from_iterable(each.after.waits_ms for each in verdicts))

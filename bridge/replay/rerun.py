@@ -18,9 +18,7 @@ from bridge.admission.load import Load
 from bridge.capture.call_capture import CallCapture
 from bridge.capture.captured_leg import CapturedLeg
 from bridge.capture.event_log import EventLog
-from bridge.capture.notation import Line as Written
-from bridge.capture.notation import NotWritten, of_kind, piece_of
-from bridge.leg import LegLost
+from bridge.capture.notation import Line, NotWritten, of_kind, piece_of
 from bridge.metrics import Metrics
 from bridge.replay.answers import Answers
 from bridge.replay.played_bot import PlayedBot, Script
@@ -28,17 +26,18 @@ from bridge.replay.played_leg import PlayedLeg
 from bridge.replay.played_speech import PlayedAsr, PlayedEnding, PlayedQuantile, PlayedVad
 from bridge.replay.played_voice import played_voices
 from bridge.replay.virtual_time import Schedule, ThreadlessLoop, run
-from bridge.replay.wire_record import Line, WireRecord
+from bridge.replay.wire_record import WireLine, WireRecord
 from bridge.server.call_factory import make_call
 from bridge.server.call_rules import load_phrases
+from bridge.server.plugin_loading import load_ending
 from bridge.server.resources import Resources
 from bridge.settings import Settings, SettingsError
 from bridge.settings.caller_texts import SHIPPED, CallerTexts
 from bridge.settings.describe import allowed
 from bridge.settings.options import OPTIONS, SECRETS
 from bridge.speaking.voices.voices import Voices
-from bridge.speech.api import AsrCapabilities
-from telephony.errors import RemoteProtocolError
+from bridge.speech.api import AsrCapabilities, EndOfTurn
+from bridge.turns.backchannels import Backchannels
 from telephony.events import CallStarted, Capabilities
 
 T = TypeVar("T")
@@ -71,6 +70,20 @@ class Parts:
     """Puts something else in the place of what answers."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """What is read and loaded before a replay: nothing may block once it runs."""
+
+    settings: Settings
+    phrases: Backchannels
+    ending: EndOfTurn | None
+    """Judges the ends of turns, where the record does not."""
+    ending_changed: bool
+    """It judges all of them."""
+    folder: Path
+    """Of the recordings that bots played."""
+
+
 def rerun(record: WireRecord, parts: Parts | None = None) -> Rerun:
     """Return what the call of `record` does now; blocks.
 
@@ -81,34 +94,46 @@ def rerun(record: WireRecord, parts: Parts | None = None) -> Rerun:
     with TemporaryDirectory(prefix="bridge-replay-") as folder:
         for name, data in record.files.items():
             (Path(folder) / name).write_bytes(data)
-        made = run(_carry(record, parts or Parts(), Path(folder)), make_loop=partial(ThreadlessLoop, record.begin.t_s))
-    found, unknown, lines = made
+        parts = parts or Parts()
+        settings, unknown = settings_of(record, parts.change)
+        work = _carry(record, parts, _loaded(record, settings, Path(folder)))
+        try:
+            answers, lines = run(work, make_loop=partial(ThreadlessLoop, record.begin.t_s))
+        except Exception as error:  # a damaged line ends the call in one of many ways
+            raise record.damage or error from error
+    if record.damage:
+        raise record.damage
     return Rerun(
         [line for line in lines if line["is"] == "event"],
         [line for line in lines if line["is"] == "sent"],
-        found.guessed,
+        answers.guessed,
         unknown,
         time.perf_counter() - began_s,
     )
 
 
-async def _carry(record: WireRecord, parts: Parts, folder: Path) -> tuple[Answers, Sequence[str], Sequence[Written]]:
-    lines: list[Written] = []
+def _loaded(record: WireRecord, settings: Settings, folder: Path) -> _Loaded:
+    then, usual = record.begin.body.get("settings"), Settings.model_fields["ending"].default
+    changed = settings.ending != (then.get("ending", usual) if isinstance(then, dict) else usual)
+    ending = load_ending(settings) if changed or settings.ending == usual else None
+    return _Loaded(settings, load_phrases(settings), ending, changed, folder)
+
+
+async def _carry(record: WireRecord, parts: Parts, loaded: _Loaded) -> tuple[Answers, Sequence[Line]]:
+    lines: list[Line] = []
     loop = asyncio.get_running_loop()
     answers = Answers(record, Schedule())
     capture = CallCapture(partial(into, lines), clock_s=loop.time)
-    settings, unknown = settings_of(record, parts.change)
     started, capabilities = _started(record), _of(record, Capabilities, record.begin.body.get("capabilities"))
     leg = PlayedLeg(answers, capabilities, started.format)
-    resources = parts.around(_resources(answers, settings, folder), answers)
-    if isinstance(resources.asr, PlayedAsr):
-        resources.asr.media_ms = lambda: capture.media_ms
+    resources = parts.around(_resources(answers, loaded), answers)
+    answers.media_ms = lambda: capture.media_ms
     call = make_call(
         leg,
         started,
         line=CapturedLeg(leg, started.format, capture),
         resources=resources,
-        settings=settings,
+        settings=loaded.settings,
         metrics=Metrics().call("replay", started.format, EventLog(capture)),
         denoising=None,
         load=Load(final_wait_s=0, loop_lag_s=0, clock_s=loop.time),
@@ -116,17 +141,17 @@ async def _carry(record: WireRecord, parts: Parts, folder: Path) -> tuple[Answer
     orders = asyncio.create_task(_order(answers, call.stop, call.finish, call.drain, call.put_in))
     try:
         reason = await call.run()
-    except (RemoteProtocolError, LegLost) as error:
+    except Exception as error:  # the call failed; where it did so in the record, too, that is no difference
         reason = f"{type(error).__name__}: {error}"
     finally:
         orders.cancel()
         await asyncio.gather(orders, return_exceptions=True)
     capture.event("ended", reason=reason)
     capture.close()
-    return answers, unknown, lines
+    return answers, lines
 
 
-def into(lines: list[Written], some: Sequence[Written]) -> bool:
+def into(lines: list[Line], some: Sequence[Line]) -> bool:
     """Add `some` to `lines`: the `keep` of a capture that stays in memory."""
     lines.extend(some)
     return True
@@ -153,10 +178,10 @@ async def _order(
                 put_in(cast(str | Transfer, piece_of(line.body)))
 
 
-def _resources(answers: Answers, settings: Settings, folder: Path) -> Resources:
+def _resources(answers: Answers, loaded: _Loaded) -> Resources:
     """Return what answers the call, all of it from the record."""
     record, begin = answers.record, answers.record.begin
-    voices, script = played_voices(answers), Script(answers, folder)
+    voices, script = played_voices(answers), Script(answers, loaded.folder)
     asr = begin.body.get("asr")
     told_asr = {key: value for key, value in asr.items() if key != "name"} if isinstance(asr, dict) else {}
     return Resources(
@@ -167,12 +192,20 @@ def _resources(answers: Answers, settings: Settings, folder: Path) -> Resources:
         tts=voices,
         make_bot=lambda: cast(Bot, PlayedBot(script)),
         fallback=_fallback(record, begin),
-        ending=PlayedEnding(answers) if begin.body.get("judges") is True else None,
+        ending=_ending(answers, loaded),
         time_to_final=PlayedQuantile(answers),
-        phrases=load_phrases(settings),
+        phrases=loaded.phrases,
         texts=_texts(record),
         apologies=_apologies(begin, voices),
     )
+
+
+def _ending(answers: Answers, loaded: _Loaded) -> EndOfTurn | None:
+    """Return what judges the ends of turns: the record, where that is the same; what it does not hold, the text."""
+    if loaded.ending_changed:
+        return loaded.ending
+    judged = answers.record.begin.body.get("judges") is True
+    return PlayedEnding(answers, loaded.ending) if judged else None
 
 
 def _texts(record: WireRecord) -> Mapping[str, CallerTexts]:
@@ -182,13 +215,13 @@ def _texts(record: WireRecord) -> Mapping[str, CallerTexts]:
     return {code: _of(record, CallerTexts, each) for code, each in texts.items()}
 
 
-def _fallback(record: WireRecord, begin: Line) -> tuple[Samples, str] | None:
+def _fallback(record: WireRecord, begin: WireLine) -> tuple[Samples, str] | None:
     if "fallback" not in begin.body:
         return None
     return record.sound(begin, "fallback")[0], begin.text("fallback_text")
 
 
-def _apologies(begin: Line, voices: Voices) -> Mapping[str, tuple[Samples, str]]:
+def _apologies(begin: WireLine, voices: Voices) -> Mapping[str, tuple[Samples, str]]:
     """Return the fallback in other languages: as long as they were, for their sound is not kept."""
     told = begin.body.get("apologies")
     found: dict[str, tuple[Samples, str]] = {}

@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+import itertools
 import selectors
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor
@@ -9,6 +10,10 @@ from typing import Any, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+
+
+class NothingHappens(RuntimeError):
+    """Everything waits for something, and nothing is left that could happen."""
 
 
 class _Jumping(selectors.SelectSelector):
@@ -19,8 +24,11 @@ class _Jumping(selectors.SelectSelector):
         self.now_s = now_s
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if timeout is None and not ready:
+            raise NothingHappens(f"nothing is left to happen after {self.now_s:g} s")
         self.now_s += max(0.0, timeout or 0.0)
-        return super().select(0)
+        return ready
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -70,8 +78,9 @@ class Schedule:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[float, int, int, asyncio.Future[None]]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._count = itertools.count()  # no two are equal
         self.reached = 0
         """The number of the newest line that has happened."""
 
@@ -81,13 +90,13 @@ class Schedule:
             await asyncio.sleep(0)
         else:
             due = self._loop.create_future()
-            heapq.heappush(self._waiting, (at_s, number, due))
+            heapq.heappush(self._waiting, (at_s, number, next(self._count), due))
             self._set()
             await due
         self.passed(number)
 
     def passed(self, number: int) -> None:
-        """Line `number` has happened."""
+        """WireLine `number` has happened."""
         self.reached = max(self.reached, number)
 
     def _set(self) -> None:
@@ -97,7 +106,7 @@ class Schedule:
 
     def _ring(self) -> None:
         self._timer = None
-        _, _, due = heapq.heappop(self._waiting)
+        *_, due = heapq.heappop(self._waiting)
         if not due.done():
             due.set_result(None)
         self._set()

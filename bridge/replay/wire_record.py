@@ -1,6 +1,7 @@
 """A record of a call, read: what happened in it, in its order. Whatever is in the file, an error names its line."""
 
 import json
+import re
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from bot.api import Samples
 from bridge.capture.notation import FORMAT, VERSION, NotWritten, data_of, number_of, samples_of
 
 _GZIP: Final = 31  # of zlib's window bits
+_ID: Final = re.compile(r"[0-9a-f]{32}")
 _PIECE: Final = 1 << 16
 _LONGEST_LINE: Final = 30_000_000
 """Bytes: a recording that a bot plays is one."""
@@ -30,7 +32,7 @@ class RecordFault(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class WireLine:
     """One line."""
 
     number: int
@@ -67,11 +69,11 @@ class Line:
 class Question:
     """Something outside that was asked, with its answers."""
 
-    line: Line
-    pieces: list[Line] = field(default_factory=list)
-    end: Line | None = None
+    line: WireLine
+    pieces: list[WireLine] = field(default_factory=list)
+    end: WireLine | None = None
     """What answered or failed; None where the answer was not waited for, or the record ends before."""
-    dropped: Line | None = None
+    dropped: WireLine | None = None
     """When it was no longer waited for."""
     used: bool = False
     """Somebody has had this answer."""
@@ -87,17 +89,17 @@ class WireRecord:
     """One call."""
 
     path: Path
-    begin: Line
-    heard: list[Line] = field(default_factory=list)
-    vad: list[Line] = field(default_factory=list)
-    sent: list[Line] = field(default_factory=list)
-    left: dict[int, Line] = field(default_factory=dict)
+    begin: WireLine
+    heard: list[WireLine] = field(default_factory=list)
+    vad: list[WireLine] = field(default_factory=list)
+    sent: list[WireLine] = field(default_factory=list)
+    left: dict[int, WireLine] = field(default_factory=dict)
     """When what was sent has left, by its place in `sent`; where it left at once it is not here."""
-    orders: list[Line] = field(default_factory=list)
-    events: list[Line] = field(default_factory=list)
-    read: list[Line] = field(default_factory=list)
-    wishes: list[Line] = field(default_factory=list)
-    variants: list[Line] = field(default_factory=list)
+    orders: list[WireLine] = field(default_factory=list)
+    events: list[WireLine] = field(default_factory=list)
+    read: list[WireLine] = field(default_factory=list)
+    wishes: list[WireLine] = field(default_factory=list)
+    variants: list[WireLine] = field(default_factory=list)
     questions: dict[str, list[Question]] = field(default_factory=lambda: defaultdict(list))
     """By what was asked: decode, judge, speak, hook, send, recovered."""
     sounds: dict[str, tuple[Samples, int]] = field(default_factory=dict)
@@ -107,6 +109,7 @@ class WireRecord:
     """When its last line was written."""
     lost: int = 0
     """Lines that are missing."""
+    damage: RecordFault | None = None
     cut: bool = True
     """It has no end: the server was killed, or the call is not over."""
 
@@ -115,7 +118,7 @@ class WireRecord:
         """Whether all that happened is in it."""
         return not self.lost and not self.cut
 
-    def sound(self, line: Line, name: str = "sound") -> tuple[Samples, int]:
+    def sound(self, line: WireLine, name: str = "sound") -> tuple[Samples, int]:
         """Return the sound that `line` names, and its rate.
 
         Raises:
@@ -125,9 +128,11 @@ class WireRecord:
             raise self.fault(line, f"there is no sound {line.text(name)!r} in the record")
         return found
 
-    def fault(self, line: Line, what: object) -> RecordFault:
-        """Return the error that says what is wrong with `line`."""
-        return RecordFault(f"{self.path}, line {line.number}: {what}")
+    def fault(self, line: WireLine, what: object) -> RecordFault:
+        """Return the error that says what is wrong with `line`; the first is `damage`, whoever catches it."""
+        error = RecordFault(f"{self.path}, line {line.number}: {what}")
+        self.damage = self.damage or error
+        return error
 
 
 def read(path: Path) -> WireRecord:
@@ -155,7 +160,7 @@ def read(path: Path) -> WireRecord:
     return record
 
 
-def _begun(path: Path, line: Line) -> WireRecord:
+def _begun(path: Path, line: WireLine) -> WireRecord:
     if line.kind != "begin" or line.body.get("format") != FORMAT:
         raise RecordFault(f"{path}, line 1: this is no {FORMAT}; `bridge serve --record-wire DIR` makes them")
     if (version := line.body.get("version")) != VERSION:
@@ -163,7 +168,7 @@ def _begun(path: Path, line: Line) -> WireRecord:
     return WireRecord(path, line, ends_s=line.t_s)
 
 
-_LISTS: Final[Mapping[str, Callable[[WireRecord], list[Line]]]] = {
+_LISTS: Final[Mapping[str, Callable[[WireRecord], list[WireLine]]]] = {
     "heard": lambda record: record.heard,
     "vad": lambda record: record.vad,
     "sent": lambda record: record.sent,
@@ -175,7 +180,7 @@ _LISTS: Final[Mapping[str, Callable[[WireRecord], list[Line]]]] = {
 }
 
 
-def _add(record: WireRecord, line: Line, asked: dict[int, Question]) -> None:
+def _add(record: WireRecord, line: WireLine, asked: dict[int, Question]) -> None:
     if lines := _LISTS.get(line.kind):
         lines(record).append(line)
         return
@@ -190,7 +195,9 @@ def _add(record: WireRecord, line: Line, asked: dict[int, Question]) -> None:
         case "sound":
             record.sounds[line.text("id")] = samples_of(line.body)
         case "file":
-            record.files[line.text("id")] = data_of(line.body.get("data"))
+            if not _ID.fullmatch(name := line.text("id")):
+                raise NotWritten(f"id is {name!r}, must be 32 hexadecimal digits")
+            record.files[name] = data_of(line.body.get("data"))
         case "vad opened":
             record.window = line.number_of("window")
         case "lost":
@@ -203,7 +210,7 @@ def _add(record: WireRecord, line: Line, asked: dict[int, Question]) -> None:
             raise NotWritten(f"is is {line.kind!r}, which this bridge does not know")
 
 
-def _answer(asked: Mapping[int, Question], line: Line) -> None:
+def _answer(asked: Mapping[int, Question], line: WireLine) -> None:
     question = asked.get(line.number_of("n"))
     if question is None:
         return  # what asked it is lost, and the record says so
@@ -215,7 +222,7 @@ def _answer(asked: Mapping[int, Question], line: Line) -> None:
         question.end = line
 
 
-def _line(path: Path, number: int, text: bytes, newest: int) -> Line:
+def _line(path: Path, number: int, text: bytes, newest: int) -> WireLine:
     try:
         body = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -225,7 +232,7 @@ def _line(path: Path, number: int, text: bytes, newest: int) -> Line:
     t_s = body.get("t", 0.0)
     if not isinstance(t_s, int | float) or isinstance(t_s, bool) or not 0 <= t_s < 1e12:
         raise RecordFault(f"{path}, line {number}: t is {t_s!r}, must be seconds from 0 up")
-    return Line(number, float(t_s), kind, body, newest)
+    return WireLine(number, float(t_s), kind, body, newest)
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -259,6 +259,7 @@ def keep(plan: Plan, path: Path, **options: object) -> None:
 
 
 async def _carry(plan: Plan, lines: list[Line], options: dict[str, object]) -> None:
+    settings = Settings.model_validate(options)
     loop, telephone = asyncio.get_running_loop(), Telephone(plan)
     capture = CallCapture(partial(into, lines), clock_s=loop.time)
     resources = Resources(
@@ -269,13 +270,13 @@ async def _carry(plan: Plan, lines: list[Line], options: dict[str, object]) -> N
         tts=ChancyVoice(plan.seed, faulty=plan.faulty),
         make_bot=lambda: ChancyBot(plan),
         fallback=(np.full(24_000, 0.1, np.float32), "Sorry, something went wrong."),
-        ending=TextEnding(),
+        ending=None if settings.ending == "none" else TextEnding(),
     )
     call = make_call(
         telephone,
         CallStarted("CA1", AUDIO, caller="+4930123", parameters={"shop": "7"}),
         resources=resources,
-        settings=Settings.model_validate(options),
+        settings=settings,
         metrics=Metrics().call("test", AUDIO, EventLog(capture)),
         denoising=None,
         load=unlimited(),

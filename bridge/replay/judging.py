@@ -1,6 +1,5 @@
 """One record, replayed and compared: what came of it."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -25,7 +24,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Comparison:
     """What came of one replay."""
 
     path: Path
@@ -63,7 +62,7 @@ class Verdict:
         }
 
 
-def judge(path: Path, parts: Parts | None = None, *, tolerance_ms: int = TOLERANCE_MS) -> Verdict:
+def judge(path: Path, parts: Parts | None = None, *, tolerance_ms: int = TOLERANCE_MS) -> Comparison:
     """Replay the record at `path` and compare; blocks.
 
     Raises:
@@ -73,16 +72,16 @@ def judge(path: Path, parts: Parts | None = None, *, tolerance_ms: int = TOLERAN
     return compare(record, rerun(record, parts), tolerance_ms=tolerance_ms)
 
 
-def compare(record: WireRecord, made: Rerun, *, tolerance_ms: int = TOLERANCE_MS) -> Verdict:
+def compare(record: WireRecord, made: Rerun, *, tolerance_ms: int = TOLERANCE_MS) -> Comparison:
     """Return how `made`, a replay of `record`, differs from it."""
     before = [line.body for line in record.events]
-    after: Sequence[Event] = [json.loads(json.dumps(event)) for event in made.events]
+    after: Sequence[Event] = made.events
     if record.cut:  # what came later is not in it
         after = [event for event in after if _t(event) <= record.ends_s and event.get("what") != "ended"]
     found = differences(before, after, tolerance_ms=tolerance_ms)
     outcome = Outcome.OTHERWISE if found else Outcome.SAME if not record.lost else Outcome.UNKNOWN
     call = record.begin.body.get("call")
-    return Verdict(
+    return Comparison(
         record.path,
         str(call.get("call_id", "")) if isinstance(call, dict) else "",
         outcome if not (record.lost and found) else Outcome.UNKNOWN,
