@@ -3,12 +3,9 @@
 import argparse
 import json
 import logging
-import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,11 +13,13 @@ from bridge import settings
 from bridge.plugins import PluginError
 from bridge.recording.recordings import wire_roots
 from bridge.replay import report
-from bridge.replay.judging import TOLERANCE_MS, Comparison, Outcome, judge
-from bridge.replay.rerun import Parts
+from bridge.replay.jobs import Job
+from bridge.replay.judging import TOLERANCE_MS, Comparison, Outcome
+from bridge.replay.live_parts import LivePart
 from bridge.replay.wire_record import RecordFault, records_in
+from bridge.speech.api import ModelMissing
 
-FAILURES: Final = {settings.SettingsError: 2, PluginError: 2, RecordFault: 2}
+FAILURES: Final = {settings.SettingsError: 2, PluginError: 2, ModelMissing: 2, RecordFault: 2}
 _CODES: Final = {Outcome.SAME: 0, Outcome.OTHERWISE: 1, Outcome.UNKNOWN: 3}
 
 
@@ -31,7 +30,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="OPTION=VALUE", help="an option that is other than it was"
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the server's TOML file, for where records are")
+    live = "ask the real one instead of the record: asr, bot or tts"
+    parser.add_argument("--live", type=LivePart, choices=list(LivePart), action="append", default=[], help=live)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the server's TOML file: folders and secrets")
     parser.add_argument(
         "--tolerance",
         type=int,
@@ -39,24 +40,25 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         metavar="MS",
         help="times so near are equal (%(default)s)",
     )
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes (%(default)s)")
+    jobs = "processes (one a processor; with --live one, or they would be slower than they are)"
+    parser.add_argument("--jobs", type=int, metavar="N", help=jobs)
     parser.add_argument("--events", action="store_true", help="print all events of each replay, too")
     parser.add_argument("--json", action="store_true", help="print a JSON object a call, one a line")
 
 
 def run(flags: argparse.Namespace) -> int:
     """Replay them. Return the worst of what came of them: 0, 1 or 3."""
-    change = _change(flags.set)
+    job = Job(_change(flags.set), tuple(flags.live), flags.config, flags.tolerance)
     paths = _found(flags.calls, flags.config)
     logging.disable(logging.CRITICAL)  # what the call logged then it logged then
-    verdicts = []
-    for verdict in _judged(paths, change, tolerance_ms=flags.tolerance, jobs=flags.jobs):
-        verdicts.append(verdict)
-        _print(verdict, flags, alone=len(paths) == 1)
-    if len(verdicts) > 1 and not flags.json:
-        print("\n".join(report.table(verdicts)))
-        print(report.summary(verdicts))
-    return max(_CODES[verdict.outcome] for verdict in verdicts)
+    comparisons = []
+    for comparison in job.run(paths, processes=flags.jobs or (1 if flags.live else os.cpu_count() or 1)):
+        comparisons.append(comparison)
+        _print(comparison, flags, alone=len(paths) == 1)
+    if len(comparisons) > 1 and not flags.json:
+        print("\n".join(report.table(comparisons)))
+        print(report.summary(comparisons))
+    return max(_CODES[comparison.outcome] for comparison in comparisons)
 
 
 def _print(verdict: Comparison, flags: argparse.Namespace, *, alone: bool) -> None:
@@ -66,24 +68,6 @@ def _print(verdict: Comparison, flags: argparse.Namespace, *, alone: bool) -> No
         print("\n".join([*report.told(verdict), *(report.listed(verdict.events) if flags.events else ())]), flush=True)
     elif sys.stderr.isatty():
         print(f"{verdict.path.name}: {verdict.outcome}", file=sys.stderr)
-
-
-def _judged(paths: Sequence[Path], change: Mapping[str, str], *, tolerance_ms: int, jobs: int) -> Iterator[Comparison]:
-    judging: Callable[[Path], Comparison] = partial(_judge, change=change, tolerance_ms=tolerance_ms)
-    if len(paths) == 1 or jobs <= 1:
-        yield from map(judging, paths)
-        return
-    spawning = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(paths)), mp_context=spawning, initializer=_quiet) as pool:
-        yield from pool.map(judging, paths)
-
-
-def _judge(path: Path, change: Mapping[str, str], tolerance_ms: int) -> Comparison:
-    return judge(path, Parts(change), tolerance_ms=tolerance_ms)
-
-
-def _quiet() -> None:
-    logging.disable(logging.CRITICAL)
 
 
 def _change(given: Sequence[str]) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """What a replay did otherwise than its record. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from statistics import median
@@ -10,6 +10,8 @@ Event = Mapping[str, object]
 
 _TIMES: Final = ("media_ms", "silence_ms", "wait_ms", "played_ms", "from_ms", "to_ms")
 _NEAR_MS: Final = 3000
+_ALONE: Final = 1.0
+"""Cost of an event that has no counterpart; one that has costs 1 for each `_NEAR_MS` between them."""
 _STAMPS: Final = frozenset({"t", "is", *_TIMES})
 
 
@@ -51,29 +53,42 @@ class Figures:
 
 
 def differences(before: Sequence[Event], after: Sequence[Event], *, tolerance_ms: int) -> Sequence[Difference]:
-    """Return what is otherwise, in the order of the call. Times that differ by `tolerance_ms` at most are equal.
-
-    What does not match is paired by its kind, where it is near: then it is one event that has changed.
-    """
-    pairs: list[tuple[Event, Event]] = []
-    gone, new = list[Event](), list[Event]()
-    matcher = SequenceMatcher(None, [_essence(event) for event in before], [_essence(event) for event in after], False)
-    for kind, i, i_end, j, j_end in matcher.get_opcodes():
-        if kind == "equal":
-            pairs += zip(before[i:i_end], after[j:j_end], strict=True)
-        else:
-            gone += before[i:i_end]
-            new += after[j:j_end]
+    """Return what is otherwise, in the order of the call. Times that differ by `tolerance_ms` at most are equal."""
     found: list[Difference] = []
-    for old in gone:
-        if other := _nearest(old, new):
-            new.remove(other)
-            pairs.append((old, other))
-        else:
-            found.append(Difference(_ms(old, "media_ms"), old, None))
-    found += [Difference(_ms(event, "media_ms"), None, event) for event in new]
-    found += [Difference(_ms(b, "media_ms"), a, b) for a, b in pairs if not _equal(a, b, tolerance_ms)]
+    for what in dict.fromkeys(str(event.get("what")) for event in (*before, *after)):
+        old, new = ([event for event in events if event.get("what") == what] for events in (before, after))
+        for then, now in _aligned(old, new):
+            if then is None or now is None or not _equal(then, now, tolerance_ms):
+                found.append(Difference(_ms(now or then or {}, "media_ms"), then, now))
     return sorted(found, key=lambda difference: difference.at_ms)
+
+
+def _aligned(before: Sequence[Event], after: Sequence[Event]) -> Iterator[tuple[Event | None, Event | None]]:
+    """Yield what belongs together of events of one kind, in their order: what says the same, or is near in time."""
+    cost = [
+        [_ALONE * (len(before) - i + len(after) - j) for j in range(len(after) + 1)] for i in range(len(before) + 1)
+    ]
+    for i in range(len(before) - 1, -1, -1):
+        for j in range(len(after) - 1, -1, -1):
+            pair = cost[i + 1][j + 1] + _apart(before[i], after[j])
+            cost[i][j] = min(pair, _ALONE + cost[i + 1][j], _ALONE + cost[i][j + 1])
+    i = j = 0
+    while i < len(before) or j < len(after):
+        if i < len(before) and cost[i][j] == _ALONE + cost[i + 1][j]:
+            yield before[i], None
+            i += 1
+        elif j < len(after) and cost[i][j] == _ALONE + cost[i][j + 1]:
+            yield None, after[j]
+            j += 1
+        else:
+            yield before[i], after[j]
+            i, j = i + 1, j + 1
+
+
+def _apart(before: Event, after: Event) -> float:
+    """Return how little two events of a kind have to do with each other: two that stand alone cost 2."""
+    far = abs(_ms(before, "media_ms") - _ms(after, "media_ms")) / _NEAR_MS
+    return far if _essence(before) == _essence(after) else 0.5 + far
 
 
 def figures(events: Sequence[Event]) -> Figures:
@@ -111,14 +126,6 @@ def _essence(event: Event) -> tuple[tuple[str, str], ...]:
 def _equal(before: Event, after: Event, tolerance_ms: int) -> bool:
     same_time = all(abs(_ms(before, name) - _ms(after, name)) <= tolerance_ms for name in _TIMES)
     return same_time and _essence(before) == _essence(after)
-
-
-def _nearest(event: Event, others: Sequence[Event]) -> Event | None:
-    """Return the event of the same kind that is nearest in time, where one is near."""
-    at_ms = _ms(event, "media_ms")
-    alike = [other for other in others if other.get("what") == event.get("what")]
-    nearest = min(alike, key=lambda other: abs(_ms(other, "media_ms") - at_ms), default=None)
-    return nearest if nearest and abs(_ms(nearest, "media_ms") - at_ms) <= _NEAR_MS else None
 
 
 def _within(span: tuple[int, int], others: Sequence[tuple[int, int]]) -> int:

@@ -60,14 +60,18 @@ class Rerun:
     took_s: float = 0.0
 
 
+Around = Callable[[Resources, Answers], Resources]
+"""Returns the resources of a replay, with something else in the place of what answers."""
+
+
 @dataclass(slots=True)
 class Parts:
     """What a replay asks besides the record; by default nothing."""
 
     change: Mapping[str, object] = field(default_factory=dict)
     """Options that are other than in the record."""
-    around: Callable[[Resources, Answers], Resources] = lambda resources, _: resources
-    """Puts something else in the place of what answers."""
+    around: Callable[[Settings], Around] = lambda settings: lambda resources, answers: resources
+    """Called with the settings before the replay; what it returns puts something else in the place of what answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class _Loaded:
     """Judges the ends of turns, where the record does not."""
     ending_changed: bool
     """It judges all of them."""
+    around: Around
     folder: Path
     """Of the recordings that bots played."""
 
@@ -96,7 +101,7 @@ def rerun(record: WireRecord, parts: Parts | None = None) -> Rerun:
             (Path(folder) / name).write_bytes(data)
         parts = parts or Parts()
         settings, unknown = settings_of(record, parts.change)
-        work = _carry(record, parts, _loaded(record, settings, Path(folder)))
+        work = _carry(record, _loaded(record, settings, parts, Path(folder)))
         try:
             answers, lines = run(work, make_loop=partial(ThreadlessLoop, record.begin.t_s))
         except Exception as error:  # a damaged line ends the call in one of many ways
@@ -112,21 +117,21 @@ def rerun(record: WireRecord, parts: Parts | None = None) -> Rerun:
     )
 
 
-def _loaded(record: WireRecord, settings: Settings, folder: Path) -> _Loaded:
+def _loaded(record: WireRecord, settings: Settings, parts: Parts, folder: Path) -> _Loaded:
     then, usual = record.begin.body.get("settings"), Settings.model_fields["ending"].default
     changed = settings.ending != (then.get("ending", usual) if isinstance(then, dict) else usual)
     ending = load_ending(settings) if changed or settings.ending == usual else None
-    return _Loaded(settings, load_phrases(settings), ending, changed, folder)
+    return _Loaded(settings, load_phrases(settings), ending, changed, parts.around(settings), folder)
 
 
-async def _carry(record: WireRecord, parts: Parts, loaded: _Loaded) -> tuple[Answers, Sequence[Line]]:
+async def _carry(record: WireRecord, loaded: _Loaded) -> tuple[Answers, Sequence[Line]]:
     lines: list[Line] = []
     loop = asyncio.get_running_loop()
     answers = Answers(record, Schedule())
     capture = CallCapture(partial(into, lines), clock_s=loop.time)
     started, capabilities = _started(record), _of(record, Capabilities, record.begin.body.get("capabilities"))
     leg = PlayedLeg(answers, capabilities, started.format)
-    resources = parts.around(_resources(answers, loaded), answers)
+    resources = loaded.around(_resources(answers, loaded), answers)
     answers.media_ms = lambda: capture.media_ms
     call = make_call(
         leg,

@@ -94,7 +94,7 @@ def test_a_slow_machine_replays_to_the_same_events(tmp_path: Path) -> None:
 
     for seed in range(3):
         record = kept(tmp_path, Plan.by_chance(seed, lasts_s=9))
-        does_what_it_did(record, rerun(record, Parts(around=slowed)))
+        does_what_it_did(record, rerun(record, Parts(around=lambda _: slowed)))
 
 
 PLAN = Plan(seed=2, lasts_s=9, speaks=[(2.0, 1.0, "What are your opening hours?"), (6.0, 0.8, "Yes.")], faulty=False)
