@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,9 +12,9 @@ from bridge import settings
 from bridge.plugins import PluginError
 from bridge.recording.recordings import wire_roots
 from bridge.replay import report
-from bridge.replay.jobs import Job
-from bridge.replay.judging import TOLERANCE_MS, Comparison, Outcome
-from bridge.replay.live_parts import LivePart
+from bridge.replay.jobs import ReplayJob
+from bridge.replay.judging import TOLERANCE_MS, Comparison, Outcome, Unreadable
+from bridge.replay.live.parts import LivePart
 from bridge.replay.wire_record import RecordFault, records_in
 from bridge.speech.api import ModelMissing
 
@@ -47,27 +46,28 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(flags: argparse.Namespace) -> int:
-    """Replay them. Return the worst of what came of them: 0, 1 or 3."""
-    job = Job(_change(flags.set), tuple(flags.live), flags.config, flags.tolerance)
+    """Replay them. Return 2 where one cannot be read, else the worst of what came of them: 0, 1 or 3."""
+    job = ReplayJob(_change(flags.set), tuple(flags.live), flags.config, flags.tolerance)
     paths = _found(flags.calls, flags.config)
-    logging.disable(logging.CRITICAL)  # what the call logged then it logged then
-    comparisons = []
-    for comparison in job.run(paths, processes=flags.jobs or (1 if flags.live else os.cpu_count() or 1)):
-        comparisons.append(comparison)
-        _print(comparison, flags, alone=len(paths) == 1)
-    if len(comparisons) > 1 and not flags.json:
-        print("\n".join(report.table(comparisons)))
-        print(report.summary(comparisons))
-    return max(_CODES[comparison.outcome] for comparison in comparisons)
+    made: list[Comparison] = []
+    for found in job.run(paths, processes=flags.jobs or (1 if flags.live else os.cpu_count() or 1)):
+        if isinstance(found, Unreadable):
+            print(f"bridge: {found.why}", file=sys.stderr)
+        else:
+            made.append(found)
+            _print(found, flags, alone=len(paths) == 1)
+    if len(made) > 1 and not flags.json:
+        print("\n".join(report.table(made)))
+        print(report.summary(made))
+    return 2 if len(made) < len(paths) else max(_CODES[each.outcome] for each in made)
 
 
-def _print(verdict: Comparison, flags: argparse.Namespace, *, alone: bool) -> None:
+def _print(comparison: Comparison, flags: argparse.Namespace, *, alone: bool) -> None:
     if flags.json:
-        print(json.dumps(verdict.as_json(), ensure_ascii=False), flush=True)
+        print(json.dumps(comparison.as_json(), ensure_ascii=False), flush=True)
     elif alone or flags.events:
-        print("\n".join([*report.told(verdict), *(report.listed(verdict.events) if flags.events else ())]), flush=True)
-    elif sys.stderr.isatty():
-        print(f"{verdict.path.name}: {verdict.outcome}", file=sys.stderr)
+        events = report.listed(comparison.events) if flags.events else ()
+        print("\n".join([*report.told(comparison), *events]), flush=True)
 
 
 def _change(given: Sequence[str]) -> Mapping[str, str]:

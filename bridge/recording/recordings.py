@@ -87,7 +87,8 @@ def wire_roots(settings: Settings) -> list[Path]:
 def recorded_in(settings: Settings) -> list[str]:
     """Return where recordings go and how long they are kept, a line a place, for start-up."""
     kept = "for ever" if settings.keep_audio == "0" else f"for {settings.keep_audio}"
-    return [f"{place} ({kept})" for place in _places(settings)]
+    whole = [f"{root}: calls as a whole, for bridge replay ({kept})" for root in wire_roots(settings)]
+    return [*(f"{place} ({kept})" for place in _places(settings)), *whole]
 
 
 def _places(settings: Settings) -> list[str]:

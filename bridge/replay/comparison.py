@@ -65,9 +65,8 @@ def differences(before: Sequence[Event], after: Sequence[Event], *, tolerance_ms
 
 def _aligned(before: Sequence[Event], after: Sequence[Event]) -> Iterator[tuple[Event | None, Event | None]]:
     """Yield what belongs together of events of one kind, in their order: what says the same, or is near in time."""
-    cost = [
-        [_ALONE * (len(before) - i + len(after) - j) for j in range(len(after) + 1)] for i in range(len(before) + 1)
-    ]
+    rows, columns = len(before) + 1, len(after) + 1
+    cost = [[_ALONE * (rows - i + columns - j - 2) for j in range(columns)] for i in range(rows)]
     for i in range(len(before) - 1, -1, -1):
         for j in range(len(after) - 1, -1, -1):
             pair = cost[i + 1][j + 1] + _apart(before[i], after[j])

@@ -62,6 +62,15 @@ class Comparison:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file that is no record, or a damaged one."""
+
+    path: Path
+    why: str
+    """Names the file and the line."""
+
+
 def judge(path: Path, parts: Parts | None = None, *, tolerance_ms: int = TOLERANCE_MS) -> Comparison:
     """Replay the record at `path` and compare; blocks.
 

@@ -25,7 +25,7 @@ from bridge.replay.played_bot import PlayedBot, Script
 from bridge.replay.played_leg import PlayedLeg
 from bridge.replay.played_speech import PlayedAsr, PlayedEnding, PlayedQuantile, PlayedVad
 from bridge.replay.played_voice import played_voices
-from bridge.replay.virtual_time import Schedule, ThreadlessLoop, run
+from bridge.replay.virtual_time import PatientLoop, Schedule, run
 from bridge.replay.wire_record import WireLine, WireRecord
 from bridge.server.call_factory import make_call
 from bridge.server.call_rules import load_phrases
@@ -103,7 +103,7 @@ def rerun(record: WireRecord, parts: Parts | None = None) -> Rerun:
         settings, unknown = settings_of(record, parts.change)
         work = _carry(record, _loaded(record, settings, parts, Path(folder)))
         try:
-            answers, lines = run(work, make_loop=partial(ThreadlessLoop, record.begin.t_s))
+            answers, lines = run(work, make_loop=partial(PatientLoop, record.begin.t_s))
         except Exception as error:  # a damaged line ends the call in one of many ways
             raise record.damage or error from error
     if record.damage:

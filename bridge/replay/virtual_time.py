@@ -5,7 +5,7 @@ import heapq
 import itertools
 import selectors
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class _Jumping(selectors.SelectSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """For code without sockets: an hour of it takes as long as what is done in it. Threads take no time."""
+    """For code without threads and sockets: an hour of it takes as long as what is done in it."""
 
     def __init__(self, now_s: float = 0.0) -> None:
         """`now_s`: what the clock says at first."""
@@ -47,16 +47,24 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._jumping.now_s += seconds
 
 
-class ThreadlessLoop(VirtualLoop):
-    """Does at once what is to be done in a thread: no time may pass meanwhile."""
+class PatientLoop(VirtualLoop):
+    """Waits for what is done in a thread: no time passes meanwhile."""
+
+    def __init__(self, now_s: float = 0.0) -> None:
+        super().__init__(now_s)
+        self._thread = ThreadPoolExecutor(1)
 
     def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         done: asyncio.Future[T] = self.create_future()
         try:
-            done.set_result(func(*args))
+            done.set_result((executor or self._thread).submit(func, *args).result())
         except Exception as error:  # it is raised where the result is awaited
             done.set_exception(error)
         return done
+
+    def close(self) -> None:
+        self._thread.shutdown()
+        super().close()
 
 
 def run(main: Coroutine[Any, Any, T], *, make_loop: Callable[[], asyncio.AbstractEventLoop] = VirtualLoop) -> T:

@@ -4,14 +4,18 @@ import asyncio
 import gzip
 import json
 import time
+import wave
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from kept_call import Plan, keep
 
+from bot.actions import Action, Collect, Handoff, Hangup, PlayFile
+from bot.api import Bot, CallInfo, Say, Turn
 from bridge.replay.answers import Answers
 from bridge.replay.judging import Outcome, judge
 from bridge.replay.rerun import Parts, Rerun, rerun
@@ -29,7 +33,7 @@ def as_written(lines: Sequence[Mapping[str, object]]) -> list[object]:
 
 def kept(folder: Path, plan: Plan, **options: object) -> WireRecord:
     path = folder / f"{plan.seed}.wire.gz"
-    keep(plan, path, **options)
+    keep(plan, path, options=options)
     return read(path)
 
 
@@ -108,6 +112,64 @@ def edited(record: WireRecord, old: str, new: str) -> Path:
     with gzip.open(path, "wt", encoding="utf-8") as file:
         file.write(text.replace(old, new))
     return path
+
+
+class Clerk(Bot):
+    """Does all that a bot can do, and hands the call over."""
+
+    def __init__(self, wav: str) -> None:
+        self._wav = wav
+
+    async def on_call(self, call: CallInfo) -> AsyncIterator[str | Action]:
+        yield "Hello."
+        yield PlayFile(self._wav)
+        yield Say("Your number, please?", expect="digits", digits=4)
+        yield Collect(digits=4, secret=True)
+
+    async def reply(self, turn: Turn) -> AsyncIterator[str | Action]:
+        if turn.keys:
+            yield "Thank you."
+            return
+        yield Handoff(Other, {"name": "Ann"})
+
+
+class Other(Bot):
+    """Takes the call."""
+
+    async def on_takeover(self, turn: Turn) -> AsyncIterator[str | Action]:
+        self.cue()
+        yield f"Hello {turn.carry['name']}, this is the other."
+
+    async def on_cue(self) -> AsyncIterator[str | Action]:
+        self.note("cue", "It is ready.")
+        yield "It is ready."
+
+    async def reply(self, turn: Turn) -> AsyncIterator[str | Action]:
+        yield "Goodbye."
+        yield Hangup("done")
+
+
+def test_all_that_bots_do_is_done_again_and_nothing_secret_is_in_the_record(tmp_path: Path) -> None:
+    tone = (0.3 * np.sin(np.arange(4000) * 0.2) * 32767).astype("<i2")
+    with wave.open(str(tmp_path / "a.wav"), "wb") as wav:
+        wav.setparams((1, 2, 8000, 0, "NONE", ""))
+        wav.writeframes(tone.tobytes())
+    keys = [(5.0 + 0.3 * index, key) for index, key in enumerate("7391")]
+    speaks = [(9.0, 1.0, "Can you help me?"), (15.0, 0.8, "Yes.")]
+    path = tmp_path / "a.wire.gz"
+    plan = Plan(seed=1, lasts_s=25, speaks=speaks, presses=keys, faulty=False)
+    keep(plan, path, make_bot=lambda: Clerk(str(tmp_path / "a.wav")))
+    (tmp_path / "a.wav").unlink()
+    record = read(path)
+    did = [line.text("action") for line in record.events if line.text("what") == "action"]
+    assert did == ["PlayFile", "Collect", "Handoff", "Hangup"]
+    said = " ".join(line.text("text") for line in record.events if line.text("what") == "bot heard")
+    assert "Thank you." in said and "Hello Ann, this is the other." in said and "It is ready." in said
+    does_what_it_did(record, rerun(record))
+    heard = "".join(line.text("digit") for line in record.heard if line.text("event") == "Dtmf")
+    assert heard == "0000"
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        assert "7391" not in file.read()
 
 
 def test_a_recogniser_that_heard_otherwise_shows(tmp_path: Path) -> None:

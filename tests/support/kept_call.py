@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +24,7 @@ from bridge.replay.rerun import into
 from bridge.server.call_factory import make_call
 from bridge.server.resources import Resources
 from bridge.settings import Settings
+from bridge.settings.sources import NO_FLAGS
 from bridge.speech.api import AsrCapabilities, EngineFailed, EngineLost, Hypothesis, Request
 from bridge.speech.backends.text_ending import TextEnding
 from telephony.codec import encode
@@ -74,6 +75,8 @@ class Plan:
     lasts_s: float = 12.0
     speaks: Sequence[tuple[float, float, str]] = ()
     """From when, for how long, what."""
+    presses: Sequence[tuple[float, str]] = ()
+    """When which key."""
     faulty: bool = True
     answers: Sequence[str] = _ANSWERS
 
@@ -133,6 +136,8 @@ class Telephone:
             for name in [name for due_s, name in self._marks if due_s <= self._loop.time()]:
                 yield Played(name)
             self._marks = [each for each in self._marks if each[0] > self._loop.time()]
+            for _, key in [each for each in self._plan.presses if now_s <= each[0] < now_s + _FRAME_S]:
+                yield Dtmf(key)
             if self._rare(0.003):
                 yield Dtmf(self._chance.choice("0123456789#"))
             if self._rare(0.002):
@@ -249,16 +254,23 @@ class ChancyBot(Bot):
                 self.note("tool", "looked it up", took_ms=5)
 
 
-def keep(plan: Plan, path: Path, **options: object) -> None:
-    """Carry the call of `plan` in virtual time, and keep it in a record at `path`."""
+def keep(
+    plan: Plan, path: Path, *, make_bot: Callable[[], Bot] | None = None, options: Mapping[str, object] = NO_FLAGS
+) -> None:
+    """Carry the call of `plan` in virtual time, and keep it in a record at `path`.
+
+    `make_bot` makes another bot than a `ChancyBot`; `options`: those that are no defaults.
+    """
     lines: list[Line] = []
-    virtual_time.run(_carry(plan, lines, options), make_loop=lambda: virtual_time.ThreadlessLoop(1000.1))
+    virtual_time.run(_carry(plan, lines, options, make_bot), make_loop=lambda: virtual_time.PatientLoop(1000.1))
     file = WireFile(path)
     file.append(lines)
     file.close()
 
 
-async def _carry(plan: Plan, lines: list[Line], options: dict[str, object]) -> None:
+async def _carry(
+    plan: Plan, lines: list[Line], options: Mapping[str, object], make_bot: Callable[[], Bot] | None
+) -> None:
     settings = Settings.model_validate(options)
     loop, telephone = asyncio.get_running_loop(), Telephone(plan)
     capture = CallCapture(partial(into, lines), clock_s=loop.time)
@@ -268,7 +280,7 @@ async def _carry(plan: Plan, lines: list[Line], options: dict[str, object]) -> N
         denoisers=None,
         workers=None,
         tts=ChancyVoice(plan.seed, faulty=plan.faulty),
-        make_bot=lambda: ChancyBot(plan),
+        make_bot=make_bot or (lambda: ChancyBot(plan)),
         fallback=(np.full(24_000, 0.1, np.float32), "Sorry, something went wrong."),
         ending=None if settings.ending == "none" else TextEnding(),
     )

@@ -7,7 +7,7 @@ from bot import plain_hooks
 from bot.actions import Action, ActionFailed, Handoff
 from bot.api import Bot, CallInfo, CallNote, Final, Heard, Partial, Speaker, Turn
 from bridge.replay.answers import Answers
-from bridge.replay.real_time import RealTime
+from bridge.replay.live.real_time import RealTime
 from bridge.speaking.reply_pieces import Piece, ReplyPieces, asynchronous
 
 Ts = TypeVarTuple("Ts")

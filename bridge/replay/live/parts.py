@@ -7,9 +7,9 @@ from enum import StrEnum
 from bot.api import Bot
 from bridge.plugins import Plugin
 from bridge.replay.answers import Answers
-from bridge.replay.live_bot import LiveBot
-from bridge.replay.live_speech import LiveAsr, live_voices
-from bridge.replay.real_time import RealTime
+from bridge.replay.live.bot import LiveBot
+from bridge.replay.live.real_time import RealTime
+from bridge.replay.live.speech import LiveAsr, live_voices
 from bridge.replay.rerun import Around
 from bridge.server.plugin_loading import load_bot, load_recogniser
 from bridge.server.resources import Resources

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 
 from bot.api import Samples
 from bridge.replay.answers import Answers
-from bridge.replay.real_time import RealTime
+from bridge.replay.live.real_time import RealTime
 from bridge.speaking.voices.voice import Voice
 from bridge.speaking.voices.voices import Voices
 from bridge.speech.api import Hypothesis, Recogniser, Request
