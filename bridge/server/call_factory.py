@@ -74,9 +74,9 @@ def make_call(
     `line`: what stands around `leg`, where something does; the call is carried over it. `recording`: of the
     call. `capture` keeps what the call is made of; None keeps nothing, and costs nothing.
     """
-    line = line or leg
+    line, switch = line or leg, recording or RecordingSwitch()
     if capture:
-        capture.secret = lambda: bool(recording and recording.secret)
+        capture.secret = lambda: switch.secret
         capture.note("begin", _header(started, line, resources, settings, denoised=denoising is not None))
         line, resources = CapturedLeg(line, started.format, capture), _captured(resources, capture)
     talks = leg.capabilities.audio_out
@@ -90,7 +90,7 @@ def make_call(
         resources=resources,
         settings=settings,
         metrics=metrics,
-        recording=recording,
+        recording=switch,
     )
     asr: Recogniser = SessionAsr(
         resources.asr,
@@ -184,7 +184,7 @@ def _open_bot_side(
     resources: Resources,
     settings: Settings,
     metrics: CallMetrics,
-    recording: RecordingSwitch | None,
+    recording: RecordingSwitch,
 ) -> BotSide:
     clock_s = asyncio.get_running_loop().time
     began = clock_s()
