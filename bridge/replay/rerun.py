@@ -22,6 +22,7 @@ from bridge.capture.notation import Line, NotWritten, of_kind, piece_of
 from bridge.metrics import Metrics
 from bridge.replay.answers import Answers
 from bridge.replay.played_bot import PlayedBot, Script
+from bridge.replay.played_consent import switch_of
 from bridge.replay.played_leg import PlayedLeg
 from bridge.replay.played_speech import PlayedAsr, PlayedEnding, PlayedQuantile, PlayedVad
 from bridge.replay.played_voice import played_voices
@@ -42,8 +43,8 @@ from telephony.events import CallStarted, Capabilities
 
 T = TypeVar("T")
 
-_NOT_OF_THE_CALL = frozenset({"record_wire", "record_calls", "record_consent", "config"})
-"""Options that have no effect on what is said, or write."""
+_NOT_OF_THE_CALL = frozenset({"record_wire"})
+"""Options that a replay has no use for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,7 @@ async def _carry(record: WireRecord, loaded: _Loaded) -> tuple[Answers, Sequence
     call = make_call(
         leg,
         started,
+        recording=switch_of(loaded.settings, loop.time),
         line=CapturedLeg(leg, started.format, capture),
         resources=resources,
         settings=loaded.settings,

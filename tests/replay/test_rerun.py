@@ -172,6 +172,16 @@ def test_all_that_bots_do_is_done_again_and_nothing_secret_is_in_the_record(tmp_
         assert "7391" not in file.read()
 
 
+def test_what_comes_before_a_recording_is_heard_again(tmp_path: Path) -> None:
+    plan = Plan(seed=5, lasts_s=12, speaks=[(7.0, 1.0, "Yes.")], presses=[(2.5, "1")], faulty=False)
+    options = {"record_calls": str(tmp_path / "calls"), "record_consent": "key:1", "record_consent_text": "Press one."}
+    record = kept(tmp_path, plan, **options)
+    assert any("Press one." in line.text("text") for line in record.events)
+    assert not [line for line in record.events if line.text("what") == "keys"]  # it was the consent
+    does_what_it_did(record, rerun(record))
+    assert not (tmp_path / "calls").exists()
+
+
 def test_a_recogniser_that_heard_otherwise_shows(tmp_path: Path) -> None:
     record = kept(tmp_path, PLAN)
     assert judge(record.path).outcome is Outcome.SAME

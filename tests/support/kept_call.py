@@ -20,6 +20,7 @@ from bridge.capture.notation import Line
 from bridge.capture.wire_file import WireFile
 from bridge.metrics import Metrics
 from bridge.replay import virtual_time
+from bridge.replay.played_consent import switch_of
 from bridge.replay.rerun import into
 from bridge.server.call_factory import make_call
 from bridge.server.resources import Resources
@@ -101,6 +102,7 @@ class Telephone:
         self._plan, self._chance = plan, random.Random(plan.seed)
         self._loop = asyncio.get_running_loop()
         self._began_s = self._loop.time()
+        self._presses = list(plan.presses)
         self._dry_s = 0.0
         self._marks: list[tuple[float, str]] = []
         self._lag_s = self._chance.uniform(0.0, 0.3)
@@ -136,8 +138,8 @@ class Telephone:
             for name in [name for due_s, name in self._marks if due_s <= self._loop.time()]:
                 yield Played(name)
             self._marks = [each for each in self._marks if each[0] > self._loop.time()]
-            for _, key in [each for each in self._plan.presses if now_s <= each[0] < now_s + _FRAME_S]:
-                yield Dtmf(key)
+            while self._presses and self._presses[0][0] <= now_s:
+                yield Dtmf(self._presses.pop(0)[1])
             if self._rare(0.003):
                 yield Dtmf(self._chance.choice("0123456789#"))
             if self._rare(0.002):
@@ -287,6 +289,7 @@ async def _carry(
     call = make_call(
         telephone,
         CallStarted("CA1", AUDIO, caller="+4930123", parameters={"shop": "7"}),
+        recording=switch_of(settings, loop.time),
         resources=resources,
         settings=settings,
         metrics=Metrics().call("test", AUDIO, EventLog(capture)),
