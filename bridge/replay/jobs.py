@@ -13,6 +13,7 @@ from bridge import settings
 from bridge.replay.judging import Comparison, Unreadable, judge
 from bridge.replay.live.parts import LivePart, LiveParts
 from bridge.replay.rerun import Parts
+from bridge.replay.virtual_time import NothingHappens
 from bridge.replay.wire_record import RecordFault
 
 
@@ -48,8 +49,8 @@ class ReplayJob:
                 parts = Parts(self.change, live.around) if live else Parts(self.change)
                 try:
                     yield judge(path, parts, tolerance_ms=self.tolerance_ms)
-                except RecordFault as error:
-                    yield Unreadable(path, str(error))
+                except (RecordFault, NothingHappens) as error:
+                    yield Unreadable(path, f"{path}: {error}" if isinstance(error, NothingHappens) else str(error))
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from bridge.replay.played_consent import switch_of
 from bridge.replay.played_leg import PlayedLeg
 from bridge.replay.played_speech import PlayedAsr, PlayedEnding, PlayedQuantile, PlayedVad
 from bridge.replay.played_voice import played_voices
-from bridge.replay.virtual_time import PatientLoop, Schedule, run
+from bridge.replay.virtual_time import PatientLoop, Schedule
 from bridge.replay.wire_record import WireLine, WireRecord
 from bridge.server.call_factory import make_call
 from bridge.server.call_rules import load_phrases
@@ -104,7 +104,8 @@ def rerun(record: WireRecord, parts: Parts | None = None) -> Rerun:
         settings, unknown = settings_of(record, parts.change)
         work = _carry(record, _loaded(record, settings, parts, Path(folder)))
         try:
-            answers, lines = run(work, make_loop=partial(PatientLoop, record.begin.t_s))
+            with asyncio.Runner(loop_factory=partial(PatientLoop, record.begin.t_s)) as runner:
+                answers, lines = runner.run(work)
         except Exception as error:  # a damaged line ends the call in one of many ways
             raise record.damage or error from error
     if record.damage:
@@ -240,7 +241,10 @@ def _apologies(begin: WireLine, voices: Voices) -> Mapping[str, tuple[Samples, s
 
 
 def _started(record: WireRecord) -> CallStarted:
-    return _of(record, CallStarted, record.begin.body.get("call"))
+    started = _of(record, CallStarted, record.begin.body.get("call"))
+    if not 1000 <= started.format.sample_rate <= 192_000:
+        raise record.fault(record.begin, f"call.format.sample_rate is {started.format.sample_rate}, must be hertz")
+    return started
 
 
 def _of(record: WireRecord, kind: type[T], written: object) -> T:

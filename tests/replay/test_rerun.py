@@ -52,6 +52,14 @@ def test_calls_with_faults_replay_to_the_same_events_twice(first: int, tmp_path:
         does_what_it_did(record, rerun(read(record.path)))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(CALLS, 2000, 100))
+def test_longer_calls_with_faults_replay_to_the_same_events(first: int, tmp_path: Path) -> None:
+    for seed in range(first, first + 100):
+        record = kept(tmp_path, Plan.by_chance(seed, lasts_s=15))
+        does_what_it_did(record, rerun(record))
+
+
 def test_those_calls_have_all_that_can_go_wrong_in_them(tmp_path: Path) -> None:
     happened = Counter[str]()
     for seed in range(60):
