@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -113,12 +114,20 @@ def _remarks(record: WireRecord, made: Rerun) -> Sequence[str]:
         remarks.append("the record has no end: it is compared up to where it breaks off")
     if record.begin.body.get("denoised") is True:
         remarks.append("the call was denoised; the replay has the sound before that, and the VAD's answers of then")
+    then, now = _versions(record)
+    if then != now:
+        remarks.append(f"the call was carried by version {then}, this is {now}")
     if made.unknown:
         remarks.append(f"this bridge does not take the record's {', '.join(made.unknown)}: the defaults hold")
     if made.guessed:
         told = ", ".join(f"{what} {count}" for what, count in sorted(made.guessed.items()))
         remarks.append(f"the record does not hold all that was asked; guessed: {told}")
     return remarks
+
+
+def _versions(record: WireRecord) -> tuple[object, str]:
+    told = record.begin.body.get("versions")
+    return told.get("voice-bridge") if isinstance(told, dict) else None, version("voice-bridge")
 
 
 def _in_numbers(figures: Figures) -> Mapping[str, object]:

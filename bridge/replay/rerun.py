@@ -102,6 +102,8 @@ def rerun(record: WireRecord, parts: Parts | None = None) -> Rerun:
             (Path(folder) / name).write_bytes(data)
         parts = parts or Parts()
         settings, unknown = settings_of(record, parts.change)
+        if settings.phrases_file and not settings.phrases_file.exists():  # that of another machine, or of another time
+            settings, unknown = settings.model_copy(update={"phrases_file": None}), [*unknown, "phrases_file"]
         work = _carry(record, _loaded(record, settings, parts, Path(folder)))
         try:
             with asyncio.Runner(loop_factory=partial(PatientLoop, record.begin.t_s)) as runner:
@@ -220,7 +222,7 @@ def _texts(record: WireRecord) -> Mapping[str, CallerTexts]:
     texts = record.begin.body.get("texts")
     if not isinstance(texts, dict):
         return SHIPPED
-    return {code: _of(record, CallerTexts, each) for code, each in texts.items()}
+    return {**SHIPPED, **{code: _of(record, CallerTexts, each) for code, each in texts.items()}}
 
 
 def _fallback(record: WireRecord, begin: WireLine) -> tuple[Samples, str] | None:

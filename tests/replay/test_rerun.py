@@ -234,6 +234,17 @@ def test_a_change_that_is_none_is_refused_with_what_is_allowed(tmp_path: Path) -
             rerun(record, Parts({name: "1"}))
 
 
+def test_a_record_of_another_version_and_another_machine_is_replayed_and_says_so(tmp_path: Path) -> None:
+    record = kept(tmp_path, PLAN)
+    header = '"settings":{"phrases_file":"/gone/phrases.toml","turn_silence":"long","sing":true}'
+    path = edited(record, '"settings":{}', header)
+    found = judge(edited(read(path), '"voice-bridge":"', '"voice-bridge":"0.0.'))
+    assert found.outcome is Outcome.SAME
+    version, options = found.remarks
+    assert version.startswith("the call was carried by version 0.0.")
+    assert options.startswith("this bridge does not take the record's sing, turn_silence, phrases_file")
+
+
 def test_a_record_with_loss_is_never_called_the_same(tmp_path: Path) -> None:
     record = kept(tmp_path, PLAN)
     path = edited(record, '"is":"end"', '"is":"lost","lines":3}\n{"is":"end"')
