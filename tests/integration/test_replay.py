@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 from integration.recordings import FOLDER, prompts
 from integration.server import Server, serve
+from integration.sip_peers import free_port
+from soaking.lines import Place, open_line
 
-from bridge.commands.call import call
+from bridge.commands.call import call, converse
 from bridge.commands.phone.line_faults import Fault
+from bridge.commands.phone.simulated_phone import on_line
 from bridge.commands.recording import Recording, load
 from bridge.replay.judging import Comparison, Outcome, judge
 from bridge.replay.live.parts import LivePart, LiveParts
@@ -60,20 +63,27 @@ def same(found: Comparison) -> bool:
     return True
 
 
-async def test_real_calls_with_faults_replay_to_the_same_events(tmp_path: Path) -> None:
-    folder = tmp_path / "wire"
-    async with serve("--record-wire", str(folder), env=log_of(tmp_path)) as server:
+async def over(wire: str, place: Place, recordings: Sequence[Recording]) -> None:
+    async with open_line(wire, place, f"over-{wire}") as line, on_line(line) as phone:
+        await converse(phone, recordings)
+
+
+async def test_real_calls_over_several_wires_with_faults_replay_to_the_same_events(tmp_path: Path) -> None:
+    folder, port = tmp_path / "wire", free_port()
+    flags = ("--record-wire", str(folder), "--audiosocket-port", str(port))
+    async with serve(*flags, env=log_of(tmp_path)) as server:
+        place = Place(server.http, port)
         await asyncio.gather(
             call(server.twilio, said(0, 2), number=1, barge_in_ms=700),
-            call(server.twilio, said(2, 1), number=2, fault=Fault.JITTER),
-            call(server.twilio, said(3, 1), number=3, fault=Fault.ABRUPT),
+            call(server.twilio, said(2, 1), number=2, fault=Fault.ABRUPT),
+            over("talk", place, said(3, 1)),
+            over("audiosocket", place, said(4, 1)),
         )
-        await ended(server, 3)
+        await ended(server, 4)
     found = await judged(folder)
-    assert len(found) == 3 and all(map(same, found))
-    assert all(map(finals, found))
+    assert len(found) == 4 and all(map(same, found))
     assert any(event["what"] == "barge-in" for each in found for event in each.events)
-    await _the_recogniser_hears_the_same(found[0])
+    await _the_recogniser_hears_the_same(max(found, key=lambda each: len(each.before.words)))
     await _deleted_with_its_call(tmp_path, folder, found[0])
 
 
@@ -98,7 +108,7 @@ async def _deleted_with_its_call(state: Path, folder: Path, kept: Comparison) ->
     )
     assert await deleting.wait() == 0
     assert not await asyncio.to_thread(kept.path.exists)
-    assert len(await asyncio.to_thread(records, folder)) == 2
+    assert len(await asyncio.to_thread(records, folder)) == 3
 
 
 @pytest.mark.slow
