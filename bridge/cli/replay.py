@@ -15,7 +15,7 @@ from bridge.replay import report
 from bridge.replay.jobs import ReplayJob
 from bridge.replay.judging import TOLERANCE_MS, Comparison, Outcome, Unreadable
 from bridge.replay.live.parts import LivePart
-from bridge.replay.wire_record import RecordFault, records_in
+from bridge.replay.wire_record import RecordFault, records_in, records_named
 from bridge.speech.api import ModelMissing
 
 FAILURES: Final = {settings.SettingsError: 2, PluginError: 2, ModelMissing: 2, RecordFault: 2}
@@ -25,7 +25,9 @@ _CODES: Final = {Outcome.SAME: 0, Outcome.OTHERWISE: 1, Outcome.UNKNOWN: 3}
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Give `parser` which calls, and what is other than it was."""
     parser.epilog = "Exit code: 0 no difference, 1 differences, 2 it cannot be replayed, 3 part of a record is missing."
-    parser.add_argument("calls", nargs="+", metavar="CALL", help="a record (*.wire.gz), a folder of them, or its name")
+    parser.add_argument(
+        "calls", nargs="+", metavar="CALL", help="a record (*.wire.gz), a folder of them, or the name of a call"
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="OPTION=VALUE", help="an option that is other than it was"
     )
@@ -88,9 +90,8 @@ def _found(named: Sequence[str], config: Path | None) -> Sequence[Path]:
             found += records_in([Path(name)])
             continue
         roots = wire_roots(settings.load({"config": config} if config else {}))
-        below = [path for root in roots for path in root.glob(f"*/{Path(name).name}.wire.gz")]
-        if not below:
+        if not (below := records_named(name, roots)):
             where = ", ".join(map(str, roots)) or "no folder, for --record-wire is not set"
-            raise RecordFault(f"{name}: no such file or folder, and no record of this name in {where}")
+            raise RecordFault(f"{name}: no such file or folder, and no call of this name in {where}")
         found += below
     return found

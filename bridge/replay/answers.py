@@ -4,6 +4,7 @@ import asyncio
 import builtins
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import chain, islice
 
 from bot.actions import ActionFailed
 from bridge.leg import LegLost
@@ -35,6 +36,9 @@ class Answers:
         """Tells how much audio the call has been given; set by whoever makes the call."""
         self.guessed: Counter[str] = Counter()
         """How often the record did not hold what was asked for, by what: decode, speak ..."""
+        self._first: Counter[str] = Counter()  # of the questions, by what: the first that may not be used
+        for question in chain.from_iterable(record.questions.values()):
+            question.used = False
 
     @property
     def now_s(self) -> float:
@@ -69,10 +73,15 @@ class Answers:
 
         `again`: where there is none any more, one that was answered already.
         """
-        asked = [question for question in self.record.questions[what] if same(question)]
-        found = next((question for question in asked if not question.used), None)
+        asked, first = self.record.questions[what], self._first[what]
+        while first < len(asked) and asked[first].used:
+            first += 1
+        self._first[what] = first
+        unused = (question for question in islice(asked, first, None) if not question.used and same(question))
+        found = next(unused, None)
         if found is None and again:
-            found = next((question for question in asked if question.end and question.end.kind == "done"), None)
+            answered = (question for question in asked if question.end and question.end.kind == "done")
+            found = next(filter(same, answered), None)
         if found:
             found.used = True
         return found

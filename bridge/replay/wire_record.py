@@ -5,6 +5,7 @@ import re
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -278,3 +279,18 @@ def records_in(paths: Sequence[Path]) -> Sequence[Path]:
             raise RecordFault(f"{path}: there is no record (*.wire.gz) in this folder")
         found += below
     return found
+
+
+def records_named(name: str, roots: Sequence[Path]) -> Sequence[Path]:
+    """Return the records below `roots` whose name is `name`, else those of calls that their wires call so; blocks."""
+    below = [path for root in roots for path in sorted(root.glob("*/*.wire.gz"))]
+    return [path for path in below if path.name == f"{name}.wire.gz"] or [p for p in below if _call_id(p) == name]
+
+
+def _call_id(path: Path) -> str | None:
+    """Return what the wire called the call of a record; None where the file does not say."""
+    with suppress(RecordFault, OSError):
+        for text in _lines(path):
+            call = _line(path, 1, text, 0).body.get("call")
+            return str(call.get("call_id")) if isinstance(call, dict) else None
+    return None

@@ -66,6 +66,8 @@ def test_a_call_is_found_by_its_name_in_the_folders_of_the_server(
 ) -> None:
     (tmp_path / "bridge.toml").write_text(f'record_wire = "{folder}"\n')
     assert replay(capsys, RECORD, "--config", tmp_path / "bridge.toml")[0] == 0
+    code, out, _ = replay(capsys, "CA1", "--config", tmp_path / "bridge.toml", "--jobs", "1")  # as its wire calls it
+    assert code == 0 and out.endswith("2 same\n")
     code, _, err = replay(capsys, "0" * 32, "--config", tmp_path / "bridge.toml")
     assert code == 2 and str(folder) in err
 
