@@ -12,6 +12,21 @@ from bridge.speaking.reply_pieces import Piece, ReplyPieces, asynchronous
 
 Ts = TypeVarTuple("Ts")
 
+WISHES: Mapping[str, bool] = {
+    "speculates": False,
+    "asks_silent_callers": True,
+    "follows_playout": False,
+    "hears_partials": True,
+}
+"""What a bot says of itself, and what it is where it says nothing. It may change while the call lasts."""
+
+
+def wish(bot: Bot, name: str) -> bool:
+    """Return what `bot` says of itself; whoever stands before it has an `on_partial`, and it may have none."""
+    if name == "hears_partials" and getattr(bot.on_partial, "__func__", None) is Bot.on_partial:
+        return False
+    return bool(getattr(bot, name))
+
 
 class CapturedBot(Bot):
     """`bot`, with `capture` beside it."""
@@ -20,16 +35,15 @@ class CapturedBot(Bot):
 
     def __init__(self, bot: Bot, capture: CallCapture) -> None:
         self._bot, self._capture = bot, capture
-        self._read = {"asks_silent_callers": True, "follows_playout": False, "speculates": False}
+        self._read = dict(WISHES)
 
     def __getattribute__(self, name: str) -> object:
-        if name in {"speculates", "asks_silent_callers", "follows_playout"}:
+        if name in WISHES:
             return self._wish(name)
         return super().__getattribute__(name)
 
     def _wish(self, name: str) -> bool:
-        """Return what the bot says of itself, which may change while the call lasts."""
-        value = bool(getattr(self._bot, name))
+        value = wish(self._bot, name)
         if value != self._read[name]:
             self._read[name] = value
             self._capture.note("read", {"what": name, "value": value})

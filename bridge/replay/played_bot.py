@@ -7,13 +7,14 @@ from typing import ClassVar
 
 from bot.actions import Action, ActionFailed, Handoff, PlayFile
 from bot.api import Bot, CallInfo, CallNote, Final, Heard, Partial, Speaker, Turn
+from bridge.capture.captured_bot import WISHES
 from bridge.capture.notation import NotWritten, piece_of
 from bridge.replay.answers import Answers, Readings
 from bridge.replay.wire_record import Question, WireLine
 
 _SOON_S = 3.0
 """A reply that the record has so much later at most may be the one that is asked for."""
-_WISHES = ("cue", "preemption", "note")
+_ASKED_FOR = ("cue", "preemption", "note")
 
 
 class Script:
@@ -22,11 +23,10 @@ class Script:
     def __init__(self, answers: Answers, folder: Path) -> None:
         """`folder`: where the recordings that they played are, by their names in the record."""
         self.answers, self._folder = answers, folder
-        self._wishes = {what: [each for each in answers.record.wishes if each.text("what") == what] for what in _WISHES}
-        self.readings = {
-            name: Readings(answers, name, first)
-            for name, first in (("speculates", False), ("asks_silent_callers", True), ("follows_playout", False))
+        self._wishes = {
+            what: [each for each in answers.record.wishes if each.text("what") == what] for what in _ASKED_FOR
         }
+        self.readings = {name: Readings(answers, name, first) for name, first in WISHES.items()}
 
     def wishes(self, what: str) -> Sequence[WireLine]:
         """Return what bots wanted by now, each once."""
@@ -61,7 +61,7 @@ class PlayedBot(Bot):
         self._script, self._answers = script, script.answers
 
     def __getattribute__(self, name: str) -> object:
-        if name in {"speculates", "asks_silent_callers", "follows_playout"}:
+        if name in WISHES:
             return self._script.readings[name].now
         return super().__getattribute__(name)
 

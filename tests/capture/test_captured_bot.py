@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 import pytest
 
 from bot.actions import ActionFailed, Handoff, Transfer
-from bot.api import Bot, CallInfo, Final, Turn
+from bot.api import Bot, CallInfo, Final, Partial, Turn
+from bridge.call.bot_hooks import ActiveBot
 from bridge.capture.call_capture import CallCapture
 from bridge.capture.captured_bot import CapturedBot
 from bridge.capture.notation import Line
@@ -146,15 +147,26 @@ async def test_a_bot_that_takes_the_call_is_captured_too(other: Bot | type[Bot])
     assert await all_of(made.reply(TURN)) == ["One. ", "Two."]
 
 
+class Listens(Bot):
+    """Does something with partials."""
+
+    async def on_partial(self, partial: Partial) -> None: ...
+
+
 async def test_what_a_bot_wants_is_kept_when_it_is_taken() -> None:
     kept, bot = Kept(), Plain()
     captured = CapturedBot(bot, kept.capture)
     wishes = [captured.asks_silent_callers, captured.speculates, captured.follows_playout]
     bot.follows_playout = True
     assert [*wishes, captured.follows_playout] == [True, False, False, True]
+    assert not ActiveBot(captured, CallInfo("CA1")).hears_partials  # it has no `on_partial` of its own
+    assert ActiveBot(CapturedBot(Listens(), kept.capture), CallInfo("CA1")).hears_partials
     bot.cue()
     bot.note("tool", "looked up", took_ms=5)
     assert (captured.take_cue(), captured.take_cue(), captured.take_preemption()) == (True, False, False)
     assert [note.name for note in captured.take_notes()] == ["tool"]
-    assert kept.of("read") == [{"is": "read", "what": "follows_playout", "value": True}]
+    assert kept.of("read") == [
+        {"is": "read", "what": "follows_playout", "value": True},
+        {"is": "read", "what": "hears_partials", "value": False},
+    ]
     assert [line["what"] for line in kept.of("wish")] == ["cue", "note"]

@@ -12,7 +12,7 @@ import numpy as np
 from fakes import PHONE, LoudnessVad, unlimited
 
 from bot.actions import ActionFailed, Collect, Hangup, SetVoice, Transfer
-from bot.api import Bot, CallInfo, Final, Samples, Turn
+from bot.api import Bot, CallInfo, Final, Partial, Samples, Turn
 from bridge.capture.call_capture import CallCapture
 from bridge.capture.captured_call import CapturedCall
 from bridge.capture.event_log import EventLog
@@ -212,7 +212,10 @@ class ChancyBot(Bot):
 
     def __init__(self, plan: Plan) -> None:
         self._chance, self._faulty, self._answers = random.Random(plan.seed + 3), plan.faulty, plan.answers
-        self.follows_playout = plan.seed % 3 == 0
+        self.follows_playout, self.hears_partials = plan.seed % 3 == 0, plan.seed % 2 == 0
+
+    async def on_partial(self, partial: Partial) -> None:
+        await asyncio.sleep(self._chance.expovariate(20))
 
     async def on_call(self, call: CallInfo) -> AsyncIterator[str]:
         yield "Hello, this is the shop."

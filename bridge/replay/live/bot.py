@@ -6,6 +6,7 @@ from typing import ClassVar, TypeVarTuple
 from bot import plain_hooks
 from bot.actions import Action, ActionFailed, Handoff
 from bot.api import Bot, CallInfo, CallNote, Final, Heard, Partial, Speaker, Turn
+from bridge.capture.captured_bot import WISHES, wish
 from bridge.replay.answers import Answers
 from bridge.replay.live.real_time import RealTime
 from bridge.speaking.reply_pieces import Piece, ReplyPieces, asynchronous
@@ -22,8 +23,8 @@ class LiveBot(Bot):
         self._bot, self._real_time, self._answers = bot, real_time, answers
 
     def __getattribute__(self, name: str) -> object:
-        if name in {"speculates", "asks_silent_callers", "follows_playout"}:
-            return getattr(self._bot, name)
+        if name in WISHES:
+            return wish(self._bot, name)
         return super().__getattribute__(name)
 
     # ------------------------------------------------------------ what it says
