@@ -5,11 +5,12 @@ import builtins
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import chain, islice
+from typing import Final
 
 from bot.actions import ActionFailed
 from bridge.leg import LegLost
 from bridge.replay.virtual_time import Schedule
-from bridge.replay.wire_record import SAME_S, Question, WireLine, WireRecord
+from bridge.replay.wire_record import Question, WireLine, WireRecord
 from bridge.speech import api
 from telephony.errors import RemoteProtocolError
 
@@ -27,11 +28,19 @@ _KNOWN: dict[str, type[Exception]] = {
 }
 
 
+UNCHANGED_S: Final = 0.5
+CHANGED_S: Final = 0.05
+"""What is asked for within so long of when it was in the record is answered when it was there. Where nothing is
+changed, what differs is how late the server's loop was; where something is, an answer may be wanted a little earlier.
+"""
+
+
 class Answers:
     """The record of a call as its replay asks it."""
 
-    def __init__(self, record: WireRecord, schedule: Schedule) -> None:
-        self.record, self.schedule = record, schedule
+    def __init__(self, record: WireRecord, schedule: Schedule, *, same_s: float = CHANGED_S) -> None:
+        """`same_s`: UNCHANGED_S or CHANGED_S."""
+        self.record, self.schedule, self.same_s = record, schedule, same_s
         self.media_ms: Callable[[], int] = lambda: 0
         """Tells how much audio the call has been given; set by whoever makes the call."""
         self.guessed: Counter[str] = Counter()
@@ -50,10 +59,10 @@ class Answers:
 
         What was asked for, and is asked for at another time now, takes as long as it took. The rest has its time.
         """
-        if line.at_once and line.asked_s <= self.now_s + SAME_S:
+        if line.at_once and line.asked_s <= self.now_s + self.same_s:
             self.schedule.passed(line.number)
         else:
-            asked_then = "asked" not in line.body or abs(self.now_s - line.asked_s) <= SAME_S
+            asked_then = "asked" not in line.body or abs(self.now_s - line.asked_s) <= self.same_s
             due_s = line.t_s if asked_then else self.now_s + line.t_s - line.asked_s
             await self.schedule.until(due_s, line.number)
         if "error" in line.body:
@@ -62,7 +71,7 @@ class Answers:
     async def given_up(self, question: Question) -> None:
         """Wait for as long as the record's call did for an answer that it did not wait for to the end."""
         until_s = question.dropped.t_s if question.dropped else self.record.ends_s
-        await self.schedule.until(until_s + SAME_S, 0)
+        await self.schedule.until(until_s + self.same_s, 0)
 
     async def later(self, seconds: float) -> None:
         """Wait for an answer that the record does not hold."""

@@ -6,7 +6,7 @@ from bridge.capture.captured_leg import summary
 from bridge.capture.notation import NotWritten, event_of
 from bridge.leg import HangupCause
 from bridge.replay.answers import Answers
-from bridge.replay.wire_record import SAME_S, WireLine
+from bridge.replay.wire_record import WireLine
 from telephony.events import (
     AudioFormat,
     CallEnded,
@@ -31,7 +31,7 @@ class PlayedLeg:
     def __init__(self, answers: Answers, capabilities: Capabilities, audio: AudioFormat) -> None:
         self.capabilities = capabilities
         self._answers, self._audio = answers, audio
-        self._far = _ReturningMarks(answers.record.sent)
+        self._far = _ReturningMarks(answers.record.sent, answers.same_s)
         self._sent = 0
 
     async def __aiter__(self) -> AsyncIterator[Event]:
@@ -82,7 +82,8 @@ def _same(line: WireLine, command: Command) -> bool:
 class _ReturningMarks:
     """Which marks come back when: those that were sent when they were, as in the record; others once all is played."""
 
-    def __init__(self, sent: list[WireLine]) -> None:
+    def __init__(self, sent: list[WireLine], same_s: float) -> None:
+        self._same_s = same_s
         self._then = {line.text("name"): line.t_s for line in sent if line.body.get("command") == "Mark"}
         self._as_recorded = set[str]()
         self._dry_s = 0.0
@@ -97,7 +98,7 @@ class _ReturningMarks:
                 self._dry_s = min(self._dry_s, now_s)
                 self._due = [(now_s, name) for _, name in self._due]
             case Mark(name):
-                if abs(self._then.get(name, -1.0) - now_s) <= SAME_S:
+                if abs(self._then.get(name, -1.0) - now_s) <= self._same_s:
                     self._as_recorded.add(name)
                 else:
                     self._due.append((max(self._dry_s, now_s), name))

@@ -20,7 +20,7 @@ from bridge.capture.captured_leg import CapturedLeg
 from bridge.capture.event_log import EventLog
 from bridge.capture.notation import Line, NotWritten, of_kind, piece_of
 from bridge.metrics import Metrics
-from bridge.replay.answers import Answers
+from bridge.replay.answers import CHANGED_S, UNCHANGED_S, Answers
 from bridge.replay.played_bot import PlayedBot, Script
 from bridge.replay.played_consent import switch_of
 from bridge.replay.played_leg import PlayedLeg
@@ -71,7 +71,7 @@ class Parts:
 
     change: Mapping[str, object] = field(default_factory=dict)
     """Options that are other than in the record."""
-    around: Callable[[Settings], Around] = lambda settings: lambda resources, answers: resources
+    around: Callable[[Settings], Around] | None = None
     """Called with the settings before the replay; what it returns puts something else in the place of what answers."""
 
 
@@ -85,7 +85,9 @@ class _Loaded:
     """Judges the ends of turns, where the record does not."""
     ending_changed: bool
     """It judges all of them."""
-    around: Around
+    around: Around | None
+    changed: bool
+    """Something is other than in the record."""
     folder: Path
     """Of the recordings that bots played."""
 
@@ -125,17 +127,20 @@ def _loaded(record: WireRecord, settings: Settings, parts: Parts, folder: Path) 
     then, usual = record.begin.body.get("settings"), Settings.model_fields["ending"].default
     changed = settings.ending != (then.get("ending", usual) if isinstance(then, dict) else usual)
     ending = load_ending(settings) if changed or settings.ending == usual else None
-    return _Loaded(settings, load_phrases(settings), ending, changed, parts.around(settings), folder)
+    around = parts.around(settings) if parts.around else None
+    return _Loaded(settings, load_phrases(settings), ending, changed, around, bool(parts.change or around), folder)
 
 
 async def _carry(record: WireRecord, loaded: _Loaded) -> tuple[Answers, Sequence[Line]]:
     lines: list[Line] = []
     loop = asyncio.get_running_loop()
-    answers = Answers(record, Schedule())
+    answers = Answers(record, Schedule(), same_s=CHANGED_S if loaded.changed else UNCHANGED_S)
     capture = CallCapture(partial(into, lines), clock_s=loop.time)
     started, capabilities = _started(record), _of(record, Capabilities, record.begin.body.get("capabilities"))
     leg = PlayedLeg(answers, capabilities, started.format)
-    resources = loaded.around(_resources(answers, loaded), answers)
+    resources = _resources(answers, loaded)
+    if loaded.around:
+        resources = loaded.around(resources, answers)
     answers.media_ms = lambda: capture.media_ms
     call = make_call(
         leg,

@@ -24,10 +24,6 @@ _INPUTS: Final = frozenset({"heard", "vad", "piece", "done", "failed", "left", "
 """Lines of what came from outside. Others say what the call did."""
 
 
-SAME_S: Final = 0.05
-"""What is asked for within so long of when it was in the record is answered when it was there."""
-
-
 class RecordFault(Exception):
     """A file is no record of a call, or a damaged one; the text names it, the line, and what is wrong."""
 
