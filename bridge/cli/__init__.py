@@ -24,8 +24,9 @@ COMMANDS: Final = {
     "plivo": "connect a number of Plivo to this server, or disconnect it",
     "vonage": "connect a number of Vonage to this server, or disconnect it",
     "listen": "stream a recording to a server's /ws and print partials and finals",
+    "asr-pool": "run recognisers on a Ray cluster, for bridges with --asr ray",
 }
-"""Command -> what it does. Its module has its name; only the module of the command that was asked for is imported."""
+"""Command -> what it does. Its module has its name, with _ for -; only the one that was asked for is imported."""
 _OF_NUMBERS: Final = ("twilio", "telnyx", "plivo", "vonage")
 """Commands of one module: they differ in the carrier."""
 
@@ -59,7 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _load(name: str) -> Command:
-    return cast(Command, import_module(f"bridge.cli.{'number' if name in _OF_NUMBERS else name}"))
+    module = "number" if name in _OF_NUMBERS else name.replace("-", "_")
+    return cast(Command, import_module(f"bridge.cli.{module}"))
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
