@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "voices": "list the voices, or say a text: --say TEXT, --wav FILE as a caller hears it, --full-band as it is made",
     "models": "list the recognisers and models that are usable here, or fetch one",
     "records": "list, show, export or delete the calls that are kept",
+    "replay": "run calls that were kept once more, with what has changed since, and show what they do otherwise",
     "call": "call a server as a carrier would, say recordings to its bot and report what a caller would notice",
     "eval": "have simulated callers play scenarios with a bot, and judge what it said and did",
     "dial": "have a running server call a number and put its bot on the line",

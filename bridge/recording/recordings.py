@@ -62,7 +62,8 @@ async def recordings(settings: Settings) -> AsyncIterator[Recordings]:
     formats = {settings.record_format, *(route.options.get("record_format") for route in settings.route)}
     if "opus" in formats and not opus_file.is_installed():
         raise shelf.NoRecordings(f"--record-format opus needs the extra mp3: {installing.extra('mp3')}")
-    for root in roots(settings):
+    for place in _places(settings):
+        root = _root(settings, place)
         await asyncio.to_thread(shelf.prepare, root)
     expiring = asyncio.create_task(_expire(settings))
     try:
@@ -74,18 +75,28 @@ async def recordings(settings: Settings) -> AsyncIterator[Recordings]:
 
 
 def roots(settings: Settings) -> list[Path]:
-    """Return the folders of recordings, of all routes: also those in which they wait for a bucket."""
-    return [_root(settings, place) for place in _places(settings)]
+    """Return the folders of recordings and wire records, of all routes: also those in which they wait for a bucket."""
+    return [*(_root(settings, place) for place in _places(settings)), *wire_roots(settings)]
+
+
+def wire_roots(settings: Settings) -> list[Path]:
+    """Return the folders of wire records, of all routes."""
+    return [Path(name).absolute() for name in _named(settings, "record_wire")]
 
 
 def recorded_in(settings: Settings) -> list[str]:
     """Return where recordings go and how long they are kept, a line a place, for start-up."""
     kept = "for ever" if settings.keep_audio == "0" else f"for {settings.keep_audio}"
-    return [f"{place} ({kept})" for place in _places(settings)]
+    whole = [f"{root}: calls as a whole, for bridge replay ({kept})" for root in wire_roots(settings)]
+    return [*(f"{place} ({kept})" for place in _places(settings)), *whole]
 
 
 def _places(settings: Settings) -> list[str]:
-    named = [settings.record_calls, *(str(route.options.get("record_calls", "")) for route in settings.route)]
+    return _named(settings, "record_calls")
+
+
+def _named(settings: Settings, option: str) -> list[str]:
+    named = [str(getattr(settings, option)), *(str(route.options.get(option, "")) for route in settings.route)]
     return [name for name in dict.fromkeys(named) if name]
 
 

@@ -12,7 +12,7 @@ from typing import Final
 log = logging.getLogger(__name__)
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
-_NAME: Final = re.compile(r"[0-9a-f]{32}\.(wav|opus)")
+_NAME: Final = re.compile(r"[0-9a-f]{32}\.(wav|opus|wire\.gz)")
 
 
 class NoRecordings(Exception):
@@ -20,12 +20,12 @@ class NoRecordings(Exception):
 
 
 def path_of(root: Path, record: str, *, at: float, kind: str = "wav") -> Path:
-    """Return where the recording of `record` goes that began at `at`, seconds since 1970. `kind`: wav or opus."""
+    """Return where the recording of `record` goes that began at `at`, seconds since 1970. `kind` ends its name."""
     return root / datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d") / f"{record}.{kind}"
 
 
-def prepare(root: Path) -> None:
-    """Make the folder, and see that it can be written to.
+def prepare(root: Path, *, option: str = "--record-calls") -> None:
+    """Make the folder, and see that it can be written to. `option` names it in the error.
 
     Raises:
         NoRecordings: it cannot.
@@ -37,7 +37,7 @@ def prepare(root: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise NoRecordings(
-            f"--record-calls {root}: {error.strerror}: name a folder that may be written to, or leave it out"
+            f"{option} {root}: {error.strerror}: name a folder that may be written to, or leave it out"
         ) from error
 
 

@@ -11,6 +11,7 @@ from bridge.admission.fast_lane import FastLane
 from bridge.admission.lines import Lines
 from bridge.admission.load import Whose
 from bridge.admission.refusals import Refusals
+from bridge.capture.wire_records import wire_records
 from bridge.legs import audiosocket
 from bridge.legs.ari.link import AriLink
 from bridge.legs.asterisk_dial_in import WaitingCalls
@@ -178,19 +179,21 @@ async def _recordings(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _switchboard(app: web.Application) -> AsyncIterator[None]:
-    app[SWITCHBOARD] = Switchboard(
-        app[SETTINGS],
-        app[RESOURCES],
-        app[METRICS],
-        app[LINES],
-        app[LOAD],
-        call_log=app[CALL_LOG],
-        tracing=app[TRACING],
-        recordings=app[RECORDINGS],
-        dialler=lambda: app.get(DIALLER),
-        watched_calls=app[WATCHED_CALLS],
-    )
-    yield
+    async with wire_records(app[SETTINGS]) as kept_whole:
+        app[SWITCHBOARD] = Switchboard(
+            app[SETTINGS],
+            app[RESOURCES],
+            app[METRICS],
+            app[LINES],
+            app[LOAD],
+            call_log=app[CALL_LOG],
+            tracing=app[TRACING],
+            recordings=app[RECORDINGS],
+            wire_records=kept_whole,
+            dialler=lambda: app.get(DIALLER),
+            watched_calls=app[WATCHED_CALLS],
+        )
+        yield
 
 
 async def _prompts_ahead(app: web.Application) -> AsyncIterator[None]:

@@ -1,7 +1,6 @@
 """Makes a call: brings the shared models and the settings together for one caller."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial as bound
@@ -14,6 +13,13 @@ from bridge.call.conversation import Conversation
 from bridge.call.session import CallSession
 from bridge.call.turn_detector import NoTurnDetector, OpenTurnDetector, TurnDetector
 from bridge.call.utterance import PreRoll
+from bridge.capture.call_capture import CallCapture
+from bridge.capture.captured_bot import CapturedBot
+from bridge.capture.captured_leg import CapturedLeg
+from bridge.capture.captured_speech import CapturedAsr, CapturedEnding, CapturedQuantile, CapturedVad
+from bridge.capture.captured_voice import captured_voices
+from bridge.capture.header import header
+from bridge.capture.notation import Line
 from bridge.leg import Leg
 from bridge.legs.client_leg import ClientLeg
 from bridge.metrics import CallMetrics
@@ -36,7 +42,7 @@ from bridge.settings import Settings
 from bridge.speaking.actions import CallControl
 from bridge.speaking.speech_output import SpeechOutput
 from bridge.speaking.voices.voices import Voices
-from bridge.speech.api import Standing
+from bridge.speech.api import Recogniser, Standing
 from bridge.speech.denoising import Denoising
 from bridge.speech.ear import Ear
 from bridge.speech.pool.session_asr import SessionAsr
@@ -61,13 +67,18 @@ def make_call(
     metrics: CallMetrics,
     denoising: Denoising | None,
     load: Load,
+    capture: CallCapture | None = None,
 ) -> CallSession:
     """Return the session of a call that has started: with a bot where the wire takes audio, else transcripts only.
 
     `line`: what stands around `leg`, where something does; the call is carried over it. `recording`: of the
-    call.
+    call. `capture` keeps what the call is made of; None keeps nothing, and costs nothing.
     """
-    line = line or leg
+    line, switch = line or leg, recording or RecordingSwitch()
+    if capture:
+        capture.secret = lambda: switch.secret
+        capture.note("begin", _header(started, line, resources, settings, denoised=denoising is not None))
+        line, resources = CapturedLeg(line, started.format, capture), _captured(resources, capture)
     talks = leg.capabilities.audio_out
     rules = turn_rules(settings, talks=talks)
     endpointing, turn_detector = _end_of_turn(resources, settings) if talks else _FLAT_WAITS
@@ -79,26 +90,54 @@ def make_call(
         resources=resources,
         settings=settings,
         metrics=metrics,
-        recording=recording,
+        recording=switch,
+    )
+    asr: Recogniser = SessionAsr(
+        resources.asr,
+        session=uuid4().hex,
+        standing=standing_of(leg),
+        spares_partials=load.spares_partials,
+        waits=load.waits,
     )
     return CallSession(
         line,
         ear=Ear(started.format, vad=resources.open_vad(), cleaner=denoising, vad_raw=settings.vad_input == "raw"),
         turns=TurnTaker(rules, endpointing),
         preroll=PreRoll(keep_ms=4 * rules.min_speech_ms),
-        asr=SessionAsr(
-            resources.asr,
-            session=uuid4().hex,
-            standing=standing_of(leg),
-            spares_partials=load.spares_partials,
-            waits=load.waits,
-        ),
+        asr=CapturedAsr(asr, capture) if capture else asr,
         options=_options(started, resources, settings),
         metrics=metrics,
         drain_s=settings.final_timeout,
         outage_s=settings.asr_outage,
         bot_side=bound(talking, metrics=metrics) if talks else SilentBotSide,
         turn_detector=turn_detector,
+    )
+
+
+def _header(started: CallStarted, line: Leg, resources: Resources, settings: Settings, *, denoised: bool) -> Line:
+    return header(
+        started,
+        line.capabilities,
+        settings,
+        voices=Voices.of(resources.tts),
+        asr=resources.asr,
+        judges=resources.ending is not None,
+        denoised=denoised,
+        fallback=resources.fallback,
+        texts=resources.texts,
+        apologies=resources.apologies,
+    )
+
+
+def _captured(resources: Resources, capture: CallCapture) -> Resources:
+    """Return `resources` of which `capture` keeps all that they answer to one call."""
+    return replace(
+        resources,
+        open_vad=lambda: CapturedVad(resources.open_vad(), capture),
+        tts=captured_voices(Voices.of(resources.tts), capture),
+        make_bot=lambda: CapturedBot(resources.make_bot(), capture),
+        ending=resources.ending and CapturedEnding(resources.ending, capture),
+        time_to_final=CapturedQuantile(resources.time_to_final, capture),
     )
 
 
@@ -130,7 +169,7 @@ def _end_of_turn(resources: Resources, settings: Settings) -> tuple[Endpointing 
         resources.ending,
         time_to_final=finals,
         limit_s=settings.ending_timeout,
-        clock_ms=lambda: int(time.monotonic() * 1000),
+        clock_ms=lambda: int(asyncio.get_running_loop().time() * 1000),
         weights=END_WEIGHTS if rules.cut_ms and settings.ending == _BY_TEXT else None,
     )
 
@@ -145,16 +184,17 @@ def _open_bot_side(
     resources: Resources,
     settings: Settings,
     metrics: CallMetrics,
-    recording: RecordingSwitch | None,
+    recording: RecordingSwitch,
 ) -> BotSide:
-    began = time.monotonic()
+    clock_s = asyncio.get_running_loop().time
+    began = clock_s()
     conversation = Conversation(
         resources.make_bot(),
         SpeechOutput(
             line,
             resources.tts,
             started.format,
-            clock_ms=lambda: int((time.monotonic() - began) * 1000),
+            clock_ms=lambda: int((clock_s() - began) * 1000),
             on_audio=metrics.audio_sent,
             on_unread=metrics.texts_unread.inc,
             start=tasks.create_task,

@@ -10,6 +10,10 @@ from typing import Final
 from bridge import logs
 from bridge.admission.lines import Lines
 from bridge.admission.load import Load
+from bridge.capture.call_capture import CallCapture
+from bridge.capture.captured_call import CapturedCall
+from bridge.capture.event_log import EventLog
+from bridge.capture.wire_records import WireRecords
 from bridge.containment import contained
 from bridge.leg import HangupCause, Leg, LegLost, OpeningLeg
 from bridge.logs import short
@@ -62,13 +66,16 @@ class Switchboard:
         call_log: CallLog | None = None,
         tracing: Tracing | None = None,
         recordings: Recordings | None = None,
+        wire_records: WireRecords | None = None,
         dialler: Callable[[], Dialler | None] = lambda: None,
         watched_calls: WatchedCalls | None = None,
     ) -> None:
-        """`call_log` keeps what happens on the calls, `recordings` their sound, `tracing` traces them; None does not.
+        """`call_log` keeps what happens on the calls, `recordings` their sound, `wire_records` all that they are made
+        of, `tracing` traces them; None does not.
         `dialler` returns what places calls, which is made after this. `watched_calls` has the calls with a record while
         they last."""
         self._watched_calls, self._recordings = watched_calls or WatchedCalls(), recordings
+        self._wire_records = wire_records
         self._call_log, self._tracing = call_log or no_call_log(), tracing or Tracing()
         self.settings, self.resources, self.metrics, self.lines, self.load = settings, resources, metrics, lines, load
         self._dialler = dialler
@@ -153,6 +160,9 @@ class Switchboard:
         async with recorded(self._recordings, settings, started.format, journal) as recording:
             return await run(recording=recording)
 
+    def _capture(self, settings: Settings, record: str) -> CallCapture | None:
+        return self._wire_records.open(settings, record) if self._wire_records else None
+
     def _transferable(self, leg: Leg, started: CallStarted, wire: str, resources: Resources) -> Leg:
         """Return `leg`, which can ask somebody first where there is a bot to want that, and a wire to ask them over."""
         dialler = self._dialler()
@@ -198,8 +208,11 @@ class Switchboard:
             switch = recording or RecordingSwitch()
             watched = WatchedLeg(leg, started.format, secret=lambda: switch.secret)
             line = self._transferable(watched, started, wire, resources)
+            capture = self._capture(settings, journal.record) if leg.capabilities.audio_out else None
+            if capture:
+                observer = Observers(observer, EventLog(capture))
             with contained("the bot"):
-                call = make_call(
+                session = make_call(
                     leg,
                     started,
                     line=RecordedLeg(line, recording) if recording else line,
@@ -209,7 +222,9 @@ class Switchboard:
                     metrics=self.metrics.call(wire, started.format, observer),
                     denoising=denoising,
                     load=self.load,
+                    capture=capture,
                 )
+            call = CapturedCall(session, capture) if capture else session
             longest_s = settings.max_call_duration
             too_long = f"the call reached {longest_s:g} s"
             loop = asyncio.get_running_loop()

@@ -84,7 +84,7 @@ async def each_within(
         TimeoutError: nothing to hear came in time.
         TypeError: `reply` is no generator: its author wrote `return` instead of `yield`.
     """
-    reply = _asynchronous(reply)
+    reply = asynchronous(reply)
     pieces, noticed, count, clock_s = ReplyPieces(reply), _Noticed(), 0, asyncio.get_running_loop().time
     until_s = clock_s() + limit_s
     try:
@@ -113,7 +113,7 @@ async def each_within(
                     await reply.aclose()
 
 
-def _asynchronous(
+def asynchronous(
     reply: AsyncIterator[Piece] | Generator[Piece, None, None] | Coroutine[None, None, object],
 ) -> AsyncIterator[Piece]:
     if isinstance(reply, AsyncIterator):

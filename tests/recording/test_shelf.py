@@ -34,10 +34,11 @@ def test_what_is_too_old_goes_and_what_is_no_recording_stays(tmp_path: Path) -> 
 
 def test_the_recording_of_one_call_is_deleted_and_no_name_leads_elsewhere(tmp_path: Path) -> None:
     path = put(tmp_path, f"1970-01-01/{RECORD}.wav")
+    put(tmp_path, f"1970-01-01/{RECORD}.wire.gz")
     other = put(tmp_path, f"1970-01-01/{'f' * 32}.wav")
     for hostile in ("*", "../1970-01-01/" + RECORD, "", "?" * 32):
         assert shelf.delete([tmp_path], hostile) == 0
-    assert shelf.delete([tmp_path], RECORD) == 1
+    assert shelf.delete([tmp_path], RECORD) == 2
     assert not path.exists()
     assert other.exists()
 

@@ -167,7 +167,7 @@ async def test_the_end_of_a_turn_is_judged_where_a_bot_answers_and_nowhere_else(
     assert text_only._turns._endpointing is None
 
 
-def test_each_call_has_its_own_waits_and_all_measure_the_same_recogniser() -> None:
+async def test_each_call_has_its_own_waits_and_all_measure_the_same_recogniser() -> None:
     judging = replace(resources(), ending=TextEnding())
     first, second = (call(FakeLeg(PHONE), shared=judging, turn_silence=0.3)._turns._endpointing for _ in range(2))
     assert first is not second
@@ -219,7 +219,7 @@ def test_a_client_that_configures_recognition_is_not_overruled_by_the_settings()
     )
 
 
-def test_a_wire_without_such_options_takes_those_of_the_settings() -> None:
+async def test_a_wire_without_such_options_takes_those_of_the_settings() -> None:
     wanted = {"language": "Hindi", "context": "Chai", "chunk_size_sec": 2.0, "max_new_tokens": 64}
     unfixed = {"unfixed_chunk_num": 2, "unfixed_token_num": 3}
     leg = FakeLeg()

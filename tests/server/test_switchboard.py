@@ -2,14 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 from fakes import PHONE, RESOURCES, TEXT_ONLY, unlimited
 
 from bridge.admission.lines import Lines
+from bridge.capture.wire_records import wire_records
 from bridge.leg import HangupCause, LegLost
 from bridge.metrics import Metrics
 from bridge.monitoring.watched_calls import WatchedCalls
+from bridge.recording.shelf import NoRecordings
+from bridge.replay.judging import Outcome as Replayed
+from bridge.replay.judging import judge
+from bridge.replay.wire_record import read
 from bridge.server.switchboard import Switchboard
 from bridge.settings import Settings
 from telephony.errors import RemoteProtocolError
@@ -54,6 +60,20 @@ class Caller:
     async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
         self.done.append("closed")
         self.reason, self.cause = reason, cause
+
+
+async def kept_whole(folder: Path, capabilities: Capabilities, **options: object) -> list[Path]:
+    """Return the records of one call that were written below `folder`."""
+    settings = Settings.model_validate(options)
+    async with wire_records(settings) as records:
+        board = Switchboard(settings, RESOURCES, Metrics(), Lines(1), unlimited(), wire_records=records)
+        caller = Caller(capabilities=capabilities)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(board.carry(caller, wire="test"))
+            await caller.begun.wait()
+            [call] = board.lines.calls
+            call.finish("it is late")
+    return await asyncio.to_thread(lambda: sorted(folder.glob("**/*.wire.gz")))
 
 
 def switchboard() -> Switchboard:
@@ -147,3 +167,21 @@ async def test_a_call_with_a_bot_can_be_watched_while_it_lasts(capabilities: Cap
     caller.hang_up.set()
     await call
     assert not list(calls)
+
+
+async def test_a_call_is_kept_whole_where_the_settings_say_so_and_it_has_a_bot(tmp_path: Path) -> None:
+    assert await kept_whole(tmp_path, PHONE) == []
+    assert await kept_whole(tmp_path, TEXT_ONLY, record_wire=str(tmp_path)) == []
+    [path] = await kept_whole(tmp_path, PHONE, record_wire=str(tmp_path))
+    record = await asyncio.to_thread(read, path)
+    assert [line.body["order"] for line in record.orders] == ["finish"]
+    assert record.events[-1].body["reason"] == "it is late"
+    found = await asyncio.to_thread(judge, path)
+    assert (found.outcome, found.differences) == (Replayed.SAME, [])
+
+
+async def test_a_folder_that_cannot_be_written_to_is_told_with_its_option(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NoRecordings, match=r"--record-wire .*file"):
+        async with wire_records(Settings(record_wire=str(tmp_path / "file"))):
+            pass

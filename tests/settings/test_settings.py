@@ -115,6 +115,7 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "redact": "cards, phones",
         "redact_pattern": "KD-[0-9]{2,6}|[A-Z]{3}",
         "record_calls": "/var/recordings",
+        "record_wire": "/var/wire",
         "record_consent": "key:1",
         "record_format": "opus",
         "keep_calls": "400d",

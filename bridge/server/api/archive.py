@@ -1,10 +1,13 @@
 """The calls of a server as those see them who ask over HTTP: what is on the line from memory, the rest from the log."""
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
+from bridge.recording import shelf
 from bridge.records.call_log import CallLog
 from bridge.records.entries import Entry
 from bridge.records.rendering import as_object, entry_object
@@ -122,18 +125,20 @@ class CallArchive:
         if self._database:
             self._live.forget_older(time.time() - _WRITTEN_S)
 
-    async def erase(self, record: str) -> Sequence[str]:
-        """Delete the record of a call, also where it waits in a backlog; return what was deleted.
+    async def erase(self, record: str, *, recordings: Sequence[Path] = ()) -> Sequence[str]:
+        """Delete the record of a call, also where it waits in a backlog, and what is recorded of it; return what was
+        deleted. `recordings`: the folders of those.
 
         Raises:
-            DatabaseFailed: it was not.
+            DatabaseFailed, OSError: it was not.
         """
         self._live.forget(record)
         if not self._database:
+            await asyncio.to_thread(shelf.delete, recordings, record)
             return [record]
         from bridge.records.deletion import erase
 
-        return await erase(self._database, now=time.time(), record=record)
+        return await erase(self._database, now=time.time(), record=record, recordings=recordings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,8 @@ async def _delete(request: web.Request, live: LiveCall | None) -> web.Response:
     found = await archive.call(named(request))
     if not found:
         raise NoSuchCall(_NONE)
-    return web.json_response({"deleted": list(await archive.erase(found.record))})
+    gone = await archive.erase(found.record, recordings=roots(request.app[SETTINGS]))
+    return web.json_response({"deleted": list(gone)})
 
 
 async def _say(request: web.Request) -> web.Response:

@@ -19,6 +19,15 @@ def _place(text: str) -> str:
 Consent = Annotated[
     str, StringConstraints(pattern=r"^(announce|key:[0-9*#])?$"), Takes("announce, key:1 (or another key), or nothing")
 ]
+
+
+def _folder(text: str) -> str:
+    if "\0" in text or "://" in text:
+        raise ValueError("no folder")
+    return text
+
+
+Folder = Annotated[str, AfterValidator(_folder), Takes("a folder")]
 Place = Annotated[str, AfterValidator(_place), Takes("a folder, or s3://bucket/prefix")]
 
 
@@ -46,4 +55,9 @@ class RecordingOptions(Group):
         min_length=1,
         max_length=1000,
         description="What the caller hears before a recording, e.g. what to press. It comes before the greeting.",
+    )
+    record_wire: Folder = Field(
+        default="",
+        description="Folder in which calls with a bot are kept whole, for `bridge replay`: what came from the wire, "
+        "with its times, and every answer of recogniser, bot and voice. It holds all that was said. docs/replay.md.",
     )

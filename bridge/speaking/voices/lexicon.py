@@ -44,6 +44,7 @@ class Lexicon:
         """
         if len(entries) > MOST_ENTRIES:
             raise ValueError(f"{len(entries)} entries; allowed: {MOST_ENTRIES} a language")
+        self.entries: Final = entries
         self._root = _Node()
         self.in_ipa = 0
         """How many entries only voices that take phonemes can read."""

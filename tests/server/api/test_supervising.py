@@ -279,3 +279,16 @@ async def test_each_route_refuses_a_token_that_is_good_for_other_things(tmp_path
                 for headers in ({}, {"Authorization": "Bearer wrong-wrong-wrong-wrong"}):
                     async with client.request(method, path, headers=headers) as response:
                         assert response.status == 401, (method, path)
+
+
+async def test_what_is_kept_of_a_call_goes_with_its_record(tmp_path: Path) -> None:
+    (tmp_path / "tokens.toml").write_text(TOKENS)
+    record, wire = "0123456789abcdef" * 2, tmp_path / "wire" / "2026-01-31"
+    wire.mkdir(parents=True)
+    for name in (record, "f" * 32):
+        (wire / f"{name}.wire.gz").write_bytes(b"x")
+    options = {"api_tokens_file": str(tmp_path / "tokens.toml"), "record_wire": str(tmp_path / "wire")}
+    async with bridge(tmp_path, **options) as client:
+        await past(client, record)
+        assert (await ask(client, f"/calls/{record}?record=true", "DELETE", headers=bearer("boss")))[0] == 200
+    assert [path.name for path in wire.iterdir()] == [f"{'f' * 32}.wire.gz"]

@@ -1,5 +1,6 @@
-"""Targets in bridge/: options, routes, orders of calls, SIP addresses, and audio to and from the SIP stack."""
+"""Targets in bridge/: options, routes, orders of calls, records of them, SIP addresses, and the SIP stack's audio."""
 
+import gzip
 import json
 import pkgutil
 import tempfile
@@ -7,12 +8,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from bridge.capture.notation import NotWritten, event_of, piece_of, samples_of
 from bridge.legs.sip import bpf, media_buffers, uri
 from bridge.legs.sip.media.latch import Latch, rtp_head
 from bridge.legs.sip.media.multipart import sdp_of
 from bridge.legs.sip.requests.digest import Challenger
 from bridge.outbound.call_request import BadCallRequest, CallRequest, is_allowed, read
 from bridge.plugins import PluginError
+from bridge.replay.wire_record import RecordFault
+from bridge.replay.wire_record import read as read_record
 from bridge.server.routing import Ringing, choose, unreachable
 from bridge.settings import Settings, SettingsError, as_toml, caller_texts, groups, load, refusals, warnings
 from bridge.settings.options import OPTIONS
@@ -203,6 +207,22 @@ def _media_buffers(data: bytes) -> None:
     assert given <= said + _FRAME_BYTES * len(data), "nothing is played that nobody said, but for frames filled up"
 
 
+def _wire_record(data: bytes) -> None:
+    """The lines of a record, and each of them as what it may stand for."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.wire.gz"
+        for file in (data, gzip.compress(data)):
+            path.write_bytes(file)
+            with suppress(RecordFault):
+                record = read_record(path)
+                assert len(record.heard) + len(record.events) < len(file) + len(data)
+    for part in records(data):
+        if isinstance(line := value(part), dict):
+            for reads in (event_of, piece_of, samples_of):
+                with suppress(NotWritten):
+                    reads(line)
+
+
 TARGETS: Final = (
     Target(
         "toml",
@@ -221,6 +241,7 @@ TARGETS: Final = (
         ["bridge.settings.sources", "bridge.settings.types", "bridge.settings.checks", *_GROUPS],
     ),
     Target("lexicon", _lexicon, ["bridge.speaking.voices.lexicon", "bridge.speaking.voices.profile_voices"]),
+    Target("wire-record", _wire_record, ["bridge.capture.notation", "bridge.replay.wire_record"]),
     Target("caller-texts", _caller_texts, ["bridge.settings.caller_texts"]),
     Target("routing", _routing, ["bridge.settings.route", "bridge.server.routing"]),
     Target("order", _order, ["bridge.outbound.call_request"]),

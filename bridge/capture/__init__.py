@@ -1,0 +1,1 @@
+"""What a call was made of, kept as it happens: docs/replay.md."""

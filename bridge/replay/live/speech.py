@@ -1,0 +1,69 @@
+"""A real recogniser and real voices in a replay: what they take by the clock on the wall, they take in the call."""
+
+from collections.abc import AsyncGenerator
+
+from bot.api import Samples
+from bridge.replay.answers import Answers
+from bridge.replay.live.real_time import RealTime
+from bridge.speaking.voices.voice import Voice
+from bridge.speaking.voices.voices import Voices
+from bridge.speech.api import Hypothesis, Recogniser, Request
+
+
+class LiveAsr:
+    """`asr`, asked in real time."""
+
+    def __init__(self, asr: Recogniser, real_time: RealTime, answers: Answers) -> None:
+        self.name, self.capabilities = asr.name, asr.capabilities
+        self._asr, self._real_time, self._answers = asr, real_time, answers
+
+    async def decode(self, request: Request, /) -> Hypothesis:
+        """See Asr."""
+        return await self._real_time.ask(self._asr.decode(request), self._answers)
+
+    async def healthy(self) -> bool:
+        """See Asr."""
+        return await self._real_time.ask(self._asr.healthy(), self._answers)
+
+    async def recovered(self) -> None:
+        """See Recogniser."""
+        await self._real_time.ask(self._asr.recovered(), self._answers)
+
+    def check_language(self, language: str | None) -> None:
+        """See Recogniser."""
+        self._asr.check_language(language)
+
+    def close(self) -> None:
+        """Do nothing: other replays ask it, too."""
+
+
+class LiveVoice(Voice):
+    """`voice`, asked in real time."""
+
+    def __init__(self, voice: Voice, real_time: RealTime, answers: Answers) -> None:
+        vars(self).update(vars(voice))  # it is that voice to whoever chooses one
+        self._voice, self._real_time, self._answers = voice, real_time, answers
+
+    async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
+        """See Voice."""
+        chunks = self._voice.speak(text)
+        try:
+            while (samples := await self._real_time.ask(_next(chunks), self._answers)) is not None:
+                yield samples
+        finally:
+            await self._real_time.ask(chunks.aclose(), self._answers)
+
+    def variant(self, name: str) -> Voice:
+        """See Voice."""
+        return LiveVoice(self._voice.variant(name), self._real_time, self._answers)
+
+
+def live_voices(voices: Voices, real_time: RealTime, answers: Answers) -> Voices:
+    """Return `voices`, asked in real time."""
+    made = {id(voice): LiveVoice(voice, real_time, answers) for voice in voices.all}
+    by_language = {key: made[id(voice)] for key, voice in voices.by_language.items()}
+    return Voices(made[id(voices.default)], by_language, voices.lexicons)
+
+
+async def _next(chunks: AsyncGenerator[Samples, None]) -> Samples | None:
+    return await anext(chunks, None)
