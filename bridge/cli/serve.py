@@ -37,7 +37,7 @@ def run(flags: argparse.Namespace) -> int:
     """Serve until a signal ends it. Return the exit code."""
     options = settings.load(flags)
     if workers_of(options) > 1:
-        from bridge.cli.serving_workers import serve_with_workers
+        from bridge.cli.serving.workers import serve_with_workers
 
         return asyncio.run(serve_with_workers(options, flags))
     asyncio.run(serve(options, Resources.load, lambda now: settings.reread(now, flags)))

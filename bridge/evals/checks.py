@@ -25,7 +25,7 @@ _RESUMES_MS: Final = 3000
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CheckedPart:
     """One expectation, and the parts of the call that it is about."""
 
     facts: CallFacts
@@ -45,35 +45,35 @@ class Asked:
 _Answer = tuple[bool, str]
 
 
-def _says(asked: Asked) -> _Answer:
+def _says(asked: CheckedPart) -> _Answer:
     missing = [words for words in asked.expected.texts if not wording.holds(asked.said, words)]
     return not missing, f"it said {asked.said!r}" if missing else ""
 
 
-def _never_says(asked: Asked) -> _Answer:
+def _never_says(asked: CheckedPart) -> _Answer:
     there = [words for words in asked.expected.texts if wording.holds(asked.said, words)]
     return not there, f"it said {asked.said!r}" if there else ""
 
 
-def _matches(asked: Asked) -> _Answer:
+def _matches(asked: CheckedPart) -> _Answer:
     found = re.search(asked.word, asked.said, re.IGNORECASE | re.DOTALL)
     return found is not None, "" if found else f"it said {asked.said!r}"
 
 
-def _says_nothing(asked: Asked) -> _Answer:
+def _says_nothing(asked: CheckedPart) -> _Answer:
     begins = [max(part.from_ms, part.act.began_ms if part.act else 0.0) for part in asked.parts]
     edges = list(zip(begins, [part.to_ms for part in asked.parts], strict=True))
     heard = [span for span in bot_spans(asked.facts.record) if any(begin <= span.from_ms < end for begin, end in edges)]
     return not heard, f"the bot was heard at {heard[0].from_ms / 1000:.1f} s: {asked.said!r}" if heard else ""
 
 
-def _understands(asked: Asked) -> _Answer:
+def _understands(asked: CheckedPart) -> _Answer:
     heard = understood_in(asked.facts, asked.parts)
     missing = [words for words in asked.expected.texts if not wording.holds(heard, words)]
     return not missing, f"it understood {heard!r}" if missing else ""
 
 
-def _within(asked: Asked) -> _Answer:
+def _within(asked: CheckedPart) -> _Answer:
     number = asked.step
     acts = [act for act in asked.facts.acts if act.is_turn and (number is None or act.step == number)]
     if not acts:
@@ -91,7 +91,7 @@ def _response(ms: float | None) -> str:
     return f"it cut in {-ms:.0f} ms before the end" if ms < 0 else f"{ms:.0f} ms"
 
 
-def _yields_within(asked: Asked) -> _Answer:
+def _yields_within(asked: CheckedPart) -> _Answer:
     act = next((act for act in asked.facts.acts if act.step == asked.step), None)
     if act is None:
         return False, "the step was not played"
@@ -104,7 +104,7 @@ def _yields_within(asked: Asked) -> _Answer:
     return took_ms <= asked.expected.limit_ms, f"{took_ms:.0f} ms"
 
 
-def _goes_on(asked: Asked) -> _Answer:
+def _goes_on(asked: CheckedPart) -> _Answer:
     act = next((act for act in asked.facts.acts if act.step == asked.step), None)
     if act is None:
         return False, "the step was not played"
@@ -124,26 +124,26 @@ def _speaks_at(facts: CallFacts, at_ms: float) -> bool:
     return any(span.from_ms <= at_ms < span.to_ms for span in bot_spans(facts.record))
 
 
-def _calls_tool(asked: Asked) -> _Answer:
+def _calls_tool(asked: CheckedPart) -> _Answer:
     return _did(asked, asked.facts.tools, "called")
 
 
-def _never_calls(asked: Asked) -> _Answer:
+def _never_calls(asked: CheckedPart) -> _Answer:
     called = [one for one in done_in(asked.facts.tools, asked.parts) if one.name in asked.expected.texts]
     return not called, f"it called {_told(called)}" if called else ""
 
 
-def _does(asked: Asked) -> _Answer:
+def _does(asked: CheckedPart) -> _Answer:
     return _did(asked, asked.facts.actions, "did")
 
 
-def _transfers_to(asked: Asked) -> _Answer:
+def _transfers_to(asked: CheckedPart) -> _Answer:
     transfers = [one for one in done_in(asked.facts.actions, asked.parts) if one.name == "Transfer"]
     met = any(one.arguments.get("target") in asked.expected.texts for one in transfers)
     return met, "" if met else f"it did {_told(done_in(asked.facts.actions, asked.parts))}"
 
 
-def _did(asked: Asked, done: Sequence[BotDid], verb: str) -> _Answer:
+def _did(asked: CheckedPart, done: Sequence[BotDid], verb: str) -> _Answer:
     there = done_in(done, asked.parts)
     missing = [
         name for name in asked.expected.texts if not any(_is(one, name, asked.expected.arguments) for one in there)
@@ -167,15 +167,15 @@ def _told(done: Sequence[BotDid]) -> str:
     return ", ".join(f"{one.name}({', '.join(f'{k}={v}' for k, v in one.arguments.items())})" for one in done) or "none"
 
 
-def _ended_by(asked: Asked) -> _Answer:
+def _ended_by(asked: CheckedPart) -> _Answer:
     return asked.facts.ended_by == asked.word, f"{asked.facts.ended_by or 'nobody knows who'}: {asked.facts.reason}"
 
 
-def _end_reason(asked: Asked) -> _Answer:
+def _end_reason(asked: CheckedPart) -> _Answer:
     return re.search(asked.word, asked.facts.reason, re.IGNORECASE) is not None, f"it was {asked.facts.reason!r}"
 
 
-def _no_talking_over(asked: Asked) -> _Answer:
+def _no_talking_over(asked: CheckedPart) -> _Answer:
     spans = bot_spans(asked.facts.record)
     acts = [
         act
@@ -191,22 +191,22 @@ def _shared_ms(one: Span, other: Span) -> float:
     return max(0.0, min(one.to_ms, other.to_ms) - max(one.from_ms, other.from_ms))
 
 
-def _no_repeated_question(asked: Asked) -> _Answer:
+def _no_repeated_question(asked: CheckedPart) -> _Answer:
     heard = [question for one in asked.facts.said if not one.unheard for question in wording.questions(one.text)]
     again = list(wording.repeated(heard))
     return not again, f"it asked again: {', '.join(map(repr, again))}" if again else ""
 
 
-def _no_gaps(asked: Asked) -> _Answer:
+def _no_gaps(asked: CheckedPart) -> _Answer:
     gaps = [moment for moment in asked.facts.record.timeline if moment.what == "gap"]
     return not gaps, f"{len(gaps)} gaps in its speech, the first at {gaps[0].at_ms / 1000:.1f} s" if gaps else ""
 
 
-def _no_faults(asked: Asked) -> _Answer:
+def _no_faults(asked: CheckedPart) -> _Answer:
     return not asked.facts.faults, "; ".join(asked.facts.faults)
 
 
-CHECKS: Final[Mapping[Check, Callable[[Asked], _Answer]]] = {
+CHECKS: Final[Mapping[Check, Callable[[CheckedPart], _Answer]]] = {
     Check.SAYS: _says,
     Check.NEVER_SAYS: _never_says,
     Check.MATCHES: _matches,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.evals.checks import CHECKS, Asked
+from bridge.evals.checks import CHECKS, CheckedPart
 from bridge.evals.facts import CallFacts, parts_of
 from bridge.evals.scenario import Check, Expectation, Scenario
 
@@ -71,6 +71,6 @@ def _verdict(facts: CallFacts, question: Question, opinions: Mapping[tuple[Quest
         asked = [opinions.get((question, rubric), unasked) for rubric in expected.texts]
         met, detail = all(one.met for one in asked), "; ".join(one.why for one in asked)
     else:
-        met, detail = CHECKS[expected.check](Asked(facts, expected, step, parts_of(facts, step)))
+        met, detail = CHECKS[expected.check](CheckedPart(facts, expected, step, parts_of(facts, step)))
     told = detail if len(detail) <= _SHOWN else detail[:_SHOWN] + "..."
     return Judgement(step=step, line=expected.line, expected=str(expected), met=met, soft=expected.soft, detail=told)

@@ -94,8 +94,7 @@ def make_app(settings: Settings, resources: Resources, membership: Membership | 
     connections = Connections(refusals, limit=in_all, per_address=per_address, quotas=membership.quotas)
     before = [doorkeeper(in_force, refusals, connections), *membership.middlewares]
     app = web.Application(client_max_size=64 * 1024, middlewares=before)
-    app[IN_FORCE] = in_force
-    app[SIBLINGS] = membership.siblings
+    app[IN_FORCE], app[SIBLINGS] = in_force, membership.siblings
     app[AUDIOSOCKET], app[AUDIOSOCKET_SHARED] = (), membership.audiosocket
     app[SETTINGS], app[METRICS] = settings, metrics
     app[LOAD] = load = make_load(settings)

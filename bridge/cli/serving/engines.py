@@ -1,4 +1,4 @@
-"""The engines that all workers of a server share: `python -m bridge.cli.serving_engines DESCRIPTOR`."""
+"""The engines that all workers of a server share: `python -m bridge.cli.serving.engines DESCRIPTOR`."""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge import logs
-from bridge.cli.serving_worker import birth_of, run
+from bridge.cli.serving.worker import birth_of, run
 from bridge.server.plugin_loading import load_recogniser
 from bridge.server.siblings.supervision import open_line
 from bridge.settings import Settings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.cli.serving_workers import WorkerTerms
+from bridge.cli.serving.workers import WorkerTerms
 from bridge.settings import Settings, SettingsError, load
 
 PUBLIC = "https://bridge.example.com"

@@ -31,10 +31,10 @@ from bridge.server.plugin_loading import resolved
 from bridge.server.siblings.worker import metrics_folder, scoreboard_path
 from bridge.settings import Settings, SettingsError
 
-_WORKER: Final = "bridge.cli.serving_worker"
+_WORKER: Final = "bridge.cli.serving.worker"
 _SHARED: Final = ("host", "port", "audiosocket_port", "workers")
 _SHARED_ENGINES: Final = ("asr", "asr_model_path")
-_ENGINES: Final = "bridge.cli.serving_engines"
+_ENGINES: Final = "bridge.cli.serving.engines"
 
 
 class WorkerTerms:

@@ -1,4 +1,4 @@
-"""One of the workers of `bridge serve --workers N`: `python -m bridge.cli.serving_worker DESCRIPTOR`."""
+"""One of the workers of `bridge serve --workers N`: `python -m bridge.cli.serving.worker DESCRIPTOR`."""
 
 import asyncio
 import os

@@ -1,0 +1,1 @@
+"""`bridge serve --workers N`: what each of its processes runs."""
