@@ -70,3 +70,32 @@ DELIVERIES: Final = Table(
     Index("deliveries_due", "due_at"),
 )
 """How far the webhook was told of each call. Calls of which it is to be told nothing have no row."""
+
+ORDERS: Final = Table(
+    "orders",
+    METADATA,
+    Column("call_id", String(64), primary_key=True),
+    Column("ordered_at", Double, nullable=False),  # by the database's clock, as all times of this table
+    Column("callee", Text, nullable=False),
+    Column("wire", Text, nullable=False),
+    Column("request", JSON, nullable=False),  # as POST /calls had it
+    Column("idempotency_key", String(255), unique=True),
+    Column("status", String(16), nullable=False, server_default="queued"),  # `ringing` is written before the dial
+    Column("outcome", String(16)),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("answered_by", String(16), nullable=False, server_default=""),
+    Column("owner", String(64)),  # the node that has it in hand; NULL while any may take it
+    Column("ended_at", Double),
+    Column("taken_back_by", Text),  # who wants it ended, until its owner has seen to that
+    Index("orders_by_status", "status", "ordered_at"),
+    Index("orders_by_callee", "callee"),
+)
+"""Calls that clients ordered from any of the bridges on this database."""
+
+NODES: Final = Table(
+    "nodes",
+    METADATA,
+    Column("node", String(64), primary_key=True),
+    Column("seen_at", Double, nullable=False),
+)
+"""The processes that take orders, and when they last said that they live."""

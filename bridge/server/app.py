@@ -22,6 +22,7 @@ from bridge.metrics import Metrics
 from bridge.monitoring.levels import Levels
 from bridge.monitoring.watched_calls import WatchedCalls
 from bridge.outbound.dialler import Dialler, Trunk
+from bridge.outbound.orders.opening import shared_or_own
 from bridge.outbound.twilio import TwilioTrunk
 from bridge.recording.recordings import recordings
 from bridge.records.call_log import call_log
@@ -29,7 +30,7 @@ from bridge.server.access.connections import Connections
 from bridge.server.access.in_force import InForce
 from bridge.server.access.middleware import doorkeeper
 from bridge.server.api import calls, description, stream, supervising
-from bridge.server.api.calls import DIALLER, TRUNK
+from bridge.server.api.calls import DIALLER, ORDERS, TRUNK
 from bridge.server.app_keys import (
     ARI,
     CALL_LOG,
@@ -227,8 +228,9 @@ async def _dialler(app: web.Application) -> AsyncIterator[None]:
         trunks["twilio"] = app[TRUNK] = TwilioTrunk(rest, settings)
     if (ari := app.get(ARI)) and settings.ari_dial_context:
         trunks["ari"] = lambda request, _: ari.dial(request.to, caller=request.caller)
-    app[DIALLER] = Dialler(settings, app[SWITCHBOARD], trunks)
-    yield
+    app[DIALLER] = dialler = Dialler(settings, app[SWITCHBOARD], trunks)
+    async with shared_or_own(settings, app[CALL_LOG], dialler) as app[ORDERS]:
+        yield
 
 
 async def _waiting_calls(app: web.Application) -> AsyncIterator[None]:
