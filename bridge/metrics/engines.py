@@ -1,5 +1,7 @@
 """What the engines of the recogniser do."""
 
+from contextlib import suppress
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from bridge.metrics.buckets import MODEL_S
@@ -52,3 +54,13 @@ class DecodeMetrics:
 
     def up(self, engine: str, up: bool, /) -> None:
         self._up.labels(engine).set(up)
+
+    def left(self, engine: str, /) -> None:
+        """Forget what was counted of it: a name of a headless service has had very many in a year."""
+        for metric in (self._cached, self._retried, self._in_hand, self._up):
+            with suppress(KeyError):
+                metric.remove(engine)
+        for kind in ("partial", "final"):
+            for measured in (self._took, self._queued):
+                with suppress(KeyError):
+                    measured.remove(engine, kind)

@@ -57,6 +57,7 @@ async def serve(
         try:
             app = await asyncio.to_thread(make_app, options, resources)  # it reads the page's files
             resources.observe(app[METRICS].decodes)
+            resources.follow()
             resources.voices.observers.add(app[METRICS].voices)
             made = options.api_token if given.api_token is None else None
             keep_for_good()
