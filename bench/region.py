@@ -404,4 +404,4 @@ class Region:
 
 def _shuffled(replica: int, utterance: int) -> int:
     """Return a place for `replica` in an order that is another for each utterance."""
-    return ((replica + 1) * (utterance | 1) * 2654435761) & 0xFFFFFFFF
+    return hash((utterance, replica))

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -161,6 +161,10 @@ class Dialler:
     def get(self, call_id: str) -> PlacedCall | None:
         """Return a call under way, or one of the last that ended."""
         return self._calls.get(call_id) or self._ended.get(call_id)
+
+    def newest(self) -> Sequence[PlacedCall]:
+        """Return the calls under way, then the last that ended, each the newest first."""
+        return [*reversed(self._calls.values()), *reversed(self._ended.values())]
 
     def hang_up(self, call_id: str, reason: str) -> None:
         """Give a call up that was not answered yet; whoever carries it ends one that was."""

@@ -17,6 +17,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from bridge.records.clock import shared_now
 from bridge.records.entries import Entry, EntryKind
 from bridge.records.events.deliveries import note
 from bridge.records.shelf import DatabaseFailed
@@ -86,7 +87,9 @@ class Database:
             if rows := [_row(entry) for entry in entries if entry.record in known]:
                 await connection.execute(self._once(ENTRIES), rows)
             if self.tells_events:
-                await note(connection, [entry for entry in entries if entry.record in known], now=time.time())
+                await note(
+                    connection, [entry for entry in entries if entry.record in known], now=shared_now(connection)
+                )
             for entry in entries:
                 if entry.kind is EntryKind.ENDED and entry.record in known:
                     await connection.execute(_ending(entry))

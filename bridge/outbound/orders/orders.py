@@ -1,6 +1,7 @@
 """What becomes of the calls that clients order. Those of one server alone are in its memory, and end with it."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Protocol
 
 from bridge.outbound.call_request import CallRequest
@@ -31,6 +32,13 @@ class CallOrders(Protocol):
 
         Raises:
             DatabaseFailed: it cannot be read.
+        """
+
+    async def newest(self, status: Status | None, *, most: int) -> Sequence[PlacedCall]:
+        """Return those with that status, None for any, the newest first.
+
+        Raises:
+            DatabaseFailed: they cannot be read.
         """
 
     async def take_back(self, call_id: str, *, by: str) -> bool:
@@ -64,6 +72,9 @@ class OwnOrders:
 
     async def get(self, call_id: str) -> PlacedCall | None:
         return self._dialler.get(call_id)
+
+    async def newest(self, status: Status | None, *, most: int) -> Sequence[PlacedCall]:
+        return [placed for placed in self._dialler.newest() if status in (None, placed.status)][:most]
 
     async def take_back(self, call_id: str, *, by: str) -> bool:
         placed = self._dialler.get(call_id)

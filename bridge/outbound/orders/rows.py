@@ -5,14 +5,16 @@ node had not begun may be taken by another, and what it had begun is never diall
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Double, Update, cast, delete, extract, func, literal, select, update
+from sqlalchemy import ColumnElement, Update, delete, func, literal, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.outbound.call_request import body_of, read
+from bridge.outbound.call_request import BadCallRequest, body_of, read
 from bridge.outbound.leg import PlacedCall, Status
+from bridge.records.clock import now
 from bridge.records.tables import NODES, ORDERS
 from telephony.outcome import Outcome
 
@@ -37,7 +39,7 @@ async def add(connection: AsyncConnection, placed: PlacedCall, *, key: str, most
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     row = {
         "call_id": placed.call_id,
-        "ordered_at": _now(connection),
+        "ordered_at": now(connection),
         "callee": placed.request.to,
         "wire": placed.wire,
         "request": body_of(placed.request),
@@ -56,6 +58,17 @@ async def get(connection: AsyncConnection, *, call_id: str = "", key: str = "") 
     wanted = _OF.idempotency_key == key if key else _OF.call_id == call_id
     row = (await connection.execute(select(ORDERS).where(wanted))).mappings().first()
     return _placed(row) if row else None  # type: ignore[arg-type]  # a RowMapping's keys are no plain str
+
+
+async def newest(connection: AsyncConnection, status: Status | None, *, most: int) -> Sequence[PlacedCall]:
+    """Return orders with that status, None for any, the newest first. What no order is, is left out."""
+    found = select(ORDERS).where(_OF.status == status.value if status else true())
+    rows = (await connection.execute(found.order_by(_OF.ordered_at.desc(), _OF.call_id).limit(most))).mappings()
+    placed: list[PlacedCall] = []
+    for row in rows:
+        with suppress(BadCallRequest):
+            placed.append(_placed(row))  # type: ignore[arg-type]  # a RowMapping's keys are no plain str
+    return placed
 
 
 async def claim(
@@ -100,7 +113,7 @@ async def tell(connection: AsyncConnection, placed: PlacedCall, node: str) -> No
     """Note what has become of a call that `node` has dialled. Its word counts, whatever others thought meanwhile."""
     values = {"status": placed.status.value, "outcome": placed.outcome, "reason": placed.reason}
     mine = update(ORDERS).where(_OF.call_id == placed.call_id, _OF.owner == node)
-    ended_at = _now(connection) if placed.status is Status.ENDED else None
+    ended_at = now(connection) if placed.status is Status.ENDED else None
     await connection.execute(mine.values(**values, answered_by=placed.answered_by, ended_at=ended_at))
 
 
@@ -124,8 +137,8 @@ async def taken_back(connection: AsyncConnection, node: str) -> Mapping[str, str
 async def beat(connection: AsyncConnection, node: str) -> None:
     """Note that `node` lives."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    alive = insert(NODES).values(node=node, seen_at=_now(connection))
-    await connection.execute(alive.on_conflict_do_update(index_elements=["node"], set_={"seen_at": _now(connection)}))
+    alive = insert(NODES).values(node=node, seen_at=now(connection))
+    await connection.execute(alive.on_conflict_do_update(index_elements=["node"], set_={"seen_at": now(connection)}))
 
 
 async def leave(connection: AsyncConnection, node: str) -> None:
@@ -136,7 +149,7 @@ async def leave(connection: AsyncConnection, node: str) -> None:
 async def expire(connection: AsyncConnection, *, wait_s: float) -> None:
     """End orders that nobody has taken within `wait_s`."""
     old = update(ORDERS).where(
-        _OF.status == Status.QUEUED.value, _OF.owner.is_(None), _OF.ordered_at < _now(connection) - wait_s
+        _OF.status == Status.QUEUED.value, _OF.owner.is_(None), _OF.ordered_at < now(connection) - wait_s
     )
     why = literal(f"no server placed it within {wait_s:g} s") + _after(_OF.reason)
     await connection.execute(_over(connection, old, Outcome.FAILED, why))
@@ -147,7 +160,7 @@ async def bury(connection: AsyncConnection, *, lease_s: float) -> Sequence[Left]
 
     What they had only taken, others may take.
     """
-    alive = select(NODES.c.node).where(NODES.c.seen_at >= _now(connection) - lease_s)
+    alive = select(NODES.c.node).where(NODES.c.seen_at >= now(connection) - lease_s)
     dead = select(_OF.call_id, _OF.status, _OF.owner).where(
         _OF.status != Status.ENDED.value, _OF.owner.is_not(None), _OF.owner.not_in(alive)
     )
@@ -158,7 +171,7 @@ async def bury(connection: AsyncConnection, *, lease_s: float) -> Sequence[Left]
     for left in begun:
         this = update(ORDERS).where(_OF.call_id == left.call_id)
         await connection.execute(_over(connection, this, Outcome.FAILED, left.reason))
-    await connection.execute(delete(NODES).where(NODES.c.seen_at < _now(connection) - 10 * lease_s))
+    await connection.execute(delete(NODES).where(NODES.c.seen_at < now(connection) - 10 * lease_s))
     return begun
 
 
@@ -181,16 +194,9 @@ def _placed(row: Mapping[str, object]) -> PlacedCall:
 
 
 def _over(connection: AsyncConnection, which: Update, outcome: Outcome, reason: str | ColumnElement[str]) -> Update:
-    return which.values(status=Status.ENDED.value, outcome=outcome.value, reason=reason, ended_at=_now(connection))
+    return which.values(status=Status.ENDED.value, outcome=outcome.value, reason=reason, ended_at=now(connection))
 
 
 def _after(reason: ColumnElement[str]) -> ColumnElement[str]:
     """Return `reason` as the second half of a sentence, "" where there is none."""
     return func.coalesce(literal("; ") + func.nullif(reason, ""), "")
-
-
-def _now(connection: AsyncConnection) -> ColumnElement[float]:
-    """Return seconds since 1970 by the database's clock: those of the nodes may differ."""
-    if connection.dialect.name == "postgresql":
-        return cast(extract("epoch", func.clock_timestamp()), Double)
-    return cast((func.julianday("now") - 2440587.5) * 86_400.0, Double)

@@ -101,6 +101,10 @@ class SharedOrders:
         async with self._database.reading() as connection:
             return await rows.get(connection, call_id=call_id)
 
+    async def newest(self, status: Status | None, *, most: int) -> Sequence[PlacedCall]:
+        async with self._database.reading() as connection:
+            return await rows.newest(connection, status, most=most)
+
     async def take_back(self, call_id: str, *, by: str) -> bool:
         placed = await self._own.get(call_id)
         if placed and (placed.dialled or call_id not in self._mine):

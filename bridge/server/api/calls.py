@@ -8,12 +8,12 @@ from aiohttp import web
 from bridge.admission.refusals import Why
 from bridge.outbound.call_request import BadCallRequest, read
 from bridge.outbound.dialler import Closing, Dialler, Full, NotAllowed, TooLoaded
-from bridge.outbound.leg import PlacedCall
+from bridge.outbound.leg import PlacedCall, Status
 from bridge.outbound.orders.orders import CallOrders, KeyReused
 from bridge.outbound.twilio import TwilioCall, TwilioTrunk
 from bridge.server.access.forms import read_body, read_form
 from bridge.server.access.refused import Forbidden
-from bridge.server.api.answers import LATER, BadQuestion, answering, problem
+from bridge.server.api.answers import LATER, BadQuestion, answering, only, problem, whole
 from bridge.server.websocket_upgrade import upgrade
 from telephony.twilio import TwilioProtocol
 
@@ -27,6 +27,7 @@ def routes() -> list[web.RouteDef]:
     """Return the routes that order calls, and serve Twilio."""
     return [
         web.post("/calls", answering(_order)),
+        web.get("/orders", answering(_orders)),
         web.get("/twilio/stream/{id}", _twilio_stream),
         web.post("/twilio/status/{id}", _twilio_status),
     ]
@@ -49,6 +50,15 @@ async def _order(request: web.Request) -> web.Response:
     except (Closing, TooLoaded) as error:
         return problem(503, str(error), LATER)
     return web.json_response(told(placed), status=202, headers={"Location": f"/calls/{placed.call_id}"})
+
+
+async def _orders(request: web.Request) -> web.Response:
+    only(request, ("status", "limit"))
+    limit, status = whole(request, "limit", usual=50, most=500), request.query.get("status", "")
+    if status and status not in list(Status):
+        raise BadQuestion(f"parameter status: got {status[:100]!r}; allowed: {', '.join(Status)}")
+    found = await request.app[ORDERS].newest(Status(status) if status else None, most=limit)
+    return web.json_response({"orders": [told(placed) for placed in found]})
 
 
 def _key(request: web.Request) -> str:

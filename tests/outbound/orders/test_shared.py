@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from exchange import Exchange, Telephone, settle
+from fakes import FakePause
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -40,11 +41,15 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 class Node:
     """One server on `database`. Its rounds are the test's."""
 
-    def __init__(self, database: Database, name: str, *, lines: int = 10, **options: object) -> None:
+    def __init__(
+        self, database: Database, name: str, *, lines: int = 10, pause: FakePause | None = None, **options: object
+    ) -> None:
         given = {"dial_allow": "+49", "dial_per_second": 100, **options}
         self.exchange = Exchange(lines)
         settings = Settings.model_validate(given)
-        self.dialler = Dialler(settings, self.exchange, {"sip": self.trunk}, pause=lambda _: asyncio.sleep(0))
+        self.dialler = Dialler(
+            settings, self.exchange, {"sip": self.trunk}, pause=pause or (lambda _: asyncio.sleep(0))
+        )
         self.ended: list[tuple[str, str]] = []
         self.dead_wire, self.now_s = False, 0.0
         self.orders = SharedOrders(
@@ -123,10 +128,15 @@ async def test_all_that_wait_are_placed_once_each_by_servers_that_ask_at_the_sam
 
 async def test_a_server_takes_no_more_than_it_has_lines_and_what_it_leaves_another_places(database: Database) -> None:
     full, free = Node(database, "full", lines=1), Node(database, "free")
-    for _ in range(3):
-        await full.orders.place(TO)
+    ids = {(await full.orders.place(TO)).call_id for _ in range(3)}
     await full.round()
     await full.round()
+    assert len(full.phones) == 1
+    assert {each.status for each in await free.orders.newest(None, most=5)} == {Status.RINGING, Status.QUEUED}
+    [rings] = await free.orders.newest(Status.RINGING, most=5)
+    waiting = {each.call_id for each in await free.orders.newest(Status.QUEUED, most=5)}
+    assert waiting == ids - {rings.call_id}
+    assert len(await free.orders.newest(None, most=2)) == 2
     assert len(full.phones) == 1
     await free.round()
     assert len(free.phones) == 2
@@ -282,15 +292,23 @@ async def test_an_order_whose_beginning_cannot_be_written_is_not_dialled(databas
 
 
 async def test_an_order_that_waits_is_taken_back_from_any_server_and_not_dialled(database: Database) -> None:
-    a, b = Node(database, "a"), Node(database, "b")
-    placed = await a.orders.place(TO)
-    await a.orders.round()  # taken, not begun
-    assert await b.orders.take_back(placed.call_id, by="desk")
+    pause = FakePause()
+    a, b = Node(database, "a", pause=pause, dial_per_second=1), Node(database, "b")
+    await a.orders.place(TO)
     await a.round()
+    taken, waits = await a.orders.place(TO), await b.orders.place(TO)
+    await a.orders.round()
+    await pause.until(1)  # it is the turn of one of them in a second
+    for each in (taken, waits):
+        assert await b.orders.take_back(each.call_id, by="desk")
+    await pause.end()
+    await until_begun(a)
     await a.round()
-    assert not a.phones
-    assert await state(a, placed.call_id) == (Status.ENDED, Outcome.FAILED, "an operator took the call back")
-    assert not await b.orders.take_back(placed.call_id, by="desk")
+    await b.round()
+    assert len(a.phones) + len(b.phones) == 1
+    for each in (taken, waits):
+        assert await state(a, each.call_id) == (Status.ENDED, Outcome.FAILED, "an operator took the call back")
+        assert not await b.orders.take_back(each.call_id, by="desk")
     assert not await b.orders.take_back("nobody", by="desk")
 
 
