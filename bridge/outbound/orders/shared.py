@@ -9,6 +9,8 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -69,6 +71,7 @@ class SharedOrders:
         self._not_ours = deque[str](maxlen=_NOT_OURS)
         self._rests_until_s = self._beat_s = self._buried_s = -math.inf
         self._in_touch_since_s: float | None = None
+        self._unrecorded: list[Left] = []  # calls of dead servers whose records have no end yet
         self._doubtful = False  # a transaction failed, perhaps after it was done
 
     # ------------------------------------------------------------ what the API asks
@@ -98,8 +101,10 @@ class SharedOrders:
             return mine
         if call_id not in self._mine and (own := await self._own.get(call_id)):
             return own
-        async with self._database.reading() as connection:
-            return await rows.get(connection, call_id=call_id)
+        with suppress(BadCallRequest):  # another version of this server wrote it
+            async with self._database.reading() as connection:
+                return await rows.get(connection, call_id=call_id)
+        return None
 
     async def newest(self, status: Status | None, *, most: int) -> Sequence[PlacedCall]:
         async with self._database.reading() as connection:
@@ -197,7 +202,7 @@ class SharedOrders:
 
     def _place(self, placed: PlacedCall) -> None:
         try:
-            wire = self._dialler.wire_for(placed.request)
+            wire = self._dialler.wire_for(replace(placed.request, wire=placed.wire))
         except (NotAllowed, BadCallRequest) as why:  # other servers may have other rules
             self._leave_to_others(placed.call_id, str(why))
             return
@@ -260,8 +265,10 @@ class SharedOrders:
             left = await rows.bury(connection, lease_s=LEASE_S)
         for each in left:
             log.error("call %s: %s", each.call_id, each.reason)
-            if each.answered:
-                await self._end_record(each)
+        self._unrecorded += [each for each in left if each.answered]
+        while self._unrecorded:
+            await self._end_record(self._unrecorded[0])
+            self._unrecorded.pop(0)
 
     async def _end_record(self, left: Left) -> None:
         """Write the end into the record of a call whose server died, which also tells the webhook of events."""

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.leg import OpeningLeg
 from bridge.outbound.call_request import CallRequest
-from bridge.outbound.dialler import Closing, Dialler, Full, NotAllowed
+from bridge.outbound.dialler import Closing, Dialler, Full, NotAllowed, Trunk
 from bridge.outbound.leg import PlacedCall, Status
 from bridge.outbound.orders.orders import KeyReused
 from bridge.outbound.orders.shared import LEASE_S, SharedOrders
@@ -44,18 +44,21 @@ class Node:
     def __init__(
         self, database: Database, name: str, *, lines: int = 10, pause: FakePause | None = None, **options: object
     ) -> None:
-        given = {"dial_allow": "+49", "dial_per_second": 100, **options}
-        self.exchange = Exchange(lines)
-        settings = Settings.model_validate(given)
-        self.dialler = Dialler(
-            settings, self.exchange, {"sip": self.trunk}, pause=pause or (lambda _: asyncio.sleep(0))
-        )
-        self.ended: list[tuple[str, str]] = []
+        self._name, self._database, self._pause, self._options = name, database, pause, options
+        self.exchange, self.ended = Exchange(lines), list[tuple[str, str]]()
         self.dead_wire, self.now_s = False, 0.0
+        self.use({"sip": self.trunk})
+
+    def use(self, trunks: dict[str, Trunk], **options: object) -> None:
+        """Have these wires, the first for orders that name none."""
+        given = {"dial_allow": "+49", "dial_per_second": 100, **self._options, **options}
+        settings = Settings.model_validate(given)
+        pause = self._pause or (lambda _: asyncio.sleep(0))
+        self.dialler = Dialler(settings, self.exchange, trunks, pause=pause)
         self.orders = SharedOrders(
-            database,
+            self._database,
             self.dialler,
-            node=name,
+            node=self._name,
             wait_s=settings.dial_wait,
             end_live=lambda call_id, by: self.ended.append((call_id, by)),
             clock_s=lambda: self.now_s,
@@ -142,6 +145,19 @@ async def test_a_server_takes_no_more_than_it_has_lines_and_what_it_leaves_anoth
     assert len(free.phones) == 2
 
 
+async def test_what_one_server_has_taken_and_will_dial_in_a_moment_no_other_takes(database: Database) -> None:
+    pause = FakePause()
+    a, b = Node(database, "a", pause=pause, dial_per_second=1), Node(database, "b")
+    for _ in range(2):
+        await a.orders.place(TO)
+        await a.orders.round()
+    await pause.until(1)
+    await b.round()
+    await pause.end()
+    await until_begun(a)
+    assert (len(a.phones), len(b.phones)) == (2, 0)
+
+
 async def test_a_server_that_drains_takes_nothing_and_gives_back_what_it_had_not_begun(database: Database) -> None:
     going, other = Node(database, "going"), Node(database, "other")
     placed = await going.orders.place(TO)
@@ -186,6 +202,25 @@ async def test_what_a_server_may_not_call_it_leaves_to_those_that_may(database: 
     assert not strict.phones
     await open_.round()
     assert (await state(strict, placed.call_id))[0] is Status.RINGING
+
+
+async def test_an_order_goes_over_the_wire_that_it_was_taken_for(database: Database) -> None:
+    sip, both = Node(database, "sip"), Node(database, "both")
+    over: list[str] = []
+
+    def twilio(request: CallRequest, call_id: str) -> OpeningLeg:
+        over.append("twilio")
+        return both.trunk(request, call_id)
+
+    both.use({"twilio": twilio, "sip": both.trunk}, dial_from="+4930999")
+    neither = Node(database, "neither")
+    neither.use({"ari": neither.trunk})
+    placed = await sip.orders.place(TO)
+    await neither.round()
+    assert not neither.phones
+    await both.round()
+    assert (await state(sip, placed.call_id))[0] is Status.RINGING
+    assert (over, len(both.phones)) == ([], 1)
 
 
 # ---------------------------------------------------------------- servers that die
@@ -383,6 +418,7 @@ async def test_what_another_version_ordered_and_this_one_cannot_read_waits_for_i
         this = select(ORDERS.c.status, ORDERS.c.owner).where(ORDERS.c.call_id == placed.call_id)
         [row] = await connection.execute(this)
     assert tuple(row) == ("queued", None)
+    assert await node.orders.get(placed.call_id) is None
 
 
 async def test_a_wrong_number_ends_as_it_does_on_one_server(database: Database) -> None:
