@@ -242,7 +242,7 @@ def _upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, "heads")  # two that came at the same time are both made
 
 
 def _set_up_sqlite(connection: DBAPIConnection, _: object) -> None:
