@@ -1,5 +1,6 @@
 """What the engines of the recogniser do."""
 
+from collections import defaultdict
 from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -31,6 +32,7 @@ class DecodeMetrics:
             "bridge_decode_cached_tokens", "Prompt tokens not computed again.", ["engine"], registry=registry
         )
         self._failed = Counter("bridge_decodes_failed", "Decodes that failed.", ["engine", "reason"], registry=registry)
+        self._reasons = defaultdict[str, set[str]](set)
         self._retried = Counter("bridge_decodes_retried", "Decodes tried again.", ["engine"], registry=registry)
         self._in_hand = Gauge("bridge_decodes_in_hand", "Decodes not answered yet.", ["engine"], registry=registry)
         self._up = Gauge("bridge_engine_up", "1 while the engine is thought to work.", ["engine"], registry=registry)
@@ -48,6 +50,7 @@ class DecodeMetrics:
                 self._cached.labels(engine).inc(outcome.cached_tokens)
             case EngineFailed():
                 self._failed.labels(engine, type(outcome).__name__).inc()
+                self._reasons[engine].add(type(outcome).__name__)
 
     def retried(self, engine: str, /) -> None:
         self._retried.labels(engine).inc()
@@ -60,6 +63,8 @@ class DecodeMetrics:
         for metric in (self._cached, self._retried, self._in_hand, self._up):
             with suppress(KeyError):
                 metric.remove(engine)
+        for reason in self._reasons.pop(engine, ()):
+            self._failed.remove(engine, reason)
         for kind in ("partial", "final"):
             for measured in (self._took, self._queued):
                 with suppress(KeyError):

@@ -107,7 +107,9 @@ async def _meet(settings: Settings, ask: Resolve) -> Sequence[Met]:
         EngineFailed: none is there, or one is not what the settings say.
     """
     absent: list[SpeechError] = []
-    met = [each for url in settings.asr_url for each in await _meet_at(url, settings, ask, absent)]
+    urls = [url for n, url in enumerate(settings.asr_url) if not name_in(url) or url not in settings.asr_url[:n]]
+    found = await asyncio.gather(*(_meet_at(url, settings, ask, absent) for url in urls))
+    met = [each for those in found for each in those]
     if not any(each.profile for each in met):
         raise EngineFailed(
             f"no recogniser answers at asr_url: {'; '.join(map(str, absent))}; docs/vllm.md says how to serve one"
