@@ -1,8 +1,31 @@
-"""The tables of the call log. Migrations (`migrations/`) make them; a test holds both to each other."""
+"""The tables of the call log, and by which clock their times are.
 
+Migrations (`migrations/`) make them; a test holds both to each other.
+"""
+
+import time
 from typing import Final
 
-from sqlalchemy import JSON, Column, Double, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    ColumnElement,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    cast,
+    extract,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 METADATA: Final = MetaData()
 
@@ -12,7 +35,7 @@ CALLS: Final = Table(
     Column("record", String(64), primary_key=True),
     Column("call_id", Text, nullable=False),  # what the wire calls it; the same may come again
     Column("began_at", Double, nullable=False),  # seconds since 1970, as all times here
-    Column("ended_at", Double),  # NULL while it is on, or for ever where its process died
+    Column("ended_at", Double),  # NULL while it is on, or until another process takes over what a dead one left
     Column("wire", Text, nullable=False),
     Column("direction", Text, nullable=False),
     Column("caller", Text, nullable=False),
@@ -29,6 +52,11 @@ CALLS: Final = Table(
     Column("faults", Integer, nullable=False, server_default="0"),
     Column("duration_ms", Integer),
     Column("first_audio_ms", Integer),
+    Column("heard_ms", BigInteger),  # these and `cost`: bridge/records/engine_use.py; NULL until the call has ended
+    Column("spoken_chars", BigInteger),
+    Column("input_tokens", BigInteger),
+    Column("output_tokens", BigInteger),
+    Column("cost", Double),
     Index("calls_by_time", "began_at"),
     Index("calls_by_call_id", "call_id"),
     Index("calls_by_caller", "caller"),
@@ -99,3 +127,22 @@ NODES: Final = Table(
     Column("seen_at", Double, nullable=False),
 )
 """The processes that take orders, and when they last said that they live."""
+
+
+def database_now(connection: AsyncConnection) -> ColumnElement[float]:
+    """Return seconds since 1970 by the database's clock, in the middle of a transaction too."""
+    if connection.dialect.name == "postgresql":
+        return cast(extract("epoch", func.clock_timestamp()), Double)
+    return cast((func.julianday("now") - 2440587.5) * 86_400.0, Double)
+
+
+def shared_now(connection: AsyncConnection) -> ColumnElement[float]:
+    """Return the same where machines share the database, else this machine's time, as SQLite is one machine's."""
+    return database_now(connection) if connection.dialect.name == "postgresql" else literal(time.time())
+
+
+async def ahead_s(connection: AsyncConnection, wall_s: float) -> float:
+    """Return by how much the database's clock is ahead of `wall_s`, this machine's; 0 where they are one machine."""
+    if connection.dialect.name != "postgresql":
+        return 0.0
+    return float((await connection.execute(select(database_now(connection)))).scalar_one()) - wall_s

@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.outbound.call_request import BadCallRequest, body_of, read
 from bridge.outbound.leg import PlacedCall, Status
-from bridge.records.clock import now
 from bridge.records.tables import NODES, ORDERS
+from bridge.records.tables import database_now as now
 from telephony.outcome import Outcome
 
 _MOST_AT_ONCE = 100

@@ -24,7 +24,6 @@ from bridge.outbound.orders.orders import TAKEN_BACK, KeyReused, OwnOrders
 from bridge.outbound.orders.rows import Left
 from bridge.records import query
 from bridge.records.database import Database
-from bridge.records.entries import Entry, EntryKind
 from bridge.records.shelf import DatabaseFailed
 from bridge.timeouts import wait_at_most
 
@@ -273,12 +272,8 @@ class SharedOrders:
     async def _end_record(self, left: Left) -> None:
         """Write the end into the record of a call whose server died, which also tells the webhook of events."""
         row = await query.call(self._database, left.call_id)
-        if row is None or row["ended_at"] is not None:
-            return
-        record = str(row["record"])
-        last = (await query.entries(self._database, record))[-1].number
-        facts = {"ended_by": "bridge", "fault": "ours"}
-        await self._database.write([Entry(record, last + _BEHIND, time.time(), EntryKind.ENDED, left.reason, facts)])
+        if row:
+            await self._database.end([str(row["record"])], reason=left.reason, behind=_BEHIND)
 
 
 def _state(placed: PlacedCall) -> tuple[object, ...]:

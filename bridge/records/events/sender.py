@@ -11,13 +11,14 @@ from functools import partial
 from typing import Final
 
 from bridge.backoff import Backoff
-from bridge.records import clock, query
+from bridge.records import query
 from bridge.records.database import Database
 from bridge.records.entries import Entry
 from bridge.records.events import deliveries
 from bridge.records.events.deliveries import Claim
 from bridge.records.events.payload import body_of, event_id
 from bridge.records.shelf import DatabaseFailed
+from bridge.records.tables import ahead_s
 from bridge.timeouts import wait_at_most
 
 log = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ class EventsSender:
         """
         async with self._database.writing() as connection:
             # By the clock of all who share it: who is ahead by more than a claim lasts would take every claim for over.
-            self._ahead_s = await clock.ahead_s(connection, self._wall())
+            self._ahead_s = await ahead_s(connection, self._wall())
             claims = await deliveries.claim(connection, now=self._now(), for_s=CLAIM_S, most=AT_ONCE)
         if not claims:
             return None
