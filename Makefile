@@ -26,6 +26,7 @@ TAC_VENV ?= .venv-tac
 TTS_VENV ?= .venv-tts
 LITELLM_VENV ?= .venv-litellm
 RAY_VENV ?= .venv-ray
+KUBERNETES_VENV ?= .venv-kubernetes
 S3_VENV ?= .venv-s3-server
 PIPECAT_VENV := .venv-pipecat
 LIVEKIT_VENV := .venv-livekit
@@ -46,7 +47,7 @@ EXTRAS ?=
 # Tests start hundreds of processes: what these import is compiled once, whatever the machine's habits are.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: serve check test test-slow test-vllm test-ray test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-litellm tools-asterisk tools-vllm tools-ray fuzz \
+.PHONY: serve check test test-slow test-vllm test-ray test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-litellm tools-kubernetes tools-asterisk tools-vllm tools-ray fuzz \
     tiny-qwen3-asr bench bench-phone publish-bench-phone bench-third-party tools-bench-phone bench-engines bench-scale bench-records bench-compare soak format lock wires clean
 .DELETE_ON_ERROR:
 
@@ -71,7 +72,7 @@ check: $(VENV)/.test
 	$(VENV)/bin/pytest -m "not integration and not vllm and not slow" --numprocesses $(WORKERS)
 
 # What only tests need, downloaded at once. Where something cannot be had, its tests are skipped, and this says so.
-test-tools: tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-asterisk tools-vllm tools-ray
+test-tools: tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-kubernetes tools-asterisk tools-vllm tools-ray
 
 # All in one go; where that fails, each by itself, so that one that is missing takes no other with it. Making the
 # environment may use apt too, and only one at a time can.
@@ -94,6 +95,10 @@ tools-tac: $(VENV)/.test
 
 tools-s3: $(VENV)/.test
 	@scripts/install-alone s3-server $(VENV)/bin/python $(S3_VENV) || test $$? = 75
+
+# 75 says that it cannot be installed here, and the script has said why.
+tools-kubernetes: $(VENV)/.test
+	@scripts/install-kubernetes $(VENV)/bin/python $(KUBERNETES_VENV) || test $$? = 75
 
 # Large, and asked by slow tests alone: `make test` leaves it out.
 tools-litellm: $(VENV)/.test
@@ -205,7 +210,7 @@ soak: $(VENV)/.test
 	$(VENV)/bin/python bench/soak.py --json build/soak.json $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) $(TAC_VENV) $(TTS_VENV) $(LITELLM_VENV) $(RAY_VENV) $(PIPECAT_VENV) $(LIVEKIT_VENV) $(BENCH_TOOLS_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VLLM_VENV) $(TAC_VENV) $(TTS_VENV) $(LITELLM_VENV) $(RAY_VENV) $(KUBERNETES_VENV) $(PIPECAT_VENV) $(LIVEKIT_VENV) $(BENCH_TOOLS_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp says that what its lock lists is installed, so that a second `make` starts at once.

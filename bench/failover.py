@@ -38,6 +38,9 @@ class Watch:
     def began(self, engine: str) -> None:
         """Nothing to note."""
 
+    def left(self, engine: str) -> None:
+        """Nothing to note."""
+
     def ended(self, engine: str, request: Request, outcome: Hypothesis | BaseException, *, took_s: float) -> None:
         if not self.killed:
             return

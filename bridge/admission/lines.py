@@ -80,6 +80,11 @@ class Lines:
         return self.refusal(Whose.CALLS) is None
 
     @property
+    def free_calls(self) -> int:
+        """How many more calls may come now."""
+        return self._limits[Whose.CALLS] - self._taken[Whose.CALLS] if self.free else 0
+
+    @property
     def overload(self) -> str:
         """Why there may be no more calls under the load that there is, "" where there may."""
         return self._overload(Whose.CALLS)

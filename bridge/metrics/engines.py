@@ -1,5 +1,8 @@
 """What the engines of the recogniser do."""
 
+from collections import defaultdict
+from contextlib import suppress
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from bridge.metrics.buckets import MODEL_S
@@ -29,6 +32,7 @@ class DecodeMetrics:
             "bridge_decode_cached_tokens", "Prompt tokens not computed again.", ["engine"], registry=registry
         )
         self._failed = Counter("bridge_decodes_failed", "Decodes that failed.", ["engine", "reason"], registry=registry)
+        self._reasons = defaultdict[str, set[str]](set)
         self._retried = Counter("bridge_decodes_retried", "Decodes tried again.", ["engine"], registry=registry)
         self._in_hand = Gauge(
             "bridge_decodes_in_hand",
@@ -58,9 +62,22 @@ class DecodeMetrics:
                 self._cached.labels(engine).inc(outcome.cached_tokens)
             case EngineFailed():
                 self._failed.labels(engine, type(outcome).__name__).inc()
+                self._reasons[engine].add(type(outcome).__name__)
 
     def retried(self, engine: str, /) -> None:
         self._retried.labels(engine).inc()
 
     def up(self, engine: str, up: bool, /) -> None:
         self._up.labels(engine).set(up)
+
+    def left(self, engine: str, /) -> None:
+        """Forget what was counted of it: a name of a headless service has had very many in a year."""
+        for metric in (self._cached, self._retried, self._in_hand, self._up):
+            with suppress(KeyError):
+                metric.remove(engine)
+        for reason in self._reasons.pop(engine, ()):
+            self._failed.remove(engine, reason)
+        for kind in ("partial", "final"):
+            for measured in (self._took, self._queued):
+                with suppress(KeyError):
+                    measured.remove(engine, kind)

@@ -60,6 +60,17 @@ def read(body: object) -> CallRequest:
         raise BadCallRequest(str(why)) from None
 
 
+def body_of(request: CallRequest) -> dict[str, object]:
+    """Return `request` as `read` reads it."""
+    return {
+        "to": request.to,
+        "from": request.caller,
+        "wire": request.wire,
+        "parameters": dict(request.parameters),
+        "headers": dict(request.headers),
+    }
+
+
 def _read(body: object) -> CallRequest:
     if not isinstance(body, dict):
         raise BadCallRequest('body: must be a JSON object, e.g. {"to": "+4930123456"}')

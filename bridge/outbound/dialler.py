@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 from uuid import uuid4
@@ -52,6 +52,18 @@ class Closing(Exception):
     """The server is going down."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedOrder:
+    """A call that any of several servers may place, and this one has taken."""
+
+    call_id: str
+    request: CallRequest
+    begin: Callable[[], Awaitable[bool]]
+    """Returns whether it is still this server's to place. It is asked just before the call is given to its wire."""
+    over: Callable[[PlacedCall], None]
+    """Is called once the call has ended, or will not be placed here: `dialled` tells."""
+
+
 class Dialler:
     """All calls out of one server."""
 
@@ -66,7 +78,7 @@ class Dialler:
     ) -> None:
         """`trunks`: the wires that can place calls, by name; the first is for requests that name none."""
         self.settings, self._carrier, self._trunks = settings, carrier, trunks
-        self._pause, self._new_id = pause, new_id
+        self._pause, self.new_id = pause, new_id
         self._slots = asyncio.Semaphore(settings.dial_ringing)
         self._next_s = 0.0  # by the loop's clock: no call begins before
         self._calls: OrderedDict[str, PlacedCall] = OrderedDict()
@@ -96,25 +108,63 @@ class Dialler:
             BadCallRequest: not over that wire, or not as that caller.
             Full, Closing, TooLoaded: not now.
         """
-        if not is_allowed(request.to, self.settings.dial_allow):
-            raise NotAllowed(f"field to: {request.to} may not be called; --dial-allow says who may")
-        wire = self._wire(request)
+        wire = self.wire_for(request)
         if self._carrier.lines.draining:
             raise Closing(_GOING)
         if overload := self._carrier.lines.overload:
             raise TooLoaded(overload)
-        if sum(call.status is Status.QUEUED for call in self._calls.values()) >= self.settings.dial_queue:
+        if self._queued >= self.settings.dial_queue:
             raise Full(f"{self.settings.dial_queue} calls wait already")
-        placed = PlacedCall(self._new_id(), request, wire)
-        self._calls[placed.call_id] = placed
-        task = asyncio.create_task(self._place(placed, carry or self._converse))
-        self._tasks[task] = placed
-        task.add_done_callback(partial(self._over, ended))
+        placed = PlacedCall(self.new_id(), request, wire)
+        self._begin(placed, self._place(placed, carry or self._converse), ended)
         return placed
+
+    def place_shared(self, order: SharedOrder, wire: str) -> PlacedCall:
+        """Have a call placed that was ordered from several servers; `wire` is what `wire_for` says."""
+        placed = PlacedCall(order.call_id, order.request, wire)
+        self._begin(placed, self._place(placed, self._converse, order.begin), order.over, shared=True)
+        return placed
+
+    @property
+    def room(self) -> int:
+        """How many more calls could be dialled now."""
+        ringing = sum(call.status is Status.RINGING for call in self._calls.values())
+        return max(0, min(self.settings.dial_ringing - ringing, self._carrier.lines.free_calls) - self.unbegun)
+
+    @property
+    def unbegun(self) -> int:
+        """How many calls were not given to their wires yet."""
+        return sum(not call.dialled for call in self._calls.values())
+
+    @property
+    def closing(self) -> bool:
+        """The server takes no new calls any more."""
+        return self._carrier.lines.draining
+
+    @property
+    def _queued(self) -> int:
+        return sum(call.status is Status.QUEUED for call in self._calls.values())
+
+    def _begin(
+        self,
+        placed: PlacedCall,
+        work: Coroutine[object, object, None],
+        ended: Callable[[PlacedCall], None],
+        *,
+        shared: bool = False,
+    ) -> None:
+        self._calls[placed.call_id] = placed
+        task = asyncio.create_task(work)
+        self._tasks[task] = placed
+        task.add_done_callback(partial(self._over, ended, shared))
 
     def get(self, call_id: str) -> PlacedCall | None:
         """Return a call under way, or one of the last that ended."""
         return self._calls.get(call_id) or self._ended.get(call_id)
+
+    def newest(self) -> Sequence[PlacedCall]:
+        """Return the calls under way, then the last that ended, each the newest first."""
+        return [*reversed(self._calls.values()), *reversed(self._ended.values())]
 
     def hang_up(self, call_id: str, reason: str) -> None:
         """Give a call up that was not answered yet; whoever carries it ends one that was."""
@@ -139,7 +189,15 @@ class Dialler:
         ringing = [leg for call, leg in self._legs.items() if self._calls[call].status is Status.RINGING]
         await asyncio.gather(*(leg.close(_GOING) for leg in ringing))
 
-    def _wire(self, request: CallRequest) -> str:
+    def wire_for(self, request: CallRequest) -> str:
+        """Return what `request` goes over.
+
+        Raises:
+            NotAllowed: not to that number.
+            BadCallRequest: not over that wire, or not as that caller.
+        """
+        if not is_allowed(request.to, self.settings.dial_allow):
+            raise NotAllowed(f"field to: {request.to} may not be called; --dial-allow says who may")
         wire = request.wire or next(iter(self._trunks), "")
         if wire not in self._trunks:
             there = ", ".join(self._trunks) or "none; docs/outbound.md says what makes one"
@@ -156,13 +214,18 @@ class Dialler:
     async def _converse(self, leg: OpeningLeg, wire: str) -> None:
         await self._carrier.carry(leg, wire=wire)
 
-    async def _place(self, placed: PlacedCall, carry: Carry) -> None:
+    async def _place(
+        self, placed: PlacedCall, carry: Carry, begin: Callable[[], Awaitable[bool]] | None = None
+    ) -> None:
         with ExitStack() as slot:
             await self._slots.acquire()
             slot.callback(self._slots.release)
             await self._turn()
             try:
                 with self._carrier.lines.take():
+                    if begin and not await begin():
+                        placed.end(Outcome.FAILED, "it was taken back, or is not ours any more")
+                        return
                     leg = self._trunks[placed.wire](placed.request, placed.call_id)
                     log.info("call %s to %s over %s", placed.call_id, placed.request.to, placed.wire)
                     outbound = OutboundLeg(
@@ -173,6 +236,7 @@ class Dialler:
                         follow=partial(self._follow, placed),
                     )
                     self._legs[placed.call_id] = outbound
+                    placed.dialled = True
                     await carry(outbound, placed.wire)
             except (Busy, OSError) as error:
                 placed.end(Outcome.FAILED, str(error))
@@ -205,11 +269,15 @@ class Dialler:
         if begin_s > now_s:
             await self._pause(begin_s - now_s)
 
-    def _over(self, ended: Callable[[PlacedCall], None], task: asyncio.Task[None]) -> None:
+    def _over(self, ended: Callable[[PlacedCall], None], shared: bool, task: asyncio.Task[None]) -> None:
         placed = self._tasks.pop(task)
         if not task.cancelled() and (fault := task.exception()):
             log.error("a call out failed", exc_info=fault)
         placed.end(Outcome.FAILED, "internal error")
+        if shared and not placed.dialled:  # another server may place it
+            self._calls.pop(placed.call_id)
+            ended(placed)
+            return
         outcome = placed.outcome or Outcome.FAILED
         self._carrier.metrics.dialled.labels(placed.wire, outcome).inc()
         log.info("call %s: %s, %s", placed.call_id, outcome, placed.reason)

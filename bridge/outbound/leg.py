@@ -43,6 +43,8 @@ class PlacedCall:
     reason: str = ""
     answered_by: str = ""
     """human, machine or unknown, where it is asked."""
+    dialled: bool = False
+    """It was given to its wire."""
 
     def end(self, outcome: Outcome, reason: str) -> None:
         """Note that it is over; only the first such note counts."""

@@ -12,8 +12,13 @@ from bridge.records.tables import CALLS, ENTRIES
 REASON = "the server died"
 
 
-async def last_entries(connection: AsyncConnection, records: Collection[str]) -> Sequence[Entry]:
-    """Return what ends each of `records` that is known and has no end: at the time of the last that is known of it."""
+async def last_entries(
+    connection: AsyncConnection, records: Collection[str], *, reason: str = REASON, behind: int = 1
+) -> Sequence[Entry]:
+    """Return what ends each of `records` that is known and has no end: at the time of the last that is known of it.
+
+    `behind`: by so much its number is higher than that one's.
+    """
     of = select(CALLS.c.record, CALLS.c.began_at).where(CALLS.c.record.in_(list(records)), CALLS.c.ended_at.is_(None))
     begins = {row.record: row.began_at for row in await connection.execute(of)}
     what = select(ENTRIES.c.record, ENTRIES.c.number, ENTRIES.c.at, ENTRIES.c.kind).where(
@@ -27,10 +32,10 @@ async def last_entries(connection: AsyncConnection, records: Collection[str]) ->
     return [
         Entry(
             record,
-            numbers[record] + 1,
+            numbers[record] + behind,
             last_at[record],
             EntryKind.ENDED,
-            REASON,
+            reason,
             {
                 "fault": "ours",
                 "ended_by": "bridge",

@@ -17,11 +17,11 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from bridge.records.abandoned import last_entries
+from bridge.records.abandoned import REASON, last_entries
 from bridge.records.entries import ENDING, Entry, EntryKind
 from bridge.records.events.deliveries import note
 from bridge.records.shelf import DatabaseFailed
-from bridge.records.tables import CALLS, ENTRIES, ERASURES
+from bridge.records.tables import CALLS, ENTRIES, ERASURES, shared_now
 
 _DRIVERS: Final = {
     "sqlite": "sqlite+aiosqlite",
@@ -86,20 +86,22 @@ class Database:
             known = await _known(connection, {entry.record for entry in entries})
             await self._add(connection, [entry for entry in entries if entry.record in known])
 
-    async def end(self, records: Collection[str], /) -> None:
+    async def end(self, records: Collection[str], /, *, reason: str = REASON, behind: int = 1) -> None:
         """Write the end of those of `records` that have none: the process that carried them is gone.
+
+        `behind`: by so much the number of that entry is higher than the last that is known.
 
         Raises:
             DatabaseFailed: nothing of it was written.
         """
         async with self.writing() as connection:
-            await self._add(connection, await last_entries(connection, records))
+            await self._add(connection, await last_entries(connection, records, reason=reason, behind=behind))
 
     async def _add(self, connection: AsyncConnection, entries: Sequence[Entry]) -> None:
         if entries:
             await connection.execute(self._once(ENTRIES), [_row(entry) for entry in entries])
         if self.tells_events:
-            await note(connection, entries, now=time.time())
+            await note(connection, entries, now=shared_now(connection))
         for entry in entries:
             if entry.kind is EntryKind.ENDED:
                 await connection.execute(_ending(entry))

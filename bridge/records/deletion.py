@@ -10,7 +10,7 @@ from sqlalchemy import Select, delete, insert, or_, select, update
 from bridge.recording import bucket, shelf
 from bridge.records.database import Database
 from bridge.records.entries import EntryKind
-from bridge.records.tables import CALLS, ENTRIES, ERASURES
+from bridge.records.tables import CALLS, ENTRIES, ERASURES, ORDERS
 
 _WORDS: Final = (
     EntryKind.CALLER,
@@ -22,6 +22,8 @@ _WORDS: Final = (
     EntryKind.OPERATOR,
 )
 """Entries that hold what somebody said, pressed or asked for."""
+_AT_REST: Final = ("queued", "ended")
+"""Orders that are not under way; who is being called now may be deleted after it."""
 _PIECE: Final = 500
 """Calls of one transaction: nobody who writes waits for long."""
 
@@ -37,6 +39,8 @@ async def expire(
         DatabaseFailed, OSError: not all was deleted.
     """
     words = await _forget_words(database, now - keep_text_s)
+    async with database.writing() as connection:
+        await connection.execute(delete(ORDERS).where(ORDERS.c.ended_at < now - keep_calls_s))
     old = select(CALLS.c.record).where(CALLS.c.began_at < now - keep_calls_s)
     return words, len(await _delete(database, old, recordings))
 
@@ -55,6 +59,9 @@ async def erase(
     wanted = or_(CALLS.c.caller == phone, CALLS.c.callee == phone) if phone else CALLS.c.record == record
     async with database.writing() as connection:
         await connection.execute(insert(ERASURES).values(at=now, record=record, phone=phone))
+        called = select(CALLS.c.call_id).where(CALLS.c.record == record)
+        ordered = ORDERS.c.callee == phone if phone else ORDERS.c.call_id.in_(called)
+        await connection.execute(delete(ORDERS).where(ordered, ORDERS.c.status.in_(_AT_REST)))
     return await _delete(database, select(CALLS.c.record).where(wanted), recordings)
 
 

@@ -1,8 +1,31 @@
-"""The tables of the call log. Migrations (`migrations/`) make them; a test holds both to each other."""
+"""The tables of the call log, and by which clock their times are.
 
+Migrations (`migrations/`) make them; a test holds both to each other.
+"""
+
+import time
 from typing import Final
 
-from sqlalchemy import JSON, BigInteger, Column, Double, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    ColumnElement,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    cast,
+    extract,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 METADATA: Final = MetaData()
 
@@ -75,3 +98,51 @@ DELIVERIES: Final = Table(
     Index("deliveries_due", "due_at"),
 )
 """How far the webhook was told of each call. Calls of which it is to be told nothing have no row."""
+
+ORDERS: Final = Table(
+    "orders",
+    METADATA,
+    Column("call_id", String(64), primary_key=True),
+    Column("ordered_at", Double, nullable=False),  # by the database's clock, as all times of this table
+    Column("callee", Text, nullable=False),
+    Column("wire", Text, nullable=False),
+    Column("request", JSON, nullable=False),  # as POST /calls had it
+    Column("idempotency_key", String(255), unique=True),
+    Column("status", String(16), nullable=False, server_default="queued"),  # `ringing` is written before the dial
+    Column("outcome", String(16)),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("answered_by", String(16), nullable=False, server_default=""),
+    Column("owner", String(64)),  # the node that has it in hand; NULL while any may take it
+    Column("ended_at", Double),
+    Column("taken_back_by", Text),  # who wants it ended, until its owner has seen to that
+    Index("orders_by_status", "status", "ordered_at"),
+    Index("orders_by_callee", "callee"),
+)
+"""Calls that clients ordered from any of the bridges on this database."""
+
+NODES: Final = Table(
+    "nodes",
+    METADATA,
+    Column("node", String(64), primary_key=True),
+    Column("seen_at", Double, nullable=False),
+)
+"""The processes that take orders, and when they last said that they live."""
+
+
+def database_now(connection: AsyncConnection) -> ColumnElement[float]:
+    """Return seconds since 1970 by the database's clock, in the middle of a transaction too."""
+    if connection.dialect.name == "postgresql":
+        return cast(extract("epoch", func.clock_timestamp()), Double)
+    return cast((func.julianday("now") - 2440587.5) * 86_400.0, Double)
+
+
+def shared_now(connection: AsyncConnection) -> ColumnElement[float]:
+    """Return the same where machines share the database, else this machine's time, as SQLite is one machine's."""
+    return database_now(connection) if connection.dialect.name == "postgresql" else literal(time.time())
+
+
+async def ahead_s(connection: AsyncConnection, wall_s: float) -> float:
+    """Return by how much the database's clock is ahead of `wall_s`, this machine's; 0 where they are one machine."""
+    if connection.dialect.name != "postgresql":
+        return 0.0
+    return float((await connection.execute(select(database_now(connection)))).scalar_one()) - wall_s

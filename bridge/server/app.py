@@ -25,6 +25,7 @@ from bridge.monitoring.levels import Levels
 from bridge.monitoring.watched_calls import WatchedCalls
 from bridge.outbound.carrier_trunk import carrier_trunks
 from bridge.outbound.dialler import Dialler, Trunk
+from bridge.outbound.orders.opening import shared_or_own
 from bridge.outbound.twilio import TwilioTrunk
 from bridge.recording.recordings import recordings
 from bridge.records.call_log import call_log
@@ -32,7 +33,7 @@ from bridge.server.access.connections import Connections
 from bridge.server.access.in_force import InForce
 from bridge.server.access.middleware import doorkeeper
 from bridge.server.api import calls, description, stream, supervising
-from bridge.server.api.calls import DIALLER, TRUNK
+from bridge.server.api.calls import DIALLER, ORDERS, TRUNK
 from bridge.server.app_keys import (
     ARI,
     AUDIOSOCKET,
@@ -263,8 +264,9 @@ async def _dialler(app: web.Application) -> AsyncIterator[None]:
     trunks.update(carriers)
     if (ari := app.get(ARI)) and settings.ari_dial_context:
         trunks["ari"] = lambda request, _: ari.dial(request.to, caller=request.caller)
-    app[DIALLER] = Dialler(settings, app[SWITCHBOARD], trunks)
-    yield
+    app[DIALLER] = dialler = Dialler(settings, app[SWITCHBOARD], trunks)
+    async with shared_or_own(settings, app[CALL_LOG], dialler) as app[ORDERS]:
+        yield
 
 
 async def _waiting_calls(app: web.Application) -> AsyncIterator[None]:

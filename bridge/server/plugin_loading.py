@@ -18,6 +18,7 @@ from bridge.speech.api import SAMPLE_RATE, Asr, AsrCapabilities, Denoiser, Denoi
 from bridge.speech.denoising import OnePerCall
 from bridge.speech.plain_vad import IsSpeech, PlainVad
 from bridge.speech.pool import Pool
+from bridge.speech.pool.membership import Following
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +37,15 @@ def load_recogniser(settings: Settings) -> Pool:
         PluginError, ModelMissing: an engine is not installed, does not load, or is none.
     """
     engines: list[Asr] = []
+    sources: list[Following] = []
     try:
         for name in dict.fromkeys(resolved(settings.asr)):
-            engines += _load_engines(
+            loaded = _load_engines(
                 name, settings if not engines else settings.model_copy(update={"asr_model_path": ""})
             )
-        pool = Pool(engines, timeout_s=settings.asr_timeout)
+            engines += loaded
+            sources += [loaded] if isinstance(loaded, Following) else []
+        pool = Pool(engines, timeout_s=settings.asr_timeout, sources=sources)
         for options in {}, *(route.options for route in settings.route):
             with trial("script", str(options.get("script", settings.script))):
                 transliteration.speller(str(options.get("script", settings.script)))

@@ -116,6 +116,11 @@ class Resources:
         if isinstance(self.asr, Pool):
             self.asr.observe(observer)
 
+    def follow(self) -> None:
+        """Let engines of the recogniser come and go from now on, where it knows of such."""
+        if isinstance(self.asr, Pool):
+            self.asr.follow()
+
     def close(self) -> None:
         """Free what was loaded."""
         self.asr.close()

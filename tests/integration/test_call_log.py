@@ -4,8 +4,10 @@ import asyncio
 import resource
 import signal
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from sqlalchemy import delete
 
 from bridge.commands.call import call
 from bridge.commands.phone.simulated_phone import dial
+from bridge.containment import cancelled
 from bridge.records import query
 from bridge.records.database import Database
 from bridge.records.deletion import erase, expire
@@ -91,25 +94,35 @@ async def test_several_bridges_start_and_write_at_the_same_time(server: Postgres
         await each.close()
 
 
+def later(seconds: float) -> float:
+    return time.time() + seconds
+
+
 async def test_several_bridges_tell_the_webhook_of_each_event_once_and_in_order(
     server: Postgres, database: Database
 ) -> None:
     told: list[str] = []
 
-    async def take(event: str, body: bytes) -> None:
+    async def take(seconds: float, event: str, body: bytes) -> None:
         told.append(event)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(seconds)
 
     bridges = [Database.at(server.url) for _ in range(3)]
     for each in bridges:
         each.tells_events = True
-    senders = [EventsSender(each, take) for each in bridges]
+    clocks = [partial(later, seconds) for seconds in (0.0, 100.0, -100.0)]  # by which a claim is over long ago
+    posts = [partial(take, seconds) for seconds in (0.3, 0.01, 0.01)]  # who is ahead is done long before the first
+    senders = [EventsSender(each, post, wall=wall) for each, post, wall in zip(bridges, posts, clocks, strict=True)]
     calls = [a_call(f"r{number}") for number in range(30)]
     for number, entries in enumerate(calls):
         await bridges[number % 3].write(entries)
+    telling = [asyncio.create_task(sender.run()) for sender in senders]
     async with asyncio.timeout(30):
-        while any(took is not None for took in await asyncio.gather(*(sender.round() for sender in senders))):
-            pass
+        while len(told) < 90:  # noqa: ASYNC110  # they tell at the same time
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(0.3)  # for what would come twice
+    for task in telling:
+        await cancelled(task)
     assert len(told) == 90
     for number in range(30):
         mine = [event for event in told if event.startswith(f"r{number}-")]

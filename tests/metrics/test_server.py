@@ -131,6 +131,9 @@ def test_what_engines_do_is_told_by_engine_and_by_kind() -> None:
     assert value(metrics, "bridge_engine_up", {"engine": "a"}) == 0
     decodes.up("a", True)
     assert value(metrics, "bridge_engine_up", {"engine": "a"}) == 1
+    for _ in range(2):
+        decodes.left("a")
+    assert 'engine="a"' not in metrics.text().decode()
 
 
 def test_voices_are_counted_by_name() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import bindparam, case, func, select, update
+from sqlalchemy import ColumnElement, bindparam, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -36,7 +36,7 @@ class Claim:
     """Since when, in seconds since 1970."""
 
 
-async def note(connection: AsyncConnection, entries: Sequence[Entry], *, now: float) -> None:
+async def note(connection: AsyncConnection, entries: Sequence[Entry], *, now: ColumnElement[float]) -> None:
     """Note that `entries`, which are written just now, are to be told of, where the begins of their calls are too."""
     newest: dict[str, int] = {}
     for entry in entries:

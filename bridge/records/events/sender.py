@@ -18,6 +18,7 @@ from bridge.records.events import deliveries
 from bridge.records.events.deliveries import Claim
 from bridge.records.events.payload import body_of, event_id
 from bridge.records.shelf import DatabaseFailed
+from bridge.records.tables import ahead_s
 from bridge.timeouts import wait_at_most
 
 log = logging.getLogger(__name__)
@@ -59,11 +60,16 @@ class EventsSender:
         on_told: Callable[[], None] = lambda: None,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """`wall`: seconds since 1970. `on_told`: an event was taken; `on_given_up`: a call was given up."""
+        """`wall`: seconds since 1970, as this machine has them. `on_told`: an event was taken; `on_given_up`: a call
+        was given up."""
         self._database, self._post, self._wall = database, post, wall
         self._on_given_up, self._on_told = on_given_up, on_told
         self._more = asyncio.Event()
         self._failing = False
+        self._ahead_s = 0.0
+
+    def _now(self) -> float:
+        return self._wall() + self._ahead_s
 
     def wake(self) -> None:
         """There may be something to tell."""
@@ -71,21 +77,21 @@ class EventsSender:
 
     async def run(self) -> None:
         """Tell, until cancelled."""
-        backoff, clock = Backoff(_FIRST_S, steady_s=0), asyncio.get_running_loop().time
+        backoff, loop_s = Backoff(_FIRST_S, steady_s=0), asyncio.get_running_loop().time
         while True:
             self._more.clear()
             try:
                 took = await self.round()
             except DatabaseFailed as error:
                 log.debug("the webhook of events waits for the database: %s", error)
-                await asyncio.sleep(backoff.failed(clock()))
+                await asyncio.sleep(backoff.failed(loop_s()))
                 continue
             if took is False:  # nobody takes anything: there is no use in asking for each call
-                await asyncio.sleep(backoff.failed(clock()))
+                await asyncio.sleep(backoff.failed(loop_s()))
             elif took is None:
                 await wait_at_most(self._more, _LOOK_EVERY_S)
             else:
-                backoff.ready(clock())
+                backoff.ready(loop_s())
             await asyncio.sleep(_LEAST_PAUSE_S)
 
     async def round(self) -> bool | None:
@@ -95,7 +101,9 @@ class EventsSender:
             DatabaseFailed: it cannot be read or written now.
         """
         async with self._database.writing() as connection:
-            claims = await deliveries.claim(connection, now=self._wall(), for_s=CLAIM_S, most=AT_ONCE)
+            # By the clock of all who share it: who is ahead by more than a claim lasts would take every claim for over.
+            self._ahead_s = await ahead_s(connection, self._wall())
+            claims = await deliveries.claim(connection, now=self._now(), for_s=CLAIM_S, most=AT_ONCE)
         if not claims:
             return None
         async with asyncio.TaskGroup() as tasks:
@@ -131,7 +139,7 @@ class EventsSender:
             async with self._database.writing() as connection:
                 await deliveries.done(connection, claim.record, entry.number)
         async with self._database.writing() as connection:
-            await deliveries.release(connection, claim.record, now=self._wall())
+            await deliveries.release(connection, claim.record, now=self._now())
         return True
 
     def _took(self) -> None:
@@ -141,7 +149,7 @@ class EventsSender:
         self._on_told()
 
     async def _failed(self, record: str, entry: Entry, error: NotTaken, *, tries: int, since: float | None) -> None:
-        now = self._wall()
+        now = self._now()
         if not self._failing:
             log.error("the webhook of events did not take %s, and is asked again for a day: %s", event_id(entry), error)
         self._failing = True

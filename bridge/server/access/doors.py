@@ -77,6 +77,7 @@ _OF_CALLS: Final = (
     "/calls/{id}/recording",
     "/calls/{id}/say",
     "/calls/{id}/transfer",
+    "/orders",
     "/events",
     "/openapi.json",
 )

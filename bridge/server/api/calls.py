@@ -8,32 +8,38 @@ from aiohttp import web
 from bridge.admission.refusals import Why
 from bridge.outbound.call_request import BadCallRequest, read
 from bridge.outbound.dialler import Closing, Dialler, Full, NotAllowed, TooLoaded
-from bridge.outbound.leg import PlacedCall
+from bridge.outbound.leg import PlacedCall, Status
+from bridge.outbound.orders.orders import CallOrders, KeyReused
 from bridge.outbound.streamed_call import StreamedCall
 from bridge.outbound.twilio import TwilioTrunk, note_status
 from bridge.server.access.forms import read_body, read_form
 from bridge.server.access.refused import Forbidden
-from bridge.server.api.answers import LATER, problem
+from bridge.server.api.answers import LATER, BadQuestion, answering, only, problem, whole
 from bridge.server.websocket_upgrade import upgrade
 from telephony.twilio import TwilioProtocol
 
 DIALLER: Final = web.AppKey("dialler", Dialler)
+ORDERS: Final = web.AppKey("orders", CallOrders)
+_KEY_CHARS: Final = 255
 TRUNK: Final = web.AppKey("trunk", TwilioTrunk)
 
 
 def routes() -> list[web.RouteDef]:
     """Return the routes that order calls, and serve Twilio."""
     return [
-        web.post("/calls", _order),
+        web.post("/calls", answering(_order)),
+        web.get("/orders", answering(_orders)),
         web.get("/twilio/stream/{id}", _twilio_stream),
         web.post("/twilio/status/{id}", _twilio_status),
     ]
 
 
 async def _order(request: web.Request) -> web.Response:
-    dialler = request.app[DIALLER]
     try:
-        placed = dialler.place(read(json.loads(await read_body(request))))
+        wanted = read(json.loads(await read_body(request)))
+        placed = await request.app[ORDERS].place(wanted, key=_key(request))
+    except KeyReused as error:
+        return problem(422, str(error))
     except BadCallRequest as error:
         return problem(400, str(error))
     except (ValueError, RecursionError) as error:
@@ -45,6 +51,27 @@ async def _order(request: web.Request) -> web.Response:
     except (Closing, TooLoaded) as error:
         return problem(503, str(error), LATER)
     return web.json_response(told(placed), status=202, headers={"Location": f"/calls/{placed.call_id}"})
+
+
+async def _orders(request: web.Request) -> web.Response:
+    only(request, ("status", "limit"))
+    limit, status = whole(request, "limit", usual=50, most=500), request.query.get("status", "")
+    if status and status not in list(Status):
+        raise BadQuestion(f"parameter status: got {status[:100]!r}; allowed: {', '.join(Status)}")
+    found = await request.app[ORDERS].newest(Status(status) if status else None, most=limit)
+    return web.json_response({"orders": [told(placed) for placed in found]})
+
+
+def _key(request: web.Request) -> str:
+    """Return the client's name for the order: who asks again for want of an answer gives the same one.
+
+    Raises:
+        BadQuestion: it is none.
+    """
+    key = request.headers.get("Idempotency-Key", "")
+    if len(key) > _KEY_CHARS or not key.isprintable():
+        raise BadQuestion(f"header Idempotency-Key: allowed: up to {_KEY_CHARS} printable characters")
+    return key
 
 
 async def _twilio_stream(request: web.Request) -> web.StreamResponse:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from bridge.admission.refusals import Why
 from bridge.outbound.call_request import is_allowed
-from bridge.outbound.leg import PlacedCall, Status
+from bridge.outbound.leg import Status
 from bridge.recording.recordings import roots
 from bridge.records.entries import EntryKind
 from bridge.records.events.live import LiveCall, NotOnTheLine
@@ -28,7 +28,7 @@ from bridge.server.api.answers import (
     whole,
 )
 from bridge.server.api.archive import CallArchive, CallFound, Page
-from bridge.server.api.calls import DIALLER, told
+from bridge.server.api.calls import ORDERS, told
 from bridge.server.app_keys import CALL_LOG, SETTINGS, SIBLINGS
 from bridge.settings.route import normal
 from bridge.settings.tokens import Scope
@@ -77,7 +77,7 @@ async def _show(request: web.Request) -> web.Response:
     """Tell the state of a call that was ordered, and the record of any that has one."""
     only(request, ())
     name = named(request)
-    archive, placed = CallArchive(request.app[CALL_LOG]), request.app[DIALLER].get(name)
+    archive, placed = CallArchive(request.app[CALL_LOG]), await request.app[ORDERS].get(name)
     found = await archive.call(name)
     record = found and found.told(await archive.entries(found.record))
     if placed:
@@ -99,22 +99,17 @@ async def _end(request: web.Request) -> web.Response:
     """End a call that is on or rings; with `record=true` delete the record of one that is over."""
     only(request, ("record",))
     name, log = named(request), request.app[CALL_LOG]
-    live, placed = log.live.get(name), request.app[DIALLER].get(name)
+    live, orders = log.live.get(name), request.app[ORDERS]
     if flag(request, "record"):
         return await _delete(request, live)
     if live and not live.over:
         _operate(lambda: live.end(by=shown(request).name))
         return web.json_response({"record": live.record, "status": "ending"}, status=202)
-    if placed and placed.status in {Status.QUEUED, Status.RINGING}:
-        return _give_up(request, placed)
-    if live or placed or await CallArchive(log).call(name):
+    if await orders.take_back(name, by=shown(request).name):
+        return web.json_response({"call_id": name, "status": "ending"}, status=202)
+    if live or await orders.get(name) or await CallArchive(log).call(name):
         raise NotNow("the call is not on a line of this server; ?record=true deletes the record of one that is over")
     raise NoSuchCall(_NONE)
-
-
-def _give_up(request: web.Request, placed: PlacedCall) -> web.Response:
-    request.app[DIALLER].hang_up(placed.call_id, "an operator took the call back")
-    return web.json_response({"call_id": placed.call_id, "status": "ending"}, status=202)
 
 
 async def _delete(request: web.Request, live: LiveCall | None) -> web.Response:

@@ -158,6 +158,7 @@ async def _serving(
         try:
             app = await asyncio.to_thread(make_app, options, resources, membership)  # it reads the page's files
             resources.observe(app[METRICS].decodes)
+            resources.follow()
             resources.voices.observers.add(app[METRICS].voices)
             keep_for_good()
             server = RunningServer(

@@ -41,6 +41,13 @@ class Dialling(Group):
     dial_queue: int = Field(
         default=1000, ge=1, le=100_000, description="Calls that may wait for their turn. Further ones get status 429."
     )
+    dial_wait: float = Field(
+        default=3600.0,
+        ge=1,
+        le=604_800,
+        description="Seconds that an order may wait where bridges share them in PostgreSQL. What no bridge has placed "
+        "by then has failed: nobody is called at night because a server was down by day.",
+    )
 
 
 class MachineDetection(Group):

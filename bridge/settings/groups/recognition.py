@@ -33,7 +33,7 @@ class Recognition(Group):
     asr_url: Annotated[Urls, FIRST] = Field(
         default=(),
         description="Servers of the recogniser openai. They are `vllm serve`, or anything with the same API; each is "
-        "an engine of its own.",
+        "an engine of its own, and so is each address of a name, also those that come later.",
     )
     asr_model_path: Annotated[str, FIRST] = Field(
         default="",

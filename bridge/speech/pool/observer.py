@@ -20,6 +20,9 @@ class Observer(Protocol):
     def up(self, engine: str, up: bool, /) -> None:
         """Note that `engine` is up again, or that it is down."""
 
+    def left(self, engine: str, /) -> None:
+        """Note that `engine` is none any more."""
+
 
 class Nobody:
     """An `Observer` that ignores everything."""
@@ -30,3 +33,4 @@ class Nobody:
     ) -> None: ...
     def retried(self, engine: str, /) -> None: ...
     def up(self, engine: str, up: bool, /) -> None: ...
+    def left(self, engine: str, /) -> None: ...

@@ -24,6 +24,7 @@ from bridge.speech.api import (
     Standing,
 )
 from bridge.speech.pool.member import Member
+from bridge.speech.pool.membership import Following
 from bridge.speech.pool.observer import Nobody, Observer
 from bridge.speech.pool.queueing import Failed
 from bridge.speech.pool.roster import Roster
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 _RETRIES: Final = {True: 2, False: 1}
 """Further tries of a decode that failed, by whether it is a final. The next partial makes up for a lost one."""
 
+_LAST_DECODE_S: Final = 60.0
+_LOOK_S: Final = 0.5
 _SLOW_S: Final = 1.0
 """Without an answer for so long, an engine that has others beside it is suspected of hanging."""
 
@@ -47,11 +50,12 @@ class Pool:
         engines: Sequence[Asr],
         *,
         timeout_s: float,
+        sources: Sequence[Following] = (),
         clock_s: Callable[[], float] = time.monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """`timeout_s`: what takes longer, or half of what its caller allows, is asked of another engine; where there is
-        none, it may take all of that.
+        none, it may take all of that. `sources` know of engines that come later, see `follow`.
 
         `pause` waits so many seconds between two looks at the health of an engine that is down.
         """
@@ -61,9 +65,40 @@ class Pool:
         self.device = ", ".join(filter(None, (str(getattr(engine, "device", "")) for engine in engines)))
         self._timeout_s, self._clock_s, self._pause = timeout_s, clock_s, pause
         self._observer: Observer = Nobody()
+        self._sources = sources
         self._back = asyncio.Event()  # set and cleared at once: wakes those who wait
         self._watches: set[asyncio.Task[None]] = set()
         self._closed = False
+
+    def follow(self) -> None:
+        """Let engines come and go as the sources tell, until the pool is closed. On the loop on which decodes run."""
+        for source in self._sources:
+            self._keep(asyncio.create_task(source.follow(self._join, self._leave)))
+
+    def _join(self, engine: Asr) -> None:
+        member = self._roster.add(engine)
+        self.capabilities = self._roster.capabilities
+        self._observer.up(member.name, False)
+        self._keep(asyncio.create_task(self._watch(member)))
+
+    def _leave(self, engine: Asr) -> None:
+        member = self._roster.remove(engine)
+        if member:
+            self.capabilities = self._roster.capabilities
+            self._slots.changed()  # who waits for nobody else is told
+            self._keep(asyncio.create_task(self._close_after_use(member)))
+
+    async def _close_after_use(self, member: Member) -> None:
+        """Close an engine that has left, once it has done what it has in hand."""
+        until_s = self._clock_s() + _LAST_DECODE_S
+        while member.in_hand and self._clock_s() < until_s:
+            await self._pause(_LOOK_S)
+        self._observer.left(member.name)
+        member.engine.close()
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._watches.add(task)
+        task.add_done_callback(self._watches.discard)
 
     def observe(self, observer: Observer) -> None:
         """Report the work of the engines to `observer` from now on."""
@@ -200,15 +235,15 @@ class Pool:
         log.warning("%s is down: %s", member.name, why)
         self._observer.up(member.name, False)
         self._slots.changed()
-        if not self._closed:
-            watch = asyncio.create_task(self._watch(member))  # no call's: it outlives the one that found out
-            self._watches.add(watch)
-            watch.add_done_callback(self._watches.discard)
+        if not self._closed and member in self._roster.members:
+            self._keep(asyncio.create_task(self._watch(member)))  # no call's: it outlives the one that found out
 
     async def _watch(self, member: Member) -> None:
         """Ask for the health of an engine that is down until it is back."""
         while not member.up:
             await self._pause(member.breaker.delay_s)
+            if member not in self._roster.members:
+                return
             if await self._is_healthy(member):
                 member.breaker.answered()
             else:

@@ -31,7 +31,28 @@ class Roster:
         self.members = [Member(engine, name, clock_s) for engine, name in zip(engines, names, strict=True)]
         self.name = ", ".join(names)
         self.capabilities = _together([engine.capabilities for engine in engines])
-        self._turn = 0
+        self._turn, self._clock_s = 0, clock_s
+
+    def add(self, engine: Asr) -> Member:
+        """Return the member that `engine` becomes; it is down until it says that it is healthy."""
+        *_, name = _distinct([*(member.name for member in self.members), engine.name])
+        member = Member(engine, name, self._clock_s)
+        member.breaker.lost()
+        self.members.append(member)
+        self._changed()
+        return member
+
+    def remove(self, engine: Asr) -> Member | None:
+        """Ask an engine for nothing more; return the member that it was. The last one stays: None."""
+        member = next((member for member in self.members if member.engine is engine), None)
+        if member is None or len(self.members) == 1:
+            return None
+        self.members.remove(member)
+        self._changed()
+        return member
+
+    def _changed(self) -> None:
+        self.capabilities = _together([member.engine.capabilities for member in self.members])
 
     def check_language(self, language: str | None) -> None:
         """Raises:

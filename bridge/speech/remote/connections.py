@@ -8,6 +8,7 @@ from typing import Final
 import aiohttp
 
 from bridge.speech.api import EngineFailed
+from bridge.speech.remote.addresses import OneAddress
 
 CONNECT_S: Final = 2.0
 """Seconds until a machine that does not answer at all counts as gone."""
@@ -19,10 +20,19 @@ _CONNECTIONS: Final = 256
 class KeptConnections:
     """A client session that belongs to the loop that runs when it is first used, and to the next one anew."""
 
-    def __init__(self, url: str, *, headers: Mapping[str, str], idle_s: float, read_ahead_bytes: int = 1 << 16) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        idle_s: float,
+        read_ahead_bytes: int = 1 << 16,
+        address: str = "",
+    ) -> None:
         """`url` names the server in errors; `headers` are sent with every request. `idle_s`: seconds an idle connection
-        is kept. `read_ahead_bytes`: so much of an answer is taken off the line before anybody asks for it."""
-        self._url, self._headers = url, dict(headers)
+        is kept. `read_ahead_bytes`: so much of an answer is taken off the line before anybody asks for it. `address`:
+        the only one of the name in `url` that is connected to, "" for any."""
+        self._url, self._headers, self._address = url, dict(headers), address
         self._idle_s, self._read_ahead_bytes = idle_s, read_ahead_bytes
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sessions: AsyncGenerator[aiohttp.ClientSession, None] | None = None
@@ -59,7 +69,11 @@ class KeptConnections:
 
     async def _open(self) -> AsyncGenerator[aiohttp.ClientSession, None]:
         async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=self._idle_s),
+            connector=aiohttp.TCPConnector(
+                limit=_CONNECTIONS,
+                keepalive_timeout=self._idle_s,
+                resolver=OneAddress(self._address) if self._address else None,
+            ),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
             headers=self._headers,
             cookie_jar=aiohttp.DummyCookieJar(),  # a request owes nothing to the one before

@@ -224,6 +224,49 @@ async def test_calls_beyond_the_queue_are_told_to_come_back() -> None:
             assert (response.status, response.headers["Retry-After"]) == (429, "5")
 
 
+async def test_who_asks_again_with_the_same_key_gets_the_same_call() -> None:
+    async with bridge(api := placing()) as client:
+
+        async def order(to: str, key: str) -> tuple[int, dict[str, str]]:
+            headers = {**KEY, "Idempotency-Key": key}
+            async with client.post("/calls", json={**ORDER, "to": to}, headers=headers) as response:
+                return response.status, await response.json()
+
+        (status, first), (_, again) = await order("+4930123456", "a"), await order("+4930123456", "a")
+        assert (status, first["call_id"]) == (202, again["call_id"])
+        status, told = await order("+4930999", "a")
+        assert status == 422
+        assert "another order" in told["error"]
+        status, told = await order("+4930123456", "k" * 256)
+        assert status == 400
+        assert "Idempotency-Key" in told["error"]
+        (_, other) = await order("+4930123456", "b")
+        assert other["call_id"] != first["call_id"]
+        await until(client, other["call_id"], "ringing")
+    assert len([path for path, _ in api.asked if path == f"{CALLS}.json"]) == 2
+
+
+async def test_orders_are_listed_the_newest_first_and_by_status() -> None:
+    async with bridge(placing(), dial_ringing=1) as client:
+        rings, waits = await placed(client), await placed(client)
+        await until(client, rings, "ringing")
+
+        async def listed(query: str) -> tuple[int, list[str] | str]:
+            async with client.get(f"/orders{query}", headers=KEY) as response:
+                told = await response.json()
+                return response.status, [each["call_id"] for each in told["orders"]] if "orders" in told else told[
+                    "error"
+                ]
+
+        assert await listed("") == (200, [waits, rings])
+        assert await listed("?status=queued&limit=1") == (200, [waits])
+        assert await listed("?status=ended") == (200, [])
+        for query, why in (("?status=lost", "status"), ("?limit=501", "limit"), ("?colour=blue", "colour")):
+            status, told = await listed(query)
+            assert status == 400
+            assert why in told
+
+
 async def test_a_call_that_never_was_is_not_found() -> None:
     async with bridge(placing()) as client, client.get("/calls/nobody", headers=KEY) as response:
         assert response.status == 404

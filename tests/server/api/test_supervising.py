@@ -258,7 +258,10 @@ async def test_what_cannot_be_said_or_called_is_answered_with_the_field(
 # ---------------------------------------------------------------- who may
 
 
-READ = [("GET", path) for path in ("/calls", "/calls/x", "/calls/x/recording", "/calls/x/events", "/openapi.json")]
+READ = [
+    ("GET", path)
+    for path in ("/calls", "/orders", "/calls/x", "/calls/x/recording", "/calls/x/events", "/openapi.json")
+]
 READ += [("GET", "/metrics"), ("GET", "/languages")]
 CHANGE = [("POST", "/calls"), ("DELETE", "/calls/x"), ("POST", "/calls/x/say"), ("POST", "/calls/x/transfer")]
 CHANGE += [("POST", "/asterisk/connect"), ("GET", "/ws"), ("GET", "/talk"), ("GET", "/jambonz")]

@@ -1,7 +1,7 @@
 """What calls get from several engines: checks, choice, second tries, and what is left when some are gone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import pytest
 from fakes import FakeClock, FakeEngine, FakePause
 
 from bridge.speech.api import (
+    Asr,
     AsrCapabilities,
     BadRequest,
     DeadlineExceeded,
@@ -34,16 +35,16 @@ class Bench:
 
     def __init__(self) -> None:
         self.clock, self.pause = FakeClock(), FakePause()
-        self._pools: list[Pool] = []
+        self.pools: list[Pool] = []
         self._decodes: list[asyncio.Task[Hypothesis]] = []
 
     def pool(self, *engines: FakeEngine) -> Pool:
-        self._pools.append(pool := Pool(engines, timeout_s=5, clock_s=self.clock, pause=self.pause))
+        self.pools.append(pool := Pool(engines, timeout_s=5, clock_s=self.clock, pause=self.pause))
         return pool
 
     def hasty_pool(self, *engines: FakeEngine) -> Pool:
         """A pool that waits `SOON_S` for an answer, by the real clock."""
-        self._pools.append(pool := Pool(engines, timeout_s=SOON_S, pause=self.pause))
+        self.pools.append(pool := Pool(engines, timeout_s=SOON_S, pause=self.pause))
         return pool
 
     async def started(self, decode: Coroutine[Any, Any, Hypothesis]) -> asyncio.Future[Hypothesis]:
@@ -59,7 +60,7 @@ class Bench:
     async def close(self) -> None:
         for decode in self._decodes:
             decode.cancel()
-        for pool in self._pools:
+        for pool in self.pools:
             pool.close()
         await asyncio.gather(*self._decodes, return_exceptions=True)
 
@@ -619,6 +620,9 @@ class Notes:
     def up(self, engine: str, up: bool, /) -> None:
         self.told.append(f"{engine} {'up' if up else 'down'}")
 
+    def left(self, engine: str, /) -> None:
+        self.told.append(f"{engine} left")
+
 
 async def test_the_observer_is_told_the_whole_story(bench: Bench) -> None:
     engine = FakeEngine("a", [EngineFailed("bad"), EngineLost("killed")], alive=True)
@@ -641,3 +645,79 @@ async def test_the_observer_is_told_of_a_cancelled_decode_too(bench: Bench) -> N
     decode.cancel()
     await asyncio.wait([decode])
     assert notes.told == ["a up", "a began", "a CancelledError 2"]
+
+
+# ---------------------------------------------------------------- engines that come and go
+
+
+class Source:
+    """Knows of engines that the test names."""
+
+    async def follow(self, join: Callable[[Asr], None], leave: Callable[[Asr], None]) -> None:
+        self.join, self.leave = join, leave
+        await asyncio.Event().wait()
+
+
+async def followed(bench: Bench, *engines: FakeEngine) -> tuple[Pool, Source]:
+    source = Source()
+    pool = Pool(engines, timeout_s=5, clock_s=bench.clock, pause=bench.pause, sources=[source])
+    bench.pools.append(pool)
+    pool.follow()
+    await asyncio.sleep(0)
+    return pool, source
+
+
+async def test_an_engine_that_joins_is_asked_for_nothing_until_it_says_that_it_is_healthy(bench: Bench) -> None:
+    pool, source = await followed(bench, FakeEngine("a"))
+    new, notes = FakeEngine("b", alive=False), Notes()
+    pool.observe(notes)
+    source.join(new)
+    await bench.pause.end()
+    for _ in range(4):
+        await pool.decode(PARTIAL)
+    assert not new.requests
+    assert "b down" in notes.told
+    new.alive = True
+    await bench.pause.end()
+    for _ in range(4):
+        await pool.decode(PARTIAL)
+    assert new.requests
+    assert pool.capabilities.backlog == 16
+
+
+async def test_an_engine_that_leaves_is_asked_no_more_and_closed_once_its_work_is_done(bench: Bench) -> None:
+    leaving, other, notes = FakeEngine("a", hung(1)), FakeEngine("b"), Notes()
+    pool, source = await followed(bench, other, leaving)
+    pool.observe(notes)
+    work = await bench.started(pool.decode(FINAL))
+    source.leave(leaving)
+    for _ in range(4):
+        await pool.decode(FINAL)
+    assert len(leaving.requests) == 1
+    await bench.pause.end()
+    assert (leaving.closed, "a left" in notes.told) == (0, False)
+    work.cancel()
+    await asyncio.wait([work])
+    await bench.pause.end()
+    assert (leaving.closed, "a left" in notes.told) == (1, True)
+    assert pool.capabilities.backlog == 8
+
+
+async def test_the_last_engine_stays_whatever_is_said_of_it(bench: Bench) -> None:
+    pool, source = await followed(bench, only := FakeEngine("a"))
+    source.leave(only)
+    assert (await pool.decode(FINAL)).text == "a"
+    assert not only.closed
+
+
+async def test_an_engine_that_left_while_it_was_down_is_not_asked_how_it_is(bench: Bench) -> None:
+    dead = FakeEngine("a", [EngineLost("gone")], alive=True)
+    pool, source = await followed(bench, dead, FakeEngine("b"))
+    notes = Notes()
+    pool.observe(notes)
+    await asyncio.gather(pool.decode(FINAL), pool.decode(FINAL))
+    assert "a down" in notes.told
+    source.leave(dead)
+    await bench.pause.end()
+    await bench.pause.end()
+    assert notes.told[-1] == "a left"

@@ -34,7 +34,6 @@ from bridge.speech.backends.openai.profile import (
     TRANSCRIPTIONS,
     ServerProfile,
     introduce,
-    introduce_all,
     is_absence,
 )
 
@@ -71,21 +70,14 @@ class OpenAiAsr:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Sequence[OpenAiAsr]":
-        """Return one engine for each URL; blocks until each has answered or is known not to. Not on a loop.
+        """Return one engine for each address; blocks until each has answered or is known not to. Not on a loop.
 
         Raises:
             EngineFailed: none is there, or one is not what the settings say.
         """
-        if not settings.asr_url:
-            raise EngineFailed("asr_url is empty; name the servers, e.g. --asr-url http://gpu1:8001,http://gpu2:8001")
-        key = settings.asr_api_key.get_secret_value() if settings.asr_api_key else None
-        servers = [Server(url, key) for url in settings.asr_url]
-        found = asyncio.run(introduce_all(servers, model=settings.asr_model_path, api=settings.asr_api))
-        expected = next(profile for profile in found if profile)
-        pairs = zip(servers, found, strict=True)
-        engines = [cls(server, settings, profile, expected=expected) for server, profile in pairs]
-        asyncio.run(_warm_up(engines))
-        return engines
+        from bridge.speech.backends.openai.servers import OpenAiServers  # it makes these
+
+        return OpenAiServers.found(settings)
 
     async def decode(self, request: Request, /) -> Hypothesis:
         begun_s = time.monotonic()
@@ -211,7 +203,3 @@ def _fits(text: str, request: Request, ended: Ended) -> bool:
     """Return whether `text` continues what was opened, and begins with its language where nothing was."""
     marked = _MARK in text
     return not marked if request.language else marked or not text.strip() or ended is not Ended.STOP
-
-
-async def _warm_up(engines: Sequence[OpenAiAsr]) -> None:
-    await asyncio.gather(*(engine.warm_up() for engine in engines))

@@ -24,13 +24,17 @@ _LARGEST_ANSWER: Final = 1 << 20
 class Server:
     """A client of one server. Its connections belong to the loop that runs when it is first used."""
 
-    def __init__(self, url: str, key: str | None = None) -> None:
-        """Take the base URL, with or without /v1 at its end, and the bearer token."""
+    def __init__(self, url: str, key: str | None = None, *, ip: str = "") -> None:
+        """Take the base URL, with or without /v1 at its end, and the bearer token. `ip`: the one of its addresses that
+        is meant, "" for any."""
         self.url = url.rstrip("/").removesuffix("/v1")
-        self.address = urlsplit(self.url).netloc
+        self.ip = ip
+        host = urlsplit(self.url).netloc
+        self.address = f"{host}@{ip}" if ip else host
+        self._at = f" at {ip}" if ip else ""
         self._key = key
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._connections = KeptConnections(self.url, headers=headers, idle_s=_IDLE_S)
+        self._connections = KeptConnections(self.url, headers=headers, idle_s=_IDLE_S, address=ip)
 
     async def get(self, path: str, *, timeout_s: float) -> bytes:
         """Return what is at `path`; raises as `post` does."""
@@ -70,15 +74,15 @@ class Server:
                     # It closed an idle connection at the moment we used it. A decode may be asked for twice.
                     return await self._attempt(method, path, body, content_type)
         except aiohttp.ConnectionTimeoutError as error:
-            raise EngineLost(f"{self.url}{path}: cannot be reached within {CONNECT_S:g} s") from error
+            raise EngineLost(f"{self.url}{path}{self._at}: cannot be reached within {CONNECT_S:g} s") from error
         except TimeoutError as error:
-            raise DeadlineExceeded(f"{self.url}{path}: no answer within {timeout_s:.1f} s") from error
+            raise DeadlineExceeded(f"{self.url}{path}{self._at}: no answer within {timeout_s:.1f} s") from error
         except aiohttp.InvalidURL as error:
             raise EngineFailed(f"{self.url} is no URL") from error
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
             if self._connections.closed:
                 raise EngineFailed(f"{self.url}: closed") from error
-            raise EngineLost(f"{self.url}{path}: {one_line(error)}") from error
+            raise EngineLost(f"{self.url}{path}{self._at}: {one_line(error)}") from error
         except aiohttp.ClientError as error:  # what came is no HTTP
             raise EngineFailed(f"{self.url}{path}: {one_line(error)}") from error
 
@@ -95,6 +99,6 @@ class Server:
                 if content is None:
                     raise EngineFailed(f"{self.url}{path}: the answer is longer than {_LARGEST_ANSWER} bytes")
                 return content
-            where = f"{self.url}{path}"
+            where = f"{self.url}{path}{self._at}"
             answered = response.status, response.headers, content or b""
             raise refusal(where, *answered, key=self._key, option="asr_api_key")

@@ -1,6 +1,5 @@
 """Finds out what a server is: which model it has, by which of the two interfaces it is asked, what it makes of them."""
 
-import asyncio
 import logging
 import re
 from collections.abc import Sequence
@@ -92,29 +91,6 @@ async def introduce(server: Server, *, model: str, api: str) -> ServerProfile:
             f"{server.url} does not continue a text; {TEMPLATE}, or set asr_api to transcriptions"
             f" and do without partials that build on each other ({error})"
         ) from error
-
-
-async def introduce_all(servers: Sequence[Server], *, model: str, api: str) -> list[ServerProfile | None]:
-    """Return what each server is, None where it is not there.
-
-    Raises:
-        EngineFailed: none is there, or one is not what the settings say.
-    """
-    asked = (introduce(server, model=model, api=api) for server in servers)
-    found = await asyncio.gather(*asked, return_exceptions=True)
-    absent = [error for error in found if isinstance(error, SpeechError) and is_absence(error)]
-    profiles: list[ServerProfile | None] = []
-    for each in found:
-        if isinstance(each, BaseException) and each not in absent:
-            raise each
-        profiles.append(None if isinstance(each, BaseException) else each)
-    if len(absent) == len(servers):
-        raise EngineFailed(
-            f"no recogniser answers at asr_url: {'; '.join(map(str, absent))}; docs/vllm.md says how to serve one"
-        )
-    for error in absent:
-        log.warning("%s; it is asked again once a call needs it", error)
-    return profiles
 
 
 def is_absence(error: SpeechError) -> bool:
