@@ -22,6 +22,7 @@ TAC_VENV ?= .venv-tac
 TTS_VENV ?= .venv-tts
 LITELLM_VENV ?= .venv-litellm
 S3_VENV ?= .venv-s3-server
+SDKS_VENV ?= .venv-client-sdks
 VLLM_TESTS ?= vllm
 VLLM_WORKERS ?= 0
 # At the same time: unit tests, callers, and rigs of vLLM's engines (both where there is memory for three engines, 2 GB each).
@@ -37,7 +38,7 @@ EXTRAS ?=
 # Tests start hundreds of processes: what these import is compiled once, whatever the machine's habits are.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: serve check test test-slow test-vllm test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-litellm tools-asterisk tools-vllm fuzz \
+.PHONY: serve check test test-slow test-vllm test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-sdks tools-litellm tools-asterisk tools-vllm fuzz \
     tiny-qwen3-asr bench bench-engines bench-records bench-compare soak format lock wires clean
 .DELETE_ON_ERROR:
 
@@ -61,7 +62,7 @@ check: $(VENV)/.test
 	$(VENV)/bin/pytest -m "not integration and not vllm and not slow" --numprocesses $(WORKERS)
 
 # What only tests need, downloaded at once. Where something cannot be had, its tests are skipped, and this says so.
-test-tools: tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-asterisk tools-vllm
+test-tools: tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-sdks tools-asterisk tools-vllm
 
 # All in one go; where that fails, each by itself, so that one that is missing takes no other with it. Making the
 # environment may use apt too, and only one at a time can.
@@ -84,6 +85,11 @@ tools-tac: $(VENV)/.test
 
 tools-s3: $(VENV)/.test
 	@scripts/install-alone s3-server $(VENV)/bin/python $(S3_VENV) || test $$? = 75
+
+# SDKs of hosted services: for Python in an environment of their own, for JavaScript where there is npm.
+tools-sdks: $(VENV)/.test
+	@scripts/install-alone client-sdks $(VENV)/bin/python $(SDKS_VENV) || test $$? = 75
+	@scripts/install-node-sdks build/node-sdks || test $$? = 75
 
 # Large, and asked by slow tests alone: `make test` leaves it out.
 tools-litellm: $(VENV)/.test

@@ -34,6 +34,8 @@ from telephony.events import (
     Reply,
     SendDtmf,
     SendInfo,
+    SpeechStarted,
+    SpeechStopped,
     Transcript,
     Transfer,
     WarmTransfer,
@@ -121,7 +123,7 @@ class AsteriskProtocol:
         Raises:
             LocalProtocolError: something before the call began, or what this wire cannot do.
         """
-        if isinstance(command, Problem | Transcript | Reply):
+        if isinstance(command, Problem | Transcript | SpeechStarted | SpeechStopped | Reply):
             return ()
         if self._time is None:
             raise LocalProtocolError("a command before MEDIA_START: neither form nor format are known yet")

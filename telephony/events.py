@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from telephony.recognition import RecognitionOptions
+
 
 class Encoding(StrEnum):
     """How one audio sample is written on a wire."""
@@ -39,30 +41,6 @@ class AudioFormat:
 
 
 # ---------------------------------------------------------------- events: what the peer tells us
-
-
-@dataclass(frozen=True, slots=True)
-class RecognitionOptions:
-    """What a client may ask of the recogniser for its session; the defaults are the original protocol's."""
-
-    context: str = ""
-    """Words that bias recognition: names, products, jargon."""
-    language: str | None = None
-    """English name of the language ("Hindi"); None lets the engine decide."""
-    unfixed_chunk_num: int = 4
-    """Chunks of an utterance that are decoded without a prefix."""
-    unfixed_token_num: int = 5
-    """Pieces taken back from the end of a hypothesis before it becomes the next prefix."""
-    chunk_size_sec: float = 1.0
-    """Seconds of new audio between partials."""
-    max_new_tokens: int = 32
-    """Tokens a partial may add; a final may have as many as its audio can hold."""
-    partials: bool = True
-    words: bool = False  # finals say when each word was spoken, where the engine knows
-    languages: tuple[str, ...] = ()
-    """Those that the engine may decide for; () is any."""
-    script: str = ""
-    """"latin" or "native", in which transcripts are written; "" is what the server's settings say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +103,11 @@ class Finalize:
 
 
 @dataclass(frozen=True, slots=True)
+class StillThere:
+    """The client has nothing to send for now, and wants to stay."""
+
+
+@dataclass(frozen=True, slots=True)
 class Malformed:
     """A message that broke the rules but not the call: counted, answered where the wire can, and dropped."""
 
@@ -172,6 +155,7 @@ Event = (
     | Dtmf
     | Played
     | Finalize
+    | StillThere
     | Malformed
     | Notice
     | FormatChanged
@@ -251,6 +235,22 @@ class Transcript:
     final: bool
     timestamp: float  # Unix time, seconds
     words: Sequence[tuple[str, int, int]] = ()  # each with the media time at which it begins and ends
+    span_ms: tuple[int, int] | None = None  # media time of what a final says
+    ends_turn: bool = True  # False for the final of an utterance that was cut, as it was too long
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The peer began to speak, for wires with `speech_events`."""
+
+    at_ms: int  # media time, as below
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """The peer is done; the final of what they said follows, if it was words."""
+
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +267,21 @@ class Problem:
     message: str
 
 
-Command = Play | Mark | Clear | Hangup | Transfer | WarmTransfer | SendDtmf | SendInfo | Transcript | Reply | Problem
+Command = (
+    Play
+    | Mark
+    | Clear
+    | Hangup
+    | Transfer
+    | WarmTransfer
+    | SendDtmf
+    | SendInfo
+    | Transcript
+    | SpeechStarted
+    | SpeechStopped
+    | Reply
+    | Problem
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +298,7 @@ class Capabilities:
     dtmf_out: bool = False
     info: bool = False  # it carries messages of the bot to the peer: `SendInfo`
     transcripts: bool = False
+    speech_events: bool = False  # it is told when its peer begins and ends to speak
     steady: bool = False
     """Caller audio never stops while the call lasts, silence included: a peer that sends nothing is gone."""
     send_ahead_ms: int = 0

@@ -169,6 +169,11 @@ def as_text(value: object) -> str:
             return json.dumps(value, ensure_ascii=False)
 
 
+def to_json(**fields: object) -> str:
+    """Return one line of readable JSON: Devanagari stays Devanagari; what is no text at all becomes "?"."""
+    return json.dumps(fields, ensure_ascii=False).encode(errors="replace").decode()
+
+
 def refusal(name: str, value: object, allowed: str, *, where: str = "") -> FieldRefused:
     """Return what to raise for a field that cannot be taken."""
     return FieldRefused(f"field {_path(where, name)}", value, allowed)

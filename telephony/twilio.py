@@ -32,6 +32,8 @@ from telephony.events import (
     Reply,
     SendDtmf,
     SendInfo,
+    SpeechStarted,
+    SpeechStopped,
     Transcript,
     Transfer,
     WarmTransfer,
@@ -113,7 +115,7 @@ class TwilioProtocol:
                 return [self._message("mark", name=name)]
             case Clear():
                 return [self._message("clear")]
-            case Hangup() | Problem() | Transcript() | Reply():
+            case Hangup() | Problem() | Transcript() | SpeechStarted() | SpeechStopped() | Reply():
                 return ()
             case Transfer() | WarmTransfer() | SendDtmf() | SendInfo():
                 raise LocalProtocolError(f"a Twilio stream cannot carry {command}: use Twilio's REST API")

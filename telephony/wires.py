@@ -9,6 +9,7 @@ from uuid import uuid4
 from telephony.ari import AriProtocol
 from telephony.asterisk import AsteriskProtocol
 from telephony.audiosocket import AudioSocketProtocol
+from telephony.deepgram import DeepgramProtocol
 from telephony.events import Capabilities
 from telephony.freeswitch import AudioForkProtocol, AudioStreamProtocol
 from telephony.plain import PlainProtocol
@@ -108,6 +109,18 @@ WIRES: Final[tuple[Wire, ...]] = (
         family=Family.BINARY,
         audio="float32, int16, mu-law, A-law; 8 to 48 kHz",
         tried="Chromium, aiohttp",
+    ),
+    Wire(
+        name="deepgram",
+        title="Deepgram's streaming socket",
+        address="/v1/listen",
+        protocol=DeepgramProtocol,
+        door=Door.API_TOKEN,
+        family=Family.BINARY,
+        audio="16 bit, float32, mu-law, A-law; 8 to 48 kHz",
+        tried="Deepgram's SDKs for Python and JavaScript",
+        make=lambda: DeepgramProtocol(uuid4().hex),
+        note="Transcripts only, for applications written for Deepgram: [clients.md](clients.md).",
     ),
     Wire(
         name="twilio",

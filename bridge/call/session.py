@@ -20,7 +20,7 @@ from bridge.call.asr_outage import AsrOutage
 from bridge.call.bot_side import OpenBotSide
 from bridge.call.peer_faults import PeerFaults
 from bridge.call.transcribe import transcribe
-from bridge.call.transcript_delivery import TranscriptDelivery
+from bridge.call.transcript_delivery import SpeechNotices, TranscriptDelivery
 from bridge.call.turn_detector import OpenTurnDetector
 from bridge.call.utterance import PreRoll, Utterance
 from bridge.leg import Leg, LegLost
@@ -31,7 +31,8 @@ from bridge.speech.ear import Ear, ScoredWindow
 from bridge.turns.turn_taker import Began, Cut, Over, Paused, Resumed, TurnEvent, TurnTaker
 from telephony import events
 from telephony.errors import RemoteProtocolError
-from telephony.events import CallEnded, Dtmf, Event, Finalize, Malformed, Media, Played, RecognitionOptions
+from telephony.events import CallEnded, Dtmf, Event, Finalize, Malformed, Media, Played
+from telephony.recognition import RecognitionOptions
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ class CallSession:
         self._turn_detector = turn_detector(self._bot.speculate)
         self._peer_faults = PeerFaults(leg, metrics, self._tasks)
         self._delivery = TranscriptDelivery(leg, self._bot, metrics, partials=options.partials)
+        self._notices = SpeechNotices(leg, self._tasks)
 
     # ------------------------------------------------------------ the call
 
@@ -198,6 +200,7 @@ class CallSession:
     def _follow(self, event: TurnEvent) -> None:
         match event:
             case Began(onset_ms, speech_ms):
+                self._notices.started(onset_ms)
                 settled = self._newest is None or self._newest.told
                 utterance = self._open_turn(onset_ms)
                 utterance.audio_from_ms = self._preroll.from_ms(onset_ms)
@@ -210,6 +213,7 @@ class CallSession:
                 self._utterance.resume()
                 self._turn_detector.withdrawn(self._utterance.key)
             case Cut(at_ms) if self._utterance:
+                self._utterance.cut = True
                 self._utterance.close(at_ms)
                 self._open_turn(at_ms)
             case Over(at_ms, speech_end_ms) if self._utterance:
@@ -217,6 +221,7 @@ class CallSession:
                 self._metrics.speech_ended(ago_ms=self._ear.now_ms - speech_end_ms)
                 self._utterance.close(speech_end_ms)
                 self._utterance = None
+                self._notices.stopped(speech_end_ms)
                 self._excuse()
 
     def _expect_end(self, onset_ms: int, *, settled: bool) -> None:
@@ -267,7 +272,7 @@ class CallSession:
                 self._bot.follow(self._language.now)
                 if not final.text:
                     self._metrics.nothing_said()
-                await self._delivery.final(final, owed=utterance.owed)
+                await self._delivery.final(final, owed=utterance.owed, ends_turn=not utterance.cut)
                 self._turn_detector.carried(self._bot.said)
         finally:
             if not utterance.told:

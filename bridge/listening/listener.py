@@ -23,7 +23,7 @@ from bridge.listening.transcript_feed import (
     TranscriptFeed,
 )
 from bridge.timeouts import timeout
-from telephony.plain import to_json
+from telephony.jsontext import to_json
 
 
 async def attend(socket: web.WebSocketResponse, feed: TranscriptFeed, call_id: str, *, send_s: float) -> None:

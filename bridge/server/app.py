@@ -55,6 +55,7 @@ from bridge.server.app_keys import (
     WATCHED_CALLS,
 )
 from bridge.server.call_rules import usual_texts
+from bridge.server.clients.own_words import in_own_words
 from bridge.server.dashboard import level_events, listen_in
 from bridge.server.lifecycle.health import Health, Part
 from bridge.server.lifecycle.load_monitor import LoadMonitor, make_load
@@ -79,7 +80,8 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     in_force = InForce(settings)
     in_all, per_address = connection_limits(settings)
     connections = Connections(refusals, limit=in_all, per_address=per_address)
-    app = web.Application(client_max_size=64 * 1024, middlewares=[doorkeeper(in_force, refusals, connections)])
+    doors = [in_own_words, doorkeeper(in_force, refusals, connections)]
+    app = web.Application(client_max_size=64 * 1024, middlewares=doors)
     app[IN_FORCE] = in_force
     app[SETTINGS], app[METRICS] = settings, metrics
     app[LOAD] = load = make_load(settings)

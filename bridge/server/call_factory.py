@@ -22,6 +22,7 @@ from bridge.outbound.answer_gate import AnswerGate
 from bridge.outbound.leg import OutboundLeg
 from bridge.outbound.machine_detection import Answer
 from bridge.server.call_rules import (
+    asked_rules,
     call_prompts,
     endpoint_rules,
     interruption_rules,
@@ -43,7 +44,8 @@ from bridge.speech.pool.session_asr import SessionAsr
 from bridge.turns.end_probability import END_WEIGHTS
 from bridge.turns.endpointing import Endpointing
 from bridge.turns.turn_taker import TurnTaker
-from telephony.events import CallStarted, RecognitionOptions
+from telephony.events import CallStarted
+from telephony.recognition import RecognitionOptions
 
 _BY_TEXT: Final = "text"
 """The `ending` that knows no more than the recogniser does: what that expects next may judge instead."""
@@ -69,8 +71,10 @@ def make_call(
     """
     line = line or leg
     talks = leg.capabilities.audio_out
-    rules = turn_rules(settings, talks=talks)
-    endpointing, turn_detector = _end_of_turn(resources, settings) if talks else _FLAT_WAITS
+    options = _options(started, resources, settings)
+    rules = asked_rules(turn_rules(settings, talks=talks), options)
+    judged = talks and options.endpoint_ms is None
+    endpointing, turn_detector = _end_of_turn(resources, settings) if judged else _FLAT_WAITS
     talking = bound(
         _open_bot_side,
         leg=leg,
@@ -93,7 +97,7 @@ def make_call(
             spares_partials=load.spares_partials,
             waits=load.waits,
         ),
-        options=_options(started, resources, settings),
+        options=options,
         metrics=metrics,
         drain_s=settings.final_timeout,
         outage_s=settings.asr_outage,

@@ -78,6 +78,7 @@ _ASTERISK: Final = Traffic(
 TRAFFIC: Final[dict[str, Traffic]] = {
     "plain": _plain(),
     "talk": _plain(played=lambda name: text(type="mark", name=name)),
+    "deepgram": Traffic([text(type="KeepAlive")], lambda number: PACKET * 2, stop=text(type="CloseStream")),
     "twilio": _TWILIO,
     "listen": Traffic(begin=_TWILIO.begin, media=_TWILIO.media, stop=_TWILIO.stop, dtmf=_TWILIO.dtmf),
     "asterisk": _ASTERISK,
@@ -89,6 +90,9 @@ TRAFFIC: Final[dict[str, Traffic]] = {
     ),
     "audiostream": Traffic(begin=[text(uuid="CA1", sampleRate=8000)], media=lambda number: PACKET),
 }
+
+QUERY: Final = {"deepgram": "?encoding=linear16&sample_rate=16000"}
+"""What the addresses of sockets need behind them."""
 
 STREAMS: Final[dict[str, Traffic]] = {
     "audiosocket": Traffic(

@@ -11,6 +11,8 @@ from wires import KNOWN, TRAFFIC, protocol
 from fuzzing.target import Target, clean, is_text, messages, pieces, records
 from telephony import ari, audiosocket, rtp, sip, sip_frames
 from telephony.codec import decode, encode
+from telephony.deepgram import DeepgramProtocol
+from telephony.deepgram_query import MAX_KEYTERMS, MAX_TERM_CHARS, listen_options
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
     AudioFormat,
@@ -31,6 +33,8 @@ from telephony.events import (
     Played,
     Problem,
     SendDtmf,
+    SpeechStarted,
+    SpeechStopped,
     Transcript,
     Transfer,
 )
@@ -49,6 +53,9 @@ LONGEST_TEXT: Final = 2000
 _KEYS: Final = frozenset("0123456789*#ABCD")
 _LEAP_BYTES: Final = LEAP_MS * 192 * 4
 _HELPERS: Final = {
+    "plain": ["telephony.client_audio", "telephony.recognition"],
+    "talk": ["telephony.plain", "telephony.client_audio", "telephony.recognition"],
+    "deepgram": ["telephony.client_audio", "telephony.deepgram_query"],
     "twilio": ["telephony.timeline", "telephony.early"],
     "listen": ["telephony.timeline", "telephony.early"],
     "asterisk": ["telephony.asterisk_text", "telephony.early", "telephony.whole_samples"],
@@ -64,6 +71,8 @@ _COMMANDS: Final[Sequence[Command]] = (
     SendDtmf("12"),
     Problem("a problem"),
     Transcript("hello", "English", final=True, timestamp=1.0),
+    SpeechStarted(40),
+    SpeechStopped(80),
     Hangup("done"),
 )
 
@@ -144,6 +153,20 @@ def _say(made: WireProtocol, commands: Sequence[Command]) -> None:
     for command in commands:
         with suppress(LocalProtocolError):
             assert all(isinstance(one, bytes) or is_text(one) for one in made.send(command))
+
+
+def _deepgram_query(data: bytes) -> None:
+    pairs = [(name, value) for name, _, value in (clean(one).partition("=") for one in records(data))]
+    try:
+        options = listen_options(pairs, language_of=lambda tag: tag.title())
+    except Refused as why:
+        assert 0 < len(str(why)) <= LONGEST_TEXT and is_text(str(why))
+        return
+    assert 8000 <= options.audio.sample_rate <= 48_000
+    assert len(options.recognition.context) <= MAX_KEYTERMS * (MAX_TERM_CHARS + 2)
+    made = DeepgramProtocol("r", options)
+    made.receive(bytes(320))
+    _say(made, _COMMANDS)
 
 
 def _audiosocket(data: bytes) -> None:
@@ -287,6 +310,7 @@ def _modules(wire: Wire) -> list[str]:
 
 TARGETS: Final = (
     *(Target(f"wire-{wire.name}", _wire(wire), _modules(wire)) for wire in KNOWN),
+    Target("deepgram-query", _deepgram_query, ["telephony.deepgram_query"]),
     Target("audiosocket", _audiosocket, ["telephony.audiosocket", "telephony.early", "telephony.whole_samples"]),
     Target("sip-frames", _sip_frames, ["telephony.sip", "telephony.sip_frames"]),
     Target("ari", _ari, ["telephony.ari"]),
