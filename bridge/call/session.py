@@ -219,9 +219,9 @@ class CallSession:
             case Over(at_ms, speech_end_ms) if self._utterance:
                 log.debug("turn closed after %d ms of silence", at_ms - speech_end_ms)
                 self._metrics.speech_ended(ago_ms=self._ear.now_ms - speech_end_ms)
+                self._notices.stopped(speech_end_ms)  # before its final is on its way
                 self._utterance.close(speech_end_ms)
                 self._utterance = None
-                self._notices.stopped(speech_end_ms)
                 self._excuse()
 
     def _expect_end(self, onset_ms: int, *, settled: bool) -> None:
