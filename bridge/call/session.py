@@ -78,8 +78,10 @@ class CallSession:
         self.put_in = self._bot.put_in  # what an operator wants said or done
         self._turn_detector = turn_detector(self._bot.speculate)
         self._peer_faults = PeerFaults(leg, metrics, self._tasks)
-        self._delivery = TranscriptDelivery(leg, self._bot, metrics, partials=options.partials)
         self._notices = SpeechNotices(leg, self._tasks)
+        self._delivery = TranscriptDelivery(
+            leg, self._bot, metrics, partials=options.partials, after=self._notices.told
+        )
 
     # ------------------------------------------------------------ the call
 
@@ -219,7 +221,7 @@ class CallSession:
             case Over(at_ms, speech_end_ms) if self._utterance:
                 log.debug("turn closed after %d ms of silence", at_ms - speech_end_ms)
                 self._metrics.speech_ended(ago_ms=self._ear.now_ms - speech_end_ms)
-                self._notices.stopped(speech_end_ms)  # before its final is on its way
+                self._notices.stopped(speech_end_ms)
                 self._utterance.close(speech_end_ms)
                 self._utterance = None
                 self._excuse()

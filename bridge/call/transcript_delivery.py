@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 
 from bot.api import Final, Partial
 from bridge.call.bot_side import BotSide
@@ -18,6 +19,7 @@ class SpeechNotices:
 
     def __init__(self, leg: Leg, tasks: asyncio.TaskGroup) -> None:
         self._leg, self._tasks = leg, tasks
+        self._newest: asyncio.Task[None] | None = None
 
     def started(self, at_ms: int) -> None:
         """It speaks since `at_ms` of media time."""
@@ -27,17 +29,31 @@ class SpeechNotices:
         """It spoke until then; the final follows."""
         self._tell(SpeechStopped(at_ms))
 
+    async def told(self) -> None:
+        """Wait until the newest has left."""
+        if self._newest:
+            await asyncio.wait({self._newest})
+
     def _tell(self, notice: SpeechStarted | SpeechStopped) -> None:
         if self._leg.capabilities.speech_events:
-            self._tasks.create_task(self._leg.send(notice))
+            self._newest = self._tasks.create_task(self._leg.send(notice))
 
 
 class TranscriptDelivery:
     """Hands on each transcript of one call once. Who was shown a partial gets the final that ends it, if empty."""
 
-    def __init__(self, leg: Leg, bot: BotSide, metrics: CallMetrics, *, partials: bool) -> None:
-        """`partials`: the client wants them; the bot always does."""
+    def __init__(
+        self,
+        leg: Leg,
+        bot: BotSide,
+        metrics: CallMetrics,
+        *,
+        partials: bool,
+        after: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`partials`: the client wants them; the bot always does. `after`: what a final waits for."""
         self._leg, self._bot, self._metrics, self._partials = leg, bot, metrics, partials
+        self._after = after
         self._shown = False  # the client has a partial that no final has followed
 
     async def partial(self, partial: Partial) -> None:
@@ -67,6 +83,8 @@ class TranscriptDelivery:
         log.info("caller: %d characters of %s", len(final.text), final.language or "nothing")
         log.debug("caller said: '%s'", final.text)  # %r would escape the joiners of Indic scripts
         if self._leg.capabilities.transcripts:
+            if self._after:
+                await self._after()
             span_ms = (final.began_ms, final.ended_ms)
             told = Transcript(final.text, final.language, True, time.time(), final.words, span_ms, ends_turn)
             await self._leg.send(told)
