@@ -37,7 +37,12 @@ class ClientAudio:
     @property
     def now_ms(self) -> int:
         """Media time at which all that came so far has ended."""
-        return self._time.samples * 1000 // self.audio.sample_rate
+        return self._time.now_ms
+
+    def change(self, audio: AudioFormat, *, name: str) -> None:
+        """Go on in another format."""
+        self._time.change(audio)
+        self._whole, self._name = WholeSamples(audio.encoding, telling=_TELLING), name
 
     def take(self, payload: bytes) -> Sequence[Media | Malformed]:
         """Return the whole samples of a message, and a complaint where it ends within one: the first is told.

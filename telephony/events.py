@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from telephony.bot_requests import BotRequest
 from telephony.recognition import RecognitionOptions
 
 
@@ -63,6 +64,7 @@ class CallStarted:
     """The number that was called first, where the call was forwarded to us."""
     stir_verstat: str = ""
     """How far the networks vouch for `caller` (STIR/SHAKEN), e.g. "TN-Validation-Passed-A"; "" is not known."""
+    answers_when_asked: bool = False  # the bot answers an `AskReply` and nothing by itself
     early_ms: int = 0
     """Audio that came before the start. It follows the start at once, as Media."""
 
@@ -156,6 +158,7 @@ Event = (
     | Played
     | Finalize
     | StillThere
+    | BotRequest
     | Malformed
     | Notice
     | FormatChanged
@@ -261,6 +264,13 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyOver:
+    """All of a reply has been sent, or nothing more of it will be; for wires with `speech_events`."""
+
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Something the peer should know; the session goes on."""
 
@@ -280,6 +290,7 @@ Command = (
     | SpeechStarted
     | SpeechStopped
     | Reply
+    | ReplyOver
     | Problem
 )
 
@@ -298,7 +309,7 @@ class Capabilities:
     dtmf_out: bool = False
     info: bool = False  # it carries messages of the bot to the peer: `SendInfo`
     transcripts: bool = False
-    speech_events: bool = False  # it is told when its peer begins and ends to speak
+    speech_events: bool = False  # it is told when its peer begins and ends to speak, and when a reply is over
     steady: bool = False
     """Caller audio never stops while the call lasts, silence included: a peer that sends nothing is gone."""
     send_ahead_ms: int = 0

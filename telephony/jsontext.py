@@ -24,16 +24,16 @@ class FieldRefused(Refused):
         self.what, self.value, self.allowed = what, value, allowed
 
 
-def json_object(message: str | bytes) -> Fields:
+def json_object(message: str | bytes, *, at_most: int = MAX_CHARS) -> Fields:
     """Return the object that `message` is.
 
     Raises:
-        Refused: it is none, is longer than MAX_CHARS, or holds what is no text.
+        Refused: it is none, is longer than `at_most` characters, or holds what is no text.
     """
     if isinstance(message, bytes):
         raise Refused(f"message: got {len(message)} binary bytes; allowed: JSON text")
-    if len(message) > MAX_CHARS:
-        raise Refused(f"message: got {len(message)} characters; allowed: at most {MAX_CHARS}")
+    if len(message) > at_most:
+        raise Refused(f"message: got {len(message)} characters; allowed: at most {at_most}")
     try:
         parsed, end = _scan(text := message.strip())
         if end != len(text):

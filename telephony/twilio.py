@@ -30,6 +30,7 @@ from telephony.events import (
     Played,
     Problem,
     Reply,
+    ReplyOver,
     SendDtmf,
     SendInfo,
     SpeechStarted,
@@ -115,7 +116,7 @@ class TwilioProtocol:
                 return [self._message("mark", name=name)]
             case Clear():
                 return [self._message("clear")]
-            case Hangup() | Problem() | Transcript() | SpeechStarted() | SpeechStopped() | Reply():
+            case Hangup() | Problem() | Transcript() | SpeechStarted() | SpeechStopped() | Reply() | ReplyOver():
                 return ()
             case Transfer() | WarmTransfer() | SendDtmf() | SendInfo():
                 raise LocalProtocolError(f"a Twilio stream cannot carry {command}: use Twilio's REST API")

@@ -13,6 +13,7 @@ from telephony.deepgram import DeepgramProtocol
 from telephony.events import Capabilities
 from telephony.freeswitch import AudioForkProtocol, AudioStreamProtocol
 from telephony.plain import PlainProtocol
+from telephony.realtime import RealtimeProtocol
 from telephony.sip import SipProtocol
 from telephony.talk import TalkProtocol
 from telephony.twilio import TwilioProtocol
@@ -121,6 +122,19 @@ WIRES: Final[tuple[Wire, ...]] = (
         tried="Deepgram's SDKs for Python and JavaScript",
         make=lambda: DeepgramProtocol(uuid4().hex),
         note="Transcripts only, for applications written for Deepgram: [clients.md](clients.md).",
+    ),
+    Wire(
+        name="realtime",
+        title="OpenAI's Realtime socket",
+        address="/v1/realtime",
+        protocol=RealtimeProtocol,
+        door=Door.API_TOKEN,
+        family=Family.JSON,
+        audio="16 bit 24 kHz; mu-law, A-law 8 kHz",
+        tried="OpenAI's SDKs for Python and JavaScript",
+        make=lambda: RealtimeProtocol(uuid4().hex[:16]),
+        subprotocols=("realtime",),
+        note="The bot is the model, or transcripts only: [clients.md](clients.md).",
     ),
     Wire(
         name="twilio",

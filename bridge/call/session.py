@@ -17,10 +17,10 @@ from uuid import uuid4
 
 from bot.api import Final
 from bridge.call.asr_outage import AsrOutage
-from bridge.call.bot_side import OpenBotSide
+from bridge.call.bot_side import OpenBotSide, obey
 from bridge.call.peer_faults import PeerFaults
 from bridge.call.transcribe import transcribe
-from bridge.call.transcript_delivery import SpeechNotices, TranscriptDelivery
+from bridge.call.transcript_delivery import TranscriptDelivery
 from bridge.call.turn_detector import OpenTurnDetector
 from bridge.call.utterance import PreRoll, Utterance
 from bridge.leg import Leg, LegLost
@@ -31,7 +31,7 @@ from bridge.speech.ear import Ear, ScoredWindow
 from bridge.turns.turn_taker import Began, Cut, Over, Paused, Resumed, TurnEvent, TurnTaker
 from telephony import events
 from telephony.errors import RemoteProtocolError
-from telephony.events import CallEnded, Dtmf, Event, Finalize, Malformed, Media, Played
+from telephony.events import CallEnded, Event, Finalize, Malformed, Media
 from telephony.recognition import RecognitionOptions
 
 log = logging.getLogger(__name__)
@@ -78,10 +78,7 @@ class CallSession:
         self.put_in = self._bot.put_in  # what an operator wants said or done
         self._turn_detector = turn_detector(self._bot.speculate)
         self._peer_faults = PeerFaults(leg, metrics, self._tasks)
-        self._notices = SpeechNotices(leg, self._tasks)
-        self._delivery = TranscriptDelivery(
-            leg, self._bot, metrics, partials=options.partials, after=self._notices.told
-        )
+        self._delivery = TranscriptDelivery(leg, self._bot, metrics, self._tasks, partials=options.partials)
 
     # ------------------------------------------------------------ the call
 
@@ -173,16 +170,12 @@ class CallSession:
 
     def _obey(self, event: Event) -> None:
         match event:
-            case Played(mark):
-                self._bot.played(mark)
-            case Dtmf(digit):
-                self._bot.press(digit)
-            case events.NotTransferred(reason):
-                self._bot.not_transferred(reason)
             case Finalize():
                 self._finalize()
             case Malformed() | events.Notice():
                 self._peer_faults.tell(event)
+            case _:
+                obey(self._bot, event)
 
     # ------------------------------------------------------------ who holds the floor
 
@@ -202,7 +195,7 @@ class CallSession:
     def _follow(self, event: TurnEvent) -> None:
         match event:
             case Began(onset_ms, speech_ms):
-                self._notices.started(onset_ms)
+                self._delivery.speech.started(onset_ms)
                 settled = self._newest is None or self._newest.told
                 utterance = self._open_turn(onset_ms)
                 utterance.audio_from_ms = self._preroll.from_ms(onset_ms)
@@ -221,7 +214,7 @@ class CallSession:
             case Over(at_ms, speech_end_ms) if self._utterance:
                 log.debug("turn closed after %d ms of silence", at_ms - speech_end_ms)
                 self._metrics.speech_ended(ago_ms=self._ear.now_ms - speech_end_ms)
-                self._notices.stopped(speech_end_ms)
+                self._delivery.speech.stopped(speech_end_ms)
                 self._utterance.close(speech_end_ms)
                 self._utterance = None
                 self._excuse()

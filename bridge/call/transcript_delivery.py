@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
 
 from bot.api import Final, Partial
 from bridge.call.bot_side import BotSide
@@ -47,13 +46,13 @@ class TranscriptDelivery:
         leg: Leg,
         bot: BotSide,
         metrics: CallMetrics,
+        tasks: asyncio.TaskGroup,
         *,
         partials: bool,
-        after: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`partials`: the client wants them; the bot always does. `after`: what a final waits for."""
+        """`partials`: the client wants them; the bot always does."""
         self._leg, self._bot, self._metrics, self._partials = leg, bot, metrics, partials
-        self._after = after
+        self.speech = SpeechNotices(leg, tasks)
         self._shown = False  # the client has a partial that no final has followed
 
     async def partial(self, partial: Partial) -> None:
@@ -78,13 +77,12 @@ class TranscriptDelivery:
             self._metrics.observer.said(final)
         elif shown:
             self._metrics.taken_back.inc()
-        else:
+        elif not self._leg.capabilities.speech_events:  # who was told of speech hears what it was, if nothing
             return
         log.info("caller: %d characters of %s", len(final.text), final.language or "nothing")
         log.debug("caller said: '%s'", final.text)  # %r would escape the joiners of Indic scripts
         if self._leg.capabilities.transcripts:
-            if self._after:
-                await self._after()
+            await self.speech.told()
             span_ms = (final.began_ms, final.ended_ms)
             told = Transcript(final.text, final.language, True, time.time(), final.words, span_ms, ends_turn)
             await self._leg.send(told)

@@ -32,6 +32,7 @@ from bridge.server.call_rules import (
     turn_rules,
     usual_language,
 )
+from bridge.server.clients.asked_conversation import AskedConversation
 from bridge.server.resources import Resources
 from bridge.settings import Settings
 from bridge.speaking.actions import CallControl
@@ -152,7 +153,7 @@ def _open_bot_side(
     recording: RecordingSwitch | None,
 ) -> BotSide:
     began = time.monotonic()
-    conversation = Conversation(
+    conversation = (AskedConversation if leg.capabilities.speech_events else Conversation)(
         resources.make_bot(),
         SpeechOutput(
             line,
@@ -182,6 +183,8 @@ def _open_bot_side(
         backchannels=resources.phrases,
         speculation=speculation_rules(settings),
     )
+    if isinstance(conversation, AskedConversation):
+        conversation.answers_when_asked = started.answers_when_asked
     if started.direction != "outbound" or settings.machine_detection == "off":
         return conversation
     on_answer = leg.answered if isinstance(leg, OutboundLeg) else _placed_elsewhere

@@ -29,6 +29,7 @@ from bridge.server.app_keys import (
 from bridge.server.auth import asks_for_socket, public_url
 from bridge.server.clients.deepgram import listen
 from bridge.server.clients.plain import plain, scripts, talk
+from bridge.server.clients.realtime import realtime
 from bridge.server.pages import Pages
 from bridge.server.websocket_upgrade import Equip, accept, carry, held
 from telephony.asterisk import AsteriskProtocol
@@ -142,4 +143,11 @@ async def _languages(request: web.Request) -> web.Response:
     return web.json_response({**about, "scripts": scripts()})
 
 
-_OWN: Final = {"plain": plain, "talk": talk, "deepgram": listen, "asterisk": _asterisk, "listen": _twilio_listen}
+_OWN: Final = {
+    "plain": plain,
+    "talk": talk,
+    "deepgram": listen,
+    "realtime": realtime,
+    "asterisk": _asterisk,
+    "listen": _twilio_listen,
+}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from bot.languages import named
 from bridge.admission.arrival import Arrival
 from bridge.leg import OpeningLeg
 from bridge.legs.client_leg import ClientLeg
@@ -13,6 +14,7 @@ from bridge.server.app_keys import FAST_LANE, LINES, RESOURCES, SETTINGS
 from bridge.server.auth import SHOWN
 from bridge.server.websocket_upgrade import carry
 from bridge.speech.api import UnsupportedLanguage
+from telephony.malformed import Refused
 from telephony.wire_protocol import WireProtocol
 
 
@@ -41,3 +43,15 @@ def refuse_language(request: web.Request, language: str | None) -> str:
     except UnsupportedLanguage as error:
         return str(error)
     return ""
+
+
+def language_of(request: web.Request, tag: str) -> str:
+    """Return the English name of the language that `tag` ("en-US") means to the recogniser.
+
+    Raises:
+        Refused: it does not know it.
+    """
+    name = named(tag)
+    if why := refuse_language(request, name):
+        raise Refused(f"language {tag[:40]!r}: {why}")
+    return name

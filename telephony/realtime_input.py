@@ -1,0 +1,214 @@
+"""What a client of OpenAI's Realtime protocol says, as items: its audio, when it speaks, and what was understood."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from telephony.client_audio import ClientAudio
+from telephony.events import Event, Finalize, Media, Transcript
+from telephony.jsontext import Fields, object_of, text_of
+from telephony.malformed import Refused
+from telephony.realtime_response import Message
+from telephony.realtime_session import MAX_TEXT, NotGiven, RealtimeSession
+
+LEAST_MS: Final = 100
+"""Of audio that can be committed, as OpenAI has it."""
+MOST_MS: Final = 120_000
+"""Of audio that waits to be committed."""
+
+
+MAX_ID: Final = 64
+
+
+@dataclass(slots=True)
+class _Item:
+    """One utterance."""
+
+    id: str
+    committed: bool = False
+    shown: str = ""
+    """What the client was told of its text so far; words once told are never taken back."""
+    texts: list[str] = field(default_factory=list)
+    """Finals of its pieces."""
+
+
+class RealtimeInput:
+    """The client's side of one session: its utterances in order, until each has its transcript."""
+
+    def __init__(self, new_id: Callable[[str], str], *, beta: bool) -> None:
+        self._new_id, self._beta = new_id, beta
+        self._session = RealtimeSession()
+        self._audio: ClientAudio | None = None  # since the session began
+        self._waiting: list[bytes] = []  # to be committed, where the client says when
+        self._items: deque[_Item] = deque()  # without their transcript, oldest first
+        self._speaking: _Item | None = None
+        self._unheard_until_ms = 0  # media time until which the client may have audio to play
+        self._late_start_ms: int | None = None  # of speech that the client has not been told of
+        self.last_item_id: str | None = None
+
+    @property
+    def pending(self) -> bool:
+        """True while something was said and has no final."""
+        return bool(self._items)
+
+    def begin(self, session: RealtimeSession) -> None:
+        """The session begins, as `session` says."""
+        self._session = session
+        self._audio = ClientAudio(session.format, name=session.audio)
+
+    def follow(self, session: RealtimeSession) -> None:
+        """The session changes: what comes is written as it says now."""
+        if self._audio and session.audio != self._session.audio:
+            self._audio.change(session.format, name=session.audio)
+        self._session = session
+
+    def append(self, payload: bytes) -> Sequence[Event]:
+        """Hear `payload`, or keep it until it is committed.
+
+        Raises:
+            Refused: too much waits.
+        """
+        assert self._audio, "the session has begun"
+        if self._session.detection:
+            return self._audio.take(payload)
+        waiting_ms = self._session.format.duration_ms(b"".join([*self._waiting, payload]))
+        if waiting_ms > MOST_MS:
+            raise Refused(f"audio: {waiting_ms} ms wait to be committed; allowed: at most {MOST_MS}")
+        self._waiting.append(payload)
+        return ()
+
+    def commit(self) -> tuple[Sequence[Message], Sequence[Event]]:
+        """Return what the client is told of what it commits, and what follows.
+
+        Raises:
+            NotGiven: there is nothing to commit.
+        """
+        if self._session.detection and self._speaking:
+            return [], [Finalize()]  # the end of its speech commits it
+        heard = self._take_waiting()
+        item = _Item(self._new_id("item"))
+        self._items.append(item)
+        return list(self._committed(item)), [*heard, Finalize()]
+
+    def clear(self) -> None:
+        """Forget what was not committed.
+
+        Raises:
+            NotGiven: it is being heard.
+        """
+        if self._speaking:
+            raise NotGiven("type", "what is being said is heard already, where turns are detected", "unsupported")
+        self._waiting.clear()
+
+    def add(self, item_id: str, text: str) -> Sequence[Message]:
+        """Return what the client is told of an item that it has written."""
+        return list(self._added(item_id, [{"type": "input_text", "text": text}]))
+
+    def playing(self, payload: bytes) -> None:
+        """Note that the client gets audio to play."""
+        if self._audio:
+            begin_ms = max(self._unheard_until_ms, self._audio.now_ms)
+            self._unheard_until_ms = begin_ms + self._session.format.duration_ms(payload)
+
+    def interrupted(self) -> Iterator[Message]:
+        """Tell that the client speaks, where it was not told because that might have been no interruption."""
+        self._unheard_until_ms = 0
+        yield from self._late_start()
+
+    # ------------------------------------------------------------ what was said
+
+    def speech_started(self, at_ms: int) -> Iterator[Message]:
+        """Tell that the client speaks; over the bot, only once that is stopped: it throws away what it has to play."""
+        if not self._session.detection:
+            return
+        if not (self._items and not self._speaking and self._items[-1].committed and self._items[-1].shown == ""):
+            self._items.append(_Item(self._new_id("item")))
+        self._speaking, self._late_start_ms = self._items[-1], at_ms
+        if self._audio is None or self._audio.now_ms >= self._unheard_until_ms:
+            yield from self._late_start()
+
+    def speech_stopped(self, at_ms: int) -> Iterator[Message]:
+        """Tell that the client is done, and that what it said is an item."""
+        item, self._speaking = self._speaking, None
+        if item is None:
+            return
+        yield from self._late_start(item)
+        yield {"type": "input_audio_buffer.speech_stopped", "audio_end_ms": at_ms, "item_id": item.id}
+        yield from self._committed(item)
+
+    def transcript(self, transcript: Transcript) -> Iterator[Message]:
+        """Tell what was understood: of an item under way as far as it is certain, or all of it."""
+        item = self._items[0] if self._items else None
+        if item is None:
+            return
+        text = " ".join([*item.texts, transcript.text]) if transcript.text else " ".join(item.texts)
+        if transcript.final:
+            item.texts = [text] if text else []
+        if not transcript.final or not transcript.ends_turn:
+            yield from self._delta(item, text)
+            return
+        self._items.popleft()
+        yield from self._delta(item, text)
+        if self._session.transcribes:
+            begin_ms, end_ms = transcript.span_ms or (0, 0)
+            usage = {"type": "duration", "seconds": (end_ms - begin_ms) / 1000}
+            kind = "conversation.item.input_audio_transcription.completed"
+            yield {"type": kind, "item_id": item.id, "content_index": 0, "transcript": text, "usage": usage}
+
+    def _delta(self, item: _Item, text: str) -> Iterator[Message]:
+        if self._session.transcribes and text.startswith(item.shown) and len(text) > len(item.shown):
+            more, item.shown = text[len(item.shown) :], text
+            kind = "conversation.item.input_audio_transcription.delta"
+            yield {"type": kind, "item_id": item.id, "content_index": 0, "delta": more}
+
+    def _late_start(self, item: _Item | None = None) -> Iterator[Message]:
+        item = item or self._speaking
+        if item and self._late_start_ms is not None:
+            began_ms, self._late_start_ms = self._late_start_ms, None
+            yield {"type": "input_audio_buffer.speech_started", "audio_start_ms": began_ms, "item_id": item.id}
+
+    def _committed(self, item: _Item) -> Iterator[Message]:
+        if item.committed:
+            return
+        item.committed = True
+        yield {"type": "input_audio_buffer.committed", "previous_item_id": self.last_item_id, "item_id": item.id}
+        yield from self._added(item.id, [{"type": "input_audio", "transcript": None}])
+
+    def _added(self, item_id: str, content: Sequence[Message]) -> Iterator[Message]:
+        about = {"id": item_id, "object": "realtime.item", "type": "message", "status": "completed"}
+        item = {**about, "role": "user", "content": content}
+        for kind in ("created",) if self._beta else ("added", "done"):
+            yield {"type": f"conversation.item.{kind}", "previous_item_id": self.last_item_id, "item": item}
+        self.last_item_id = item_id
+
+    def _take_waiting(self) -> Sequence[Event]:
+        """Return what waited to be committed, in order."""
+        assert self._audio, "the session has begun"
+        if self._session.detection:
+            return ()
+        waiting_ms = self._session.format.duration_ms(b"".join(self._waiting))
+        if waiting_ms < LEAST_MS:
+            why = f"buffer too small: {waiting_ms} ms of audio; at least {LEAST_MS} ms are needed"
+            raise NotGiven("type", why, "input_audio_buffer_commit_empty")
+        heard = [event for payload in self._waiting for event in self._audio.take(payload)]
+        self._waiting.clear()
+        return [event for event in heard if isinstance(event, Media)] + [e for e in heard if not isinstance(e, Media)]
+
+
+def written(fields: Fields) -> tuple[str, str]:
+    """Return the id, "" where there is none, and the text of an item that the client adds.
+
+    Raises:
+        Refused: it is no text of the user.
+    """
+    item = object_of(fields, "item")
+    if item.get("type") != "message" or item.get("role") != "user":
+        raise NotGiven("item", "only messages of the user can be added: the bot keeps its own history", "unsupported")
+    content = item.get("content")
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    if not parts or any(part.get("type") != "input_text" for part in parts):
+        raise NotGiven("item.content", "only input_text can be added: audio goes into the buffer", "unsupported")
+    named = item.get("id")
+    text = " ".join(text_of(part, "text", where="item.content", at_most=MAX_TEXT) for part in parts)
+    return named if isinstance(named, str) and len(named) <= MAX_ID else "", text
