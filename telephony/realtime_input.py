@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from telephony.client_audio import ClientAudio
-from telephony.events import Event, Finalize, Media, Transcript
+from telephony.events import Event, Finalize, Media, StillThere, Transcript
 from telephony.jsontext import Fields, object_of, text_of
 from telephony.malformed import Refused
 from telephony.realtime_response import Message
@@ -76,7 +76,7 @@ class RealtimeInput:
         if waiting_ms > MOST_MS:
             raise Refused(f"audio: {waiting_ms} ms wait to be committed; allowed: at most {MOST_MS}")
         self._waiting.append(payload)
-        return ()
+        return [StillThere()]
 
     def commit(self) -> tuple[Sequence[Message], Sequence[Event]]:
         """Return what the client is told of what it commits, and what follows.
@@ -139,9 +139,12 @@ class RealtimeInput:
 
     def transcript(self, transcript: Transcript) -> Iterator[Message]:
         """Tell what was understood: of an item under way as far as it is certain, or all of it."""
-        item = self._items[0] if self._items else None
-        if item is None:
-            return
+        if not self._items:
+            if not (transcript.final and transcript.text):
+                return
+            self._items.append(_Item(self._new_id("item")))
+            yield from self._committed(self._items[0])
+        item = self._items[0]
         text = " ".join([*item.texts, transcript.text]) if transcript.text else " ".join(item.texts)
         if transcript.final:
             item.texts = [text] if text else []

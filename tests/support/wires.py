@@ -79,6 +79,13 @@ TRAFFIC: Final[dict[str, Traffic]] = {
     "plain": _plain(),
     "talk": _plain(played=lambda name: text(type="mark", name=name)),
     "deepgram": Traffic([text(type="KeepAlive")], lambda number: PACKET * 2, stop=text(type="CloseStream")),
+    "realtime": Traffic(
+        begin=[
+            text(type="session.update", session={"type": "realtime", "instructions": "Be brief."}),
+            text(type="input_audio_buffer.append", audio=""),
+        ],
+        media=lambda number: text(type="input_audio_buffer.append", audio=b64(PACKET * 3)),
+    ),
     "twilio": _TWILIO,
     "listen": Traffic(begin=_TWILIO.begin, media=_TWILIO.media, stop=_TWILIO.stop, dtmf=_TWILIO.dtmf),
     "asterisk": _ASTERISK,

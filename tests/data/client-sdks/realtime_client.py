@@ -1,7 +1,7 @@
-"""usage: realtime_client.py HOST:PORT KEY RECORDING [ANSWER]
+"""usage: realtime_client.py HOST:PORT KEY RECORDING ANSWER
 
-Speaks mu-law with a model over OpenAI's Realtime socket, as an application between it and a telephone would. Prints the events,
-without their audio, which goes into the file ANSWER.
+Speaks mu-law with a model over OpenAI's Realtime socket, as an application between it and a telephone would. Prints the
+events, without their audio, which goes into the file ANSWER.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ MOST_S = 15
 async def speak(connection):
     """Say the recording, then nothing, in the time it takes."""
     with open(RECORDING, "rb") as recording:
-        audio = recording.read()
+        audio = SILENCE * 200 + recording.read()  # 4 s in which the greeting is heard
     loop = asyncio.get_running_loop()
     due_s, at = loop.time(), 0
     while True:
@@ -33,27 +33,28 @@ async def speak(connection):
 
 async def main():
     client = openai.AsyncOpenAI(api_key=KEY, base_url=f"http://{HOME}/v1")
-    answers = 0
+    understood = False
     async with client.realtime.connect(model="gpt-realtime") as connection:
         mulaw = {"type": "audio/pcmu"}
         transcription = {"model": "whisper-1", "language": "en"}
         turns = {"type": "server_vad", "silence_duration_ms": 500}
         heard = {"format": mulaw, "transcription": transcription, "turn_detection": turns}
-        session = {"type": "realtime", "instructions": "Be brief.", "audio": {"input": heard, "output": {"format": mulaw}}}
+        session = {
+            "type": "realtime",
+            "audio": {"input": heard, "output": {"format": mulaw}},
+        }
         await connection.session.update(session={**session, "tools": [{"type": "function", "name": "hang_up"}]})
         speaking = asyncio.create_task(speak(connection))
-        with open(ANSWER, "wb") as answer:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(MOST_S):
-                    async for event in connection:
-                        if event.type == "response.output_audio.delta":
-                            answer.write(base64.b64decode(event.delta))
-                        else:
-                            print(json.dumps(event.model_dump(exclude_none=True)), flush=True)
-                        understood = event.type == "conversation.item.input_audio_transcription.completed"
-                        answers += event.type == "response.done" and answers + understood > 0 or understood
-                        if event.type == "response.done" and answers > 1:
-                            break
+        with open(ANSWER, "wb") as answer, contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(MOST_S):
+                async for event in connection:
+                    if event.type == "response.output_audio.delta":
+                        answer.write(base64.b64decode(event.delta))
+                    else:
+                        print(json.dumps(event.model_dump(exclude_none=True)), flush=True)
+                    understood |= event.type == "conversation.item.input_audio_transcription.completed"
+                    if understood and event.type == "response.done":
+                        break
         speaking.cancel()
 
 

@@ -32,6 +32,8 @@ from telephony.events import (
     Play,
     Played,
     Problem,
+    Reply,
+    ReplyOver,
     SendDtmf,
     SpeechStarted,
     SpeechStopped,
@@ -56,6 +58,13 @@ _HELPERS: Final = {
     "plain": ["telephony.client_audio", "telephony.recognition"],
     "talk": ["telephony.plain", "telephony.client_audio", "telephony.recognition"],
     "deepgram": ["telephony.client_audio", "telephony.deepgram_query"],
+    "realtime": [
+        "telephony.bot_requests",
+        "telephony.client_audio",
+        "telephony.realtime_input",
+        "telephony.realtime_response",
+        "telephony.realtime_session",
+    ],
     "twilio": ["telephony.timeline", "telephony.early"],
     "listen": ["telephony.timeline", "telephony.early"],
     "asterisk": ["telephony.asterisk_text", "telephony.early", "telephony.whole_samples"],
@@ -73,6 +82,8 @@ _COMMANDS: Final[Sequence[Command]] = (
     Transcript("hello", "English", final=True, timestamp=1.0),
     SpeechStarted(40),
     SpeechStopped(80),
+    Reply("Good morning."),
+    ReplyOver(cut=False),
     Hangup("done"),
 )
 

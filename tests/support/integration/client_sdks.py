@@ -35,7 +35,7 @@ async def run(application: str, *arguments: str) -> list[dict[str, Any]]:
         *arguments,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "NODE_SDKS": str(NODE_SDKS)},
+        env={**os.environ, "NODE_SDKS": str(NODE_SDKS), "NODE_TLS_REJECT_UNAUTHORIZED": "0", "NODE_NO_WARNINGS": "1"},
     )
     try:
         async with asyncio.timeout(_LONGEST_S):
