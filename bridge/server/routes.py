@@ -30,6 +30,8 @@ from bridge.server.auth import asks_for_socket, public_url
 from bridge.server.clients.deepgram import listen
 from bridge.server.clients.plain import plain, scripts, talk
 from bridge.server.clients.realtime import realtime
+from bridge.server.clients.speech import speech
+from bridge.server.clients.transcriptions import transcriptions
 from bridge.server.pages import Pages
 from bridge.server.websocket_upgrade import Equip, accept, carry, held
 from telephony.asterisk import AsteriskProtocol
@@ -51,6 +53,8 @@ def routes(pages: Pages) -> Sequence[web.RouteDef]:
         web.post("/asterisk/connect", _asterisk_connect),
         *(web.get(wire.address, _door_of(wire)) for wire in WIRES if wire.is_socket),
         *(web.get(TWILIO_STREAM_TOO, _door_of(wire)) for wire in WIRES if wire.name == "twilio"),
+        web.post("/v1/audio/transcriptions", transcriptions),
+        web.post("/v1/audio/speech", speech),
         web.get("/metrics", _metrics),
         web.get("/languages", _languages),
     ]

@@ -1,5 +1,8 @@
 """Applications written for hosted services call the bridge with the SDKs of those: real models, human recordings."""
 
+import asyncio
+import json
+import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,8 +14,10 @@ from integration.hearing import transcribe
 from integration.recordings import normal, prompt
 from integration.server import Server, serve
 
+from bridge.speech.api import Request, Samples
 from bridge.speech.backends.whisper import WhisperAsr
-from telephony.codec import decode, silence
+from bridge.speech.resample import resample_whole
+from telephony.codec import decode, encode, silence
 from telephony.events import Encoding
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -119,3 +124,51 @@ async def test_openais_sdk_for_javascript_writes_and_asks_for_a_reply(secured: S
     assert "good morning" in normal(done[-1]["output"][0]["content"][0]["transcript"])
     played = sum(message["delta"] for message in of_type(told, "response.output_audio.delta"))
     assert 8000 < played < 80_000 and not of_type(told, "failed")
+
+
+@needs_python_sdks
+async def test_openais_sdk_posts_a_file_and_a_text(locked: Server, tmp_path: Path, ears: WhisperAsr) -> None:
+    said, wav, answer = prompt("conf-waitforleader"), tmp_path / "said.wav", tmp_path / "answer.pcm"
+    save_wav(wav, said.audio, 8000)
+    told = await run("audio_client.py", locked.address, KEY, str(wav), str(answer))
+    assert [message["type"] for message in told] == [
+        "json",
+        "verbose",
+        "transcript.text.delta",
+        "transcript.text.done",
+        "refused",
+    ]
+    assert {normal(told[index]["text"]) for index in (0, 1, 3)} == {normal(said.text)}
+    assert told[1]["duration"] == pytest.approx(said.seconds, abs=0.01)
+    assert normal(" ".join(told[1]["words"])) == normal(said.text)
+    assert told[4]["status"] == 400 and "speed" in told[4]["message"]
+    audio = resample_whole(decode(answer.read_bytes(), Encoding.L16), 24_000, 16_000)
+    heard = normal((await ears.decode(Request(audio, final=True))).text)
+    assert "museum opens at nine" in heard and "early" in heard
+
+
+async def test_curl_posts_what_the_documents_say(locked: Server, tmp_path: Path) -> None:
+    wav, said = tmp_path / "said.wav", prompt("conf-waitforleader")
+    save_wav(wav, said.audio, 8000)
+    key, url = f"Authorization: Bearer {KEY}", f"http://{locked.address}/v1/audio"
+    form = ("-F", f"file=@{wav}", "-F", "model=whisper-1", "-F", "response_format=vtt")
+    vtt = await curl("-H", key, *form, f"{url}/transcriptions")
+    assert vtt.startswith(b"WEBVTT\n\n00:00:00.") and normal(said.text) in normal(vtt.decode().splitlines()[3])
+    body = '{"model": "tts-1", "voice": "alloy", "input": "Good morning.", "response_format": "wav"}'
+    spoken = await curl("-H", key, "-H", "Content-Type: application/json", "-d", body, f"{url}/speech")
+    assert spoken[:4] == b"RIFF" and 24_000 < len(spoken) < 150_000
+    refused = json.loads(await curl("-F", f"file=@{wav}", f"{url}/transcriptions"))
+    assert refused["error"]["code"] == "invalid_api_key"
+
+
+def save_wav(path: Path, audio: Samples, rate: int) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        file.writeframes(encode(audio, Encoding.L16))
+
+
+async def curl(*arguments: str) -> bytes:
+    process = await asyncio.create_subprocess_exec("curl", "-sS", *arguments, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    return out

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 from aiohttp import web
 
@@ -32,8 +33,14 @@ async def serve_client(
     def equip(leg: OpeningLeg) -> OpeningLeg:
         return ClientLeg(leg, arrival=Arrival(time.monotonic), lane=app[FAST_LANE], idle_s=idle_s)
 
-    line = app[LINES].take_client(address=network_of(peer(request, settings)), token=request[SHOWN].digest)
+    line = client_line(request)
     return await carry(request, protocol, line, wire=wire, subprotocols=subprotocols, equip=equip, idles=bool(idle_s))
+
+
+def client_line(request: web.Request) -> AbstractContextManager[None]:
+    """Return the line of a client, which is taken once it is entered."""
+    address = network_of(peer(request, request.app[SETTINGS]))
+    return request.app[LINES].take_client(address=address, token=request[SHOWN].digest)
 
 
 def refuse_language(request: web.Request, language: str | None) -> str:
