@@ -23,6 +23,7 @@ TTS_VENV ?= .venv-tts
 LITELLM_VENV ?= .venv-litellm
 S3_VENV ?= .venv-s3-server
 SDKS_VENV ?= .venv-client-sdks
+REALTIME_VENV ?= .venv-twilio-realtime
 VLLM_TESTS ?= vllm
 VLLM_WORKERS ?= 0
 # At the same time: unit tests, callers, and rigs of vLLM's engines (both where there is memory for three engines, 2 GB each).
@@ -90,6 +91,7 @@ tools-s3: $(VENV)/.test
 tools-sdks: $(VENV)/.test
 	@scripts/install-alone client-sdks $(VENV)/bin/python $(SDKS_VENV) || test $$? = 75
 	@scripts/install-node-sdks build/node-sdks || test $$? = 75
+	@scripts/install-alone twilio-realtime $(VENV)/bin/python $(REALTIME_VENV) || test $$? = 75
 
 # Large, and asked by slow tests alone: `make test` leaves it out.
 tools-litellm: $(VENV)/.test

@@ -9,11 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pytest_asyncio
-from integration.client_sdks import needs_node_sdks, needs_python_sdks, of_type, run
-from integration.hearing import transcribe
+from integration.client_sdks import (
+    application,
+    needs_node_sdks,
+    needs_python_sdks,
+    needs_twilio_application,
+    of_type,
+    run,
+)
+from integration.hearing import ask, hear, transcribe
 from integration.recordings import normal, prompt
 from integration.server import Server, serve
 
+from bridge.commands.phone.simulated_phone import dial
 from bridge.speech.api import Request, Samples
 from bridge.speech.backends.whisper import WhisperAsr
 from bridge.speech.resample import resample_whole
@@ -172,3 +180,23 @@ async def curl(*arguments: str) -> bytes:
     out, _ = await process.communicate()
     assert process.returncode == 0
     return out
+
+
+@needs_twilio_application
+async def test_a_public_application_connects_a_telephone_call_with_the_bot(locked: Server, ears: WhisperAsr) -> None:
+    async with (
+        application("twilio_realtime.py", locked.address, KEY) as home,
+        dial(f"ws://{home}/media-stream") as phone,
+    ):
+        heard_ms = await phone.until_heard(after_ms=0)
+        greeting = await hear(phone, ears, from_ms=heard_ms, then_within_s=1.0)
+        assert "say something and i will repeat it" in greeting and "say hello to the user" in greeting
+        heard_ms = await ask(phone, within_s=10)
+        answer = await hear(phone, ears, from_ms=heard_ms, then_within_s=0.8)
+        assert answer.startswith("you said") and "conference is full" in answer, answer
+        await phone.say(prompt("conf-waitforleader").mulaw)
+        await phone.until_heard(after_ms=phone.now_ms)
+        await phone.say(prompt("agent-alreadyon").mulaw)  # over the bot, which gives way
+        heard_ms = await phone.until_heard(after_ms=phone.now_ms)
+        answer = await hear(phone, ears, from_ms=heard_ms, then_within_s=0.8)
+        assert "already" in answer, answer
