@@ -40,7 +40,7 @@ DOORS: Final[Mapping[str, Mapping[str, object]]] = {
 }
 PATHS: Final = (
     *("/", "/web/app.js", "/healthz", "/metrics", "/languages", "/calls", "/calls/x", "/asterisk/connect"),
-    *("/twilio/voice", "/twilio/status/x", "/twilio/stream/x"),
+    *("/twilio/voice", "/twilio/status/x", "/twilio/stream/x", "/v1/audio/transcriptions", "/v1/audio/speech"),
     *(wire.address for wire in WIRES if wire.is_socket),
 )
 sockets = pytest.mark.parametrize("wire", [wire for wire in WIRES if wire.is_socket], ids=lambda wire: wire.name)
