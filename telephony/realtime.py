@@ -72,6 +72,13 @@ class RealtimeProtocol:
         self._response: RealtimeResponse | None = None  # what is being said, or was asked for
         self._said: dict[str, RealtimeResponse] = {}  # by their items, the newest last
         self._malformations = Malformations(at_most=MAX_MALFORMED)
+        requests = {
+            "conversation.item.create": self._create_item,
+            "conversation.item.truncate": self._truncate,
+            "response.create": self._create_response,
+            "response.cancel": self._cancel,
+        }
+        self._requests = {} if transcription_only else requests
 
     def open(self) -> Sequence[str | bytes]:
         created = "transcription_session.created" if self._old_transcription else "session.created"
@@ -95,10 +102,9 @@ class RealtimeProtocol:
             fields = json_object(message, at_most=2 * self._max_bytes)
             events = self._understand(fields)
         except Refused as why:
-            counted = [Malformed(fault.message, told=False) for fault in self._malformations.tell(why)]
-            return [*self._take_start(), self._error(why, fields), *counted]
+            return [*self._take_start(), *self._worded(self._malformations.tell(why), why, fields)]
         self._malformations.good()
-        return [*self._take_start(), *events]
+        return [*self._take_start(), *self._worded(events, Refused(""), fields)]
 
     def send(self, command: Command, /) -> Sequence[str | bytes]:
         """Return the messages that carry out `command`; none for what the client has not asked for.
@@ -133,23 +139,12 @@ class RealtimeProtocol:
             case "input_audio_buffer.clear":
                 self._input.clear()
                 return [self._owed([{"type": "input_audio_buffer.cleared"}])]
-            case str(kind) if self.capabilities.audio_out and kind in _OF_CONVERSATIONS:
+            case str(kind) if kind in self._requests:
                 self._begin()
-                return self._obey(kind, fields)
+                return self._requests[kind](fields)
             case other:
-                known = [*_OF_BOTH, *(_OF_CONVERSATIONS if self.capabilities.audio_out else ())]
-                raise NotGiven("type", f"got {str(other)[:60]!r}; taken here: {', '.join(known)}", "unknown_event")
-
-    def _obey(self, kind: str, fields: Fields) -> Sequence[Event]:
-        match kind:
-            case "conversation.item.create":
-                return self._create_item(fields)
-            case "conversation.item.truncate":
-                return self._truncate(fields)
-            case "response.create":
-                return self._create_response(fields)
-            case _:
-                return self._cancel()
+                known = ", ".join([*_OF_BOTH, *self._requests])
+                raise NotGiven("type", f"got {str(other)[:60]!r}; taken here: {known}", "unknown_event")
 
     def _update(self, fields: Fields) -> Sequence[Event]:
         asked = object_of(fields, "session")
@@ -158,7 +153,7 @@ class RealtimeProtocol:
         updated = "transcription_session.updated" if old else "session.updated"
         events: list[Event] = []
         for fault in faults:
-            events += [self._error(fault, fields), Malformed(str(fault), told=False)]
+            events += self._worded([Malformed(str(fault))], fault, fields)
         if self._begun and self._session.audio != before.audio:
             events.append(FormatChanged(self._session.format))
         self._input.follow(self._session)
@@ -178,7 +173,7 @@ class RealtimeProtocol:
         self._response = self._new_response()
         return [AskReply(waits=self._input.pending)]
 
-    def _cancel(self) -> Sequence[Event]:
+    def _cancel(self, fields: Fields) -> Sequence[Event]:
         if not self._response:
             raise NotGiven("response_id", "nothing is being said", "response_cancel_not_active")
         self._cancelled = True
@@ -281,11 +276,19 @@ class RealtimeProtocol:
     def _written(self, messages: Sequence[Message] | Iterator[Message]) -> Sequence[str]:
         return [to_json(**{"event_id": self._new_id("event"), **message}) for message in messages]
 
-    def _error(self, why: Refused, fields: Fields) -> Owed:
+    def _worded(self, events: Sequence[Event], why: Refused, fields: Fields) -> Sequence[Event]:
+        """Return `events`, of which each complaint is told in OpenAI's words. `why`: what is known of it."""
         event_id = fields.get("event_id")
-        param, code = (why.param, why.code) if isinstance(why, NotGiven) else (None, "invalid_event")
         named = event_id[:100] if isinstance(event_id, str) else None
-        return self._owed([error_message(str(why), code=code, param=param, event_id=named)])
+        param, code = (why.param, why.code) if isinstance(why, NotGiven) else (None, "invalid_event")
+        worded: list[Event] = []
+        for event in events:
+            if isinstance(event, Malformed) and event.told:
+                error = error_message(event.message, code=code, param=param, event_id=named)
+                worded += [self._owed([error]), Malformed(event.message, told=False)]
+            else:
+                worded.append(event)
+        return worded
 
 
 _OF_BOTH: Final = (
@@ -293,10 +296,4 @@ _OF_BOTH: Final = (
     "input_audio_buffer.append",
     "input_audio_buffer.commit",
     "input_audio_buffer.clear",
-)
-_OF_CONVERSATIONS: Final = (
-    "conversation.item.create",
-    "conversation.item.truncate",
-    "response.create",
-    "response.cancel",
 )

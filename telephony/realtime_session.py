@@ -76,7 +76,7 @@ def update(
     `begun`: audio has come, so that only some fields may change. `language_of`: as for `listen_options`.
     """
     faults: list[NotGiven] = []
-    for param, value in _leaves(asked, "session"):
+    for param, value in sorted(_leaves(asked, "session"), key=lambda leaf: "output" in leaf[0]):  # as the input says
         try:
             session = _set(session, param, value, begun=begun, language_of=language_of)
         except NotGiven as why:

@@ -102,7 +102,7 @@ def held(line: AbstractContextManager[None], request: web.Request) -> Iterator[N
         try:
             stack.enter_context(line)
         except Busy as busy:
-            if asks_for_socket(request):  # a page that was refused asks again, to learn why
+            if asks_for_socket(request) or request.method == "POST":  # a page that was refused asks again, to learn why
                 request.app[METRICS].refused.labels(busy.reason).inc()
             text = f"{busy}, try again later\n"
             raise web.HTTPServiceUnavailable(text=text, headers={"Retry-After": "5"}) from busy

@@ -476,6 +476,19 @@ def test_what_is_refused_does_not_cost_the_beginning() -> None:
     assert [type(event) for event in client.speaks()] == [Media]
 
 
+def test_audio_that_ends_within_a_sample_is_an_error_of_the_client_and_told_once() -> None:
+    client = talking()
+    heard = [event for _ in range(3) for event in client.speaks(bytes(4801))]
+    assert [event.told for event in heard if isinstance(event, Malformed)] == [False] * 3
+    [error] = [message["error"] for message in client.told if message["type"] == "error"]
+    assert error["type"] == "invalid_request_error" and "4801 bytes" in error["message"]
+
+
+def test_the_order_of_the_formats_in_an_update_does_not_matter() -> None:
+    mulaw = {"format": {"type": "audio/pcmu"}}
+    assert kinds(Client().updates(audio={"output": mulaw, "input": mulaw})) == ["session.updated"]
+
+
 # ---------------------------------------------------------------- transcripts only
 
 

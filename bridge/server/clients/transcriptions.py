@@ -53,7 +53,7 @@ async def transcriptions(request: web.Request) -> web.StreamResponse:
         async with _carried(request, FileLeg(uuid.uuid4().hex, sound, options)) as leg:
             if upload.last("stream").lower() == "true":
                 return await _streamed(request, leg)
-            return await _whole(leg, upload.last("response_format", "json"), len(sound) / SAMPLE_RATE)
+            return await _whole(request, leg, upload.last("response_format", "json"), len(sound) / SAMPLE_RATE)
 
 
 def _options(request: web.Request, upload: Upload) -> RecognitionOptions:
@@ -93,9 +93,13 @@ async def _carried(request: web.Request, leg: FileLeg) -> AsyncIterator[FileLeg]
         await asyncio.gather(carrying, return_exceptions=True)
 
 
-async def _whole(leg: FileLeg, form: str, seconds: float) -> web.Response:
+async def _whole(request: web.Request, leg: FileLeg, form: str, seconds: float) -> web.Response:
+    finals: list[Transcript] = []
     try:
-        finals = [final async for final in leg.finals()]
+        async for final in leg.finals():
+            finals.append(final)
+            if request.transport is None:
+                raise ConnectionResetError("the client has hung up")
     except FileFailed as error:
         raise web.HTTPServiceUnavailable(text=str(error), headers={"Retry-After": "5"}) from None
     content_type, write = FORMATS[form]
