@@ -22,4 +22,11 @@ class StopReply:
     """Say no more of the reply under way, and none of those that wait."""
 
 
-BotRequest = AskReply | UserText | StopReply
+@dataclass(frozen=True, slots=True)
+class Truncated:
+    """The client has played no more of what was said last than `heard`."""
+
+    heard: str
+
+
+BotRequest = AskReply | UserText | StopReply | Truncated

@@ -6,7 +6,7 @@ Events and their fields as in OpenAI's reference and SDKs of November 2026, and 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from telephony.bot_requests import AskReply, StopReply, UserText
+from telephony.bot_requests import AskReply, StopReply, Truncated, UserText
 from telephony.client_audio import MAX_AUDIO_BYTES
 from telephony.errors import LocalProtocolError
 from telephony.events import (
@@ -187,7 +187,8 @@ class RealtimeProtocol:
         if end_ms > said.sent_ms:
             raise NotGiven("audio_end_ms", f"audio of {said.sent_ms} ms is shorter than {end_ms} ms")
         about = {"item_id": said.item_id, "content_index": 0, "audio_end_ms": end_ms}
-        return [self._owed([{"type": "conversation.item.truncated", **about}])]
+        heard = [Truncated(said.heard(end_ms))] if said.item_id == next(reversed(self._said)) else []
+        return [self._owed([{"type": "conversation.item.truncated", **about}]), *heard]
 
     def _begin(self) -> None:
         if self._begun:

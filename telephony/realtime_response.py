@@ -31,6 +31,7 @@ class RealtimeResponse:
     texts: list[str] = field(default_factory=list)
     sent_bytes: int = 0
     opened: bool = False
+    _begins_ms: list[int] = field(default_factory=list)  # where each of the texts begins
 
     @property
     def transcript(self) -> str:
@@ -41,6 +42,16 @@ class RealtimeResponse:
     def sent_ms(self) -> int:
         """How much audio of it was sent, milliseconds."""
         return self.sent_bytes * 1000 // (self.audio.encoding.sample_bytes * self.audio.sample_rate)
+
+    def heard(self, end_ms: int) -> str:
+        """Return the words said in its first `end_ms`: of a sentence that was cut, as many as fit its share."""
+        words: list[str] = []
+        ends_ms = [*self._begins_ms[1:], self.sent_ms]
+        for text, begin_ms, stop_ms in zip(self.texts, self._begins_ms, ends_ms, strict=True):
+            said = text.split()
+            share = (end_ms - begin_ms) / (stop_ms - begin_ms) if stop_ms > begin_ms else 0.0
+            words += said[: int(len(said) * min(max(share, 0.0), 1.0))]
+        return " ".join(words)
 
     def open(self) -> Iterator[Message]:
         """Yield what comes before its first word; nothing the second time."""
@@ -59,6 +70,7 @@ class RealtimeResponse:
         yield from self.open()
         yield self._event("response.output_audio_transcript.delta", delta=f" {text}" if self.texts else text)
         self.texts.append(text)
+        self._begins_ms.append(self.sent_ms)
 
     def play(self, payload: bytes) -> Iterator[Message]:
         """Yield the next audio."""

@@ -9,7 +9,7 @@ from bridge.speaking.actions import CallControl
 from bridge.speaking.reply_pieces import Piece
 from bridge.speech.ear import ScoredWindow
 from bridge.turns.endpointing import Expected
-from telephony.bot_requests import AskReply, BotRequest, StopReply, UserText
+from telephony.bot_requests import AskReply, BotRequest, StopReply, Truncated, UserText
 from telephony.events import CallStarted, Dtmf, Event, NotTransferred, Played
 
 
@@ -101,7 +101,7 @@ def obey(bot: BotSide, event: Event) -> None:
             bot.press(digit)
         case NotTransferred(reason):
             bot.not_transferred(reason)
-        case AskReply() | UserText() | StopReply() if isinstance(bot, TakesRequests):
+        case AskReply() | UserText() | StopReply() | Truncated() if isinstance(bot, TakesRequests):
             bot.take(event)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from telephony.bot_requests import AskReply, StopReply, UserText
+from telephony.bot_requests import AskReply, StopReply, Truncated, UserText
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
     AudioFormat,
@@ -425,13 +425,39 @@ def test_what_was_said_can_be_truncated_to_what_was_heard() -> None:
     [created, *_] = client.hears(Reply("Hello."), Play(bytes(48_000)), ReplyOver(cut=False))
     item_id = client.told[-1]["response"]["output"][0]["id"]
     about = {"item_id": item_id, "content_index": 0}
-    assert client.says("conversation.item.truncate", **about, audio_end_ms=400) == []
+    assert client.says("conversation.item.truncate", **about, audio_end_ms=400) == [Truncated("")]
     truncated = client.told[-1]
     assert truncated["type"] == "conversation.item.truncated"
     assert (truncated["item_id"], truncated["audio_end_ms"]) == (item_id, 400)
     client.says("conversation.item.truncate", **about, audio_end_ms=1001)
     assert client.told[-1]["error"]["param"] == "audio_end_ms"
     assert created["type"] == "response.created"
+
+
+@pytest.mark.parametrize(
+    ("end_ms", "heard"),
+    [
+        (0, ""),
+        (500, "Good"),
+        (1000, "Good morning."),
+        (1700, "Good morning. How are"),
+        (2000, "Good morning. How are you?"),
+    ],
+)
+def test_the_words_that_were_heard_are_those_that_fit(end_ms: int, heard: str) -> None:
+    client = talking()
+    second = Play(bytes(48_000))
+    client.hears(Reply("Good morning."), second, Reply("How are you?"), second, Clear())
+    item_id = client.told[-1]["response"]["output"][0]["id"]
+    assert client.says("conversation.item.truncate", item_id=item_id, audio_end_ms=end_ms) == [Truncated(heard)]
+
+
+def test_what_was_said_before_the_last_cannot_change_the_history() -> None:
+    client = talking()
+    client.hears(Reply("One."), Play(bytes(48_000)), ReplyOver(cut=False))
+    first = client.told[-1]["response"]["output"][0]["id"]
+    client.hears(Reply("Two."), Play(bytes(48_000)), ReplyOver(cut=False))
+    assert client.says("conversation.item.truncate", item_id=first, audio_end_ms=10) == []
 
 
 @pytest.mark.parametrize(

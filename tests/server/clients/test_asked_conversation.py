@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 from fakes import PHONE, FakeAsr, FakeLeg, FakeTts, LoudnessVad, ScriptBot, unlimited
 
+from bot.api import Speaker
 from bridge.metrics import Metrics
 from bridge.server.call_factory import make_call
 from bridge.server.resources import Resources
 from bridge.settings import Settings
-from telephony.bot_requests import AskReply, StopReply, UserText
+from telephony.bot_requests import AskReply, StopReply, Truncated, UserText
 from telephony.codec import encode
 from telephony.events import AudioFormat, CallEnded, CallStarted, Encoding, Finalize, Media, Reply, ReplyOver
 from telephony.recognition import RecognitionOptions
@@ -105,6 +106,29 @@ async def test_the_client_stops_what_is_said() -> None:
         leg.feed(StopReply())
         await until(lambda: ReplyOver(cut=True) in leg.sent)
         assert len(bot.interrupted) == 1
+
+
+async def test_the_history_holds_what_the_client_has_played() -> None:
+    bot = ScriptBot("Good morning. How are you?", "Yes.")
+    async with called(bot, when_asked=False) as leg:
+        leg.feed(UserText("Hello."), AskReply())
+        await until(lambda: leg.of(ReplyOver)[1:])
+        leg.feed(UserText("Well?"), StopReply(), Truncated(""), AskReply())
+        await until(lambda: len(bot.turns) == 2)
+        assert [line.text for line in bot.turns[1].history if line.speaker is Speaker.BOT] == []
+
+
+async def test_what_is_truncated_is_the_reply_under_way_and_none_before_it() -> None:
+    bot = ScriptBot("One.", "Two and " + "more " * 50 + ".", "Yes.")
+    async with called(bot, when_asked=False) as leg:
+        leg.feed(UserText("First."), AskReply())
+        await until(lambda: Reply("One.") in leg.sent)
+        await asyncio.sleep(0.3)  # it is heard
+        leg.feed(UserText("Second."), AskReply())
+        await until(lambda: len(leg.of(Reply)) == 2)
+        leg.feed(Truncated(""), StopReply(), UserText("Third."), AskReply())
+        await until(lambda: len(bot.turns) == 3)
+        assert "One." in [line.text for line in bot.turns[-1].history]
 
 
 async def test_who_wants_answers_by_themselves_gets_them() -> None:
