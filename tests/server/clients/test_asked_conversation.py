@@ -19,7 +19,7 @@ from telephony.events import AudioFormat, CallEnded, CallStarted, Encoding, Fina
 from telephony.recognition import RecognitionOptions
 
 MULAW = AudioFormat(Encoding.MULAW, 8000)
-CLIENT = replace(PHONE, transcripts=True, speech_events=True)
+CLIENT = replace(PHONE, transcripts=True, speech_events=True, mark=False)
 WHEN_ASKED = RecognitionOptions(endpoint_ms=600_000)
 
 
@@ -125,7 +125,7 @@ async def test_what_is_truncated_is_the_reply_under_way_and_none_before_it() -> 
         await until(lambda: Reply("One.") in leg.sent)
         await asyncio.sleep(0.3)  # it is heard
         leg.feed(UserText("Second."), AskReply())
-        await until(lambda: len(leg.of(Reply)) == 2)
+        await until(lambda: len(leg.of(Reply)) >= 2)
         leg.feed(Truncated(""), StopReply(), UserText("Third."), AskReply())
         await until(lambda: len(bot.turns) == 3)
         assert "One." in [line.text for line in bot.turns[-1].history]
