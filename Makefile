@@ -39,7 +39,7 @@ EXTRAS ?=
 # Tests start hundreds of processes: what these import is compiled once, whatever the machine's habits are.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: serve check test test-slow test-vllm test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-sdks tools-litellm tools-asterisk tools-vllm fuzz \
+.PHONY: serve check test test-slow test-vllm test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-sdks tools-realtime tools-litellm tools-asterisk tools-vllm fuzz \
     tiny-qwen3-asr bench bench-engines bench-records bench-compare soak format lock wires clean
 .DELETE_ON_ERROR:
 
@@ -91,7 +91,6 @@ tools-s3: $(VENV)/.test
 tools-sdks: $(VENV)/.test
 	@scripts/install-alone client-sdks $(VENV)/bin/python $(SDKS_VENV) || test $$? = 75
 	@scripts/install-node-sdks build/node-sdks || test $$? = 75
-	@scripts/install-alone twilio-realtime $(VENV)/bin/python $(REALTIME_VENV) || test $$? = 75
 
 # Large, and asked by slow tests alone: `make test` leaves it out.
 tools-litellm: $(VENV)/.test
@@ -104,6 +103,10 @@ tools-kokoro: $(VENV)/.test
 tools-tts: $(VENV)/.test
 	@scripts/install-tts-server $(VENV)/bin/python $(TTS_VENV) || test $$? = 75
 
+# An application between Twilio and OpenAI Realtime, for a slow test.
+tools-realtime: $(VENV)/.test
+	@scripts/install-alone twilio-realtime $(VENV)/bin/python $(REALTIME_VENV) || test $$? = 75
+
 tools-asterisk: tools-apt
 	@scripts/install-asterisk build/asterisk || echo "the calls from a real Asterisk will be skipped"
 
@@ -111,7 +114,7 @@ tools-asterisk: tools-apt
 tools-vllm: $(VENV)/.test
 	@scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV) $(VENV)/bin/uv || test $$? = 75
 
-test-slow: $(VENV)/.test tools-litellm tools-vllm
+test-slow: $(VENV)/.test tools-litellm tools-realtime tools-vllm
 	$(VENV)/bin/pytest -m "slow and not vllm" --numprocesses 2 --dist loadfile
 
 test-vllm: $(VENV)/.test

@@ -182,6 +182,7 @@ async def curl(*arguments: str) -> bytes:
     return out
 
 
+@pytest.mark.slow
 @needs_twilio_application
 async def test_a_public_application_connects_a_telephone_call_with_the_bot(locked: Server, ears: WhisperAsr) -> None:
     async with (

@@ -13,7 +13,7 @@ from realtime_websocket_conversation import handle_websocket_conversation
 
 PORT, BRIDGE, KEY = sys.argv[1:4]
 app = FastAPI()
-client = AsyncOpenAI(api_key=KEY, base_url=f"http://{BRIDGE}/v1")
+client = AsyncOpenAI(api_key=KEY, base_url=f"http://{BRIDGE}/v1", websocket_base_url=f"ws://{BRIDGE}/v1")
 
 
 @app.websocket("/media-stream")
