@@ -1,12 +1,10 @@
 """A conversation whose client may ask for replies, write instead of speaking, and stop what is said."""
 
-from typing import Final as Constant
-
 from bot.api import Final, Speaker
 from bridge.call.conversation import Conversation
 from telephony.bot_requests import AskReply, BotRequest, StopReply, Truncated, UserText
 
-_TRUNCATED_MS: Constant = 2000
+_TRUNCATED_MS = 2000
 """So long after its client has said what it played, what is interrupted is what it meant: barge-in takes a second."""
 
 
