@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from telephony.client_audio import ClientAudio
-from telephony.events import Event, Finalize, Media, StillThere, Transcript
+from telephony.events import Event, Finalize, StillThere, Transcript
 from telephony.jsontext import Fields, object_of, text_of
 from telephony.malformed import Refused
 from telephony.realtime_response import Message
@@ -18,6 +18,9 @@ MOST_MS: Final = 120_000
 """Of audio that waits to be committed."""
 
 
+_PIECE_MS: Final = 100  # of what was committed, in one Media
+MOST_PENDING: Final = 100
+"""Utterances without their transcript."""
 MAX_ID: Final = 64
 
 
@@ -40,7 +43,7 @@ class RealtimeInput:
         self._new_id, self._beta = new_id, beta
         self._session = RealtimeSession()
         self._audio: ClientAudio | None = None  # since the session began
-        self._waiting: list[bytes] = []  # to be committed, where the client says when
+        self._waiting = bytearray()  # to be committed, where the client says when
         self._items: deque[_Item] = deque()  # without their transcript, oldest first
         self._speaking: _Item | None = None
         self._unheard_until_ms = 0  # media time until which the client may have audio to play
@@ -72,10 +75,9 @@ class RealtimeInput:
         assert self._audio, "the session has begun"
         if self._session.detection:
             return self._audio.take(payload)
-        waiting_ms = self._session.format.duration_ms(b"".join([*self._waiting, payload]))
-        if waiting_ms > MOST_MS:
-            raise Refused(f"audio: {waiting_ms} ms wait to be committed; allowed: at most {MOST_MS}")
-        self._waiting.append(payload)
+        if self._waiting_ms > MOST_MS:
+            raise Refused(f"audio: {self._waiting_ms} ms wait to be committed; allowed: at most {MOST_MS}")
+        self._waiting += payload
         return [StillThere()]
 
     def commit(self) -> tuple[Sequence[Message], Sequence[Event]]:
@@ -84,8 +86,10 @@ class RealtimeInput:
         Raises:
             NotGiven: there is nothing to commit.
         """
-        if self._session.detection and self._speaking:
-            return [], [Finalize()]  # the end of its speech commits it
+        if self._session.detection and self._items:
+            return [], [Finalize()]  # the end of its speech commits it, or it waits for its final already
+        if len(self._items) >= MOST_PENDING:
+            raise NotGiven("type", f"{MOST_PENDING} utterances wait for their transcript", "too_many_pending")
         heard = self._take_waiting()
         item = _Item(self._new_id("item"))
         self._items.append(item)
@@ -190,13 +194,18 @@ class RealtimeInput:
         assert self._audio, "the session has begun"
         if self._session.detection:
             return ()
-        waiting_ms = self._session.format.duration_ms(b"".join(self._waiting))
-        if waiting_ms < LEAST_MS:
-            why = f"buffer too small: {waiting_ms} ms of audio; at least {LEAST_MS} ms are needed"
+        if self._waiting_ms < LEAST_MS:
+            why = f"buffer too small: {self._waiting_ms} ms of audio; at least {LEAST_MS} ms are needed"
             raise NotGiven("type", why, "input_audio_buffer_commit_empty")
-        heard = [event for payload in self._waiting for event in self._audio.take(payload)]
-        self._waiting.clear()
-        return [event for event in heard if isinstance(event, Media)] + [e for e in heard if not isinstance(e, Media)]
+        waiting, self._waiting = bytes(self._waiting), bytearray()
+        step = _PIECE_MS * self._session.format.sample_rate // 1000 * self._session.format.encoding.sample_bytes
+        pieces = [waiting[begin : begin + step] for begin in range(0, len(waiting), step)]
+        return [event for piece in pieces for event in self._audio.take(piece)]
+
+    @property
+    def _waiting_ms(self) -> int:
+        audio = self._session.format
+        return len(self._waiting) * 1000 // (audio.encoding.sample_bytes * audio.sample_rate)
 
 
 def written(fields: Fields) -> tuple[str, str]:

@@ -346,9 +346,34 @@ def test_too_little_cannot_be_committed() -> None:
     assert client.told[-1]["error"]["code"] == "input_audio_buffer_commit_empty"
 
 
+def test_one_commit_is_enough_for_what_is_pending() -> None:
+    client = talking()
+    before = len(client.told)
+    for _ in range(3):
+        assert client.says("input_audio_buffer.commit") == [Finalize()]
+    assert kinds(client.told[before:]).count("input_audio_buffer.committed") == 1
+    assert kinds(client.hears(final("")))[-1].endswith("completed")
+
+
+def test_many_small_pieces_wait_at_no_cost_of_their_own() -> None:
+    client = pushing()
+    for _ in range(5000):
+        client.speaks(bytes(20))
+    events = client.says("input_audio_buffer.commit")
+    assert sum(len(event.payload) for event in events if isinstance(event, Media)) == 100_000
+
+
+def test_no_more_utterances_wait_for_their_transcript_than_a_hundred() -> None:
+    client = pushing()
+    for _ in range(101):
+        client.speaks()
+        client.says("input_audio_buffer.commit")
+    assert client.told[-1]["error"]["code"] == "too_many_pending"
+
+
 def test_too_much_cannot_wait() -> None:
     client = pushing()
-    for _ in range(13):
+    for _ in range(14):
         client.speaks(bytes(480_000))
     assert "at most 120000" in client.told[-1]["error"]["message"]
 
