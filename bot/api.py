@@ -128,6 +128,9 @@ class Bot:
     follows_playout: bool = False
     """True: `on_played` and `on_speaking` are called."""
 
+    hears_partials: bool = True
+    """False: `on_partial` is not called. The bridge decodes less where nobody waits for partials."""
+
     __cued = __preempting = False  # of the class, so that a bot with an `__init__` of its own need not call ours
     __notes: Sequence[CallNote] = ()
 

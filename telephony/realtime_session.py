@@ -64,6 +64,7 @@ class RealtimeSession:
         return RecognitionOptions(
             context=" ".join(filter(None, [self.prompt, ", ".join(self.keywords)])),
             language=language_of(self.language) if self.language else None,
+            partials=self.transcribes,
             endpoint_ms=self.silence_ms if self.detection else WHEN_ASKED_MS,
         )
 

@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from bot.actions import Action
 from bot.api import Bot, CallInfo, Say, Turn
+from bot.openai.chunks import Usage
 from bot.openai.clients import clients, warm
-from bot.openai.configuration import Configuration
+from bot.openai.configuration import Configuration, Endpoint
 from bot.openai.errands import Errands, Fillers
 from bot.openai.failover import Way
 from bot.openai.mcp_tools import McpServer, tools_of
@@ -144,7 +145,12 @@ class OpenAiBot(Bot):
     def _question(self, turn: Turn, exchange: Exchange, *, may_call: bool) -> Question:
         prompt, done = self.prompt_for(turn), self._errands.exchanges
         messages = conversation(prompt, turn, done, memory=self.memory, now=exchange)
-        return Question(messages=messages, tools=self._tools, may_call=may_call, options=self.options)
+        return Question(
+            messages=messages, tools=self._tools, may_call=may_call, options=self.options, on_usage=self._count
+        )
+
+    def _count(self, endpoint: Endpoint, usage: Usage) -> None:
+        self.note("model", endpoint.model, input_tokens=usage.read, output_tokens=usage.written)
 
 
 @cache  # a bot is made for each call, and what is read here never changes

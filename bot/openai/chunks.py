@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+_MOST_TOKENS: Final = 1 << 31
+
 
 class NoChunk(ValueError):
     """It is no chunk of an answer, or tells of a fault. The text says which."""
@@ -34,6 +36,15 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What a server counted for one answer, in tokens."""
+
+    read: int
+    """The prompt, which holds the whole conversation."""
+    written: int
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
     """What one chunk adds to the answer."""
 
@@ -41,6 +52,13 @@ class Delta:
     calls: tuple[Piece, ...] = ()
     reason: str = ""
     """Why the answer ends, "" while it does not."""
+    usage: Usage | None = None
+    """Of the answer so far. Few servers tell it with each chunk, most with the last, some never."""
+
+    @property
+    def says(self) -> bool:
+        """Whether the answer went on, or ended."""
+        return bool(self.text or self.calls or self.reason)
 
 
 NOTHING: Final = Delta()
@@ -60,9 +78,9 @@ def read(data: str) -> Delta:
         raise NoChunk(f"a chunk that is none: {data[:80]!r}")
     if fault := chunk.get("error"):
         raise NoChunk(str(fault.get("message") or fault) if isinstance(fault, dict) else str(fault))
-    choices = chunk.get("choices")
+    choices, usage = chunk.get("choices"), _usage(chunk)
     if not choices:
-        return NOTHING  # it tells of tokens used, or of what a filter thinks
+        return Delta(usage=usage)  # or it tells of what a filter thinks
     choice = _object(_first(choices), "choice")
     delta = _object(choice.get("delta") or choice.get("message") or {}, "delta")
     called = delta.get("tool_calls")
@@ -70,7 +88,18 @@ def read(data: str) -> Delta:
     if legacy := delta.get("function_call"):
         calls.append(_piece({"function": legacy}))
     text = _content(delta.get("content")) + _text(delta.get("refusal"))
-    return Delta(text, tuple(calls), _text(choice.get("finish_reason")))
+    return Delta(text, tuple(calls), _text(choice.get("finish_reason")), usage)
+
+
+def _usage(chunk: Mapping[str, object]) -> Usage | None:
+    """Return what was counted, where that can be read: an answer is not lost for it."""
+    groq = chunk.get("x_groq")
+    told = chunk.get("usage") or (groq.get("usage") if isinstance(groq, dict) else None)
+    if not isinstance(told, dict):
+        return None
+    counts = [told.get(name) for name in ("prompt_tokens", "completion_tokens")]
+    read, written = (count if type(count) is int and 0 <= count < _MOST_TOKENS else 0 for count in counts)
+    return Usage(read, written) if read or written else None
 
 
 def _first(choices: object) -> object:

@@ -21,6 +21,8 @@ class Endpoint:
     """Up to what stands before /chat/completions, e.g. "http://gpu1:8000/v1"."""
     model: str
     key: str = field(default=_NO_KEY, repr=False)
+    counts: bool = False
+    """It is asked to count tokens at the end of an answer. Some servers refuse such a request."""
 
     def __str__(self) -> str:
         return f"{self.model} at {urlsplit(self.url).hostname}"
@@ -59,7 +61,8 @@ class Configuration:
         model = environ.get("BRIDGE_LLM_MODEL") or model
         if not model:
             raise RuntimeError("no model: set BRIDGE_LLM_MODEL, e.g. gpt-5-mini, or `model` in the bot's class")
-        first = Endpoint(_url(environ.get("OPENAI_BASE_URL") or base_url or OPENAI_URL), model, _key(environ))
+        url = _url(environ.get("OPENAI_BASE_URL") or base_url or OPENAI_URL)
+        first = Endpoint(url, model, _key(environ), _flag(environ, "BRIDGE_LLM_USAGE", url == OPENAI_URL))
         if first.url == OPENAI_URL and first.key == _NO_KEY:
             raise RuntimeError("OPENAI_API_KEY is not set; a server that wants no key is named by OPENAI_BASE_URL")
         endpoints = [first]
@@ -67,7 +70,7 @@ class Configuration:
             # The first one's key is not for another's eyes: a second that wants one has a variable of its own.
             key = environ.get("BRIDGE_LLM_FALLBACK_API_KEY") or _NO_KEY
             other = environ.get("BRIDGE_LLM_FALLBACK_MODEL") or fallback_model or model
-            endpoints.append(Endpoint(_url(second), other, key))
+            endpoints.append(Endpoint(_url(second), other, key, _flag(environ, "BRIDGE_LLM_USAGE", default=False)))
         speculates = _flag(environ, "BRIDGE_LLM_SPECULATE", speculates)
         mcp_urls = tuple(map(_url, environ.get("BRIDGE_LLM_MCP", "").replace(",", " ").split()))
         return cls(

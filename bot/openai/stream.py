@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from bot.openai.chunks import NOTHING, Calls, Delta, NoChunk, ToolCall, read
+from bot.openai.chunks import NOTHING, Calls, Delta, NoChunk, ToolCall, Usage, read
 from bot.openai.configuration import Endpoint
 from bot.openai.sse import EventStream
 from bot.openai.tracing import Asked, asking
@@ -57,6 +57,8 @@ class Question:
     """False: tools are listed, as the messages tell of them, and may not be called."""
     options: Mapping[str, object] = field(default_factory=dict)
     """Further fields of the request."""
+    on_usage: Callable[[Endpoint, Usage], None] = lambda endpoint, usage: None
+    """Told what an answer took, where the server counts."""
 
 
 @dataclass(slots=True)
@@ -103,8 +105,13 @@ async def _converse(
     client: "AsyncOpenAI", endpoint: Endpoint, question: Question, patience: Patience, asked: Asked
 ) -> AsyncGenerator[str | tuple[ToolCall, ...], None]:
     calls, unspoken, spoken, reason = Calls(), "", 0, ""
+    usage: Usage | None = None
     async with aclosing(_deltas(client, endpoint, question, patience, asked.headers)) as deltas:
         async for delta in deltas:
+            if delta.usage:
+                usage = delta.usage
+            if not delta.says:
+                continue
             asked.came()
             reason = reason or delta.reason
             calls.add(delta.calls)
@@ -120,7 +127,9 @@ async def _converse(
                 raise ModelFailed(f"{endpoint}: an answer without an end")
     if not reason:
         raise ModelFailed(f"{endpoint}: the answer broke off", lasting=True, lost=True)
-    asked.ended("" if reason == _DONE.reason else reason)
+    asked.ended("" if reason == _DONE.reason else reason, usage)
+    if usage:
+        question.on_usage(endpoint, usage)
     if calls.whole and question.may_call:
         yield calls.whole
     elif not spoken:
@@ -150,6 +159,7 @@ async def _deltas(
             ended = ended or bool(delta.reason)
             if delta != NOTHING:
                 yield delta
+            if delta.says:
                 due_s, what = now_s() + patience.between_tokens_s, "next word"
 
 
@@ -167,7 +177,7 @@ async def _chunks(response: "AsyncAPIResponse[AsyncStream[ChatCompletionChunk]]"
             if len(body) > _LARGEST:
                 raise NoChunk(f"an answer of more than {_LARGEST} bytes")
         whole = read(body.decode())
-        yield Delta(whole.text, whole.calls, whole.reason or _DONE.reason)
+        yield replace(whole, reason=whole.reason or _DONE.reason)
         return
     events = EventStream()
     async for payload in response.iter_bytes():
@@ -191,7 +201,8 @@ def _request(
 ) -> "AsyncResponseContextManager[AsyncAPIResponse[AsyncStream[ChatCompletionChunk]]]":
     # What stands in extra_body the client leaves alone; on the way through its types each message costs 0.3 ms. The
     # response is read here: the client's own reader tells no end of an answer from a connection that broke.
-    extra = {"messages": question.messages, **question.options}
+    counted = {"stream_options": {"include_usage": True}} if endpoint.counts else {}
+    extra = {"messages": question.messages, **counted, **question.options}
     if question.tools:
         extra |= {"tools": question.tools, "tool_choice": "auto" if question.may_call else "none"}
     completions = client.chat.completions.with_streaming_response

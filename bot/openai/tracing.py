@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+from bot.openai.chunks import Usage
 from bot.openai.configuration import Endpoint
 from bot.tracing import Span, server_of, span
 
@@ -26,10 +27,13 @@ class Asked:
             self._noted.set("gen_ai.response.time_to_first_chunk", round(time.monotonic() - self._began_s, 4))
         self._first = False
 
-    def ended(self, reason: str) -> None:
-        """The answer is whole; `reason` says why it ended, "" where the server did not."""
+    def ended(self, reason: str, usage: Usage | None) -> None:
+        """The answer is whole; `reason` says why it ended, "" where the server did not, and `usage` what it took."""
         if reason:
             self._noted.set("gen_ai.response.finish_reasons", (reason,))
+        if usage:
+            self._noted.set("gen_ai.usage.input_tokens", usage.read)
+            self._noted.set("gen_ai.usage.output_tokens", usage.written)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from bot.api import Heard, Samples
+from bot.api import Heard
 from bridge.call.bot_hooks import BotHooks
 from bridge.metrics import CallMetrics
 from bridge.speaking.audio_level import SILENT_DB, level_db
@@ -54,8 +54,9 @@ class BargeInControl:
 
     def hear(self, window: ScoredWindow, *, speech: bool, interruptible: bool) -> bool:
         """Note a window of the caller's audio. `interruptible`: the bot has something to say and may be interrupted."""
-        audible, loud = self._against_echo(window.samples) if speech else (False, True)
-        scored = SpeechWindow(speech, window.from_ms, window.to_ms, loud)
+        level = level_db(window.samples) if speech or interruptible else SILENT_DB
+        audible, loud = self._against_echo(level) if speech else (False, True)
+        scored = SpeechWindow(speech, window.from_ms, window.to_ms, loud, level)
         unheard = interruptible and not self._output.heard.text
         act = self._interruption.hear(scored, audible=audible, interruptible=interruptible, unheard=unheard)
         return self._act(act)
@@ -130,10 +131,10 @@ class BargeInControl:
         left_ms = self._output.left_ms + more_ms
         return BotSpeech(heard.text, heard.rest, left_ms, self._insists(), filler=heard.filler)
 
-    def _against_echo(self, samples: Samples) -> tuple[bool, bool]:
-        """Return whether the bot may be heard in what the caller sends, and whether `samples` are louder than that."""
+    def _against_echo(self, level: float) -> tuple[bool, bool]:
+        """Return whether the bot may be heard in what the caller sends, and whether `level`, dBFS, is above that."""
         bot_db = self._output.loudest_db(self._echo.tail_ms)
         if bot_db <= SILENT_DB:
             return False, True
-        covered = self._echo.covers(level_db(samples), bot_db=bot_db, audible_ms=self._output.audible_ms)
+        covered = self._echo.covers(level, bot_db=bot_db, audible_ms=self._output.audible_ms)
         return True, not covered

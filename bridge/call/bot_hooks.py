@@ -38,6 +38,12 @@ class ActiveBot:
         """Return what the bot is asked with."""
         return Turn(self._call, text, language, history, keys, self._carry)
 
+    @property
+    def hears_partials(self) -> bool:
+        """True where the bot does something with partials."""
+        overridden = getattr(self.now.on_partial, "__func__", None) is not Bot.on_partial
+        return overridden and self.now.hears_partials
+
     def tell_notes(self) -> None:
         """Hand on what the bot wants kept of the call."""
         for note in self.now.take_notes():

@@ -32,6 +32,10 @@ class BotSide(Protocol):
     def expected(self) -> Expected:
         """What the newest reply makes the bot expect."""
 
+    @property
+    def wants_partials(self) -> bool:
+        """True while something hangs on what the caller seems to be saying."""
+
     def greet(self) -> None:
         """The call begins."""
 
@@ -130,6 +134,7 @@ class SilentBotSide:
     said = ""
     apology_lost = False
     expected = Expected()
+    wants_partials = False
 
     def __init__(self, tasks: asyncio.TaskGroup, call: CallControl) -> None:
         """`tasks`: not used; as `OpenBotSide` wants it."""

@@ -44,7 +44,7 @@ class Conversation:
         """`tasks`: of the call; all that takes time runs in them. `limit_s`: for each next thing that the bot says."""
         self._output, self._info, self._metrics = output, info, metrics
         self._bot = ActiveBot(bot, info, metrics.observer)
-        self._hooks = BotHooks(self._bot, tasks=tasks, limit_s=limit_s, on_dropped=metrics.hooks_dropped.inc)
+        self._hooks = hooks = BotHooks(self._bot, tasks=tasks, limit_s=limit_s, on_dropped=metrics.hooks_dropped.inc)
         self._prompts = Prompts(self._bot, prompts, limit_s=limit_s, language=lambda: output.language)
         self._unasked = UnaskedTurns(self._bot, self._prompts, prompts.no_input)
         self._dtmf = DtmfCollector(self._dialled, tasks=tasks, output=output)
@@ -64,7 +64,7 @@ class Conversation:
         self._barge_in = BargeInControl(
             output,
             self._replies,
-            self._hooks,
+            hooks,
             interruption,
             backchannels,
             insists=lambda: self._insists,
@@ -72,10 +72,9 @@ class Conversation:
             metrics=metrics,
         )
         self._history, self._caller = History(), CallerSpeech()
-        self.take_back, self.drain, self.played = self._hooks.take_back, self._hooks.drain, output.played
-        self.not_transferred, self.answered = self._replies.not_transferred, self._hooks.answered
-        self._owed = False  # the caller waits for a sentence that may not be interrupted
-        self._parting = False  # we end the call: nothing is answered any more
+        self.take_back, self.end, self.played = hooks.take_back, hooks.end, output.played
+        self.answered, self.drain, self.not_transferred = hooks.answered, hooks.drain, self._replies.not_transferred
+        self._owed = self._parting = False  # the caller waits for the end of a sentence; we end the call: no answers
         self.apology_lost = False  # something went wrong, and the caller spoke over what told them so
 
     @property
@@ -94,6 +93,10 @@ class Conversation:
     @property
     def expected(self) -> Expected:
         return self._replies.expected
+
+    @property
+    def wants_partials(self) -> bool:
+        return self.talking or self._bot.hears_partials
 
     def greet(self) -> None:
         self.say(bound(self._prompts.greet, self._info, announcement=self._output.recording.announcement))
@@ -242,9 +245,6 @@ class Conversation:
         self._replies.interrupt()
         self._output.interrupt()
         self._dtmf.stop()
-
-    async def end(self, reason: str) -> None:
-        await self._hooks.end(reason)
 
     @property
     def _insists(self) -> bool:

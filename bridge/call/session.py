@@ -277,8 +277,9 @@ class CallSession:
             self._bot.end_user_turn()
 
     async def _transcribe(self, utterance: Utterance) -> Final:
-        deliver, detector, language = self._delivery.partial, self._turn_detector, self._language
-        hear = bound(transcribe, utterance, self._asr, on_partial=deliver, turn_detector=detector, language=language)
+        delivery = self._delivery
+        hear = bound(transcribe, utterance, self._asr, on_partial=delivery.partial, wanted=delivery.wants_partials)
+        hear = bound(hear, turn_detector=self._turn_detector, language=self._language)
         try:
             return await self._outage.survive(lambda: hear(options=self._options), on_wait=self._excuse)
         except SpeechError as error:

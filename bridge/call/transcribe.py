@@ -40,6 +40,7 @@ async def transcribe(
     options: RecognitionOptions,
     *,
     on_partial: Callable[[Partial], Awaitable[None]],
+    wanted: Callable[[], bool] = lambda: True,
     turn_detector: TurnDetection = _NO_TURN_DETECTOR,
     language: CallLanguage | None = None,
 ) -> Final:
@@ -48,7 +49,8 @@ async def transcribe(
     Raises:
         SpeechError: the final could not be had at the second try either.
     """
-    async with aclosing(transcripts(utterance, asr, options, turn_detector, language)) as found:
+    found = transcripts(utterance, asr, options, turn_detector, language, wanted=wanted)
+    async with aclosing(found):
         async for transcript in found:
             if isinstance(transcript, Final):
                 return transcript
@@ -62,12 +64,15 @@ async def transcripts(
     options: RecognitionOptions,
     turn_detector: TurnDetection = _NO_TURN_DETECTOR,
     language: CallLanguage | None = None,
+    *,
+    wanted: Callable[[], bool] = lambda: True,
 ) -> AsyncGenerator[Partial | Final, None]:
     """Yield partials as the caller speaks, then the one final; its text is empty when nothing was said.
 
     At most one decode is under way. The final's begins at the first pause and is thrown away if speech goes on.
     `turn_detector` is told of each text before it is yielded. `language`: that of the call, which the final counts for;
-    None is what `options` say. May be called again for an utterance whose final could not be had.
+    None is what `options` say. While no partial is `wanted`, only pauses are decoded. May be called again for an
+    utterance whose final could not be had.
 
     Raises:
         SpeechError: the final could not be had at the second try either.
@@ -80,7 +85,7 @@ async def transcripts(
     draft, lost, heard_ms = Draft(), None, 0
 
     def due(spoken_ms: int, speech_end_ms: int) -> bool:
-        return cadence.due(spoken_ms, speech_end_ms + _IN_THE_EAR_MS)
+        return wanted() and cadence.due(spoken_ms, speech_end_ms + _IN_THE_EAR_MS)
 
     async with aclosing(utterance.snapshots(due)) as snapshots:
         async for snapshot in snapshots:

@@ -42,23 +42,22 @@ class TranscriptDelivery:
     """Hands on each transcript of one call once. Who was shown a partial gets the final that ends it, if empty."""
 
     def __init__(
-        self,
-        leg: Leg,
-        bot: BotSide,
-        metrics: CallMetrics,
-        tasks: asyncio.TaskGroup,
-        *,
-        partials: bool,
+        self, leg: Leg, bot: BotSide, metrics: CallMetrics, tasks: asyncio.TaskGroup, *, partials: bool
     ) -> None:
-        """`partials`: the client wants them; the bot always does."""
-        self._leg, self._bot, self._metrics, self._partials = leg, bot, metrics, partials
+        """`tasks`: of the call. `partials`: the client wants them."""
+        self._leg, self._bot, self._metrics = leg, bot, metrics
+        self._partials = partials and leg.capabilities.transcripts
         self.speech = SpeechNotices(leg, tasks)
         self._shown = False  # the client has a partial that no final has followed
+
+    def wants_partials(self) -> bool:
+        """Return whether a partial would be of use to anybody now. Each costs a decode."""
+        return self._partials or self._bot.wants_partials
 
     async def partial(self, partial: Partial) -> None:
         """Hand on what the caller seems to be saying."""
         self._metrics.partials.inc()
-        if self._partials and self._leg.capabilities.transcripts:
+        if self._partials:
             self._shown = True
             await self._leg.send(Transcript(partial.text, partial.language, False, time.time()))
         self._bot.partial(partial)

@@ -106,6 +106,10 @@ class AnswerGate:
         self._conversation.follow(language)
 
     @property
+    def wants_partials(self) -> bool:
+        return self._stage is _Stage.ASKING or self._conversation.wants_partials
+
+    @property
     def bot_heard(self) -> bool:
         return self._conversation.bot_heard
 

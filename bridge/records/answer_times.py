@@ -18,6 +18,8 @@ class AnswerTimes:
         self._clock = clock
         self._ended_s: float | None = None  # the caller's speech
         self._at_s: dict[Part, float] = {}
+        self._before: dict[str, int] = {}  # the answer before, until it is taken
+        self._before_ended_s = 0.0
 
     def speech_ended(self, *, ago_ms: int) -> None:
         """The caller's turn was judged to be over; their speech ended `ago_ms` ago.
@@ -32,20 +34,31 @@ class AnswerTimes:
         self._at_s = {part: max(at_s, end_s) for part, at_s in self._at_s.items() if part in known}
         self._at_s["judged"] = now_s
 
+    def asked(self) -> None:
+        """Another reply begins: an answer that was sent is complete, but for when it was heard."""
+        if self._ended_s is not None and "sent" in self._at_s:
+            self._before, self._before_ended_s = self._parts(self._ended_s), self._ended_s
+            self._ended_s, self._at_s = None, {}
+
     def stamp(self, part: Part) -> None:
         """`part` is there. The first counts, of the newest reply: the words of another begin anew what follows them."""
         waiting = self._ended_s is None or "sent" not in self._at_s
         if part == "text" and waiting:
             self._at_s = {known: at_s for known, at_s in self._at_s.items() if known in {"final", "judged"}}
-        if part == "final" and self._ended_s is None:
-            self._at_s.pop("final", None)
+        if part == "final":
+            self.asked()  # it belongs to what comes, whether a reply to it is begun or not
+            if self._ended_s is None:
+                self._at_s.pop("final", None)
         self._at_s.setdefault(part, self._clock())
 
     def heard(self, *, ago_ms: int) -> None:
         """The caller began to hear a sentence `ago_ms` ago: if it is the first of the answer, that is when they did."""
-        sent_s = self._at_s.get("sent")
-        if sent_s is not None and "heard" not in self._at_s:
-            self._at_s["heard"] = max(sent_s, self._clock() - ago_ms / 1000)
+        at_s = self._clock() - ago_ms / 1000
+        if self._before and "heard_ms" not in self._before:
+            heard_ms = round((at_s - self._before_ended_s) * 1000)
+            self._before["heard_ms"] = max(self._before["sent_ms"], heard_ms)
+        elif (sent_s := self._at_s.get("sent")) is not None and "heard" not in self._at_s:
+            self._at_s["heard"] = max(sent_s, at_s)
 
     def forget(self) -> None:
         """Nothing answers what was said."""
@@ -54,9 +67,10 @@ class AnswerTimes:
 
     def take(self) -> dict[str, int]:
         """Return the parts of the last answer, as milliseconds since the end of speech; empty where none was sent."""
-        ended_s, at_s = self._ended_s, self._at_s
+        self.asked()
         self._ended_s = None
-        if ended_s is None or "sent" not in at_s:
-            return {}
-        self._at_s = {}
-        return {f"{part}_ms": round((at_s[part] - ended_s) * 1000) for part in PARTS if part in at_s}
+        taken, self._before = self._before, {}
+        return taken
+
+    def _parts(self, ended_s: float) -> dict[str, int]:
+        return {f"{part}_ms": round((self._at_s[part] - ended_s) * 1000) for part in PARTS if part in self._at_s}

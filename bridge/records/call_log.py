@@ -41,17 +41,23 @@ class CallLog:
     """What keeps the calls of one server."""
 
     def __init__(
-        self, keep: Callable[[Entry], None], database: "Database | None" = None, redactor: Redactor | None = None
+        self,
+        keep: Callable[[Entry], None],
+        database: "Database | None" = None,
+        *,
+        redactor: Redactor | None = None,
+        prices: Mapping[str, float] | None = None,
     ) -> None:
         """`keep` takes each entry of each call, of which `redactor` takes out what is not to be kept. `database`: where
-        they end up, None where nowhere."""
-        self._keep, self.database, self._redactor = keep, database, redactor
+        they end up, None where nowhere. `prices`: of what the engines do (bridge/records/engine_use.py)."""
+        self._keep, self.database = keep, database
+        self._redactor, self._prices = redactor, prices
         self.live = LiveCalls()
         """Those on the line."""
 
     def open(self, on_answer: Callable[[Mapping[str, int]], None] = lambda times: None) -> Journal:
         """Return the journal of a call that begins; `on_answer` gets the parts of each answer in it, kept or not."""
-        return self.live.open(self._keep, on_answer=on_answer, redactor=self._redactor)
+        return self.live.open(self._keep, on_answer=on_answer, redactor=self._redactor, prices=self._prices)
 
 
 def no_call_log() -> CallLog:
@@ -158,7 +164,10 @@ async def _open(
         raise NoCallLog(f"--records: {error}") from error
     expiring = asyncio.create_task(_expire(database, settings))
     stack.push_async_callback(_end, expiring)
-    return CallLog(keeper.put, database, Redactor(settings.redact, settings.redact_pattern))
+    redactor = Redactor(settings.redact, settings.redact_pattern)
+    return CallLog(
+        keeper.put, database, redactor=redactor, prices={str(name): price for name, price in settings.prices.items()}
+    )
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final, Self
@@ -17,7 +17,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from bridge.records.entries import Entry, EntryKind
+from bridge.records.abandoned import last_entries
+from bridge.records.entries import ENDING, Entry, EntryKind
 from bridge.records.events.deliveries import note
 from bridge.records.shelf import DatabaseFailed
 from bridge.records.tables import CALLS, ENTRIES, ERASURES
@@ -83,13 +84,25 @@ class Database:
                 if entry.kind is EntryKind.STARTED:
                     await self._start(connection, entry)
             known = await _known(connection, {entry.record for entry in entries})
-            if rows := [_row(entry) for entry in entries if entry.record in known]:
-                await connection.execute(self._once(ENTRIES), rows)
-            if self.tells_events:
-                await note(connection, [entry for entry in entries if entry.record in known], now=time.time())
-            for entry in entries:
-                if entry.kind is EntryKind.ENDED and entry.record in known:
-                    await connection.execute(_ending(entry))
+            await self._add(connection, [entry for entry in entries if entry.record in known])
+
+    async def end(self, records: Collection[str], /) -> None:
+        """Write the end of those of `records` that have none: the process that carried them is gone.
+
+        Raises:
+            DatabaseFailed: nothing of it was written.
+        """
+        async with self.writing() as connection:
+            await self._add(connection, await last_entries(connection, records))
+
+    async def _add(self, connection: AsyncConnection, entries: Sequence[Entry]) -> None:
+        if entries:
+            await connection.execute(self._once(ENTRIES), [_row(entry) for entry in entries])
+        if self.tells_events:
+            await note(connection, entries, now=time.time())
+        for entry in entries:
+            if entry.kind is EntryKind.ENDED:
+                await connection.execute(_ending(entry))
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
@@ -193,8 +206,7 @@ def _row(entry: Entry) -> Mapping[str, object]:
 
 
 def _ending(entry: Entry) -> Update:
-    names = ("language", "ended_by", "fault", "turns", "barge_ins", "faults", "duration_ms", "first_audio_ms")
-    told = {name: entry.data[name] for name in names if name in entry.data}
+    told = {name: entry.data[name] for name in ENDING if name in entry.data}
     return update(CALLS).where(CALLS.c.record == entry.record).values(ended_at=entry.at, reason=entry.text, **told)
 
 

@@ -20,6 +20,7 @@ class EntryKind(StrEnum):
     KEYS = "keys"  # what the caller pressed
     ACTION = "action"  # what the bot did, and what became of it
     TOOL = "tool"  # what the bot looked up or had done elsewhere
+    MODEL = "model"  # one answer of a language model, in tokens
     NOTE = "note"  # what the bot wants kept
     OPERATOR = "operator"  # what a supervisor had said or done, and who that was
     LATENCY = "latency"  # how long the caller waited for an answer, and for what
@@ -27,6 +28,13 @@ class EntryKind(StrEnum):
     LISTENER = "listener"  # an operator listens in to the call
     RECORDING = "recording"  # where the sound is, or why there is none
     ENDED = "ended"  # the last: why, by whom, and what the call came to
+
+
+ENDING: Final = (
+    *("language", "ended_by", "fault", "turns", "barge_ins", "faults", "duration_ms", "first_audio_ms"),
+    *("heard_ms", "spoken_chars", "input_tokens", "output_tokens", "cost"),
+)
+"""Of the data of the last entry, what stands in the row of the call, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,16 @@ from bot.actions import Action, Hangup, Transfer
 from bot.api import CallNote, Final
 from bridge.observer import CallObserver
 from bridge.records.answer_times import AnswerTimes
+from bridge.records.engine_use import EngineUse
 from bridge.records.entries import LONGEST_TEXT, Entry, EntryKind, storable
 from bridge.redaction import Redactor
 
 _NAMES = frozenset("call_id caller callee forwarded_from peer path url sha256 node version".split())
 """Of a call, by which it is found and deleted: they are no words of anybody."""
+
+
+_NOTED = {"tool": EntryKind.TOOL, "model": EntryKind.MODEL}
+"""What bots note by these names has a kind of its own."""
 
 
 class Journal(CallObserver):
@@ -30,18 +35,20 @@ class Journal(CallObserver):
         clock: Callable[[], float] = time.monotonic,
         new_name: Callable[[], str] = lambda: uuid4().hex,
         redactor: Redactor | None = None,
+        prices: Mapping[str, float] | None = None,
     ) -> None:
         """`keep` gets each entry, `on_answer` the parts of each answer (`AnswerTimes.take`). `wall`: seconds since
         1970. `clock`: seconds of any that never goes back. `redactor`: takes out of each entry what is not to be kept.
+        `prices`: of what the engines do, by the names of `engine_use.UNITS`.
         """
         self.record = new_name()
         self.facts: Mapping[str, object] = {}
         """What the record began with."""
         self._keep, self._on_answer, self._wall, self._clock = keep, on_answer, wall, clock
-        self._redactor = redactor or Redactor()
+        self._redactor, self._prices = redactor or Redactor(), prices or {}
         self._number = 0
         self._began_s = clock()
-        self._times = AnswerTimes(clock)
+        self._times, self._usage = AnswerTimes(clock), EngineUse()
         self._first_audio_ms: list[int] = []
         self._turns = self._replies = self._barge_ins = self._faults = 0
         self._language = ""
@@ -81,6 +88,7 @@ class Journal(CallObserver):
             "barge_ins": self._barge_ins,
             "faults": self._faults,
             "first_audio_ms": waits[len(waits) // 2] if waits else None,
+            **self._usage.told(self._prices),
         }
         self._add(EntryKind.ENDED, reason, data)
 
@@ -101,6 +109,7 @@ class Journal(CallObserver):
         self._times.stamp("final")
         if final.text:
             self._turns += 1
+            self._usage.heard_ms += max(0, final.ended_ms - final.began_ms)
             self._language = final.language or self._language
             span = {"from_ms": final.began_ms, "to_ms": final.ended_ms, "language": final.language}
             self._add(EntryKind.CALLER, final.text, span)
@@ -112,6 +121,9 @@ class Journal(CallObserver):
         self._barge_ins += 1
 
     # ------------------------------------------------------------ the bot
+
+    def asked(self) -> None:
+        self._times.asked()
 
     def text_came(self) -> None:
         self._times.stamp("text")
@@ -128,6 +140,7 @@ class Journal(CallObserver):
     def spoke(self, text: str, *, unheard: str, played_ms: int) -> None:
         if text or unheard:
             self._replies += 1
+            self._usage.spoken_chars += len(text) + len(unheard)
             cut = {"unheard": unheard[:LONGEST_TEXT]} if unheard else {}
             self._add(EntryKind.BOT, text, {"played_ms": played_ms, **cut})
 
@@ -143,7 +156,9 @@ class Journal(CallObserver):
         self._add(EntryKind.OPERATOR, text, {"what": what, "by": by})
 
     def noted(self, note: CallNote) -> None:
-        kind = EntryKind.TOOL if note.name == "tool" else EntryKind.NOTE
+        kind = _NOTED.get(note.name, EntryKind.NOTE)
+        if kind is EntryKind.MODEL:
+            self._usage.ask(note.data)
         self._add(kind, note.text, {"name": note.name, **note.data} if kind is EntryKind.NOTE else note.data)
 
     # ------------------------------------------------------------ inside

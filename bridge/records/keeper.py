@@ -177,6 +177,10 @@ class Keeper:
                     log.info("call records of a server that ended are written now: %d bytes", spool.size)
                 while await self._ship_some(spool):
                     pass
+                if spool.calls:
+                    await self._shelf.end(spool.calls)
+                    await self._on_disk(spool.forget_calls)
+                    self._on_written()
         finally:
             for spool in left:
                 await self._on_disk(spool.close)

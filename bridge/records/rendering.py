@@ -12,7 +12,7 @@ from bridge.records.entries import Entry, EntryKind
 
 CSV_COLUMNS: Final = (
     "record call_id began_at ended_at wire direction caller callee route bot node language reason ended_by fault turns "
-    "barge_ins faults duration_ms first_audio_ms"
+    "barge_ins faults duration_ms first_audio_ms heard_ms spoken_chars input_tokens output_tokens cost"
 ).split()
 """Columns of an export, in their order."""
 

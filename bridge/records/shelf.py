@@ -1,6 +1,6 @@
 """Where entries end up, as those see it who bring them there."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from bridge.records.entries import Entry
@@ -15,6 +15,13 @@ class Shelf(Protocol):
 
     async def write(self, entries: Sequence[Entry], /) -> None:
         """Write `entries`; those that are there already, and what was deleted since, are left out.
+
+        Raises:
+            DatabaseFailed: none was written.
+        """
+
+    async def end(self, records: Collection[str], /) -> None:
+        """Write the end of those of `records` that have none: the process that carried them is gone.
 
         Raises:
             DatabaseFailed: none was written.

@@ -9,17 +9,20 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from typing import IO, Final, Self
 from uuid import uuid4
 
-from bridge.records.entries import BadEntry, Entry, from_json
+from bridge.records.entries import BadEntry, Entry, EntryKind, from_json
 
 log = logging.getLogger(__name__)
 
 _FILE_BYTES: Final = 1_000_000
 _LOCK: Final = "lock"
+_CALLS: Final = "calls"
+"""Names the records of the calls that are on the line, one a line."""
 
 
 class SpoolFull(OSError):
@@ -37,6 +40,9 @@ class Spool:
         self._next = int(self._files[-1].stem) + 1 if self._files else 1
         self._out: FileIO | None = None
         self._read_to = 0  # in the oldest file: entries before it are in the database
+        self._calls = folder / _CALLS
+        self.calls = frozenset(self._calls.read_text(errors="replace").split() if self._calls.exists() else ())
+        """Records of the calls that have begun and not ended; of a process that is gone, those that it cut off."""
 
     @classmethod
     def open(cls, root: Path, *, most_bytes: int) -> Self:
@@ -78,8 +84,11 @@ class Spool:
             SpoolFull: it holds too much. OSError: the disk is full, or worse.
         """
         lines = b"".join(entry.to_json() + b"\n" for entry in entries)
+        begun = {entry.record for entry in entries if entry.kind is EntryKind.STARTED}
+        ended = {entry.record for entry in entries if entry.kind is EntryKind.ENDED}
         if self._size + len(lines) > self._most_bytes:
             raise SpoolFull(f"{self._folder} holds {self._size} bytes, of {self._most_bytes} that it may hold")
+        self._note_calls(self.calls | begun)
         out = self._out or self._new_file()
         begin = out.tell()
         left = memoryview(lines)
@@ -91,6 +100,8 @@ class Spool:
             out.seek(begin)
             raise
         self._size += len(lines)
+        with suppress(OSError):  # the lines are written; a call that is named for too long is known to have ended
+            self._note_calls(self.calls - ended)
         if out.tell() >= _FILE_BYTES:
             self._close_newest()
 
@@ -111,12 +122,23 @@ class Spool:
                 self._close_newest()
             self._remove_oldest()
 
+    def forget_calls(self) -> None:
+        """Drop `calls`: the database has their ends."""
+        self._note_calls(frozenset())
+
     def close(self) -> None:
         """Give it up; what it holds stays for the next process, and an empty one is removed."""
         self._close_newest()
-        if not self._files:
+        if not self._files and not self.calls:
             shutil.rmtree(self._folder, ignore_errors=True)
         self._lock.close()
+
+    def _note_calls(self, records: frozenset[str]) -> None:
+        if records != self.calls:
+            new = self._calls.with_suffix(".new")
+            new.write_text("".join(f"{record}\n" for record in sorted(records)))
+            new.replace(self._calls)
+            self.calls = records
 
     @property
     def _newest_open(self) -> Path | None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import JSON, Column, Double, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, Double, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
 METADATA: Final = MetaData()
 
@@ -12,7 +12,7 @@ CALLS: Final = Table(
     Column("record", String(64), primary_key=True),
     Column("call_id", Text, nullable=False),  # what the wire calls it; the same may come again
     Column("began_at", Double, nullable=False),  # seconds since 1970, as all times here
-    Column("ended_at", Double),  # NULL while it is on, or for ever where its process died
+    Column("ended_at", Double),  # NULL while it is on, or until another process takes over what a dead one left
     Column("wire", Text, nullable=False),
     Column("direction", Text, nullable=False),
     Column("caller", Text, nullable=False),
@@ -29,6 +29,11 @@ CALLS: Final = Table(
     Column("faults", Integer, nullable=False, server_default="0"),
     Column("duration_ms", Integer),
     Column("first_audio_ms", Integer),
+    Column("heard_ms", BigInteger),  # these and `cost`: bridge/records/engine_use.py; NULL until the call has ended
+    Column("spoken_chars", BigInteger),
+    Column("input_tokens", BigInteger),
+    Column("output_tokens", BigInteger),
+    Column("cost", Double),
     Index("calls_by_time", "began_at"),
     Index("calls_by_call_id", "call_id"),
     Index("calls_by_caller", "caller"),

@@ -31,7 +31,9 @@ def spans() -> Iterator[list[EndedSpan]]:
 
 async def pieces_of(server: ChatServer) -> AsyncGenerator[object, None]:
     client = AsyncOpenAI(base_url=server.url, api_key="key-1", max_retries=0)
-    async with aclosing(converse(client, Endpoint(server.url, "gemma"), ASKED, Patience(0.3, 0.3, 3))) as pieces:
+    async with aclosing(
+        converse(client, Endpoint(server.url, "gemma", counts=True), ASKED, Patience(0.3, 0.3, 3))
+    ) as pieces:
         async for piece in pieces:
             yield piece
     await client.close()
@@ -48,6 +50,8 @@ async def test_a_model_is_a_span_by_the_conventions_and_goes_on_with_the_trace(s
         "gen_ai.provider.name": "openai",
         "gen_ai.request.model": "gemma",
         "gen_ai.response.finish_reasons": ("stop",),
+        "gen_ai.usage.input_tokens": 70,
+        "gen_ai.usage.output_tokens": 9,
         "server.address": "127.0.0.1",
     } == dict(span.attributes)
     first = span.attributes["gen_ai.response.time_to_first_chunk"]

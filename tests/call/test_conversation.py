@@ -11,7 +11,7 @@ from sounding import English, German
 from stage import LONG, MULAW, QUIET, Stage, settle, stage
 
 from bot.actions import Action, SetLanguage, Transfer
-from bot.api import CallInfo, Heard, Line, Partial, Say, Speaker, Turn
+from bot.api import Bot, CallInfo, Heard, Line, Partial, Say, Speaker, Turn
 from bridge.call.prompts import CallPrompts
 from bridge.speaking.voices.voice import Voice
 from bridge.speaking.voices.voices import Voices
@@ -37,6 +37,28 @@ class Noise(FakeTts):
     async def speak(self, text: str, /) -> AsyncGenerator[np.ndarray[tuple[int], np.dtype[np.float32]], None]:
         rng = np.random.default_rng(len(text))
         yield (0.1 * rng.standard_normal(2400 * len(text.split()))).astype(np.float32)
+
+
+# ---------------------------------------------------------------- partials
+
+
+async def test_partials_are_wanted_while_the_bot_may_be_interrupted() -> None:
+    bot = ScriptBot("Certainly.", greeting=[LONG])
+    bot.hears_partials = False
+    async with stage(bot) as call:
+        wanted = [call.talk.wants_partials]
+        await call.silence(6000)
+        wanted.append(call.talk.wants_partials)
+        await call.says("Hello?")
+        wanted.append(call.talk.wants_partials)
+    assert wanted == [True, False, True]
+
+
+@pytest.mark.parametrize(("bot", "wanted"), [(ScriptBot("Yes."), True), (Bot(), False)])
+async def test_and_by_a_bot_that_does_something_with_them(bot: Bot, wanted: bool) -> None:
+    async with stage(bot) as call:
+        await call.silence(992)
+        assert call.talk.wants_partials is wanted
 
 
 # ---------------------------------------------------------------- an operator
@@ -96,7 +118,7 @@ async def test_the_bot_falls_silent_at_the_onset_and_is_told_when_there_are_word
         assert len(call.leg.of(Clear)) == 1
     heard = bot.points[0]
     assert f"{heard} {heard.rest}" == LONG
-    assert heard.played_ms == pytest.approx(1152, abs=200)
+    assert heard.played_ms == pytest.approx(1088, abs=200)
     assert bot.turns[0].history == (Line(Speaker.BOT, heard),)
     assert bot.turns[0].text == "I would like a table."
 

@@ -117,6 +117,27 @@ async def test_partials_grow_and_the_final_settles() -> None:
     ]
 
 
+async def test_while_no_partial_is_wanted_only_pauses_are_decoded() -> None:
+    utterance, asr, wanted = Utterance(0), FakeAsr(), False
+
+    async def read() -> list[Partial | Final]:
+        return [one async for one in transcripts(utterance, asr, OPTIONS, wanted=lambda: wanted)]
+
+    reader = asyncio.create_task(read())
+    await say(utterance, 2.5)
+    assert asr.requests == []
+    wanted = True
+    await say(utterance, 0.1)
+    assert [seconds(request) for request in asr.requests] == [2.6]
+    wanted = False
+    await say(utterance, 2)
+    utterance.pause()
+    await settle()
+    assert [(seconds(request), request.final) for request in asr.requests[1:]] == [(4.6, True)]
+    utterance.close(4600)
+    assert isinstance((await reader)[-1], Final)
+
+
 async def test_the_first_text_does_not_wait_for_a_whole_chunk() -> None:
     utterance, asr = Utterance(0), FakeAsr()
     async with following(utterance, asr):

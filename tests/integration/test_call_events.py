@@ -136,7 +136,7 @@ async def test_every_event_arrives_in_order_once_though_the_receiver_fails_and_t
             *("--state-dir", str(tmp_path / "state"), "--events-url", receiver.url, "--bot", "echo"),
             *("--vad", "fakes:LoudnessVads", "--ending", "none"),
             *("--api-tokens-file", str(tmp_path / "tokens.toml"), "--public-url", "https://bot.example.com"),
-            *("--twilio-account-sid", ACCOUNT, "--twilio-api-url", api.url),
+            *("--twilio-account-sid", ACCOUNT, "--twilio-api-url", api.url, "--dial-allow", "+4930"),
         )
         async with serving(*flags, env=env, code=-signal.SIGKILL) as first:
             anna = Supervisor(first, http)

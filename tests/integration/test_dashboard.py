@@ -263,6 +263,11 @@ async def test_the_numbers_of_today_are_counted(site: CallSite, browser: Browser
             barge_ins=index % 2,
             faults=1 if index == 3 else 0,
             fault="ours" if index == 3 else "",
+            heard_ms=30_000,
+            spoken_chars=100,
+            input_tokens=900,
+            output_tokens=50,
+            cost=0.02 if index < 10 else None,
         )
     async with browser.page(f"{site.url}/dashboard#today") as page:
         await page.until("document.querySelectorAll('#plots svg').length === 5")
@@ -273,6 +278,10 @@ async def test_the_numbers_of_today_are_counted(site: CallSite, browser: Browser
             "First audio, p95": "1900 ms",
             "Barge-ins": "10",
             "Faults": "1",
+            "Speech heard": "10:00",
+            "Letters spoken": "2,000",
+            "Tokens in / out": "18,000 / 1,000",
+            "Cost": "0.2000",
         }
         labels = await page.run("[...document.querySelectorAll('#plots svg')].map(s => s.getAttribute('aria-label'))")
         assert any("our fault 1" in label and "bot ended it 9" in label for label in labels)

@@ -123,3 +123,36 @@ def test_an_answer_is_taken_once(clock: Clock, times: AnswerTimes) -> None:
     times.stamp("sent")
     assert times.take()
     assert times.take() == {}
+
+
+def test_what_is_begun_ahead_for_the_next_turn_counts_for_it(clock: Clock, times: AnswerTimes) -> None:
+    times.speech_ended(ago_ms=0)
+    times.stamp("text")
+    times.stamp("made")
+    times.stamp("sent")
+    clock.now += 3
+    times.stamp("final")
+    times.asked()
+    times.stamp("text")
+    times.stamp("made")
+    times.heard(ago_ms=2900)  # a slow far side tells it only now
+    clock.now += 0.1
+    assert times.take() == {"judged_ms": 0, "text_ms": 0, "made_ms": 0, "sent_ms": 0, "heard_ms": 100}
+    times.speech_ended(ago_ms=300)
+    times.stamp("sent")
+    assert times.take() == {"final_ms": 200, "judged_ms": 300, "text_ms": 200, "made_ms": 200, "sent_ms": 300}
+
+
+def test_what_is_said_unasked_after_an_answer_is_no_part_of_the_next(clock: Clock, times: AnswerTimes) -> None:
+    times.speech_ended(ago_ms=0)
+    times.stamp("sent")
+    times.heard(ago_ms=0)
+    clock.now += 9
+    times.asked()
+    times.stamp("text")
+    times.stamp("sent")
+    times.heard(ago_ms=0)
+    clock.now += 5
+    assert times.take() == {"judged_ms": 0, "sent_ms": 0, "heard_ms": 0}
+    times.speech_ended(ago_ms=300)
+    assert times.take() == {}

@@ -224,3 +224,24 @@ async def test_what_the_driver_raises_by_itself_is_a_failure_of_the_database(mon
     monkeypatch.setattr(asyncpg, "connect", connect)
     with pytest.raises(DatabaseFailed, match="InterfaceError: connection is closed"):
         await records(database)
+
+
+async def test_calls_whose_server_died_end_at_the_last_that_is_known_of_them(database: Database) -> None:
+    await database.write([*a_call("a")[:2], *a_call("b")])
+    for _ in range(2):
+        await database.end(["a", "b", "never seen"])
+    assert await query.entries(database, "b") == a_call("b")
+    last = (await query.entries(database, "a"))[-1]
+    assert (last.number, last.at, last.kind, last.text) == (3, 1001.0, EntryKind.ENDED, "the server died")
+    row = await query.call(database, "a")
+    assert row
+    assert (row["ended_at"], row["reason"], row["fault"], row["ended_by"]) == (1001.0, last.text, "ours", "bridge")
+    assert (row["turns"], row["faults"], row["duration_ms"]) == (1, 1, 1000)
+    assert len(await query.entries(database, "a")) == 3
+
+
+async def test_what_was_deleted_is_not_ended(database: Database) -> None:
+    await database.write(a_call("a")[:2])
+    await erase(database, record="a", now=2000.0)
+    await database.end(["a"])
+    assert await records(database) == []

@@ -108,9 +108,22 @@ def test_the_median_wait_and_the_last_language_sum_a_call_up(call: Call) -> None
 def test_what_a_bot_and_its_tools_note_is_kept(call: Call) -> None:
     call.journal.noted(CallNote("booked", "Tuesday", {"table": 4}))
     call.journal.noted(CallNote("tool", "find_order", {"arguments": "{}", "took_ms": 12}))
-    [note], [tool] = call.of(EntryKind.NOTE), call.of(EntryKind.TOOL)
+    call.journal.noted(CallNote("model", "gpt-5-mini", {"input_tokens": 70, "output_tokens": 9}))
+    [note], [tool], [model] = (call.of(kind) for kind in (EntryKind.NOTE, EntryKind.TOOL, EntryKind.MODEL))
     assert (note.text, note.data) == ("Tuesday", {"name": "booked", "table": 4})
     assert (tool.text, tool.data) == ("find_order", {"arguments": "{}", "took_ms": 12})
+    assert (model.text, model.data) == ("gpt-5-mini", {"input_tokens": 70, "output_tokens": 9})
+
+
+def test_what_engines_did_is_summed_up(call: Call) -> None:
+    call.journal.said(said("hello"))
+    call.journal.spoke("Good mor", unheard="ning.", played_ms=500)
+    for _ in range(2):
+        call.journal.noted(CallNote("model", "gpt-5-mini", {"input_tokens": 70, "output_tokens": 9}))
+    call.journal.ended("stop", fault="")
+    counted = {name: call.end.data[name] for name in ("heard_ms", "spoken_chars", "input_tokens", "output_tokens")}
+    assert counted == {"heard_ms": 1000, "spoken_chars": 13, "input_tokens": 140, "output_tokens": 18}
+    assert call.end.data["cost"] is None
 
 
 def test_what_no_database_takes_is_taken_out_and_what_is_endless_is_cut(call: Call) -> None:

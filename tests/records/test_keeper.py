@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ class List:
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self.ended: list[str] = []
         self.failing = False
         self.tries = 0
 
@@ -28,6 +29,11 @@ class List:
         if self.failing:
             raise DatabaseFailed("it is down")
         self.entries += [entry for entry in entries if entry not in self.entries]
+
+    async def end(self, records: Collection[str], /) -> None:
+        if self.failing:
+            raise DatabaseFailed("it is down")
+        self.ended += sorted(records)
 
     @property
     def numbers(self) -> list[int]:
@@ -156,3 +162,34 @@ async def test_a_fault_of_ours_costs_a_backlog_and_is_told_with_its_place(
         keeper.put(entry(1))
         await until(lambda: shelf.numbers == [1])
     assert "KeyError: 'a mistake'" in caplog.text
+
+
+async def test_calls_whose_server_died_are_ended_by_the_next(tmp_path: Path) -> None:
+    died = Spool.open(tmp_path, most_bytes=MOST)
+    died.append([Entry(record, 1, 1.0, EntryKind.STARTED) for record in "abc"])
+    died.append([Entry("b", 2, 2.0, EntryKind.ENDED)])
+    died.close()
+    shelf = List()
+    async with Keeper(shelf, tmp_path, most_bytes=MOST, every_s=0.001):
+        await until(lambda: len(shelf.ended) == 2)
+    assert shelf.ended == ["a", "c"]
+    assert len(shelf.entries) == 4
+    assert os.listdir(tmp_path) == []
+
+
+async def test_they_are_ended_though_all_of_them_was_in_the_database_and_not_while_that_is_down(tmp_path: Path) -> None:
+    died = Spool.open(tmp_path, most_bytes=MOST)
+    died.append([Entry("a", 1, 1.0, EntryKind.STARTED)])
+    _, end = died.oldest(10)
+    died.forget(end)
+    died.close()
+    shelf = List()
+    shelf.failing = True
+    async with Keeper(shelf, tmp_path, most_bytes=MOST, every_s=0.001, end_s=0.1):
+        pass
+    assert shelf.ended == []
+    shelf.failing = False
+    async with Keeper(shelf, tmp_path, most_bytes=MOST, every_s=0.001):
+        await until(lambda: bool(shelf.ended))
+    assert shelf.ended == ["a"]
+    assert os.listdir(tmp_path) == []

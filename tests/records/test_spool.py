@@ -134,3 +134,42 @@ def test_only_its_user_may_read_it(tmp_path: Path, opened: Opened) -> None:
     opened(tmp_path / "backlog", MOST)
     [folder] = (tmp_path / "backlog").iterdir()
     assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_it_names_the_calls_that_are_on_the_line(tmp_path: Path, opened: Opened) -> None:
+    spool = opened(tmp_path, MOST)
+    spool.append([Entry("a", 1, 1.0, EntryKind.STARTED), Entry("b", 1, 1.0, EntryKind.STARTED)])
+    spool.append([Entry("a", 2, 1.0, EntryKind.ENDED), Entry("b", 2, 1.0, EntryKind.NOTE)])
+    assert spool.calls == {"b"}
+    drained(spool)
+    assert spool.calls == {"b"}
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\n\n", b"a" * 100_000, b"a\0b\n"])
+def test_a_damaged_list_of_calls_costs_no_entry(tmp_path: Path, content: bytes) -> None:
+    died = Spool.open(tmp_path, most_bytes=MOST)
+    died.append(entries(1, 3))
+    died.close()
+    next(tmp_path.iterdir()).joinpath("calls").write_bytes(content)
+    (left,) = Spool.left_behind(tmp_path, most_bytes=MOST)
+    assert drained(left) == [1, 2, 3]
+    left.forget_calls()
+    left.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_does_not_keep_an_end_from_being_written(
+    tmp_path: Path, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = opened(tmp_path, MOST)
+    spool.append([Entry("a", 1, 1.0, EntryKind.STARTED)])
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    spool.append([Entry("a", 2, 1.0, EntryKind.ENDED)])
+    assert drained(spool) == [1, 2]
+    assert spool.calls == {"a"}
+    monkeypatch.undo()
+    spool.forget_calls()

@@ -130,6 +130,7 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "ari_format": "alaw",
         "asterisk_url": "wss://pbx.example.com/media",
         "voices": "German=kokoro:df",
+        "prices": "heard=0.0043,output=1.6",
     }
     text = {"host": "example", "asr_api": "chat", "script": "latin", **choices}.get(name)
     if isinstance(default, int | float) and not text:

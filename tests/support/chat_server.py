@@ -18,6 +18,8 @@ from typing import Any, Final, Self
 from aiohttp import web
 
 _HOST: Final = "127.0.0.1"
+USAGE: Final = {"prompt_tokens": 70, "completion_tokens": 9, "total_tokens": 79}
+"""What each answer takes, told to who asks for it."""
 
 
 class Fault(Enum):
@@ -109,7 +111,7 @@ class ChatServer:
             error = {"message": f"status {answer.status}, your key was {key}", "type": "error", "code": None}
             return web.json_response({"error": error}, status=answer.status, headers={"Retry-After": "30"})
         try:
-            return await self._stream(request, answer)
+            return await self._stream(request, answer, counts=bool(body.get("stream_options")))
         except (asyncio.CancelledError, ConnectionError):
             self.hung_up += answer.fault is not Fault.RESET
             self._changed.set()
@@ -120,7 +122,7 @@ class ChatServer:
         found = (answer for pattern, answer in self.rules if re.search(pattern, line, re.DOTALL))
         return next(found, Answer(f"You said: {last['content']}"))
 
-    async def _stream(self, request: web.Request, answer: Answer) -> web.StreamResponse:
+    async def _stream(self, request: web.Request, answer: Answer, *, counts: bool) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await asyncio.sleep(answer.delay_s)
         if not answer.text and answer.fault is Fault.STALL:
@@ -137,6 +139,8 @@ class ChatServer:
             return response
         if answer.fault is not Fault.NO_REASON:
             await response.write(_event(_chunk({}, "tool_calls" if answer.calls else "stop")))
+        if counts:
+            await response.write(_event({"choices": [], "usage": USAGE}))
         if answer.fault is Fault.NO_END:
             await asyncio.Event().wait()
         await response.write(b"data: [DONE]\n\n")

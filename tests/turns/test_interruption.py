@@ -24,10 +24,10 @@ class Line:
         self.interruption, self.now_ms, self.acts = Interruption(rules, shipped()), 0, list[tuple[int, Act]]()
         self.talking, self.interruptible, self.unheard = True, True, False
 
-    def hear(self, ms: int, *, speech: bool = True, loud: bool = True) -> list[Act]:
+    def hear(self, ms: int, *, speech: bool = True, loud: bool = True, level_db: float = -30.0) -> list[Act]:
         before = len(self.acts)
         for _ in range(round(ms / 32)):
-            window = SpeechWindow(speech, self.now_ms, self.now_ms + 32, loud)
+            window = SpeechWindow(speech, self.now_ms, self.now_ms + 32, loud, level_db)
             self.now_ms += 32
             act = self.interruption.hear(
                 window,
@@ -54,6 +54,33 @@ def test_the_bot_falls_silent_at_160_ms_of_speech(line: Line) -> None:
     assert line.hear(128) == []
     assert line.hear(32) == [Act.HOLD]
     assert line.interruption.state is BargeInState.TENTATIVE
+
+
+def test_it_falls_silent_at_96_ms_of_speech_that_stands_out(line: Line) -> None:
+    line.hear(2000, speech=False, level_db=-60)
+    assert line.hear(64) == []
+    assert line.hear(32) == [Act.HOLD]
+
+
+def test_a_television_as_loud_as_it_always_was_has_to_say_more(line: Line) -> None:
+    for _ in range(20):
+        line.hear(96, level_db=-40)
+        line.hear(160, speech=False, level_db=-42)
+    assert line.hear(288, level_db=-38) == []
+    assert line.hear(32, level_db=-38) == [Act.HOLD]
+
+
+def test_what_is_said_now_is_no_background_yet(line: Line) -> None:
+    line.hear(1024, speech=False, level_db=-60)
+    line.hear(64, level_db=-30)
+    line.hear(128, speech=False, level_db=-30)
+    assert line.hear(96, level_db=-30) == [Act.HOLD]
+
+
+def test_a_second_that_ends_the_reply_is_a_second_however_it_stands_out(line: Line) -> None:
+    line.hear(2000, speech=False, level_db=-60)
+    assert line.hear(960) == [Act.HOLD]
+    assert line.hear(64) == [Act.CANCEL]
 
 
 def test_shorter_bursts_with_silence_between_are_nothing(line: Line) -> None:
@@ -170,16 +197,17 @@ def test_words_that_come_after_that_still_interrupt(line: Line) -> None:
 
 def test_each_false_alarm_in_a_reply_makes_the_next_onset_longer_and_the_next_reply_forgets_them(line: Line) -> None:
     onsets = []
+    line.hear(2000, speech=False, level_db=-60)
     for _ in range(6):
         begun = line.now_ms
         while not line.hear(32):
             pass
         onsets.append(line.now_ms - begun)
         assert line.interruption.over() is Act.RESUME
-        line.hear(320, speech=False)
-    assert onsets == [160, 320, 480, 640, 640, 640]
+        line.hear(1920, speech=False, level_db=-60)
+    assert onsets == [96, 192, 288, 384, 384, 384]
     line.interruption.begun()
-    assert line.hear(160) == [Act.HOLD]
+    assert line.hear(96) == [Act.HOLD]
 
 
 def test_nothing_is_interrupted_while_the_bot_is_silent(line: Line) -> None:

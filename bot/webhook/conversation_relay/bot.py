@@ -198,6 +198,7 @@ class RelayBot(Bot):
     def _apply(self, settings: RelaySettings) -> RelaySettings:
         self._settings = settings
         self.follows_playout = settings.tokens_played or settings.speaker_events
+        self.hears_partials = settings.partial_prompts
         return settings
 
     def _lost(self) -> None:

@@ -14,7 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.records.entries import Entry, EntryKind
 from bridge.records.tables import DELIVERIES
 
-TOLD: Final = frozenset({EntryKind.STARTED, EntryKind.CALLER, EntryKind.BOT, EntryKind.KEYS, EntryKind.ENDED})
+TOLD: Final = frozenset(
+    {
+        *(EntryKind.STARTED, EntryKind.CALLER, EntryKind.BOT, EntryKind.KEYS, EntryKind.ENDED),
+        EntryKind.RECORDING,  # it is complete after the end
+    }
+)
 """Entries that are events of their own; the others come with the record, at the end."""
 
 

@@ -11,7 +11,7 @@ from math import inf
 from typing import Final, Protocol
 
 from bot.actions import Transfer
-from bridge.records.entries import Entry, EntryKind
+from bridge.records.entries import ENDING, Entry, EntryKind
 from bridge.records.journal import Journal
 from bridge.redaction import Redactor
 
@@ -23,7 +23,6 @@ _BEHIND: Final = 1000
 """Entries that a follower may be behind."""
 _FOLLOWERS: Final = 200
 _FACTS: Final = ("call_id", "wire", "direction", "caller", "callee", "route", "bot", "node")
-_ENDING: Final = ("language", "ended_by", "fault", "turns", "barge_ins", "faults", "duration_ms", "first_audio_ms")
 
 
 class Operated(Protocol):
@@ -70,11 +69,12 @@ class LiveCall:
         """What the database has, or will have, of the call as a whole: the columns of its row."""
         facts = {name: str(self._started.data.get(name, "")) for name in _FACTS}
         so_far = {"turns": self._turns, "barge_ins": 0, "faults": self._faults, "duration_ms": None}
-        row: dict[str, object] = {"record": self.record, "began_at": self._started.at, **facts, **so_far}
-        row |= {"ended_at": None, "language": "", "reason": "", "ended_by": "", "fault": "", "first_audio_ms": None}
+        row: dict[str, object] = {"record": self.record, "began_at": self._started.at, **facts}
+        row |= dict.fromkeys(ENDING) | so_far | {"ended_at": None, "reason": ""}
+        row |= dict.fromkeys(("language", "ended_by", "fault"), "")
         if end := self._ended:
             row |= {"ended_at": end.at, "reason": end.text}
-            row |= {name: end.data[name] for name in _ENDING if name in end.data}
+            row |= {name: end.data[name] for name in ENDING if name in end.data}
         return row
 
     def say(self, text: str, *, by: str) -> None:
@@ -180,6 +180,7 @@ class LiveCalls:
         *,
         on_answer: Callable[[Mapping[str, int]], None] = lambda times: None,
         redactor: Redactor | None = None,
+        prices: Mapping[str, float] | None = None,
     ) -> Journal:
         """Return the journal of a call that begins; `keep` gets each of its entries; the others as for `Journal`."""
 
@@ -187,7 +188,7 @@ class LiveCalls:
             keep(entry)
             self._add(entry, journal)
 
-        journal = Journal(add, on_answer=on_answer, redactor=redactor)
+        journal = Journal(add, on_answer=on_answer, redactor=redactor, prices=prices)
         return journal
 
     def on_the_line(self) -> Sequence[LiveCall]:

@@ -11,7 +11,11 @@ from typing import Final
 from bridge.records.entries import Entry, EntryKind
 from bridge.records.rendering import as_object, entry_object
 
-_EVENTS: Final = {EntryKind.STARTED: "call.started", EntryKind.ENDED: "call.ended"}
+_EVENTS: Final = {
+    EntryKind.STARTED: "call.started",
+    EntryKind.ENDED: "call.ended",
+    EntryKind.RECORDING: "call.recorded",
+}
 _NAMES: Final = {"record": "record", "id": "call_id", "from": "caller", "to": "callee"}
 _SAME: Final = ("direction", "wire", "route", "bot", "node")
 

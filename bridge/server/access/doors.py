@@ -76,7 +76,7 @@ HTTP: Final[tuple[Door, ...]] = (
     Door("speech", ("/v1/audio/speech",), Asks.API_TOKEN, changes=Scope.CALLS),
     Door("calls", _OF_CALLS, Asks.API_TOKEN, reads=Scope.READ, changes=Scope.CALLS),
     Door("levels", ("/events/levels",), Asks.API_TOKEN, reads=Scope.READ),
-    Door("listen in", ("/calls/{record}/listen",), Asks.API_TOKEN, reads=Scope.CALLS),
+    Door("listen in", ("/calls/{id}/listen",), Asks.API_TOKEN, reads=Scope.CALLS),
     Door("languages", ("/languages",), Asks.API_TOKEN, reads=Scope.READ),
     Door("metrics", ("/metrics",), Asks.API_TOKEN, reads=Scope.READ),
     Door("health", ("/healthz", "/readyz"), Asks.NOTHING),

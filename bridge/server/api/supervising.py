@@ -7,10 +7,13 @@ from urllib.parse import unquote, urlsplit
 
 from aiohttp import web
 
+from bridge.admission.refusals import Why
+from bridge.outbound.call_request import is_allowed
 from bridge.outbound.leg import PlacedCall, Status
 from bridge.recording.recordings import roots
 from bridge.records.entries import EntryKind
 from bridge.records.events.live import LiveCall, NotOnTheLine
+from bridge.server.access.refused import Forbidden
 from bridge.server.api.answers import (
     BadQuestion,
     NoSuchCall,
@@ -27,6 +30,7 @@ from bridge.server.api.answers import (
 from bridge.server.api.archive import CallArchive, CallFound, Page
 from bridge.server.api.calls import DIALLER, told
 from bridge.server.app_keys import CALL_LOG, SETTINGS
+from bridge.settings.route import normal
 from bridge.settings.tokens import Scope
 
 _TEXTS: Final = ("text", "phone", "wire", "route", "ended_by", "fault", "before")
@@ -136,6 +140,9 @@ async def _transfer(request: web.Request) -> web.Response:
     live = _live(request)
     if not target.isprintable():
         raise BadQuestion(f"field target: got {target!r}; must be a number or an address on one line")
+    if not is_allowed(normal(target), request.app[SETTINGS].dial_allow):  # it costs what a call would
+        why = f"field target: {target} may not be called; --dial-allow says who may"
+        raise Forbidden(Why.NUMBER, why, json=True)
     _operate(lambda: live.transfer(target, by=shown(request).name))
     return web.json_response({"record": live.record, "status": "transferring"}, status=202)
 

@@ -1,4 +1,4 @@
-"""GET /calls/{record}/listen: a WebSocket on which an operator hears a live call, both sides mixed.
+"""GET /calls/{id}/listen: a WebSocket on which an operator hears a live call, both sides mixed.
 
 Binary messages: 16 bit samples, little-endian, mono, 8000 Hz, some 100 ms each. What the listener says means nothing.
 That somebody listens stands in the call's record and in the log before the first sound leaves.
@@ -31,11 +31,11 @@ LISTENERS: Final = web.AppKey("listeners", set[str])
 
 def routes() -> list[web.RouteDef]:
     """Return the route."""
-    return [web.get("/calls/{record}/listen", _listen, allow_head=False)]
+    return [web.get("/calls/{id}/listen", _listen, allow_head=False)]
 
 
 async def _listen(request: web.Request) -> web.StreamResponse:
-    call = request.app[WATCHED_CALLS].get(request.match_info["record"])
+    call = request.app[WATCHED_CALLS].get(request.match_info["id"])
     if call is None:
         return web.json_response({"error": "no such call is on now"}, status=404)
     with call.leg.watched() as sound:

@@ -4,7 +4,7 @@ import { getCall, getRecording } from "./calls_data.js";
 import { $ } from "./display.js";
 import { arm } from "./live_calls.js";
 import { spansOf, Timeline, waitLine } from "./timeline.js";
-import { clock, element, milliseconds, outcome, sayEntry, secondsIn, title } from "./words.js";
+import { clock, element, engineUse, milliseconds, outcome, sayEntry, secondsIn, title } from "./words.js";
 
 const FACTS = [
   ["Began", (row) => new Date(row.began_at).toLocaleString()],
@@ -13,6 +13,7 @@ const FACTS = [
   ["Median wait", (row) => (row.first_audio_ms == null ? "" : milliseconds(row.first_audio_ms))],
   ["Interrupted", (row) => (row.ended_at ? `${row.barge_ins} times` : "")],
   ["Faults", (row) => row.faults || ""],
+  ["Engines", (row) => (row.heard_ms == null ? "" : engineUse(row).map(([name, value]) => `${name.toLowerCase()} ${value}`).join(", "))],
   ["Language", (row) => row.language],
   ["Wire", (row) => row.wire],
   ["Direction", (row) => row.direction],

@@ -2,7 +2,7 @@
 
 import { pagesOf } from "./calls_data.js";
 import { $ } from "./display.js";
-import { drawn, element, milliseconds } from "./words.js";
+import { drawn, element, engineUse, milliseconds } from "./words.js";
 
 const MOST_PAGES = 20;
 const PAGE = 500;
@@ -26,11 +26,13 @@ export function summed(rows) {
   const hours = Array.from({ length: 24 }, () => ({ calls: 0, bargeIns: 0, faults: 0, waits: [] }));
   const outcomes = Object.fromEntries(Object.keys(OUTCOMES).map((key) => [key, 0]));
   const waits = [];
+  const used = { heard_ms: 0, spoken_chars: 0, input_tokens: 0, output_tokens: 0, cost: null };
   for (const row of rows) {
     const hour = hours[new Date(row.began_at).getHours()];
     hour.calls++;
     hour.bargeIns += row.barge_ins || 0;
     hour.faults += row.faults || 0;
+    for (const name of Object.keys(used)) if (row[name] != null) used[name] += row[name];
     const outcome = row.fault || row.ended_by || "";
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
     if (row.first_audio_ms != null) {
@@ -40,7 +42,7 @@ export function summed(rows) {
   }
   for (const list of [waits, ...hours.map((hour) => hour.waits)]) list.sort((a, b) => a - b);
   const total = (name) => hours.reduce((sum, hour) => sum + hour[name], 0);
-  return { hours, outcomes, waits, calls: rows.length, bargeIns: total("bargeIns"), faults: total("faults") };
+  return { hours, outcomes, waits, calls: rows.length, bargeIns: total("bargeIns"), faults: total("faults"), used };
 }
 
 export function showToday(sum) {
@@ -51,6 +53,7 @@ export function showToday(sum) {
     "First audio, p95": milliseconds(percentile(waits, 0.95)),
     "Barge-ins": sum.bargeIns,
     Faults: sum.faults,
+    ...Object.fromEntries(engineUse(sum.used)),
   };
   $("figures").replaceChildren(...Object.entries(figures).map(([name, value]) =>
     element("div", {}, element("dt", { textContent: name }), element("dd", { textContent: value }))));

@@ -63,3 +63,14 @@ export function sayEntry(entry) {
       return ["other", String(kind), String(text ?? "")];
   }
 }
+
+export function engineUse({ heard_ms, spoken_chars, input_tokens, output_tokens, cost }) {
+  // What recogniser, voice and language model did, and what it costs where prices are set: [[name, value]].
+  const count = (value) => Number(value).toLocaleString();
+  return [
+    ["Speech heard", clock(heard_ms / 1000)],
+    ["Letters spoken", count(spoken_chars)],
+    ...(input_tokens || output_tokens ? [["Tokens in / out", `${count(input_tokens)} / ${count(output_tokens)}`]] : []),
+    ...(cost == null ? [] : [["Cost", Number(cost).toFixed(cost < 1 ? 4 : 2)]]),
+  ];
+}

@@ -15,9 +15,9 @@ class BargeIn(Group):
         default=0.16,
         ge=0.032,
         le=5,
-        description="Seconds of speech that silence the bot or open a turn. The default is five windows of the "
-        "detector. The bot goes on where it was unless words or barge_in_confirm follow, so an early stop costs "
-        "little.",
+        description="Seconds of speech that silence the bot or open a turn; over the bot, 0.6 of it where speech "
+        "stands out of the line's background, twice as much where it does not. The default is five windows of the "
+        "detector. The bot goes on where it was unless words or barge_in_confirm follow: an early stop costs little.",
     )
     barge_in_confirm: float = Field(
         default=1.0,

@@ -1,11 +1,12 @@
 """The options of what is kept of calls: docs/records.md."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from bridge.redaction import compiled
-from bridge.settings.types import Age, Group, OptionalPath, PostUrl, Section, Takes, split_words
+from bridge.settings.types import Age, Group, OptionalPath, PostUrl, Section, Takes, split_pairs, split_words
 
 
 def _usable(pattern: str) -> str:
@@ -26,6 +27,13 @@ RedactPatterns = Annotated[
     tuple[Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_usable)], ...],
     BeforeValidator(_patterns),
     Takes("patterns like KD-[0-9]{6}, with | between"),
+]
+
+
+Prices = Annotated[
+    Mapping[Literal["heard", "spoken", "input", "output"], Annotated[float, Field(ge=0, le=1e6)]],
+    BeforeValidator(split_pairs),
+    Takes("prices like heard=0.0043,spoken=15,input=0.4,output=1.6, with commas between"),
 ]
 
 
@@ -72,5 +80,10 @@ class Records(Group):
         default=(),
         description="Own patterns that are taken out, too, like KD-[0-9]{6}, with | between: characters and classes, "
         "each with {2,5}, ?, + or * (64 at most).",
+    )
+    prices: Prices = Field(
+        default={},
+        description="What engines cost, in any currency, for the cost of each call: heard for a minute of speech that "
+        "is recognised, spoken for a million letters, input and output for a million tokens.",
     )
     keep_audio: Age = Field(default="7d", description="How long recordings are kept: 12h, 7d. 0 is for ever.")

@@ -16,7 +16,7 @@ from chat_server import Answer, ChatServer, Fault, Rules
 from llama import SLOTS, serve_llama
 
 from bot.actions import Handoff
-from bot.api import CallInfo, Line, Say, Speaker, Turn
+from bot.api import CallInfo, CallNote, Line, Say, Speaker, Turn
 from bot.openai.chunks import Calls, Piece, ToolCall
 from bot.openai.configuration import Configuration
 from bot.openai.messages import Exchange, Round, conversation
@@ -48,6 +48,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "BRIDGE_LLM_PROMPT",
         "BRIDGE_LLM_FALLBACK_URL",
         "BRIDGE_LLM_SPECULATE",
+        "BRIDGE_LLM_USAGE",
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
@@ -109,6 +110,32 @@ async def test_the_model_is_told_the_prompt_and_what_was_heard(server: ChatServe
     ]
     assert (request["model"], request["stream"], request["temperature"]) == ("m", True, 0.3)
     assert "tools" not in request and server.keys == [f"Bearer {KEY}"]
+
+
+@pytest.mark.parametrize("counts", ["true", "false"])
+async def test_tokens_are_counted_where_the_server_is_asked_to(
+    server: ChatServer, monkeypatch: pytest.MonkeyPatch, counts: str
+) -> None:
+    monkeypatch.setenv("BRIDGE_LLM_USAGE", counts)
+    bot = make(server)
+    assert await reply(bot, "Hello.") == "You said: Hello."
+    if counts == "true":
+        assert bot.take_notes() == [CallNote("model", "m", {"input_tokens": 70, "output_tokens": 9})]
+    else:
+        assert bot.take_notes() == ()
+        assert "stream_options" not in server.requests[0]
+
+
+def test_openai_itself_is_asked_to_count_and_others_are_not_unless_told() -> None:
+    known = {"OPENAI_API_KEY": "k", "BRIDGE_LLM_MODEL": "m", "BRIDGE_LLM_FALLBACK_URL": "http://b/v1"}
+    for more, counts in (
+        ({}, [True, False]),
+        ({"OPENAI_BASE_URL": "http://a/v1"}, [False, False]),
+        ({"OPENAI_BASE_URL": "http://a/v1", "BRIDGE_LLM_USAGE": "true"}, [True, True]),
+        ({"BRIDGE_LLM_USAGE": "false"}, [False, False]),
+    ):
+        configuration = Configuration.read(environ={**known, **more})
+        assert [endpoint.counts for endpoint in configuration.endpoints] == counts
 
 
 async def test_a_prompt_may_know_the_call(server: ChatServer) -> None:
@@ -575,7 +602,7 @@ def test_the_environment_goes_before_the_class(tmp_path: Path) -> None:
     )
     assert known.prompt == "Be grumpy."
     assert Configuration.read(model="m", prompt="Be nice.", environ={"OPENAI_API_KEY": KEY}) == Configuration(
-        endpoints=(Endpoint("https://api.openai.com/v1", "m", KEY),), prompt="Be nice."
+        endpoints=(Endpoint("https://api.openai.com/v1", "m", KEY, counts=True),), prompt="Be nice."
     )
 
 

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from chat_server import USAGE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.openai.chunks import NOTHING, Calls, NoChunk, Piece, read
+from bot.openai.chunks import NOTHING, Calls, NoChunk, Piece, Usage, read
 
 
 def chunk(delta: object, reason: str | None = None, **more: object) -> dict[str, object]:
@@ -374,6 +375,20 @@ def test_calls_have_ids_of_their_own_whatever_the_pieces_are(pieces: list[Piece]
     assert len(set(ids)) == len(ids)
 
 
+NOBODY = '{"usage": {"prompt_tokens": null, "completion_tokens": -3}}'
+
+
 def test_what_tells_nothing_is_nothing() -> None:
-    for data in ("{}", '{"choices": null}', '{"choices": []}', '{"choices": [{"delta": {}}]}'):
+    for data in ("{}", '{"choices": null}', '{"choices": []}', '{"choices": [{"delta": {}}]}', '{"usage": 5}', NOBODY):
         assert read(data) == NOTHING
+
+
+@pytest.mark.parametrize("told", [{"usage": USAGE}, {"x_groq": {"id": "r", "usage": USAGE}}])
+@pytest.mark.parametrize("more", [{"choices": []}, {"choices": [{"delta": {}, "finish_reason": "stop"}]}, {}])
+def test_tokens_are_read_wherever_a_server_tells_them(told: dict[str, Any], more: dict[str, Any]) -> None:
+    assert read(json.dumps({**more, **told})).usage == Usage(70, 9)
+
+
+def test_a_server_that_counts_with_each_chunk_does_not_answer_by_that() -> None:
+    delta = read(json.dumps({"choices": [{"delta": {"role": "assistant", "content": ""}}], "usage": USAGE}))
+    assert delta.usage and not delta.says

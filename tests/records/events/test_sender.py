@@ -82,6 +82,18 @@ async def test_a_call_is_told_in_order_once_and_its_whole_record_at_its_end(data
     assert await tells.round() is None
 
 
+async def test_a_recording_that_is_complete_after_the_end_is_told(database: Database) -> None:
+    receiver = Receiver()
+    tells = sender(database, receiver, Wall())
+    await database.write(a_call("a"))
+    await tells.round()
+    await database.write([Entry("a", 6, 1010.0, EntryKind.RECORDING, "", {"path": "2026-01-31/a.wav"})])
+    await tells.round()
+    assert receiver.bodies[-1]["event"] == "call.recorded"
+    assert receiver.bodies[-1]["entry"]["data"] == {"path": "2026-01-31/a.wav"}
+    assert await tells.round() is None
+
+
 async def test_a_call_that_ends_while_it_is_told_of_is_told_with_its_end(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

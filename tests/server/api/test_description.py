@@ -10,6 +10,7 @@ from fakes import RESOURCES
 from bridge.server.access.doors import door_at
 from bridge.server.api import calls, description, stream, supervising
 from bridge.server.app import make_app
+from bridge.server.dashboard import level_events, listen_in
 from bridge.settings import Settings
 
 
@@ -39,10 +40,12 @@ async def test_it_has_every_route_with_its_scope_and_no_other() -> None:
         for path, item in told["paths"].items()
         for method, about in item.items()
     }
-    there = [route for module in (calls, supervising, stream, description) for route in module.routes()]
+    modules = (calls, supervising, stream, description, listen_in, level_events)
+    there = [route for module in modules for route in module.routes()]
     mine = [route for route in there if not route.path.startswith("/twilio")]
     assert found == {
-        (route.path, route.method): door_at(route.path, socket=False).needs(route.method) for route in mine
+        (route.path, route.method): door_at(route.path, socket=route.path.endswith("/listen")).needs(route.method)
+        for route in mine
     }
 
 

@@ -211,6 +211,25 @@ async def test_an_operator_speaks_in_a_live_call_and_ends_it(tmp_path: Path, rec
 
 
 @pytest.mark.parametrize(
+    ("allowed", "target", "status"),
+    [
+        ("", "+4930123", 403),
+        ("+4930", "+49 (30) 123", 202),
+        ("+4930", "+1900123", 403),
+        ("sip:*@pbx.example", "sip:desk@pbx.example", 202),
+        ("sip:*@pbx.example", "sip:desk@pbx.example.evil", 403),
+    ],
+)
+async def test_an_operator_transfers_a_caller_where_a_call_may_be_placed(
+    tmp_path: Path, allowed: str, target: str, status: int
+) -> None:
+    async with bridge(tmp_path, dial_allow=(allowed,) if allowed else ()) as client, call(client):
+        got, told = await ask(client, "/calls/CA1/transfer", "POST", json={"target": target})
+        assert got == status
+        assert status == 202 or ("target" in told["error"] and "--dial-allow" in told["error"])
+
+
+@pytest.mark.parametrize(
     ("way", "body", "field"),
     [
         ("say", b"{", "body"),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from aiohttp import web
 
-from bridge.records.entries import Entry, EntryKind
+from bridge.records.entries import ENDING, Entry, EntryKind
 from bridge.records.rendering import CSV_COLUMNS, as_object, entry_object, stamp
 from bridge.server.pages import Pages
 from telephony.codec import encode
@@ -39,10 +39,10 @@ class CallSite:
         """Add a call; without `ended_at` it is on."""
         row: dict[str, object] = {
             **dict.fromkeys(CSV_COLUMNS, ""),
-            "duration_ms": None,
-            "first_audio_ms": None,
+            **dict.fromkeys(ENDING),
             "ended_at": None,
         }
+        row |= dict.fromkeys(("language", "ended_by", "fault"), "")
         row |= {"turns": 0, "barge_ins": 0, "faults": 0, "began_at": now(), "record": record, **columns}
         self.rows[record] = row
         self.entries.setdefault(record, [])

@@ -355,7 +355,7 @@ async def test_what_comes_next_ends_what_allows_it_and_nothing_of_that_is_said_l
         assert bot.take_preemption() and not bot.take_preemption()
         await reply.aclose()  # type: ignore[attr-defined]  # the bridge ends it
         assert await all_of(bot.on_cue()) == ["It is 42."]
-        assert bot.follows_playout
+        assert bot.follows_playout and not bot.hears_partials
         await bot.on_played("It is")
         await bot.on_speaking(Speaker.BOT, True)
         await bot.on_speaking(Speaker.CALLER, False)
