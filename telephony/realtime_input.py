@@ -217,6 +217,8 @@ def written(fields: Fields) -> tuple[str, str]:
     item = object_of(fields, "item")
     if item.get("type") != "message" or item.get("role") != "user":
         raise NotGiven("item", "only messages of the user can be added: the bot keeps its own history", "unsupported")
+    if fields.get("previous_item_id") is not None:
+        raise NotGiven("previous_item_id", "items are added at the end", "unsupported")
     content = item.get("content")
     parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
     if not parts or any(part.get("type") != "input_text" for part in parts):

@@ -183,6 +183,8 @@ def _with_detection(session: RealtimeSession, param: str, value: object) -> Real
         return replace(session, detection="", create_response=False)
     if not isinstance(value, dict):
         raise NotGiven(param, "allowed: an object, or null")
+    if unknown := sorted(value.keys() - _DETECTION):
+        raise NotGiven(f"{param}.{unknown[0][:60]}", "cannot be given here", "unsupported_value")
     kind = value.get("type", "server_vad")
     if kind not in {"server_vad", "semantic_vad"}:
         raise NotGiven(f"{param}.type", "allowed: server_vad, semantic_vad, or null for the whole")
@@ -199,6 +201,12 @@ def _with_detection(session: RealtimeSession, param: str, value: object) -> Real
     return replace(session, detection=kind, silence_ms=silence_ms, create_response=created)
 
 
+_DETECTION: Final = frozenset(
+    {
+        *("type", "silence_duration_ms", "create_response", "interrupt_response", "idle_timeout_ms"),
+        *("threshold", "prefix_padding_ms", "eagerness"),  # of no effect: the server's settings say these
+    }
+)
 _NOTHING: Final[Sequence[object]] = (None, [], {}, "")
 _TAKEN: Final[Mapping[str, Callable[[object], bool]]] = {
     "model": lambda value: isinstance(value, str),
