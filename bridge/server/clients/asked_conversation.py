@@ -66,5 +66,5 @@ class AskedConversation(Conversation):
         self._asked = False
         if self._history.text:
             super().end_user_turn()
-        else:
+        elif not self.talking:  # what is being said, or about to be, is the answer
             self.put_in("")

@@ -98,6 +98,15 @@ async def test_a_reply_that_is_asked_for_with_nothing_to_answer_is_empty_and_ove
         assert bot.turns == [] and leg.of(Reply) == []
 
 
+async def test_a_reply_that_is_asked_for_while_the_bot_greets_is_the_greeting() -> None:
+    bot = ScriptBot("Yes.", greeting=["Welcome to the museum, where there is much to see."])
+    async with called(bot, when_asked=False) as leg:
+        leg.feed(AskReply())
+        await until(lambda: leg.of(ReplyOver))
+        assert leg.sent[-1] == ReplyOver(cut=False) and bot.interrupted == []
+        assert leg.of(Reply) == [Reply("Welcome to the museum, where there is much to see.")]
+
+
 async def test_the_client_stops_what_is_said() -> None:
     bot = ScriptBot("word " * 200 + ".")
     async with called(bot, when_asked=False) as leg:
