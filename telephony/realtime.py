@@ -216,10 +216,10 @@ class RealtimeProtocol:
             case Reply(text):
                 yield from self._now().say(text)
             case Play(payload):
-                self._input.playing(payload)
+                yield from self._input.playing(payload)
                 yield from self._now().play(payload)
             case Clear():
-                yield from self._input.interrupted()
+                yield from () if self._cancelled else self._input.interrupted()
                 yield from self._end("turn_detected")
             case ReplyOver(cut):
                 yield from self._end("turn_detected" if cut else "")

@@ -46,6 +46,7 @@ class RealtimeInput:
         self._waiting = bytearray()  # to be committed, where the client says when
         self._items: deque[_Item] = deque()  # without their transcript, oldest first
         self._speaking: _Item | None = None
+        self._guessed = False  # it was told to speak because the bot was stopped, and may not speak at all
         self._unheard_until_ms = 0  # media time until which the client may have audio to play
         self._late_start_ms: int | None = None  # of speech that the client has not been told of
         self.last_item_id: str | None = None
@@ -109,15 +110,23 @@ class RealtimeInput:
         """Return what the client is told of an item that it has written."""
         return list(self._added(item_id, [{"type": "input_text", "text": text}]))
 
-    def playing(self, payload: bytes) -> None:
-        """Note that the client gets audio to play."""
+    def playing(self, payload: bytes) -> Iterator[Message]:
+        """Note that the client gets audio to play; what stopped the bot for that long was no speech."""
+        if self._guessed and (item := self._speaking):
+            self._items.remove(item)
+            yield from self.speech_stopped(self._audio.now_ms if self._audio else 0)
+            yield from self._completed(item, "", 0)
         if self._audio:
             begin_ms = max(self._unheard_until_ms, self._audio.now_ms)
             self._unheard_until_ms = begin_ms + self._session.format.duration_ms(payload)
 
     def interrupted(self) -> Iterator[Message]:
-        """Tell that the client speaks, where it was not told because that might have been no interruption."""
+        """Tell that the client speaks, where it was not told yet: it is to throw away what it has to play."""
         self._unheard_until_ms = 0
+        if self._session.detection and not self._speaking and self._audio:
+            self._guessed, self._late_start_ms = True, self._audio.now_ms
+            self._items.append(_Item(self._new_id("item")))
+            self._speaking = self._items[-1]
         yield from self._late_start()
 
     # ------------------------------------------------------------ what was said
@@ -125,6 +134,9 @@ class RealtimeInput:
     def speech_started(self, at_ms: int) -> Iterator[Message]:
         """Tell that the client speaks; over the bot, only once that is stopped: it throws away what it has to play."""
         if not self._session.detection:
+            return
+        if self._guessed:
+            self._guessed = False
             return
         if not (self._items and not self._speaking and self._items[-1].committed and self._items[-1].shown == ""):
             self._items.append(_Item(self._new_id("item")))
@@ -134,7 +146,7 @@ class RealtimeInput:
 
     def speech_stopped(self, at_ms: int) -> Iterator[Message]:
         """Tell that the client is done, and that what it said is an item."""
-        item, self._speaking = self._speaking, None
+        item, self._speaking, self._guessed = self._speaking, None, False
         if item is None:
             return
         yield from self._late_start(item)
@@ -155,11 +167,16 @@ class RealtimeInput:
         if not transcript.final or not transcript.ends_turn:
             yield from self._delta(item, text)
             return
+        begin_ms, end_ms = transcript.span_ms or (0, 0)
+        if item is self._speaking:
+            yield from self.speech_stopped(end_ms)
         self._items.popleft()
         yield from self._delta(item, text)
+        yield from self._completed(item, text, end_ms - begin_ms)
+
+    def _completed(self, item: _Item, text: str, length_ms: int) -> Iterator[Message]:
         if self._session.transcribes:
-            begin_ms, end_ms = transcript.span_ms or (0, 0)
-            usage = {"type": "duration", "seconds": (end_ms - begin_ms) / 1000}
+            usage = {"type": "duration", "seconds": length_ms / 1000}
             kind = "conversation.item.input_audio_transcription.completed"
             yield {"type": kind, "item_id": item.id, "content_index": 0, "transcript": text, "usage": usage}
 

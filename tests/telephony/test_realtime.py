@@ -285,6 +285,35 @@ def test_speech_over_the_bot_is_told_once_that_is_stopped() -> None:
     assert response["output"][0]["status"] == "incomplete"
 
 
+def test_a_bot_that_is_stopped_before_speech_is_certain_is_thrown_away_by_its_client() -> None:
+    client = talking()
+    client.hears(Reply("Good morning."), Play(bytes(48_000)))
+    told = client.hears(Clear(), SpeechStarted(60), SpeechStopped(900), final("Wait."))
+    assert kinds(told).count("input_audio_buffer.speech_started") == 1
+    assert kinds(told)[0] == "input_audio_buffer.speech_started"
+    assert kinds(told)[-1].endswith("completed") and told[-1]["transcript"] == "Wait."
+    assert told[0]["item_id"] == told[-1]["item_id"]
+
+
+def test_what_was_no_speech_is_an_item_without_words_once_the_bot_goes_on() -> None:
+    client = talking()
+    client.hears(Reply("Good morning."), Play(bytes(48_000)), Clear())
+    told = client.hears(Play(bytes(960)))
+    assert kinds(told)[:2] == ["input_audio_buffer.speech_stopped", "input_audio_buffer.committed"]
+    [done] = [message for message in told if message["type"].endswith("transcription.completed")]
+    assert done["transcript"] == ""
+    client.speaks()
+    told = client.hears(SpeechStarted(400), SpeechStopped(900), final("yes"))
+    assert told[-1]["transcript"] == "yes" and told[-1]["item_id"] != done["item_id"]
+
+
+def test_a_reply_that_the_client_stops_is_no_speech_of_its_own() -> None:
+    client = talking()
+    client.hears(Reply("Good morning."), Play(bytes(48_000)))
+    client.says("response.cancel")
+    assert "input_audio_buffer.speech_started" not in kinds(client.hears(Clear(), ReplyOver(cut=True)))
+
+
 def test_speech_that_stops_nothing_is_told_with_its_end() -> None:
     client = talking()
     client.hears(Reply("This is important."), Play(bytes(48_000)))
@@ -403,7 +432,8 @@ def test_a_reply_that_goes_on_after_a_false_alarm_is_another_response() -> None:
     client = talking()
     first = client.hears(Reply("Good morning."), Play(bytes(960)), Clear())
     second = client.hears(Play(bytes(960)), ReplyOver(cut=False))
-    assert first[0]["response"]["id"] != second[0]["response"]["id"]
+    [created] = [message for message in second if message["type"] == "response.created"]
+    assert first[0]["response"]["id"] != created["response"]["id"]
     assert (first[-1]["response"]["status"], second[-1]["response"]["status"]) == ("cancelled", "completed")
 
 
