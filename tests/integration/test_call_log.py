@@ -195,15 +195,18 @@ async def test_a_server_that_is_killed_in_the_middle_of_calls_leaves_all_up_to_t
     assert list((tmp_path / "backlog").iterdir()) == []
 
 
+@pytest.mark.parametrize(("count", "turns", "away_s"), [(6, 2, 0), pytest.param(20, 18, 60, marks=pytest.mark.slow)])
 async def test_a_database_that_is_away_under_calls_costs_them_nothing_and_gets_everything_once(
-    server: Postgres, database: Database, tmp_path: Path
+    server: Postgres, database: Database, tmp_path: Path, *, count: int, turns: int, away_s: float
 ) -> None:
-    count, said = 6, recordings([prompt("vm-goodbye")] * 2)
+    """`away_s`: it is away so long at least, and till all calls have ended."""
+    said = recordings([prompt("vm-goodbye")] * turns)
     async with serve(*flags(server, tmp_path), env=SUPPORT) as bridge:
         calls = [asyncio.create_task(call(bridge.twilio, said, number=number)) for number in range(count)]
         await bridge.logged(f"CA{count - 1:032d}", "call from")
         await asyncio.to_thread(server.stop)
         try:
+            await asyncio.sleep(away_s)
             done = await asyncio.gather(*calls)
             await bridge.logged("the database takes no call records")
         finally:
@@ -212,7 +215,7 @@ async def test_a_database_that_is_away_under_calls_costs_them_nothing_and_gets_e
             entries = await everything_of(database, f"CA{number:032d}", until=EntryKind.ENDED)
             assert numbered_once(entries), entries
             assert entries[-1].kind is EntryKind.ENDED
-            assert len([entry for entry in entries if entry.kind is EntryKind.CALLER]) == 2
+            assert len([entry for entry in entries if entry.kind is EntryKind.CALLER]) == turns
     if not too_busy(*(record for _, record in done)):
         assert sum(figures.gaps for figures, _ in done) == 0
     assert all(turn.heard_ms is not None for figures, _ in done for turn in figures.turns)
