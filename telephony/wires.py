@@ -9,6 +9,13 @@ from uuid import uuid4
 from telephony.ari import AriProtocol
 from telephony.asterisk import AsteriskProtocol
 from telephony.audiosocket import AudioSocketProtocol
+from telephony.carriers.audiocodes import AudioCodesProtocol
+from telephony.carriers.exotel import ExotelProtocol
+from telephony.carriers.genesys import GenesysProtocol
+from telephony.carriers.plivo import PlivoProtocol, VobizProtocol
+from telephony.carriers.telnyx import TelnyxProtocol
+from telephony.carriers.twilio_dialects import PivotProtocol, SignalWireProtocol
+from telephony.carriers.vonage import VonageProtocol
 from telephony.deepgram import DeepgramProtocol
 from telephony.events import Capabilities
 from telephony.freeswitch import AudioForkProtocol, AudioStreamProtocol
@@ -26,6 +33,7 @@ class Door(Enum):
 
     API_TOKEN = "API token"
     TWILIO_SIGNATURE = "Twilio signature"
+    CARRIER_SIGNATURE = "the carrier's signature"
     BASIC_PASSWORD = "Basic password, which is the API token"
     OTHER = "see its page"
 
@@ -160,6 +168,125 @@ WIRES: Final[tuple[Wire, ...]] = (
         identity="what its parameters say: number, name, forwarded from",
         tried=DOCUMENTS,
         note="No bot; transcripts go to `--listen-hook-url` and to listeners.",
+    ),
+    Wire(
+        name="telnyx",
+        title="Telnyx media streaming",
+        address="/telnyx/stream",
+        protocol=TelnyxProtocol,
+        door=Door.CARRIER_SIGNATURE,
+        family=Family.JSON,
+        audio="mu-law, A-law 8 kHz; 16 bit 8 to 24 kHz",
+        identity="number, name, STIR/SHAKEN",
+        tried=DOCUMENTS,
+        make=TelnyxProtocol,
+        note="Transfers and digits too with `--telnyx-api-key-file`.",
+    ),
+    Wire(
+        name="plivo",
+        title="Plivo audio streams",
+        address="/plivo/stream",
+        protocol=PlivoProtocol,
+        door=Door.CARRIER_SIGNATURE,
+        family=Family.JSON,
+        audio="mu-law 8 kHz; 16 bit 8, 16 kHz",
+        identity="number, name, STIR/SHAKEN",
+        tried=DOCUMENTS,
+        make=PlivoProtocol,
+        note="Transfers too with `--plivo-auth-id`.",
+    ),
+    Wire(
+        name="vobiz",
+        title="Vobiz audio streams",
+        address="/vobiz/stream",
+        protocol=VobizProtocol,
+        door=Door.CARRIER_SIGNATURE,
+        family=Family.JSON,
+        audio="mu-law 8 kHz; 16 bit 8, 16 kHz",
+        identity="number, name",
+        tried=DOCUMENTS,
+        make=VobizProtocol,
+        note="Plivo's dialect. Transfers too with `--vobiz-auth-id`.",
+    ),
+    Wire(
+        name="vonage",
+        title="Vonage WebSocket endpoint",
+        address="/vonage/stream",
+        protocol=VonageProtocol,
+        door=Door.CARRIER_SIGNATURE,
+        family=Family.BINARY,
+        audio="16 bit 8, 16, 24 kHz",
+        identity="number",
+        tried=DOCUMENTS,
+        make=VonageProtocol,
+        note="Transfers and digits too with `--vonage-application-id`.",
+    ),
+    Wire(
+        name="signalwire",
+        title="SignalWire cXML streams",
+        address="/signalwire/stream",
+        protocol=SignalWireProtocol,
+        door=Door.CARRIER_SIGNATURE,
+        family=Family.JSON,
+        audio="mu-law 8 kHz; 16 bit 8 to 24 kHz",
+        identity="number, name",
+        tried=DOCUMENTS,
+        make=SignalWireProtocol,
+        note="Twilio's dialect. Transfers too with `--signalwire-auth-id`.",
+    ),
+    Wire(
+        name="2600hz",
+        title="2600Hz Pivot streams",
+        address="/2600hz/stream",
+        protocol=PivotProtocol,
+        door=Door.CARRIER_SIGNATURE,
+        family=Family.JSON,
+        audio="16 bit 8 to 24 kHz; mu-law 8 kHz",
+        identity="number, name",
+        tried=DOCUMENTS,
+        make=PivotProtocol,
+        note="Twilio's dialect; it signs nothing, so the API token opens the door.",
+    ),
+    Wire(
+        name="exotel",
+        title="Exotel Voicebot, ExoML",
+        address="/exotel/stream",
+        protocol=ExotelProtocol,
+        door=Door.CARRIER_SIGNATURE,
+        family=Family.JSON,
+        audio="16 bit 8 to 24 kHz; mu-law 8 kHz",
+        identity="number",
+        tried=DOCUMENTS,
+        make=ExotelProtocol,
+        note="It signs nothing, so the API token opens the door.",
+    ),
+    Wire(
+        name="genesys",
+        title="Genesys AudioHook, Audio Connector",
+        address="/genesys/stream",
+        protocol=GenesysProtocol,
+        door=Door.CARRIER_SIGNATURE,
+        family=Family.BINARY,
+        audio="mu-law 8 kHz, one or two channels",
+        identity="number, name",
+        tried=DOCUMENTS,
+        make=GenesysProtocol,
+        discontinuous=True,
+        note="A transfer ends the session with the variable `transfer_to`, for the flow.",
+    ),
+    Wire(
+        name="audiocodes",
+        title="AudioCodes Bot API",
+        address="/audiocodes",
+        protocol=AudioCodesProtocol,
+        door=Door.API_TOKEN,
+        family=Family.JSON,
+        audio="16 bit 8, 16, 24 kHz",
+        identity="number",
+        tried=DOCUMENTS,
+        make=AudioCodesProtocol,
+        discontinuous=True,
+        note="A conversation whose socket is lost goes on over another one.",
     ),
     Wire(
         name="audiosocket",

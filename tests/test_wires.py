@@ -34,6 +34,7 @@ from telephony.events import (
     Malformed,
     Mark,
     Media,
+    Owed,
     Play,
     Played,
     Problem,
@@ -89,9 +90,8 @@ def test_every_socket_has_example_traffic_in_these_tests(wire: Wire) -> None:
 
 
 def test_every_protocol_that_is_written_is_in_the_table() -> None:
-    modules = [
-        importlib.import_module(f"telephony.{module.name}") for module in pkgutil.iter_modules(telephony.__path__)
-    ]
+    found = pkgutil.walk_packages(telephony.__path__, "telephony.")
+    modules = [importlib.import_module(module.name) for module in found]
     written = {
         kind
         for module in modules
@@ -187,7 +187,7 @@ def test_stop_ends_the_call_and_nothing_comes_after(wire: Wire) -> None:
     if (stop := TRAFFIC[wire.name].stop) is None:
         pytest.skip("the socket's end is the call's")
     made = begun(wire)
-    assert [type(event) for event in made.receive(stop)] == [CallEnded]
+    assert [type(event) for event in made.receive(stop) if not isinstance(event, Owed)] == [CallEnded]
     assert list(made.receive(TRAFFIC[wire.name].media(1))) == []
 
 
@@ -275,7 +275,8 @@ def test_a_peer_whose_every_tenth_message_is_broken_is_borne(wire: Wire) -> None
         made.receive(message)
     broken: Message = b"\x77\0\1x" if wire.name in STREAMS else "{"
     for number in range(1, 5_000):
-        events = made.receive(traffic.media(number) if number % 10 else broken)
+        good = number - number // 10  # what is broken is no packet that was lost
+        events = made.receive(traffic.media(good) if number % 10 else broken)
         assert [type(event) for event in events][-1:] in ([Media], [Malformed])
 
 

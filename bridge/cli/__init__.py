@@ -16,11 +16,17 @@ COMMANDS: Final = {
     "voices": "list the voices, or say a text: --say TEXT, --wav FILE as a caller hears it, --full-band as it is made",
     "models": "list the recognisers and models that are usable here, or fetch one",
     "records": "list, show, export or delete the calls that are kept",
-    "call": "call a server as Twilio would, say recordings to its bot and report what a caller would notice",
+    "call": "call a server as a carrier would, say recordings to its bot and report what a caller would notice",
     "dial": "have a running server call a number and put its bot on the line",
+    "twilio": "connect a number of Twilio to this server, or disconnect it",
+    "telnyx": "connect a number of Telnyx to this server, or disconnect it",
+    "plivo": "connect a number of Plivo to this server, or disconnect it",
+    "vonage": "connect a number of Vonage to this server, or disconnect it",
     "listen": "stream a recording to a server's /ws and print partials and finals",
 }
 """Command -> what it does. Its module has its name; only the module of the command that was asked for is imported."""
+_OF_NUMBERS: Final = ("twilio", "telnyx", "plivo", "vonage")
+"""Commands of one module: they differ in the carrier."""
 
 
 class Command(Protocol):
@@ -52,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _load(name: str) -> Command:
-    return cast(Command, import_module(f"bridge.cli.{name}"))
+    return cast(Command, import_module(f"bridge.cli.{'number' if name in _OF_NUMBERS else name}"))
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
@@ -62,7 +68,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, about in COMMANDS.items():
         # The commands whose flags are the options have a --help of their own, with few of them.
-        with_options = name in {"serve", "config", "doctor", "voices"}
+        with_options = name in {"serve", "config", "doctor", "voices", *_OF_NUMBERS}
         flags = commands.add_parser(name, help=about, description=about, add_help=not with_options)
         if name in arguments:
             _load(name).add_flags(flags)

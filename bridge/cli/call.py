@@ -1,4 +1,4 @@
-"""`bridge call`: calls a server as Twilio would, and reports what a caller would notice."""
+"""`bridge call`: calls a server as a carrier would, and reports what a caller would notice."""
 
 import argparse
 import asyncio
@@ -10,6 +10,7 @@ import aiohttp
 
 from bridge.commands import call, recording, server_url
 from bridge.commands.phone import call_report
+from bridge.commands.phone.carrier_lines import CALLED_AS
 from bridge.commands.phone.line_faults import Fault
 
 FAILURES: Final = {call_report.DishonestRun: 3, aiohttp.ClientError: 1, server_url.NoAnswerThere: 1}
@@ -18,7 +19,8 @@ FAILURES: Final = {call_report.DishonestRun: 3, aiohttp.ClientError: 1, server_u
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Give `parser` what to say, where, how often and over what line."""
     parser.add_argument("recording", nargs="+", type=Path, help="WAV files, each said when the bot has finished")
-    parser.add_argument("--url", default="ws://127.0.0.1:8000/twilio/stream", help="where to call (%(default)s)")
+    parser.add_argument("--wire", choices=[*CALLED_AS], default="twilio", help="as which carrier (%(default)s)")
+    parser.add_argument("--url", help="where to call (ws://127.0.0.1:8000 and the path of the wire)")
     parser.add_argument("--cafile", type=Path, metavar="FILE", help="PEM certificates that the server is trusted by")
     parser.add_argument("--insecure", action="store_true", help="trust any certificate, such as a self-signed one")
     parser.add_argument("--barge-in", type=float, metavar="MS", help="speak so many milliseconds after the bot began")
@@ -34,7 +36,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Call, and print the report. Return 0."""
-    url, tls = server_url.checked(flags.url, "call"), server_url.trust(flags.cafile, insecure=flags.insecure)
+    at = flags.url or f"ws://127.0.0.1:8000{CALLED_AS[flags.wire].path}"
+    url, tls = server_url.checked(at, "call"), server_url.trust(flags.cafile, insecure=flags.insecure)
     return asyncio.run(_call(flags, url, tls))
 
 
@@ -43,9 +46,13 @@ async def _call(flags: argparse.Namespace, url: str, tls: ssl.SSLContext | bool)
     with server_url.reaching(url, "call"):
         if flags.calls > 1:
             how = {"calls": flags.calls, "ramp_s": flags.ramp}
-            calls = await call.load_test(url, recordings, **how, fault=flags.fault, tls=tls)
+            calls = await call.load_test(url, recordings, **how, fault=flags.fault, tls=tls, wire=flags.wire)
         else:
-            calls = [await call.call(url, recordings, barge_in_ms=flags.barge_in, fault=flags.fault, tls=tls)]
+            calls = [
+                await call.call(
+                    url, recordings, barge_in_ms=flags.barge_in, fault=flags.fault, tls=tls, wire=flags.wire
+                )
+            ]
             print(call_report.timeline(calls[0][1]))
     if flags.wav:
         call_report.save_wav(calls[0][1], flags.wav)

@@ -1,4 +1,4 @@
-"""`bridge call`: calls a server as Twilio would, says recordings to its bot, and reports what a caller would notice."""
+"""`bridge call`: calls a server as a carrier would, says recordings to its bot, reports what a caller would notice."""
 
 import asyncio
 import ssl
@@ -24,16 +24,18 @@ async def call(
     fault: Fault = Fault.NONE,
     reply_s: float = 10.0,
     tls: ssl.SSLContext | bool = True,
+    wire: str = "twilio",
 ) -> tuple[CallFigures, CallRecord]:
     """Make one call: wait for the end of the greeting, then say each recording and wait for the end of the answer.
 
     `number`: makes the call's id. `barge_in_ms`: say the next recording so long after the bot began to speak, instead
     of waiting for the end. `reply_s`: how long an answer is awaited. `tls`: who is believed to be the server.
+    `wire`: as which carrier.
 
     Raises:
         aiohttp.ClientError: the server is not there, or refuses the call.
     """
-    async with dial(url, call_sid=f"CA{number:032d}", fault=fault, tls=tls) as phone:
+    async with dial(url, call_sid=f"CA{number:032d}", fault=fault, tls=tls, wire=wire) as phone:
         figures = await converse(phone, recordings, barge_in_ms=barge_in_ms, reply_s=reply_s)
     complete(figures, phone.record)
     return figures, phone.record
@@ -106,6 +108,7 @@ async def load_test(
     ramp_s: float,
     fault: Fault = Fault.NONE,
     tls: ssl.SSLContext | bool = True,
+    wire: str = "twilio",
 ) -> list[tuple[CallFigures, CallRecord]]:
     """Make `calls` calls at a time. They begin spread over `ramp_s` seconds, and over the 20 ms of a frame.
 
@@ -115,6 +118,6 @@ async def load_test(
 
     async def one(number: int) -> tuple[CallFigures, CallRecord]:
         await asyncio.sleep(ramp_s * number / calls + FRAME_MS / 1000 * (number % 7) / 7)
-        return await call(url, recordings, number=number, fault=fault, tls=tls)
+        return await call(url, recordings, number=number, fault=fault, tls=tls, wire=wire)
 
     return list(await asyncio.gather(*(one(number) for number in range(calls))))

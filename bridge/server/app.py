@@ -14,6 +14,7 @@ from bridge.admission.refusals import Refusals
 from bridge.legs import audiosocket
 from bridge.legs.ari.link import AriLink
 from bridge.legs.asterisk_dial_in import WaitingCalls
+from bridge.legs.carriers.rest import carrier_apis
 from bridge.legs.sip.from_settings import make_link
 from bridge.legs.twilio.rest import twilio_rest
 from bridge.listening.hook import hook_client, tell_hook
@@ -21,6 +22,7 @@ from bridge.listening.transcript_feed import TranscriptFeed
 from bridge.metrics import Metrics
 from bridge.monitoring.levels import Levels
 from bridge.monitoring.watched_calls import WatchedCalls
+from bridge.outbound.carrier_trunk import carrier_trunks
 from bridge.outbound.dialler import Dialler, Trunk
 from bridge.outbound.twilio import TwilioTrunk
 from bridge.recording.recordings import recordings
@@ -33,7 +35,10 @@ from bridge.server.api.calls import DIALLER, TRUNK
 from bridge.server.app_keys import (
     ARI,
     CALL_LOG,
+    CARRIER_APIS,
+    CARRIER_TRUNKS,
     CONNECTIONS,
+    CONVERSATIONS,
     FAST_LANE,
     FEED,
     IN_FORCE,
@@ -55,6 +60,7 @@ from bridge.server.app_keys import (
     WATCHED_CALLS,
 )
 from bridge.server.call_rules import usual_texts
+from bridge.server.carriers import routes as carrier_routes
 from bridge.server.clients.own_words import in_own_words
 from bridge.server.dashboard import level_events, listen_in
 from bridge.server.lifecycle.health import Health, Part
@@ -96,6 +102,7 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app[CONNECTIONS], app[REFUSALS] = connections, refusals
     app[PAGES], app[FEED] = Pages(), TranscriptFeed()
     app[RESOURCES] = resources
+    app[CONVERSATIONS] = {}
     app[WATCHED_CALLS] = watched_calls = WatchedCalls()
     app[LEVELS], app[listen_in.LISTENERS] = Levels(watched_calls), set()
     app.cleanup_ctx.append(_monitors)
@@ -105,6 +112,7 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
     app.cleanup_ctx.append(_switchboard)
     app.cleanup_ctx.append(_prompts_ahead)
     app.cleanup_ctx.append(_twilio)
+    app.cleanup_ctx.append(_carriers)
     if settings.listen_hook_url:
         app.cleanup_ctx.append(_listen_hook)
     if settings.sip:
@@ -126,7 +134,7 @@ def make_app(settings: Settings, resources: Resources) -> web.Application:
         for module in (calls, supervising, stream, description, listen_in, level_events)
         for route in module.routes()
     ]
-    app.add_routes([*routes(app[PAGES]), *of_calls, *health.routes()])
+    app.add_routes([*routes(app[PAGES]), *carrier_routes.routes(), *of_calls, *health.routes()])
     return app
 
 
@@ -193,6 +201,11 @@ async def _twilio(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
+async def _carriers(app: web.Application) -> AsyncIterator[None]:
+    async with carrier_apis(lambda: app[IN_FORCE].settings) as app[CARRIER_APIS]:
+        yield
+
+
 async def _listen_hook(app: web.Application) -> AsyncIterator[None]:
     telling = asyncio.create_task(tell_hook(app[FEED], hook_client(app[SETTINGS])))
     yield
@@ -227,6 +240,8 @@ async def _dialler(app: web.Application) -> AsyncIterator[None]:
         trunks["sip"] = lambda request, _: link.dial(request.to, request.headers)
     if (rest := app.get(TWILIO)) and settings.public_url:
         trunks["twilio"] = app[TRUNK] = TwilioTrunk(rest, settings)
+    app[CARRIER_TRUNKS] = carriers = carrier_trunks(app[CARRIER_APIS], settings)
+    trunks.update(carriers)
     if (ari := app.get(ARI)) and settings.ari_dial_context:
         trunks["ari"] = lambda request, _: ari.dial(request.to, caller=request.caller)
     app[DIALLER] = Dialler(settings, app[SWITCHBOARD], trunks)

@@ -1,5 +1,6 @@
 """What handlers find in the app, by key."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
@@ -10,12 +11,15 @@ from bridge.admission.load import Load
 from bridge.admission.refusals import Refusals
 from bridge.legs.ari.link import AriLink
 from bridge.legs.asterisk_dial_in import WaitingCalls
+from bridge.legs.carriers.rest import CarrierRest
+from bridge.legs.carriers.resumable import ResumableSocket
 from bridge.legs.sip.link import SipLink
 from bridge.legs.twilio.rest import TwilioRest
 from bridge.listening.transcript_feed import TranscriptFeed
 from bridge.metrics import Metrics
 from bridge.monitoring.levels import Levels
 from bridge.monitoring.watched_calls import WatchedCalls
+from bridge.outbound.carrier_trunk import CarrierTrunk
 from bridge.recording.recordings import Recordings
 from bridge.records.call_log import CallLog
 from bridge.server.access.connections import Connections
@@ -37,6 +41,11 @@ SWITCHBOARD: Final = web.AppKey("switchboard", Switchboard)
 ARI: Final = web.AppKey("ari", AriLink)
 SIP: Final = web.AppKey("sip", SipLink)
 WAITING: Final = web.AppKey("waiting", WaitingCalls)
+CARRIER_APIS: Final = web.AppKey("carrier_apis", Mapping[str, CarrierRest])
+"""Of those that we can sign in at, by their names."""
+CONVERSATIONS: Final = web.AppKey("conversations", dict[str, ResumableSocket])
+"""Those that another socket may go on with, by their ids."""
+CARRIER_TRUNKS: Final = web.AppKey("carrier_trunks", Mapping[str, CarrierTrunk])
 TWILIO: Final = web.AppKey("twilio", TwilioRest)
 CONNECTIONS: Final = web.AppKey("connections", Connections)
 REFUSALS: Final = web.AppKey("refusals", Refusals)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Final
 
@@ -17,6 +18,7 @@ from bridge.server.access.doors import TWILIO_STREAM_TOO, TWILIO_VOICE
 from bridge.server.access.forms import read_form
 from bridge.server.access.hosts import peer
 from bridge.server.app_keys import (
+    CONVERSATIONS,
     FEED,
     LINES,
     METRICS,
@@ -27,6 +29,8 @@ from bridge.server.app_keys import (
     WAITING,
 )
 from bridge.server.auth import asks_for_socket, public_url
+from bridge.server.carriers.conversations import enter
+from bridge.server.carriers.routes import equipped, stream_of
 from bridge.server.clients.deepgram import listen
 from bridge.server.clients.plain import plain, scripts, talk
 from bridge.server.clients.realtime import realtime
@@ -35,6 +39,7 @@ from bridge.server.clients.transcriptions import transcriptions
 from bridge.server.pages import Pages
 from bridge.server.websocket_upgrade import Equip, accept, carry, held
 from telephony.asterisk import AsteriskProtocol
+from telephony.carriers.catalogue import BY_NAME, Carrier
 from telephony.twilio_webhook import call_parameters
 from telephony.twiml import twiml_busy, twiml_redirect, twiml_stream
 from telephony.wires import WIRES, Door, Wire
@@ -51,13 +56,20 @@ def routes(pages: Pages) -> Sequence[web.RouteDef]:
         *(web.post(path, _twilio_voice) for path in TWILIO_VOICE),
         *(web.get(path, _twilio_voice, allow_head=False) for path in TWILIO_VOICE),
         web.post("/asterisk/connect", _asterisk_connect),
-        *(web.get(wire.address, _door_of(wire)) for wire in WIRES if wire.is_socket),
-        *(web.get(TWILIO_STREAM_TOO, _door_of(wire)) for wire in WIRES if wire.name == "twilio"),
+        *(web.get(address, _door_of(wire)) for wire in WIRES if wire.is_socket for address in _addresses(wire)),
         web.post("/v1/audio/transcriptions", transcriptions),
         web.post("/v1/audio/speech", speech),
         web.get("/metrics", _metrics),
         web.get("/languages", _languages),
     ]
+
+
+def _addresses(wire: Wire) -> Sequence[str]:
+    if wire.name == "twilio":
+        return (wire.address, TWILIO_STREAM_TOO)
+    if wire.door is Door.CARRIER_SIGNATURE:
+        return (wire.address, f"{wire.address}/", f"{wire.address}/{{ticket}}")
+    return (wire.address,)
 
 
 async def _front(request: web.Request) -> web.StreamResponse:
@@ -68,6 +80,8 @@ async def _front(request: web.Request) -> web.StreamResponse:
 
 def _door_of(wire: Wire) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """Return the handler of `wire`: its own where it needs more than the request, else what its line says."""
+    if wire.door is Door.CARRIER_SIGNATURE:
+        return partial(_carrier_stream, carrier=BY_NAME[wire.name], wire=wire)
     return _OWN.get(wire.name) or partial(_stream, wire=wire)
 
 
@@ -80,6 +94,12 @@ async def _stream(request: web.Request, *, wire: Wire) -> web.StreamResponse:
         equip = partial(TwilioTransferLeg, rest=rest)
     line = request.app[LINES].take(judged=wire.name != "twilio")  # its webhook has asked before it said come
     return await carry(request, wire.make(), line, wire=wire.name, subprotocols=wire.subprotocols, equip=equip)
+
+
+async def _carrier_stream(request: web.Request, *, carrier: Carrier, wire: Wire) -> web.StreamResponse:
+    protocol, line = stream_of(request, carrier)
+    equip: Equip = SilenceFilledLeg if wire.discontinuous else partial(equipped, request, carrier)
+    return await carry(request, protocol, line, wire=carrier.name, equip=equip)
 
 
 async def _twilio_listen(request: web.Request) -> web.StreamResponse:
@@ -147,6 +167,20 @@ async def _languages(request: web.Request) -> web.Response:
     return web.json_response({**about, "scripts": scripts()})
 
 
+async def _audiocodes(request: web.Request) -> web.StreamResponse:
+    """Begin a conversation of AudioCodes, or go on with one whose socket was lost."""
+    app, settings, known = request.app, request.app[SETTINGS], request.app[CONVERSATIONS]
+    free = app[LINES].free or not known  # what goes on has its line
+    with held(app[LINES].take() if free else nullcontext(), request):
+        entered = await enter(request, settings, known, free=free)
+        if entered.leg:
+            leg = SilenceFilledLeg(entered.leg)
+            with entered.listed():
+                await app[SWITCHBOARD].carry(leg, wire="audiocodes", peer=peer(request, settings))
+    await entered.over()
+    return entered.socket
+
+
 _OWN: Final = {
     "plain": plain,
     "talk": talk,
@@ -154,4 +188,5 @@ _OWN: Final = {
     "realtime": realtime,
     "asterisk": _asterisk,
     "listen": _twilio_listen,
+    "audiocodes": _audiocodes,
 }

@@ -12,6 +12,7 @@ from bot import installing
 from bot.languages import code_of, named
 from bridge.logs import masked
 from bridge.settings import routes
+from bridge.settings.groups.carriers import checks as carriers
 from bridge.settings.models import not_for_whisper
 from bridge.settings.options import Settings
 from bridge.settings.tokens import wrong_in
@@ -30,6 +31,7 @@ def _refusals(settings: Settings) -> list[str]:
         *_tls(settings),
         *_tokens(settings),
         *_twilio(settings),
+        *carriers.refusals(settings, is_here=_is_here),
         *_dialling(settings),
         *_machine(settings),
         *_recognition(settings),

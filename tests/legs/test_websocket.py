@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from bridge.leg import HangupCause
 from bridge.legs.websocket import WebSocketLeg
+from telephony.carriers.json_stream import MULAW_8K
 from telephony.errors import RemoteProtocolError
 from telephony.events import (
     AudioFormat,
@@ -29,7 +30,6 @@ from telephony.events import (
 )
 from telephony.freeswitch import AudioForkProtocol, AudioStreamProtocol
 from telephony.plain import PlainProtocol
-from telephony.twilio import MULAW_8K
 from telephony.wire_protocol import Closing, WireProtocol
 
 

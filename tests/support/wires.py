@@ -68,6 +68,58 @@ _TWILIO: Final = Traffic(
     played=lambda name: text(event="mark", streamSid="MZ1", mark={"name": name}),
 )
 
+_TELNYX: Final = Traffic(
+    begin=[
+        text(event="connected", version="1.0.0"),
+        text(
+            event="start",
+            sequence_number="1",
+            stream_id="S1",
+            start={
+                "call_control_id": "v2:C1",
+                "from": "+4915",
+                "to": "+4930",
+                "media_format": {"encoding": "PCMU", "sample_rate": 8000, "channels": 1},
+            },
+        ),
+    ],
+    media=lambda number: text(
+        event="media",
+        sequence_number=str(number + 1),
+        stream_id="S1",
+        media={"track": "inbound", "chunk": str(number), "timestamp": str(number * 20), "payload": b64(PACKET[:160])},
+    ),
+    stop=text(event="stop", stream_id="S1", stop={"call_control_id": "v2:C1"}),
+    dtmf=text(event="dtmf", stream_id="S1", dtmf={"digit": "5"}),
+    played=lambda name: text(event="mark", stream_id="S1", mark={"name": name}),
+)
+
+_PLIVO: Final = Traffic(
+    begin=[
+        text(
+            sequenceNumber=0,
+            event="start",
+            start={
+                "callId": "C1",
+                "streamId": "S1",
+                "accountId": "A1",
+                "tracks": ["inbound"],
+                "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000},
+            },
+            extra_headers="{}",
+        )
+    ],
+    media=lambda number: text(
+        event="media",
+        streamId="S1",
+        media={"track": "inbound", "timestamp": str(20 * number), "chunk": number, "payload": b64(PACKET[:160])},
+        extra_headers="{}",
+    ),
+    stop=text(event="stop", streamId="S1"),
+    dtmf=text(event="dtmf", streamId="S1", dtmf={"track": "inbound", "digit": "5", "timestamp": "100"}),
+    played=lambda name: text(event="playedStream", streamId="S1", name=name),
+)
+
 _ASTERISK: Final = Traffic(
     begin=["MEDIA_START connection_id:c1 channel:WebSocket/c1/0x1 channel_id:17.2 format:ulaw optimal_frame_size:160"],
     media=lambda number: PACKET[:160],
@@ -88,6 +140,81 @@ TRAFFIC: Final[dict[str, Traffic]] = {
     ),
     "twilio": _TWILIO,
     "listen": Traffic(begin=_TWILIO.begin, media=_TWILIO.media, stop=_TWILIO.stop, dtmf=_TWILIO.dtmf),
+    "telnyx": _TELNYX,
+    "plivo": _PLIVO,
+    "vobiz": _PLIVO,
+    "signalwire": _TWILIO,
+    "2600hz": _TWILIO,
+    "exotel": Traffic(
+        begin=[
+            text(event="connected"),
+            text(
+                event="start",
+                sequence_number="1",
+                stream_sid="MZ1",
+                start={
+                    "stream_sid": "MZ1",
+                    "call_sid": "CA1",
+                    "account_sid": "AC1",
+                    "from": "+4915",
+                    "to": "+4930",
+                    "custom_parameters": {"key1": "value1"},
+                    "media_format": {"encoding": "audio/x-raw", "sample_rate": "8000", "bit_rate": "16"},
+                },
+            ),
+        ],
+        media=lambda number: text(
+            event="media",
+            stream_sid="MZ1",
+            media={"chunk": str(number), "timestamp": str(number * 20), "payload": b64(PACKET)},
+        ),
+        stop=text(event="stop", stream_sid="MZ1", stop={"call_sid": "CA1", "reason": "callended"}),
+        dtmf=text(event="dtmf", stream_sid="MZ1", dtmf={"digit": "5", "duration": "100"}),
+        played=lambda name: text(event="mark", stream_sid="MZ1", mark={"name": name}),
+    ),
+    "genesys": Traffic(
+        begin=[
+            text(
+                version="2",
+                id="S1",
+                type="open",
+                seq=1,
+                serverseq=0,
+                position="PT0S",
+                parameters={
+                    "organizationId": "O1",
+                    "conversationId": "C1",
+                    "participant": {"id": "P1", "ani": "+4915", "aniName": "Anna", "dnis": "+4930"},
+                    "media": [{"type": "audio", "format": "PCMU", "channels": ["external"], "rate": 8000}],
+                },
+            )
+        ],
+        media=lambda number: PACKET[:160],
+        dtmf=text(version="2", id="S1", type="dtmf", seq=2, serverseq=1, parameters={"digit": "5"}),
+        stop=text(version="2", id="S1", type="close", seq=2, serverseq=1, parameters={"reason": "end"}),
+    ),
+    "audiocodes": Traffic(
+        begin=[
+            text(
+                type="session.initiate",
+                conversationId="C1",
+                botName="bot",
+                caller="+4915",
+                expectAudioMessages=True,
+                supportedMediaFormats=["raw/lpcm16_8"],
+            ),
+            text(type="userStream.start", conversationId="C1"),
+        ],
+        media=lambda number: text(type="userStream.chunk", conversationId="C1", audioChunk=b64(PACKET)),
+        dtmf=text(type="activities", conversationId="C1", activities=[{"type": "event", "name": "dtmf", "value": "5"}]),
+        stop=text(type="session.end", conversationId="C1", reasonCode="client-side", reason="Client Side"),
+    ),
+    "vonage": Traffic(
+        begin=[text(**{"event": "websocket:connected", "content-type": "audio/l16;rate=8000"}, CallSid="C1")],
+        media=lambda number: PACKET,
+        dtmf=text(event="websocket:dtmf", digit="5", duration=260),
+        played=lambda name: text(event="websocket:notify", payload={"name": name}),
+    ),
     "asterisk": _ASTERISK,
     "jambonz": Traffic(
         begin=[text(callSid="CA1", to="+4930", sampleRate=8000, mixType="mono", **{"from": "+4915"})],

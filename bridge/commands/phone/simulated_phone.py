@@ -14,8 +14,9 @@ import aiohttp
 
 from bridge.commands.phone.call_record import CallRecord, Moment
 from bridge.commands.phone.carrier_buffer import FRAME_BYTES, FRAME_MS, CarrierBuffer, GapWatch, is_voiced
+from bridge.commands.phone.carrier_lines import CALLED_AS
 from bridge.commands.phone.line_faults import Fault, LineFaults
-from bridge.commands.phone.phone_line import PhoneLine, TwilioLine
+from bridge.commands.phone.phone_line import PhoneLine
 from telephony.events import Clear, Mark, Play, Transcript
 
 SILENCE: Final = b"\xff" * FRAME_BYTES
@@ -200,8 +201,11 @@ async def dial(
     headers: Mapping[str, str] | None = None,
     fault: Fault = Fault.NONE,
     tls: ssl.SSLContext | bool = True,
+    wire: str = "twilio",
 ) -> AsyncIterator[SimulatedPhone]:
     """Call `url`, an address that ends in /twilio/stream; hang up at the end of the block.
+
+    `wire`: as which carrier, a name in CALLED_AS; each has an address of its own.
 
     `parameters`: custom parameters of the stream. `headers`: of the WebSocket request.
     `tls`: who is believed to be the server.
@@ -211,9 +215,9 @@ async def dial(
     """
     async with (
         aiohttp.ClientSession() as session,
-        session.ws_connect(url, headers=headers, compress=0, max_msg_size=1 << 24, ssl=tls) as wire,
+        session.ws_connect(url, headers=headers, compress=0, max_msg_size=1 << 24, ssl=tls) as socket,
     ):
-        line = TwilioLine(wire, call_sid=call_sid)
+        line = CALLED_AS[wire].line(socket, call_sid=call_sid)
         await line.begin(parameters or {})
         async with on_line(line, fault=fault) as phone:
             yield phone

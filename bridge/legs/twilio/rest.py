@@ -8,6 +8,7 @@ from typing import Final
 
 import aiohttp
 
+from bridge.legs.carriers.rest import CarrierRefused
 from bridge.legs.http_answer import BrokenAnswer, object_in, object_in_refusal, read_whole
 from bridge.settings import Settings
 
@@ -18,7 +19,7 @@ Fields = Mapping[str, str | Sequence[str]]
 """Fields of a form; a list is a field that comes several times."""
 
 
-class TwilioRefused(RuntimeError):
+class TwilioRefused(CarrierRefused):
     """Twilio did not do what was asked; the text has Twilio's words."""
 
 

@@ -1,13 +1,14 @@
 """The doors: where one can come in, what each asks for, and who that lets in under given settings."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
 from bridge.settings import Settings, api_tokens_known, is_exposed, twilio_secret_known
 from bridge.settings.tokens import Scope
+from telephony.carriers.catalogue import BY_NAME
 from telephony.wires import WIRES
 from telephony.wires import Door as WireDoor
 
@@ -18,6 +19,7 @@ class Asks(Enum):
     NOTHING = "nothing"
     API_TOKEN = "API token"
     TWILIO_SIGNATURE = "Twilio signature"
+    CARRIER_SIGNATURE = "the carrier's signature, a ticket of ours, or the API token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Door:
     """What a token must be good for, to GET or to open a socket ..."""
     changes: Scope = Scope.ADMIN
     """... and for every other method."""
+    carrier: str = ""
+    """Whose signature it is."""
 
     def needs(self, method: str) -> Scope:
         """Return what a token must be good for."""
@@ -42,11 +46,25 @@ class Door:
         return ", ".join(path for path in self.paths if not path.endswith("/") or path == "/")
 
 
+_ASKS: Final[Mapping[WireDoor, Asks]] = MappingProxyType(
+    {WireDoor.TWILIO_SIGNATURE: Asks.TWILIO_SIGNATURE, WireDoor.CARRIER_SIGNATURE: Asks.CARRIER_SIGNATURE}
+)
+
+
 def _of_wires() -> Iterator[Door]:
     for wire in WIRES:
         if wire.is_socket:
-            asks = Asks.TWILIO_SIGNATURE if wire.door is WireDoor.TWILIO_SIGNATURE else Asks.API_TOKEN
-            yield Door(wire.name, (wire.address,), asks, reads=Scope.CALLS)
+            asks = _ASKS.get(wire.door, Asks.API_TOKEN)
+            carrier = wire.name if asks is Asks.CARRIER_SIGNATURE else ""
+            yield Door(wire.name, (wire.address,), asks, reads=Scope.CALLS, carrier=carrier)
+
+
+def carrier_paths(name: str) -> tuple[str, ...]:
+    """Return the routes of a carrier besides its wire's own."""
+    ends = ("voice", "voice/", "stream/", "stream/{ticket}", "outbound/{id}", "answer/{id}", "status", "status/{id}")
+    transfer = ("transfer",) if BY_NAME[name].dial else ()
+    webhooks = (*ends, *transfer) if BY_NAME[name].webhook else ("stream/", "stream/{ticket}")
+    return tuple(f"/{name}/{end}" for end in webhooks)
 
 
 TWILIO_VOICE: Final = ("/twilio/voice", "/twilio/voice/")
@@ -71,6 +89,7 @@ HTTP: Final[tuple[Door, ...]] = (
         (*TWILIO_VOICE, TWILIO_STREAM_TOO, "/twilio/stream/{id}", "/twilio/status/{id}"),
         Asks.TWILIO_SIGNATURE,
     ),
+    *(Door(name, carrier_paths(name), Asks.CARRIER_SIGNATURE, carrier=name) for name in BY_NAME),
     Door("asterisk", ("/asterisk/connect",), Asks.API_TOKEN, changes=Scope.CALLS),
     Door("transcriptions", ("/v1/audio/transcriptions",), Asks.API_TOKEN, changes=Scope.CALLS),
     Door("speech", ("/v1/audio/speech",), Asks.API_TOKEN, changes=Scope.CALLS),
@@ -96,9 +115,16 @@ def door_at(path: str, *, socket: bool) -> Door:
 
 def who_comes_in(settings: Settings) -> list[tuple[str, str]]:
     """Return each door with who may come in by it, in words for the operator."""
-    names = dict.fromkeys(door.name for door in HTTP)
+    names = dict.fromkeys(door.name for door in HTTP if not door.carrier)
     http = [[door for door in HTTP if door.name == name] for name in names]
-    lines = [(", ".join(map(str, doors)), _who(doors[0].asks, settings)) for doors in http]
+    lines = [(", ".join(map(str, doors)), _who(doors[0], settings)) for doors in http]
+    carriers: dict[str, list[str]] = {}
+    for door in HTTP:
+        if door.carrier and (place := f"/{door.carrier}/...") not in (
+            group := carriers.setdefault(_who(door, settings), [])
+        ):
+            group.append(place)
+    lines += [(", ".join(places), who) for who, places in carriers.items()]
     if settings.audiosocket_port:
         lines.append((f"AudioSocket, port {settings.audiosocket_port}", ", ".join(settings.audiosocket_allow)))
     if settings.sip:
@@ -109,10 +135,10 @@ def who_comes_in(settings: Settings) -> list[tuple[str, str]]:
     return lines
 
 
-def _who(asks: Asks, settings: Settings) -> str:
+def _who(door: Door, settings: Settings) -> str:
     everyone = "everyone who reaches it" if is_exposed(settings) else "everyone on this machine"
     closed = is_exposed(settings) and not settings.insecure
-    match asks:
+    match door.asks:
         case Asks.NOTHING:
             return everyone
         case Asks.API_TOKEN if api_tokens_known(settings):
@@ -123,3 +149,10 @@ def _who(asks: Asks, settings: Settings) -> str:
             return "Twilio, by its signature"
         case Asks.TWILIO_SIGNATURE:
             return "nobody: set BRIDGE_TWILIO_AUTH_TOKEN" if closed else everyone
+        case Asks.CARRIER_SIGNATURE:
+            carrier = BY_NAME[door.carrier]
+            if not carrier.key:
+                return _who(replace(door, asks=Asks.API_TOKEN), settings)
+            if getattr(settings, carrier.key):
+                return f"{carrier.title}, by its signature"
+            return f"nobody: set BRIDGE_{carrier.key.upper()}" if closed else everyone

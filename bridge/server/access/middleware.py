@@ -12,6 +12,8 @@ from bridge.server.access.hosts import check_host, peer
 from bridge.server.access.in_force import InForce
 from bridge.server.access.refused import Refusal
 from bridge.server.auth import SHOWN, asks_for_socket, check_client, check_twilio
+from bridge.server.carriers.door import check_carrier
+from telephony.carriers.catalogue import BY_NAME
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -43,5 +45,7 @@ async def _check(door: Door, request: web.Request, in_force: InForce) -> None:
             request[SHOWN] = check_client(request, settings, in_force.tokens, needs=door.needs(request.method))
         case Asks.TWILIO_SIGNATURE:
             await check_twilio(request, settings)
+        case Asks.CARRIER_SIGNATURE:
+            await check_carrier(request, settings, in_force.tokens, carrier=BY_NAME[door.carrier])
         case Asks.NOTHING:
             pass

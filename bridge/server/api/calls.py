@@ -9,7 +9,8 @@ from bridge.admission.refusals import Why
 from bridge.outbound.call_request import BadCallRequest, read
 from bridge.outbound.dialler import Closing, Dialler, Full, NotAllowed, TooLoaded
 from bridge.outbound.leg import PlacedCall
-from bridge.outbound.twilio import TwilioCall, TwilioTrunk
+from bridge.outbound.streamed_call import StreamedCall
+from bridge.outbound.twilio import TwilioTrunk, note_status
 from bridge.server.access.forms import read_body, read_form
 from bridge.server.access.refused import Forbidden
 from bridge.server.api.answers import LATER, problem
@@ -57,11 +58,11 @@ async def _twilio_stream(request: web.Request) -> web.StreamResponse:
 
 async def _twilio_status(request: web.Request) -> web.Response:
     form = await read_form(request)
-    _twilio_call(request).progress(form.get("CallStatus", ""))
+    note_status(_twilio_call(request), form.get("CallStatus", ""))
     return web.Response(status=204)
 
 
-def _twilio_call(request: web.Request) -> TwilioCall:
+def _twilio_call(request: web.Request) -> StreamedCall:
     trunk = request.app.get(TRUNK)
     call = trunk.get(request.match_info["id"]) if trunk else None
     if call is None:

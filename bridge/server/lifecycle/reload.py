@@ -17,14 +17,20 @@ from bridge.server.profiles import Profile, load_profiles
 from bridge.server.resources import Resources
 from bridge.server.switchboard import Switchboard
 from bridge.settings import Settings, refusals
+from bridge.settings.options import SECRETS
 from bridge.speech.api import ModelMissing
+from telephony.carriers.catalogue import BY_NAME
 
 log = logging.getLogger(__name__)
 
 Reread = Callable[[Settings], tuple[Settings, list[str]]]
 """Returns settings with what their files say now, and a line for each part that cannot be had."""
 
-_OF_DOORS: Final = ("api_token", "twilio_auth_token", "twilio_shared_key", "sip_trunk_password", "ari_password")
+_OF_CARRIERS: Final = tuple(f"{name}_" for name in BY_NAME)
+_OF_DOORS: Final = (
+    *("api_token", "twilio_auth_token", "twilio_shared_key", "sip_trunk_password", "ari_password"),
+    *(name for name in SECRETS if name.startswith(_OF_CARRIERS)),
+)
 """Secrets that no bot is made from: a new one loads none anew."""
 
 

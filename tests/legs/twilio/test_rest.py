@@ -23,8 +23,8 @@ from bridge.legs.twilio.transfer import TwilioTransferLeg
 from bridge.server.app import make_app
 from bridge.settings import Settings, refusals
 from telephony import events
+from telephony.carriers.json_stream import MULAW_8K
 from telephony.events import CallEnded, CallStarted, Mark
-from telephony.twilio import MULAW_8K
 from telephony.twiml import twiml_transfer
 
 PATH = f"/2010-04-01/Accounts/{ACCOUNT}/Calls/{CALL}.json"

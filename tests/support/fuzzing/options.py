@@ -28,7 +28,8 @@ from telephony.sip_keys import key_of
 _RATE: Final = 8000
 _FRAME_BYTES: Final = 320
 """20 ms."""
-_GROUPS: Final = [f"bridge.settings.groups.{module.name}" for module in pkgutil.iter_modules(groups.__path__)]
+_FOUND: Final = pkgutil.walk_packages(groups.__path__, "bridge.settings.groups.")
+_GROUPS: Final = [module.name for module in _FOUND if not module.ispkg]
 _LONGEST_COMPLAINT: Final = 20_000
 """Characters; a line for each option that is wrong."""
 

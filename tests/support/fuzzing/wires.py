@@ -1,7 +1,8 @@
 """Targets in telephony/: whatever a peer sends breaks the rules of its wire and nothing else."""
 
+import json
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 from xml.etree import ElementTree
@@ -10,6 +11,8 @@ from wires import KNOWN, TRAFFIC, protocol
 
 from fuzzing.target import Target, clean, is_text, messages, pieces, records
 from telephony import ari, audiosocket, rtp, sip, sip_frames
+from telephony.carriers import answers, signatures, tickets
+from telephony.carriers.catalogue import CARRIERS
 from telephony.codec import decode, encode
 from telephony.deepgram import DeepgramProtocol
 from telephony.deepgram_query import MAX_KEYTERMS, MAX_TERM_CHARS, listen_options
@@ -54,6 +57,10 @@ LONGEST_TEXT: Final = 2000
 """Characters of what the peer, a log line or a close frame is told of one message."""
 _KEYS: Final = frozenset("0123456789*#ABCD")
 _LEAP_BYTES: Final = LEAP_MS * 192 * 4
+_OF_STREAMS: Final = (
+    *("telephony.timeline", "telephony.early", "telephony.whole_samples"),
+    *("telephony.carriers.stream_fields", "telephony.carriers.in_order", "telephony.codec"),
+)
 _HELPERS: Final = {
     "plain": ["telephony.client_audio", "telephony.recognition"],
     "talk": ["telephony.plain", "telephony.client_audio", "telephony.recognition"],
@@ -65,8 +72,17 @@ _HELPERS: Final = {
         "telephony.realtime_response",
         "telephony.realtime_session",
     ],
-    "twilio": ["telephony.timeline", "telephony.early"],
-    "listen": ["telephony.timeline", "telephony.early"],
+    "twilio": [*_OF_STREAMS],
+    "listen": [*_OF_STREAMS],
+    "telnyx": [*_OF_STREAMS],
+    "plivo": [*_OF_STREAMS],
+    "vobiz": [*_OF_STREAMS],
+    "signalwire": [*_OF_STREAMS],
+    "2600hz": [*_OF_STREAMS],
+    "exotel": [*_OF_STREAMS],
+    "audiocodes": ["telephony.carriers.stream_fields", "telephony.early", "telephony.whole_samples"],
+    "genesys": ["telephony.carriers.stream_fields", "telephony.early"],
+    "vonage": ["telephony.early", "telephony.whole_samples"],
     "asterisk": ["telephony.asterisk_text", "telephony.early", "telephony.whole_samples"],
     "jambonz": ["telephony.freeswitch_metadata", "telephony.whole_samples"],
     "audiostream": ["telephony.freeswitch_metadata", "telephony.whole_samples"],
@@ -308,6 +324,42 @@ def _twiml(data: bytes) -> None:
         assert outcome.outcome
 
 
+def _carrier_signatures(data: bytes) -> None:
+    """Records: the address, the body, then names and values of headers in turn."""
+    url, body, *rest = (*records(data), b"", b"")
+    headers = {clean(name).lower(): clean(value) for name, value in zip(rest[::2], rest[1::2], strict=False)}
+    form = {clean(name): [clean(value)] for name, value in zip(rest[::2], rest[1::2], strict=False)}
+    request = signatures.SignedRequest(clean(url), 1_700_000_000.0, headers=headers, body=body, form=form)
+    for carrier in CARRIERS:
+        for key in ("s3cret", "n054wODrZz4nAuXQvQ9eMrEUf8sJoprK8Hff/Wwl2Jw="):
+            assert (why := carrier.check(key, request)) and is_text(why), "nothing of a stranger is a carrier's"
+    assert tickets.read(b"key", "telnyx", clean(url), now_s=1_700_000_000.0) is None
+
+
+def _carrier_webhooks(data: bytes) -> None:
+    """Records: a JSON body, then names and values of the query in turn."""
+    body, *rest = (*records(data), b"")
+    fields = {clean(name): clean(value) for name, value in zip(rest[::2], rest[1::2], strict=False)}
+    told: Mapping[str, object] = {}
+    with suppress(Refused):
+        told = json_object(clean(body))
+    for carrier in (carrier for carrier in CARRIERS if carrier.webhook):
+        for asked in (carrier.asked(fields, {}, told), carrier.asked({}, fields, {})):
+            assert all(is_text(word) for word in (*asked.told, *asked.told.values(), asked.answer))
+            ticket = tickets.write(b"key", carrier.name, asked.told, now_s=0.0)
+            assert len(ticket) < 2000 and ticket.isascii()
+            known = tickets.read(b"key", carrier.name, ticket, now_s=1.0)
+            assert (
+                known is not None and known.items() <= {name: value[:256] for name, value in asked.told.items()}.items()
+            )
+        document = carrier.stream(f"wss://{clean(data)}/x", "PCMU", clean(data))
+        if carrier.content_type == answers.XML:
+            assert ElementTree.fromstring(document).tag == "Response"
+        else:
+            json.loads(document)
+    ElementTree.fromstring(f"<Dial>{answers.dial_in_xml(clean(data))}</Dial>")
+
+
 def _modules(wire: Wire) -> list[str]:
     own = [kind.__module__ for kind in wire.protocol.__mro__ if kind.__module__.startswith("telephony.")]
     return [
@@ -329,6 +381,21 @@ TARGETS: Final = (
     Target("timeline", _timeline, ["telephony.timeline"]),
     Target("codec", _codec, ["telephony.codec"]),
     Target("jsontext", _jsontext, ["telephony.jsontext"]),
+    Target(
+        "carrier-signatures",
+        _carrier_signatures,
+        [
+            "telephony.carriers.signatures",
+            "telephony.carriers.genesys_signature",
+            "telephony.carriers.jwt",
+            "telephony.carriers.tickets",
+        ],
+    ),
+    Target(
+        "carrier-webhooks",
+        _carrier_webhooks,
+        ["telephony.carriers.webhooks", "telephony.carriers.answers", "telephony.carriers.tickets"],
+    ),
     Target("signature", _signature, ["telephony.signature"]),
     Target("twiml", _twiml, ["telephony.twiml", "telephony.outcome", "telephony.twilio_webhook"]),
 )

@@ -20,7 +20,9 @@ PHONES: Final = [wire for wire in KNOWN if wire.capabilities.audio_out]
 NAMES: Final = [*(wire.name for wire in PHONES), "audiosocket"]
 _MULAW: Final = AudioFormat(Encoding.MULAW, 8000)
 _L16: Final = AudioFormat(Encoding.L16, 8000)
-_FORMATS: Final = {"twilio": _MULAW, "asterisk": _MULAW}
+_OF_MULAW: Final = ("twilio", "telnyx", "plivo", "vobiz", "signalwire", "2600hz", "genesys", "asterisk")
+_FORMATS: Final = dict.fromkeys(_OF_MULAW, _MULAW)
+_IN_JSON: Final = {"twilio", "telnyx", "plivo", "vobiz", "signalwire", "2600hz", "exotel"}
 
 Tone = npt.NDArray[np.float32]
 """20 ms at 8 kHz, shape (160,)."""
@@ -56,9 +58,11 @@ def packet(name: str, number: int, tone: Tone = SILENCE) -> str | bytes:
     if name == "realtime":
         wide = encode(np.repeat(tone, 3), Encoding.L16)  # 24 kHz
         return text(type="input_audio_buffer.append", audio=b64(wide))
-    if name == "twilio":
+    if name == "audiocodes":
+        return text(type="userStream.chunk", conversationId="C1", audioChunk=b64(payload))
+    if name in _IN_JSON:
         media = {"track": "inbound", "chunk": str(number), "timestamp": str(20 * number), "payload": b64(payload)}
-        return text(event="media", streamSid="MZ1", media=media)
+        return text(event="media", media=media)
     return payload
 
 
@@ -124,7 +128,8 @@ def _spoken(message: str) -> bytes:
     if not message.startswith("{"):  # Asterisk's plain commands
         return b""
     fields = json.loads(message)
-    payload = (fields.get("media") or {}).get("payload") or (fields.get("data") or {}).get("audioData") or ""
+    payload = (fields.get("media") or {}).get("payload") or (fields.get("data") or {}).get("audioData")
+    payload = payload or fields.get("audioChunk") or ""
     if fields.get("type") == "response.output_audio.delta":
         payload = fields["delta"]
     return b"" if not payload else base64.b64decode(payload)

@@ -25,7 +25,7 @@ from bridge.commands.phone.line_faults import Fault
 from bridge.commands.phone.simulated_phone import SimulatedPhone, on_line
 from soaking.accounts import Call
 from soaking.bots import Does, ident, sentences
-from soaking.lines import SOCKETS, ClientLine, Place, open_line
+from soaking.lines import CARRIERS, SOCKETS, ClientLine, Place, open_line
 
 SUPPORT: Final = Path(__file__).parents[1]
 SOCKET_WIRES: Final = ("twilio", *SOCKETS)
@@ -335,11 +335,11 @@ def _by_sipp(scenario: Callable[[Path], str], *, resends: bool = True) -> Way:
 
 
 KINDS: Final[Mapping[str, Kind]] = {
-    "healthy": Kind(34, (*TALKING, "plain", "ari"), _healthy),
+    "healthy": Kind(34, (*TALKING, *CARRIERS, "plain", "ari"), _healthy),
     "barge-in": Kind(6, CLEARING, _barges_in, Does.LECTURES),
-    "jitter": Kind(4, (*TALKING, "ari"), _on_a_bad_line),
-    "gaps": Kind(4, (*TALKING, "ari"), _on_a_bad_line),
-    "malformed": Kind(4, (*TALKING, "ari"), _on_a_bad_line),
+    "jitter": Kind(4, (*TALKING, *CARRIERS, "ari"), _on_a_bad_line),
+    "gaps": Kind(4, (*TALKING, *CARRIERS, "ari"), _on_a_bad_line),
+    "malformed": Kind(4, (*TALKING, *CARRIERS, "ari"), _on_a_bad_line),
     "abrupt": Kind(5, (*TALKING, "plain"), _on_a_bad_line),
     "no-stop": Kind(2, ("twilio",), _on_a_bad_line),
     "mid-word": Kind(5, (*TALKING, "plain", "ari"), _mid_word),

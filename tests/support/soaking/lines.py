@@ -13,7 +13,8 @@ from uuid import UUID
 import aiohttp
 from ari_server import AriServer
 
-from bridge.commands.phone.phone_line import Heard, Message, PhoneLine, TwilioLine, break_off
+from bridge.commands.phone.carrier_lines import CALLED_AS
+from bridge.commands.phone.phone_line import Heard, Message, PhoneLine, break_off
 from soaking.bots import uuid_of
 from soaking.processor import ProcessorWatch
 from telephony.audiosocket import Frames, frame
@@ -185,7 +186,8 @@ SOCKETS: Final[Mapping[str, tuple[str, Sequence[str], type[SocketLine]]]] = {
     "jambonz": ("/jambonz", ("audio.jambonz.org",), JambonzLine),
     "audiostream": ("/audiostream", (), AudioStreamLine),
 }
-"""Path, subprotocols and line of each wire that is a WebSocket, beside Twilio's."""
+"""Path, subprotocols and line of each wire that is a WebSocket, beside those of carriers."""
+CARRIERS: Final = tuple(name for name in CALLED_AS if name != "twilio")
 
 
 class AudioSocketLine:
@@ -325,15 +327,15 @@ async def open_line(wire: str, place: Place, ident: str) -> AsyncIterator[PhoneL
         assert place.exchange
         yield await place.exchange.place(ident)
         return
-    path, protocols, kind = SOCKETS.get(wire, ("/twilio/stream", (), None))
+    path, protocols, kind = SOCKETS.get(wire) or (CALLED_AS[wire].path, (), None)
     async with (
         aiohttp.ClientSession() as session,
         session.ws_connect(place.url + path, protocols=protocols, compress=0, max_msg_size=1 << 24) as socket,
     ):
         if kind is None:
-            twilio = TwilioLine(socket, call_sid=ident)
-            await twilio.begin({})
-            yield twilio
+            carrier = CALLED_AS[wire].line(socket, call_sid=ident)
+            await carrier.begin({})
+            yield carrier
         else:
             line = kind(socket, ident)
             await line.begin()

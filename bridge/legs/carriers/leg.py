@@ -1,0 +1,75 @@
+"""A stream whose call is transferred, ended and sent digits over the carrier's REST API, where the stream cannot."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+
+from bridge.leg import HangupCause, OpeningLeg
+from bridge.legs.base import WrappedLeg
+from bridge.legs.carriers.rest import CarrierRefused, CarrierRest
+from telephony.carriers.answers import dial_in_xml
+from telephony.events import CallEnded, CallStarted, Command, Event, SendDtmf, Transfer
+
+
+class CarrierLeg(WrappedLeg):
+    """`leg`, the stream of a call; `rest` does the rest."""
+
+    def __init__(self, leg: OpeningLeg, rest: CarrierRest) -> None:
+        super().__init__(leg)
+        transfer = leg.capabilities.transfer or rest.can("transfer")
+        digits = leg.capabilities.dtmf_out or rest.can("send_digits")
+        self.capabilities = replace(leg.capabilities, transfer=transfer, dtmf_out=digits)
+        self._rest = rest
+        self._call_id = ""  # set by `start`, and what is told of the call
+        self._told: Mapping[str, str] = {}
+        self._target = ""  # whom the call is being put through to
+        self._over = False  # the carrier says so
+
+    async def start(self, timeout_s: float) -> CallStarted:
+        """See OpeningLeg."""
+        started = await super().start(timeout_s)
+        self._call_id, self._told = started.call_id, started.parameters
+        return started
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        async for event in self._leg:
+            if not isinstance(event, CallEnded):
+                yield event
+                continue
+            self._over = True
+            yield CallEnded(f"transferred to {self._target}") if self._target else event
+
+    async def send(self, command: Command, /) -> None:
+        """See Leg.
+
+        Raises:
+            CarrierRefused: a transfer does not happen, or digits are not sent, and why.
+        """
+        match command:
+            case Transfer(target) if self._rest.can("transfer"):
+                await self._transfer(target)
+            case SendDtmf(digits) if self._rest.can("send_digits"):
+                await self._rest.ask("send_digits", call=self._call_id, digits=digits)
+            case _:
+                await super().send(command)
+
+    async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
+        """End the call, which with some carriers would go on without its stream, and close the stream.
+
+        The call first: once the socket is closed the server has no more time for its request.
+        """
+        if self._call_id and not (self._over or self._target):
+            self._over = True
+            await self._rest.hang_up(self._call_id)
+        await super().close(reason, cause=cause)
+
+    async def _transfer(self, target: str) -> None:
+        self._target = target
+        action = self._rest.transfer_by(target, self._told)
+        told = {f"told_{name}": value for name, value in self._told.items()}
+        try:
+            await self._rest.ask(action, call=self._call_id, target=target, dial=dial_in_xml(target), **told)
+        except CarrierRefused:
+            self._target = ""
+            raise
+        if self._rest.profile.actions[action].get("stream_goes_on"):
+            await super().close(f"transferred to {target}")

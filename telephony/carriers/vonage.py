@@ -1,0 +1,170 @@
+"""Vonage's WebSocket endpoint: one text that says what comes, then binary L16 in both directions and texts in between.
+
+Messages: https://developer.vonage.com/en/voice/voice-api/guides/websockets. What we send is cut into messages of 20 ms,
+as the documents want; 3072 of them are buffered there. What the answer of the webhook puts into `headers` comes back in
+the first text, beside `event` and `content-type`.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+from uuid import uuid4
+
+from telephony.early import Early
+from telephony.errors import LocalProtocolError, RemoteProtocolError
+from telephony.events import (
+    AudioFormat,
+    CallStarted,
+    Capabilities,
+    Clear,
+    Command,
+    Encoding,
+    Event,
+    Hangup,
+    Malformed,
+    Mark,
+    Media,
+    Play,
+    Played,
+    Problem,
+    Reply,
+    ReplyOver,
+    SpeechStarted,
+    SpeechStopped,
+    Transcript,
+)
+from telephony.jsontext import Fields, as_text, json_object, key_of, object_of, text_of
+from telephony.malformed import Malformations, Refused
+from telephony.media_time import MediaTime
+from telephony.whole_samples import WholeSamples
+
+RATES: Final = (8000, 16_000, 24_000)
+CALL_ID: Final = "CallSid"
+"""The header that our answer tells the id of the telephone's leg by: the socket's own is another."""
+MAX_MALFORMED: Final = 100
+MAX_EARLY_BYTES: Final = 64 * 1024
+_FRAME_MS: Final = 20
+_CONTENT_TYPE: Final = re.compile(r"audio/l16;\s*rate=(\d{4,5})")
+_OWN: Final = frozenset({"event", "content-type"})
+
+
+class VonageProtocol:
+    """One socket: CREATED -websocket:connected-> STARTED. Its end is the call's."""
+
+    capabilities = Capabilities(audio_out=True, clear=True, mark=True, hangup=True, steady=True, send_ahead_ms=20_000)
+
+    def __init__(
+        self, told: Mapping[str, str] | None = None, *, new_id: Callable[[], str] = lambda: uuid4().hex
+    ) -> None:
+        """`told`: what is known of the call before its stream begins. `new_id`: names a call that nobody names."""
+        self._told, self._new_id = told or {}, new_id
+        self._early = Early[str | bytes](at_most=MAX_EARLY_BYTES)
+        self._time: MediaTime | None = None  # set by the first text
+        self._whole = WholeSamples()
+        self._malformations = Malformations(at_most=MAX_MALFORMED)
+
+    def open(self) -> Sequence[str | bytes]:
+        """Return nothing: Vonage speaks first."""
+        return ()
+
+    def receive(self, message: str | bytes, /) -> Sequence[Event]:
+        """Return what `message` means; texts that are not known mean nothing.
+
+        Raises:
+            RemoteProtocolError: the audio is none that we speak, or MAX_MALFORMED more messages were malformed than
+                good.
+        """
+        try:
+            events = self._understand(message)
+        except Refused as why:
+            return self._malformations.tell(why)
+        self._malformations.good()
+        return events
+
+    def send(self, command: Command, /) -> Sequence[str | bytes]:
+        """Return the messages that carry out `command`. To hang up is to close the socket, and so brings none.
+
+        Raises:
+            LocalProtocolError: audio before the first text, or what this socket cannot do.
+        """
+        match command:
+            case Play(payload):
+                size = 2 * self._begun().audio.sample_rate * _FRAME_MS // 1000
+                frames = (payload[begin : begin + size] for begin in range(0, len(payload), size))
+                return [frame.ljust(size, b"\0") for frame in frames]
+            case Mark(name):
+                self._begun()
+                return [json.dumps({"action": "notify", "payload": {"name": name}})]
+            case Clear():
+                return [json.dumps({"action": "clear"})]
+            case Hangup() | Problem() | Transcript() | SpeechStarted() | SpeechStopped() | Reply() | ReplyOver():
+                return ()
+            case _:
+                raise LocalProtocolError(f"a socket of Vonage cannot carry {command}: use Vonage's REST API")
+
+    def _understand(self, message: str | bytes) -> Sequence[Event]:
+        if isinstance(message, bytes):
+            return self._audio(message)
+        fields = json_object(message)
+        match fields.get("event"):
+            case "websocket:connected":
+                return () if self._time else self._start(fields)
+            case "websocket:dtmf" | "websocket:notify" if self._time is None:
+                self._early.keep(message, size=len(message))
+                return ()
+            case "websocket:dtmf":
+                return [key_of(fields, "digit")]
+            case "websocket:notify":
+                return [Played(text_of(object_of(fields, "payload"), "name", where="payload"))]
+            case _:
+                return ()
+
+    def _start(self, fields: Fields) -> Sequence[Event]:
+        self._time = MediaTime(AudioFormat(Encoding.L16, _rate(fields.get("content-type"))))
+        headers = {name: as_text(value) for name, value in fields.items() if name not in _OWN}
+        parameters = {**headers, **self._told}
+        events: list[Event] = []
+        for message in self._early.take():
+            try:
+                events += self._understand(message)
+            except Refused as why:
+                events.append(Malformed(str(why)))
+        started = CallStarted(
+            call_id=parameters.get(CALL_ID) or parameters.get("uuid") or self._new_id(),
+            format=self._time.audio,
+            caller=parameters.get("From", ""),
+            callee=parameters.get("To", ""),
+            parameters=parameters,
+            early_ms=sum(self._time.audio.duration_ms(event.payload) for event in events if isinstance(event, Media)),
+        )
+        return [started, *events]
+
+    def _audio(self, payload: bytes) -> Sequence[Event]:
+        if self._time is None:
+            self._early.keep(payload, size=len(payload) + 1)
+            return ()
+        samples = self._whole.take(payload)
+        return [self._time.place(samples)] if samples else ()
+
+    def _begun(self) -> MediaTime:
+        if self._time is None:
+            raise LocalProtocolError("audio before Vonage's first text: its rate is not known yet")
+        return self._time
+
+
+def _rate(content_type: object) -> int:
+    """Return the rate that a content type tells, 16000 where there is none.
+
+    Raises:
+        RemoteProtocolError: it is none that we speak.
+    """
+    if content_type is None:
+        return 16_000
+    found = _CONTENT_TYPE.fullmatch(content_type) if isinstance(content_type, str) else None
+    if found is None or int(found[1]) not in RATES:
+        shown = as_text(content_type)[:60]
+        raise RemoteProtocolError(
+            f"unusable start: content-type is {shown}; allowed: audio/l16;rate=8000, 16000 or 24000"
+        )
+    return int(found[1])
