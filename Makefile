@@ -10,6 +10,7 @@
 # make bench-compare BEFORE=a.json AFTER=b.json
 # make test-slow                  calls that `make test` leaves out: the same with more faults and forms
 # make test-vllm                  all tests of vLLM, in an environment of their own; `make test` runs the quick ones
+# make test-ray                   the same of the pool on Ray Serve      make bench-scale   what the pool carries
 # make fuzz                       a coverage-guided fuzzer on every parser, 60 s each (ARGS="--seconds 600 replies toml")
 # make tiny-qwen3-asr             train the checkpoint of these tests (ARGS="--out build/tiny-qwen3-asr")
 # make clean                      remove what make made
@@ -21,11 +22,13 @@ VLLM_VENV ?= .venv-vllm
 TAC_VENV ?= .venv-tac
 TTS_VENV ?= .venv-tts
 LITELLM_VENV ?= .venv-litellm
+RAY_VENV ?= .venv-ray
 S3_VENV ?= .venv-s3-server
 SDKS_VENV ?= .venv-client-sdks
 REALTIME_VENV ?= .venv-twilio-realtime
 VLLM_TESTS ?= vllm
 VLLM_WORKERS ?= 0
+RAY_TESTS ?= ray
 # At the same time: unit tests, callers, and rigs of vLLM's engines (both where there is memory for three engines, 2 GB each).
 WORKERS ?= 3
 CALLERS ?= 5
@@ -39,8 +42,8 @@ EXTRAS ?=
 # Tests start hundreds of processes: what these import is compiled once, whatever the machine's habits are.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: serve check test test-slow test-vllm test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-sdks tools-realtime tools-litellm tools-asterisk tools-vllm fuzz \
-    tiny-qwen3-asr bench bench-engines bench-records bench-compare soak format lock wires clean
+.PHONY: serve check test test-slow test-vllm test-ray test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-sdks tools-realtime tools-litellm tools-asterisk tools-vllm tools-ray fuzz \
+    tiny-qwen3-asr bench bench-engines bench-scale bench-records bench-compare soak format lock wires clean
 .DELETE_ON_ERROR:
 
 serve: $(VENV)/.serve
@@ -52,8 +55,9 @@ test:
 	@$(MAKE) --no-print-directory --jobs 4 $(VENV)/.test test-tools
 	@$(MAKE) --no-print-directory check
 	@# Calls last as long as calls do: a worker keeps a fifth of a core busy. Its tests are in one folder: it looks nowhere else.
-	$(VENV)/bin/pytest tests/integration -m "not vllm and not slow" --numprocesses $(CALLERS) --dist loadfile --no-loadscope-reorder
+	$(VENV)/bin/pytest tests/integration -m "not vllm and not ray and not slow" --numprocesses $(CALLERS) --dist loadfile --no-loadscope-reorder
 	@$(MAKE) --no-print-directory test-vllm VLLM_TESTS="vllm and not slow" VLLM_WORKERS=$(RIGS)
+	@$(MAKE) --no-print-directory test-ray RAY_TESTS="ray and not slow"
 
 check: $(VENV)/.test
 	$(VENV)/bin/ruff check
@@ -63,7 +67,7 @@ check: $(VENV)/.test
 	$(VENV)/bin/pytest -m "not integration and not vllm and not slow" --numprocesses $(WORKERS)
 
 # What only tests need, downloaded at once. Where something cannot be had, its tests are skipped, and this says so.
-test-tools: tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-sdks tools-asterisk tools-vllm
+test-tools: tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-sdks tools-asterisk tools-vllm tools-ray
 
 # All in one go; where that fails, each by itself, so that one that is missing takes no other with it. Making the
 # environment may use apt too, and only one at a time can.
@@ -114,13 +118,21 @@ tools-asterisk: tools-apt
 tools-vllm: $(VENV)/.test
 	@scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV) $(VENV)/bin/uv || test $$? = 75
 
+# 75 says that Ray cannot be installed here, and the script has said why.
+tools-ray: $(VENV)/.test
+	@scripts/install-ray $(VENV)/bin/python $(RAY_VENV) || test $$? = 75
+
 test-slow: $(VENV)/.test tools-litellm tools-realtime tools-vllm
-	$(VENV)/bin/pytest -m "slow and not vllm" --numprocesses 2 --dist loadfile
+	$(VENV)/bin/pytest -m "slow and not vllm and not ray" --numprocesses 2 --dist loadfile
 
 test-vllm: $(VENV)/.test
 	@scripts/apt-install espeak-ng || echo "the vLLM tests that speak will be skipped"
 	@if scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV) $(VENV)/bin/uv; \
 	then $(VLLM_VENV)/bin/pytest -m "$(VLLM_TESTS)" --numprocesses $(VLLM_WORKERS) --dist loadfile; else test $$? = 75; fi
+
+test-ray: $(VENV)/.test
+	@if scripts/install-ray $(VENV)/bin/python $(RAY_VENV); \
+	then $(RAY_VENV)/bin/pytest tests/cluster tests/integration -m "$(RAY_TESTS)"; else test $$? = 75; fi
 
 # 75 says that the fuzzer cannot be installed here, and the script has said why.
 fuzz: $(VENV)/.test
@@ -157,6 +169,11 @@ bench-engines:
 	mkdir -p build
 	$(VLLM_VENV)/bin/python bench/engines.py $(ENGINE) --json build/engines.json $(ARGS)
 
+bench-scale: $(VENV)/.test
+	scripts/install-ray $(VENV)/bin/python $(RAY_VENV)
+	mkdir -p build
+	PYTHONPATH=tests/support $(RAY_VENV)/bin/python bench/scale.py --json build/scale.json $(ARGS)
+
 bench-compare: $(VENV)/.test
 	@$(VENV)/bin/python bench/compare.py $(BEFORE) $(AFTER)
 
@@ -167,7 +184,7 @@ soak: $(VENV)/.test
 	$(VENV)/bin/python bench/soak.py --json build/soak.json $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) $(TAC_VENV) $(TTS_VENV) $(LITELLM_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VLLM_VENV) $(TAC_VENV) $(TTS_VENV) $(LITELLM_VENV) $(RAY_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp says that what its lock lists is installed, so that a second `make` starts at once.

@@ -14,6 +14,7 @@ from bridge.settings import Settings
 from bridge.speech.api import ModelMissing, SpeechError
 
 EXTRAS: Final = {
+    ("bridge.asr", "ray"): "ray",
     ("bridge.asr", "vllm"): "vllm",
     ("bridge.asr", "whisper"): "embedded",
     ("bridge.vad", "silero"): "embedded",

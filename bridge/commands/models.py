@@ -16,7 +16,7 @@ from bridge.speech.api import ModelMissing
 from bridge.speech.backends import hub
 from bridge.speech.backends.models import WhisperFiles, packaged
 
-_NEEDS: Final = {"whisper": ("ctranslate2", "embedded"), "vllm": ("vllm", "vllm")}
+_NEEDS: Final = {"ray": ("ray", "ray"), "whisper": ("ctranslate2", "embedded"), "vllm": ("vllm", "vllm")}
 """Recogniser -> the module that it needs, and the extra that installs it."""
 
 

@@ -18,8 +18,10 @@ class NoAnswerThere(Exception):
     """Nobody answers the command at its address; the text says why, and what to give instead."""
 
 
-def checked(url: str, command: str) -> str:
+def checked(url: str, command: str, *, wire: str = "") -> str:
     """Return `url` if `command` may be answered there. A path that we do not know may be another server's.
+
+    `wire`: the path of another wire than the usual one, where the command speaks it.
 
     Raises:
         NoAnswerThere: it is none, or a path of ours that speaks another protocol.
@@ -29,7 +31,7 @@ def checked(url: str, command: str) -> str:
         raise NoAnswerThere(f"url is {url!r}; it begins with ws:// or wss://, and a host follows")
     others = {path for name, paths in PATHS.items() if name != command for path in paths}
     path = parts.path.rstrip("/") or "/"
-    if path in others and path not in PATHS[command]:
+    if path in others and path not in {*PATHS[command], wire}:
         raise NoAnswerThere(f"url is {url!r}, where nobody answers `bridge {command}`; {_instead(url, command)}")
     return url
 

@@ -187,6 +187,8 @@ def _recognition(settings: Settings) -> Iterator[str]:
         yield f"--asr-url {urls} is for the recogniser openai and --asr is {names}: say --asr openai, or drop --asr-url"
     if "openai" in settings.asr and not urls:
         yield f"--asr {names} needs the URL of a server: --asr-url http://HOST:PORT"
+    if settings.ray_address and "ray" not in settings.asr:
+        yield f"--ray-address {settings.ray_address} is for the recogniser ray and --asr is {names}: say --asr ray"
     if (
         settings.language
         and settings.languages

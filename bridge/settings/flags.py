@@ -1,6 +1,7 @@
 """The options as command line flags, with a short help for newcomers and a long one with all of them."""
 
 import argparse
+from collections.abc import Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -10,17 +11,17 @@ from pydantic.fields import FieldInfo
 
 from bridge.settings.describe import choices, first_sentence, flag, variable
 from bridge.settings.options import FIRST_OPTIONS, GROUPS, SECRETS, Settings
-from bridge.settings.types import Section
+from bridge.settings.types import Group, Section
 
 _USAGE: Final = "%(prog)s [options]"
 _FLAGS_WIDTH: Final = 30
 """Columns of the short help that hold the flags; what is longer has a line of its own."""
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Give `parser` --config and a flag for every option but the secrets, grouped; none has a default of its own."""
+def add_flags(parser: argparse.ArgumentParser, groups: Sequence[type[Group]] = GROUPS) -> None:
+    """Give `parser` --config and a flag for every option of `groups` but the secrets; none has a default of its own."""
     _add_config(parser)
-    for group in GROUPS:
+    for group in groups:
         arguments = parser.add_argument_group(group.title())
         for name, field in group.model_fields.items():
             if name not in SECRETS:

@@ -183,6 +183,16 @@ PluginNames = Annotated[
     BeforeValidator(split_words),
     Takes("auto, or names of installed plug-ins or module:attribute, with commas between"),
 ]
+AppNames = Annotated[
+    tuple[Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,100}$")], ...],
+    BeforeValidator(split_words),
+    Takes("names of applications on Ray Serve, with commas between"),
+]
+RayAddress = Annotated[
+    str,
+    StringConstraints(pattern=r"^$|^auto$|^(ray://)?(\[[0-9A-Fa-f:]+\]|[\w.-]+):\d{1,5}$"),
+    Takes("auto, HOST:6379, or ray://HOST:10001"),
+]
 
 _VoiceName = Annotated[str, StringConstraints(pattern=r"^[\w.-]+(:[\w.+/:@-]+)?$", max_length=200)]
 Voice = Annotated[_VoiceName, Takes("the name of an installed plug-in, plug-in:voice, or module:attribute")]

@@ -47,6 +47,10 @@ class EngineLost(EngineFailed):
     """The engine died or cannot be reached. All its other work is lost too."""
 
 
+class ReplicaLost(EngineFailed):
+    """One of several processes behind the engine is gone, or silent. Asked again, the engine asks another of them."""
+
+
 class DeadlineExceeded(EngineFailed):
     """No answer came in time."""
 

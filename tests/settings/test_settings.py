@@ -142,6 +142,8 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "vobiz_auth_id": "MA_XXXXXXXX",
         "asterisk_url": "wss://pbx.example.com/media",
         "voices": "German=kokoro:df",
+        "ray_address": "ray://head:10001",
+        "ray_app": "asr-gpu, asr",
         "prices": "heard=0.0043,output=1.6",
     }
     text = {"host": "example", "asr_api": "chat", "script": "latin", **choices}.get(name)
@@ -465,6 +467,22 @@ def test_servers_of_the_recogniser_need_the_recogniser_that_asks_them_and_it_nee
     [reason] = refusals(Settings.model_validate({"asr": "openai"}))
     assert reason == "--asr openai needs the URL of a server: --asr-url http://HOST:PORT"
     assert refusals(Settings.model_validate({"asr": "whisper,openai", **urls})) == []
+
+
+def test_what_belongs_to_the_pool_on_ray_is_refused_at_the_bridge() -> None:
+    [reason] = refusals(Settings(ray_address="head:6379"))
+    assert reason == "--ray-address head:6379 is for the recogniser ray and --asr is auto: say --asr ray"
+
+
+@pytest.mark.parametrize("address", ["auto", "head:6379", "ray://10.0.0.1:10001", "[::1]:6379", ""])
+def test_a_ray_cluster_is_named_as_ray_names_it(address: str) -> None:
+    assert Settings(asr=("ray",), ray_address=address).ray_address == address
+
+
+@pytest.mark.parametrize("address", ["head", "http://head:6379", "head:port", "ray://head", "head:6379/x", "a b:1"])
+def test_what_ray_would_not_take_for_an_address_is_refused(address: str) -> None:
+    with pytest.raises(SettingsError, match="--ray-address"):
+        load({"ray_address": address}, {})
 
 
 def test_a_step_of_vllm_holds_a_token_of_each_decode() -> None:

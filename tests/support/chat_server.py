@@ -110,6 +110,9 @@ class ChatServer:
         if answer.status != 200:
             error = {"message": f"status {answer.status}, your key was {key}", "type": "error", "code": None}
             return web.json_response({"error": error}, status=answer.status, headers={"Retry-After": "30"})
+        if not body.get("stream"):
+            message = {"role": "assistant", "content": answer.text}
+            return web.json_response({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
         try:
             return await self._stream(request, answer, counts=bool(body.get("stream_options")))
         except (asyncio.CancelledError, ConnectionError):

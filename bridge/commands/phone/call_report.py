@@ -6,7 +6,7 @@ import wave
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import numpy as np
 
@@ -99,9 +99,15 @@ def timeline(record: CallRecord) -> str:
 
 def save_wav(record: CallRecord, path: Path) -> None:
     """Write the audio of a call as a stereo WAV: the caller left, the bot right."""
+    with path.open("wb") as file:
+        write_wav(record, file)
+
+
+def write_wav(record: CallRecord, file: BinaryIO) -> None:
+    """Write to `file` what `save_wav` writes to a path."""
     sides = [decode(bytes(side), Encoding.MULAW) for side in (record.caller, record.bot)]
     length = min(map(len, sides))
-    with wave.open(str(path), "wb") as recording:
+    with wave.open(file, "wb") as recording:
         recording.setnchannels(2)
         recording.setsampwidth(2)
         recording.setframerate(RATE)

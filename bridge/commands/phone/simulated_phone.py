@@ -6,16 +6,19 @@ played, all of them at once after a clear. It keeps a timeline and the audio of 
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import aiohttp
 
+from bot.api import Samples
+from bridge.commands.phone.background_sound import BackgroundSound
 from bridge.commands.phone.call_record import CallRecord, Moment
 from bridge.commands.phone.carrier_buffer import FRAME_BYTES, FRAME_MS, CarrierBuffer, GapWatch, is_voiced
 from bridge.commands.phone.carrier_lines import CALLED_AS
 from bridge.commands.phone.line_faults import Fault, LineFaults
+from bridge.commands.phone.pbx_lines import PBX_WIRES
 from bridge.commands.phone.phone_line import PhoneLine
 from telephony.events import Clear, Mark, Play, Transcript
 
@@ -25,8 +28,9 @@ SILENCE: Final = b"\xff" * FRAME_BYTES
 class SimulatedPhone:
     """One call in progress, made by `dial` or `on_line`. Speak with `say`; what the bot says goes into `record`."""
 
-    def __init__(self, line: PhoneLine, *, fault: Fault = Fault.NONE) -> None:
-        self.line = line
+    def __init__(self, line: PhoneLine, *, fault: Fault = Fault.NONE, call_id: str = "") -> None:
+        """`call_id`: what the server calls the call."""
+        self.line, self.call_id = line, call_id
         self.record = CallRecord()
         self.fault = fault
         self.closed = asyncio.Event()
@@ -35,6 +39,7 @@ class SimulatedPhone:
         self._to_say = bytearray()
         self._said = asyncio.Event()
         self._babble = b""
+        self._background: BackgroundSound | None = None
         self._said_in_all = 0  # length of `_to_say` when `say` was called, bytes
         self._began = asyncio.get_running_loop().time()
         self._speaking = False  # the caller hears the bot
@@ -64,6 +69,10 @@ class SimulatedPhone:
     def babble(self, mulaw: bytes) -> None:
         """Say `mulaw` again and again, as long as the call lasts."""
         self._babble = mulaw
+
+    def put_behind(self, sound: Samples | None) -> None:
+        """Have `sound`, float32 at 8 kHz, heard behind the caller from now on, again and again; None: nothing."""
+        self._background = None if sound is None else BackgroundSound(sound)
 
     async def until(self, happened: Callable[[], bool], *, timeout_s: float = 10.0) -> None:
         """Wait until `happened` is true; it is asked after each event and each frame.
@@ -130,6 +139,8 @@ class SimulatedPhone:
                 if not self._to_say:
                     self._note("speech-ends")
                     self._said.set()
+            if self._background:
+                frame = self._background.mix(frame)
             await self._send_frame(frame, chunk)
             self.record.caller += frame
             await self._hear()
@@ -203,30 +214,46 @@ async def dial(
     tls: ssl.SSLContext | bool = True,
     wire: str = "twilio",
 ) -> AsyncIterator[SimulatedPhone]:
-    """Call `url`, an address that ends in /twilio/stream; hang up at the end of the block.
+    """Call `url`, an address where `wire` is answered, as /twilio/stream; hang up at the end of the block.
 
-    `wire`: as which carrier, a name in CALLED_AS; each has an address of its own.
-
-    `parameters`: custom parameters of the stream. `headers`: of the WebSocket request.
-    `tls`: who is believed to be the server.
+    `parameters`: custom parameters of the stream, where the wire tells them. `headers`: of the WebSocket request.
+    `tls`: who is believed to be the server. `wire`: a name in CALLED_AS or PBX_WIRES; each has an address of its own.
 
     Raises:
         aiohttp.ClientError: the server is not there or refuses the call.
     """
     async with (
         aiohttp.ClientSession() as session,
-        session.ws_connect(url, headers=headers, compress=0, max_msg_size=1 << 24, ssl=tls) as socket,
+        session.ws_connect(
+            url, headers=headers, protocols=_subprotocols(wire), compress=0, max_msg_size=1 << 24, ssl=tls
+        ) as socket,
     ):
-        line = CALLED_AS[wire].line(socket, call_sid=call_sid)
-        await line.begin(parameters or {})
-        async with on_line(line, fault=fault) as phone:
+        line, call_id = await _begun(socket, wire, call_sid, parameters or {})
+        async with on_line(line, fault=fault, call_id=call_id) as phone:
             yield phone
 
 
+def _subprotocols(wire: str) -> Sequence[str]:
+    return PBX_WIRES[wire].subprotocols if wire in PBX_WIRES else ()
+
+
+async def _begun(
+    socket: aiohttp.ClientWebSocketResponse, wire: str, call_sid: str, parameters: Mapping[str, str]
+) -> tuple[PhoneLine, str]:
+    """Announce the call; return its line, and what the server calls it."""
+    if wire in PBX_WIRES:
+        other = PBX_WIRES[wire].line(socket, call_sid)
+        await other.begin()
+        return other, other.ident
+    line = CALLED_AS[wire].line(socket, call_sid=call_sid)
+    await line.begin(parameters)
+    return line, call_sid
+
+
 @asynccontextmanager
-async def on_line(line: PhoneLine, *, fault: Fault = Fault.NONE) -> AsyncIterator[SimulatedPhone]:
+async def on_line(line: PhoneLine, *, fault: Fault = Fault.NONE, call_id: str = "") -> AsyncIterator[SimulatedPhone]:
     """Call over `line`, on which the call has been announced; hang up at the end of the block."""
-    phone = SimulatedPhone(line, fault=fault)
+    phone = SimulatedPhone(line, fault=fault, call_id=call_id)
     tasks = [asyncio.create_task(phone.listen()), asyncio.create_task(phone.speak())]
     try:
         yield phone

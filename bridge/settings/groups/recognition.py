@@ -4,7 +4,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from bridge.settings.types import FIRST, Group, Languages, OptionalPath, OptionalText, PluginNames, Section, Urls
+from bridge.settings.types import (
+    FIRST,
+    AppNames,
+    Group,
+    Languages,
+    OptionalPath,
+    OptionalText,
+    PluginNames,
+    RayAddress,
+    Section,
+    Urls,
+)
 
 
 class Recognition(Group):
@@ -15,7 +26,7 @@ class Recognition(Group):
     asr: Annotated[PluginNames, FIRST] = Field(
         default=("auto",),
         min_length=1,
-        description="Recognisers: auto, whisper, vllm, openai or module:attribute. Of several, the least loaded "
+        description="Recognisers: auto, whisper, vllm, openai, ray or module:attribute. Of several, the least loaded "
         "healthy one takes the next decode. auto is vllm if the extra vllm is installed and the machine has an NVIDIA "
         "GPU; otherwise it is whisper, which runs on the CPU.",
     )
@@ -58,6 +69,17 @@ class Recognition(Group):
         default="auto",
         description="API by which the servers at asr_url are asked. chat continues a text, which partials of long "
         "utterances need; transcriptions cannot, but most servers have it. auto takes chat if it works.",
+    )
+    ray_address: RayAddress = Field(
+        default="",
+        description="Ray cluster of the recogniser ray: auto is the one that this machine has joined by `ray start`, "
+        "ray://HOST:10001 reaches another one through its head. Empty is the variable RAY_ADDRESS, or else auto.",
+    )
+    ray_app: AppNames = Field(
+        default=("asr",),
+        min_length=1,
+        description="Applications on Ray Serve that the recogniser ray asks, made by `bridge asr-pool`; each is an "
+        "engine of its own.",
     )
     asr_timeout: float = Field(
         default=5.0,

@@ -1,12 +1,12 @@
 """One engine of a pool: what it takes, what it has in hand, whether it may be asked."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
 from bridge.speech.api import SAMPLE_RATE, Asr, Request, Standing
 from bridge.speech.languages import Known
+from bridge.speech.pool.affinity import affinity
 from bridge.speech.pool.audio import padded
 from bridge.speech.pool.breaker import Breaker, BreakerState
 
@@ -85,7 +85,4 @@ class Member:
         """
         on_trial = self.breaker.state is BreakerState.TRIAL
         load = self.in_hand * _STEPS // max(1, self.engine.capabilities.backlog)
-        affinity = (
-            hashlib.blake2b(f"{request.key}/{self.name}".encode(), digest_size=8).digest() if request.key else b""
-        )
-        return on_trial is request.final, load, affinity
+        return on_trial is request.final, load, affinity(request.key, self.name)

@@ -18,6 +18,7 @@ from bridge.speech.api import (
     EngineLost,
     Hypothesis,
     Overloaded,
+    ReplicaLost,
     Request,
     SpeechError,
     Standing,
@@ -185,6 +186,8 @@ class Pool:
                 member.breaker.rest(outcome.retry_after_s)
             case EngineLost():
                 member.breaker.lost()
+            case ReplicaLost():
+                pass  # what it had in hand fails together, and says nothing of the others
             case EngineFailed() if not again:
                 member.breaker.failed()
         if was_up and not member.up:

@@ -11,6 +11,7 @@ from bridge.speech.api import (
     EngineFailed,
     EngineLost,
     Overloaded,
+    ReplicaLost,
     Request,
     UnsupportedLanguage,
 )
@@ -95,7 +96,7 @@ class Roster:
 
 def _may(member: Member, request: Request, failed: Failed) -> bool:
     """An engine that failed tries again only for a final, and only if it was neither too busy nor too slow nor lost."""
-    unlucky = member in failed and not (request.final and type(failed[member]) is EngineFailed)
+    unlucky = member in failed and not (request.final and type(failed[member]) in (EngineFailed, ReplicaLost))
     return not unlucky
 
 

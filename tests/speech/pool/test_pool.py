@@ -17,6 +17,7 @@ from bridge.speech.api import (
     Hypothesis,
     Overloaded,
     Recogniser,
+    ReplicaLost,
     Request,
     UnsupportedLanguage,
 )
@@ -420,6 +421,31 @@ async def test_a_lost_engine_is_asked_no_more_until_it_is_well(bench: Bench) -> 
     await bench.pause.end()
     assert {(await pool.decode(PARTIAL)).engine for _ in range(8)} == {"a", "b"}
     assert bench.pause.delays == [0.25, 0.5], "nobody asks for its health any more"
+
+
+async def test_a_replica_that_is_lost_takes_what_it_had_in_hand_and_not_the_engine_behind_which_there_are_others(
+    bench: Bench,
+) -> None:
+    engine = FakeEngine("a", [ReplicaLost("gone")] * 8)
+    pool = bench.pool(engine)
+    finals = await asyncio.gather(*(pool.decode(FINAL) for _ in range(8)))
+    assert {final.engine for final in finals} == {"a"}
+    assert await pool.healthy()
+    assert bench.pause.delays == []
+
+
+async def test_a_partial_of_a_lost_replica_is_made_up_for_by_the_next(bench: Bench) -> None:
+    pool = bench.pool(FakeEngine("a", [ReplicaLost("gone")]))
+    with pytest.raises(ReplicaLost):
+        await pool.decode(PARTIAL)
+    assert (await pool.decode(PARTIAL)).engine == "a"
+
+
+async def test_an_engine_that_refuses_and_wants_no_rest_is_asked_at_once(bench: Bench) -> None:
+    pool = bench.pool(FakeEngine("a", [Overloaded("one of many is full", retry_after_s=0.0)]))
+    with pytest.raises(Overloaded):
+        await pool.decode(PARTIAL)
+    assert (await pool.decode(FINAL)).engine == "a"
 
 
 @pytest.mark.parametrize("error", [EngineFailed("bad"), ValueError("bug")])

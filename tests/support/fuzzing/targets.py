@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
-from fuzzing import bots, engines, options, wires
+from fuzzing import bots, engines, evals, options, wires
 from fuzzing.target import Target
 
 TARGETS: Final[Mapping[str, Target]] = {
-    target.name: target for target in (*wires.TARGETS, *bots.TARGETS, *options.TARGETS, *engines.TARGETS)
+    target.name: target
+    for target in (*wires.TARGETS, *bots.TARGETS, *options.TARGETS, *engines.TARGETS, *evals.TARGETS)
 }
 """By name."""

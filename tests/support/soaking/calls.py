@@ -22,10 +22,11 @@ from bridge.commands.call import complete, converse
 from bridge.commands.phone.call_record import CallRecord
 from bridge.commands.phone.carrier_buffer import FRAME_MS
 from bridge.commands.phone.line_faults import Fault
+from bridge.commands.phone.pbx_lines import ClientLine
 from bridge.commands.phone.simulated_phone import SimulatedPhone, on_line
 from soaking.accounts import Call
 from soaking.bots import Does, ident, sentences
-from soaking.lines import CARRIERS, SOCKETS, ClientLine, Place, open_line
+from soaking.lines import CARRIERS, SOCKETS, Place, open_line
 
 SUPPORT: Final = Path(__file__).parents[1]
 SOCKET_WIRES: Final = ("twilio", *SOCKETS)

@@ -1,8 +1,6 @@
 """The far side of one call on each wire: what a `SimulatedPhone` needs to call over it."""
 
 import asyncio
-import base64
-import json
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -14,12 +12,20 @@ import aiohttp
 from ari_server import AriServer
 
 from bridge.commands.phone.carrier_lines import CALLED_AS
-from bridge.commands.phone.phone_line import Heard, Message, PhoneLine, break_off
+from bridge.commands.phone.pbx_lines import (
+    AsteriskLine,
+    AudioStreamLine,
+    ClientLine,
+    JambonzLine,
+    PbxLine,
+    linear,
+    mulaw,
+)
+from bridge.commands.phone.phone_line import Heard, Message, PhoneLine
 from soaking.bots import uuid_of
 from soaking.processor import ProcessorWatch
 from telephony.audiosocket import Frames, frame
-from telephony.codec import decode, encode
-from telephony.events import AudioFormat, Clear, Encoding, Mark, Play, Transcript
+from telephony.events import AudioFormat, Encoding, Play
 from telephony.rtp import Sender, parse
 
 _MULAW: Final = AudioFormat(Encoding.MULAW, 8000)
@@ -40,146 +46,7 @@ class Place:
     processor: ProcessorWatch | None = None
 
 
-def linear(mulaw: bytes) -> bytes:
-    return encode(decode(mulaw, Encoding.MULAW), Encoding.L16)
-
-
-def mulaw(audio: bytes) -> bytes:
-    return encode(decode(audio, Encoding.L16), Encoding.MULAW)
-
-
-class SocketLine:
-    """A WebSocket with signed 16 bit at 8 kHz in binary messages. `told` says what its texts mean."""
-
-    garbage: Message = "{"
-    steady = False
-
-    def __init__(self, wire: aiohttp.ClientWebSocketResponse, ident: str) -> None:
-        self.socket, self.ident = wire, ident
-        self.close_code: int | None = None
-
-    async def begin(self) -> None:
-        """Announce the call."""
-
-    def told(self, message: str) -> Sequence[Heard]:
-        """Return what a text of the server means to a phone."""
-        return ()
-
-    def media(self, frame: bytes, chunk: int) -> Message:
-        return linear(frame)
-
-    def heard(self, payload: bytes) -> Play:
-        return Play(mulaw(payload))
-
-    async def send(self, message: Message) -> None:
-        await (self.socket.send_str(message) if isinstance(message, str) else self.socket.send_bytes(message))
-
-    async def receive(self) -> AsyncIterator[Heard]:
-        async for message in self.socket:
-            if isinstance(message.data, bytes):
-                yield self.heard(message.data)
-                continue
-            for told in self.told(message.data):
-                yield told
-        self.close_code = self.socket.close_code
-
-    async def played(self, mark: str) -> None:
-        """Tell nothing where the wire has no marks."""
-
-    async def press(self, digit: str) -> None:
-        raise NotImplementedError("the soak presses no keys")
-
-    async def hang_up(self) -> None:
-        """The end of the socket is the end of the call."""
-
-    async def close(self) -> None:
-        await self.socket.close()
-
-    def abort(self) -> None:
-        break_off(self.socket.get_extra_info("socket"))
-
-
-class ClientLine(SocketLine):
-    """`/ws` and `/talk`. The server names the session: `ident` is its name once the call has begun."""
-
-    async def begin(self) -> None:
-        self.ident = str((await self.socket.receive_json())["session_id"])
-        await self.socket.send_json({"type": "config", "sample_rate": 8000, "encoding": "int16"})
-
-    def told(self, message: str) -> Sequence[Heard]:
-        match json.loads(message):
-            case {"type": "mark", "name": name}:
-                return [Mark(name)]
-            case {"type": "clear"}:
-                return [Clear()]
-            case {"type": "final", "text": text}:
-                return [Transcript(text, "", True, 0.0)]
-        return ()
-
-    async def played(self, mark: str) -> None:
-        await self.socket.send_json({"type": "mark", "name": mark})
-
-
-class AsteriskLine(SocketLine):
-    """chan_websocket, with mu-law and plain commands."""
-
-    garbage: Message = "DTMF_END digit:%"
-
-    async def begin(self) -> None:
-        start = f"connection_id:{self.ident} channel:WebSocket/{self.ident} channel_id:{self.ident}"
-        await self.socket.send_str(f"MEDIA_START {start} format:ulaw optimal_frame_size:160")
-
-    def media(self, frame: bytes, chunk: int) -> Message:
-        return frame
-
-    def heard(self, payload: bytes) -> Play:
-        return Play(payload)
-
-    def told(self, message: str) -> Sequence[Heard]:
-        command, _, about = message.partition(" ")
-        match command:
-            case "MARK_MEDIA":
-                return [Mark(about)]
-            case "FLUSH_MEDIA":
-                return [Clear()]
-        return ()
-
-    async def played(self, mark: str) -> None:
-        await self.socket.send_str(f"MEDIA_MARK_PROCESSED {mark}")
-
-
-class JambonzLine(SocketLine):
-    """jambonz `listen`."""
-
-    async def begin(self) -> None:
-        await self.socket.send_json({"callSid": self.ident, "sampleRate": 8000, "mixType": "mono"})
-
-    def told(self, message: str) -> Sequence[Heard]:
-        match json.loads(message):
-            case {"type": "mark", "data": {"name": name}}:
-                return [Mark(name)]
-            case {"type": "killAudio"}:
-                return [Clear()]
-        return ()
-
-    async def played(self, mark: str) -> None:
-        await self.socket.send_json({"type": "mark", "data": {"name": mark, "event": "playout"}})
-
-
-class AudioStreamLine(SocketLine):
-    """mod_audio_stream."""
-
-    async def begin(self) -> None:
-        await self.socket.send_json({"uuid": self.ident, "sampleRate": 8000})
-
-    def told(self, message: str) -> Sequence[Heard]:
-        match json.loads(message):
-            case {"type": "streamAudio", "data": {"audioData": audio}}:
-                return [self.heard(base64.b64decode(audio))]
-        return ()
-
-
-SOCKETS: Final[Mapping[str, tuple[str, Sequence[str], type[SocketLine]]]] = {
+SOCKETS: Final[Mapping[str, tuple[str, Sequence[str], type[PbxLine]]]] = {
     "plain": ("/ws", (), ClientLine),
     "talk": ("/talk", (), ClientLine),
     "asterisk": ("/asterisk/media", ("media",), AsteriskLine),

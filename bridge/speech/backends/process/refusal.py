@@ -12,13 +12,23 @@ from bridge.speech.api import (
     EngineLost,
     ModelMissing,
     Overloaded,
+    ReplicaLost,
     SpeechError,
     UnsupportedLanguage,
 )
 
 _ERRORS: Final[dict[str, type[SpeechError]]] = {
     error.__name__: error
-    for error in (BadRequest, DeadlineExceeded, EngineFailed, EngineLost, ModelMissing, Overloaded, UnsupportedLanguage)
+    for error in (
+        BadRequest,
+        DeadlineExceeded,
+        EngineFailed,
+        EngineLost,
+        ModelMissing,
+        Overloaded,
+        ReplicaLost,
+        UnsupportedLanguage,
+    )
 }
 
 

@@ -7,6 +7,7 @@ from bridge.speech.api import (
     EngineLost,
     ModelMissing,
     Overloaded,
+    ReplicaLost,
     SpeechError,
     UnsupportedLanguage,
 )
@@ -17,7 +18,10 @@ from bridge.speech.backends.process.refusal import from_bytes, one_line, to_byte
     "error",
     [
         kind("why: ü")
-        for kind in (BadRequest, DeadlineExceeded, EngineFailed, EngineLost, ModelMissing, UnsupportedLanguage)
+        for kind in (
+            *(BadRequest, DeadlineExceeded, EngineFailed, EngineLost),
+            *(ModelMissing, ReplicaLost, UnsupportedLanguage),
+        )
     ],
 )
 def test_an_error_comes_out_as_it_went_in(error: SpeechError) -> None:

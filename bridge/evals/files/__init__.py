@@ -1,0 +1,1 @@
+"""Scenario files: YAML with lines and limits, its fields, and the scenarios that come of it."""
