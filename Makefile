@@ -31,6 +31,8 @@ S3_VENV ?= .venv-s3-server
 PIPECAT_VENV := .venv-pipecat
 LIVEKIT_VENV := .venv-livekit
 BENCH_TOOLS_VENV := .venv-bench-tools
+SDKS_VENV ?= .venv-client-sdks
+REALTIME_VENV ?= .venv-twilio-realtime
 VLLM_TESTS ?= vllm
 VLLM_WORKERS ?= 0
 RAY_TESTS ?= ray
@@ -47,7 +49,7 @@ EXTRAS ?=
 # Tests start hundreds of processes: what these import is compiled once, whatever the machine's habits are.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: serve check test test-slow test-vllm test-ray test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-litellm tools-kubernetes tools-asterisk tools-vllm tools-ray fuzz \
+.PHONY: serve check test test-slow test-vllm test-ray test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-sdks tools-realtime tools-litellm tools-kubernetes tools-asterisk tools-vllm tools-ray fuzz \
     tiny-qwen3-asr bench bench-phone publish-bench-phone bench-third-party tools-bench-phone bench-engines bench-scale bench-records bench-compare soak format lock wires clean
 .DELETE_ON_ERROR:
 
@@ -72,7 +74,7 @@ check: $(VENV)/.test
 	$(VENV)/bin/pytest -m "not integration and not vllm and not slow" --numprocesses $(WORKERS)
 
 # What only tests need, downloaded at once. Where something cannot be had, its tests are skipped, and this says so.
-test-tools: tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-kubernetes tools-asterisk tools-vllm tools-ray
+test-tools: tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-sdks tools-kubernetes tools-asterisk tools-vllm tools-ray
 
 # All in one go; where that fails, each by itself, so that one that is missing takes no other with it. Making the
 # environment may use apt too, and only one at a time can.
@@ -100,6 +102,11 @@ tools-s3: $(VENV)/.test
 tools-kubernetes: $(VENV)/.test
 	@scripts/install-kubernetes $(VENV)/bin/python $(KUBERNETES_VENV) || test $$? = 75
 
+# SDKs of hosted services: for Python in an environment of their own, for JavaScript where there is npm.
+tools-sdks: $(VENV)/.test
+	@scripts/install-alone client-sdks $(VENV)/bin/python $(SDKS_VENV) || test $$? = 75
+	@scripts/install-node-sdks build/node-sdks || test $$? = 75
+
 # Large, and asked by slow tests alone: `make test` leaves it out.
 tools-litellm: $(VENV)/.test
 	@scripts/install-alone litellm $(VENV)/bin/python $(LITELLM_VENV) || test $$? = 75
@@ -110,6 +117,10 @@ tools-kokoro: $(VENV)/.test
 # 75 says that it cannot be installed here, and the script has said why.
 tools-tts: $(VENV)/.test
 	@scripts/install-tts-server $(VENV)/bin/python $(TTS_VENV) || test $$? = 75
+
+# An application between Twilio and OpenAI Realtime, for a slow test.
+tools-realtime: $(VENV)/.test
+	@scripts/install-alone twilio-realtime $(VENV)/bin/python $(REALTIME_VENV) || test $$? = 75
 
 tools-asterisk: tools-apt
 	@scripts/install-asterisk build/asterisk || echo "the calls from a real Asterisk will be skipped"
@@ -122,7 +133,7 @@ tools-vllm: $(VENV)/.test
 tools-ray: $(VENV)/.test
 	@scripts/install-ray $(VENV)/bin/python $(RAY_VENV) || test $$? = 75
 
-test-slow: $(VENV)/.test tools-litellm tools-vllm
+test-slow: $(VENV)/.test tools-litellm tools-realtime tools-vllm
 	$(VENV)/bin/pytest -m "slow and not vllm and not ray" --numprocesses 2 --dist loadfile
 
 test-vllm: $(VENV)/.test
@@ -210,7 +221,7 @@ soak: $(VENV)/.test
 	$(VENV)/bin/python bench/soak.py --json build/soak.json $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) $(TAC_VENV) $(TTS_VENV) $(LITELLM_VENV) $(RAY_VENV) $(KUBERNETES_VENV) $(PIPECAT_VENV) $(LIVEKIT_VENV) $(BENCH_TOOLS_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VLLM_VENV) $(TAC_VENV) $(TTS_VENV) $(LITELLM_VENV) $(RAY_VENV) $(KUBERNETES_VENV) $(SDKS_VENV) $(REALTIME_VENV) $(PIPECAT_VENV) $(LIVEKIT_VENV) $(BENCH_TOOLS_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp says that what its lock lists is installed, so that a second `make` starts at once.

@@ -43,8 +43,8 @@ from telephony.events import (
     Media,
     Play,
     Played,
-    RecognitionOptions,
 )
+from telephony.recognition import RecognitionOptions
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from integration.recordings import Prompt, prompts

@@ -21,7 +21,7 @@ from virtual import run
 
 from bridge.speech.api import SAMPLE_RATE, AsrCapabilities, Hypothesis, Recogniser, Request, Standing
 from bridge.speech.pool import Pool
-from telephony.events import RecognitionOptions
+from telephony.recognition import RecognitionOptions
 
 SECONDS = 60.0
 MORE_A_SECOND = 0.15

@@ -31,7 +31,7 @@ from bridge.speech.ear import ScoredWindow
 from bridge.speech.rollback import PrefixRollback
 from bridge.speech.stability import Flicker, flicker
 from bridge.turns.turn_taker import Began, Cut, Over, Paused, Resumed, TurnEvent, TurnRules, TurnTaker
-from telephony.events import RecognitionOptions
+from telephony.recognition import RecognitionOptions
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from asr import spelled

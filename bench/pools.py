@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from bridge.server.plugin_loading import load_recogniser
 from bridge.settings import Settings
 from bridge.speech.pool import Pool
-from telephony.events import RecognitionOptions
+from telephony.recognition import RecognitionOptions
 
 
 @asynccontextmanager

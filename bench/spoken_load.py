@@ -15,7 +15,7 @@ from bridge.call.asr_outage import AsrOutage
 from bridge.call.transcribe import transcribe
 from bridge.call.utterance import Utterance
 from bridge.speech.api import SAMPLE_RATE, Hypothesis, Overloaded, Recogniser, Request, Samples
-from telephony.events import RecognitionOptions
+from telephony.recognition import RecognitionOptions
 
 WINDOW: Final = 512  # samples, as the detector hands them on
 WINDOW_MS: Final = 32

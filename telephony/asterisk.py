@@ -32,8 +32,11 @@ from telephony.events import (
     Played,
     Problem,
     Reply,
+    ReplyOver,
     SendDtmf,
     SendInfo,
+    SpeechStarted,
+    SpeechStopped,
     Transcript,
     Transfer,
     WarmTransfer,
@@ -121,7 +124,7 @@ class AsteriskProtocol:
         Raises:
             LocalProtocolError: something before the call began, or what this wire cannot do.
         """
-        if isinstance(command, Problem | Transcript | Reply):
+        if isinstance(command, Problem | Transcript | SpeechStarted | SpeechStopped | Reply | ReplyOver):
             return ()
         if self._time is None:
             raise LocalProtocolError("a command before MEDIA_START: neither form nor format are known yet")

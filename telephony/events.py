@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from telephony.bot_requests import BotRequest
+from telephony.recognition import RecognitionOptions
+
 
 class Encoding(StrEnum):
     """How one audio sample is written on a wire."""
@@ -42,30 +45,6 @@ class AudioFormat:
 
 
 @dataclass(frozen=True, slots=True)
-class RecognitionOptions:
-    """What a client may ask of the recogniser for its session; the defaults are the original protocol's."""
-
-    context: str = ""
-    """Words that bias recognition: names, products, jargon."""
-    language: str | None = None
-    """English name of the language ("Hindi"); None lets the engine decide."""
-    unfixed_chunk_num: int = 4
-    """Chunks of an utterance that are decoded without a prefix."""
-    unfixed_token_num: int = 5
-    """Pieces taken back from the end of a hypothesis before it becomes the next prefix."""
-    chunk_size_sec: float = 1.0
-    """Seconds of new audio between partials."""
-    max_new_tokens: int = 32
-    """Tokens a partial may add; a final may have as many as its audio can hold."""
-    partials: bool = True
-    words: bool = False  # finals say when each word was spoken, where the engine knows
-    languages: tuple[str, ...] = ()
-    """Those that the engine may decide for; () is any."""
-    script: str = ""
-    """"latin" or "native", in which transcripts are written; "" is what the server's settings say."""
-
-
-@dataclass(frozen=True, slots=True)
 class CallStarted:
     """The peer is ready; comes once, before any Media."""
 
@@ -85,6 +64,7 @@ class CallStarted:
     """The number that was called first, where the call was forwarded to us."""
     stir_verstat: str = ""
     """How far the networks vouch for `caller` (STIR/SHAKEN), e.g. "TN-Validation-Passed-A"; "" is not known."""
+    answers_when_asked: bool = False  # the bot answers an `AskReply` and nothing by itself
     early_ms: int = 0
     """Audio that came before the start. It follows the start at once, as Media."""
 
@@ -122,6 +102,11 @@ class Played:
 @dataclass(frozen=True, slots=True)
 class Finalize:
     """The client wants the final of what is pending, now, even an empty one."""
+
+
+@dataclass(frozen=True, slots=True)
+class StillThere:
+    """The client has nothing to send for now, and wants to stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +157,8 @@ Event = (
     | Dtmf
     | Played
     | Finalize
+    | StillThere
+    | BotRequest
     | Malformed
     | Notice
     | FormatChanged
@@ -251,6 +238,22 @@ class Transcript:
     final: bool
     timestamp: float  # Unix time, seconds
     words: Sequence[tuple[str, int, int]] = ()  # each with the media time at which it begins and ends
+    span_ms: tuple[int, int] | None = None  # media time of what a final says
+    ends_turn: bool = True  # False for the final of an utterance that was cut, as it was too long
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The peer began to speak, for wires with `speech_events`."""
+
+    at_ms: int  # media time, as below
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """The peer is done; the final of what they said follows, if it was words."""
+
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,13 +264,35 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyOver:
+    """All of a reply has been sent, or nothing more of it will be; for wires with `speech_events`."""
+
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Something the peer should know; the session goes on."""
 
     message: str
 
 
-Command = Play | Mark | Clear | Hangup | Transfer | WarmTransfer | SendDtmf | SendInfo | Transcript | Reply | Problem
+Command = (
+    Play
+    | Mark
+    | Clear
+    | Hangup
+    | Transfer
+    | WarmTransfer
+    | SendDtmf
+    | SendInfo
+    | Transcript
+    | SpeechStarted
+    | SpeechStopped
+    | Reply
+    | ReplyOver
+    | Problem
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +309,7 @@ class Capabilities:
     dtmf_out: bool = False
     info: bool = False  # it carries messages of the bot to the peer: `SendInfo`
     transcripts: bool = False
+    speech_events: bool = False  # it is told when its peer begins and ends to speak, and when a reply is over
     steady: bool = False
     """Caller audio never stops while the call lasts, silence included: a peer that sends nothing is gone."""
     send_ahead_ms: int = 0

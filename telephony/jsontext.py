@@ -24,16 +24,16 @@ class FieldRefused(Refused):
         self.what, self.value, self.allowed = what, value, allowed
 
 
-def json_object(message: str | bytes) -> Fields:
+def json_object(message: str | bytes, *, at_most: int = MAX_CHARS) -> Fields:
     """Return the object that `message` is.
 
     Raises:
-        Refused: it is none, is longer than MAX_CHARS, or holds what is no text.
+        Refused: it is none, is longer than `at_most` characters, or holds what is no text.
     """
     if isinstance(message, bytes):
         raise Refused(f"message: got {len(message)} binary bytes; allowed: JSON text")
-    if len(message) > MAX_CHARS:
-        raise Refused(f"message: got {len(message)} characters; allowed: at most {MAX_CHARS}")
+    if len(message) > at_most:
+        raise Refused(f"message: got {len(message)} characters; allowed: at most {at_most}")
     try:
         parsed, end = _scan(text := message.strip())
         if end != len(text):
@@ -167,6 +167,11 @@ def as_text(value: object) -> str:
             return value
         case _:
             return json.dumps(value, ensure_ascii=False)
+
+
+def to_json(**fields: object) -> str:
+    """Return one line of readable JSON: Devanagari stays Devanagari; what is no text at all becomes "?"."""
+    return json.dumps(fields, ensure_ascii=False).encode(errors="replace").decode()
 
 
 def refusal(name: str, value: object, allowed: str, *, where: str = "") -> FieldRefused:

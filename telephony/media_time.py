@@ -13,6 +13,11 @@ class MediaTime:
         """So far, in the format of now."""
         self._before_ms = 0  # of the formats before this one
 
+    @property
+    def now_ms(self) -> int:
+        """Where the next Media begins."""
+        return self._before_ms + self.samples * 1000 // self.audio.sample_rate
+
     def change(self, audio: AudioFormat) -> None:
         """Go on in another format."""
         self._before_ms += self.samples * 1000 // self.audio.sample_rate
@@ -20,7 +25,7 @@ class MediaTime:
 
     def place(self, payload: bytes, *, concealed: bool = False) -> Media:
         """Return `payload`, whole samples, behind what there is."""
-        at_ms = self._before_ms + self.samples * 1000 // self.audio.sample_rate
+        at_ms = self.now_ms
         self.samples += len(payload) // self.audio.encoding.sample_bytes
         return Media(payload, at_ms, concealed=concealed)
 

@@ -1,13 +1,11 @@
 """The plain WebSocket protocol: JSON text and raw samples in, transcripts out."""
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-import numpy as np
-
+from telephony.client_audio import MAX_AUDIO_BYTES, SAMPLE_RATE, ClientAudio
 from telephony.errors import LocalProtocolError
 from telephony.events import (
     AudioFormat,
@@ -18,14 +16,23 @@ from telephony.events import (
     Event,
     Finalize,
     Malformed,
+    Media,
     Problem,
-    RecognitionOptions,
     Transcript,
 )
-from telephony.jsontext import FieldRefused, Fields, json_object, number_of, refusal, text_of, truth_of, whole_of
+from telephony.jsontext import (
+    FieldRefused,
+    Fields,
+    json_object,
+    number_of,
+    refusal,
+    text_of,
+    to_json,
+    truth_of,
+    whole_of,
+)
 from telephony.malformed import Malformations, Refused
-from telephony.media_time import MediaTime
-from telephony.whole_samples import WholeSamples
+from telephony.recognition import RecognitionOptions
 
 ENCODINGS: Final = {
     "float32": Encoding.FLOAT32,
@@ -40,19 +47,11 @@ CHUNK_SIZE_SEC: Final = (0.1, 30.0)
 """Ten partials a second at most; 30 s is the longest window of the recognisers."""
 MAX_NEW_TOKENS: Final = (1, 1024)
 """1024 is more than anybody says in 30 s, in any script."""
-SAMPLE_RATE: Final = (8000, 48_000)
-"""From telephone to studio."""
 MAX_CONTEXT_CHARS: Final = 10_000
 MAX_LANGUAGE_CHARS: Final = 100
 MAX_LANGUAGES: Final = 100
 SCRIPTS: Final = ("native", "latin")
 """In which transcripts of languages of India are written."""
-MAX_BINARY_BYTES: Final = 1024 * 1024
-"""16 s of float32 at 16 kHz in one message."""
-MAX_PEAK: Final = 2.0
-"""Samples a little beyond [-1, 1] are clipped; beyond this their scale is wrong."""
-_TELLING: Final = 8
-"""Samples in a message whose sound tells whether what the one before had over belongs to it."""
 MAX_MALFORMED: Final = 1000
 """Malformed messages, beyond the good ones, that a session survives."""
 
@@ -70,7 +69,7 @@ class PlainProtocol:
         *,
         refuse_language: Callable[[str | None], str],
         scripts: Sequence[str] = SCRIPTS,
-        max_bytes: int = MAX_BINARY_BYTES,
+        max_bytes: int = MAX_AUDIO_BYTES,
     ) -> None:
         """`max_bytes`: audio in one message.
 
@@ -83,7 +82,6 @@ class PlainProtocol:
         self._started: CallStarted | None = None  # set by the first config, audio or finalize
         self._max_bytes = max_bytes
         self._hear_in(DEFAULT_FORMAT)
-        self._told_of_cuts = False
         self._malformations = Malformations(at_most=MAX_MALFORMED)
 
     def open(self) -> Sequence[str | bytes]:
@@ -181,7 +179,8 @@ class PlainProtocol:
         return value
 
     def _hear_in(self, audio: AudioFormat) -> None:
-        self._time, self._whole = MediaTime(audio), WholeSamples(audio.encoding, telling=_TELLING)
+        name = next(name for name, encoding in ENCODINGS.items() if encoding is audio.encoding)
+        self._heard = ClientAudio(audio, name=name, max_bytes=self._max_bytes)
 
     def _begin(self) -> Sequence[CallStarted]:
         """Begin with what was taken of configs so far, and with the defaults for the rest."""
@@ -189,27 +188,12 @@ class PlainProtocol:
             return []
         options = {name: value for name, value in self._taken.items() if name not in _FORMAT}
         recognition = replace(RecognitionOptions(), **options)
-        self._started = CallStarted(self._session_id, self._time.audio, options=recognition)
+        self._started = CallStarted(self._session_id, self._heard.audio, options=recognition)
         return [self._started]
 
     def _audio(self, payload: bytes) -> Sequence[Event]:
-        if len(payload) > self._max_bytes:
-            raise Refused(f"audio: got {len(payload)} bytes in one message; allowed: at most {self._max_bytes}")
-        whole = self._whole.take(payload)
-        if whole and self._time.audio.encoding is Encoding.FLOAT32:
-            whole = _checked(whole)
-        heard: Sequence[Event] = [*self._begin(), self._time.place(whole)] if whole else ()
-        return [*heard, *self._cut(payload)]
-
-    def _cut(self, payload: bytes) -> Sequence[Malformed]:
-        """Count a message that ends within a sample, and tell of the first."""
-        audio = self._time.audio
-        if not len(payload) % audio.encoding.sample_bytes:
-            return ()
-        told, self._told_of_cuts = self._told_of_cuts, True
-        allowed = f"a multiple of {audio.encoding.sample_bytes}, as samples are {_name(audio)}"
-        text = f"audio: got {len(payload)} bytes; allowed: {allowed}; what is over goes before the next message"
-        return [Malformed(text, told=not told)]
+        heard = self._heard.take(payload)
+        return [*self._begin(), *heard] if any(isinstance(event, Media) for event in heard) else heard
 
 
 def _encoding(config: Fields, name: str) -> str:
@@ -266,18 +250,6 @@ def _unknown(names: Sequence[str]) -> Refused:
     return Refused(f"field{'s' * (len(names) > 1)} {shown}{more}: unknown in config; allowed: {known}")
 
 
-def _checked(payload: bytes) -> bytes:
-    """Return float32 samples clipped to [-1, 1]."""
-    samples = np.frombuffer(payload, "<f4")
-    peak = float(max(samples.max(), -samples.min()))
-    if not math.isfinite(peak):
-        worst = samples[~np.isfinite(samples)][0]
-        raise Refused(f"audio: got a sample that is {worst}; allowed: finite numbers in [-1, 1]")
-    if peak > MAX_PEAK:
-        raise Refused(f"audio: got a peak of {peak:g}; allowed: [-1, 1]; int16 samples go as such or divided by 32768")
-    return bytes(samples.clip(-1.0, 1.0)) if peak > 1.0 else payload
-
-
 def _shown(value: object) -> str:
     """Return the beginning of `value` as the client wrote it."""
     match value:
@@ -289,12 +261,3 @@ def _shown(value: object) -> str:
             return json.dumps(value if len(value) <= 60 else value[:60] + "...", ensure_ascii=False)
         case _:
             return json.dumps(value)[:60]
-
-
-def _name(audio: AudioFormat) -> str:
-    return next(name for name, encoding in ENCODINGS.items() if encoding is audio.encoding)
-
-
-def to_json(**fields: object) -> str:
-    """Return one line of readable JSON: Devanagari stays Devanagari; what is no text at all becomes "?"."""
-    return json.dumps(fields, ensure_ascii=False).encode(errors="replace").decode()

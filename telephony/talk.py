@@ -17,9 +17,9 @@ from typing import Final
 
 from telephony.errors import LocalProtocolError
 from telephony.events import Capabilities, Clear, Command, Event, Hangup, Mark, Play, Played, Reply
-from telephony.jsontext import Fields, refusal
+from telephony.jsontext import Fields, refusal, to_json
 from telephony.malformed import Refused
-from telephony.plain import PlainProtocol, to_json
+from telephony.plain import PlainProtocol
 
 MAX_MARK_CHARS: Final = 128
 

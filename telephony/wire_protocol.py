@@ -4,6 +4,7 @@ It does no I/O and owns no clock, so it is tested on literals and replayed from 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from telephony.events import Capabilities, Command, Event
@@ -38,3 +39,22 @@ class StartsQuietly(Protocol):
 
     def quiet(self) -> Sequence[Event]:
         """Nothing has come for a moment: return what follows from that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """How a wire ends in its own words."""
+
+    messages: Sequence[str | bytes]
+    """What goes before the close frame."""
+    code: int = 0
+    """Of the close frame, and its reason; 0: as the leg has it."""
+    reason: str = ""
+
+
+@runtime_checkable
+class SaysGoodbye(Protocol):
+    """A wire that has words of its own for the end of a call."""
+
+    def closing(self, reason: str) -> Closing:
+        """Return how a call ends in which nobody was at fault."""

@@ -16,9 +16,11 @@ from telephony.carriers.plivo import PlivoProtocol, VobizProtocol
 from telephony.carriers.telnyx import TelnyxProtocol
 from telephony.carriers.twilio_dialects import PivotProtocol, SignalWireProtocol
 from telephony.carriers.vonage import VonageProtocol
+from telephony.deepgram import DeepgramProtocol
 from telephony.events import Capabilities
 from telephony.freeswitch import AudioForkProtocol, AudioStreamProtocol
 from telephony.plain import PlainProtocol
+from telephony.realtime import RealtimeProtocol
 from telephony.sip import SipProtocol
 from telephony.talk import TalkProtocol
 from telephony.twilio import TwilioProtocol
@@ -116,6 +118,31 @@ WIRES: Final[tuple[Wire, ...]] = (
         family=Family.BINARY,
         audio="float32, int16, mu-law, A-law; 8 to 48 kHz",
         tried="Chromium, aiohttp",
+    ),
+    Wire(
+        name="deepgram",
+        title="Deepgram's streaming socket",
+        address="/v1/listen",
+        protocol=DeepgramProtocol,
+        door=Door.API_TOKEN,
+        family=Family.BINARY,
+        audio="16 bit, float32, mu-law, A-law; 8 to 48 kHz",
+        tried="Deepgram's SDKs for Python and JavaScript",
+        make=lambda: DeepgramProtocol(uuid4().hex),
+        note="Transcripts only, for applications written for Deepgram: [clients.md](clients.md).",
+    ),
+    Wire(
+        name="realtime",
+        title="OpenAI's Realtime socket",
+        address="/v1/realtime",
+        protocol=RealtimeProtocol,
+        door=Door.API_TOKEN,
+        family=Family.JSON,
+        audio="16 bit 24 kHz; mu-law, A-law 8 kHz",
+        tried="OpenAI's SDKs for Python and JavaScript",
+        make=lambda: RealtimeProtocol(uuid4().hex[:16]),
+        subprotocols=("realtime",),
+        note="The bot is the model, or transcripts only: [clients.md](clients.md).",
     ),
     Wire(
         name="twilio",

@@ -1,5 +1,6 @@
 """Hindi in both of its scripts, and mixed with English, passes every layer between caller and bot as it was."""
 
+import asyncio
 import io
 import json
 import logging
@@ -197,7 +198,7 @@ def _root_as_it_was() -> Iterator[None]:
 async def test_logs_show_it(script: str, as_json: bool) -> None:
     logs.setup("DEBUG", json=as_json, stream=(stream := io.StringIO()))
     metrics = Metrics().call("test", AudioFormat(Encoding.MULAW, 8000))
-    await TranscriptDelivery(FakeLeg(TEXT_ONLY), nobody(), metrics, partials=True).final(
+    await TranscriptDelivery(FakeLeg(TEXT_ONLY), nobody(), metrics, asyncio.TaskGroup(), partials=True).final(
         Final(ASKED[script], "Hindi", 0, 500)
     )
     line = next(line for line in stream.getvalue().splitlines() if "caller said" in line)

@@ -214,8 +214,8 @@ def test_garbage_breaks_the_rules_of_its_wire_and_nothing_else(wire: Wire) -> No
 in_any_order = pytest.mark.parametrize(
     "wire", [wire for wire in WIRES if wire.name in TRAFFIC | STREAMS], ids=lambda wire: wire.name
 )
-_BEGINS_BY_AUDIO: Final = {"plain", "talk"}
-"""Wires on which audio without a config begins a call of the usual format."""
+_BEGINS_BY_AUDIO: Final = {"plain", "talk", "deepgram", "realtime"}
+"""Wires on which audio without a word before it begins a call."""
 
 
 def opening(wire: Wire) -> st.SearchStrategy[list[Message]]:

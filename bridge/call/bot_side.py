@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bot.api import CallInfo, Final, Partial
 from bridge.speaking.actions import CallControl
 from bridge.speaking.reply_pieces import Piece
 from bridge.speech.ear import ScoredWindow
 from bridge.turns.endpointing import Expected
-from telephony.events import CallStarted
+from telephony.bot_requests import AskReply, BotRequest, StopReply, Truncated, UserText
+from telephony.events import CallStarted, Dtmf, Event, NotTransferred, Played
 
 
 class BotSide(Protocol):
@@ -85,6 +86,27 @@ class BotSide(Protocol):
 
     async def end(self, reason: str) -> None:
         """The call is over and its tasks have ended."""
+
+
+@runtime_checkable
+class TakesRequests(Protocol):
+    """A bot's side that its client may ask for replies."""
+
+    def take(self, request: BotRequest) -> None:
+        """Do what the client asks."""
+
+
+def obey(bot: BotSide, event: Event) -> None:
+    """Tell the bot's side what its peer did, if it concerns it."""
+    match event:
+        case Played(mark):
+            bot.played(mark)
+        case Dtmf(digit):
+            bot.press(digit)
+        case NotTransferred(reason):
+            bot.not_transferred(reason)
+        case AskReply() | UserText() | StopReply() | Truncated() if isinstance(bot, TakesRequests):
+            bot.take(event)
 
 
 def call_info(started: CallStarted) -> CallInfo:

@@ -117,6 +117,12 @@ class History:
         self._answering.clear()
         self._checks.clear()
 
+    def truncate(self, heard: str) -> None:
+        """Note that no more than `heard` was heard of what the bot said last, where that is what it begins with."""
+        index = next((i for i in reversed(range(len(self._lines))) if self._lines[i].speaker is Speaker.BOT), None)
+        if index is not None and self._lines[index].text.startswith(heard):
+            self._lines[index : index + 1] = [Line(Speaker.BOT, heard)] if heard else []
+
 
 def _lines(finals: Sequence[Final]) -> list[Line]:
     return [Line(Speaker.CALLER, final.text) for final in finals]

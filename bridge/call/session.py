@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from bot.api import Final
 from bridge.call.asr_outage import AsrOutage
-from bridge.call.bot_side import OpenBotSide
+from bridge.call.bot_side import OpenBotSide, obey
 from bridge.call.peer_faults import PeerFaults
 from bridge.call.transcribe import transcribe
 from bridge.call.transcript_delivery import TranscriptDelivery
@@ -31,7 +31,8 @@ from bridge.speech.ear import Ear, ScoredWindow
 from bridge.turns.turn_taker import Began, Cut, Over, Paused, Resumed, TurnEvent, TurnTaker
 from telephony import events
 from telephony.errors import RemoteProtocolError
-from telephony.events import CallEnded, Dtmf, Event, Finalize, Malformed, Media, Played, RecognitionOptions
+from telephony.events import CallEnded, Event, Finalize, Malformed, Media
+from telephony.recognition import RecognitionOptions
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ class CallSession:
         self.put_in = self._bot.put_in  # what an operator wants said or done
         self._turn_detector = turn_detector(self._bot.speculate)
         self._peer_faults = PeerFaults(leg, metrics, self._tasks)
-        self._delivery = TranscriptDelivery(leg, self._bot, metrics, partials=options.partials)
+        self._delivery = TranscriptDelivery(leg, self._bot, metrics, self._tasks, partials=options.partials)
 
     # ------------------------------------------------------------ the call
 
@@ -169,16 +170,12 @@ class CallSession:
 
     def _obey(self, event: Event) -> None:
         match event:
-            case Played(mark):
-                self._bot.played(mark)
-            case Dtmf(digit):
-                self._bot.press(digit)
-            case events.NotTransferred(reason):
-                self._bot.not_transferred(reason)
             case Finalize():
                 self._finalize()
             case Malformed() | events.Notice():
                 self._peer_faults.tell(event)
+            case _:
+                obey(self._bot, event)
 
     # ------------------------------------------------------------ who holds the floor
 
@@ -198,6 +195,7 @@ class CallSession:
     def _follow(self, event: TurnEvent) -> None:
         match event:
             case Began(onset_ms, speech_ms):
+                self._delivery.speech.started(onset_ms)
                 settled = self._newest is None or self._newest.told
                 utterance = self._open_turn(onset_ms)
                 utterance.audio_from_ms = self._preroll.from_ms(onset_ms)
@@ -210,11 +208,13 @@ class CallSession:
                 self._utterance.resume()
                 self._turn_detector.withdrawn(self._utterance.key)
             case Cut(at_ms) if self._utterance:
+                self._utterance.cut = True
                 self._utterance.close(at_ms)
                 self._open_turn(at_ms)
             case Over(at_ms, speech_end_ms) if self._utterance:
                 log.debug("turn closed after %d ms of silence", at_ms - speech_end_ms)
                 self._metrics.speech_ended(ago_ms=self._ear.now_ms - speech_end_ms)
+                self._delivery.speech.stopped(speech_end_ms)
                 self._utterance.close(speech_end_ms)
                 self._utterance = None
                 self._excuse()
@@ -267,7 +267,7 @@ class CallSession:
                 self._bot.follow(self._language.now)
                 if not final.text:
                     self._metrics.nothing_said()
-                await self._delivery.final(final, owed=utterance.owed)
+                await self._delivery.final(final, owed=utterance.owed, ends_turn=not utterance.cut)
                 self._turn_detector.carried(self._bot.said)
         finally:
             if not utterance.told:

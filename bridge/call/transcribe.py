@@ -16,7 +16,7 @@ from bridge.speech.call_language import CallLanguage
 from bridge.speech.rollback import LEAST_SPEECH_MS, Cadence, Draft, PrefixRollback
 from bridge.speech.stability import Screen
 from bridge.speech.transliteration import speller
-from telephony.events import RecognitionOptions
+from telephony.recognition import RecognitionOptions
 
 log = logging.getLogger(__name__)
 

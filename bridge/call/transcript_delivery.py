@@ -1,5 +1,6 @@
 """Tells what the caller says: to the client, if it wants text, and to the bot."""
 
+import asyncio
 import logging
 import time
 
@@ -7,18 +8,46 @@ from bot.api import Final, Partial
 from bridge.call.bot_side import BotSide
 from bridge.leg import Leg
 from bridge.metrics import CallMetrics
-from telephony.events import Problem, Transcript
+from telephony.events import Problem, SpeechStarted, SpeechStopped, Transcript
 
 log = logging.getLogger(__name__)
+
+
+class SpeechNotices:
+    """Tells a client that wants to know when it begins and ends to speak. Nobody waits until it has read that."""
+
+    def __init__(self, leg: Leg, tasks: asyncio.TaskGroup) -> None:
+        self._leg, self._tasks = leg, tasks
+        self._newest: asyncio.Task[None] | None = None
+
+    def started(self, at_ms: int) -> None:
+        """It speaks since `at_ms` of media time."""
+        self._tell(SpeechStarted(at_ms))
+
+    def stopped(self, at_ms: int) -> None:
+        """It spoke until then; the final follows."""
+        self._tell(SpeechStopped(at_ms))
+
+    async def told(self) -> None:
+        """Wait until the newest has left."""
+        if self._newest:
+            await asyncio.wait({self._newest})
+
+    def _tell(self, notice: SpeechStarted | SpeechStopped) -> None:
+        if self._leg.capabilities.speech_events:
+            self._newest = self._tasks.create_task(self._leg.send(notice))
 
 
 class TranscriptDelivery:
     """Hands on each transcript of one call once. Who was shown a partial gets the final that ends it, if empty."""
 
-    def __init__(self, leg: Leg, bot: BotSide, metrics: CallMetrics, *, partials: bool) -> None:
-        """`partials`: the client wants them."""
+    def __init__(
+        self, leg: Leg, bot: BotSide, metrics: CallMetrics, tasks: asyncio.TaskGroup, *, partials: bool
+    ) -> None:
+        """`tasks`: of the call. `partials`: the client wants them."""
         self._leg, self._bot, self._metrics = leg, bot, metrics
         self._partials = partials and leg.capabilities.transcripts
+        self.speech = SpeechNotices(leg, tasks)
         self._shown = False  # the client has a partial that no final has followed
 
     def wants_partials(self) -> bool:
@@ -33,10 +62,11 @@ class TranscriptDelivery:
             await self._leg.send(Transcript(partial.text, partial.language, False, time.time()))
         self._bot.partial(partial)
 
-    async def final(self, final: Final, *, owed: bool = False) -> None:
+    async def final(self, final: Final, *, owed: bool = False, ends_turn: bool = True) -> None:
         """Hand on what the caller said. It happens here and nowhere else, so that each final arrives once.
 
         An empty one takes back what was shown of it; where nothing was, it is for a client that asked for it (`owed`).
+        `ends_turn`: it is not the final of a piece of what was too long to be one utterance.
         """
         shown, self._shown = self._shown, False
         if not final.text:
@@ -46,12 +76,15 @@ class TranscriptDelivery:
             self._metrics.observer.said(final)
         elif shown:
             self._metrics.taken_back.inc()
-        else:
+        elif not self._leg.capabilities.speech_events:  # who was told of speech hears what it was, if nothing
             return
         log.info("caller: %d characters of %s", len(final.text), final.language or "nothing")
         log.debug("caller said: '%s'", final.text)  # %r would escape the joiners of Indic scripts
         if self._leg.capabilities.transcripts:
-            await self._leg.send(Transcript(final.text, final.language, True, time.time(), final.words))
+            await self.speech.told()
+            span_ms = (final.began_ms, final.ended_ms)
+            told = Transcript(final.text, final.language, True, time.time(), final.words, span_ms, ends_turn)
+            await self._leg.send(told)
         if final.text:
             self._bot.final(final)
 

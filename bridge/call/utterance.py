@@ -46,6 +46,7 @@ class Utterance:
         self.closed = False
         self.told = False  # its final has been handed on
         self.owed = False  # the client waits for its final, also an empty one
+        self.cut = False  # it was too long: the turn goes on
         self._buffer = np.empty(_FIRST_CAPACITY, np.float32)
         self._length = 0
         self._spoken_ms = 0

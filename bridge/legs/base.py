@@ -107,7 +107,7 @@ async def first(
                         raise RemoteProtocolError(f"{event.reason} before the call started")
                     if isinstance(event, Notice) and len(before) < _MOST_NOTICES:
                         before.append(event)
-                    if isinstance(event, Malformed) and refuse:
+                    if isinstance(event, Malformed) and event.told and refuse:
                         await refuse(event)
     except TimeoutError:
         raise RemoteProtocolError(f"{missing} within {timeout_s:g} s") from None

@@ -9,7 +9,7 @@ from bridge.leg import OpeningLeg
 from bridge.legs.base import WrappedLeg
 from bridge.speech.api import Standing
 from bridge.timeouts import Countdown
-from telephony.events import AudioFormat, CallStarted, Event, Media
+from telephony.events import AudioFormat, CallStarted, Event, Media, StillThere
 
 
 class ClientLeg(WrappedLeg):
@@ -41,6 +41,8 @@ class ClientLeg(WrappedLeg):
                 self._idle.hold()
                 async for piece in self._in_turn(event, self._audio):
                     yield piece
+                self._idle.go_on()
+            elif isinstance(event, StillThere):
                 self._idle.go_on()
             else:
                 yield event

@@ -24,7 +24,7 @@ from telephony.events import (
     Play,
     Problem,
 )
-from telephony.wire_protocol import StartsQuietly, WireProtocol
+from telephony.wire_protocol import Closing, SaysGoodbye, StartsQuietly, WireProtocol
 
 PING_S: Final = 15.0
 """Between the pings of a peer that may have nothing to say for long: they tell whether it is there."""
@@ -105,10 +105,14 @@ class WebSocketLeg:
 
     async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
         """Close the socket. `reason` is cut to what a close frame holds."""
-        message = reason.encode(errors="replace")[:_REASON_BYTES].decode(errors="ignore").encode()
+        said = Closing(())
+        if isinstance(self._protocol, SaysGoodbye) and cause is HangupCause.NORMAL:
+            said = self._protocol.closing(reason)
+        await self._write(said.messages)
+        message = (said.reason or reason).encode(errors="replace")[:_REASON_BYTES].decode(errors="ignore").encode()
         try:
             async with timeout(self._send_s), self._writing:
-                await self._socket.close(code=_CODES[cause], message=message)
+                await self._socket.close(code=said.code or _CODES[cause], message=message)
         except TimeoutError:  # it reads nothing, or does not hang up in turn
             self._drop()
 

@@ -27,7 +27,7 @@ from bridge.listening.transcript_feed import (
     TranscriptFeed,
 )
 from bridge.timeouts import timeout
-from telephony.plain import to_json
+from telephony.jsontext import to_json
 
 Elsewhere = Callable[[Callable[[str, str], None]], AbstractAsyncContextManager[None]]
 """Calls that with the call and the message of what other workers of this server tell, inside the `async with`."""

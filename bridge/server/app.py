@@ -67,6 +67,7 @@ from bridge.server.app_keys import (
 )
 from bridge.server.call_rules import usual_texts
 from bridge.server.carriers import routes as carrier_routes
+from bridge.server.clients.own_words import in_own_words
 from bridge.server.dashboard import level_events, listen_in
 from bridge.server.lifecycle.health import Health, Part
 from bridge.server.lifecycle.load_monitor import LoadMonitor, make_load
@@ -93,7 +94,7 @@ def make_app(settings: Settings, resources: Resources, membership: Membership | 
     in_force = InForce(settings)
     in_all, per_address = connection_limits(settings)
     connections = Connections(refusals, limit=in_all, per_address=per_address, quotas=membership.quotas)
-    before = [doorkeeper(in_force, refusals, connections), *membership.middlewares]
+    before = [in_own_words, doorkeeper(in_force, refusals, connections), *membership.middlewares]
     app = web.Application(client_max_size=64 * 1024, middlewares=before)
     app[IN_FORCE], app[SIBLINGS] = in_force, membership.siblings
     app[AUDIOSOCKET], app[AUDIOSOCKET_SHARED] = (), membership.audiosocket

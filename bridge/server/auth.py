@@ -30,6 +30,11 @@ from telephony.signature import (
 BEARER_PROTOCOL: Final = "bearer."
 """WebSocket subprotocol that carries the API token for browsers, which cannot set headers: bearer.<token>."""
 
+BEFORE_TOKEN: Final = frozenset({"token", "bearer"})
+"""Subprotocols behind which Deepgram's clients in browsers name their key as the next."""
+OPENAI_PROTOCOL: Final = "openai-insecure-api-key."
+"""OpenAI's for the same."""
+
 
 def with_api_token(settings: Settings) -> Settings:
     """Return `settings` with a token made now, where one is needed and none was set.
@@ -197,13 +202,18 @@ def _is_ours(origin: str, request: web.Request, settings: Settings) -> bool:
 
 def _tokens(request: web.Request) -> Iterator[str]:
     scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    if scheme.lower() == "bearer":
+    if scheme.lower() in {"bearer", "token"}:  # the latter is Deepgram's
         yield token.strip()
     elif scheme.lower() == "basic":  # switches that have no other: any user, and the token is the password
         with suppress(ValueError):
             yield b64decode(token.strip(), validate=True).decode().partition(":")[2]
     if "token" in request.query:
         yield request.query["token"]
-    for protocol in request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "").split(","):
-        if protocol.strip().startswith(BEARER_PROTOCOL):
-            yield protocol.strip().removeprefix(BEARER_PROTOCOL)
+    before = ""
+    for protocol in map(str.strip, request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "").split(",")):
+        if before.lower() in BEFORE_TOKEN:
+            yield protocol
+        for prefix in (BEARER_PROTOCOL, OPENAI_PROTOCOL):
+            if protocol.startswith(prefix):
+                yield protocol.removeprefix(prefix)
+        before = protocol

@@ -28,6 +28,7 @@ from bridge.outbound.answer_gate import AnswerGate
 from bridge.outbound.leg import OutboundLeg
 from bridge.outbound.machine_detection import Answer
 from bridge.server.call_rules import (
+    asked_rules,
     call_prompts,
     endpoint_rules,
     interruption_rules,
@@ -37,6 +38,7 @@ from bridge.server.call_rules import (
     turn_rules,
     usual_language,
 )
+from bridge.server.clients.asked_conversation import AskedConversation
 from bridge.server.resources import Resources
 from bridge.settings import Settings
 from bridge.speaking.actions import CallControl
@@ -49,7 +51,8 @@ from bridge.speech.pool.session_asr import SessionAsr
 from bridge.turns.end_probability import END_WEIGHTS
 from bridge.turns.endpointing import Endpointing
 from bridge.turns.turn_taker import TurnTaker
-from telephony.events import CallStarted, RecognitionOptions
+from telephony.events import CallStarted
+from telephony.recognition import RecognitionOptions
 
 _BY_TEXT: Final = "text"
 """The `ending` that knows no more than the recogniser does: what that expects next may judge instead."""
@@ -80,8 +83,10 @@ def make_call(
         capture.note("begin", _header(started, line, resources, settings, denoised=denoising is not None))
         line, resources = CapturedLeg(line, started.format, capture), _captured(resources, capture)
     talks = leg.capabilities.audio_out
-    rules = turn_rules(settings, talks=talks)
-    endpointing, turn_detector = _end_of_turn(resources, settings) if talks else _FLAT_WAITS
+    options = _options(started, resources, settings)
+    rules = asked_rules(turn_rules(settings, talks=talks), options)
+    judged = talks and options.endpoint_ms is None
+    endpointing, turn_detector = _end_of_turn(resources, settings) if judged else _FLAT_WAITS
     talking = bound(
         _open_bot_side,
         leg=leg,
@@ -105,7 +110,7 @@ def make_call(
         turns=TurnTaker(rules, endpointing),
         preroll=PreRoll(keep_ms=4 * rules.min_speech_ms),
         asr=CapturedAsr(asr, capture) if capture else asr,
-        options=_options(started, resources, settings),
+        options=options,
         metrics=metrics,
         drain_s=settings.final_timeout,
         outage_s=settings.asr_outage,
@@ -188,7 +193,7 @@ def _open_bot_side(
 ) -> BotSide:
     clock_s = asyncio.get_running_loop().time
     began = clock_s()
-    conversation = Conversation(
+    conversation = (AskedConversation if leg.capabilities.speech_events else Conversation)(
         resources.make_bot(),
         SpeechOutput(
             line,
@@ -218,6 +223,8 @@ def _open_bot_side(
         backchannels=resources.phrases,
         speculation=speculation_rules(settings),
     )
+    if isinstance(conversation, AskedConversation):
+        conversation.answers_when_asked = started.answers_when_asked
     if started.direction != "outbound" or settings.machine_detection == "off":
         return conversation
     on_answer = leg.answered if isinstance(leg, OutboundLeg) else _placed_elsewhere

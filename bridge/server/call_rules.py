@@ -20,7 +20,7 @@ from bridge.turns.interruption import EchoRules, InterruptionRules
 from bridge.turns.no_input import NoInputRules
 from bridge.turns.speculation import SpeculationRules
 from bridge.turns.turn_taker import TurnRules
-from telephony.events import RecognitionOptions
+from telephony.recognition import RecognitionOptions
 
 
 def interruption_rules(settings: Settings) -> InterruptionRules:
@@ -139,6 +139,13 @@ def turn_rules(settings: Settings, *, talks: bool) -> TurnRules:
         pause_ms=min(stop_ms, endpoint_ms),
         max_utterance_ms=_ms(settings.max_utterance),
     )
+
+
+def asked_rules(rules: TurnRules, options: RecognitionOptions) -> TurnRules:
+    """Return `rules` with the end of an utterance that the client asks for, where it does."""
+    if options.endpoint_ms is None:
+        return rules
+    return replace(rules, endpoint_ms=options.endpoint_ms, pause_ms=min(rules.pause_ms, options.endpoint_ms))
 
 
 def recognition_options(settings: Settings) -> RecognitionOptions:

@@ -2,63 +2,50 @@
 
 import asyncio
 import logging
-import time
-import uuid
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Final
 
 from aiohttp import web
 
-from bridge.admission.arrival import Arrival
 from bridge.admission.lines import Busy
 from bridge.admission.load import Whose
-from bridge.leg import OpeningLeg
 from bridge.legs.asterisk_dial_in import SUBPROTOCOL, Unreachable
-from bridge.legs.client_leg import ClientLeg
 from bridge.legs.silence_filled import SilenceFilledLeg
 from bridge.legs.twilio.transfer import TwilioTransferLeg
 from bridge.listening.listen_only import ListenOnlyStream
-from bridge.listening.listener import attend
-from bridge.listening.transcript_feed import EVERY_CALL
 from bridge.server.access.doors import TWILIO_STREAM_TOO, TWILIO_VOICE
 from bridge.server.access.forms import read_form
-from bridge.server.access.hosts import network_of, peer
+from bridge.server.access.hosts import peer
 from bridge.server.app_keys import (
     CONVERSATIONS,
-    FAST_LANE,
     FEED,
     LINES,
     METRICS,
     PAGES,
-    RESOURCES,
     SETTINGS,
-    SIBLINGS,
     SWITCHBOARD,
     TWILIO,
     WAITING,
 )
-from bridge.server.auth import SHOWN, asks_for_socket, public_url
+from bridge.server.auth import asks_for_socket, public_url
 from bridge.server.carriers.conversations import enter
 from bridge.server.carriers.routes import equipped, stream_of
+from bridge.server.clients.deepgram import listen
+from bridge.server.clients.plain import plain, scripts, talk
+from bridge.server.clients.realtime import realtime
+from bridge.server.clients.speech import speech
+from bridge.server.clients.transcriptions import transcriptions
 from bridge.server.pages import Pages
-from bridge.server.websocket_upgrade import accept, upgrade
-from bridge.speech import transliteration
-from bridge.speech.api import UnsupportedLanguage
+from bridge.server.websocket_upgrade import Equip, accept, carry, held
 from telephony.asterisk import AsteriskProtocol
 from telephony.carriers.catalogue import BY_NAME, Carrier
-from telephony.plain import SCRIPTS, PlainProtocol
-from telephony.talk import TalkProtocol
 from telephony.twilio_webhook import call_parameters
 from telephony.twiml import twiml_busy, twiml_redirect, twiml_stream
-from telephony.wire_protocol import WireProtocol
 from telephony.wires import WIRES, Door, Wire
 
 log = logging.getLogger(__name__)
-
-_Equip = Callable[[OpeningLeg], OpeningLeg]
-"""Adds to a leg what its wire alone cannot do."""
 
 
 def routes(pages: Pages) -> Sequence[web.RouteDef]:
@@ -71,6 +58,8 @@ def routes(pages: Pages) -> Sequence[web.RouteDef]:
         *(web.get(path, _twilio_voice, allow_head=False) for path in TWILIO_VOICE),
         web.post("/asterisk/connect", _asterisk_connect),
         *(web.get(address, _door_of(wire)) for wire in WIRES if wire.is_socket for address in _addresses(wire)),
+        web.post("/v1/audio/transcriptions", transcriptions),
+        web.post("/v1/audio/speech", speech),
         web.get("/metrics", _metrics),
         web.get("/languages", _languages),
     ]
@@ -84,14 +73,9 @@ def _addresses(wire: Wire) -> Sequence[str]:
     return (wire.address,)
 
 
-def scripts() -> Sequence[str]:
-    """Return in which scripts clients may have transcripts."""
-    return SCRIPTS if transliteration.is_installed() else SCRIPTS[:1]
-
-
 async def _front(request: web.Request) -> web.StreamResponse:
     if asks_for_socket(request):
-        return await _plain(request)
+        return await plain(request)
     return await request.app[PAGES].front(request)
 
 
@@ -106,59 +90,22 @@ async def _stream(request: web.Request, *, wire: Wire) -> web.StreamResponse:
     if wire.make is None:
         raise TypeError(f"the wire {wire.name} has neither a handler nor what makes its protocol")
     rest = request.app.get(TWILIO) if wire.door is Door.TWILIO_SIGNATURE else None
-    equip: _Equip = SilenceFilledLeg if wire.discontinuous else lambda leg: leg
+    equip: Equip = SilenceFilledLeg if wire.discontinuous else lambda leg: leg
     if rest:
         equip = partial(TwilioTransferLeg, rest=rest)
     line = request.app[LINES].take(judged=wire.name != "twilio")  # its webhook has asked before it said come
-    return await _carry(request, wire.make(), line, wire=wire.name, subprotocols=wire.subprotocols, equip=equip)
+    return await carry(request, wire.make(), line, wire=wire.name, subprotocols=wire.subprotocols, equip=equip)
 
 
 async def _carrier_stream(request: web.Request, *, carrier: Carrier, wire: Wire) -> web.StreamResponse:
     protocol, line = stream_of(request, carrier)
-    equip: _Equip = SilenceFilledLeg if wire.discontinuous else partial(equipped, request, carrier)
-    return await _carry(request, protocol, line, wire=carrier.name, equip=equip)
-
-
-async def _plain(request: web.Request) -> web.StreamResponse:
-    """Transcribe what the client sends, or tell it what is said on calls that are only listened to."""
-    if (call_id := request.query.get("listen")) is not None:
-        settings = request.app[SETTINGS]
-        socket = await accept(request, settings, pings=True)
-        elsewhere, send_s = request.app[SIBLINGS].transcripts, settings.send_timeout
-        await attend(socket, request.app[FEED], call_id or EVERY_CALL, send_s=send_s, elsewhere=elsewhere)
-        return socket
-    return await _serve_client(request, PlainProtocol, wire="plain")
-
-
-async def _talk(request: web.Request) -> web.StreamResponse:
-    return await _serve_client(request, TalkProtocol, wire="talk")
-
-
-async def _serve_client(request: web.Request, kind: type[PlainProtocol], *, wire: str) -> web.StreamResponse:
-    app, settings, asr = request.app, request.app[SETTINGS], request.app[RESOURCES].asr
-
-    def refuse_language(language: str | None) -> str:
-        try:
-            asr.check_language(language)
-        except UnsupportedLanguage as error:
-            return str(error)
-        return ""
-
-    def equip(leg: OpeningLeg) -> OpeningLeg:
-        idle_s = settings.client_idle_timeout
-        return ClientLeg(leg, arrival=Arrival(time.monotonic), lane=app[FAST_LANE], idle_s=idle_s)
-
-    protocol = kind(
-        uuid.uuid4().hex, refuse_language=refuse_language, scripts=scripts(), max_bytes=settings.max_message_bytes
-    )
-    token = request[SHOWN].digest
-    line = app[LINES].take_client(address=network_of(peer(request, settings)), token=token)
-    return await _carry(request, protocol, line, wire=wire, equip=equip, idles=bool(settings.client_idle_timeout))
+    equip: Equip = SilenceFilledLeg if wire.discontinuous else partial(equipped, request, carrier)
+    return await carry(request, protocol, line, wire=carrier.name, equip=equip)
 
 
 async def _twilio_listen(request: web.Request) -> web.StreamResponse:
     app, settings = request.app, request.app[SETTINGS]
-    with _held(app[LINES].take(), request):
+    with held(app[LINES].take(), request):
         socket = await accept(request, settings, pings=False)
         start_s, idle_s, close_s = settings.start_timeout, settings.media_timeout, settings.send_timeout
         stream = ListenOnlyStream(socket, app[FEED], start_s=start_s, idle_s=idle_s, close_s=close_s)
@@ -186,7 +133,7 @@ async def _asterisk(request: web.Request) -> web.StreamResponse:
     parameters = {name: value for name, value in request.query.items() if name != "token"}
     protocol = AsteriskProtocol(parameters)
     line = request.app[LINES].take()
-    return await _carry(request, protocol, line, wire="asterisk", subprotocols=(SUBPROTOCOL,), equip=SilenceFilledLeg)
+    return await carry(request, protocol, line, wire="asterisk", subprotocols=(SUBPROTOCOL,), equip=SilenceFilledLeg)
 
 
 async def _asterisk_connect(request: web.Request) -> web.Response:
@@ -226,7 +173,7 @@ async def _audiocodes(request: web.Request) -> web.StreamResponse:
     """Begin a conversation of AudioCodes, or go on with one whose socket was lost."""
     app, settings, known = request.app, request.app[SETTINGS], request.app[CONVERSATIONS]
     free = app[LINES].free or not known  # what goes on has its line
-    with _held(app[LINES].take() if free else nullcontext(), request):
+    with held(app[LINES].take() if free else nullcontext(), request):
         entered = await enter(request, settings, known, free=free)
         if entered.leg:
             leg = SilenceFilledLeg(entered.leg)
@@ -237,41 +184,11 @@ async def _audiocodes(request: web.Request) -> web.StreamResponse:
 
 
 _OWN: Final = {
-    "plain": _plain,
-    "talk": _talk,
+    "plain": plain,
+    "talk": talk,
+    "deepgram": listen,
+    "realtime": realtime,
     "asterisk": _asterisk,
     "listen": _twilio_listen,
     "audiocodes": _audiocodes,
 }
-
-# ---------------------------------------------------------------- one call
-
-
-async def _carry(
-    request: web.Request,
-    protocol: WireProtocol,
-    line: AbstractContextManager[None],
-    *,
-    wire: str,
-    subprotocols: Sequence[str] = (),
-    equip: _Equip = lambda leg: leg,
-    idles: bool = False,
-) -> web.StreamResponse:
-    app, settings = request.app, request.app[SETTINGS]
-    with _held(line, request):
-        socket, leg = await upgrade(request, protocol, settings, subprotocols=subprotocols, idles=idles)
-        await app[SWITCHBOARD].carry(equip(leg), wire=wire, peer=peer(request, settings))
-    return socket
-
-
-@contextmanager
-def _held(line: AbstractContextManager[None], request: web.Request) -> Iterator[None]:
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(line)
-        except Busy as busy:
-            if asks_for_socket(request):  # a page that was refused asks again, to learn why
-                request.app[METRICS].refused.labels(busy.reason).inc()
-            text = f"{busy}, try again later\n"
-            raise web.HTTPServiceUnavailable(text=text, headers={"Retry-After": "5"}) from busy
-        yield

@@ -124,6 +124,8 @@ class Replies:
                 log.exception("the bot failed")
                 if not _interrupted():
                     await self._fall_back()
+            finally:
+                self._output.reply_over(cut=_interrupted())
 
     async def _give(self, reply: AsyncGenerator[Piece, None]) -> None:
         """Say and do `reply`; where it had text, and nothing of it could be heard, the fallback is."""
@@ -135,7 +137,10 @@ class Replies:
 
     async def _apologise(self) -> None:
         async with self._speaking:
-            await self._fall_back()
+            try:
+                await self._fall_back()
+            finally:
+                self._output.reply_over(cut=_interrupted())
 
     async def _fill(self, text: Callable[[], str]) -> None:
         await self._output.say(once(text()), filler=True)

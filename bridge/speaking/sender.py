@@ -11,7 +11,7 @@ from typing import Final
 from bridge.leg import Leg
 from bridge.speaking.playout import Playout
 from bridge.timeouts import wait_at_most
-from telephony.events import AudioFormat, Clear, Mark, Play, Reply
+from telephony.events import AudioFormat, Clear, Mark, Play, Reply, ReplyOver
 
 _MESSAGE_MS: Final = 400  # audio in one Play: few messages, and a Clear never waits behind a long one
 _FRAME_MS: Final = 20
@@ -34,6 +34,7 @@ class Sender:
         self._leg, self._playout, self._audio = leg, playout, audio
         self._clock_ms, self._on_audio, self._start = clock_ms, on_audio, start
         self._task: asyncio.Task[None] | None = None
+        self._last: asyncio.Task[None] | None = None  # what tells that a reply is over
         self._in_order = asyncio.Lock()
         self._changed = asyncio.Event()  # what leaves next may leave earlier
         self._open = asyncio.Event()
@@ -69,6 +70,16 @@ class Sender:
         self._wake()
         if self._task:
             await asyncio.wait({self._task})
+
+    def reply_over(self, *, cut: bool) -> None:
+        """A reply has ended: a client that wants to know is told, behind all that was sent."""
+        if not self._leg.capabilities.speech_events:
+            return
+        telling = self._leg.send(ReplyOver(cut))
+        try:
+            self._last = self._start(telling)
+        except RuntimeError:  # the tasks of the call are being ended: nobody is told of anything any more
+            telling.close()
 
     async def clear(self) -> None:
         """Drop the audio that the far side has not played yet, where the wire can."""

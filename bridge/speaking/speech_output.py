@@ -67,7 +67,7 @@ class SpeechOutput:
         self._playout = Playout(audio, observer=self.observer)
         self._reply = _Reply()  # the one that is spoken now
         self._sender = Sender(leg, self._playout, audio, clock_ms=clock_ms, on_audio=on_audio, start=start)
-        self._on_unread = on_unread
+        self._on_unread, self.reply_over = on_unread, self._sender.reply_over
         self._explained = set[str]()  # why something was not read
         self._failed = set[str]()  # voices of which the log has told it
         self.sounds = 0

@@ -1,5 +1,6 @@
 """Reads the WAV files that the bot plays: whole, and of limited length."""
 
+import io
 import wave
 from pathlib import Path
 from typing import Final
@@ -23,16 +24,32 @@ def read_wav(path: str, sample_rate: int, *, longest_s: float = MAX_S) -> Sample
         ValueError: it is no 16-bit WAV file, or longer than `longest_s`.
     """
     try:
-        with wave.open(str(Path(path)), "rb") as file:
+        return _read(str(Path(path)), sample_rate, longest_s)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def samples_of(data: bytes, sample_rate: int, *, longest_s: float = MAX_S) -> Samples:
+    """Return the same of a file that is in memory.
+
+    Raises:
+        ValueError: as above.
+    """
+    return _read(io.BytesIO(data), sample_rate, longest_s)
+
+
+def _read(file_or_path: str | io.BytesIO, sample_rate: int, longest_s: float) -> Samples:
+    try:
+        with wave.open(file_or_path, "rb") as file:
             if file.getsampwidth() != 2:
-                raise ValueError(f"{path}: samples of {8 * file.getsampwidth()} bits; allowed: 16")
+                raise ValueError(f"samples of {8 * file.getsampwidth()} bits; allowed: 16")
             rate, channels, frames = file.getframerate(), file.getnchannels(), file.getnframes()
             if not rate:  # `wave` takes it
-                raise ValueError(f"{path}: no samples a second")
+                raise ValueError("no samples a second")
             if frames > longest_s * rate:
-                raise ValueError(f"{path}: {frames / rate:.0f} s; allowed: at most {longest_s:g}")
+                raise ValueError(f"{frames / rate:.0f} s; allowed: at most {longest_s:g}")
             pcm = np.frombuffer(file.readframes(frames), "<i2")
     except (wave.Error, EOFError, RuntimeError) as error:  # RuntimeError: a chunk is longer than the file says
-        raise ValueError(f"{path}: no WAV file that can be played ({error})") from error
+        raise ValueError(f"no WAV file that can be played ({error})") from error
     mono = pcm[: len(pcm) // channels * channels].reshape(-1, channels).mean(axis=1) / 32768
     return resample_whole(mono.astype(np.float32), rate, sample_rate)

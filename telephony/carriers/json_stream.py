@@ -32,6 +32,9 @@ from telephony.events import (
     Played,
     Problem,
     Reply,
+    ReplyOver,
+    SpeechStarted,
+    SpeechStopped,
     Transcript,
 )
 from telephony.jsontext import Fields, audio_of, json_object, key_of, object_of, refusal, text_of
@@ -147,7 +150,7 @@ class JsonStream:
                 return [self.mark(name)]
             case Clear():
                 return [self.message(self.dialect.clear)]
-            case Hangup() | Problem() | Transcript() | Reply():
+            case Hangup() | Problem() | Transcript() | SpeechStarted() | SpeechStopped() | Reply() | ReplyOver():
                 return ()
             case _:
                 raise LocalProtocolError(

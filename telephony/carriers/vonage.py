@@ -29,6 +29,9 @@ from telephony.events import (
     Played,
     Problem,
     Reply,
+    ReplyOver,
+    SpeechStarted,
+    SpeechStopped,
     Transcript,
 )
 from telephony.jsontext import Fields, as_text, json_object, key_of, object_of, text_of
@@ -95,7 +98,7 @@ class VonageProtocol:
                 return [json.dumps({"action": "notify", "payload": {"name": name}})]
             case Clear():
                 return [json.dumps({"action": "clear"})]
-            case Hangup() | Problem() | Transcript() | Reply():
+            case Hangup() | Problem() | Transcript() | SpeechStarted() | SpeechStopped() | Reply() | ReplyOver():
                 return ()
             case _:
                 raise LocalProtocolError(f"a socket of Vonage cannot carry {command}: use Vonage's REST API")

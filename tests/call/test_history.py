@@ -138,3 +138,17 @@ def test_a_check_is_part_of_what_the_caller_says_where_they_say_more() -> None:
     history.settle("")
     history.say(final("for two"))
     assert history.text == "a table hello for two"
+
+
+def test_what_the_far_side_has_played_is_all_that_was_heard() -> None:
+    history = History()
+    history.say(final("hello"))
+    history.answer()
+    history.settle("Good morning. How are you?")
+    history.truncate("Bad")
+    assert [line.text for line in history.lines] == ["hello", "Good morning. How are you?"]
+    history.truncate("Good morning.")
+    assert [line.text for line in history.lines] == ["hello", "Good morning."]
+    history.truncate("")
+    assert [line.text for line in history.lines] == ["hello"]
+    history.truncate("")

@@ -45,9 +45,11 @@ from telephony.events import (
     Play,
     Played,
     Problem,
-    RecognitionOptions,
+    SpeechStarted,
+    SpeechStopped,
     Transcript,
 )
+from telephony.recognition import RecognitionOptions
 
 MULAW = AudioFormat(Encoding.MULAW, 8000)
 RULES = TurnRules(min_speech_ms=160, pause_ms=128, endpoint_ms=320)
@@ -1128,3 +1130,31 @@ async def test_the_language_of_the_call_is_told_and_short_words_are_decoded_in_i
     await call.turn(2000)
     assert call.asr.requests[-1].language == "German"
     await call.end()
+
+
+# ---------------------------------------------------------------- clients that want to know when they speak
+
+
+async def test_a_client_that_wants_to_know_is_told_when_it_begins_and_ends_to_speak() -> None:
+    client = Call(capabilities=replace(TEXT_ONLY, speech_events=True))
+    await client.turn()
+    await client.end()
+    told = [type(command) for command in client.leg.sent if not (isinstance(command, Transcript) and not command.final)]
+    assert told == [SpeechStarted, SpeechStopped, Transcript]
+    [started], [stopped] = client.leg.of(SpeechStarted), client.leg.of(SpeechStopped)
+    [final] = [transcript for transcript in client.leg.of(Transcript) if transcript.final]
+    assert final.span_ms == (started.at_ms, stopped.at_ms) and final.ends_turn
+
+
+async def test_a_client_that_did_not_ask_hears_nothing_of_its_own_speech() -> None:
+    client = Call(capabilities=TEXT_ONLY)
+    await client.turn()
+    await client.end()
+    assert client.leg.of(SpeechStarted) == [] and client.leg.of(SpeechStopped) == []
+
+
+async def test_the_pieces_of_a_long_utterance_do_not_end_the_turn() -> None:
+    client = Call(capabilities=TEXT_ONLY, rules=replace(RULES, max_utterance_ms=1500))
+    await client.turn(2000)
+    await client.end()
+    assert [final.ends_turn for final in client.leg.of(Transcript) if final.final] == [False, True]

@@ -29,7 +29,7 @@ from bridge.speech.dictation import Kind
 from bridge.turns.end_probability import EndWeights
 from bridge.turns.endpointing import Endpointing, EndpointRules
 from bridge.turns.rolling_quantile import RollingQuantile
-from telephony.events import RecognitionOptions
+from telephony.recognition import RecognitionOptions
 
 OPTIONS = RecognitionOptions(unfixed_chunk_num=1, unfixed_token_num=1, context="Spinny", language="English")
 SECOND = np.full(16_000, 0.5, np.float32)

@@ -1,5 +1,7 @@
 """Who is told what the caller says. With a bot: test_session.py."""
 
+import asyncio
+
 import pytest
 from fakes import PHONE, TEXT_ONLY, FakeLeg, nobody
 
@@ -17,7 +19,7 @@ MULAW = AudioFormat(Encoding.MULAW, 8000)
 )
 async def test_a_client_gets_the_text_it_wants(capabilities: Capabilities, partials: bool, told: list[bool]) -> None:
     leg, metrics = FakeLeg(capabilities), Metrics()
-    delivery = TranscriptDelivery(leg, nobody(), metrics.call("test", MULAW), partials=partials)
+    delivery = TranscriptDelivery(leg, nobody(), metrics.call("test", MULAW), asyncio.TaskGroup(), partials=partials)
     await delivery.partial(Partial("wear", "English"))
     await delivery.final(Final("where", "English", 0, 500), owed=False)
     assert [transcript.final for transcript in leg.of(Transcript)] == told
@@ -34,7 +36,7 @@ async def test_what_was_shown_and_is_nothing_is_taken_back_once(
     capabilities: Capabilities, partials: bool, told: list[str]
 ) -> None:
     leg, metrics = FakeLeg(capabilities), Metrics()
-    delivery = TranscriptDelivery(leg, nobody(), metrics.call("test", MULAW), partials=partials)
+    delivery = TranscriptDelivery(leg, nobody(), metrics.call("test", MULAW), asyncio.TaskGroup(), partials=partials)
     await delivery.partial(Partial("wear", "English"))
     for _ in range(2):
         await delivery.final(Final("", "", 0, 500), owed=False)
@@ -46,14 +48,14 @@ async def test_what_was_shown_and_is_nothing_is_taken_back_once(
 
 async def test_who_asked_for_a_final_gets_it_though_nothing_was_shown() -> None:
     leg = FakeLeg(TEXT_ONLY)
-    delivery = TranscriptDelivery(leg, nobody(), Metrics().call("test", MULAW), partials=True)
+    delivery = TranscriptDelivery(leg, nobody(), Metrics().call("test", MULAW), asyncio.TaskGroup(), partials=True)
     await delivery.final(Final("", "", 0, 500), owed=True)
     assert [(transcript.text, transcript.final) for transcript in leg.of(Transcript)] == [("", True)]
 
 
 async def test_what_the_end_of_the_call_leaves_open_is_closed_and_said() -> None:
     leg = FakeLeg(TEXT_ONLY)
-    delivery = TranscriptDelivery(leg, nobody(), Metrics().call("test", MULAW), partials=True)
+    delivery = TranscriptDelivery(leg, nobody(), Metrics().call("test", MULAW), asyncio.TaskGroup(), partials=True)
     await delivery.partial(Partial("wear", "English"))
     for _ in range(2):
         await delivery.end()
@@ -63,7 +65,7 @@ async def test_what_the_end_of_the_call_leaves_open_is_closed_and_said() -> None
 
 async def test_a_final_that_is_lost_is_counted_and_said() -> None:
     leg, metrics = FakeLeg(TEXT_ONLY), Metrics()
-    delivery = TranscriptDelivery(leg, nobody(), metrics.call("test", MULAW), partials=True)
+    delivery = TranscriptDelivery(leg, nobody(), metrics.call("test", MULAW), asyncio.TaskGroup(), partials=True)
     await delivery.lost("every engine is down")
     assert leg.of(Problem) == [Problem("the recogniser failed: every engine is down")]
     assert b'bridge_finals_lost_total{wire="test"} 1.0' in metrics.text()

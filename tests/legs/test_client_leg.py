@@ -21,6 +21,7 @@ from telephony.events import (
     Event,
     Finalize,
     Media,
+    StillThere,
 )
 
 MULAW = AudioFormat(Encoding.MULAW, 8000)
@@ -143,6 +144,19 @@ async def test_a_client_whose_audio_we_let_wait_is_not_idle() -> None:
     async with asyncio.timeout(10):
         while not gone:  # noqa: ASYNC110 - a timer of the leg's
             await asyncio.sleep(0.01)
+    unwatch()
+    waiting.cancel()
+
+
+async def test_a_client_that_says_it_is_there_stays_and_the_call_hears_nothing_of_it() -> None:
+    client, gone = Client(idle_s=SOON_S), list[str]()
+    await client.leg.start(1)
+    unwatch = client.leg.watch(gone.append)
+    waiting = asyncio.ensure_future(anext(aiter(client.leg)))
+    for _ in range(6):
+        client.socket.events.put_nowait(StillThere())
+        await asyncio.sleep(SOON_S / 2)
+    assert gone == [] and not waiting.done()
     unwatch()
     waiting.cancel()
 

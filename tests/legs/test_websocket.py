@@ -30,7 +30,7 @@ from telephony.events import (
 )
 from telephony.freeswitch import AudioForkProtocol, AudioStreamProtocol
 from telephony.plain import PlainProtocol
-from telephony.wire_protocol import WireProtocol
+from telephony.wire_protocol import Closing, WireProtocol
 
 
 class KeypadProtocol:
@@ -338,6 +338,27 @@ async def test_the_reason_reaches_the_peer() -> None:
         await call.leg.close("too many words", cause=HangupCause.PROTOCOL_ERROR)
         message = await hearing
         assert (message.type, message.data, message.extra) == (WSMsgType.CLOSE, 1002, "too many words")
+
+
+class ParlourProtocol(KeypadProtocol):
+    """A wire that says goodbye in its own words."""
+
+    def closing(self, reason: str) -> Closing:
+        return Closing(["goodbye"], 4321, f"done: {reason}")
+
+
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [(HangupCause.NORMAL, ["goodbye", (4321, "done: over")]), (HangupCause.INTERNAL_ERROR, [(1011, "over")])],
+)
+async def test_a_wire_with_words_of_its_own_ends_a_call_with_them_unless_somebody_failed(
+    cause: HangupCause, told: list[object]
+) -> None:
+    async with connected(ParlourProtocol()) as call:
+        closing = asyncio.create_task(call.leg.close("over", cause=cause))
+        heard = [await call.peer.receive() for _ in told]
+        await closing
+    assert [(one.data, one.extra) if one.type is WSMsgType.CLOSE else one.data for one in heard] == told
 
 
 @pytest.mark.parametrize(

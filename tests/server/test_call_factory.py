@@ -29,8 +29,8 @@ from telephony.events import (
     Media,
     Play,
     Problem,
-    RecognitionOptions,
 )
+from telephony.recognition import RecognitionOptions
 
 MULAW = AudioFormat(Encoding.MULAW, 8000)
 STARTED = CallStarted("CA1", MULAW, caller="+4930123", callee="+4930456", parameters={"shop": "7"})

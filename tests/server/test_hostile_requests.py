@@ -15,7 +15,7 @@ from fakes import RESOURCES, Client
 from garbage import garbage
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wires import TRAFFIC, Message
+from wires import QUERY, TRAFFIC, Message
 
 from bridge.server.app import make_app
 from bridge.server.app_keys import LINES
@@ -40,7 +40,7 @@ DOORS: Final[Mapping[str, Mapping[str, object]]] = {
 }
 PATHS: Final = (
     *("/", "/web/app.js", "/healthz", "/metrics", "/languages", "/calls", "/calls/x", "/asterisk/connect"),
-    *("/twilio/voice", "/twilio/status/x", "/twilio/stream/x"),
+    *("/twilio/voice", "/twilio/status/x", "/twilio/stream/x", "/v1/audio/transcriptions", "/v1/audio/speech"),
     *(wire.address for wire in WIRES if wire.is_socket),
 )
 sockets = pytest.mark.parametrize("wire", [wire for wire in WIRES if wire.is_socket], ids=lambda wire: wire.name)
@@ -185,7 +185,7 @@ def test_a_form_that_cannot_be_read_is_refused(path: bytes, kind: bytes, body: b
 
 async def talk(client: Client, wire: Wire, messages: Sequence[Message], *, abort: bool) -> int | None:
     """Send `messages` and hang up; return the code that the server closed the socket with, None where it did not."""
-    async with client.ws_connect(wire.address, protocols=wire.subprotocols) as socket:
+    async with client.ws_connect(wire.address + QUERY.get(wire.name, ""), protocols=wire.subprotocols) as socket:
         with suppress(ConnectionError):
             for message in messages:
                 await (socket.send_str(message) if isinstance(message, str) else socket.send_bytes(message))

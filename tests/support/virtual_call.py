@@ -34,9 +34,9 @@ from telephony.events import (
     Media,
     Play,
     Played,
-    RecognitionOptions,
     Reply,
 )
+from telephony.recognition import RecognitionOptions
 
 ABLE = replace(PHONE, dtmf_out=True, transfer=True, transcripts=True)
 NARROWBAND = AudioFormat(Encoding.MULAW, 8000)

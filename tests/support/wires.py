@@ -130,6 +130,14 @@ _ASTERISK: Final = Traffic(
 TRAFFIC: Final[dict[str, Traffic]] = {
     "plain": _plain(),
     "talk": _plain(played=lambda name: text(type="mark", name=name)),
+    "deepgram": Traffic([text(type="KeepAlive")], lambda number: PACKET * 2, stop=text(type="CloseStream")),
+    "realtime": Traffic(
+        begin=[
+            text(type="session.update", session={"type": "realtime", "instructions": "Be brief."}),
+            text(type="input_audio_buffer.append", audio=""),
+        ],
+        media=lambda number: text(type="input_audio_buffer.append", audio=b64(PACKET * 3)),
+    ),
     "twilio": _TWILIO,
     "listen": Traffic(begin=_TWILIO.begin, media=_TWILIO.media, stop=_TWILIO.stop, dtmf=_TWILIO.dtmf),
     "telnyx": _TELNYX,
@@ -216,6 +224,9 @@ TRAFFIC: Final[dict[str, Traffic]] = {
     ),
     "audiostream": Traffic(begin=[text(uuid="CA1", sampleRate=8000)], media=lambda number: PACKET),
 }
+
+QUERY: Final = {"deepgram": "?encoding=linear16&sample_rate=16000"}
+"""What the addresses of sockets need behind them."""
 
 STREAMS: Final[dict[str, Traffic]] = {
     "audiosocket": Traffic(

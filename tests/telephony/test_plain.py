@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telephony.client_audio import MAX_AUDIO_BYTES
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
     AudioFormat,
@@ -25,12 +26,12 @@ from telephony.events import (
     Media,
     Play,
     Problem,
-    RecognitionOptions,
     SendDtmf,
     Transcript,
     Transfer,
 )
-from telephony.plain import MAX_BINARY_BYTES, MAX_MALFORMED, PlainProtocol
+from telephony.plain import MAX_MALFORMED, PlainProtocol
+from telephony.recognition import RecognitionOptions
 
 FLOAT_16K = AudioFormat(Encoding.FLOAT32, 16_000)
 DEFAULTS = CallStarted("abc", FLOAT_16K, options=RecognitionOptions())
@@ -285,7 +286,7 @@ def test_config_comes_once_and_first(first: str | bytes) -> None:
         (b"\x01\x00\xa0\x7f", "nan"),  # a signalling one
         (floats(0.1, -2.5), "got a peak of 2.5; allowed: [-1, 1]"),
         (floats(12_345.0), "int16"),
-        (bytes(MAX_BINARY_BYTES + 4), f"allowed: at most {MAX_BINARY_BYTES}"),
+        (bytes(MAX_AUDIO_BYTES + 4), f"allowed: at most {MAX_AUDIO_BYTES}"),
     ],
     ids=lambda value: repr(value)[:30],
 )

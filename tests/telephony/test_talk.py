@@ -22,13 +22,13 @@ from telephony.events import (
     Play,
     Played,
     Problem,
-    RecognitionOptions,
     Reply,
     SendDtmf,
     Transcript,
     Transfer,
 )
 from telephony.plain import MAX_MALFORMED
+from telephony.recognition import RecognitionOptions
 from telephony.talk import MAX_MARK_CHARS, TalkProtocol
 
 

@@ -92,6 +92,8 @@ HTTP: Final[tuple[Door, ...]] = (
     ),
     *(Door(name, carrier_paths(name), Asks.CARRIER_SIGNATURE, carrier=name) for name in BY_NAME),
     Door("asterisk", ("/asterisk/connect",), Asks.API_TOKEN, changes=Scope.CALLS),
+    Door("transcriptions", ("/v1/audio/transcriptions",), Asks.API_TOKEN, changes=Scope.CALLS),
+    Door("speech", ("/v1/audio/speech",), Asks.API_TOKEN, changes=Scope.CALLS),
     Door("calls", _OF_CALLS, Asks.API_TOKEN, reads=Scope.READ, changes=Scope.CALLS),
     Door("levels", ("/events/levels",), Asks.API_TOKEN, reads=Scope.READ),
     Door("listen in", ("/calls/{id}/listen",), Asks.API_TOKEN, reads=Scope.CALLS),

@@ -130,6 +130,12 @@ class Limits(Group):
         le=1 << 28,
         description="Bytes of one WebSocket message. 1 MiB is 16 s of float32 audio at 16 kHz.",
     )
+    max_upload_mb: float = Field(
+        default=25.0,
+        ge=0.1,
+        le=1000,
+        description="Megabytes of a file that is posted to be transcribed. OpenAI takes as many.",
+    )
 
 
 class Logs(Group):

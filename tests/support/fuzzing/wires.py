@@ -14,6 +14,8 @@ from telephony import ari, audiosocket, rtp, sip, sip_frames
 from telephony.carriers import answers, signatures, tickets
 from telephony.carriers.catalogue import CARRIERS
 from telephony.codec import decode, encode
+from telephony.deepgram import DeepgramProtocol
+from telephony.deepgram_query import MAX_KEYTERMS, MAX_TERM_CHARS, listen_options
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
     AudioFormat,
@@ -33,7 +35,11 @@ from telephony.events import (
     Play,
     Played,
     Problem,
+    Reply,
+    ReplyOver,
     SendDtmf,
+    SpeechStarted,
+    SpeechStopped,
     Transcript,
     Transfer,
 )
@@ -56,6 +62,16 @@ _OF_STREAMS: Final = (
     *("telephony.carriers.stream_fields", "telephony.carriers.in_order", "telephony.codec"),
 )
 _HELPERS: Final = {
+    "plain": ["telephony.client_audio", "telephony.recognition"],
+    "talk": ["telephony.plain", "telephony.client_audio", "telephony.recognition"],
+    "deepgram": ["telephony.client_audio", "telephony.deepgram_query"],
+    "realtime": [
+        "telephony.bot_requests",
+        "telephony.client_audio",
+        "telephony.realtime_input",
+        "telephony.realtime_response",
+        "telephony.realtime_session",
+    ],
     "twilio": [*_OF_STREAMS],
     "listen": [*_OF_STREAMS],
     "telnyx": [*_OF_STREAMS],
@@ -80,6 +96,10 @@ _COMMANDS: Final[Sequence[Command]] = (
     SendDtmf("12"),
     Problem("a problem"),
     Transcript("hello", "English", final=True, timestamp=1.0),
+    SpeechStarted(40),
+    SpeechStopped(80),
+    Reply("Good morning."),
+    ReplyOver(cut=False),
     Hangup("done"),
 )
 
@@ -160,6 +180,20 @@ def _say(made: WireProtocol, commands: Sequence[Command]) -> None:
     for command in commands:
         with suppress(LocalProtocolError):
             assert all(isinstance(one, bytes) or is_text(one) for one in made.send(command))
+
+
+def _deepgram_query(data: bytes) -> None:
+    pairs = [(name, value) for name, _, value in (clean(one).partition("=") for one in records(data))]
+    try:
+        options = listen_options(pairs, language_of=lambda tag: tag.title())
+    except Refused as why:
+        assert 0 < len(str(why)) <= LONGEST_TEXT and is_text(str(why))
+        return
+    assert 8000 <= options.audio.sample_rate <= 48_000
+    assert len(options.recognition.context) <= MAX_KEYTERMS * (MAX_TERM_CHARS + 2)
+    made = DeepgramProtocol("r", options)
+    made.receive(bytes(320))
+    _say(made, _COMMANDS)
 
 
 def _audiosocket(data: bytes) -> None:
@@ -339,6 +373,7 @@ def _modules(wire: Wire) -> list[str]:
 
 TARGETS: Final = (
     *(Target(f"wire-{wire.name}", _wire(wire), _modules(wire)) for wire in KNOWN),
+    Target("deepgram-query", _deepgram_query, ["telephony.deepgram_query"]),
     Target("audiosocket", _audiosocket, ["telephony.audiosocket", "telephony.early", "telephony.whole_samples"]),
     Target("sip-frames", _sip_frames, ["telephony.sip", "telephony.sip_frames"]),
     Target("ari", _ari, ["telephony.ari"]),

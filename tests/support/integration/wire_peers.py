@@ -55,6 +55,9 @@ def packet(name: str, number: int, tone: Tone = SILENCE) -> str | bytes:
     payload = encode(tone, _FORMATS.get(name, _L16).encoding)
     if name == "audiosocket":
         return frame(0x10, payload)
+    if name == "realtime":
+        wide = encode(np.repeat(tone, 3), Encoding.L16)  # 24 kHz
+        return text(type="input_audio_buffer.append", audio=b64(wide))
     if name == "audiocodes":
         return text(type="userStream.chunk", conversationId="C1", audioChunk=b64(payload))
     if name in _IN_JSON:
@@ -79,6 +82,7 @@ async def connect(name: str, *, url: str, session: aiohttp.ClientSession, audios
 class WebSocketPeer:
     def __init__(self, name: str, ws: aiohttp.ClientWebSocketResponse) -> None:
         self._encoding, self._ws = _FORMATS.get(name, _L16).encoding, ws
+        self._every = 3 if name == "realtime" else 1  # sample: it speaks at 24 kHz
 
     async def send(self, message: str | bytes) -> None:
         await (self._ws.send_str(message) if isinstance(message, str) else self._ws.send_bytes(message))
@@ -86,7 +90,7 @@ class WebSocketPeer:
     async def listen(self) -> Tone:
         async for message in self._ws:
             if payload := message.data if message.type is aiohttp.WSMsgType.BINARY else _spoken(message.data):
-                return decode(payload, self._encoding)
+                return decode(payload, self._encoding)[:: self._every]
         raise ConnectionError("the call is over")
 
     def abort(self) -> None:
@@ -126,4 +130,6 @@ def _spoken(message: str) -> bytes:
     fields = json.loads(message)
     payload = (fields.get("media") or {}).get("payload") or (fields.get("data") or {}).get("audioData")
     payload = payload or fields.get("audioChunk") or ""
+    if fields.get("type") == "response.output_audio.delta":
+        payload = fields["delta"]
     return b"" if not payload else base64.b64decode(payload)
