@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from functools import partial
 
 from aiohttp import hdrs, web
@@ -12,35 +12,22 @@ from bridge.admission.lines import Lines
 from bridge.admission.load import Whose
 from bridge.admission.refusals import Refusals
 from bridge.capture.wire_records import wire_records
-from bridge.legs import audiosocket
-from bridge.legs.ari.link import AriLink
-from bridge.legs.asterisk_dial_in import WaitingCalls
-from bridge.legs.carriers.rest import carrier_apis
-from bridge.legs.sip.from_settings import make_link
-from bridge.legs.twilio.rest import twilio_rest
 from bridge.listening.hook import hook_client, tell_hook
 from bridge.listening.transcript_feed import TranscriptFeed
 from bridge.metrics import Metrics
 from bridge.monitoring.levels import Levels
 from bridge.monitoring.watched_calls import WatchedCalls
-from bridge.outbound.carrier_trunk import carrier_trunks
-from bridge.outbound.dialler import Dialler, Trunk
-from bridge.outbound.orders.opening import shared_or_own
-from bridge.outbound.twilio import TwilioTrunk
 from bridge.recording.recordings import recordings
 from bridge.records.call_log import call_log
 from bridge.server.access.connections import Connections
 from bridge.server.access.in_force import InForce
 from bridge.server.access.middleware import doorkeeper
 from bridge.server.api import calls, description, stream, supervising
-from bridge.server.api.calls import DIALLER, ORDERS, TRUNK
+from bridge.server.api.calls import DIALLER
 from bridge.server.app_keys import (
-    ARI,
     AUDIOSOCKET,
     AUDIOSOCKET_SHARED,
     CALL_LOG,
-    CARRIER_APIS,
-    CARRIER_TRUNKS,
     CONNECTIONS,
     CONVERSATIONS,
     FAST_LANE,
@@ -58,22 +45,20 @@ from bridge.server.app_keys import (
     SETTINGS,
     SHUTDOWN,
     SIBLINGS,
-    SIP,
     SWITCHBOARD,
     TRACING,
-    TWILIO,
-    WAITING,
     WATCHED_CALLS,
 )
 from bridge.server.call_rules import usual_texts
 from bridge.server.carriers import routes as carrier_routes
 from bridge.server.clients.own_words import in_own_words
 from bridge.server.dashboard import level_events, listen_in
-from bridge.server.lifecycle.health import Health, Part
+from bridge.server.lifecycle.health import Health
 from bridge.server.lifecycle.load_monitor import LoadMonitor, make_load
 from bridge.server.lifecycle.loop_monitor import LoopMonitor
 from bridge.server.lifecycle.memory import GivingBack
 from bridge.server.lifecycle.shutdown import Shutdown
+from bridge.server.lifecycle.ways_to_call import parts, waiting_calls, ways_to_call
 from bridge.server.pages import Pages
 from bridge.server.resources import Resources
 from bridge.server.routes import routes
@@ -117,26 +102,19 @@ def make_app(settings: Settings, resources: Resources, membership: Membership | 
     app[WATCHED_CALLS] = watched_calls = WatchedCalls()
     app[LEVELS], app[listen_in.LISTENERS] = Levels(watched_calls), set()
     app.cleanup_ctx.extend((_monitors, _call_log, _tracing, _recordings))
-    app.cleanup_ctx.extend((_switchboard, _prompts_ahead, _twilio, _carriers))
+    app.cleanup_ctx.extend((_switchboard, _prompts_ahead))
     if settings.listen_hook_url:
         app.cleanup_ctx.append(_listen_hook)
-    if settings.sip:
-        app.cleanup_ctx.append(_sip)
-    if settings.audiosocket_port:
-        app.cleanup_ctx.append(_audiosocket)
-    if settings.ari_url:
-        app.cleanup_ctx.append(_ari)
-    app.cleanup_ctx.append(_dialler)
-    app.cleanup_ctx.append(_shutdown)
+    app.cleanup_ctx.extend((*ways_to_call(settings), _shutdown))
     if settings.asterisk_url:
-        app.cleanup_ctx.append(_waiting_calls)
+        app.cleanup_ctx.append(waiting_calls)
     app.on_shutdown.append(_end_calls)
     app.on_response_prepare.append(_hang_up_after)
     twiml_busy()  # imports 7 ms of twilio now, not while calls are on the line
     app[HEALTH] = health = Health(
         app[LINES],
         resources.asr,
-        parts=partial(_parts, app),
+        parts=partial(parts, app),
         ours=set(settings.asr) != {"openai"},
         number=membership.siblings.number,
         others=membership.siblings.health,
@@ -209,18 +187,6 @@ async def _prompts_ahead(app: web.Application) -> AsyncIterator[None]:
     await asyncio.gather(making, return_exceptions=True)
 
 
-async def _twilio(app: web.Application) -> AsyncIterator[None]:
-    async with twilio_rest(app[SETTINGS]) as rest:
-        if rest:
-            app[TWILIO] = rest
-        yield
-
-
-async def _carriers(app: web.Application) -> AsyncIterator[None]:
-    async with carrier_apis(lambda: app[IN_FORCE].settings) as app[CARRIER_APIS]:
-        yield
-
-
 async def _listen_hook(app: web.Application) -> AsyncIterator[None]:
     telling = asyncio.create_task(tell_hook(app[FEED], hook_client(app[SETTINGS])))
     yield
@@ -229,66 +195,10 @@ async def _listen_hook(app: web.Application) -> AsyncIterator[None]:
     await asyncio.gather(telling, return_exceptions=True)
 
 
-async def _sip(app: web.Application) -> AsyncIterator[None]:
-    async with make_link(app[SETTINGS], app[SWITCHBOARD]) as app[SIP]:
-        yield
-
-
-async def _audiosocket(app: web.Application) -> AsyncIterator[None]:
-    options = app[SETTINGS]
-    port, allow = options.audiosocket_port, options.audiosocket_allow
-    app[AUDIOSOCKET] = await audiosocket.listen(
-        app[SWITCHBOARD],
-        host=options.host,
-        port=port,
-        allow=allow,
-        refusals=app[REFUSALS],
-        shared=app[AUDIOSOCKET_SHARED],
-    )
-    yield
-    for listener in app[AUDIOSOCKET]:
-        listener.close()
-
-
-async def _ari(app: web.Application) -> AsyncIterator[None]:
-    async with AriLink(app[SETTINGS], app[SWITCHBOARD]) as app[ARI]:
-        yield
-
-
-async def _dialler(app: web.Application) -> AsyncIterator[None]:
-    settings, trunks = app[SETTINGS], dict[str, Trunk]()
-    if link := app.get(SIP):
-        trunks["sip"] = lambda request, _: link.dial(request.to, request.headers)
-    if (rest := app.get(TWILIO)) and settings.public_url:
-        trunks["twilio"] = app[TRUNK] = TwilioTrunk(rest, settings)
-    app[CARRIER_TRUNKS] = carriers = carrier_trunks(app[CARRIER_APIS], settings)
-    trunks.update(carriers)
-    if (ari := app.get(ARI)) and settings.ari_dial_context:
-        trunks["ari"] = lambda request, _: ari.dial(request.to, caller=request.caller)
-    app[DIALLER] = dialler = Dialler(settings, app[SWITCHBOARD], trunks)
-    async with shared_or_own(settings, app[CALL_LOG], dialler) as app[ORDERS]:
-        yield
-
-
-async def _waiting_calls(app: web.Application) -> AsyncIterator[None]:
-    async with WaitingCalls(app[SWITCHBOARD], url=app[SETTINGS].asterisk_url) as app[WAITING]:
-        yield
-
-
 async def _hang_up_after(request: web.Request, response: web.StreamResponse) -> None:
     if not request.app[CONNECTIONS].keeps and not isinstance(response, web.WebSocketResponse):
         response.force_close()
         response.headers[hdrs.CONNECTION] = "close"
-
-
-def _parts(app: web.Application) -> Mapping[str, Part]:
-    """Return what may break besides the engines. None of it is there before the server has started."""
-    found: dict[str, Part] = {}
-    if SIP in app:
-        found["sip"] = app[SIP]
-    if ARI in app:
-        found["ari"] = app[ARI]
-    return found
 
 
 async def _shutdown(app: web.Application) -> AsyncIterator[None]:
