@@ -37,7 +37,7 @@ class Kind:
 KINDS: Final[Mapping[str, Kind]] = {
     "bridge": Kind(
         "",
-        ("-m", "bridge", "serve", "--port", "{port}", "--bot", "bridge_bot:ScriptBot", "--log-level", "WARNING"),
+        ("-m", "bridge", "serve", "--port", "{port}", "--bot", "our_bot:ScriptBot", "--log-level", "WARNING"),
         "/twilio/stream",
         "voice-bridge",
     ),

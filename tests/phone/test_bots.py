@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import script
-from bridge_bot import ScriptBot
+from our_bot import ScriptBot
 
 from bot.api import CallInfo, Turn
 

@@ -1,4 +1,4 @@
-"""The bridge: `bridge serve --bot bridge_bot:ScriptBot`, all else by default."""
+"""The bridge: `bridge serve --bot our_bot:ScriptBot`, all else by default."""
 
 from collections.abc import AsyncIterator
 
