@@ -2,7 +2,6 @@ import io
 import json
 import logging
 import warnings as python_warnings
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -12,16 +11,6 @@ from bridge import logs
 from bridge.redaction import Redactor
 
 log = logging.getLogger("bridge.test")
-
-
-@pytest.fixture(autouse=True)
-def _root_as_it_was() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 import asyncio
 import io
 import json
-import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -181,16 +179,6 @@ async def test_history_holds_whole_words_of_what_was_heard(script: str) -> None:
 
 
 # ------------------------------------------------------------ logs
-
-
-@pytest.fixture(autouse=True)
-def _root_as_it_was() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
 
 
 @both
