@@ -18,10 +18,7 @@ from bridge.evals.facts import (
     understood_in,
 )
 from bridge.evals.files.expectations import is_pattern
-from bridge.evals.scenario import Check, Expectation
-
-_RESUMES_MS: Final = 3000
-"""After a cough the bot is heard again within so long, or it was interrupted."""
+from bridge.evals.scenario import RESUMES_MS, Check, Expectation
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +112,8 @@ def _goes_on(asked: CheckedPart) -> _Answer:
     if cut:
         return False, f"it was interrupted, and {cut[0].unheard!r} was not heard"
     on = [span for span in bot_spans(asked.facts.record) if span.to_ms > act.ended_ms]
-    if not on or on[0].from_ms > act.ended_ms + _RESUMES_MS:
-        return False, f"it was not heard for {_RESUMES_MS} ms"
+    if not on or on[0].from_ms > act.ended_ms + RESUMES_MS:
+        return False, f"it was not heard for {RESUMES_MS} ms"
     return True, ""
 
 

@@ -4,8 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from bridge.commands.phone.line_faults import Fault
+
+RESUMES_MS: Final = 3000
+"""After a cough the bot is heard again within so long, or it was interrupted."""
 
 
 class Check(StrEnum):

@@ -11,6 +11,7 @@ from bridge.commands.phone.carrier_buffer import FRAME_MS
 from bridge.commands.phone.simulated_phone import SimulatedPhone
 from bridge.commands.recording import RATE, Recording
 from bridge.evals.scenario import (
+    RESUMES_MS,
     BackgroundNoise,
     HangUpNow,
     ModelChat,
@@ -151,7 +152,14 @@ class SimulatedCaller:
         with suppress(TimeoutError):  # what did not come is told by the expectations
             if awaited and not (last is None and self.phone.speaking):
                 await self._unless_over(lambda: self._heard_since(after_ms), limit_s)
+            elif last and last.over_bot:
+                await self._heard_again()
             await self._until_silent(_TALK_S)
+
+    async def _heard_again(self) -> None:
+        """Wait for a bot that fell silent at what was no turn: it may need a moment to know that it was none."""
+        with suppress(TimeoutError):
+            await self._unless_over(lambda: self.phone.speaking, RESUMES_MS / 1000)
 
     def _heard_since(self, after_ms: float) -> bool:
         return self.phone.record.first("audio-heard", after_ms=after_ms) is not None

@@ -124,6 +124,14 @@ def test_an_interruption_comes_when_the_bot_has_spoken_for_so_long() -> None:
     assert near(lasted_ms, 9500 + 700), "the answer to an interruption is what comes after what it cut"
 
 
+def test_a_bot_that_falls_silent_at_an_okay_is_waited_for_and_heard_out() -> None:
+    line = TimetableLine((0, 500), (3000, 900), (5600, 1000))
+    _, lasted_ms, _ = play("  - say: x\n  - backchannel: y\n    after: 800ms\n", line)
+    assert near(lasted_ms, 6600 + 700)
+    _, lasted_ms, _ = play("  - say: x\n  - backchannel: y\n    after: 800ms\n", TimetableLine((0, 500), (3000, 900)))
+    assert near(lasted_ms, 3800 + 1000 + 3000), "and not for ever"
+
+
 def test_who_cannot_be_interrupted_fails_the_step() -> None:
     _, _, why = play("  - say: x\n  - interrupt: y\n", TimetableLine((0, 500)))
     assert why == "step 2: the bot said nothing for 10 s, so nobody can speak over it"
