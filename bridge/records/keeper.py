@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from math import inf
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
@@ -31,6 +32,8 @@ _BATCH: Final = 500
 _DISK_RETRY_S: Final = 1.0
 _DATABASE_RETRY_S: Final = 0.5
 _STEADY_S: Final = 60.0
+_INHERIT_EVERY_S: Final = 60.0
+"""Another process on the same folder may die at any time, and nobody start after it."""
 
 
 class Keeper:
@@ -46,6 +49,7 @@ class Keeper:
         on_lost: Callable[[int], None] = lambda count: None,
         on_written: Callable[[], None] = lambda: None,
         every_s: float = _EVERY_S,
+        inherit_every_s: float = _INHERIT_EVERY_S,
         end_s: float = 5.0,
     ) -> None:
         """`root`: the folder of the spools of all processes; each may hold `most_bytes`.
@@ -55,7 +59,7 @@ class Keeper:
         """
         self._shelf, self._root, self._most_bytes = shelf, root, most_bytes
         self._on_backlog, self._on_lost, self._on_written = on_backlog, on_lost, on_written
-        self._every_s, self._end_s = every_s, end_s
+        self._every_s, self._inherit_every_s, self._end_s = every_s, inherit_every_s, end_s
         self._waiting: deque[Entry] = deque()
         self._lost = 0
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="records")
@@ -143,14 +147,16 @@ class Keeper:
     # ------------------------------------------------------------ disk -> database
 
     async def _ship(self) -> None:
-        """Move what is on disk to the database, until the end; first what processes before us left behind."""
+        """Move what is on disk to the database, until the end; now and then what processes that died left behind."""
         backoff, clock = Backoff(_DATABASE_RETRY_S, steady_s=_STEADY_S), asyncio.get_running_loop().time
-        failing = inherited = False
+        failing, inherited_s = False, -inf
         while True:
             last = self._end.is_set()
             self._more.clear()
             try:
-                inherited = inherited or await self._inherit()
+                if clock() - inherited_s >= self._inherit_every_s:
+                    await self._inherit()
+                    inherited_s = clock()
                 while self._spool and await self._ship_some(self._spool):
                     backoff.ready(clock())
             except Exception as error:  # a fault of ours, too: what waits here is tried again, and is not lost for it
@@ -167,9 +173,9 @@ class Keeper:
                 failing = False
             if last:
                 return
-            await self._more.wait()
+            await wait_at_most(self._more, self._inherit_every_s)
 
-    async def _inherit(self) -> bool:
+    async def _inherit(self) -> None:
         left = await self._on_disk(lambda: list(Spool.left_behind(self._root, most_bytes=self._most_bytes)))
         try:
             for spool in left:
@@ -184,7 +190,6 @@ class Keeper:
         finally:
             for spool in left:
                 await self._on_disk(spool.close)
-        return True
 
     async def _ship_some(self, spool: Spool) -> bool:
         entries, end = await self._on_disk(lambda: spool.oldest(_BATCH))

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 _FILE_BYTES: Final = 1_000_000
 _LOCK: Final = "lock"
+_UNLOCKED: Final = "lock.new"
 _CALLS: Final = "calls"
 """Names the records of the calls that are on the line, one a line."""
 
@@ -53,8 +54,9 @@ class Spool:
         """
         folder = root / uuid4().hex
         folder.mkdir(parents=True, mode=0o700)
-        lock = (folder / _LOCK).open("wb")
+        lock = (folder / _UNLOCKED).open("wb")
         fcntl.flock(lock, fcntl.LOCK_EX)
+        (folder / _UNLOCKED).rename(folder / _LOCK)  # locked from the moment on at which others may find it
         return cls(folder, lock, most_bytes=most_bytes)
 
     @classmethod

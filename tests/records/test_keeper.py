@@ -193,3 +193,15 @@ async def test_they_are_ended_though_all_of_them_was_in_the_database_and_not_whi
         await until(lambda: bool(shelf.ended))
     assert shelf.ended == ["a"]
     assert os.listdir(tmp_path) == []
+
+
+async def test_what_another_process_leaves_behind_is_found_while_this_one_lives(tmp_path: Path) -> None:
+    other, shelf = Spool.open(tmp_path, most_bytes=MOST), List()
+    other.append([Entry("a", 1, 1.0, EntryKind.STARTED)])
+    async with Keeper(shelf, tmp_path, most_bytes=MOST, every_s=0.001, inherit_every_s=0.01) as keeper:
+        keeper.put(entry(1))
+        await until(lambda: shelf.numbers == [1])
+        assert shelf.ended == []
+        other.close()
+        await until(lambda: shelf.ended == ["a"])
+    assert os.listdir(tmp_path) == []
