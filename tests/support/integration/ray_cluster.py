@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import pytest
 
-_ON_LOOPBACK: Final = {"node_ip_address": "127.0.0.1", "object_store_memory": 100 << 20}
 _START_S: Final = 120
 
 
@@ -19,11 +18,12 @@ class RayCluster:
 
     def __init__(self, nodes: int, *, cpus: int = 2) -> None:
         from ray.cluster_utils import Cluster
+        from ray.util import get_node_ip_address
 
-        self._cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **_ON_LOOPBACK})
-        self.nodes: list[Any] = [
-            self._cluster.add_node(num_cpus=cpus, wait=False, **_ON_LOOPBACK) for _ in range(nodes)
-        ]
+        # Not loopback: whoever joins takes that for this address, and would not find the head.
+        common = {"node_ip_address": get_node_ip_address(), "object_store_memory": 100 << 20}
+        self._cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **common})
+        self.nodes: list[Any] = [self._cluster.add_node(num_cpus=cpus, wait=False, **common) for _ in range(nodes)]
         self._cluster.wait_for_nodes()
         self.address: str = self._cluster.address
 
