@@ -65,7 +65,7 @@ async def said(*command: str) -> str:
 async def head() -> AsyncIterator[str]:
     """The address of a cluster as people start it."""
     address = "127.0.0.1:6399"
-    await said("ray", "start", "--head", "--node-ip-address=127.0.0.1", "--num-cpus=4", f"--port={address[-4:]}")
+    await said("ray", "start", "--head", "--num-cpus=4", f"--port={address[-4:]}")
     yield address
     await said("ray", "stop", "--force")
 
@@ -101,7 +101,7 @@ async def test_a_bridge_finds_its_pool_again_after_the_whole_cluster_was_started
     await said("ray", "stop", "--force")
     with pytest.raises(EngineFailed):
         await asr.decode(Request(SECOND, timeout_s=3))
-    await said("ray", "start", "--head", "--node-ip-address=127.0.0.1", "--num-cpus=4", f"--port={head[-4:]}")
+    await said("ray", "start", "--head", "--num-cpus=4", f"--port={head[-4:]}")
     await said(*pool, "--ray-address", head)
     async with asyncio.timeout(60):
         while not await asr.healthy():  # noqa: ASYNC110 - it is what the pool asks
