@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from wav_files import write
 
-from bridge.speaking.wav import MAX_S, read_wav
+from bridge.speaking.wav import MAX_S, read_wav, samples_of
 
 
 @pytest.mark.parametrize("rate", [8000, 16_000, 44_100])
@@ -15,6 +15,14 @@ def test_a_file_of_any_rate_is_as_long_and_as_loud_as_it_was(tmp_path: Path, rat
     samples = read_wav(write(tmp_path / "a.wav", rate=rate, channels=channels), 24_000)
     assert abs(len(samples) - 24_000) < 100
     assert np.sqrt(np.mean(samples**2)) == pytest.approx(8000 / 32768 / np.sqrt(2), rel=0.05)
+
+
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFFFFF, 0xFFFFFFFE])
+def test_a_file_that_was_written_before_its_length_was_known_is_as_long_as_it_is(tmp_path: Path, size: int) -> None:
+    streamed = bytearray(Path(write(tmp_path / "s.wav", rate=8000)).read_bytes())
+    streamed[4:8] = streamed[40:44] = size.to_bytes(4, "little")
+    assert len(samples_of(bytes(streamed), 8000)) == 8000
+    assert len(samples_of(bytes(streamed[:-1]), 8000)) == 7999
 
 
 def test_what_cannot_be_played_says_why(tmp_path: Path) -> None:
