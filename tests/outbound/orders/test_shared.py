@@ -349,18 +349,17 @@ async def test_an_order_that_waits_is_taken_back_from_any_server_and_not_dialled
 
 async def test_a_call_that_rings_or_talks_elsewhere_is_ended_there(database: Database) -> None:
     a, b = Node(database, "a"), Node(database, "b")
-    rings, talks = await a.orders.place(TO), await a.orders.place(TO)
+    rings, talks = await a.orders.place(TO), await a.orders.place(CallRequest(to="+4930654321"))
     await a.round()
-    by_id = dict(zip((rings.call_id, talks.call_id), a.phones, strict=True))
-    talking = by_id[talks.call_id]
-    talking.answer()
+    phones = {asked.to: phone for asked, phone in zip(a.exchange.asked, a.phones, strict=True)}
+    phones["+4930654321"].answer()
     await settle()
     await a.round()
     for call in (rings, talks):
         assert await b.orders.take_back(call.call_id, by="desk")
     await a.round()
     assert a.ended == [(talks.call_id, "desk")]
-    assert by_id[rings.call_id].closed == "an operator took the call back"
+    assert phones[TO.to].closed == "an operator took the call back"
     await a.round()
     assert (await state(b, rings.call_id))[0] is Status.ENDED
 
