@@ -13,7 +13,7 @@
 # make bench-compare BEFORE=a.json AFTER=b.json
 # make test-slow                  calls that `make test` leaves out: the same with more faults and forms
 # make test-vllm                  all tests of vLLM, in an environment of their own; `make test` runs the quick ones
-# make test-ray                   the same of the pool on Ray Serve      make bench-scale   what the pool carries
+# make test-ray                   the pool on Ray Serve, in an environment of its own (1.2 GB)      make bench-scale   what it carries
 # make fuzz                       a coverage-guided fuzzer on every parser, 60 s each (ARGS="--seconds 600 replies toml")
 # make tiny-qwen3-asr             train the checkpoint of these tests (ARGS="--out build/tiny-qwen3-asr")
 # make clean                      remove what make made
@@ -49,7 +49,7 @@ EXTRAS ?=
 # Tests start hundreds of processes: what these import is compiled once, whatever the machine's habits are.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: serve check test test-slow test-vllm test-ray test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-sdks tools-realtime tools-litellm tools-kubernetes tools-asterisk tools-vllm tools-ray fuzz \
+.PHONY: serve check test test-slow test-vllm test-ray test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-sdks tools-realtime tools-litellm tools-kubernetes tools-asterisk tools-vllm fuzz \
     tiny-qwen3-asr bench bench-phone publish-bench-phone bench-third-party tools-bench-phone bench-engines bench-scale bench-records bench-compare soak format lock wires clean
 .DELETE_ON_ERROR:
 
@@ -64,7 +64,6 @@ test:
 	@# Calls last as long as calls do: a worker keeps a fifth of a core busy. Its tests are in one folder: it looks nowhere else.
 	$(VENV)/bin/pytest tests/integration -m "not vllm and not ray and not slow" --numprocesses $(CALLERS) --dist loadfile --no-loadscope-reorder
 	@$(MAKE) --no-print-directory test-vllm VLLM_TESTS="vllm and not slow" VLLM_WORKERS=$(RIGS)
-	@$(MAKE) --no-print-directory test-ray RAY_TESTS="ray and not slow"
 
 check: $(VENV)/.test
 	$(VENV)/bin/ruff check
@@ -74,7 +73,7 @@ check: $(VENV)/.test
 	$(VENV)/bin/pytest -m "not integration and not vllm and not slow" --numprocesses $(WORKERS)
 
 # What only tests need, downloaded at once. Where something cannot be had, its tests are skipped, and this says so.
-test-tools: tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-sdks tools-kubernetes tools-asterisk tools-vllm tools-ray
+test-tools: tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-sdks tools-kubernetes tools-asterisk tools-vllm
 
 # All in one go; where that fails, each by itself, so that one that is missing takes no other with it. Making the
 # environment may use apt too, and only one at a time can.
@@ -129,10 +128,6 @@ tools-asterisk: tools-apt
 tools-vllm: $(VENV)/.test
 	@scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV) $(VENV)/bin/uv || test $$? = 75
 
-# 75 says that Ray cannot be installed here, and the script has said why.
-tools-ray: $(VENV)/.test
-	@scripts/install-ray $(VENV)/bin/python $(RAY_VENV) || test $$? = 75
-
 test-slow: $(VENV)/.test tools-litellm tools-realtime tools-vllm
 	$(VENV)/bin/pytest -m "slow and not vllm and not ray" --numprocesses 2 --dist loadfile
 
@@ -141,6 +136,7 @@ test-vllm: $(VENV)/.test
 	@if scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV) $(VENV)/bin/uv; \
 	then $(VLLM_VENV)/bin/pytest -m "$(VLLM_TESTS)" --numprocesses $(VLLM_WORKERS) --dist loadfile; else test $$? = 75; fi
 
+# 75 says that Ray cannot be installed here, and the script has said why.
 test-ray: $(VENV)/.test
 	@if scripts/install-ray $(VENV)/bin/python $(RAY_VENV); \
 	then $(RAY_VENV)/bin/pytest tests/cluster tests/integration -m "$(RAY_TESTS)"; else test $$? = 75; fi
