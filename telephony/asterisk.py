@@ -42,7 +42,7 @@ from telephony.events import (
     WarmTransfer,
 )
 from telephony.jsontext import Fields
-from telephony.malformed import Malformations, Refused
+from telephony.malformed import Malformations, Refused, understood_late
 from telephony.media_time import MediaTime
 from telephony.whole_samples import WholeSamples
 
@@ -110,13 +110,7 @@ class AsteriskProtocol:
         """
         events: list[Event] = [Played(name) for name in self._cleared]
         self._cleared.clear()
-        try:
-            events += self._understand(message)
-        except Refused as why:
-            events += self._malformations.tell(why)
-        else:
-            self._malformations.good()
-        return events
+        return [*events, *self._malformations.weigh(lambda: self._understand(message))]
 
     def send(self, command: Command, /) -> Sequence[str | bytes]:
         """Return the messages that carry out `command`; none while Asterisk wants none, then they follow as Owed.
@@ -191,7 +185,7 @@ class AsteriskProtocol:
         self._time, self._frame_bytes = MediaTime(audio), usual if size is None else _frame_size(size, audio)
         self._whole = WholeSamples() if audio.encoding is Encoding.L16 else None
         parameters = {**_texts(fields.get("channel_variables")), **self._parameters}
-        early = self._heard_before()
+        early = understood_late(self._early.take(), self._understand)
         started = CallStarted(
             call_id=call_id,
             format=audio,
@@ -203,15 +197,6 @@ class AsteriskProtocol:
             early_ms=sum(audio.duration_ms(event.payload) for event in early if isinstance(event, Media)),
         )
         return started, Owed((self._command("ANSWER"),)), *early  # ANSWER does nothing where the dialplan has answered
-
-    def _heard_before(self) -> Sequence[Event]:
-        events: list[Event] = []
-        for message in self._early.take():
-            try:
-                events += self._understand(message)
-            except Refused as why:
-                events.append(Malformed(str(why)))
-        return events
 
     def _played(self, name: object) -> Sequence[Event]:
         if not isinstance(name, str) or name not in self._marks:  # of a cleared one: it was told before

@@ -9,6 +9,7 @@ and no mark, so the leg paces it (bridge/legs/pacer.py).
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -26,7 +27,6 @@ from telephony.events import (
     Event,
     FormatChanged,
     Hangup,
-    Malformed,
     Media,
     Notice,
     Play,
@@ -34,7 +34,7 @@ from telephony.events import (
     Reply,
     Transcript,
 )
-from telephony.malformed import Malformations, Refused
+from telephony.malformed import Malformations, Refused, understood_late
 from telephony.media_time import MediaTime
 from telephony.whole_samples import WholeSamples
 
@@ -129,12 +129,7 @@ class AudioSocketProtocol:
         for kind, payload in () if self._ended else self._frames.feed(data):  # what comes behind the end is not kept
             if self._ended:
                 break
-            try:
-                events += self._understand(kind, payload)
-            except Refused as why:
-                events += self._malformations.tell(why)
-            else:
-                self._malformations.good()
+            events += self._malformations.weigh(partial(self._understand, kind, payload))
         return events
 
     def quiet(self) -> Sequence[Event]:
@@ -185,12 +180,7 @@ class AudioSocketProtocol:
         if kind != IDENTITY or len(payload) != 16:
             raise RemoteProtocolError(f"no AudioSocket: the first frame is of kind 0x{kind:02x}, not the UUID's")
         self._identity = UUID(bytes=payload)
-        events: list[Event] = []
-        for kind_before, payload_before in self._early.take():
-            try:
-                events += self._understand(kind_before, payload_before)
-            except Refused as why:
-                events.append(Malformed(str(why)))
+        events = understood_late(self._early.take(), lambda frame: self._understand(*frame))
         return [_with_early(event, events) if isinstance(event, CallStarted) else event for event in events]
 
     def _error(self, payload: bytes) -> Sequence[Event]:

@@ -85,12 +85,7 @@ class _ForkProtocol:
         Raises:
             RemoteProtocolError: the metadata are unusable, or MAX_MALFORMED more messages were malformed than good.
         """
-        try:
-            events = self._understand(message)
-        except Refused as why:
-            return self._malformations.tell(why)
-        self._malformations.good()
-        return events
+        return self._malformations.weigh(lambda: self._understand(message))
 
     def quiet(self) -> Sequence[Event]:
         """Nothing comes: return the start of a call that has said something, at the likeliest rate."""

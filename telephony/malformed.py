@@ -1,9 +1,12 @@
 """Messages that break a wire's rules but not the call: each is told, and a peer that sends little else is given up."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from telephony.errors import RemoteProtocolError
-from telephony.events import Malformed
+from telephony.events import Event, Malformed
+
+T = TypeVar("T")
 
 
 class Refused(Exception):
@@ -20,6 +23,19 @@ class Malformations:
         """`at_most`: so many more than the good ones a call survives."""
         self._at_most = at_most
         self._excess = 0  # never below 0: good messages are no credit for later
+
+    def weigh(self, understand: Callable[[], Sequence[Event]]) -> Sequence[Event]:
+        """Return what `understand` makes of one message; of one that it refuses, what the call hears of that.
+
+        Raises:
+            RemoteProtocolError: it was one too many.
+        """
+        try:
+            events = understand()
+        except Refused as why:
+            return self.tell(why)
+        self.good()
+        return events
 
     def good(self) -> None:
         """Note a message that was understood, or that means nothing and is harmless."""
@@ -38,3 +54,17 @@ class Malformations:
                 f"more than {self._at_most} malformed messages without as many good ones"
             ) from None
         return (Malformed(str(why)),)
+
+
+def understood_late(messages: Iterable[T], understand: Callable[[T], Sequence[Event]]) -> list[Event]:
+    """Return what `messages` mean that came before the start of their call and were kept for it.
+
+    What of it is malformed is told and does not count: it may be of another call.
+    """
+    events: list[Event] = []
+    for message in messages:
+        try:
+            events += understand(message)
+        except Refused as why:
+            events.append(Malformed(str(why)))
+    return events

@@ -31,7 +31,7 @@ from telephony.events import (
     Transfer,
 )
 from telephony.jsontext import Fields, as_text, audio_of, json_object, key_of, text_of
-from telephony.malformed import Malformations, Refused
+from telephony.malformed import Malformations, understood_late
 from telephony.media_time import MediaTime
 from telephony.whole_samples import WholeSamples
 
@@ -73,12 +73,7 @@ class AudioCodesProtocol:
         """
         if self._ended:
             return ()
-        try:
-            events = self._understand(json_object(message))
-        except Refused as why:
-            return self._malformations.tell(why)
-        self._malformations.good()
-        return events
+        return self._malformations.weigh(lambda: self._understand(json_object(message)))
 
     def send(self, command: Command, /) -> Sequence[str | bytes]:
         """Return the messages that carry out `command`.
@@ -137,7 +132,7 @@ class AudioCodesProtocol:
             raise RemoteProtocolError(f"unusable session.initiate: {shown} offered; allowed: {_ALLOWED}")
         self._format_name, self._conversation = names[0], text_of(message, "conversationId", at_most=256)
         self._time, self.resumable = MediaTime(AudioFormat(Encoding.L16, FORMATS[names[0]])), True
-        early = [event for kept in self._early.take() for event in self._understand(kept)]
+        early = understood_late(self._early.take(), self._understand)
         parameters = {
             **{name: as_text(message[name]) for name in ("botName", "participant") if message.get(name)},
             **plain_texts(fields_of(message, "parameters")),

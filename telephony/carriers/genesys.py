@@ -32,7 +32,7 @@ from telephony.events import (
     Transfer,
 )
 from telephony.jsontext import Fields, as_text, json_object, key_of, refusal, text_of, whole_of
-from telephony.malformed import Malformations, Refused
+from telephony.malformed import Malformations
 from telephony.media_time import MediaTime
 
 TARGET_VARIABLE: Final = "transfer_to"
@@ -70,12 +70,9 @@ class GenesysProtocol:
         """
         if self._ended:
             return ()
-        try:
-            events = self._audio(message) if isinstance(message, bytes) else self._understand(json_object(message))
-        except Refused as why:
-            return self._malformations.tell(why)
-        self._malformations.good()
-        return events
+        if isinstance(message, bytes):
+            return self._malformations.weigh(lambda: self._audio(message))
+        return self._malformations.weigh(lambda: self._understand(json_object(message)))
 
     def send(self, command: Command, /) -> Sequence[str | bytes]:
         """Return the messages that carry out `command`.

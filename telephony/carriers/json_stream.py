@@ -24,7 +24,6 @@ from telephony.events import (
     Encoding,
     Event,
     Hangup,
-    Malformed,
     Mark,
     Media,
     Notice,
@@ -38,7 +37,7 @@ from telephony.events import (
     Transcript,
 )
 from telephony.jsontext import Fields, audio_of, json_object, key_of, object_of, refusal, text_of
-from telephony.malformed import Malformations, Refused
+from telephony.malformed import Malformations, understood_late
 from telephony.timeline import Timeline
 from telephony.whole_samples import WholeSamples
 
@@ -129,12 +128,7 @@ class JsonStream:
         """
         if self._ended:
             return ()
-        try:
-            events = self._understand(json_object(message))
-        except Refused as why:
-            return self._malformations.tell(why)
-        self._malformations.good()
-        return events
+        return self._malformations.weigh(lambda: self._understand(json_object(message)))
 
     def send(self, command: Command, /) -> Sequence[str | bytes]:
         """Return the messages that carry out `command`. To hang up is to close the socket, and so brings none.
@@ -209,7 +203,7 @@ class JsonStream:
         begun = self.begun(fields_of(message, "start"), message)
         self._stream_id, self._format, self.tracks = begun.stream_id, begun.call.format, begun.tracks
         self.timeline = Timeline(self._format)
-        early = self._heard_before()
+        early = understood_late(self._early.take(), self._understand)
         early_ms = sum(self._format.duration_ms(event.payload) for event in early if isinstance(event, Media))
         return [replace(begun.call, early_ms=early_ms), *early]
 
@@ -218,16 +212,6 @@ class JsonStream:
         payload = media.get("payload") if isinstance(media, dict) else None
         self._early.keep(message, size=_SMALL_CHARS + (len(payload) if isinstance(payload, str) else 0))
         return ()
-
-    def _heard_before(self) -> Sequence[Event]:
-        """Return what was kept for the start. What of it is malformed does not count: it may be of another stream."""
-        events: list[Event] = []
-        for message in self._early.take():
-            try:
-                events += self._understand(message)
-            except Refused as why:
-                events.append(Malformed(str(why)))
-        return events
 
     def _media(self, media: Fields) -> Sequence[Event]:
         track = media.get("track", self._heard[0])

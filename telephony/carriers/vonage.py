@@ -22,7 +22,6 @@ from telephony.events import (
     Encoding,
     Event,
     Hangup,
-    Malformed,
     Mark,
     Media,
     Play,
@@ -35,7 +34,7 @@ from telephony.events import (
     Transcript,
 )
 from telephony.jsontext import Fields, as_text, json_object, key_of, object_of, text_of
-from telephony.malformed import Malformations, Refused
+from telephony.malformed import Malformations, understood_late
 from telephony.media_time import MediaTime
 from telephony.whole_samples import WholeSamples
 
@@ -75,12 +74,7 @@ class VonageProtocol:
             RemoteProtocolError: the audio is none that we speak, or MAX_MALFORMED more messages were malformed than
                 good.
         """
-        try:
-            events = self._understand(message)
-        except Refused as why:
-            return self._malformations.tell(why)
-        self._malformations.good()
-        return events
+        return self._malformations.weigh(lambda: self._understand(message))
 
     def send(self, command: Command, /) -> Sequence[str | bytes]:
         """Return the messages that carry out `command`. To hang up is to close the socket, and so brings none.
@@ -124,12 +118,7 @@ class VonageProtocol:
         self._time = MediaTime(AudioFormat(Encoding.L16, _rate(fields.get("content-type"))))
         headers = {name: as_text(value) for name, value in fields.items() if name not in _OWN}
         parameters = {**headers, **self._told}
-        events: list[Event] = []
-        for message in self._early.take():
-            try:
-                events += self._understand(message)
-            except Refused as why:
-                events.append(Malformed(str(why)))
+        events = understood_late(self._early.take(), self._understand)
         started = CallStarted(
             call_id=parameters.get(CALL_ID) or parameters.get("uuid") or self._new_id(),
             format=self._time.audio,

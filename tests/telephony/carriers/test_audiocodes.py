@@ -120,6 +120,14 @@ def test_an_offer_that_we_cannot_take_is_named(offered: object) -> None:
         begun(supportedMediaFormats=offered)
 
 
+def test_what_came_malformed_before_the_session_costs_neither_its_start_nor_the_rest() -> None:
+    made = AudioCodesProtocol()
+    made.receive(of("userStream.chunk", audioChunk="?"))
+    made.receive(of("userStream.chunk", audioChunk=base64.b64encode(PCM).decode()))
+    events = made.receive(json.dumps(INITIATE))
+    assert [type(event) for event in events] == [CallStarted, Owed, Malformed, Media]
+
+
 def test_nothing_is_said_before_the_session_and_no_marks_after_it() -> None:
     for command in (Play(PCM), Clear(), Transfer("+49")):
         with pytest.raises(LocalProtocolError):
