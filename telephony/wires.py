@@ -1,9 +1,6 @@
 """Every wire that calls come in over: one line each. The server opens its sockets from this table."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
-from typing import Final, Protocol
+from typing import Final
 from uuid import uuid4
 
 from telephony.ari import AriProtocol
@@ -17,7 +14,6 @@ from telephony.carriers.telnyx import TelnyxProtocol
 from telephony.carriers.twilio_dialects import PivotProtocol, SignalWireProtocol
 from telephony.carriers.vonage import VonageProtocol
 from telephony.deepgram import DeepgramProtocol
-from telephony.events import Capabilities
 from telephony.freeswitch import AudioForkProtocol, AudioStreamProtocol
 from telephony.plain import PlainProtocol
 from telephony.realtime import RealtimeProtocol
@@ -25,77 +21,7 @@ from telephony.sip import SipProtocol
 from telephony.talk import TalkProtocol
 from telephony.twilio import TwilioProtocol
 from telephony.twilio_listen import TwilioListenProtocol
-from telephony.wire_protocol import WireProtocol
-
-
-class Door(Enum):
-    """What a peer must show to come in."""
-
-    API_TOKEN = "API token"
-    TWILIO_SIGNATURE = "Twilio signature"
-    CARRIER_SIGNATURE = "the carrier's signature"
-    BASIC_PASSWORD = "Basic password, which is the API token"
-    OTHER = "see its page"
-
-
-class Family(Enum):
-    """How audio travels; what a call costs depends on it most."""
-
-    JSON = "JSON and base64"
-    BINARY = "binary WebSocket"
-    TCP = "TCP frames"
-    RTP = "RTP"
-
-
-DOCUMENTS: Final = "from documents"
-
-
-class Declares(Protocol):
-    """A protocol that says what its wire can do."""
-
-    capabilities: Capabilities
-
-
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """One wire: its name in metrics, its place, its rules."""
-
-    name: str
-    title: str
-    address: str
-    """Path of the WebSocket that the server opens; for other wires the flag that opens them, e.g. --sip."""
-    protocol: type[Declares]
-    door: Door
-    family: Family
-    audio: str
-    """Formats of the audio, for people."""
-    tried: str
-    """The peers that it was tried against, or DOCUMENTS where none could be had."""
-    make: Callable[[], WireProtocol] | None = None
-    """Returns the protocol of one call; None where the server has to know more of it, or where it is no WebSocket."""
-    subprotocols: tuple[str, ...] = ()
-    """What the WebSocket agrees to speak, in the words of Sec-WebSocket-Protocol."""
-    discontinuous: bool = False
-    """True where the peer sends nothing while there is nothing to hear (discontinuous transmission, DTX)."""
-    identity: str = "-"
-    """What it tells of the caller, for people."""
-    transports: str = "ws, wss"
-    """What it runs over, for people."""
-    nat: str = "the peer connects to us"
-    """What happens where one side or both are behind NAT, for people."""
-    note: str = ""
-    """What its capabilities depend on, for people."""
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the wire can do by itself; a configured instance may declare more."""
-        return self.protocol.capabilities
-
-    @property
-    def is_socket(self) -> bool:
-        """True where the server opens it as a WebSocket at `address`."""
-        return self.address.startswith("/")
-
+from telephony.wire import DOCUMENTS, Door, Family, Wire, carrier_wire
 
 WIRES: Final[tuple[Wire, ...]] = (
     Wire(
@@ -169,108 +95,66 @@ WIRES: Final[tuple[Wire, ...]] = (
         tried=DOCUMENTS,
         note="No bot; transcripts go to `--listen-hook-url` and to listeners.",
     ),
-    Wire(
-        name="telnyx",
-        title="Telnyx media streaming",
-        address="/telnyx/stream",
-        protocol=TelnyxProtocol,
-        door=Door.CARRIER_SIGNATURE,
-        family=Family.JSON,
+    carrier_wire(
+        "telnyx",
+        "Telnyx media streaming",
+        TelnyxProtocol,
         audio="mu-law, A-law 8 kHz; 16 bit 8 to 24 kHz",
         identity="number, name, STIR/SHAKEN",
-        tried=DOCUMENTS,
-        make=TelnyxProtocol,
         note="Transfers and digits too with `--telnyx-api-key-file`.",
     ),
-    Wire(
-        name="plivo",
-        title="Plivo audio streams",
-        address="/plivo/stream",
-        protocol=PlivoProtocol,
-        door=Door.CARRIER_SIGNATURE,
-        family=Family.JSON,
+    carrier_wire(
+        "plivo",
+        "Plivo audio streams",
+        PlivoProtocol,
         audio="mu-law 8 kHz; 16 bit 8, 16 kHz",
         identity="number, name, STIR/SHAKEN",
-        tried=DOCUMENTS,
-        make=PlivoProtocol,
         note="Transfers too with `--plivo-auth-id`.",
     ),
-    Wire(
-        name="vobiz",
-        title="Vobiz audio streams",
-        address="/vobiz/stream",
-        protocol=VobizProtocol,
-        door=Door.CARRIER_SIGNATURE,
-        family=Family.JSON,
+    carrier_wire(
+        "vobiz",
+        "Vobiz audio streams",
+        VobizProtocol,
         audio="mu-law 8 kHz; 16 bit 8, 16 kHz",
-        identity="number, name",
-        tried=DOCUMENTS,
-        make=VobizProtocol,
         note="Plivo's dialect. Transfers too with `--vobiz-auth-id`.",
     ),
-    Wire(
-        name="vonage",
-        title="Vonage WebSocket endpoint",
-        address="/vonage/stream",
-        protocol=VonageProtocol,
-        door=Door.CARRIER_SIGNATURE,
-        family=Family.BINARY,
+    carrier_wire(
+        "vonage",
+        "Vonage WebSocket endpoint",
+        VonageProtocol,
         audio="16 bit 8, 16, 24 kHz",
         identity="number",
-        tried=DOCUMENTS,
-        make=VonageProtocol,
+        family=Family.BINARY,
         note="Transfers and digits too with `--vonage-application-id`.",
     ),
-    Wire(
-        name="signalwire",
-        title="SignalWire cXML streams",
-        address="/signalwire/stream",
-        protocol=SignalWireProtocol,
-        door=Door.CARRIER_SIGNATURE,
-        family=Family.JSON,
+    carrier_wire(
+        "signalwire",
+        "SignalWire cXML streams",
+        SignalWireProtocol,
         audio="mu-law 8 kHz; 16 bit 8 to 24 kHz",
-        identity="number, name",
-        tried=DOCUMENTS,
-        make=SignalWireProtocol,
         note="Twilio's dialect. Transfers too with `--signalwire-auth-id`.",
     ),
-    Wire(
-        name="2600hz",
-        title="2600Hz Pivot streams",
-        address="/2600hz/stream",
-        protocol=PivotProtocol,
-        door=Door.CARRIER_SIGNATURE,
-        family=Family.JSON,
+    carrier_wire(
+        "2600hz",
+        "2600Hz Pivot streams",
+        PivotProtocol,
         audio="16 bit 8 to 24 kHz; mu-law 8 kHz",
-        identity="number, name",
-        tried=DOCUMENTS,
-        make=PivotProtocol,
         note="Twilio's dialect; it signs nothing, so the API token opens the door.",
     ),
-    Wire(
-        name="exotel",
-        title="Exotel Voicebot, ExoML",
-        address="/exotel/stream",
-        protocol=ExotelProtocol,
-        door=Door.CARRIER_SIGNATURE,
-        family=Family.JSON,
+    carrier_wire(
+        "exotel",
+        "Exotel Voicebot, ExoML",
+        ExotelProtocol,
         audio="16 bit 8 to 24 kHz; mu-law 8 kHz",
         identity="number",
-        tried=DOCUMENTS,
-        make=ExotelProtocol,
         note="It signs nothing, so the API token opens the door.",
     ),
-    Wire(
-        name="genesys",
-        title="Genesys AudioHook, Audio Connector",
-        address="/genesys/stream",
-        protocol=GenesysProtocol,
-        door=Door.CARRIER_SIGNATURE,
-        family=Family.BINARY,
+    carrier_wire(
+        "genesys",
+        "Genesys AudioHook, Audio Connector",
+        GenesysProtocol,
         audio="mu-law 8 kHz, one or two channels",
-        identity="number, name",
-        tried=DOCUMENTS,
-        make=GenesysProtocol,
+        family=Family.BINARY,
         discontinuous=True,
         note="A transfer ends the session with the variable `transfer_to`, for the flow.",
     ),

@@ -43,8 +43,9 @@ from telephony.events import (
     Transcript,
     Transfer,
 )
+from telephony.wire import Wire
 from telephony.wire_protocol import WireProtocol
-from telephony.wires import WIRES, Wire
+from telephony.wires import WIRES
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 every = pytest.mark.parametrize("wire", KNOWN, ids=lambda wire: wire.name)

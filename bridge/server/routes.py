@@ -43,7 +43,8 @@ from telephony.asterisk import AsteriskProtocol
 from telephony.carriers.catalogue import BY_NAME, Carrier
 from telephony.twilio_webhook import call_parameters
 from telephony.twiml import twiml_busy, twiml_redirect, twiml_stream
-from telephony.wires import WIRES, Door, Wire
+from telephony.wire import Door, Wire
+from telephony.wires import WIRES
 
 log = logging.getLogger(__name__)
 

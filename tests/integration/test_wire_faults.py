@@ -24,7 +24,8 @@ from bridge.server.app_keys import LINES, METRICS
 from bridge.server.resources import Resources
 from bridge.settings import Settings
 from telephony.audiosocket import frame
-from telephony.wires import WIRES, Family
+from telephony.wire import Family
+from telephony.wires import WIRES
 
 every = pytest.mark.parametrize("name", NAMES)
 GARBAGE: Final = {"audiosocket": frame(0x77, b"x")}

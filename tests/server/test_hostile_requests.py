@@ -21,7 +21,8 @@ from bridge.server.app import make_app
 from bridge.server.app_keys import LINES
 from bridge.settings import Settings
 from telephony.audiosocket import IDENTITY, frame
-from telephony.wires import WIRES, Wire
+from telephony.wire import Wire
+from telephony.wires import WIRES
 
 ANSWER_S: Final = 10.0
 """Within which there is an answer; what takes longer hangs."""

@@ -5,7 +5,7 @@ import json
 from hypothesis import strategies as st
 from wires import TRAFFIC, Message
 
-from telephony.wires import Wire
+from telephony.wire import Wire
 
 
 def words(wire: Wire) -> list[str]:

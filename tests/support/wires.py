@@ -8,8 +8,9 @@ from typing import Final, cast
 
 from telephony.audiosocket import AudioSocketProtocol, frame
 from telephony.plain import PlainProtocol
+from telephony.wire import Wire
 from telephony.wire_protocol import WireProtocol
-from telephony.wires import WIRES, Wire
+from telephony.wires import WIRES
 
 Message = str | bytes
 PACKET: Final = bytes(range(160)) * 2

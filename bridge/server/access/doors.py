@@ -9,8 +9,8 @@ from typing import Final
 from bridge.settings import Settings, api_tokens_known, is_exposed, twilio_secret_known
 from bridge.settings.tokens import Scope
 from telephony.carriers.catalogue import BY_NAME
+from telephony.wire import Door as WireDoor
 from telephony.wires import WIRES
-from telephony.wires import Door as WireDoor
 
 
 class Asks(Enum):

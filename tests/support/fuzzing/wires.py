@@ -50,8 +50,8 @@ from telephony.signature import twilio_signature_ok
 from telephony.timeline import LEAP_MS, Timeline
 from telephony.twilio_webhook import call_parameters
 from telephony.twiml import twiml_stream, twiml_transfer
+from telephony.wire import Wire
 from telephony.wire_protocol import StartsQuietly, WireProtocol
-from telephony.wires import Wire
 
 LONGEST_TEXT: Final = 2000
 """Characters of what the peer, a log line or a close frame is told of one message."""
