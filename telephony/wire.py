@@ -78,16 +78,10 @@ class Wire:
         return self.address.startswith("/")
 
 
-class CarrierProtocol(WireProtocol, Protocol):
-    """The protocol of a carrier's socket, which can be made without knowing anything."""
-
-    def __init__(self) -> None: ...
-
-
 def carrier_wire(
     name: str,
     title: str,
-    protocol: type[CarrierProtocol],
+    protocol: type[WireProtocol],
     *,
     audio: str,
     note: str,
