@@ -7,19 +7,18 @@ from functools import partial
 from bridge.legs.carriers.leg import CarrierLeg
 from bridge.legs.carriers.rest import CarrierRest
 from bridge.outbound.call_request import CallRequest
-from bridge.outbound.streamed_call import StreamedCall
+from bridge.outbound.streamed_call import StreamedCall, StreamedCalls
 from bridge.settings import Settings
 from telephony.carriers.catalogue import BY_NAME, Carrier
 from telephony.jsontext import Fields
 
 
-class CarrierTrunk:
-    """Makes the legs of such calls, and finds them again when the carrier opens their streams."""
+class CarrierTrunk(StreamedCalls):
+    """Makes the legs of such calls."""
 
     def __init__(self, carrier: Carrier, rest: CarrierRest, settings: Settings) -> None:
-        self._carrier, self._rest, self._settings = carrier, rest, settings
-        self._host = settings.public_url.partition("://")[2].rstrip("/")
-        self._calls: dict[str, StreamedCall] = {}
+        super().__init__(settings)
+        self._carrier, self._rest = carrier, rest
 
     def __call__(self, request: CallRequest, call_id: str) -> StreamedCall:
         """Return the leg of a call. `call_id`, which nobody can guess, is part of the addresses that are told."""
@@ -34,20 +33,13 @@ class CarrierTrunk:
         }
         can = self._carrier.protocol.capabilities
         transfers, digits = self._rest.can("transfer"), can.dtmf_out or self._rest.can("send_digits")
-        call = StreamedCall(
+        return self._add(
+            call_id,
             capabilities=replace(can, transfer=transfers, dtmf_out=digits),
             place=partial(self._rest.ask, "dial", **wanted),
             hang_up=self._rest.cancel,
             equip=lambda leg: CarrierLeg(leg, self._rest),
-            start_s=self._settings.start_timeout,
-            over=lambda: self._calls.pop(call_id, None),
         )
-        self._calls[call_id] = call
-        return call
-
-    def get(self, call_id: str) -> StreamedCall | None:
-        """Return a call that is not over; None where there is none."""
-        return self._calls.get(call_id)
 
     def note(self, call: StreamedCall, told: Fields) -> None:
         """Tell `call` what a webhook of the carrier says of its state."""

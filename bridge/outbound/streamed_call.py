@@ -8,6 +8,7 @@ from typing import Self
 
 from bridge.leg import HangupCause, OpeningLeg
 from bridge.legs.carriers.rest import CarrierRefused
+from bridge.settings import Settings
 from telephony.events import CallStarted, Capabilities, Command, Event
 from telephony.outcome import NotAnswered, Outcome
 
@@ -106,3 +107,36 @@ class StreamedCall:
                 await self._hang_up(self._id)
             except CarrierRefused as why:
                 log.warning("call %s may ring on: %s", self._id, why)
+
+
+class StreamedCalls:
+    """Those of one trunk, which finds them again when the carrier opens their streams. Their addresses are ours."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._host = settings.public_url.partition("://")[2].rstrip("/")
+        self._calls: dict[str, StreamedCall] = {}
+
+    def get(self, call_id: str) -> StreamedCall | None:
+        """Return a call that is not over; None where there is none."""
+        return self._calls.get(call_id)
+
+    def _add(
+        self,
+        call_id: str,
+        *,
+        capabilities: Capabilities,
+        place: Callable[[], Awaitable[str]],
+        hang_up: Callable[[str], Awaitable[None]],
+        equip: Callable[[OpeningLeg], OpeningLeg],
+    ) -> StreamedCall:
+        call = StreamedCall(
+            capabilities=capabilities,
+            place=place,
+            hang_up=hang_up,
+            equip=equip,
+            start_s=self._settings.start_timeout,
+            over=lambda: self._calls.pop(call_id, None),
+        )
+        self._calls[call_id] = call
+        return call

@@ -7,7 +7,7 @@ from typing import Final
 from bridge.legs.twilio.rest import TwilioRest
 from bridge.legs.twilio.transfer import TwilioTransferLeg
 from bridge.outbound.call_request import CallRequest
-from bridge.outbound.streamed_call import StreamedCall
+from bridge.outbound.streamed_call import StreamedCall, StreamedCalls
 from bridge.settings import Settings
 from telephony.outcome import twilio_outcome
 from telephony.twilio import TwilioProtocol
@@ -16,13 +16,12 @@ from telephony.twiml import twiml_stream
 _OVER: Final = frozenset({"busy", "no-answer", "canceled", "failed", "completed"})
 
 
-class TwilioTrunk:
-    """Makes the legs of such calls, and finds them again when Twilio opens their streams."""
+class TwilioTrunk(StreamedCalls):
+    """Makes the legs of such calls."""
 
     def __init__(self, rest: TwilioRest, settings: Settings) -> None:
-        self._rest, self._settings = rest, settings
-        self._host = settings.public_url.partition("://")[2].rstrip("/")
-        self._calls: dict[str, StreamedCall] = {}
+        super().__init__(settings)
+        self._rest = rest
 
     def __call__(self, request: CallRequest, call_id: str) -> StreamedCall:
         """Return the leg of a call. `call_id`, which nobody can guess, is part of the addresses that Twilio gets."""
@@ -34,20 +33,13 @@ class TwilioTrunk:
             "Twiml": twiml_stream(stream, {}),
             "StatusCallback": f"https://{self._host}/twilio/status/{call_id}",
         }
-        call = StreamedCall(
+        return self._add(
+            call_id,
             capabilities=replace(TwilioProtocol.capabilities, transfer=True),
             place=partial(self._rest.create, fields),
             hang_up=partial(self._rest.update, fields={"Status": "completed"}),
             equip=lambda leg: TwilioTransferLeg(leg, self._rest),
-            start_s=self._settings.start_timeout,
-            over=lambda: self._calls.pop(call_id, None),
         )
-        self._calls[call_id] = call
-        return call
-
-    def get(self, call_id: str) -> StreamedCall | None:
-        """Return a call that is not over; None where there is none."""
-        return self._calls.get(call_id)
 
 
 def note_status(call: StreamedCall, status: str) -> None:
