@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from bridge.admission.refusals import Why
 from bridge.server.access.forms import read_body, read_form
-from bridge.server.access.refused import Forbidden, InParts, Unauthorized
+from bridge.server.access.refused import Forbidden, InParts, Unauthorized, WrongHost
 from bridge.settings import Settings, api_tokens_known, is_exposed, is_loopback, twilio_secret_known
 from bridge.settings.tokens import EVERY_SCOPE, ApiToken, Scope, digest_of
 from telephony.signature import (
@@ -166,6 +166,9 @@ def public_url(request: web.Request, settings: Settings, *, socket: bool) -> str
     """Return the address the outside world has for us: scheme, host and what a proxy strips, no slash at the end.
 
     It comes from --public-url; from the proxy's headers only where told so; else from the request itself.
+
+    Raises:
+        WrongHost: what the headers name is no host.
     """
     own_host = request.headers.get(hdrs.HOST, "")  # without one, request.host would block on the resolver
     if settings.public_url:
@@ -177,7 +180,12 @@ def public_url(request: web.Request, settings: Settings, *, socket: bool) -> str
     else:
         host, secure = own_host, request.secure
     scheme = ("ws" if socket else "http") + ("s" if secure else "")
-    return f"{scheme}://{host}"
+    address = f"{scheme}://{host}"
+    try:
+        urlsplit(address).port  # noqa: B018 - asking is the check: whoever reads our address may rely on it
+    except ValueError:
+        raise WrongHost(Why.HOST, f"{host[:100]!r} names no host") from None
+    return address
 
 
 def _first(forwarded: str) -> str:

@@ -428,5 +428,13 @@ async def test_headers_of_a_proxy_count_only_where_they_are_trusted() -> None:
     assert await url(settings(public_url=PUBLIC, trust_proxy_headers=True), {"X-Forwarded-Host": "x"}) == PUBLIC
 
 
+@pytest.mark.parametrize("name", ['[^"]', "[::1", "bot.example.com:port"])
+async def test_a_header_that_names_no_host_is_refused_where_our_address_is_read_from_it(name: str) -> None:
+    async with door(settings(trust_proxy_headers=True, insecure=True)) as visitor:
+        assert (await visitor.get("/url", headers={"X-Forwarded-Host": name})).status == 421
+        page = {"X-Forwarded-Host": name, "Origin": "https://bot.example.com"}
+        assert (await visitor.get("/ws", headers=page)).status == 421
+
+
 async def test_a_request_without_a_host_gets_no_address_and_asks_no_resolver() -> None:
     assert (await raw(settings(), b"GET /url HTTP/1.0\r\n\r\n")).endswith(b"\r\n\r\nhttp://")

@@ -325,15 +325,16 @@ def _twiml(data: bytes) -> None:
 
 
 def _carrier_signatures(data: bytes) -> None:
-    """Records: the address, the body, then names and values of headers in turn."""
-    url, body, *rest = (*records(data), b"", b"")
+    """Records: path and query of the address, the body, then names and values of headers in turn."""
+    path, body, *rest = (*records(data), b"", b"")
     headers = {clean(name).lower(): clean(value) for name, value in zip(rest[::2], rest[1::2], strict=False)}
     form = {clean(name): [clean(value)] for name, value in zip(rest[::2], rest[1::2], strict=False)}
-    request = signatures.SignedRequest(clean(url), 1_700_000_000.0, headers=headers, body=body, form=form)
+    url = f"https://bot.example.com/{clean(path)}"
+    request = signatures.SignedRequest(url, 1_700_000_000.0, headers=headers, body=body, form=form)
     for carrier in CARRIERS:
         for key in ("s3cret", "n054wODrZz4nAuXQvQ9eMrEUf8sJoprK8Hff/Wwl2Jw="):
             assert (why := carrier.check(key, request)) and is_text(why), "nothing of a stranger is a carrier's"
-    assert tickets.read(b"key", "telnyx", clean(url), now_s=1_700_000_000.0) is None
+    assert tickets.read(b"key", "telnyx", clean(path), now_s=1_700_000_000.0) is None
 
 
 def _carrier_webhooks(data: bytes) -> None:
