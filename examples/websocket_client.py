@@ -202,8 +202,8 @@ async def stream(flags: argparse.Namespace) -> None:
         await socket.send_json({"type": "config", "language": flags.language, "sample_rate": rate})
         sending = asyncio.create_task(send(socket, audio))
         showing = asyncio.create_task(show(socket, sending))
-        await asyncio.wait({sending, showing}, return_when=asyncio.FIRST_COMPLETED)
         try:
+            await asyncio.wait({sending, showing}, return_when=asyncio.FIRST_COMPLETED)
             if sending.done() and not isinstance(sending.exception(), ConnectionError):
                 sending.result()  # a microphone that is not there, for one; why a server hung up, `show` knows
             await showing

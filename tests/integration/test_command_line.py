@@ -110,9 +110,10 @@ async def test_the_example_client_hears_the_microphone(server: Server, tmp_path:
     client = await asyncio.create_subprocess_exec(
         *(sys.executable, "-u", str(ROOT / "examples" / "websocket_client.py"), "--host", host, "--port", port),
         stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "ALSA_CONFIG_PATH": f"/usr/share/alsa/alsa.conf:{tmp_path / 'asound.conf'}"},
     )
-    assert client.stdout
+    assert client.stdout and client.stderr
     lines = [(await client.stdout.readline()).decode()]
     saying = asyncio.create_task(speak(fifo, (prompt("conf-locked").wide * 32767).astype("<i2").tobytes()))
     async with asyncio.timeout(90):
@@ -122,6 +123,7 @@ async def test_the_example_client_hears_the_microphone(server: Server, tmp_path:
         client.send_signal(signal.SIGINT)
         assert await client.wait() == 0
     saying.cancel()
+    assert b"Traceback" not in await client.stderr.read()
     os.close(fifo)
     assert lines[0] == "speak; Ctrl-C ends\n"
     assert normal(lines[-1].removeprefix("final")) == normal(prompt("conf-locked").text)
