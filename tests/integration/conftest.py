@@ -1,6 +1,7 @@
 """One server with the real models for all tests that do not need their own."""
 
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -20,6 +21,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if not available():
                 item.add_marker(pytest.mark.skip(reason="asterisk-core-sounds-en-wav is not installed: apt install it"))
     items.sort(key=lambda item: turn(item.path) if "integration" in item.path.parts else -1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_reaches_programs() -> None:
+    """A shell without job control has what it runs in the background ignore SIGINT, and so all that this starts."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
