@@ -40,6 +40,7 @@ def _told(data: Fields) -> dict[str, str]:
         "CallerName": as_text(data.get("callerDisplayName")),
         "OnBehalfOf": _identity(fields_of(data, "onBehalfOfCallee")),
         "CorrelationId": as_text(data.get("correlationId")),
+        "CallSid": "",  # the stream tells it, and no header of the caller's may
     }
     known = {name: value for name, value in named.items() if value}
     told = {**known, **{name: value for name, value in headers.items() if name not in named}}

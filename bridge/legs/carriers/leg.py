@@ -67,10 +67,19 @@ class CarrierLeg(WrappedLeg):
 
         The call first: once the socket is closed the server has no more time for its request.
         """
+        await self._hang_up()
+        await super().close(reason, cause=cause)
+
+    async def __aexit__(self, *exc: object) -> None:
+        """End a call that goes on without its stream: its end cancels whoever carries the call, before `close`."""
+        if self._rest.hangs_up_always:
+            await self._hang_up()
+        await super().__aexit__(*exc)
+
+    async def _hang_up(self) -> None:
         if self._call_id and not (self._over or self._target):
             self._over = True
             await self._rest.hang_up(self._call_id)
-        await super().close(reason, cause=cause)
 
     def not_transferred(self, why: str) -> None:
         """See HandsOver."""

@@ -66,7 +66,7 @@ def stream_of(request: web.Request, carrier: Carrier) -> tuple[WireProtocol, Abs
     """Return the protocol of the stream that `request` opens, and its line."""
     known = request.get(KNOWN_BEFORE)
     line = request.app[LINES].take(judged=known is None)  # the webhook that gave the ticket has asked before
-    return carrier.protocol({**_told_by_opening(request, carrier), **(known or {})}), line
+    return carrier.protocol(_told_of(request, carrier, known or {})), line
 
 
 def equipped(request: web.Request, carrier: Carrier, leg: OpeningLeg) -> OpeningLeg:
@@ -80,12 +80,15 @@ def _filled(carrier: Carrier, leg: OpeningLeg) -> OpeningLeg:
     return SilenceFilledLeg(leg) if carrier.name in _DISCONTINUOUS else leg
 
 
-def _told_by_opening(request: web.Request, carrier: Carrier) -> dict[str, str]:
-    """Return what the request that opens a stream tells of its call, where the stream itself says next to nothing."""
+def _told_of(request: web.Request, carrier: Carrier, known: Mapping[str, str]) -> dict[str, str]:
+    """Return what is known of the call whose stream `request` opens, of which `known` was before.
+
+    What the query of its address says counts least, what its headers say most: they name the call.
+    """
     if not carrier.headers:
-        return {}
+        return dict(known)
     told = {ours: request.headers[theirs] for theirs, ours in carrier.headers.items() if theirs in request.headers}
-    return {**told_by(request.query, {}, ()), **{name: value[:MOST_CHARS] for name, value in told.items()}}
+    return {**told_by(request.query, {}, ()), **known, **{name: value[:MOST_CHARS] for name, value in told.items()}}
 
 
 # ---------------------------------------------------------------- webhooks
@@ -166,7 +169,7 @@ async def _outbound(request: web.Request, *, carrier: Carrier) -> web.StreamResp
     if not call.awaited:
         raise web.HTTPConflict(text="this call has its stream\n")
     settings = request.app[SETTINGS]
-    told = {**_told_by_opening(request, carrier), **_told_format(carrier, settings)}
+    told = _told_of(request, carrier, _told_format(carrier, settings))
     socket, leg = await upgrade(request, carrier.protocol(told), settings)
     await call.connect(_filled(carrier, leg))
     return socket

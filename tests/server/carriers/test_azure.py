@@ -242,6 +242,16 @@ async def test_a_call_is_answered_over_the_api_and_reaches_the_bot_with_all_that
         }
 
 
+async def test_the_id_of_a_call_is_what_azure_says_and_not_what_an_address_does() -> None:
+    async with CarrierApi() as api, KeyServer() as keys, bridge(api, keys) as client:
+        stream = await stream_of(client, api)
+        async with client.ws_connect(f"{stream}?CallSid=other&From=%2B0&shop=8", headers=from_azure()) as line:
+            await line.send_json(METADATA)
+            await heard(line)
+        [info] = Doing.calls
+        assert (info.call_id, info.caller, info.parameters["shop"]) == (CALL, "+4915", "7")
+
+
 async def test_the_requests_to_its_api_are_signed_with_the_access_key() -> None:
     async with CarrierApi() as api, KeyServer() as keys, bridge(api, keys) as client:
         await stream_of(client, api)

@@ -35,7 +35,7 @@ INCOMING = {
         "correlationId": "00000000-0000-0000-0000-000000000000",
         "customContext": {
             "sipHeaders": {"User-To-User": "616d617a6f6e", "X-MS-Custom-shop": "7", "From": "+0"},
-            "voipHeaders": {"customer": "42"},
+            "voipHeaders": {"customer": "42", "CallSid": "of another call"},
         },
     },
     "eventType": "Microsoft.Communication.IncomingCall",
