@@ -2,7 +2,7 @@
 
 import json
 from binascii import a2b_base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from reprlib import repr as shown
 from typing import Final
 
@@ -53,12 +53,33 @@ def object_of_body(body: bytes) -> Fields:
     Raises:
         ValueError: it is none.
     """
+    return _as_object(_value_of_body(body))
+
+
+def objects_of_body(body: bytes, *, at_most: int) -> Sequence[Fields]:
+    """Return the object that the body of a request is, or those of a list of `at_most`.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    value = _value_of_body(body)
+    if not isinstance(value, list):
+        return [_as_object(value)]
+    if not 0 < len(value) <= at_most:
+        raise ValueError(f"a list of {len(value)}; allowed: 1 to {at_most}")
+    return [_as_object(one) for one in value]
+
+
+def _value_of_body(body: bytes) -> object:
     if not body.strip():
         return {}
     try:
-        value = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"no JSON ({error})") from None
+
+
+def _as_object(value: object) -> Fields:
     if not isinstance(value, dict):
         raise ValueError(f"no JSON object but {type(value).__name__}")
     return value

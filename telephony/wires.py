@@ -7,6 +7,7 @@ from telephony.ari import AriProtocol
 from telephony.asterisk import AsteriskProtocol
 from telephony.audiosocket import AudioSocketProtocol
 from telephony.carriers.audiocodes import AudioCodesProtocol
+from telephony.carriers.azure import AzureProtocol
 from telephony.carriers.exotel import ExotelProtocol
 from telephony.carriers.genesys import GenesysProtocol
 from telephony.carriers.plivo import PlivoProtocol, VobizProtocol
@@ -157,6 +158,14 @@ WIRES: Final[tuple[Wire, ...]] = (
         family=Family.BINARY,
         discontinuous=True,
         note="A transfer ends the session with the variable `transfer_to`, for the flow.",
+    ),
+    carrier_wire(
+        "azure",
+        "Azure Communication Services, Call Automation",
+        AzureProtocol,
+        audio="16 bit 16, 24 kHz",
+        discontinuous=True,
+        note="Transfers and digits too with `--azure-access-key-file`, which calls are answered with.",
     ),
     Wire(
         name="audiocodes",

@@ -38,7 +38,7 @@ class CarrierTrunk(StreamedCalls):
             capabilities=replace(can, transfer=transfers, dtmf_out=digits),
             place=partial(self._rest.ask, "dial", **wanted),
             hang_up=self._rest.cancel,
-            equip=lambda leg: CarrierLeg(leg, self._rest),
+            equip=lambda leg: CarrierLeg(leg, self._rest, peer=request.to, ours=str(wanted["from"])),
         )
 
     def note(self, call: StreamedCall, told: Fields) -> None:

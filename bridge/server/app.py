@@ -34,6 +34,7 @@ from bridge.server.app_keys import (
     FEED,
     HEALTH,
     IN_FORCE,
+    KEY_SETS,
     LEVELS,
     LINES,
     LOAD,
@@ -51,6 +52,7 @@ from bridge.server.app_keys import (
 )
 from bridge.server.call_rules import usual_texts
 from bridge.server.carriers import routes as carrier_routes
+from bridge.server.carriers.key_sets import KeySets
 from bridge.server.clients.own_words import in_own_words
 from bridge.server.dashboard import level_events, listen_in
 from bridge.server.lifecycle.health import Health
@@ -98,7 +100,7 @@ def make_app(settings: Settings, resources: Resources, membership: Membership | 
     app[CONNECTIONS], app[REFUSALS] = connections, refusals
     app[PAGES], app[FEED] = Pages(), TranscriptFeed()
     app[RESOURCES] = resources
-    app[CONVERSATIONS] = {}
+    app[CONVERSATIONS], app[KEY_SETS] = {}, KeySets(clock=time.monotonic)
     app[WATCHED_CALLS] = watched_calls = WatchedCalls()
     app[LEVELS], app[listen_in.LISTENERS] = Levels(watched_calls), set()
     app.cleanup_ctx.extend((_monitors, _call_log, _tracing, _recordings))

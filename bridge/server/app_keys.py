@@ -26,6 +26,7 @@ from bridge.recording.recordings import Recordings
 from bridge.records.call_log import CallLog
 from bridge.server.access.connections import Connections
 from bridge.server.access.in_force import InForce
+from bridge.server.carriers.key_sets import KeySets
 from bridge.server.lifecycle.health import Health
 from bridge.server.lifecycle.shutdown import Shutdown
 from bridge.server.pages import Pages
@@ -51,6 +52,7 @@ CARRIER_APIS: Final = web.AppKey("carrier_apis", Mapping[str, CarrierRest])
 """Of those that we can sign in at, by their names."""
 CONVERSATIONS: Final = web.AppKey("conversations", dict[str, ResumableSocket])
 """Those that another socket may go on with, by their ids."""
+KEY_SETS: Final = web.AppKey("key_sets", KeySets)
 CARRIER_TRUNKS: Final = web.AppKey("carrier_trunks", Mapping[str, CarrierTrunk])
 TWILIO: Final = web.AppKey("twilio", TwilioRest)
 CONNECTIONS: Final = web.AppKey("connections", Connections)

@@ -83,7 +83,7 @@ async def _front(request: web.Request) -> web.StreamResponse:
 def _door_of(wire: Wire) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """Return the handler of `wire`: its own where it needs more than the request, else what its line says."""
     if wire.door is Door.CARRIER_SIGNATURE:
-        return partial(_carrier_stream, carrier=BY_NAME[wire.name], wire=wire)
+        return partial(_carrier_stream, carrier=BY_NAME[wire.name])
     return _OWN.get(wire.name) or partial(_stream, wire=wire)
 
 
@@ -98,10 +98,9 @@ async def _stream(request: web.Request, *, wire: Wire) -> web.StreamResponse:
     return await carry(request, wire.make(), line, wire=wire.name, subprotocols=wire.subprotocols, equip=equip)
 
 
-async def _carrier_stream(request: web.Request, *, carrier: Carrier, wire: Wire) -> web.StreamResponse:
+async def _carrier_stream(request: web.Request, *, carrier: Carrier) -> web.StreamResponse:
     protocol, line = stream_of(request, carrier)
-    equip: Equip = SilenceFilledLeg if wire.discontinuous else partial(equipped, request, carrier)
-    return await carry(request, protocol, line, wire=carrier.name, equip=equip)
+    return await carry(request, protocol, line, wire=carrier.name, equip=partial(equipped, request, carrier))
 
 
 async def _twilio_listen(request: web.Request) -> web.StreamResponse:

@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from bridge.settings.groups.barge_in import BargeIn, Echo, SpeculationOptions
 from bridge.settings.groups.bot import Bot, NoInput, Webhook
-from bridge.settings.groups.carriers.accounts import Exotel, Genesys, Plivo, SignalWire, Telnyx, Vobiz, Vonage
+from bridge.settings.groups.carriers.accounts import Azure, Exotel, Genesys, Plivo, SignalWire, Telnyx, Vobiz, Vonage
 from bridge.settings.groups.end_of_turn import CallerPausesOptions, EndOfTurnOptions
 from bridge.settings.groups.http_voices import HttpVoices
 from bridge.settings.groups.lifecycle import Stopping, WorkerProcesses
@@ -54,6 +54,7 @@ class Settings(
     SignalWire,
     Exotel,
     Genesys,
+    Azure,
     Dialling,
     MachineDetection,
     Records,

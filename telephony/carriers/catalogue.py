@@ -4,11 +4,14 @@ Their paths are /NAME/voice, /NAME/stream, /NAME/status and what hangs on these;
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
 
 from telephony.carriers import answers, signatures, tickets, webhooks
+from telephony.carriers.azure import AzureProtocol
+from telephony.carriers.azure_signature import check_azure
+from telephony.carriers.event_grid import asked_by_azure
 from telephony.carriers.exotel import ExotelProtocol
 from telephony.carriers.genesys import GenesysProtocol
 from telephony.carriers.genesys_signature import check_genesys
@@ -69,6 +72,14 @@ class Carrier:
     """False where the carrier opens its socket without asking first."""
     signs_sockets: bool = False
     """The same signature is on the request that opens the stream."""
+    ticket_opens: bool = True
+    """False where a stream must be signed, beside the ticket that it may have."""
+    signs_webhook: bool = True
+    """False where another service asks what to do with a call, unsigned: then the API token opens that door."""
+    keys_at: str = ""
+    """The option with the OpenID configuration that names the keys it signs with, where it publishes them."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers of the request that opens the stream, and what the bot knows them by; the query tells the same way."""
 
 
 CARRIERS: Final[tuple[Carrier, ...]] = (
@@ -164,6 +175,22 @@ CARRIERS: Final[tuple[Carrier, ...]] = (
         busy=answers.nothing,
         webhook=False,
         signs_sockets=True,
+    ),
+    Carrier(
+        name="azure",
+        title="Azure",
+        protocol=AzureProtocol,
+        key="azure_resource_id",
+        check=check_azure,
+        asked=asked_by_azure,
+        stream=answers.nothing,
+        busy=answers.nothing,
+        content_type=answers.JSON,
+        signs_sockets=True,
+        ticket_opens=False,
+        signs_webhook=False,
+        keys_at="azure_openid_url",
+        headers={"x-ms-call-connection-id": "CallSid", "x-ms-call-correlation-id": "CorrelationId"},
     ),
 )
 BY_NAME: Final[Mapping[str, Carrier]] = {carrier.name: carrier for carrier in CARRIERS}

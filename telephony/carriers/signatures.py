@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from telephony.carriers.jwt import claims_of
+from telephony.carriers.key_set import KeySet
 from telephony.signature import twilio_signature_ok
 
 TOLERANCE_S: Final = 300.0
@@ -37,6 +38,8 @@ class SignedRequest:
     body: bytes = b""
     form: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Fields of a form in the body."""
+    key_set: KeySet = field(default_factory=KeySet)
+    """What the carrier signs with, where it publishes its keys."""
 
 
 def check_telnyx(key: str, request: SignedRequest) -> str:
@@ -101,10 +104,10 @@ def check_nothing(_: str, __: SignedRequest) -> str:
 
 def check_vonage(secret: str, request: SignedRequest) -> str:
     """Return why the request is not Vonage's; "" where it is. `secret`: the account's signature secret."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    token = bearer_in(request.headers.get("authorization", ""))
+    if not token:
         return "it has no Authorization: Bearer with a JWT"
-    claims = claims_of(token.strip(), secret)
+    claims = claims_of(token, secret)
     if claims is None:
         return "its JWT is not made with the signature secret (HS256)"
     issued_s = claims.get("iat")
@@ -116,6 +119,12 @@ def check_vonage(secret: str, request: SignedRequest) -> str:
     if request.body and not (isinstance(digest, str) and _is_digest(request.body, digest)):
         return "its JWT is not of this body (payload_hash)"
     return ""
+
+
+def bearer_in(authorization: str) -> str:
+    """Return the token in an Authorization header; "" where there is none."""
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _is_digest(body: bytes, digest: str) -> bool:

@@ -8,7 +8,8 @@ from telephony.carriers.stream_fields import fields_of
 from telephony.jsontext import Fields, as_text
 from telephony.twilio_webhook import TOLD
 
-_MOST_CHARS: Final = 256
+MOST_CHARS: Final = 256
+"""Of a value that is told."""
 _OF_PLIVO: Final = (
     *("CallUUID", "From", "To", "CallerName", "Direction", "ForwardedFrom", "STIRVerification", "STIRAttestation"),
 )
@@ -47,6 +48,8 @@ class Asked:
     """Id of a call that is answered over the REST API; "" where the answer of the webhook does it."""
     over: bool = False
     """It tells of something, and asks nothing."""
+    reply: str = ""
+    """JSON that it wants to be answered with all the same."""
 
 
 def asked_by_telnyx(query: Mapping[str, str], form: Mapping[str, str], body: Fields) -> Asked:
@@ -57,7 +60,7 @@ def asked_by_telnyx(query: Mapping[str, str], form: Mapping[str, str], body: Fie
     call = fields_of(data, "payload")
     if data.get("event_type") != "call.initiated" or call.get("direction") != "incoming":
         return Asked(over=True)
-    call_id = as_text(call.get("call_control_id"))[:_MOST_CHARS]
+    call_id = as_text(call.get("call_control_id"))[:MOST_CHARS]
     named = {
         "CallSid": call_id,
         "From": call.get("from"),
@@ -65,7 +68,7 @@ def asked_by_telnyx(query: Mapping[str, str], form: Mapping[str, str], body: Fie
         "CallerName": call.get("caller_id_name"),
         "StirVerstat": call.get("shaken_stir_attestation"),
     }
-    told = {name: as_text(value)[:_MOST_CHARS] for name, value in named.items() if value}
+    told = {name: as_text(value)[:MOST_CHARS] for name, value in named.items() if value}
     return Asked({**told, **_plain(query)}, answer=call_id, over=not call_id)
 
 
@@ -97,7 +100,7 @@ def asked_by_vonage(query: Mapping[str, str], form: Mapping[str, str], body: Fie
 
 def _renamed(fields: Fields, names: Mapping[str, str], query: Mapping[str, str]) -> dict[str, str]:
     """Return what `fields` have under `names`, by ours, and all else that the operator wrote into the query."""
-    named = {ours: as_text(fields[theirs])[:_MOST_CHARS] for theirs, ours in names.items() if fields.get(theirs)}
+    named = {ours: as_text(fields[theirs])[:MOST_CHARS] for theirs, ours in names.items() if fields.get(theirs)}
     return {**named, **{name: value for name, value in _plain(query).items() if name not in names}}
 
 
@@ -108,8 +111,8 @@ def asked_nothing(query: Mapping[str, str], form: Mapping[str, str], body: Field
 
 def told_by(query: Mapping[str, str], form: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
     """Return the parameters of a call: all of the query, and of the form what has one of `names`."""
-    return {**_plain(query), **{name: form[name][:_MOST_CHARS] for name in names if form.get(name)}}
+    return {**_plain(query), **{name: form[name][:MOST_CHARS] for name in names if form.get(name)}}
 
 
 def _plain(query: Mapping[str, str]) -> dict[str, str]:
-    return {name: value[:_MOST_CHARS] for name, value in query.items() if name not in _OURS}
+    return {name: value[:MOST_CHARS] for name, value in query.items() if name not in _OURS}

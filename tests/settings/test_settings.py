@@ -136,6 +136,8 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "vonage_rate": "8000",
         "vonage_auth_id": "abcd1234",
         "signalwire_auth_id": "5a37b8e2-0000-4a7e-9c55-1d0000000000",
+        "azure_resource_id": "e6c0a2bd-0000-4000-8000-6d1a3c5f7e90",
+        "azure_audio_format": "pcm24KMono",
         "exotel_rate": "16000",
         "exotel_account": "example1",
         "exotel_auth_id": "0123456789abcdef",

@@ -7,7 +7,9 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
+import jwt as pyjwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 
 _TELNYX: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 TELNYX_KEY: Final = base64.b64encode(_TELNYX.public_key().public_bytes_raw()).decode()
@@ -37,3 +39,21 @@ def jwt(secret: str, claims: Mapping[str, object], *, alg: str = "HS256") -> str
 
 def _text(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+AZURE_ISSUER: Final = "https://acscallautomation.communication.azure.com"
+AZURE_RESOURCE: Final = "e6c0a2bd-0000-4000-8000-6d1a3c5f7e90"
+_AZURE: Final = generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def azure_keys(name: str = "key1", key: RSAPrivateKey = _AZURE) -> dict[str, object]:
+    """Return the set of keys that Azure publishes (RFC 7517)."""
+    public = pyjwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    return {"keys": [{**public, "kid": name, "use": "sig", "alg": "RS256"}]}
+
+
+def azure(now_s: float, *, key: RSAPrivateKey = _AZURE, name: str = "key1", **changed: object) -> dict[str, str]:
+    """Return the header of Azure's callbacks and sockets; what is `changed` to None is not in the token."""
+    claims = {"iss": AZURE_ISSUER, "aud": AZURE_RESOURCE, "nbf": int(now_s), "exp": int(now_s) + 300, **changed}
+    kept = {claim: value for claim, value in claims.items() if value is not None}
+    return {"Authorization": f"Bearer {pyjwt.encode(kept, key, algorithm='RS256', headers={'kid': name})}"}

@@ -194,6 +194,19 @@ TRAFFIC: Final[dict[str, Traffic]] = {
         dtmf=text(version="2", id="S1", type="dtmf", seq=2, serverseq=1, parameters={"digit": "5"}),
         stop=text(version="2", id="S1", type="close", seq=2, serverseq=1, parameters={"reason": "end"}),
     ),
+    "azure": Traffic(
+        begin=[
+            text(
+                kind="AudioMetadata",
+                audioMetadata={"subscriptionId": "S1", "encoding": "PCM", "sampleRate": 16_000, "channels": 1},
+            )
+        ],
+        media=lambda number: text(
+            kind="AudioData",
+            audioData={"timestamp": "2024-11-15T19:16:12.925Z", "data": b64(2 * PACKET), "silent": False},
+        ),
+        dtmf=text(kind="DtmfData", dtmfData={"data": "5"}),
+    ),
     "audiocodes": Traffic(
         begin=[
             text(

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import aiohttp
 
-from bridge.legs.carriers.rest import CarrierRefused, CarrierRest, RestProfile, plain_options, text_at
+from bridge.legs.carriers.profiles import RestProfile
+from bridge.legs.carriers.rest import CarrierRefused, CarrierRest, plain_options, text_at
 from bridge.settings import Settings
 from bridge.settings.state import state_dir
 from bridge.speech.voices.template import Value, written

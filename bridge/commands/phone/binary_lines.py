@@ -4,13 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
-
 from bridge.commands.phone.phone_line import Heard, Message
-from bridge.commands.phone.socket_line import SocketLine
-from bridge.speech.resample import make_resampler
-from telephony.codec import decode, encode
-from telephony.events import Clear, Encoding, Mark, Play
+from bridge.commands.phone.socket_line import SocketLine, WidebandLine
+from telephony.events import Clear, Mark, Play
 
 
 class GenesysLine(SocketLine):
@@ -63,14 +59,10 @@ class GenesysLine(SocketLine):
         return json.dumps({**head, "serverseq": 0, "position": "PT0S", "parameters": about})
 
 
-class VonageLine(SocketLine):
+class VonageLine(WidebandLine):
     """Vonage's WebSocket endpoint, at 16 kHz."""
 
     garbage: Message = '{"event": 7'
-
-    def __init__(self, wire: aiohttp.ClientWebSocketResponse, *, call_sid: str) -> None:
-        super().__init__(wire, call_sid=call_sid)
-        self._up, self._down = make_resampler(8000, 16_000), make_resampler(16_000, 8000)
 
     async def begin(self, parameters: Mapping[str, str]) -> None:
         """See CallingLine."""
@@ -79,12 +71,12 @@ class VonageLine(SocketLine):
 
     def media(self, frame: bytes, chunk: int) -> bytes:
         """See PhoneLine."""
-        return encode(self._up(decode(frame, Encoding.MULAW)), Encoding.L16)
+        return self.widened(frame)
 
     def heard(self, message: Message) -> Heard | None:
         """See SocketLine."""
         if isinstance(message, bytes):
-            return Play(encode(self._down(decode(message, Encoding.L16)), Encoding.MULAW))
+            return self.narrowed(message)
         match json.loads(message):
             case {"action": "notify", "payload": {"name": str(name)}}:
                 return Mark(name)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from bridge.commands.phone.binary_lines import GenesysLine, VonageLine
 from bridge.commands.phone.phone_line import Heard, Message, TwilioLine
-from bridge.commands.phone.socket_line import MakesLine, SocketLine
+from bridge.commands.phone.socket_line import MakesLine, SocketLine, WidebandLine
 from telephony.codec import decode, encode
 from telephony.events import Clear, Encoding, Mark, Play
 
@@ -183,6 +183,42 @@ class AudioCodesLine(SocketLine):
         return json.dumps({"type": kind, "conversationId": self.call_sid, **fields})
 
 
+class AzureLine(WidebandLine):
+    """Azure's media streaming, at 16 kHz."""
+
+    garbage: Message = '{"kind": 7'
+
+    async def begin(self, parameters: Mapping[str, str]) -> None:
+        """See CallingLine; the request that opened the socket has told the parameters."""
+        about = {"subscriptionId": f"sub-{self.call_sid}", "encoding": "PCM", "sampleRate": 16_000, "channels": 1}
+        await self.send(json.dumps({"kind": "AudioMetadata", "audioMetadata": {**about, "length": 640}}))
+
+    def media(self, frame: bytes, chunk: int) -> str:
+        """See PhoneLine."""
+        audio = {"timestamp": "2024-11-15T19:16:12.925Z", "participantRawID": None, "silent": False}
+        data = base64.b64encode(self.widened(frame)).decode()
+        return json.dumps({"kind": "AudioData", "audioData": {**audio, "data": data}})
+
+    def heard(self, message: Message) -> Heard | None:
+        """See SocketLine."""
+        match json.loads(message):
+            case {"Kind": "AudioData", "AudioData": {"Data": str(data)}}:
+                return self.narrowed(base64.b64decode(data))
+            case {"Kind": "StopAudio"}:
+                return Clear()
+        return None
+
+    async def played(self, mark: str) -> None:
+        """See PhoneLine: there are no marks."""
+
+    async def press(self, digit: str) -> None:
+        """See PhoneLine."""
+        await self.send(json.dumps({"kind": "DtmfData", "dtmfData": {"data": digit}}))
+
+    async def hang_up(self) -> None:
+        """See PhoneLine: the end of the socket is the end of the call."""
+
+
 @dataclass(frozen=True, slots=True)
 class CarrierWire:
     """How the phone calls as one carrier."""
@@ -190,6 +226,8 @@ class CarrierWire:
     path: str
     """Where a server answers it."""
     line: MakesLine
+    id_header: str = ""
+    """Header of the request that opens the socket, with the id of the call; parameters are in its query then."""
 
 
 CALLED_AS: Final[Mapping[str, CarrierWire]] = {
@@ -200,6 +238,7 @@ CALLED_AS: Final[Mapping[str, CarrierWire]] = {
     "signalwire": CarrierWire("/signalwire/stream", TwilioLine),
     "2600hz": CarrierWire("/2600hz/stream", TwilioLine),
     "exotel": CarrierWire("/exotel/stream", ExotelLine),
+    "azure": CarrierWire("/azure/stream", AzureLine, id_header="x-ms-call-connection-id"),
     "audiocodes": CarrierWire("/audiocodes", AudioCodesLine),
     "genesys": CarrierWire("/genesys/stream", GenesysLine),
     "vonage": CarrierWire("/vonage/stream", VonageLine),

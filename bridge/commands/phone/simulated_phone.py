@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import aiohttp
+from yarl import URL
 
 from bot.api import Samples
 from bridge.commands.phone.background_sound import BackgroundSound
@@ -222,13 +223,16 @@ async def dial(
     Raises:
         aiohttp.ClientError: the server is not there or refuses the call.
     """
+    told = parameters or {}
+    if wire in CALLED_AS and (name := CALLED_AS[wire].id_header):
+        url, headers = str(URL(url).extend_query(told)), {**(headers or {}), name: call_sid}
     async with (
         aiohttp.ClientSession() as session,
         session.ws_connect(
             url, headers=headers, protocols=_subprotocols(wire), compress=0, max_msg_size=1 << 24, ssl=tls
         ) as socket,
     ):
-        line, call_id = await _begun(socket, wire, call_sid, parameters or {})
+        line, call_id = await _begun(socket, wire, call_sid, told)
         async with on_line(line, fault=fault, call_id=call_id) as phone:
             yield phone
 

@@ -6,6 +6,9 @@ from typing import Protocol
 import aiohttp
 
 from bridge.commands.phone.phone_line import Heard, Message, PhoneLine, break_off
+from bridge.speech.resample import make_resampler
+from telephony.codec import decode, encode
+from telephony.events import Encoding, Play
 
 
 class MakesLine(Protocol):
@@ -61,3 +64,19 @@ class SocketLine:
         """Return the number of the next message, as text."""
         self._sequence += 1
         return str(self._sequence)
+
+
+class WidebandLine(SocketLine):
+    """What lines share that carry 16 bit at 16 kHz."""
+
+    def __init__(self, wire: aiohttp.ClientWebSocketResponse, *, call_sid: str) -> None:
+        super().__init__(wire, call_sid=call_sid)
+        self._up, self._down = make_resampler(8000, 16_000), make_resampler(16_000, 8000)
+
+    def widened(self, frame: bytes) -> bytes:
+        """Return a frame of the phone as the wire carries it."""
+        return encode(self._up(decode(frame, Encoding.MULAW)), Encoding.L16)
+
+    def narrowed(self, payload: bytes) -> Play:
+        """Return audio of the server as the phone hears it."""
+        return Play(encode(self._down(decode(payload, Encoding.L16)), Encoding.MULAW))

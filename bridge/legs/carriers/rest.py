@@ -1,83 +1,42 @@
 """Carriers' REST APIs: what each is asked is a table of rest.toml, how it is asked is here."""
 
+import json
 import logging
-import time
-import tomllib
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import quote
-from uuid import uuid4
+from weakref import WeakValueDictionary
 
 import aiohttp
 from pydantic import SecretStr
 from yarl import URL
 
+from bridge.legs.carriers.profiles import PROFILES, RestProfile
+from bridge.legs.carriers.sign_in import SIGN_IN, RestRequest, SignIn
 from bridge.legs.http_answer import BrokenAnswer, object_in, object_in_refusal, read_whole
 from bridge.settings import Settings
 from bridge.speech.voices.template import Value, fill, written
-from telephony.carriers.jwt import signed_by
 from telephony.carriers.stream_fields import shown_fields
 from telephony.jsontext import Fields, as_text
 from telephony.outcome import NotAnswered, Outcome
 
 log = logging.getLogger(__name__)
 
-_TABLES: Final = Path(__file__).with_name("rest.toml")
 _SHOWN_CHARS: Final = 200
 _DONE: Final = range(200, 300)
-_TOKEN_S: Final = 60
-SignIn = Callable[[Mapping[str, Value]], Mapping[str, Value]]
-"""Takes the options; returns values that are made anew for each request, such as a token that is good for a minute."""
 
 
 class CarrierRefused(RuntimeError):
     """A carrier did not do what was asked; the text has its words."""
 
 
-@dataclass(frozen=True, slots=True)
-class RestProfile:
-    """The API of one carrier. Texts are templates."""
+class HandsOver(Protocol):
+    """A call that may be put through to somebody else."""
 
-    name: str
-    title: str
-    url: str
-    needs: tuple[str, ...]
-    """Options without which there is no API."""
-    headers: Mapping[str, str]
-    actions: Mapping[str, Mapping[str, Any]]
-    """By their names: path, and perhaps method, json, form, needs, id; of a transfer told, to_sip, stream_goes_on."""
-    status: Mapping[str, Any]
-    """Where a webhook says how a call out went, and what its words mean."""
-    over: frozenset[str] = frozenset()
-    documents: str = field(default="", repr=False)
-
-
-def _profile(name: str, table: Mapping[str, Any]) -> RestProfile:
-    actions = {key: part for key, part in table.items() if isinstance(part, dict) and "path" in part}
-    return RestProfile(
-        name=name,
-        title=table.get("title", name.capitalize()),
-        url=table["url"],
-        needs=tuple(table["needs"]),
-        headers=table["headers"],
-        actions=actions,
-        status=table.get("status", {}),
-        over=frozenset(table.get("over", ())),
-        documents=table["documents"],
-    )
-
-
-def _read() -> Mapping[str, RestProfile]:
-    with _TABLES.open("rb") as file:
-        return {name: _profile(name, table) for name, table in tomllib.load(file).items()}
-
-
-PROFILES: Final = _read()
-"""The APIs by the names of their carriers."""
+    def not_transferred(self, why: str) -> None:
+        """Take note that a transfer, which the carrier had accepted, did not happen."""
 
 
 class CarrierRest:
@@ -89,10 +48,12 @@ class CarrierRest:
         profile: RestProfile,
         options: Callable[[], Mapping[str, Value]],
         *,
-        sign_in: SignIn = lambda _: {},
+        sign_in: SignIn = lambda _, __: {},
     ) -> None:
         """`session` has the limits of time; `options`: the settings of now, secrets in plain."""
         self.profile = profile
+        self.legs: WeakValueDictionary[str, HandsOver] = WeakValueDictionary()
+        """Calls under way, by the carrier's ids."""
         self._session, self._options, self._sign_in = session, options, sign_in
 
     def can(self, action: str) -> bool:
@@ -101,13 +62,19 @@ class CarrierRest:
         wanted = self.profile.actions.get(action)
         return wanted is not None and all(options.get(name) for name in wanted.get("needs", ()))
 
+    @property
+    def hangs_up_always(self) -> bool:
+        """True where a call goes on whose stream has ended."""
+        return bool(self.profile.actions.get("hang_up", {}).get("always"))
+
     def transfer_by(self, target: str, told: Mapping[str, str]) -> str:
         """Return the action that transfers a call to `target`, of which `told` is known."""
         to_sip = target.lower().startswith(("sip:", "sips:"))
         ways = [name for name in self.profile.actions if name.startswith("transfer") and self.can(name)]
         for name in ways:
             way = self.profile.actions[name]
-            if way.get("to_sip", to_sip) == to_sip and all(told.get(needed) for needed in way.get("told", ())):
+            fits = way.get("to_sip", to_sip) == to_sip and target.startswith(way.get("to", ""))
+            if fits and all(told.get(needed) for needed in way.get("told", ())):
                 return name
         return "transfer"
 
@@ -132,21 +99,22 @@ class CarrierRest:
             CarrierRefused: it is refused, or cannot be made.
         """
         options = self._options()
-        known: dict[str, Value] = {**options, **self._sign_in(options), **values}
+        known: dict[str, Value] = {**options, **values}
         known["target_quoted"] = quote(str(values.get("target", "")), safe="")
         for name in ("target", "to", "from", "number"):
             known[f"{name}_plain"] = str(values.get(name, "")).removeprefix("+")
         url = written(self.profile.url, known, str).rstrip("/") + written(wanted["path"], known, _segment)
         headers = {name: written(value, known, str) for name, value in self.profile.headers.items()}
-        body: dict[str, Any] = {}
-        if "json" in wanted:
-            body["json"] = fill(wanted["json"], known) or {}
-        if "form" in wanted:
-            body["data"] = {name: as_text(value) for name, value in _filled(wanted["form"], known).items()}
-        if "fields" in wanted:  # each is told, also where it is empty
-            body["data"] = {name: written(value, known, str) for name, value in wanted["fields"].items()}
         over = frozenset(wanted.get("over", ()))
-        return await self._request(wanted.get("method", "POST"), URL(url, encoded=True), over, headers=headers, **body)
+        method, address, body = wanted.get("method", "POST"), URL(url, encoded=True), _body(wanted, known)
+        if isinstance(body, bytes):
+            headers["Content-Type"] = "application/json"
+        try:
+            signed = RestRequest(method, address, body if isinstance(body, bytes) else b"")
+            headers.update(self._sign_in(options, signed))
+        except ValueError as error:
+            raise CarrierRefused(str(error)) from error
+        return await self._request(method, address, over, headers=headers, data=body)
 
     async def hang_up(self, call_id: str) -> None:
         """End a call that may be over. What does not work is logged: nobody waits for it."""
@@ -166,11 +134,21 @@ class CarrierRest:
 
     def outcome(self, told: Fields) -> NotAnswered | None:
         """Return what a webhook on the state of a call out means, where it means that nobody answers."""
-        word = text_at(told, self.profile.status.get("field", ""))
-        if not word or word in self.profile.status.get("under_way", ()):
+        status = self.profile.status
+        word = text_at(told, status.get("field", ""))
+        if not word or word in status.get("under_way", ()) or not _is_one_of(told, status.get("when", {})):
             return None
-        known = self.profile.status.get("outcomes", {})
+        known = status.get("outcomes", {})
         return NotAnswered(Outcome(known.get(word, Outcome.FAILED)), f"{self.profile.title} says {word}")
+
+    def note(self, told: Fields) -> None:
+        """Take what a webhook tells of a call that we have: that it is not put through, or a fault for the log."""
+        failed, warns = self.profile.status.get("not_transferred", {}), self.profile.status.get("warns", {})
+        if failed and _is_one_of(told, failed["when"]):
+            if leg := self.legs.get(text_at(told, failed["call"])):
+                leg.not_transferred(f"{self.profile.title} says: {text_at(told, failed['why'])[:_SHOWN_CHARS]}")
+        elif warns and _is_one_of(told, warns):
+            log.warning("%s tells of a fault: %s", self.profile.title, shown_fields(told))
 
     async def _request(
         self,
@@ -212,25 +190,8 @@ async def carrier_apis(settings: Callable[[], Settings]) -> AsyncIterator[Mappin
 
 
 def _signed_in(session: aiohttp.ClientSession, profile: RestProfile, settings: Callable[[], Settings]) -> CarrierRest:
-    sign_in = _SIGN_IN.get(profile.name, lambda _: {})
+    sign_in = SIGN_IN.get(profile.name, lambda _, __: {})
     return CarrierRest(session, profile, lambda: plain_options(settings()), sign_in=sign_in)
-
-
-def _vonage_token(options: Mapping[str, Value]) -> Mapping[str, Value]:
-    """Return a token of the application (https://developer.vonage.com/en/getting-started/concepts/authentication).
-
-    Raises:
-        CarrierRefused: the private key is none.
-    """
-    now_s = int(time.time())
-    claims = {"application_id": options["vonage_application_id"], "iat": now_s, "exp": now_s + _TOKEN_S}
-    try:
-        return {"vonage_jwt": signed_by(str(options["vonage_private_key"]), {**claims, "jti": uuid4().hex})}
-    except ValueError as error:
-        raise CarrierRefused(f"--vonage-private-key-file: {error}") from error
-
-
-_SIGN_IN: Final[Mapping[str, SignIn]] = {"vonage": _vonage_token}
 
 
 def plain_options(settings: Settings) -> Mapping[str, Value]:
@@ -253,6 +214,17 @@ def _segment(text: str) -> str:
     return quote(text, safe="") if text.strip(".") else "-"
 
 
+def _body(wanted: Mapping[str, Any], known: Mapping[str, Value]) -> bytes | Mapping[str, str] | None:
+    """Return JSON, or the fields of a form; None for a request without a body."""
+    if "json" in wanted:
+        return json.dumps(fill(wanted["json"], known) or {}).encode()
+    if "form" in wanted:
+        return {name: as_text(value) for name, value in _filled(wanted["form"], known).items()}
+    if "fields" in wanted:  # each is told, also where it is empty
+        return {name: written(value, known, str) for name, value in wanted["fields"].items()}
+    return None
+
+
 def _filled(template: object, values: Mapping[str, Value]) -> Mapping[str, object]:
     filled = fill(template, values)
     return filled if isinstance(filled, dict) else {}
@@ -265,6 +237,11 @@ def text_at(fields: Fields, path: str) -> str:
         found = found.get(name) if isinstance(found, dict) else None
         found = found[0] if isinstance(found, list) and found else found
     return "" if found is fields or isinstance(found, dict | list) else as_text(found)
+
+
+def _is_one_of(told: Fields, kinds: Mapping[str, Sequence[str]]) -> bool:
+    """Return whether each field that `kinds` names has one of the values there."""
+    return all(text_at(told, name) in values for name, values in kinds.items())
 
 
 def _codes(told: Fields) -> list[str]:

@@ -13,13 +13,15 @@ from pydantic import SecretStr
 from bridge.admission.refusals import Why
 from bridge.server.access.forms import read_body, read_form
 from bridge.server.access.refused import Forbidden, InParts
+from bridge.server.app_keys import KEY_SETS
 from bridge.server.auth import asks_for_socket, check_client, public_url
 from bridge.settings import Settings, api_tokens_known, is_exposed
 from bridge.settings.options import SECRETS
 from bridge.settings.tokens import ApiToken, Scope
 from telephony.carriers import tickets
 from telephony.carriers.catalogue import BY_NAME, Carrier
-from telephony.carriers.signatures import SignedRequest
+from telephony.carriers.key_set import KeySet, key_id
+from telephony.carriers.signatures import SignedRequest, bearer_in
 
 KNOWN_BEFORE: Final = web.RequestKey("known_before", dict[str, str])
 """Of a request that opens a stream: what its ticket tells of the call; missing where it came without one."""
@@ -55,13 +57,15 @@ async def check_carrier(
     key = key_of(carrier, settings)
     if hdrs.ORIGIN in request.headers:
         raise Forbidden(Why.ORIGIN, f"this door is for {carrier.title}, which is no web page")
-    if (socket or not carrier.key) and _has_ticket(request, settings, carrier):
+    ticket = (socket or not carrier.key) and _has_ticket(request, settings, carrier)
+    if ticket and (carrier.ticket_opens or not key):
         return
-    if not carrier.key:
+    if not carrier.key or (not carrier.signs_webhook and _is_webhook(request, carrier)):
         check_client(request, settings, tokens, needs=Scope.CALLS)
-        return
-    if key and (carrier.signs_sockets or not socket):
-        why = carrier.check(key, await _signed(request, settings, socket=socket))
+        if key or not carrier.key:
+            return
+    elif key and (carrier.signs_sockets or not socket):
+        why = carrier.check(key, await _signed(request, settings, carrier, socket=socket))
         if not why:
             return
         if not (socket and api_tokens_known(settings)):
@@ -72,6 +76,10 @@ async def check_carrier(
         raise Forbidden(Why.SIGNATURE, "this is no stream that was ordered here in the last two minutes")
     elif is_exposed(settings) and not settings.insecure:
         raise Forbidden(Why.CLOSED, f"closed: set BRIDGE_{carrier.key.upper()}, or start with --insecure")
+
+
+def _is_webhook(request: web.Request, carrier: Carrier) -> bool:
+    return request.path.rstrip("/") == f"/{carrier.name}/voice"
 
 
 def _has_ticket(request: web.Request, settings: Settings, carrier: Carrier) -> bool:
@@ -85,7 +93,12 @@ def _has_ticket(request: web.Request, settings: Settings, carrier: Carrier) -> b
     return True
 
 
-async def _signed(request: web.Request, settings: Settings, *, socket: bool) -> SignedRequest:
+async def _signed(request: web.Request, settings: Settings, carrier: Carrier, *, socket: bool) -> SignedRequest:
+    keys = KeySet()
+    if carrier.keys_at:
+        named = key_id(bearer_in(request.headers.get(hdrs.AUTHORIZATION, "")))
+        limit_s, address = settings.twilio_api_timeout, str(getattr(settings, carrier.keys_at))
+        keys = await request.app[KEY_SETS].known(address, named, limit_s=limit_s) if named else keys
     try:
         form = MultiDictProxy[str](MultiDict()) if socket else await read_form(request)
     except InParts:  # which no carrier sends, nor signs
@@ -97,4 +110,5 @@ async def _signed(request: web.Request, settings: Settings, *, socket: bool) -> 
         headers={name.lower(): value for name, value in request.headers.items()},
         body=b"" if socket else await read_body(request),
         form={name: form.getall(name) for name in form},
+        key_set=keys,
     )

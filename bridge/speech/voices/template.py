@@ -6,8 +6,8 @@ from typing import Final
 
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 
-Value = str | int | float | None
-"""What a placeholder stands for; None and "" are nothing."""
+Value = str | int | float | tuple[str, ...] | None
+"""What a placeholder stands for; None, "" and () are nothing."""
 
 
 def fill(template: object, values: Mapping[str, Value]) -> object:
@@ -49,8 +49,8 @@ def places(template: object) -> Iterator[str]:
 def _text(template: str, values: Mapping[str, Value]) -> Value:
     if whole := _PLACE.fullmatch(template):
         value = values.get(whole[1])
-        return None if value == "" else value
-    if any(values.get(name) in {None, ""} for name in _PLACE.findall(template)):
+        return None if value in ("", ()) else value
+    if any(values.get(name) in {None, "", ()} for name in _PLACE.findall(template)):
         return None
     return written(template, values, str)
 

@@ -81,6 +81,7 @@ _HELPERS: Final = {
     "2600hz": [*_OF_STREAMS],
     "exotel": [*_OF_STREAMS],
     "audiocodes": ["telephony.carriers.stream_fields", "telephony.early", "telephony.whole_samples"],
+    "azure": ["telephony.carriers.stream_fields", "telephony.early", "telephony.whole_samples"],
     "genesys": ["telephony.carriers.stream_fields", "telephony.early"],
     "vonage": ["telephony.early", "telephony.whole_samples"],
     "asterisk": ["telephony.asterisk_text", "telephony.early", "telephony.whole_samples"],
@@ -356,7 +357,7 @@ def _carrier_webhooks(data: bytes) -> None:
         document = carrier.stream(f"wss://{clean(data)}/x", "PCMU", clean(data))
         if carrier.content_type == answers.XML:
             assert ElementTree.fromstring(document).tag == "Response"
-        else:
+        elif document:  # some carriers are answered over their API only
             json.loads(document)
     ElementTree.fromstring(f"<Dial>{answers.dial_in_xml(clean(data))}</Dial>")
 
@@ -387,15 +388,22 @@ TARGETS: Final = (
         _carrier_signatures,
         [
             "telephony.carriers.signatures",
+            "telephony.carriers.azure_signature",
             "telephony.carriers.genesys_signature",
             "telephony.carriers.jwt",
+            "telephony.carriers.key_set",
             "telephony.carriers.tickets",
         ],
     ),
     Target(
         "carrier-webhooks",
         _carrier_webhooks,
-        ["telephony.carriers.webhooks", "telephony.carriers.answers", "telephony.carriers.tickets"],
+        [
+            "telephony.carriers.webhooks",
+            "telephony.carriers.event_grid",
+            "telephony.carriers.answers",
+            "telephony.carriers.tickets",
+        ],
     ),
     Target("signature", _signature, ["telephony.signature"]),
     Target("twiml", _twiml, ["telephony.twiml", "telephony.outcome", "telephony.twilio_webhook"]),

@@ -58,6 +58,8 @@ def packet(name: str, number: int, tone: Tone = SILENCE) -> str | bytes:
     if name == "realtime":
         wide = encode(np.repeat(tone, 3), Encoding.L16)  # 24 kHz
         return text(type="input_audio_buffer.append", audio=b64(wide))
+    if name == "azure":
+        return text(kind="AudioData", audioData={"data": b64(encode(np.repeat(tone, 2), Encoding.L16))})  # 16 kHz
     if name == "audiocodes":
         return text(type="userStream.chunk", conversationId="C1", audioChunk=b64(payload))
     if name in _IN_JSON:
@@ -82,7 +84,7 @@ async def connect(name: str, *, url: str, session: aiohttp.ClientSession, audios
 class WebSocketPeer:
     def __init__(self, name: str, ws: aiohttp.ClientWebSocketResponse) -> None:
         self._encoding, self._ws = _FORMATS.get(name, _L16).encoding, ws
-        self._every = 3 if name == "realtime" else 1  # sample: it speaks at 24 kHz
+        self._every = {"realtime": 3, "azure": 2}.get(name, 1)  # samples: they speak at 24 and 16 kHz
 
     async def send(self, message: str | bytes) -> None:
         await (self._ws.send_str(message) if isinstance(message, str) else self._ws.send_bytes(message))
@@ -129,7 +131,7 @@ def _spoken(message: str) -> bytes:
         return b""
     fields = json.loads(message)
     payload = (fields.get("media") or {}).get("payload") or (fields.get("data") or {}).get("audioData")
-    payload = payload or fields.get("audioChunk") or ""
+    payload = payload or fields.get("audioChunk") or (fields.get("AudioData") or {}).get("Data") or ""
     if fields.get("type") == "response.output_audio.delta":
         payload = fields["delta"]
     return b"" if not payload else base64.b64decode(payload)

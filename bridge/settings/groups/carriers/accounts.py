@@ -147,3 +147,29 @@ class Genesys(Group):
         default=None, description="Client secret (base64) of the integration. Sockets that it did not sign are refused."
     )
     genesys_client_secret_file: OptionalPath = Field(default=None, description="File that holds genesys_client_secret.")
+
+
+class Azure(Group):
+    """Calls over Azure Communication Services: docs/carriers.md."""
+
+    section = Section.WIRES
+
+    azure_resource_id: CarrierId = Field(
+        default="",
+        description="Immutable id of the Communication Services resource. Callbacks and sockets whose token is not for "
+        "it are refused.",
+    )
+    azure_api_url: OptionalUrl = Field(
+        default="", description="Endpoint of the resource: https://NAME.communication.azure.com."
+    )
+    azure_access_key: SecretStr | None = Field(
+        default=None, description="Access key (base64) of the resource: answers, hangs up, transfers and places calls."
+    )
+    azure_access_key_file: OptionalPath = Field(default=None, description="File that holds azure_access_key.")
+    azure_audio_format: Literal["pcm16KMono", "pcm24KMono"] = Field(
+        default="pcm16KMono", description="Audio that streams are ordered with: 16 or 24 kHz."
+    )
+    azure_openid_url: Url = Field(
+        default="https://acscallautomation.communication.azure.com/calling/.well-known/acsopenidconfiguration",
+        description="OpenID configuration of Call Automation, which says who signs tokens and with which keys.",
+    )

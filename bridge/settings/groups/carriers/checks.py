@@ -8,6 +8,9 @@ from pydantic import BaseModel
 SIGN_ADDRESSES: Final = ("plivo_auth_token", "vobiz_auth_token", "signalwire_signing_key", "genesys_client_secret")
 """Options with which carriers sign our address."""
 
+_ENCRYPTED: Final = {"_api_url": "the key goes there", "_openid_url": "who may come in is said there"}
+"""What the options end with whose addresses must be encrypted, and why."""
+
 
 def refusals(settings: BaseModel, *, is_here: Callable[[str], bool]) -> Iterator[str]:
     """Yield why a server must not start with these options of carriers. `is_here`: whether a URL is of this machine."""
@@ -19,8 +22,9 @@ def refusals(settings: BaseModel, *, is_here: Callable[[str], bool]) -> Iterator
                 "--public-url https://HOST, or --trust-proxy-headers behind a proxy"
             )
     for name in type(settings).model_fields:
-        if not name.endswith("_api_url") or name == "twilio_api_url":
+        why = next((why for ending, why in _ENCRYPTED.items() if name.endswith(ending)), "")
+        if not why or name == "twilio_api_url":
             continue
         url = str(getattr(settings, name))
         if url and not (url.startswith("https:") or is_here(url)):
-            yield f"--{name.replace('_', '-')} {url}: the key goes there, so it must be https://"
+            yield f"--{name.replace('_', '-')} {url}: {why}, so it must be https://"
