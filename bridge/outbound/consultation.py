@@ -8,12 +8,13 @@ and the caller's side never waits for theirs: what cannot be sent in time is dro
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from bot.api import Tts
 from bridge.leg import Leg, OpeningLeg
 from bridge.metrics import CallMetrics
+from bridge.outbound.overheard import OverheardLeg
 from bridge.outbound.relayed_audio import RelayedAudio
 from bridge.speaking.speech_output import SpeechOutput, once
 from bridge.speaking.voices.voices import Voices
@@ -44,9 +45,22 @@ class Consultation:
     """One such call, from the side of the caller who waits for it."""
 
     def __init__(
-        self, transfer: WarmTransfer, caller: Leg, audio: AudioFormat, *, tts: Tts | Voices, accept_s: float = ACCEPT_S
+        self,
+        transfer: WarmTransfer,
+        caller: Leg,
+        audio: AudioFormat,
+        *,
+        tts: Tts | Voices,
+        accept_s: float = ACCEPT_S,
+        announcement: str = "",
+        overhear: Callable[[AudioFormat], OverheardLeg],
     ) -> None:
-        """`caller`: the leg of the caller, whose audio is `audio` both ways."""
+        """`caller`: the leg of the caller, whose audio is `audio` both ways.
+
+        `announcement`: what they hear before all else, and cannot skip, as they are recorded then. `overhear`: returns
+        what hears them, too, once they are connected; it is given their format.
+        """
+        self._announcement, self._overhear = announcement, overhear
         self._transfer, self._caller, self._audio, self._tts, self._accept_s = transfer, caller, audio, tts, accept_s
         self._tasks: set[asyncio.Task[None]] = set()  # of their call
         loop = asyncio.get_running_loop()
@@ -156,7 +170,9 @@ class Consultation:
     async def _ask(self, output: SpeechOutput) -> None:
         """Tell them what it is about, and find out whether they take it."""
         key = self._transfer.accept
-        telling = asyncio.create_task(self._tell(output))
+        if self._announcement:
+            await self._tell(output, self._announcement)
+        telling = asyncio.create_task(self._tell(output, self._transfer.consult))
         pressed = asyncio.create_task(self._key_pressed.wait())
         either: set[asyncio.Future[Any]] = {telling, pressed}
         try:
@@ -177,8 +193,8 @@ class Consultation:
         log.info("%s takes the caller", self._transfer.target)
         self._settle(None)
 
-    async def _tell(self, output: SpeechOutput) -> None:
-        await output.say(once(self._transfer.consult))
+    async def _tell(self, output: SpeechOutput, text: str) -> None:
+        await output.say(once(text))
         await output.wait_for_playout()
 
     async def _talk(self, leg: OpeningLeg, started: CallStarted) -> None:
@@ -194,11 +210,16 @@ class Consultation:
 
     async def _listen(self, leg: OpeningLeg, started: CallStarted, output: SpeechOutput, metrics: CallMetrics) -> str:
         self._relayed += [relayed := RelayedAudio(started.format, self._audio)]
+        overheard: OverheardLeg | None = None
         async for event in leg:
             match event:
                 case Media(payload):
                     metrics.media(event)
-                    if self.connected and (audio := relayed.take(payload, self._clock_s() * 1000)):
+                    if not self.connected:
+                        continue
+                    overheard = overheard or self._overhear(started.format)
+                    overheard.hear(payload)
+                    if audio := relayed.take(payload, self._clock_s() * 1000):
                         await self._caller.send(Play(audio))
                 case Dtmf(digit):
                     await self._pressed(digit)
