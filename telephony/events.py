@@ -216,6 +216,22 @@ class WarmTransfer:
 
 
 @dataclass(frozen=True, slots=True)
+class Join:
+    """Put the call into `room`, where it hears those who are in it, and no longer us; for legs with `joins`.
+
+    Where it stays with us it is a RuntimeError of the leg's `send`, and its text says why.
+    """
+
+    room: str
+    """Names one at the far side; who comes first makes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Take the call back from the room that it is in, if it is in one. It is a RuntimeError where that fails."""
+
+
+@dataclass(frozen=True, slots=True)
 class SendDtmf:
     digits: str
 
@@ -284,6 +300,8 @@ Command = (
     | Hangup
     | Transfer
     | WarmTransfer
+    | Join
+    | Leave
     | SendDtmf
     | SendInfo
     | Transcript
@@ -306,6 +324,8 @@ class Capabilities:
     transfer: bool = False
     warm_transfer: bool = False
     """It can ask somebody first whether they take the caller: `WarmTransfer`."""
+    joins: str = ""
+    """Who can put calls together, so that their audio passes us by: `Join`, for calls with the same name here."""
     dtmf_out: bool = False
     info: bool = False  # it carries messages of the bot to the peer: `SendInfo`
     transcripts: bool = False

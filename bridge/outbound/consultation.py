@@ -62,6 +62,7 @@ class Consultation:
         """
         self._announcement, self._overhear = announcement, overhear
         self._transfer, self._caller, self._audio, self._tts, self._accept_s = transfer, caller, audio, tts, accept_s
+        self._leg: OpeningLeg | None = None
         self._tasks: set[asyncio.Task[None]] = set()  # of their call
         loop = asyncio.get_running_loop()
         self._clock_s = loop.time
@@ -73,6 +74,14 @@ class Consultation:
         self._key_pressed = asyncio.Event()
 
     # ------------------------------------------------------------ the caller's side
+
+    joined = False
+    """True while the wire has put the two together: they hear each other without us, keys included."""
+
+    @property
+    def leg(self) -> Leg | None:
+        """Their leg; None until they answered."""
+        return self._leg
 
     @property
     def connected(self) -> bool:
@@ -100,7 +109,7 @@ class Consultation:
         self._tell_them(SendDtmf(digit))
 
     def _tell_them(self, command: Play | SendDtmf) -> None:
-        if self.connected:
+        if self.connected and not self.joined:
             if self._to_them.full():
                 self._to_them.get_nowait()  # the oldest is of the least use
             self._to_them.put_nowait(command)
@@ -139,7 +148,7 @@ class Consultation:
             language=Voices.of(self._tts).language,
         )
         listening = asyncio.create_task(self._listen(leg, started, output, metrics))
-        for work in (self._ask(output), self._talk(leg, started)):
+        for work in (self._ask(leg, output), self._talk(leg, started)):
             self._tasks.add(asyncio.create_task(work))
         unwatch = leg.watch(self.leave)
         try:
@@ -167,7 +176,7 @@ class Consultation:
             if listening.done():
                 return listening.result()
 
-    async def _ask(self, output: SpeechOutput) -> None:
+    async def _ask(self, leg: OpeningLeg, output: SpeechOutput) -> None:
         """Tell them what it is about, and find out whether they take it."""
         key = self._transfer.accept
         if self._announcement:
@@ -189,7 +198,7 @@ class Consultation:
             self._refuse(f"did not press {key} within {self._accept_s:g} s")
             return
         if output.interrupt()[1]:
-            await self._leg.send(Clear())
+            await leg.send(Clear())
         log.info("%s takes the caller", self._transfer.target)
         self._settle(None)
 
@@ -215,7 +224,7 @@ class Consultation:
             match event:
                 case Media(payload):
                     metrics.media(event)
-                    if not self.connected:
+                    if not self.connected or self.joined:
                         continue
                     overheard = overheard or self._overhear(started.format)
                     overheard.hear(payload)
@@ -236,7 +245,7 @@ class Consultation:
 
     async def _pressed(self, digit: str) -> None:
         if self.connected:
-            if self._caller.capabilities.dtmf_out:
+            if self._caller.capabilities.dtmf_out and not self.joined:
                 await self._caller.send(SendDtmf(digit))
         elif digit == self._transfer.accept:
             self._key_pressed.set()

@@ -78,6 +78,11 @@ class Overhearing:
         self._legs: list[OverheardLeg] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is transcribed: it needs the audio."""
+        return self._transcribe is not None
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -5,9 +5,11 @@ silence: it is not to answer what is not meant for it. The wire of the caller ha
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from functools import partial as bound
+from uuid import uuid4
 
 from bot.api import Tts
 from bridge.leg import Leg, OpeningLeg
@@ -19,7 +21,9 @@ from bridge.outbound.hold_audio import OnHold, hold_audio
 from bridge.outbound.overheard import OverheardLeg, Overhearing
 from bridge.speaking.voices.voices import Voices
 from telephony.codec import silence
-from telephony.events import AudioFormat, Command, Dtmf, Event, Media, WarmTransfer
+from telephony.events import AudioFormat, Command, Dtmf, Event, Join, Leave, Media, WarmTransfer
+
+log = logging.getLogger(__name__)
 
 Serve = Callable[[OpeningLeg, str, Consultation], Awaitable[None]]
 """Carries a leg over a wire of this name for a consultation, from its start to its end."""
@@ -120,7 +124,10 @@ class WarmTransferLeg:
         try:
             await _with(meeting.taken(), holding)
             holding.cancel()
+            await self._join(meeting)
             await meeting.hung_up()
+            if meeting.joined:
+                await self._leg.send(Leave())
         except OSError as refused:
             why_over = str(refused)
             raise
@@ -133,6 +140,27 @@ class WarmTransferLeg:
             await asyncio.gather(holding, return_exceptions=True)
             meeting.leave(why_over)
             self._dialler.hang_up(placed.call_id, why_over)
+
+    async def _join(self, meeting: Consultation) -> None:
+        """Have the wire put the two together, where it can and nothing here needs what they say.
+
+        Where it does not, they go on hearing each other through us.
+        """
+        theirs, name = meeting.leg, self.capabilities.joins
+        if self._overhearing.wanted or self._leg is not self._unrecorded or theirs is None:
+            return
+        if not name or theirs.capabilities.joins != name:
+            return
+        both, room = (theirs, self._leg), f"bridge-room-{uuid4().hex}"
+        try:
+            for leg in both:
+                await leg.send(Join(room))
+        except RuntimeError as why:
+            log.warning("the two hear each other through this bridge: %s", why)
+            for leg in both:
+                await leg.send(Leave())
+        else:
+            meeting.joined = True
 
 
 async def _with(awaited: Awaitable[None], beside: "asyncio.Task[None]") -> None:

@@ -6,6 +6,7 @@ import re
 import sqlite3
 import wave
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -70,6 +71,7 @@ remove_existing = yes
 DIALPLAN = """
 exten => 200,1,Dial(PJSIP/bot,40)
 exten => 600,1,Stasis(warm)
+exten => 601,1,Stasis(native)
 exten => 300,1,Answer()
  same => n,MixMonitor({folder}/mixed-desk,r({folder}/desk.wav))
  same => n,Wait(6)
@@ -107,31 +109,31 @@ async def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server(pbx: Asterisk, folder: Path) -> AsyncIterator[Server]:
-    (folder / "reception.py").write_text(BOT)
-    trunk = ("--sip-trunk", f"sip:bot@127.0.0.1:{pbx.sip_port}", "--dial-allow", "30, 50", "--dial-timeout", "4")
-    ari = ("--ari-url", f"http://127.0.0.1:{pbx.http_port}/ari", "--ari-user", "bridge", "--ari-app", "warm")
-    flags = (
-        *ari,
-        "--ari-dial-context",
-        "test",
-        "--bot",
-        "reception:Reception",
-        "--sip",
-        "--sip-port",
-        str(free_port()),
-        *trunk,
-    )
-    environment = {
+    trunk = ("--sip-trunk", f"sip:bot@127.0.0.1:{pbx.sip_port}", "--sip-port", str(free_port()))
+    keeps = {
         "BRIDGE_SIP_TRUNK_PASSWORD": "s3cret",
-        "BRIDGE_ARI_PASSWORD": "s3cret",
         "BRIDGE_RECORDS": f"sqlite:///{folder / 'calls.db'}",
-        "BRIDGE_STATE_DIR": str(folder / "state"),
         "BRIDGE_RECORD_CALLS": str(folder / "recordings"),
-        "PYTHONPATH": str(folder),
     }
-    async with serve(*flags, env=environment, cwd=folder) as server:
+    async with reception(pbx, folder, "warm", *trunk, **keeps) as server:
         await pbx.until("pjsip show contacts", "bot/sip:")
-        await server.logged("connected to Asterisk as warm")
+        yield server
+
+
+@asynccontextmanager
+async def reception(pbx: Asterisk, folder: Path, app: str, *flags: str, **environment: str) -> AsyncIterator[Server]:
+    """Run the bot, which takes calls from `app` in the dialplan of Asterisk."""
+    (folder / "reception.py").write_text(BOT)
+    ari = ("--ari-url", f"http://127.0.0.1:{pbx.http_port}/ari", "--ari-user", "bridge", "--ari-app", app)
+    dialling = ("--ari-dial-context", "test", "--dial-allow", "30, 50", "--dial-timeout", "4")
+    told = {
+        "BRIDGE_ARI_PASSWORD": "s3cret",
+        "BRIDGE_STATE_DIR": str(folder / f"state-{app}"),
+        "PYTHONPATH": str(folder),
+        **environment,
+    }
+    async with serve(*ari, *dialling, "--bot", "reception:Reception", *flags, env=told, cwd=folder) as server:
+        await server.logged(f"connected to Asterisk as {app}")
         yield server
 
 
@@ -186,7 +188,7 @@ async def test_both_hear_each_other_once_the_call_was_taken_and_the_caller_comes
     await pbx.idle()
     caller, desk = await recorded(pbx, heard), await recorded(pbx, pbx.folder / "desk.wav")
     assert likeness("demo-thanks", caller) > 0.9, "the caller heard the one called"
-    assert likeness("vm-intro", desk) > 0.9, "and was heard"
+    assert likeness("vm-intro", desk) > 0.9, f"and was heard: {server.log[-3000:]}"
     said = (await pbx.heard(pbx.folder / "desk.wav"))[: 6 * 16_000]
     text = await ears.decode(Request(said, language="English", final=True))
     assert "bicycle" in normal(text.text), "who was told first what it is about"
@@ -225,3 +227,31 @@ async def test_who_does_not_take_the_call_leaves_the_caller_with_the_bot(
     text = await ears.decode(Request(audio[-8 * 16_000 :], language="English", final=True))
     assert "nobody is there" in normal(text.text)
     assert (await books(server))["bridge_calls"] == 0
+
+
+async def test_asterisk_joins_the_two_itself_where_nothing_here_needs_what_they_say(
+    pbx: Asterisk, folder: Path, ears: WhisperAsr
+) -> None:
+    async with reception(pbx, folder, "native", "--no-transcribe-transfers") as server:
+        heard = await pbx.originate("Local/601@test", "vm-intro", pause_s=12, number="300")
+        async with asyncio.timeout(30):
+            while not (rooms := [room for room in await bridges(pbx) if "room" in room]):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        [names] = [channels for name, channels in (await bridges(pbx)).items() if name in rooms]
+        assert len(names) == 2 and not any("bridge-media" in name for name in names), "no audio of ours is in it"
+        await server.logged("ended: all was said", timeout_s=60)
+        await pbx.idle()
+        caller, desk = await recorded(pbx, heard), await recorded(pbx, pbx.folder / "desk.wav")
+        assert likeness("demo-thanks", caller) > 0.9, "the caller heard the one called"
+        assert likeness("vm-intro", desk) > 0.9, "and was heard"
+        text = await ears.decode(Request((await pbx.heard(heard))[-6 * 16_000 :], language="English", final=True))
+        assert "welcome back" in normal(text.text), "and was the bot's again"
+        assert not await bridges(pbx), "nothing is left of it"
+        assert (await books(server, "ari"))["bridge_calls"] == 0
+
+
+async def bridges(pbx: Asterisk) -> dict[str, list[str]]:
+    """Return the channels of each bridge in Asterisk that has any, by its name."""
+    told = await pbx.ari("GET", "bridges")
+    assert isinstance(told, list)
+    return {bridge["id"]: bridge["channels"] for bridge in told if bridge["channels"]}

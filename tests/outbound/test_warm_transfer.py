@@ -25,10 +25,13 @@ from telephony.events import (
     AudioFormat,
     CallEnded,
     CallStarted,
+    Capabilities,
     Command,
     Dtmf,
     Encoding,
     Event,
+    Join,
+    Leave,
     Mark,
     Media,
     Play,
@@ -49,8 +52,9 @@ ABLE = replace(PHONE, dtmf_out=True)
 class Colleague(PassiveLeg, FakeLeg):
     """The leg of the one who is called; it plays what it gets at once."""
 
-    def __init__(self) -> None:
-        super().__init__(ABLE)
+    def __init__(self, capabilities: Capabilities) -> None:
+        super().__init__(capabilities)
+        self.refuses_rooms = False
         self.rings, self.closed = asyncio.Event(), ""
         self.stuck = False
         """It takes no more audio."""
@@ -79,6 +83,8 @@ class Colleague(PassiveLeg, FakeLeg):
         return lambda: None
 
     async def send(self, command: Command, /) -> None:
+        if isinstance(command, Join) and self.refuses_rooms:
+            raise RuntimeError("no such room")
         await super().send(command)
         if isinstance(command, Mark):
             self.feed(Played(command.name))
@@ -200,24 +206,30 @@ class Office:
 
 @asynccontextmanager
 async def office(
-    *, tts: FakeTts | None = None, accept_s: float = 5, lines: int = 3, tape: Tape | None = None
+    *,
+    tts: FakeTts | None = None,
+    accept_s: float = 5,
+    lines: int = 3,
+    tape: Tape | None = None,
+    joins: tuple[str, str] = ("", ""),
+    needed: bool = True,
 ) -> AsyncIterator[Office]:
     phones: list[Colleague] = []
 
     def trunk(request: CallRequest, call_id: str) -> Colleague:
         assert request.to == TARGET
-        phones.append(Colleague())
+        phones.append(Colleague(replace(ABLE, joins=joins[1])))
         return phones[-1]
 
     settings = Settings.model_validate({"dial_allow": "+49", "dial_per_second": 100})
     board = Switchboard(settings, RESOURCES, Metrics(), Lines(lines), unlimited())
     dialler = Dialler(settings, board, {"test": trunk})
-    caller = FakeLeg(ABLE)
+    caller = FakeLeg(replace(ABLE, joins=joins[0]))
     voice = tts or FakeTts()
     tape, written = tape or Tape(), Stenographer()
-    overhearing = Overhearing(written.transcribe, written)
+    overhearing = Overhearing(written.transcribe if needed else None, written)
     line = WarmTransferLeg(
-        TapedLeg(caller, tape),
+        TapedLeg(caller, tape) if needed else caller,
         MULAW,
         wire="test",
         dialler=dialler,
@@ -312,6 +324,49 @@ async def test_who_cannot_agree_to_it_is_not_recorded_and_is_heard() -> None:
     async with office(tape=tape) as here:
         asking = await here.connected()
         assert ANSWER not in tape.right
+        here.colleague.feed(CallEnded("they hung up"))
+        await here.over(asking)
+
+
+async def test_the_wire_puts_the_two_together_where_nobody_here_needs_to_hear_them() -> None:
+    async with office(joins=("ari", "ari"), needed=False) as here:
+        asking = await here.transfer(TOLD)
+        here.colleague.pick_up()
+        await here.caller.until(lambda: here.caller.of(Join))
+        assert here.caller.of(Join) == here.colleague.of(Join)
+        await asyncio.sleep(0)
+        here.says(WORDS)
+        here.caller.feed(Dtmf("8"))
+        here.colleague.feed(Media(ANSWER, 0), Dtmf("9"), CallEnded("they hung up"))
+        await here.over(asking)
+        assert here.caller.of(Leave) == [Leave()], "they are back with the bot"
+        assert not any(ANSWER in play.payload for play in here.caller.of(Play))
+        assert not any(WORDS in play.payload for play in here.colleague.of(Play))
+        assert not here.caller.of(SendDtmf) + here.colleague.of(SendDtmf), "keys pass us by, too"
+
+
+@pytest.mark.parametrize(
+    ("joins", "needed"),
+    [(("ari", "ari"), True), (("ari", "twilio"), False), (("ari", ""), False), (("", ""), False)],
+    ids=["it is recorded and transcribed", "two carriers", "they cannot", "neither can"],
+)
+async def test_else_they_hear_each_other_through_us(joins: tuple[str, str], needed: bool) -> None:
+    async with office(joins=joins, needed=needed) as here:
+        asking = await here.connected()
+        assert not here.caller.of(Join) + here.colleague.of(Join)
+        here.colleague.feed(CallEnded("they hung up"))
+        await here.over(asking)
+
+
+async def test_what_a_wire_does_not_put_together_is_relayed_by_us(caplog: pytest.LogCaptureFixture) -> None:
+    async with office(joins=("ari", "ari"), needed=False) as here:
+        asking = await here.transfer(ASK)
+        here.colleague.refuses_rooms = True
+        here.colleague.pick_up()
+        here.colleague.feed(Dtmf("1"))
+        await here.both_hear()
+        await here.caller.until(lambda: here.caller.of(Leave))
+        assert "no such room" in caplog.text
         here.colleague.feed(CallEnded("they hung up"))
         await here.over(asking)
 
