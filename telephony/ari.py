@@ -36,6 +36,7 @@ class AriProtocol:
         hangup=True,
         transfer=True,
         joins="ari",
+        leaves=True,
         dtmf_out=True,
         send_ahead_ms=2000,
     )

@@ -213,6 +213,8 @@ class WarmTransfer:
     """The key by which they take the call; "" asks for none."""
     hold: str = ""
     """What the caller hears meanwhile: a WAV file, a text, or "" for music."""
+    returns: bool = False
+    """The caller is to be ours again when they hang up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +230,10 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Take the call back from the room that it is in, if it is in one. It is a RuntimeError where that fails."""
+    """Take the call back from the room that it is in, if it is in one, or end it there where it cannot come back.
+
+    It is a RuntimeError where that fails.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +331,7 @@ class Capabilities:
     """It can ask somebody first whether they take the caller: `WarmTransfer`."""
     joins: str = ""
     """Who can put calls together, so that their audio passes us by: `Join`, for calls with the same name here."""
+    leaves: bool = False  # a call comes back from there: `Leave`; else it is gone for us once it joined
     dtmf_out: bool = False
     info: bool = False  # it carries messages of the bot to the peer: `SendInfo`
     transcripts: bool = False

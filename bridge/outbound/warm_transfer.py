@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from functools import partial as bound
+from typing import Final
 from uuid import uuid4
 
 from bot.api import Tts
@@ -24,6 +25,9 @@ from telephony.codec import silence
 from telephony.events import AudioFormat, Command, Dtmf, Event, Join, Leave, Media, WarmTransfer
 
 log = logging.getLogger(__name__)
+
+_GONE_S: Final = 10.0
+"""A call that joined others, and does not come back, ends for us within."""
 
 Serve = Callable[[OpeningLeg, str, Consultation], Awaitable[None]]
 """Carries a leg over a wire of this name for a consultation, from its start to its end."""
@@ -124,7 +128,9 @@ class WarmTransferLeg:
         try:
             await _with(meeting.taken(), holding)
             holding.cancel()
-            await self._join(meeting)
+            await self._join(meeting, returns=transfer.returns)
+            if meeting.joined and not self.capabilities.leaves:
+                await asyncio.sleep(_GONE_S)  # the wire ends the call for us, which cancels this
             await meeting.hung_up()
             if meeting.joined:
                 await self._leg.send(Leave())
@@ -141,24 +147,30 @@ class WarmTransferLeg:
             meeting.leave(why_over)
             self._dialler.hang_up(placed.call_id, why_over)
 
-    async def _join(self, meeting: Consultation) -> None:
+    async def _join(self, meeting: Consultation, *, returns: bool) -> None:
         """Have the wire put the two together, where it can and nothing here needs what they say.
 
-        Where it does not, they go on hearing each other through us.
+        Where it does not, they go on hearing each other through us. `returns`: the caller has to come back.
+
+        Raises:
+            OSError: it has taken the one called from us, and not the caller.
         """
         theirs, name = meeting.leg, self.capabilities.joins
         if self._overhearing.wanted or self._leg is not self._unrecorded or theirs is None:
             return
-        if not name or theirs.capabilities.joins != name:
+        if not name or theirs.capabilities.joins != name or (returns and not self.capabilities.leaves):
             return
-        both, room = (theirs, self._leg), f"bridge-room-{uuid4().hex}"
+        room, joined = f"bridge-room-{uuid4().hex}", list[Leg]()
         try:
-            for leg in both:
+            for leg in (theirs, self._leg):
                 await leg.send(Join(room))
+                joined.append(leg)
         except RuntimeError as why:
-            log.warning("the two hear each other through this bridge: %s", why)
-            for leg in both:
+            log.warning("the wire does not put the two together: %s", why)
+            for leg in joined:
                 await leg.send(Leave())
+            if joined and not self.capabilities.leaves:
+                raise OSError(f"the two were not put together: {why}") from why
         else:
             meeting.joined = True
 

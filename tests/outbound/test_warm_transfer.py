@@ -49,12 +49,22 @@ WORDS, ANSWER, SILENCE = b"\x11" * 160, b"\x22" * 160, b"\xff" * 160
 ABLE = replace(PHONE, dtmf_out=True)
 
 
-class Colleague(PassiveLeg, FakeLeg):
+class Party(FakeLeg):
+    """A leg of a wire that may put calls together."""
+
+    refuses_rooms = False
+
+    async def send(self, command: Command, /) -> None:
+        if isinstance(command, Join) and self.refuses_rooms:
+            raise RuntimeError("no such room")
+        await super().send(command)
+
+
+class Colleague(PassiveLeg, Party):
     """The leg of the one who is called; it plays what it gets at once."""
 
     def __init__(self, capabilities: Capabilities) -> None:
         super().__init__(capabilities)
-        self.refuses_rooms = False
         self.rings, self.closed = asyncio.Event(), ""
         self.stuck = False
         """It takes no more audio."""
@@ -83,8 +93,6 @@ class Colleague(PassiveLeg, FakeLeg):
         return lambda: None
 
     async def send(self, command: Command, /) -> None:
-        if isinstance(command, Join) and self.refuses_rooms:
-            raise RuntimeError("no such room")
         await super().send(command)
         if isinstance(command, Mark):
             self.feed(Played(command.name))
@@ -154,7 +162,7 @@ class Office:
     """A caller at the bot, and a colleague who can be called."""
 
     line: WarmTransferLeg
-    caller: FakeLeg
+    caller: Party
     board: Switchboard
     phones: list[Colleague]
     tape: Tape
@@ -212,6 +220,7 @@ async def office(
     lines: int = 3,
     tape: Tape | None = None,
     joins: tuple[str, str] = ("", ""),
+    leaves: bool = True,
     needed: bool = True,
 ) -> AsyncIterator[Office]:
     phones: list[Colleague] = []
@@ -224,7 +233,7 @@ async def office(
     settings = Settings.model_validate({"dial_allow": "+49", "dial_per_second": 100})
     board = Switchboard(settings, RESOURCES, Metrics(), Lines(lines), unlimited())
     dialler = Dialler(settings, board, {"test": trunk})
-    caller = FakeLeg(replace(ABLE, joins=joins[0]))
+    caller = Party(replace(ABLE, joins=joins[0], leaves=leaves))
     voice = tts or FakeTts()
     tape, written = tape or Tape(), Stenographer()
     overhearing = Overhearing(written.transcribe if needed else None, written)
@@ -358,17 +367,53 @@ async def test_else_they_hear_each_other_through_us(joins: tuple[str, str], need
         await here.over(asking)
 
 
-async def test_what_a_wire_does_not_put_together_is_relayed_by_us(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("who", ["caller", "colleague"])
+async def test_what_a_wire_does_not_put_together_is_relayed_by_us(who: str, caplog: pytest.LogCaptureFixture) -> None:
     async with office(joins=("ari", "ari"), needed=False) as here:
         asking = await here.transfer(ASK)
-        here.colleague.refuses_rooms = True
+        refuses: Party = getattr(here, who)
+        refuses.refuses_rooms = True
         here.colleague.pick_up()
         here.colleague.feed(Dtmf("1"))
+        await until(lambda: "no such room" in caplog.text)
         await here.both_hear()
-        await here.caller.until(lambda: here.caller.of(Leave))
-        assert "no such room" in caplog.text
+        assert len(here.colleague.of(Join)) == len(here.colleague.of(Leave)), "who was in it has left it"
         here.colleague.feed(CallEnded("they hung up"))
         await here.over(asking)
+
+
+async def test_a_call_that_does_not_come_back_from_its_room_ends_for_us() -> None:
+    async with office(joins=("twilio", "twilio"), leaves=False, needed=False) as here:
+        asking = await here.transfer(TOLD)
+        here.colleague.pick_up()
+        await here.caller.until(lambda: here.caller.of(Join))
+        here.colleague.feed(CallEnded("the stream is over"))
+        await until(lambda: here.board.lines.empty.is_set())
+        assert not asking.done(), "its reply ends with the call, which the wire ends"
+        asking.cancel()
+        await here.over(asking)
+        assert not here.caller.of(Leave), "which would hang up"
+
+
+async def test_a_caller_who_is_to_come_back_joins_no_room_that_is_not_left() -> None:
+    async with office(joins=("twilio", "twilio"), leaves=False, needed=False) as here:
+        asking = await here.transfer(replace(TOLD, returns=True))
+        here.colleague.pick_up()
+        await here.both_hear()
+        assert not here.caller.of(Join) + here.colleague.of(Join)
+        here.colleague.feed(CallEnded("they hung up"))
+        await here.over(asking)
+
+
+async def test_a_caller_who_does_not_get_into_the_room_is_the_bots_and_the_other_is_hung_up_on() -> None:
+    async with office(joins=("twilio", "twilio"), leaves=False, needed=False) as here:
+        asking = await here.transfer(TOLD)
+        here.caller.refuses_rooms = True
+        here.colleague.pick_up()
+        await here.colleague.until(lambda: here.colleague.of(Leave))
+        await here.over(asking)
+        with pytest.raises(OSError, match="no such room"):
+            asking.result()
 
 
 async def test_without_a_key_they_are_connected_once_it_was_heard() -> None:
