@@ -1,9 +1,18 @@
 """What is noted of one call besides its numbers, and what is recorded. The call tells it and waits for nothing."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 from bot.actions import Action
 from bot.api import CallNote, Final
+
+
+class TransferSide(StrEnum):
+    """Who speaks while a caller is put through."""
+
+    CALLER = "caller"
+    TARGET = "target"
+    """The one to whom they are put through."""
 
 
 class CallObserver:
@@ -29,6 +38,9 @@ class CallObserver:
 
     def said(self, final: Final) -> None:
         """The caller said something, settled; the text may be empty."""
+
+    def overheard(self, side: TransferSide, final: Final) -> None:
+        """The caller, who is being put through, or the one to whom, said something that is not for the bot."""
 
     def pressed(self, keys: str) -> None:
         """The caller pressed `keys`, which are no secret."""
@@ -101,6 +113,10 @@ class Observers(CallObserver):
         for observer in self._observers:
             observer.said(final)
 
+    def overheard(self, side: TransferSide, final: Final) -> None:
+        for observer in self._observers:
+            observer.overheard(side, final)
+
     def pressed(self, keys: str) -> None:
         for observer in self._observers:
             observer.pressed(keys)
@@ -162,6 +178,11 @@ class RecordingSwitch:
 
     announcement = ""
     """What the caller has to hear before anything is recorded."""
+
+    @property
+    def records_others(self) -> bool:
+        """Whether somebody else on the call may be recorded, once they have heard `announcement`."""
+        return False
 
     @property
     def announcing(self) -> bool:

@@ -63,6 +63,8 @@ def _asks_first(can: Capabilities) -> str:
     """A warm transfer bridges the media of two legs of ours, so every wire that a bot speaks over has it."""
     if can.warm_transfer:
         return "by the wire"
+    if can.joins:
+        return "bridged by us, or by the wire"
     return "bridged by us" if can.audio_out else "-"
 
 

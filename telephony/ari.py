@@ -30,7 +30,15 @@ class AriProtocol:
     """What a call of this wire can do. Clear, mark and what is sent ahead are the leg's: RTP has no buffer."""
 
     capabilities = Capabilities(
-        audio_out=True, clear=True, mark=True, hangup=True, transfer=True, dtmf_out=True, send_ahead_ms=2000
+        audio_out=True,
+        clear=True,
+        mark=True,
+        hangup=True,
+        transfer=True,
+        joins="ari",
+        leaves=True,
+        dtmf_out=True,
+        send_ahead_ms=2000,
     )
 
 

@@ -213,6 +213,27 @@ class WarmTransfer:
     """The key by which they take the call; "" asks for none."""
     hold: str = ""
     """What the caller hears meanwhile: a WAV file, a text, or "" for music."""
+    returns: bool = False
+    """The caller is to be ours again when they hang up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Put the call into `room`, where it hears those who are in it, and no longer us; for legs with `joins`.
+
+    Where it stays with us it is a RuntimeError of the leg's `send`, and its text says why.
+    """
+
+    room: str
+    """Names one at the far side; who comes first makes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Take the call back from the room that it is in, if it is in one, or end it there where it cannot come back.
+
+    It is a RuntimeError where that fails.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +305,8 @@ Command = (
     | Hangup
     | Transfer
     | WarmTransfer
+    | Join
+    | Leave
     | SendDtmf
     | SendInfo
     | Transcript
@@ -306,6 +329,9 @@ class Capabilities:
     transfer: bool = False
     warm_transfer: bool = False
     """It can ask somebody first whether they take the caller: `WarmTransfer`."""
+    joins: str = ""
+    """Who can put calls together, so that their audio passes us by: `Join`, for calls with the same name here."""
+    leaves: bool = False  # a call comes back from there: `Leave`; else it is gone for us once it joined
     dtmf_out: bool = False
     info: bool = False  # it carries messages of the bot to the peer: `SendInfo`
     transcripts: bool = False

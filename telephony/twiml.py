@@ -45,6 +45,18 @@ def twiml_transfer(target: str) -> str:
     return str(response)
 
 
+def twiml_conference(room: str) -> str:
+    """Return TwiML that puts the call into the conference `room`, silently; whoever leaves it ends it for all.
+
+    Source: https://www.twilio.com/docs/voice/twiml/conference
+    """
+    from twilio.twiml.voice_response import VoiceResponse
+
+    response = VoiceResponse()
+    response.dial().conference(room, beep="false", end_conference_on_exit=True, wait_url="")
+    return str(response)
+
+
 def twiml_busy() -> str:
     """Return TwiML that turns the call away with a busy tone; it is not billed."""
     from twilio.twiml.voice_response import VoiceResponse

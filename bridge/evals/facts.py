@@ -212,7 +212,7 @@ def from_entries(entries: Sequence[Mapping[str, object]]) -> RecordedFacts:
             case "bot":
                 said = BotSaid(0.0, text, str(data.get("unheard", "")))
                 found.said.append((at_ms, _number(data.get("played_ms")), said))
-            case "caller":
+            case "caller" if "to" not in data:  # else it is not for the bot
                 found.understood.append(Understood(_number(data.get("from_ms")), _number(data.get("to_ms")), text))
             case "tool":
                 found.tools.append(

@@ -22,6 +22,8 @@ from telephony.events import (
     Dtmf,
     Event,
     Hangup,
+    Join,
+    Leave,
     Mark,
     Play,
     SendDtmf,
@@ -53,7 +55,7 @@ class Control(Protocol):
             RemoteProtocolError: the call cannot be set up.
         """
 
-    async def carry_out(self, command: Hangup | Transfer | SendDtmf) -> None:
+    async def carry_out(self, command: Hangup | Transfer | Join | Leave | SendDtmf) -> None:
         """Carry out `command`.
 
         Raises:
@@ -161,12 +163,12 @@ class RtpLeg(asyncio.DatagramProtocol):
         """See Leg.
 
         Raises:
-            RuntimeError: a transfer or keys, and why not.
+            RuntimeError: a transfer, a room or keys, and why not.
         """
         match command:
             case Play() | Mark() | Clear():
                 self._playback.take(command)
-            case Hangup() | Transfer() | SendDtmf() if not self._over:
+            case Hangup() | Transfer() | Join() | Leave() | SendDtmf() if not self._over:
                 await self._control.carry_out(command)
 
     async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:

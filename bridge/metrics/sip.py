@@ -31,6 +31,11 @@ class SipMetrics:
             "received": Counter("bridge_sip_packets", "RTP packets received.", registry=registry),
             "lost": Counter("bridge_sip_packets_lost", "RTP packets that never came.", registry=registry),
             "concealed_ms": Counter("bridge_sip_concealed_ms", "Silence put in for missing audio.", registry=registry),
+            "thrown_away_ms": Counter(
+                "bridge_sip_thrown_away_ms",
+                "Caller audio in packets that came, and that the stack dropped: bursts. Not counted with Opus.",
+                registry=registry,
+            ),
             "late": Counter(
                 "bridge_sip_late_frames", "Gaps of 20 ms in the bot's speech, our fault.", registry=registry
             ),

@@ -8,12 +8,13 @@ and the caller's side never waits for theirs: what cannot be sent in time is dro
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from bot.api import Tts
 from bridge.leg import Leg, OpeningLeg
 from bridge.metrics import CallMetrics
+from bridge.outbound.overheard import OverheardLeg
 from bridge.outbound.relayed_audio import RelayedAudio
 from bridge.speaking.speech_output import SpeechOutput, once
 from bridge.speaking.voices.voices import Voices
@@ -44,10 +45,24 @@ class Consultation:
     """One such call, from the side of the caller who waits for it."""
 
     def __init__(
-        self, transfer: WarmTransfer, caller: Leg, audio: AudioFormat, *, tts: Tts | Voices, accept_s: float = ACCEPT_S
+        self,
+        transfer: WarmTransfer,
+        caller: Leg,
+        audio: AudioFormat,
+        *,
+        tts: Tts | Voices,
+        accept_s: float = ACCEPT_S,
+        announcement: str = "",
+        overhear: Callable[[AudioFormat], OverheardLeg],
     ) -> None:
-        """`caller`: the leg of the caller, whose audio is `audio` both ways."""
+        """`caller`: the leg of the caller, whose audio is `audio` both ways.
+
+        `announcement`: what they hear before all else, and cannot skip, as they are recorded then. `overhear`: returns
+        what hears them, too, once they are connected; it is given their format.
+        """
+        self._announcement, self._overhear = announcement, overhear
         self._transfer, self._caller, self._audio, self._tts, self._accept_s = transfer, caller, audio, tts, accept_s
+        self._leg: OpeningLeg | None = None
         self._tasks: set[asyncio.Task[None]] = set()  # of their call
         loop = asyncio.get_running_loop()
         self._clock_s = loop.time
@@ -59,6 +74,14 @@ class Consultation:
         self._key_pressed = asyncio.Event()
 
     # ------------------------------------------------------------ the caller's side
+
+    joined = False
+    """True while the wire has put the two together: they hear each other without us, keys included."""
+
+    @property
+    def leg(self) -> Leg | None:
+        """Their leg; None until they answered."""
+        return self._leg
 
     @property
     def connected(self) -> bool:
@@ -86,7 +109,7 @@ class Consultation:
         self._tell_them(SendDtmf(digit))
 
     def _tell_them(self, command: Play | SendDtmf) -> None:
-        if self.connected:
+        if self.connected and not self.joined:
             if self._to_them.full():
                 self._to_them.get_nowait()  # the oldest is of the least use
             self._to_them.put_nowait(command)
@@ -125,7 +148,7 @@ class Consultation:
             language=Voices.of(self._tts).language,
         )
         listening = asyncio.create_task(self._listen(leg, started, output, metrics))
-        for work in (self._ask(output), self._talk(leg, started)):
+        for work in (self._ask(leg, output), self._talk(leg, started)):
             self._tasks.add(asyncio.create_task(work))
         unwatch = leg.watch(self.leave)
         try:
@@ -153,10 +176,12 @@ class Consultation:
             if listening.done():
                 return listening.result()
 
-    async def _ask(self, output: SpeechOutput) -> None:
+    async def _ask(self, leg: OpeningLeg, output: SpeechOutput) -> None:
         """Tell them what it is about, and find out whether they take it."""
         key = self._transfer.accept
-        telling = asyncio.create_task(self._tell(output))
+        if self._announcement:
+            await self._tell(output, self._announcement)
+        telling = asyncio.create_task(self._tell(output, self._transfer.consult))
         pressed = asyncio.create_task(self._key_pressed.wait())
         either: set[asyncio.Future[Any]] = {telling, pressed}
         try:
@@ -173,12 +198,12 @@ class Consultation:
             self._refuse(f"did not press {key} within {self._accept_s:g} s")
             return
         if output.interrupt()[1]:
-            await self._leg.send(Clear())
+            await leg.send(Clear())
         log.info("%s takes the caller", self._transfer.target)
         self._settle(None)
 
-    async def _tell(self, output: SpeechOutput) -> None:
-        await output.say(once(self._transfer.consult))
+    async def _tell(self, output: SpeechOutput, text: str) -> None:
+        await output.say(once(text))
         await output.wait_for_playout()
 
     async def _talk(self, leg: OpeningLeg, started: CallStarted) -> None:
@@ -194,11 +219,16 @@ class Consultation:
 
     async def _listen(self, leg: OpeningLeg, started: CallStarted, output: SpeechOutput, metrics: CallMetrics) -> str:
         self._relayed += [relayed := RelayedAudio(started.format, self._audio)]
+        overheard: OverheardLeg | None = None
         async for event in leg:
             match event:
                 case Media(payload):
                     metrics.media(event)
-                    if self.connected and (audio := relayed.take(payload, self._clock_s() * 1000)):
+                    if not self.connected or self.joined:
+                        continue
+                    overheard = overheard or self._overhear(started.format)
+                    overheard.hear(payload)
+                    if audio := relayed.take(payload, self._clock_s() * 1000):
                         await self._caller.send(Play(audio))
                 case Dtmf(digit):
                     await self._pressed(digit)
@@ -215,7 +245,7 @@ class Consultation:
 
     async def _pressed(self, digit: str) -> None:
         if self.connected:
-            if self._caller.capabilities.dtmf_out:
+            if self._caller.capabilities.dtmf_out and not self.joined:
                 await self._caller.send(SendDtmf(digit))
         elif digit == self._transfer.accept:
             self._key_pressed.set()

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final
 
 from bridge.legs.twilio.rest import TwilioRest
-from bridge.legs.twilio.transfer import TwilioTransferLeg
+from bridge.legs.twilio.transfer import CONFERENCES, TwilioTransferLeg
 from bridge.outbound.call_request import CallRequest
 from bridge.outbound.streamed_call import StreamedCall, StreamedCalls
 from bridge.settings import Settings
@@ -35,7 +35,7 @@ class TwilioTrunk(StreamedCalls):
         }
         return self._add(
             call_id,
-            capabilities=replace(TwilioProtocol.capabilities, transfer=True),
+            capabilities=replace(TwilioProtocol.capabilities, transfer=True, joins=CONFERENCES),
             place=partial(self._rest.create, fields),
             hang_up=partial(self._rest.update, fields={"Status": "completed"}),
             equip=lambda leg: TwilioTransferLeg(leg, self._rest),

@@ -13,6 +13,8 @@ class Consent:
         """`rule`: "" asks for nothing, "announce" for an announcement, "key:1" for that key, too."""
         self._key = rule.removeprefix("key:") if rule.startswith("key:") else ""
         self._until_s = float("inf")
+        self.takes_key = bool(self._key)
+        """Whether to have heard the announcement is not enough."""
         self.given = not rule
         self.announcing = bool(rule)
         """True until the announcement was heard."""

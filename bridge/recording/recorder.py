@@ -156,6 +156,10 @@ class CallRecording(RecordingSwitch):
     def announcing(self) -> bool:
         return self._consent.announcing
 
+    @property
+    def records_others(self) -> bool:
+        return self._consent.given and not self._consent.takes_key
+
     def announced(self) -> None:
         self._consent.announced(self._clock_ms() / 1000)
         if self._consent.given:

@@ -14,6 +14,7 @@ from bridge.records.tables import CALLS, ENTRIES, ERASURES, ORDERS
 
 _WORDS: Final = (
     EntryKind.CALLER,
+    EntryKind.TARGET,
     EntryKind.BOT,
     EntryKind.KEYS,
     EntryKind.ACTION,

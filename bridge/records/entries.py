@@ -16,6 +16,7 @@ class EntryKind(StrEnum):
 
     STARTED = "started"  # the first: who calls whom, over what
     CALLER = "caller"  # what the caller said, settled
+    TARGET = "target"  # what the one said to whom the caller was put through
     BOT = "bot"  # what the caller heard of one reply, and what of it was cut
     KEYS = "keys"  # what the caller pressed
     ACTION = "action"  # what the bot did, and what became of it

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from bot.actions import Action, Hangup, Transfer
 from bot.api import CallNote, Final
-from bridge.observer import CallObserver
+from bridge.observer import CallObserver, TransferSide
 from bridge.records.answer_times import AnswerTimes
 from bridge.records.engine_use import EngineUse
 from bridge.records.entries import LONGEST_TEXT, Entry, EntryKind, storable
@@ -109,10 +109,18 @@ class Journal(CallObserver):
         self._times.stamp("final")
         if final.text:
             self._turns += 1
-            self._usage.heard_ms += max(0, final.ended_ms - final.began_ms)
             self._language = final.language or self._language
-            span = {"from_ms": final.began_ms, "to_ms": final.ended_ms, "language": final.language}
-            self._add(EntryKind.CALLER, final.text, span)
+            self._add(EntryKind.CALLER, final.text, self._heard(final))
+
+    def overheard(self, side: TransferSide, final: Final) -> None:
+        if not final.text:
+            return
+        heard = self._heard(final)
+        if side is TransferSide.CALLER:
+            self._turns += 1
+            self._add(EntryKind.CALLER, final.text, {**heard, "to": TransferSide.TARGET.value})
+        else:
+            self._add(EntryKind.TARGET, final.text, heard)
 
     def pressed(self, keys: str) -> None:
         self._add(EntryKind.KEYS, keys)
@@ -162,6 +170,11 @@ class Journal(CallObserver):
         self._add(kind, note.text, {"name": note.name, **note.data} if kind is EntryKind.NOTE else note.data)
 
     # ------------------------------------------------------------ inside
+
+    def _heard(self, final: Final) -> dict[str, object]:
+        """Count what was recognised; return what is kept of it besides the words."""
+        self._usage.heard_ms += max(0, final.ended_ms - final.began_ms)
+        return {"from_ms": final.began_ms, "to_ms": final.ended_ms, "language": final.language}
 
     def _answered(self) -> None:
         """Keep how long the caller waited for the newest answer, where there was one."""

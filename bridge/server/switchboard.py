@@ -22,6 +22,7 @@ from bridge.monitoring.watched_calls import WatchedCall, WatchedCalls, WatchedLe
 from bridge.observer import CallObserver, Observers, RecordingSwitch
 from bridge.outbound.consultation import Consultation
 from bridge.outbound.dialler import Dialler
+from bridge.outbound.overheard import OverheardLeg, Overhearing
 from bridge.outbound.warm_transfer import WarmTransferLeg
 from bridge.recording.recorded_leg import RecordedLeg
 from bridge.recording.recorder import CallRecording
@@ -163,13 +164,42 @@ class Switchboard:
     def _capture(self, settings: Settings, record: str) -> CallCapture | None:
         return self._wire_records.open(settings, record) if self._wire_records else None
 
-    def _transferable(self, leg: Leg, started: CallStarted, wire: str, resources: Resources) -> Leg:
-        """Return `leg`, which can ask somebody first where there is a bot to want that, and a wire to ask them over."""
-        dialler = self._dialler()
+    def _line(
+        self,
+        leg: Leg,
+        started: CallStarted,
+        wire: str,
+        resources: Resources,
+        *,
+        recording: CallRecording | None,
+        overhearing: Overhearing,
+    ) -> Leg:
+        """Return `leg`, which is recorded by `recording`, and which can ask somebody first where there is a bot to want
+        that, and a wire to ask them over."""
+        line, dialler = RecordedLeg(leg, recording) if recording else leg, self._dialler()
         if not leg.capabilities.audio_out or leg.capabilities.warm_transfer or not dialler or not dialler.wires:
-            return leg
-        tts = resources.tts
-        return WarmTransferLeg(leg, started.format, wire=wire, dialler=dialler, serve=self.consult, tts=tts)
+            return line
+        return WarmTransferLeg(
+            line,
+            started.format,
+            wire=wire,
+            dialler=dialler,
+            serve=self.consult,
+            tts=resources.tts,
+            overhearing=overhearing,
+            recording=recording or RecordingSwitch(),
+            unrecorded=leg,
+        )
+
+    def _overhearing(
+        self, wire: str, resources: Resources, settings: Settings, *, observer: CallObserver, journal: Journal
+    ) -> Overhearing:
+        """Return what transcribes those who speak with each other on a transfer, as it would callers without a bot."""
+
+        async def transcribe(side: OverheardLeg, told: CallObserver) -> str:
+            return await self._run(side, side.started, wire, resources, settings, observer=told, journal=journal)
+
+        return Overhearing(transcribe if settings.transcribe_transfers else None, observer)
 
     def _listed(self, call: WatchedCall) -> AbstractContextManager[None]:
         """Have `call` among the live ones, where it has a bot: the others leave no record."""
@@ -207,7 +237,8 @@ class Switchboard:
         try:
             switch = recording or RecordingSwitch()
             watched = WatchedLeg(leg, started.format, secret=lambda: switch.secret)
-            line = self._transferable(watched, started, wire, resources)
+            overhearing = self._overhearing(wire, resources, settings, observer=observer, journal=journal)
+            line = self._line(watched, started, wire, resources, recording=recording, overhearing=overhearing)
             capture = self._capture(settings, journal.record) if leg.capabilities.audio_out else None
             if capture:
                 observer = Observers(observer, EventLog(capture))
@@ -215,7 +246,7 @@ class Switchboard:
                 session = make_call(
                     leg,
                     started,
-                    line=RecordedLeg(line, recording) if recording else line,
+                    line=line,
                     recording=switch,
                     resources=resources,
                     settings=settings,
@@ -236,8 +267,9 @@ class Switchboard:
                 call.drain()
             try:
                 live = self._call_log.live.operated(observer.record, call)
-                with live, self._listed(WatchedCall(watched, journal)):
-                    return await call.run()
+                async with overhearing:
+                    with live, self._listed(WatchedCall(watched, journal)):
+                        return await call.run()
             finally:
                 if call.stopped:
                     observer.stopped()

@@ -226,7 +226,8 @@ class ReplyActions:
         await self._output.wait_for_playout()
         self.acted = True
         try:
-            await self._leg.send(events.WarmTransfer(target, transfer.consult, transfer.accept, transfer.hold))
+            ask = (transfer.consult, transfer.accept, transfer.hold, transfer.returns)
+            await self._leg.send(events.WarmTransfer(target, *ask))
         except (OSError, ValueError, RuntimeError):
             self.acted = False
             raise

@@ -1,7 +1,12 @@
 """A caller of a real Asterisk is put through by the whole bridge to somebody who is asked first, over one trunk."""
 
+import asyncio
+import json
 import re
+import sqlite3
+import wave
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -66,6 +71,7 @@ remove_existing = yes
 DIALPLAN = """
 exten => 200,1,Dial(PJSIP/bot,40)
 exten => 600,1,Stasis(warm)
+exten => 601,1,Stasis(native)
 exten => 300,1,Answer()
  same => n,MixMonitor({folder}/mixed-desk,r({folder}/desk.wav))
  same => n,Wait(6)
@@ -84,6 +90,10 @@ exten => 500,1,Busy(1)
 """
 
 
+NUMBERS = {"sip": "200", "ari": "600"}
+"""By the wire that they lead to."""
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pbx() -> AsyncIterator[Asterisk]:
     user = "[bridge]\ntype = user\nread_only = no\npassword = s3cret\n"
@@ -92,26 +102,38 @@ async def pbx() -> AsyncIterator[Asterisk]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(pbx: Asterisk, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
-    folder = tmp_path_factory.mktemp("bots")
-    (folder / "reception.py").write_text(BOT)
-    trunk = ("--sip-trunk", f"sip:bot@127.0.0.1:{pbx.sip_port}", "--dial-allow", "30, 50", "--dial-timeout", "4")
-    ari = ("--ari-url", f"http://127.0.0.1:{pbx.http_port}/ari", "--ari-user", "bridge", "--ari-app", "warm")
-    flags = (
-        *ari,
-        "--ari-dial-context",
-        "test",
-        "--bot",
-        "reception:Reception",
-        "--sip",
-        "--sip-port",
-        str(free_port()),
-        *trunk,
-    )
-    environment = {"BRIDGE_SIP_TRUNK_PASSWORD": "s3cret", "BRIDGE_ARI_PASSWORD": "s3cret", "PYTHONPATH": str(folder)}
-    async with serve(*flags, env=environment, cwd=folder) as server:
+async def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Bots, call log and recordings."""
+    return tmp_path_factory.mktemp("bots")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(pbx: Asterisk, folder: Path) -> AsyncIterator[Server]:
+    trunk = ("--sip", "--sip-trunk", f"sip:bot@127.0.0.1:{pbx.sip_port}", "--sip-port", str(free_port()))
+    keeps = {
+        "BRIDGE_SIP_TRUNK_PASSWORD": "s3cret",
+        "BRIDGE_RECORDS": f"sqlite:///{folder / 'calls.db'}",
+        "BRIDGE_RECORD_CALLS": str(folder / "recordings"),
+    }
+    async with reception(pbx, folder, "warm", *trunk, **keeps) as server:
         await pbx.until("pjsip show contacts", "bot/sip:")
-        await server.logged("connected to Asterisk as warm")
+        yield server
+
+
+@asynccontextmanager
+async def reception(pbx: Asterisk, folder: Path, app: str, *flags: str, **environment: str) -> AsyncIterator[Server]:
+    """Run the bot, which takes calls from `app` in the dialplan of Asterisk."""
+    (folder / "reception.py").write_text(BOT)
+    ari = ("--ari-url", f"http://127.0.0.1:{pbx.http_port}/ari", "--ari-user", "bridge", "--ari-app", app)
+    dialling = ("--ari-dial-context", "test", "--dial-allow", "30, 50", "--dial-timeout", "4")
+    told = {
+        "BRIDGE_ARI_PASSWORD": "s3cret",
+        "BRIDGE_STATE_DIR": str(folder / f"state-{app}"),
+        "PYTHONPATH": str(folder),
+        **environment,
+    }
+    async with serve(*ari, *dialling, "--bot", "reception:Reception", *flags, env=told, cwd=folder) as server:
+        await server.logged(f"connected to Asterisk as {app}")
         yield server
 
 
@@ -130,22 +152,59 @@ async def books(server: Server, wire: str = "sip") -> dict[str, float]:
     return totals
 
 
-@pytest.mark.parametrize(("wire", "number"), [("sip", "200"), ("ari", "600")])
+async def kept(folder: Path, wire: str) -> list[tuple[str, str, dict[str, object]]]:
+    """Return kind, text and data of what is kept of the newest call over a wire, once its recording is whole."""
+
+    def read() -> list[tuple[str, str, str]]:
+        with sqlite3.connect(folder / "calls.db") as database:
+            [record] = database.execute(
+                "SELECT record FROM calls WHERE wire = ? ORDER BY began_at DESC LIMIT 1", (wire,)
+            ).fetchone()
+            wanted = "SELECT kind, text, data FROM entries WHERE record = ? ORDER BY number"
+            return database.execute(wanted, (record,)).fetchall()
+
+    found: list[tuple[str, str, str]] = []
+    async with asyncio.timeout(15):
+        while "ended" not in {kind for kind, *_ in found}:
+            await asyncio.sleep(0.1)
+            found = await asyncio.to_thread(read)
+    return [(kind, text, json.loads(data)) for kind, text, data in found]
+
+
+def sides(path: str) -> tuple[Pcm, Pcm]:
+    with wave.open(path) as file:
+        assert (file.getnchannels(), file.getframerate()) == (2, 8000)
+        both = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+    return both[:, 0], both[:, 1]
+
+
+@pytest.mark.parametrize("wire", NUMBERS)
 async def test_both_hear_each_other_once_the_call_was_taken_and_the_caller_comes_back(
-    wire: str, number: str, pbx: Asterisk, server: Server, ears: WhisperAsr
+    wire: str, pbx: Asterisk, server: Server, folder: Path, ears: WhisperAsr
 ) -> None:
     server.output.clear()
-    heard = await pbx.originate(f"Local/{number}@test", "vm-intro", pause_s=12, number="300")
+    heard = await pbx.originate(f"Local/{NUMBERS[wire]}@test", "vm-intro", pause_s=12, number="300")
     await server.logged("ended: all was said", timeout_s=60)
     await pbx.idle()
     caller, desk = await recorded(pbx, heard), await recorded(pbx, pbx.folder / "desk.wav")
     assert likeness("demo-thanks", caller) > 0.9, "the caller heard the one called"
-    assert likeness("vm-intro", desk) > 0.9, "and was heard"
+    assert likeness("vm-intro", desk) > 0.9, f"and was heard: {server.log[-3000:]}"
     said = (await pbx.heard(pbx.folder / "desk.wav"))[: 6 * 16_000]
     text = await ears.decode(Request(said, language="English", final=True))
     assert "bicycle" in normal(text.text), "who was told first what it is about"
     waiting = caller[4 * 8000 : 8 * 8000].astype(np.float64).reshape(-1, 4000)
     assert np.sqrt((waiting**2).mean(axis=1)).min() > 50, "there was music meanwhile"
+    entries = await kept(folder, wire)
+    left, right = await asyncio.to_thread(sides, next(str(data["path"]) for kind, _, data in entries if "path" in data))
+    assert likeness("vm-intro", left) > 0.9, "the caller is recorded"
+    assert likeness("demo-thanks", right) > 0.9, "and what they heard"
+    music = right[4 * 8000 : 8 * 8000].astype(np.float64).reshape(-1, 4000)
+    assert np.sqrt((music**2).mean(axis=1)).min() > 50, "music, too"
+    asked = " ".join(text for kind, text, data in entries if kind == "caller" and data.get("to") == "target")
+    answered = " ".join(text for kind, text, _ in entries if kind == "target")
+    assert "message after the tone" in normal(asked), entries
+    assert "thank you for trying" in normal(answered), entries
+    assert not any(kind == "bot" and "tone" in text for kind, text, _ in entries), "the bot has heard nothing of it"
     counted = await books(server, wire)
     assert counted["bridge_calls_started_total"] == 2, "caller and colleague, over the same wire"
     assert counted["bridge_calls"] == 0 and counted["bridge_calls_started_total"] == counted["bridge_calls_ended_total"]
@@ -168,3 +227,31 @@ async def test_who_does_not_take_the_call_leaves_the_caller_with_the_bot(
     text = await ears.decode(Request(audio[-8 * 16_000 :], language="English", final=True))
     assert "nobody is there" in normal(text.text)
     assert (await books(server))["bridge_calls"] == 0
+
+
+async def test_asterisk_joins_the_two_itself_where_nothing_here_needs_what_they_say(
+    pbx: Asterisk, folder: Path, ears: WhisperAsr
+) -> None:
+    async with reception(pbx, folder, "native", "--no-transcribe-transfers") as server:
+        heard = await pbx.originate("Local/601@test", "vm-intro", pause_s=12, number="300")
+        await server.logged("takes the caller", timeout_s=40)
+        async with asyncio.timeout(5):
+            while len(names := await room(pbx)) < 2:  # noqa: ASYNC110  # nothing tells us of it
+                await asyncio.sleep(0.1)
+        assert len(names) == 2 and not any("bridge-media" in name for name in names), "no audio of ours is in it"
+        await server.logged("ended: all was said", timeout_s=60)
+        await pbx.idle()
+        caller, desk = await recorded(pbx, heard), await recorded(pbx, pbx.folder / "desk.wav")
+        assert likeness("demo-thanks", caller) > 0.9, "the caller heard the one called"
+        assert likeness("vm-intro", desk) > 0.9, "and was heard"
+        text = await ears.decode(Request((await pbx.heard(heard))[-6 * 16_000 :], language="English", final=True))
+        assert "welcome back" in normal(text.text), "and was the bot's again"
+        assert not await pbx.ari("GET", "bridges"), "nothing is left of it"
+        assert (await books(server, "ari"))["bridge_calls"] == 0
+
+
+async def room(pbx: Asterisk) -> list[str]:
+    """Return the channels that are in a room, of which there is one at most."""
+    told = await pbx.ari("GET", "bridges")
+    assert isinstance(told, list)
+    return next((list(bridge["channels"]) for bridge in told if bridge["id"].startswith("bridge-room-")), [])

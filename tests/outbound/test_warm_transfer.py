@@ -8,12 +8,15 @@ from dataclasses import dataclass, field, replace
 import pytest
 from fakes import PHONE, RESOURCES, FakeLeg, FakeTts, unlimited
 
+from bot.api import Final
 from bridge.admission.lines import Lines
 from bridge.leg import HangupCause
 from bridge.legs.base import PassiveLeg
 from bridge.metrics import Metrics
+from bridge.observer import CallObserver, RecordingSwitch, TransferSide
 from bridge.outbound.call_request import CallRequest
 from bridge.outbound.dialler import Dialler
+from bridge.outbound.overheard import OverheardLeg, Overhearing
 from bridge.outbound.warm_transfer import WarmTransferLeg
 from bridge.server.switchboard import Switchboard
 from bridge.settings import Settings
@@ -22,10 +25,13 @@ from telephony.events import (
     AudioFormat,
     CallEnded,
     CallStarted,
+    Capabilities,
     Command,
     Dtmf,
     Encoding,
     Event,
+    Join,
+    Leave,
     Mark,
     Media,
     Play,
@@ -43,11 +49,22 @@ WORDS, ANSWER, SILENCE = b"\x11" * 160, b"\x22" * 160, b"\xff" * 160
 ABLE = replace(PHONE, dtmf_out=True)
 
 
-class Colleague(PassiveLeg, FakeLeg):
+class Party(FakeLeg):
+    """A leg of a wire that may put calls together."""
+
+    refuses_rooms = False
+
+    async def send(self, command: Command, /) -> None:
+        if isinstance(command, Join) and self.refuses_rooms:
+            raise RuntimeError("no such room")
+        await super().send(command)
+
+
+class Colleague(PassiveLeg, Party):
     """The leg of the one who is called; it plays what it gets at once."""
 
-    def __init__(self) -> None:
-        super().__init__(ABLE)
+    def __init__(self, capabilities: Capabilities) -> None:
+        super().__init__(capabilities)
         self.rings, self.closed = asyncio.Event(), ""
         self.stuck = False
         """It takes no more audio."""
@@ -92,6 +109,48 @@ class Broken(Media):
     """Makes the leg fail."""
 
 
+class Tape(RecordingSwitch):
+    """What is recorded of the bot's side, and whether others may be."""
+
+    def __init__(self, *, records_others: bool = True, announcement: str = "") -> None:
+        super().__init__()
+        self.announcement, self._records_others, self.right = announcement, records_others, b""
+
+    @property
+    def records_others(self) -> bool:
+        return self._records_others
+
+
+class TapedLeg:
+    """The leg of the caller, all of whose audio is recorded."""
+
+    def __init__(self, leg: FakeLeg, tape: Tape) -> None:
+        self.capabilities, self._leg, self._tape = leg.capabilities, leg, tape
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return aiter(self._leg)
+
+    async def send(self, command: Command, /) -> None:
+        if isinstance(command, Play):
+            self._tape.right += command.payload
+        await self._leg.send(command)
+
+
+class Stenographer(CallObserver):
+    """Transcribes audio into its first byte, and keeps who said what, when."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[str, str, int]] = []
+
+    async def transcribe(self, side: OverheardLeg, told: CallObserver) -> None:
+        async for event in side:
+            if isinstance(event, Media) and event.payload[-1:] != b"\xff":
+                told.said(Final(event.payload[-1:].hex(), "", 0, 20))
+
+    def overheard(self, side: TransferSide, final: Final) -> None:
+        self.kept.append((side.value, final.text, final.began_ms))
+
+
 async def until(happened: Callable[[], object]) -> None:
     async with asyncio.timeout(5):
         while not happened():  # noqa: ASYNC110  # nothing tells
@@ -103,9 +162,13 @@ class Office:
     """A caller at the bot, and a colleague who can be called."""
 
     line: WarmTransferLeg
-    caller: FakeLeg
+    caller: Party
     board: Switchboard
     phones: list[Colleague]
+    tape: Tape
+    written: Stenographer
+    now_ms: int = 0
+    """Of the caller's audio."""
     bot_hears: list[Event] = field(default_factory=list)
 
     async def transfer(self, transfer: WarmTransfer) -> "asyncio.Task[None]":
@@ -119,7 +182,7 @@ class Office:
         return self.phones[-1]
 
     def says(self, payload: bytes) -> None:
-        self.caller.feed(Media(payload, 0))
+        self.caller.feed(Media(payload, self.now_ms))
 
     async def connected(self) -> "asyncio.Task[None]":
         """Return a transfer whose two sides hear each other."""
@@ -150,30 +213,51 @@ class Office:
 
 
 @asynccontextmanager
-async def office(*, tts: FakeTts | None = None, accept_s: float = 5, lines: int = 3) -> AsyncIterator[Office]:
+async def office(
+    *,
+    tts: FakeTts | None = None,
+    accept_s: float = 5,
+    lines: int = 3,
+    tape: Tape | None = None,
+    joins: tuple[str, str] = ("", ""),
+    leaves: bool = True,
+    needed: bool = True,
+) -> AsyncIterator[Office]:
     phones: list[Colleague] = []
 
     def trunk(request: CallRequest, call_id: str) -> Colleague:
         assert request.to == TARGET
-        phones.append(Colleague())
+        phones.append(Colleague(replace(ABLE, joins=joins[1])))
         return phones[-1]
 
     settings = Settings.model_validate({"dial_allow": "+49", "dial_per_second": 100})
     board = Switchboard(settings, RESOURCES, Metrics(), Lines(lines), unlimited())
     dialler = Dialler(settings, board, {"test": trunk})
-    caller = FakeLeg(ABLE)
+    caller = Party(replace(ABLE, joins=joins[0], leaves=leaves))
     voice = tts or FakeTts()
+    tape, written = tape or Tape(), Stenographer()
+    overhearing = Overhearing(written.transcribe if needed else None, written)
     line = WarmTransferLeg(
-        caller, MULAW, wire="test", dialler=dialler, serve=board.consult, tts=voice, accept_s=accept_s
+        TapedLeg(caller, tape) if needed else caller,
+        MULAW,
+        wire="test",
+        dialler=dialler,
+        serve=board.consult,
+        tts=voice,
+        accept_s=accept_s,
+        overhearing=overhearing,
+        recording=tape,
+        unrecorded=caller,
     )
-    stage = Office(line, caller, board, phones)
+    stage = Office(line, caller, board, phones, tape, written)
 
     async def hear() -> None:
         async for event in line:
             stage.bot_hears.append(event)
 
     hearing = asyncio.create_task(hear())
-    yield stage
+    async with overhearing:
+        yield stage
     hearing.cancel()
     await asyncio.gather(hearing, return_exceptions=True)
 
@@ -195,6 +279,141 @@ async def test_the_caller_has_music_the_other_hears_what_it_is_about_and_then_bo
         assert asking.exception() is None
         here.says(WORDS)
         await until(lambda: here.bot_hears[-1] == Media(WORDS, 0))  # the bot hears the caller again
+
+
+async def test_what_both_say_is_transcribed_as_of_two_speakers_at_its_place_in_the_call() -> None:
+    async with office() as here:
+        asking = await here.transfer(ASK)
+        here.caller.feed(Media(b"\x33" * 160, 7000))
+        here.colleague.pick_up()
+        here.colleague.feed(Media(b"\x44" * 160, 0))
+        await here.colleague.until(lambda: here.colleague.of(Mark))
+        here.colleague.feed(Dtmf("1"))
+        here.now_ms = 7500
+        await here.both_hear()
+        await until(lambda: here.written.kept.count(("caller", "11", 7000)) > 1)
+        here.colleague.feed(CallEnded("they hung up"))
+        await here.over(asking)
+        here.says(b"\x55" * 160)
+        await until(lambda: Media(b"\x55" * 160, 7500) in here.bot_hears)
+    assert here.written.kept[0] == ("caller", "33", 7000), "on hold they are heard, too"
+    assert {(who, text) for who, text, _ in here.written.kept} == {("caller", "33"), ("caller", "11"), ("target", "22")}
+    assert ("target", "22", 7500) in here.written.kept, "in the time of the caller's audio"
+
+
+async def test_music_and_the_other_voice_are_recorded_where_nobody_has_to_agree() -> None:
+    async with office() as here:
+        asking = await here.transfer(ASK)
+        await here.caller.until(lambda: any(set(play.payload) - {0xFF} for play in here.caller.of(Play)))
+        assert set(here.tape.right) - {0xFF}, "the music"
+        here.colleague.pick_up()
+        here.colleague.feed(Dtmf("1"))
+        await here.both_hear()
+        assert ANSWER in here.tape.right
+        here.colleague.feed(CallEnded("they hung up"))
+        await here.over(asking)
+
+
+async def test_the_other_hears_the_announcement_first_and_cannot_skip_it() -> None:
+    tape = Tape(announcement="one two three four")
+    async with office(tape=tape) as here:
+        asking = await here.transfer(replace(ASK, consult="five"))
+        here.colleague.pick_up()
+        here.colleague.feed(Dtmf("1"))
+        await here.both_hear()
+        tone = sum(byte not in {0x11, 0xFF} for play in here.colleague.of(Play) for byte in play.payload)
+        assert here.colleague.of(Mark) and tone >= 4 * 50 * 8 * 0.9, "50 ms a word"
+        assert ANSWER in tape.right
+        here.colleague.feed(CallEnded("they hung up"))
+        await here.over(asking)
+
+
+async def test_who_cannot_agree_to_it_is_not_recorded_and_is_heard() -> None:
+    tape = Tape(records_others=False, announcement="Press 1 to agree.")
+    async with office(tape=tape) as here:
+        asking = await here.connected()
+        assert ANSWER not in tape.right
+        here.colleague.feed(CallEnded("they hung up"))
+        await here.over(asking)
+
+
+async def test_the_wire_puts_the_two_together_where_nobody_here_needs_to_hear_them() -> None:
+    async with office(joins=("ari", "ari"), needed=False) as here:
+        asking = await here.transfer(TOLD)
+        here.colleague.pick_up()
+        await here.caller.until(lambda: here.caller.of(Join))
+        assert here.caller.of(Join) == here.colleague.of(Join)
+        await asyncio.sleep(0)
+        here.says(WORDS)
+        here.caller.feed(Dtmf("8"))
+        here.colleague.feed(Media(ANSWER, 0), Dtmf("9"), CallEnded("they hung up"))
+        await here.over(asking)
+        assert here.caller.of(Leave) == [Leave()], "they are back with the bot"
+        assert not any(ANSWER in play.payload for play in here.caller.of(Play))
+        assert not any(WORDS in play.payload for play in here.colleague.of(Play))
+        assert not here.caller.of(SendDtmf) + here.colleague.of(SendDtmf), "keys pass us by, too"
+
+
+@pytest.mark.parametrize(
+    ("joins", "needed"),
+    [(("ari", "ari"), True), (("ari", "twilio"), False), (("ari", ""), False), (("", ""), False)],
+    ids=["it is recorded and transcribed", "two carriers", "they cannot", "neither can"],
+)
+async def test_else_they_hear_each_other_through_us(joins: tuple[str, str], needed: bool) -> None:
+    async with office(joins=joins, needed=needed) as here:
+        asking = await here.connected()
+        assert not here.caller.of(Join) + here.colleague.of(Join)
+        here.colleague.feed(CallEnded("they hung up"))
+        await here.over(asking)
+
+
+@pytest.mark.parametrize("who", ["caller", "colleague"])
+async def test_what_a_wire_does_not_put_together_is_relayed_by_us(who: str, caplog: pytest.LogCaptureFixture) -> None:
+    async with office(joins=("ari", "ari"), needed=False) as here:
+        asking = await here.transfer(ASK)
+        refuses: Party = getattr(here, who)
+        refuses.refuses_rooms = True
+        here.colleague.pick_up()
+        here.colleague.feed(Dtmf("1"))
+        await until(lambda: "no such room" in caplog.text)
+        await here.both_hear()
+        assert len(here.colleague.of(Join)) == len(here.colleague.of(Leave)), "who was in it has left it"
+        here.colleague.feed(CallEnded("they hung up"))
+        await here.over(asking)
+
+
+async def test_a_call_that_does_not_come_back_from_its_room_ends_for_us() -> None:
+    async with office(joins=("twilio", "twilio"), leaves=False, needed=False) as here:
+        asking = await here.transfer(TOLD)
+        here.colleague.pick_up()
+        await here.caller.until(lambda: here.caller.of(Join))
+        here.colleague.feed(CallEnded("the stream is over"))
+        await until(lambda: here.board.lines.empty.is_set())
+        assert not asking.done(), "its reply ends with the call, which the wire ends"
+        asking.cancel()
+        await here.over(asking)
+        assert not here.caller.of(Leave), "which would hang up"
+
+
+async def test_a_caller_who_is_to_come_back_joins_no_room_that_is_not_left() -> None:
+    async with office(joins=("twilio", "twilio"), leaves=False, needed=False) as here:
+        asking = await here.transfer(replace(TOLD, returns=True))
+        here.colleague.pick_up()
+        await here.both_hear()
+        assert not here.caller.of(Join) + here.colleague.of(Join)
+        here.colleague.feed(CallEnded("they hung up"))
+        await here.over(asking)
+
+
+async def test_a_caller_who_does_not_get_into_the_room_is_the_bots_and_the_other_is_hung_up_on() -> None:
+    async with office(joins=("twilio", "twilio"), leaves=False, needed=False) as here:
+        asking = await here.transfer(TOLD)
+        here.caller.refuses_rooms = True
+        here.colleague.pick_up()
+        await here.colleague.until(lambda: here.colleague.of(Leave))
+        await here.over(asking)
+        with pytest.raises(OSError, match="no such room"):
+            asking.result()
 
 
 async def test_without_a_key_they_are_connected_once_it_was_heard() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from bot.actions import Hangup, SetContext, Transfer
 from bot.api import CallNote, Final
+from bridge.observer import TransferSide
 from bridge.records.entries import Entry, EntryKind
 from bridge.records.journal import Journal
 from bridge.redaction import Redactor
@@ -162,3 +163,18 @@ def test_what_is_redacted_is_in_no_entry_and_the_numbers_of_the_call_stay() -> N
     assert kept[1].text == "my card is [card]"
     assert kept[3].text == "[card]"
     assert not [line for line in told[1:] if "4111111111111111" in line or "1234567" in line]
+
+
+def test_what_is_said_on_a_transfer_is_told_by_its_speaker_and_is_no_part_of_the_answers(call: Call) -> None:
+    call.journal.said(said("put me through"))
+    call.journal.overheard(TransferSide.CALLER, said("hello Anna"))
+    call.journal.overheard(TransferSide.TARGET, said("hello"))
+    call.journal.overheard(TransferSide.TARGET, said(""))
+    call.journal.ended("they hung up", fault="")
+    assert [(entry.kind, entry.text, entry.data.get("to")) for entry in call.kept[1:-1]] == [
+        (EntryKind.CALLER, "put me through", None),
+        (EntryKind.CALLER, "hello Anna", "target"),
+        (EntryKind.TARGET, "hello", None),
+    ]
+    assert call.kept[3].data == {"from_ms": 1000, "to_ms": 2000, "language": "English"}
+    assert (call.end.data["turns"], call.end.data["heard_ms"]) == (2, 3000)

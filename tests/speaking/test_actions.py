@@ -175,6 +175,7 @@ async def test_the_reply_goes_on_where_the_caller_is_to_come_back() -> None:
     async with stage(ActingBot([asking, "Here I am again."]), capabilities=ABLE) as call:
         await call.says("A human, please.")
         assert [reply.text for reply in call.leg.of(Reply)] == ["Here I am again."] and not call.control.ended
+        assert call.leg.of(events.WarmTransfer)[0].returns
 
 
 @pytest.mark.parametrize(

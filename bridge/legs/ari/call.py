@@ -9,7 +9,7 @@ from bridge.legs.ari.rest import Ari, AriRefused, NotThere
 from bridge.legs.rtp import Address
 from telephony.ari import FORMATS, AriProtocol, Endpoint, Entered, Extension, Left, destination
 from telephony.errors import RemoteProtocolError
-from telephony.events import CallStarted, Hangup, SendDtmf, Transfer
+from telephony.events import CallStarted, Hangup, Join, Leave, SendDtmf, Transfer
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ class AriCall:
         self._format, self.payload_type = FORMATS[audio]
         name = uuid.uuid4().hex
         self.media, self._bridge = f"{MEDIA_PREFIX}{name}", f"bridge-{name}"
+        self._room = ""  # the bridge that the channel is in, where it is not ours alone
         self.transferred_to = ""
         """Set while the caller is being put through, and after."""
         self.media_entered = asyncio.Event()
@@ -77,7 +78,7 @@ class AriCall:
         )
         return started, (theirs[0], int(theirs[1]))
 
-    async def carry_out(self, command: Hangup | Transfer | SendDtmf) -> None:
+    async def carry_out(self, command: Hangup | Transfer | Join | Leave | SendDtmf) -> None:
         """See Control.
 
         Raises:
@@ -89,6 +90,10 @@ class AriCall:
                 await self._hang_up()
             case SendDtmf(digits):
                 await self._ari.ask("POST", "channels", channel, "dtmf", dtmf=digits)
+            case Join(room):
+                await self._join(room)
+            case Leave() if self._room:
+                await self._leave()
             case Transfer(target):
                 self.transferred_to = target
                 try:
@@ -101,7 +106,10 @@ class AriCall:
         """See Control."""
         if not self.transferred_to:
             await self._hang_up()
-        await asyncio.gather(self._delete("channels", self.media), self._delete("bridges", self._bridge))
+        bridges = [self._bridge, self._room] if self._room else [self._bridge]
+        await asyncio.gather(
+            self._delete("channels", self.media), *(self._delete("bridges", bridge) for bridge in bridges)
+        )
 
     @property
     def channel(self) -> str:
@@ -124,6 +132,32 @@ class AriCall:
                     raise AriRefused(f"there is no extension {name} in the context {context}")
                 place = {"context": context, "extension": name, "priority": "1"}
                 await self._ari.ask("POST", "channels", channel, "continue", **place)
+
+    async def _join(self, room: str) -> None:
+        """Move the channel to a bridge of that name; where that fails it is back in ours.
+
+        Raises:
+            AriRefused: it failed, and why.
+        """
+        await self._ari.ask("POST", "bridges", type="mixing", bridgeId=room)
+        await self._move(self._bridge, room)
+        self._room = room
+
+    async def _leave(self) -> None:
+        room, self._room = self._room, ""
+        try:
+            await self._move(room, self._bridge)
+        finally:
+            await self._delete("bridges", room)
+
+    async def _move(self, before: str, after: str) -> None:
+        channel = self._entered.channel
+        await self._ari.ask("POST", "bridges", before, "removeChannel", channel=channel)
+        try:
+            await self._ari.ask("POST", "bridges", after, "addChannel", channel=channel)
+        except AriRefused:
+            await self._ari.ask("POST", "bridges", before, "addChannel", channel=channel)
+            raise
 
     async def _variable(self, name: str, *, of: str = "") -> str:
         told = await self._ari.ask("GET", "channels", of or self.media, "variable", variable=name)

@@ -14,6 +14,17 @@ HOLE_MS: Final = 60
 _AHEAD_MS: Final = 500
 """The caller's audio may be so far ahead of the clock; more than that is another clock."""
 _BYTES: Final = 2  # of a sample
+_HELD_MS: Final = 100
+"""So much of the caller's audio may be in the stack's buffers when the call ends: nobody threw it away."""
+_G711_BYTES: Final = 8  # a millisecond, of G.722 too (RFC 3551)
+
+
+def thrown_away_ms(came_bytes: int, given_ms: int) -> int:
+    """Return how much of the caller's audio the stack threw away, about: it tells nobody.
+
+    `came_bytes`: of the RTP packets, without their headers, all of 64 kbit/s. `given_ms`: what of it we got.
+    """
+    return max(0, came_bytes // _G711_BYTES - given_ms - _HELD_MS)
 
 
 class Outlet:
@@ -70,11 +81,17 @@ class Inlet:
         """`rate`: hertz. `now_ms`: when the call began, by any clock that never goes back, as in `take`."""
         self.concealed_ms = 0
         """Silence so far."""
-        self._rate = rate
+        self._rate, self._given = rate, 0
         self._time = ClockedMediaTime(AudioFormat(Encoding.L16, rate), now_ms)
+
+    @property
+    def given_ms(self) -> int:
+        """Audio so far that is the caller's."""
+        return self._given * 1000 // self._rate
 
     def take(self, payload: bytes, now_ms: float) -> tuple[bytes, int]:
         """Return the audio that came by now and, after it, samples of silence for what did not."""
+        self._given += len(payload) // _BYTES
         self._time.place(payload)
         self._time.hold_ahead(now_ms, _AHEAD_MS)
         behind_ms = self._time.behind_ms(now_ms)

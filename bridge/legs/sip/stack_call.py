@@ -9,7 +9,7 @@ import baresip
 from baresip.events import Event, StackEvent
 
 from bridge.legs.sip.media.resample import Shape
-from bridge.legs.sip.media_buffers import Inlet, Outlet
+from bridge.legs.sip.media_buffers import Inlet, Outlet, thrown_away_ms
 from bridge.legs.sip.requests.native import StackThread
 from bridge.legs.sip.uri import whole
 from telephony.events import KEYS
@@ -22,6 +22,7 @@ _READ_BYTES: Final = 1 << 15
 _TRANSFERRED: Final = "Call transfered"  # the stack's spelling
 _BYE: Final = "Connection reset by peer"  # what a BYE is to the stack
 _SILENT: Final = "rtp stream error"
+_64_KBIT_HZ: Final = (8000, 16_000)  # PCMU and PCMA, G.722; Opus is at 48000
 _UNHEARD_S: Final = 5.0
 _RETRY_S: Final = 5
 """What a caller is told to wait for whom there is no line, as over HTTP."""
@@ -48,6 +49,7 @@ class StackCall:
         self._in: Shape
         self._out: Shape
         self._gear = (0, 0, 0, 0)  # rates and channels of the stack's side
+        self._rates: set[int] = set()  # at which the caller was heard so far
         self._ended_by_us = ""
         self.redirect = ""
         """Where the other side says that an outbound call should go instead."""
@@ -114,6 +116,7 @@ class StackCall:
         gear = (info.rx_sample_rate, info.rx_channels, info.tx_sample_rate, info.tx_channels)
         if 0 not in gear and gear != self._gear:
             self._gear = gear
+            self._rates.add(gear[0])
             self._in = Shape(gear[0], gear[1], self._rate, 1)
             self._out = Shape(self._rate, 1, gear[2], gear[3])
 
@@ -277,4 +280,6 @@ class StackCall:
                 "round_trip_ms": stats.rtt_ms,
                 "starved": stats.audio_tx_starved_frames,
             }
+            if self._inlet and self._rates.issubset(_64_KBIT_HZ):
+                told["thrown_away_ms"] = thrown_away_ms(stats.rx_bytes, self._inlet.given_ms)
         return told

@@ -16,7 +16,8 @@ from bridge.records.tables import DELIVERIES
 
 TOLD: Final = frozenset(
     {
-        *(EntryKind.STARTED, EntryKind.CALLER, EntryKind.BOT, EntryKind.KEYS, EntryKind.ENDED),
+        *(EntryKind.STARTED, EntryKind.CALLER, EntryKind.TARGET, EntryKind.BOT, EntryKind.KEYS),
+        EntryKind.ENDED,
         EntryKind.RECORDING,  # it is complete after the end
     }
 )

@@ -101,7 +101,7 @@ export class OneCall {
   }
 
   #begin({ kind, at, data = {} }) {
-    if (kind === "caller" && Number.isFinite(data.from_ms)) return data.from_ms / 1000;
+    if (["caller", "target"].includes(kind) && Number.isFinite(data.from_ms)) return data.from_ms / 1000;
     return secondsIn(this.#row, at) - (kind === "bot" ? (data.played_ms ?? 0) / 1000 : 0);
   }
 

@@ -40,7 +40,9 @@ export function sayEntry(entry) {
   const { kind, text, data = {} } = entry;
   switch (kind) {
     case "caller":
-      return ["caller", "Caller", text];
+      return ["caller", data.to === "target" ? "Caller to target" : "Caller", text];
+    case "target":
+      return ["other", "Target", text];
     case "bot":
       return ["bot", "Bot", text, data.unheard];
     case "keys":

@@ -56,6 +56,11 @@ class RecordingOptions(Group):
         max_length=1000,
         description="What the caller hears before a recording, e.g. what to press. It comes before the greeting.",
     )
+    transcribe_transfers: bool = Field(
+        default=True,
+        description="Whether what caller and target say to each other, or wait for, on a warm transfer is transcribed "
+        "for the call log.",
+    )
     record_wire: Folder = Field(
         default="",
         description="Folder in which calls with a bot are kept whole, for `bridge replay`: what came from the wire, "

@@ -17,7 +17,21 @@ from bridge.legs.ari.link import AriLink
 from bridge.metrics import Metrics
 from bridge.settings import Settings
 from telephony.errors import RemoteProtocolError
-from telephony.events import CallEnded, CallStarted, Clear, Dtmf, Event, Mark, Media, Play, Played, SendDtmf, Transfer
+from telephony.events import (
+    CallEnded,
+    CallStarted,
+    Clear,
+    Dtmf,
+    Event,
+    Join,
+    Leave,
+    Mark,
+    Media,
+    Play,
+    Played,
+    SendDtmf,
+    Transfer,
+)
 from telephony.rtp import Packet, build, parse
 
 T = TypeVar("T")
@@ -204,6 +218,56 @@ async def test_a_transfer_to_nowhere_is_refused_and_the_call_goes_on(
                 await leg.send(Transfer(target))
             await asterisk.leave("c1")
             assert await next_of(desk.events) == CallEnded("caller hung up")
+
+
+def moves(asterisk: AriServer) -> list[tuple[str, str]]:
+    """Return which bridge had a channel added or removed, beyond the first one."""
+    paths = [path.split("/")[1:] for _, path, _ in asterisk.asked if path.startswith("bridges/")]
+    return [(what, bridge) for bridge, what in (path for path in paths if len(path) == 2)][1:]
+
+
+async def test_a_call_joins_a_room_and_comes_back_from_it(media: socket.socket) -> None:
+    desk = Desk()
+    with media:
+        async with AriServer(media=media.getsockname()) as asterisk, linked(asterisk, desk):
+            await asterisk.enter("c1")
+            leg, _ = await next_of(desk.calls)
+            own = (await asterisk.until_asked("POST", "bridges"))["bridgeId"]
+            await leg.send(Leave())
+            assert not moves(asterisk), "it is in none"
+            await leg.send(Join("room"))
+            assert moves(asterisk) == [("removeChannel", own), ("addChannel", "room")]
+            assert {"type": "mixing", "bridgeId": "room"} in [asked for *_, asked in asterisk.asked]
+            await leg.send(Leave())
+            assert moves(asterisk)[2:] == [("removeChannel", "room"), ("addChannel", own)]
+            assert await asterisk.until_asked("DELETE", "bridges/room") == {}
+
+
+async def test_a_call_that_gets_into_no_room_stays_with_us(media: socket.socket) -> None:
+    desk = Desk()
+    with media:
+        async with AriServer(media=media.getsockname()) as asterisk, linked(asterisk, desk):
+            await asterisk.enter("c1")
+            leg, _ = await next_of(desk.calls)
+            own = (await asterisk.until_asked("POST", "bridges"))["bridgeId"]
+            asterisk.refuses["POST", "bridges/room/addChannel"] = 500
+            with pytest.raises(RuntimeError, match="Asterisk says 500"):
+                await leg.send(Join("room"))
+            assert moves(asterisk)[-1] == ("addChannel", own)
+            await leg.send(Leave())
+            assert moves(asterisk)[-1] == ("addChannel", own), "it is in no room"
+
+
+async def test_the_room_of_a_call_that_ends_in_it_goes_with_it(media: socket.socket) -> None:
+    desk = Desk()
+    with media:
+        async with AriServer(media=media.getsockname()) as asterisk, linked(asterisk, desk):
+            await asterisk.enter("c1")
+            leg, _ = await next_of(desk.calls)
+            await leg.send(Join("room"))
+            await asterisk.leave("c1")
+            await asterisk.until_asked("DELETE", "bridges/room")
+            await desk.lines.empty.wait()
 
 
 @pytest.mark.parametrize(("status", "why"), [(404, "caller hung up before"), (500, "Asterisk says 500")])

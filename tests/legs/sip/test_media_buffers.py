@@ -1,6 +1,6 @@
 """What of the bot's speech lies where, and the caller's audio against the clock."""
 
-from bridge.legs.sip.media_buffers import HOLE_MS, Inlet, Outlet
+from bridge.legs.sip.media_buffers import HOLE_MS, Inlet, Outlet, thrown_away_ms
 
 RATE = 8000
 FRAME = bytes(range(1, 161)) * 2  # 20 ms
@@ -115,3 +115,14 @@ def test_a_clock_that_runs_ahead_for_ever_does_not_hide_a_hole() -> None:
         inlet.take(2 * FRAME, 20 * tick)
     missing = [inlet.take(b"", 2000 + 20 * tick)[1] for tick in range(1, 51)]
     assert sum(missing)
+
+
+def test_what_came_in_packets_and_was_never_given_is_thrown_away() -> None:
+    inlet = Inlet(RATE, 0)
+    for tick in range(1, 51):
+        inlet.take(FRAME, 20 * tick)
+    assert inlet.given_ms == 1000
+    assert thrown_away_ms(8 * 1000, inlet.given_ms) == 0
+    assert thrown_away_ms(8 * 1080, inlet.given_ms) == 0, "some is in buffers when a call ends"
+    assert thrown_away_ms(8 * 1700, inlet.given_ms) == 600
+    assert thrown_away_ms(0, inlet.given_ms) == 0

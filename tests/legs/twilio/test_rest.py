@@ -25,7 +25,7 @@ from bridge.settings import Settings, refusals
 from telephony import events
 from telephony.carriers.json_stream import MULAW_8K
 from telephony.events import CallEnded, CallStarted, Mark
-from telephony.twiml import twiml_transfer
+from telephony.twiml import twiml_conference, twiml_transfer
 
 PATH = f"/2010-04-01/Accounts/{ACCOUNT}/Calls/{CALL}.json"
 
@@ -173,7 +173,7 @@ async def test_a_transfer_goes_to_the_api_and_the_stream_ends_for_it() -> None:
     async with TwilioApi() as api, rest(api) as ours:
         inner = OpenedLeg()
         leg = TwilioTransferLeg(inner, ours)
-        assert leg.capabilities == replace(inner.capabilities, transfer=True)
+        assert leg.capabilities == replace(inner.capabilities, transfer=True, joins="twilio")
         await leg.start(1)
         await leg.send(Mark("m"))
         await leg.send(events.Transfer("+4930123456"))
@@ -191,6 +191,38 @@ async def test_after_a_refused_transfer_the_call_goes_on_as_before() -> None:
             await leg.send(events.Transfer("+49301"))
         inner.feed(CallEnded("caller hung up"))
         assert [event async for event in _until_end(leg)] == [CallEnded("caller hung up")]
+
+
+async def test_a_call_joins_a_conference_and_the_stream_ends_for_it() -> None:
+    async with TwilioApi() as api, rest(api) as ours:
+        leg = TwilioTransferLeg(inner := OpenedLeg(), ours)
+        await leg.start(1)
+        await leg.send(events.Leave())
+        assert not api.asked, "it is in none"
+        await leg.send(events.Join("room-1"))
+        inner.feed(CallEnded("caller hung up"))
+        assert [event async for event in _until_end(leg)] == [CallEnded("transferred into a conference")]
+        await leg.send(events.Leave())
+    assert api.asked == [(PATH, [("Twiml", twiml_conference("room-1"))]), (PATH, [("Status", "completed")])]
+
+
+async def test_a_conference_that_twilio_refuses_leaves_the_call_with_us() -> None:
+    async with TwilioApi(status=500) as api, rest(api) as ours:
+        leg = TwilioTransferLeg(inner := OpenedLeg(), ours)
+        await leg.start(1)
+        with pytest.raises(TwilioRefused, match="500"):
+            await leg.send(events.Join("room-1"))
+        inner.feed(CallEnded("caller hung up"))
+        assert [event async for event in _until_end(leg)] == [CallEnded("caller hung up")]
+        await leg.send(events.Leave())
+        assert len(api.asked) == 1
+
+
+def test_a_conference_is_silent_and_over_for_all_when_one_leaves() -> None:
+    [dial] = ElementTree.fromstring(twiml_conference("room-1"))
+    [room] = dial
+    assert (dial.tag, room.tag, room.text) == ("Dial", "Conference", "room-1")
+    assert room.attrib == {"beep": "false", "endConferenceOnExit": "true", "waitUrl": ""}
 
 
 async def _until_end(leg: TwilioTransferLeg) -> AsyncIterator[events.Event]:
