@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge import logs
-from bridge.redaction import Redactor
+from bridge.redaction.redactor import Redactor
 
 log = logging.getLogger("bridge.test")
 

@@ -6,7 +6,7 @@ from bot.actions import Hangup, SetContext, Transfer
 from bot.api import CallNote, Final
 from bridge.records.entries import Entry, EntryKind
 from bridge.records.journal import Journal
-from bridge.redaction import Redactor
+from bridge.redaction.redactor import Redactor
 
 
 class Call:

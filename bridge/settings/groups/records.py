@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from bridge.redaction import compiled
+from bridge.redaction.patterns import compiled
 from bridge.settings.types import Age, Group, OptionalPath, PostUrl, Section, Takes, split_pairs, split_words
 
 
