@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from bridge.redaction.number_words import Token
-from bridge.redaction.readings import LONGEST, Readings
+from bridge.redaction.number_words import SpokenToken
+from bridge.redaction.readings import LONGEST, NumberReadings
 
 LEAST: Final = 13
 """Digits: shorter ones are not in use."""
@@ -50,11 +50,11 @@ class CardNumber:
         return self.pieces[-1][1]
 
 
-def cards(tokens: Sequence[Token]) -> Iterator[CardNumber]:
+def cards(tokens: Sequence[SpokenToken]) -> Iterator[CardNumber]:
     """Yield the numbers in `tokens` that may be a card's, by where they begin: from one place one of each length."""
     if _most_digits(tokens) < LEAST:
         return
-    readings = Readings(tokens)
+    readings = NumberReadings(tokens)
     begun = [0] * (len(tokens) + 1)  # what may follow from this token on
     ended = [_NOTHING] * (len(tokens) + 1)  # what may follow behind digits that end here
     following: list[Sequence[int]] = [()] * (len(tokens) + 1)
@@ -81,7 +81,7 @@ def cards(tokens: Sequence[Token]) -> Iterator[CardNumber]:
             return
 
 
-def _zeros(readings: Readings) -> Sequence[int]:
+def _zeros(readings: NumberReadings) -> Sequence[int]:
     """Return how many zeros in a row begin at each token."""
     zeros = [0] * (len(readings.digits) + 1)
     for at in reversed(range(len(readings.digits))):
@@ -90,7 +90,7 @@ def _zeros(readings: Readings) -> Sequence[int]:
     return zeros
 
 
-def _most_digits(tokens: Sequence[Token]) -> int:
+def _most_digits(tokens: Sequence[SpokenToken]) -> int:
     """Return a bound of the digits in a text: most texts have too few for a search."""
     return sum(len(token.word) if token.figures else _MOST_OF_A_WORD for token in tokens if token.counts)
 
@@ -111,7 +111,7 @@ def _turned(sums: int, by: int) -> int:
 class _Search:
     """What was found of one text, by token."""
 
-    readings: Readings
+    readings: NumberReadings
     following: Sequence[Sequence[int]]
     begun: Sequence[int]
     ended: Sequence[int]

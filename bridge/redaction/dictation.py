@@ -12,7 +12,7 @@ from typing import Final, Generic, TypeVar
 
 from bridge.redaction.cards import CardNumber, cards
 from bridge.redaction.issuers import is_issued
-from bridge.redaction.number_words import Token, tokens
+from bridge.redaction.number_words import SpokenToken, tokens
 from bridge.redaction.redactor import Redactor, merged
 
 Key = TypeVar("Key")
@@ -26,7 +26,7 @@ _SIGN: Final = "\n"
 
 
 @dataclass(slots=True)
-class Part(Generic[Key]):
+class DictatedPart(Generic[Key]):
     """One utterance of a dictation."""
 
     key: Key
@@ -44,12 +44,12 @@ class Dictation(Generic[Key]):
     def __init__(self, redactor: Redactor, *, longest_gap_s: float) -> None:
         """`longest_gap_s`: what was said so much earlier is no part of the same number."""
         self._redactor, self._longest_gap_s = redactor, longest_gap_s
-        self._parts: deque[Part[Key]] = deque(maxlen=_MOST_PARTS)
+        self._parts: deque[DictatedPart[Key]] = deque(maxlen=_MOST_PARTS)
 
-    def add(self, key: Key, text: str, at_s: float) -> Sequence[Part[Key]]:
+    def add(self, key: Key, text: str, at_s: float) -> Sequence[DictatedPart[Key]]:
         """Take the next utterance; return it, and before it the earlier ones of which a number now is known to be a
         card's. `at_s`: by any clock that never goes back."""
-        part = Part(key, self._redactor.before_cards(text), at_s)
+        part = DictatedPart(key, self._redactor.before_cards(text), at_s)
         if not self._redactor.takes_cards:
             return [part]
         if self._parts and at_s - self._parts[-1].at_s > self._longest_gap_s:
@@ -65,11 +65,13 @@ class Dictation(Generic[Key]):
         """Of the utterances from which a number may go on."""
         return (part.key for part in self._parts)
 
-    def redacted(self, part: Part[Key]) -> str:
+    def redacted(self, part: DictatedPart[Key]) -> str:
         """Return what is kept of `part`."""
         return self._redactor.without(part.text, part.cards)
 
-    def _found(self, earlier: Sequence[Part[Key]], part: Part[Key]) -> Iterator[tuple[Part[Key], bool]]:
+    def _found(
+        self, earlier: Sequence[DictatedPart[Key]], part: DictatedPart[Key]
+    ) -> Iterator[tuple[DictatedPart[Key], bool]]:
         """Note in each part the cards that are in it; yield each, and whether there are more than before."""
         parts = [*earlier, part]
         cut = [max(0, len(known.text) - _TAIL_CHARS) for known in earlier] + [0]
@@ -90,7 +92,7 @@ class Dictation(Generic[Key]):
             yield known, known.cards != before
 
 
-def _is_likely(number: CardNumber, found: Sequence[Token], parts_of: Sequence[int]) -> bool:
+def _is_likely(number: CardNumber, found: Sequence[SpokenToken], parts_of: Sequence[int]) -> bool:
     """Return whether it is no chance. In several utterances other numbers may follow one another: there, one is a
     card's that is all of the digits in a row, or that begins as cards do."""
     first, last = number.begin, number.end - 1

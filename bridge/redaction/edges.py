@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
-from bridge.redaction.number_words import Token, tokens, vocabulary
+from bridge.redaction.number_words import SpokenToken, tokens, vocabulary
 
 
 def edges(text: str) -> Iterator[tuple[int, int]]:
@@ -14,13 +14,13 @@ def edges(text: str) -> Iterator[tuple[int, int]]:
     yield from _numbers(_up_to_a_break(found, range(len(found) - 1, -1, -1)))
 
 
-def _numbers(found: Iterable[Token]) -> Iterator[tuple[int, int]]:
+def _numbers(found: Iterable[SpokenToken]) -> Iterator[tuple[int, int]]:
     counting = [token for token in found if token.counts]
     if counting:
         yield min(token.begin for token in counting), max(token.end for token in counting)
 
 
-def _up_to_a_break(found: Sequence[Token], places: Sequence[int]) -> Iterator[Token]:
+def _up_to_a_break(found: Sequence[SpokenToken], places: Sequence[int]) -> Iterator[SpokenToken]:
     """Yield the tokens at `places` in a row, up to one that is of no number."""
     forward = len(places) > 1 and places[1] > places[0]
     for place in places:

@@ -29,7 +29,7 @@ _LONGEST_WORD: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class SpokenToken:
     """Figures or a word of a text."""
 
     begin: int
@@ -117,10 +117,10 @@ def vocabulary() -> Vocabulary:
     )
 
 
-def tokens(text: str) -> list[Token]:
+def tokens(text: str) -> list[SpokenToken]:
     """Return the figures and words of `text` in order. Words that are made of several numbers come as those."""
     dates = [match.span() for match in _DATE.finditer(text)]
-    found: list[Token] = []
+    found: list[SpokenToken] = []
     end, after_figures = 0, False
     for match in _TOKEN.finditer(text):
         begin, figures = match.start(), match[0][0].isdecimal()
@@ -130,12 +130,12 @@ def tokens(text: str) -> list[Token]:
         )
         end, after_figures = match.end(), figures
         if figures and any(first <= begin < last for first, last in dates):
-            found.append(Token(begin, end, "", joined=False))  # a day: no part of another number
+            found.append(SpokenToken(begin, end, "", joined=False))  # a day: no part of another number
         elif figures:
-            found.append(Token(begin, end, _ascii(match[0]), joined))
+            found.append(SpokenToken(begin, end, _ascii(match[0]), joined))
         else:
             for word in _parts(normal(match[0])):
-                found.append(Token(begin, end, word, joined))
+                found.append(SpokenToken(begin, end, word, joined))
                 joined = True
     return found
 

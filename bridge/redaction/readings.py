@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from bridge.redaction.number_words import Token, Vocabulary, vocabulary
+from bridge.redaction.number_words import SpokenToken, Vocabulary, vocabulary
 
 LONGEST: Final = 19
 """Digits of the longest reading: ISO/IEC 7812-1 allows an account number no more."""
@@ -12,10 +12,10 @@ _MOST_BETWEEN: Final = 6
 _MOST_TIMES: Final = 9
 
 
-class Readings:
+class NumberReadings:
     """The ways to read the numbers of one text."""
 
-    def __init__(self, tokens: Sequence[Token]) -> None:
+    def __init__(self, tokens: Sequence[SpokenToken]) -> None:
         self._tokens = tokens
         self._known: Vocabulary = vocabulary()
         # From the end: which phrases between digits begin at a token, and where the next digits may be.

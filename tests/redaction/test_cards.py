@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Final
 
 import pytest
+from card_numbers import LANGUAGES, card_number, is_luhn, written
 from hypothesis import given
 from hypothesis import strategies as st
 from unicode_rbnf import FormatPurpose, RbnfEngine
@@ -15,7 +16,6 @@ from unicode_rbnf import FormatPurpose, RbnfEngine
 from bridge.redaction.number_words import normal, vocabulary
 from bridge.redaction.redactor import Redactor
 from bridge.speech.wording import languages, wording
-from tests.support.card_numbers import LANGUAGES, card_number, is_luhn, written
 
 CARDS: Final = Redactor(["cards"])
 WORDS: Final = tomllib.loads(files("bridge.redaction").joinpath("number_words.toml").read_text("utf-8"))

@@ -4,10 +4,10 @@ import random
 from collections.abc import Sequence
 
 import pytest
+from card_numbers import LANGUAGES, card_number, is_luhn, written
 
 from bridge.redaction.dictation import Dictation
 from bridge.redaction.redactor import Redactor
-from tests.support.card_numbers import LANGUAGES, card_number, is_luhn, written
 
 
 def kept(*said: str, gap_s: float = 3.0) -> Sequence[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from bridge.records.entries import Entry, EntryKind
-from bridge.redaction.dictation import Dictation, Part
+from bridge.redaction.dictation import DictatedPart, Dictation
 from bridge.redaction.redactor import Redactor
 
 _NAMES: Final = frozenset("call_id caller callee forwarded_from peer path url sha256 node version".split())
@@ -59,7 +59,7 @@ class CallRedaction:
             return Taken(replace(entry, text=self._redactor.text(entry.text), data=self._data(entry)))
         said = self._said[entry.kind]
         said[entry.number] = (replace(entry, data=self._data(entry, but=_UNHEARD)), words)
-        changed: dict[_Place, Part[_Place]] = {}
+        changed: dict[_Place, DictatedPart[_Place]] = {}
         for field, text in ((_TEXT, entry.text), (_UNHEARD, entry.data.get(_UNHEARD))):
             if isinstance(text, str):
                 changed |= {part.key: part for part in dictation.add((entry.number, field), text, entry.at)}
@@ -77,7 +77,7 @@ class CallRedaction:
         names = _NAMES | {but}
         return {key: value if key in names else self._redactor.value(value) for key, value in entry.data.items()}
 
-    def _silent(self, said: Mapping[int, tuple[Entry, Words]], part: Part[_Place]) -> Iterator[tuple[int, int]]:
+    def _silent(self, said: Mapping[int, tuple[Entry, Words]], part: DictatedPart[_Place]) -> Iterator[tuple[int, int]]:
         """Yield when the cards in `part` were said; where the words have no times, the whole of what was said then."""
         entry, words = said[part.key[0]]
         began, ended = entry.data.get("from_ms"), entry.data.get("to_ms")
