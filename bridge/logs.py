@@ -28,8 +28,8 @@ _USERINFO: Final = re.compile(r"(//|\bsips?:)([^/\s:@]*)(:[^/\s]*)?@")
 _IN_QUERY: Final = re.compile(r"([?&][\w-]*(?:token|key|secret|password)=)[^&\s'\"]+", re.IGNORECASE)
 
 
-class SaidText(str):
-    """An argument of a log line that is what somebody said: what is taken out of it is more."""
+class CallerWords(str):
+    """An argument of a log line that is what a caller said: what is taken out of it is more."""
 
     __slots__ = ()
 
@@ -45,8 +45,8 @@ def setup(
 ) -> None:
     """Send all logs from `level` ("INFO") up to `stream`, standard error by default, and Python's warnings too.
 
-    `redact` takes out of messages what is in no log, `redact_said` out of each `SaidText` in them. `worker`: the number of
-    this process among several, which each line has; 0 for none. Replaces what an earlier call set up.
+    `redact` takes out of messages what is in no log, `redact_said` out of each `CallerWords` in them. `worker`: the
+    number of this process among several, which each line has; 0 for none. Replaces what an earlier call set up.
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter((JsonLines if json else TextLines)(redact, redact_said, worker=worker))
@@ -124,7 +124,7 @@ def _mask_userinfo(match: re.Match[str]) -> str:
 def _message(record: logging.LogRecord, redact_said: Callable[[str], str]) -> str:
     """Return the message, bounded and masked: masked before it is cut, so that no half of a password is left."""
     if isinstance(record.args, tuple):
-        said = (redact_said(value) if isinstance(value, SaidText) else value for value in record.args)
+        said = (redact_said(value) if isinstance(value, CallerWords) else value for value in record.args)
         arguments = tuple(_bounded(value) for value in said)
         text = str(record.msg) % arguments if arguments else str(record.msg)
     else:
