@@ -75,7 +75,7 @@ def test_other_numbers_stay(text: str) -> None:
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_no_card_number_survives_however_it_is_written(code: str) -> None:
     chance = random.Random(code)
-    for _ in range(60):
+    for _ in range(200):
         text = " ".join(word for word, _ in written(chance, card_number(chance), code))
         assert re.fullmatch(r"My card is \[card\][ .,-]*, thanks!", CARDS.text(f"My card is {text}, thanks!")), text
 
@@ -122,4 +122,4 @@ def test_no_dictation_takes_long() -> None:
         "ein",
     ):
         CARDS.text(hostile * (20_000 // len(hostile)))
-    assert time.process_time() - began < 9.0
+    assert time.process_time() - began < 5.0
