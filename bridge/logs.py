@@ -28,16 +28,28 @@ _USERINFO: Final = re.compile(r"(//|\bsips?:)([^/\s:@]*)(:[^/\s]*)?@")
 _IN_QUERY: Final = re.compile(r"([?&][\w-]*(?:token|key|secret|password)=)[^&\s'\"]+", re.IGNORECASE)
 
 
+class CallerWords(str):
+    """An argument of a log line that is what a caller said: what is taken out of it is more."""
+
+    __slots__ = ()
+
+
 def setup(
-    level: str, *, json: bool, stream: TextIO | None = None, redact: Callable[[str], str] = str, worker: int = 0
+    level: str,
+    *,
+    json: bool,
+    stream: TextIO | None = None,
+    redact: Callable[[str], str] = str,
+    redact_said: Callable[[str], str] = str,
+    worker: int = 0,
 ) -> None:
     """Send all logs from `level` ("INFO") up to `stream`, standard error by default, and Python's warnings too.
 
-    `redact` takes out of messages what is in no log. `worker`: the number of this process among several, which each
-    line has; 0 for none. Replaces what an earlier call set up.
+    `redact` takes out of messages what is in no log, `redact_said` out of each `CallerWords` in them. `worker`: the
+    number of this process among several, which each line has; 0 for none. Replaces what an earlier call set up.
     """
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter((JsonLines if json else TextLines)(redact, worker=worker))
+    handler.setFormatter((JsonLines if json else TextLines)(redact, redact_said, worker=worker))
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
@@ -50,13 +62,15 @@ def setup(
 class _Lines(logging.Formatter):
     """What both forms share."""
 
-    def __init__(self, redact: Callable[[str], str] = str, *, worker: int = 0) -> None:
-        """`redact` takes out of messages and tracebacks what is in no log. `worker`: as for `setup`."""
+    def __init__(
+        self, redact: Callable[[str], str] = str, redact_said: Callable[[str], str] = str, *, worker: int = 0
+    ) -> None:
+        """`redact` takes out of messages and tracebacks what is in no log. The others: as for `setup`."""
         super().__init__()
-        self._redact, self._worker = redact, worker
+        self._redact, self._redact_said, self._worker = redact, redact_said, worker
 
     def _message(self, record: logging.LogRecord) -> str:
-        return self._redact(_message(record))
+        return self._redact(_message(record, self._redact_said))
 
     def _traceback(self, record: logging.LogRecord) -> str:
         return "\n".join(self._redact(line) for line in _traceback(record).splitlines())
@@ -107,10 +121,11 @@ def _mask_userinfo(match: re.Match[str]) -> str:
     return f"{scheme}{MASK}@" if password is None else f"{scheme}{user}:{MASK}@"
 
 
-def _message(record: logging.LogRecord) -> str:
+def _message(record: logging.LogRecord, redact_said: Callable[[str], str]) -> str:
     """Return the message, bounded and masked: masked before it is cut, so that no half of a password is left."""
     if isinstance(record.args, tuple):
-        arguments = tuple(_bounded(value) for value in record.args)
+        said = (redact_said(value) if isinstance(value, CallerWords) else value for value in record.args)
+        arguments = tuple(_bounded(value) for value in said)
         text = str(record.msg) % arguments if arguments else str(record.msg)
     else:
         text = record.getMessage()

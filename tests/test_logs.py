@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge import logs
-from bridge.redaction import Redactor
+from bridge.redaction.redactor import Redactor
 
 log = logging.getLogger("bridge.test")
 
@@ -196,3 +196,17 @@ def test_what_is_redacted_is_in_no_line_and_times_and_call_ids_stay() -> None:
         assert "1234567" not in stream.getvalue()
         assert "call from [phone]" in stream.getvalue()
         assert stream.getvalue().count("[phone]") >= 2
+
+
+def test_numbers_at_the_edges_of_what_a_caller_said_are_in_no_line_where_cards_are_taken_out() -> None:
+    redactor = Redactor(["cards"])
+    logs.setup("INFO", json=False, stream=(stream := io.StringIO()), redact=redactor.text, redact_said=redactor.said)
+    log.info("caller said: '%s' in %d ms", logs.CallerWords("My card is 4111 one one, and then"), 1234)
+    log.info("caller said: '%s'", logs.CallerWords("okay, 11 eleven; I need 3 of them by May"))
+    log.info("caller said: '%s'", logs.CallerWords("4111 1111 1111 1111, for 2 people"))
+    told = [line.partition("test ")[2] for line in stream.getvalue().splitlines()]
+    assert told == [
+        "caller said: 'My card is [digits], and then' in 1234 ms",
+        "caller said: 'okay, [digits]; I need 3 of them by May'",
+        "caller said: '[card], for 2 people'",
+    ]

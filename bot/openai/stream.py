@@ -204,7 +204,8 @@ def _request(
     counted = {"stream_options": {"include_usage": True}} if endpoint.counts else {}
     extra = {"messages": question.messages, **counted, **question.options}
     if question.tools:
-        extra |= {"tools": question.tools, "tool_choice": "auto" if question.may_call else "none"}
+        choice = question.options.get("tool_choice", "auto") if question.may_call else "none"
+        extra |= {"tools": question.tools, "tool_choice": choice}
     completions = client.chat.completions.with_streaming_response
     return completions.create(model=endpoint.model, messages=(), stream=True, extra_body=extra, extra_headers=headers)
 

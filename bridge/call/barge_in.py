@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from bot.api import Heard
 from bridge.call.bot_hooks import BotHooks
+from bridge.logs import CallerWords
 from bridge.metrics import CallMetrics
 from bridge.speaking.audio_level import SILENT_DB, level_db
 from bridge.speaking.playout import HeardSoFar
@@ -64,7 +65,7 @@ class BargeInControl:
     def means(self, text: str, language: str, *, partial: bool = False) -> Meaning:
         """Return what `text` of the caller means, if it was said over the bot. `partial`: more words may follow."""
         meaning = self._interruption.means(text, language, self._bot_speech(), partial=partial)
-        log.debug("%r over the bot: %s", text, meaning)
+        log.debug("%r over the bot: %s", CallerWords(text), meaning)
         return meaning
 
     def words(self, text: str, language: str, *, partial: bool = False) -> bool:

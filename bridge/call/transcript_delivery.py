@@ -7,6 +7,7 @@ import time
 from bot.api import Final, Partial
 from bridge.call.bot_side import BotSide
 from bridge.leg import Leg
+from bridge.logs import CallerWords
 from bridge.metrics import CallMetrics
 from telephony.events import Problem, SpeechStarted, SpeechStopped, Transcript
 
@@ -79,7 +80,7 @@ class TranscriptDelivery:
         elif not self._leg.capabilities.speech_events:  # who was told of speech hears what it was, if nothing
             return
         log.info("caller: %d characters of %s", len(final.text), final.language or "nothing")
-        log.debug("caller said: '%s'", final.text)  # %r would escape the joiners of Indic scripts
+        log.debug("caller said: '%s'", CallerWords(final.text))  # %r would escape the joiners of Indic scripts
         if self._leg.capabilities.transcripts:
             await self.speech.told()
             span_ms = (final.began_ms, final.ended_ms)

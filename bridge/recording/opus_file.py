@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +12,8 @@ from typing import Any, Final, Self
 import numpy as np
 
 from bridge.recording.wave_file import FRAME_BYTES
+
+log = logging.getLogger(__name__)
 
 RATES: Final = (8000, 12_000, 16_000, 24_000, 48_000)
 """Hertz. Opus knows no others."""
@@ -75,6 +78,13 @@ class OpusFile:
         """
         for begin in range(0, frames, _SILENCE_FRAMES):
             self.append(bytes(min(_SILENCE_FRAMES, frames - begin) * FRAME_BYTES))
+
+    def silence_caller(self, first: int, end: int) -> None:
+        """It cannot be done: what is compressed is not changed in its place."""
+        log.warning(
+            "a card's number stays in the recording %s, %d s after its begin: --record-format wav can lose it",
+            *(self.path, first // self._sound.samplerate),
+        )
 
     def finish(self) -> tuple[int, str]:
         """Close it; return its bytes, and their SHA-256 in hexadecimal digits.

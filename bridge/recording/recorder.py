@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from queue import Full, Queue
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 from bot.threads import give_way
 from bridge.observer import RecordingSwitch
 from bridge.recording.consent import Consent
+from bridge.recording.sound_file import SoundFile
 from bridge.recording.track import StereoTrack
 from bridge.recording.wave_file import FRAME_BYTES, WaveFile
 from telephony.events import AudioFormat
@@ -36,19 +37,6 @@ _CALL_CLOSE_S: Final = 3.0
 """The caller is hung up on after it: a disk that hangs must not keep them for long."""
 _AFTER_SECRET_MS: Final = 1500.0
 """A key may be told before its tone has come to its end."""
-
-
-class SoundFile(Protocol):
-    """A file that grows: a `WaveFile`, an `OpusFile`."""
-
-    def append(self, frames: bytes) -> None:
-        """Add `frames`; raises OSError where they cannot be."""
-
-    def skip(self, frames: int) -> None:
-        """Add so many of silence; raises OSError."""
-
-    def finish(self) -> tuple[int, str]:
-        """Close it; return its bytes and their SHA-256; raises OSError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +177,10 @@ class CallRecording(RecordingSwitch):
         unmute = self._written.track.unmute
         self._put(partial(unmute, "secret", self._clock_ms(), caller_ms=_AFTER_SECRET_MS))
 
+    def silence(self, from_ms: int, to_ms: int) -> None:
+        """Take out what the caller said between these media times, which was heard before this."""
+        self._put(partial(self._written.silence_caller, from_ms, to_ms))
+
     # ------------------------------------------------------------ to the thread
 
     async def close(self, *, limit_s: float = _CALL_CLOSE_S) -> Recorded:
@@ -248,6 +240,12 @@ class _OnDisk:
         """Record from `now_ms` on."""
         self._agreed = True
         self.track.unmute("consent", now_ms)
+
+    def silence_caller(self, from_ms: int, to_ms: int) -> None:
+        """Take out what was written of the caller between these media times."""
+        self._write()
+        if self._file:
+            self._file.silence_caller(from_ms * self._rate // 1000, to_ms * self._rate // 1000)
 
     def do(self, works: Sequence[Callable[[], None]]) -> None:
         """Do what the call put aside, and write what it comes to."""

@@ -66,6 +66,20 @@ class WaveFile:
         os.ftruncate(self._descriptor, _HEADER.size + self._size)
         self._tell_size()
 
+    def silence_caller(self, first: int, end: int) -> None:
+        """Take the left side out of the frames from `first` to `end`, as far as they are there.
+
+        Raises:
+            OSError: it is still in some of them.
+        """
+        end = min(end, self._size // FRAME_BYTES)
+        for at in range(max(0, first), end, _PIECE_BYTES // FRAME_BYTES):
+            place = _HEADER.size + at * FRAME_BYTES
+            size = min(_PIECE_BYTES, (end - at) * FRAME_BYTES)
+            frames = bytearray(os.pread(self._descriptor, size, place))
+            frames[0::FRAME_BYTES] = frames[1::FRAME_BYTES] = bytes(len(frames) // FRAME_BYTES)
+            os.pwrite(self._descriptor, frames, place)
+
     def finish(self) -> tuple[int, str]:
         """Close it; return its bytes, and their SHA-256 in hexadecimal digits.
 

@@ -17,7 +17,7 @@ from bridge.records.events.live import LiveCalls
 from bridge.records.journal import Journal
 from bridge.records.keeper import Keeper
 from bridge.records.shelf import DatabaseFailed
-from bridge.redaction import Redactor
+from bridge.redaction.redactor import Redactor
 from bridge.settings import Settings
 from bridge.settings.state import state_dir
 from bridge.settings.types import seconds

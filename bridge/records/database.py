@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from bridge.records.abandoned import REASON, last_entries
 from bridge.records.entries import ENDING, Entry, EntryKind
 from bridge.records.events.deliveries import note
+from bridge.records.redacting.rows import amend
 from bridge.records.shelf import DatabaseFailed
 from bridge.records.tables import CALLS, ENTRIES, ERASURES, shared_now
 
@@ -105,6 +106,8 @@ class Database:
         for entry in entries:
             if entry.kind is EntryKind.ENDED:
                 await connection.execute(_ending(entry))
+            elif entry.amends:
+                await amend(connection, entry)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:

@@ -21,6 +21,7 @@ _WORDS: Final = (
     EntryKind.TOOL,
     EntryKind.NOTE,
     EntryKind.OPERATOR,
+    EntryKind.REDACTED,
 )
 """Entries that hold what somebody said, pressed or asked for."""
 _AT_REST: Final = ("queued", "ended")

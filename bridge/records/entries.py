@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import isfinite
 from typing import Final
@@ -23,6 +23,7 @@ class EntryKind(StrEnum):
     TOOL = "tool"  # what the bot looked up or had done elsewhere
     MODEL = "model"  # one answer of a language model, in tokens
     NOTE = "note"  # what the bot wants kept
+    REDACTED = "redacted"  # what an earlier entry says now: part of a card's number was in it
     OPERATOR = "operator"  # what a supervisor had said or done, and who that was
     LATENCY = "latency"  # how long the caller waited for an answer, and for what
     FAULT = "fault"  # what went wrong
@@ -58,6 +59,18 @@ class Entry:
     def key(self) -> str:
         """Names it towards others: record:number."""
         return f"{self.record}:{self.number}"
+
+    @property
+    def amends(self) -> str:
+        """The key of the entry that this one amends; "" where it is none of that kind."""
+        of = self.data.get("of") if self.kind is EntryKind.REDACTED else None
+        return f"{self.record}:{of}" if isinstance(of, int) else ""
+
+    def amended(self, by: "Entry") -> "Entry":
+        """Return this entry as `by`, which amends it, says. What has lost its words for its age gets none back."""
+        if self.data.get("expired"):
+            return self
+        return replace(self, text=by.text, data={key: value for key, value in by.data.items() if key != "of"})
 
     def to_json(self) -> bytes:
         """Return it as one line of JSON, without the line's end."""

@@ -4,7 +4,8 @@ session, conversation, speech output -> Journal -Entry-> Keeper -> spool on disk
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from uuid import uuid4
 
 from bot.actions import Action, Hangup, Transfer
@@ -13,11 +14,8 @@ from bridge.observer import CallObserver, TransferSide
 from bridge.records.answer_times import AnswerTimes
 from bridge.records.engine_use import EngineUse
 from bridge.records.entries import LONGEST_TEXT, Entry, EntryKind, storable
-from bridge.redaction import Redactor
-
-_NAMES = frozenset("call_id caller callee forwarded_from peer path url sha256 node version".split())
-"""Of a call, by which it is found and deleted: they are no words of anybody."""
-
+from bridge.records.redacting.call_redaction import CallRedaction, Words
+from bridge.redaction.redactor import Redactor
 
 _NOTED = {"tool": EntryKind.TOOL, "model": EntryKind.MODEL}
 """What bots note by these names has a kind of its own."""
@@ -45,7 +43,8 @@ class Journal(CallObserver):
         self.facts: Mapping[str, object] = {}
         """What the record began with."""
         self._keep, self._on_answer, self._wall, self._clock = keep, on_answer, wall, clock
-        self._redactor, self._prices = redactor or Redactor(), prices or {}
+        self._redaction, self._prices = CallRedaction(redactor or Redactor()), prices or {}
+        self._silence: Callable[[int, int], None] = lambda from_ms, to_ms: None
         self._number = 0
         self._began_s = clock()
         self._times, self._usage = AnswerTimes(clock), EngineUse()
@@ -92,6 +91,15 @@ class Journal(CallObserver):
         }
         self._add(EntryKind.ENDED, reason, data)
 
+    @contextmanager
+    def heard_by(self, silence: Callable[[int, int], None]) -> Iterator[None]:
+        """Inside the `with`, have `silence` told from which media time to which the caller said what is not kept."""
+        self._silence = silence
+        try:
+            yield
+        finally:
+            self._silence = lambda from_ms, to_ms: None
+
     def recorded(self, what: Mapping[str, object]) -> None:
         """The recording is complete, or there is none: where it is, or why (docs/records.md)."""
         self._add(EntryKind.RECORDING, data=what)
@@ -110,7 +118,7 @@ class Journal(CallObserver):
         if final.text:
             self._turns += 1
             self._language = final.language or self._language
-            self._add(EntryKind.CALLER, final.text, self._heard(final))
+            self._add(EntryKind.CALLER, final.text, self._heard(final), words=final.words)
 
     def overheard(self, side: TransferSide, final: Final) -> None:
         if not final.text:
@@ -118,7 +126,7 @@ class Journal(CallObserver):
         heard = self._heard(final)
         if side is TransferSide.CALLER:
             self._turns += 1
-            self._add(EntryKind.CALLER, final.text, {**heard, "to": TransferSide.TARGET.value})
+            self._add(EntryKind.CALLER, final.text, {**heard, "to": TransferSide.TARGET.value}, words=final.words)
         else:
             self._add(EntryKind.TARGET, final.text, heard)
 
@@ -188,12 +196,17 @@ class Journal(CallObserver):
             return "operator" if self._ended_by_operator else "bot"
         return "bridge" if self._stopped or fault == "ours" else "caller"
 
-    def _add(self, kind: EntryKind, text: str = "", data: Mapping[str, object] | None = None) -> None:
-        self._number += 1
+    def _add(
+        self, kind: EntryKind, text: str = "", data: Mapping[str, object] | None = None, words: Words = ()
+    ) -> None:
         told = {str(key): storable(value) for key, value in (data or {}).items()}
-        if self._redactor.active:
-            text = self._redactor.text(text[:LONGEST_TEXT])
-            told = {key: value if key in _NAMES else self._redactor.value(value) for key, value in told.items()}
-        self._keep(
-            Entry(self.record, self._number, round(self._wall(), 3), kind, str(storable(text[:LONGEST_TEXT])), told)
-        )
+        taken = self._redaction.take(self._entry(kind, str(storable(text[:LONGEST_TEXT])), told), words)
+        self._keep(taken.entry)
+        for entry in taken.amended:
+            self._keep(self._entry(EntryKind.REDACTED, entry.text, {**entry.data, "of": entry.number}))
+        for from_ms, to_ms in taken.silent_ms:
+            self._silence(from_ms, to_ms)
+
+    def _entry(self, kind: EntryKind, text: str, data: Mapping[str, object]) -> Entry:
+        self._number += 1
+        return Entry(self.record, self._number, round(self._wall(), 3), kind, text, data)

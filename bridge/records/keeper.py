@@ -70,7 +70,11 @@ class Keeper:
 
     def put(self, entry: Entry) -> None:
         """Keep `entry`. Never blocks and never raises."""
-        if len(self._waiting) >= _MOST_WAITING:
+        if amended := entry.amends:
+            for place, waiting in enumerate(self._waiting):
+                if waiting.key == amended:
+                    self._waiting[place] = waiting.amended(entry)
+        elif len(self._waiting) >= _MOST_WAITING:
             self._lose(1)
             return
         self._waiting.append(entry)

@@ -20,7 +20,8 @@ async def recorded(
         yield None
         return
     try:
-        yield recording
+        with journal.heard_by(recording.silence):
+            yield recording
     finally:
         done = await recording.close()
         told: dict[str, object] = {}

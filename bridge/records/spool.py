@@ -8,8 +8,9 @@ import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 from typing import IO, Final, Self
@@ -80,7 +81,7 @@ class Spool:
         return self._size
 
     def append(self, entries: Sequence[Entry]) -> None:
-        """Add `entries`: all of them, or none.
+        """Add `entries`: all of them, or none. What they amend and is still here says so at once.
 
         Raises:
             SpoolFull: it holds too much. OSError: the disk is full, or worse.
@@ -91,6 +92,7 @@ class Spool:
         if self._size + len(lines) > self._most_bytes:
             raise SpoolFull(f"{self._folder} holds {self._size} bytes, of {self._most_bytes} that it may hold")
         self._note_calls(self.calls | begun)
+        self._amend({entry.amends: entry for entry in entries if entry.amends})
         out = self._out or self._new_file()
         begin = out.tell()
         left = memoryview(lines)
@@ -106,6 +108,16 @@ class Spool:
             self._note_calls(self.calls - ended)
         if out.tell() >= _FILE_BYTES:
             self._close_newest()
+
+    def _amend(self, by: Mapping[str, Entry]) -> None:
+        """Write what is here of the entries that are keys of `by` as those say, over their old lines."""
+        for path in self._files if by else ():
+            with path.open("r+b", buffering=0) as file:
+                end = 0
+                for line in file.read().splitlines(keepends=True):
+                    begin, end = end, end + len(line)
+                    if entry := _amended(line, by):
+                        os.pwrite(file.fileno(), _as_long_as(line, entry), begin)
 
     def oldest(self, most: int) -> tuple[list[Entry], int]:
         """Return the oldest entries, at most `most`, and how far they reach, for `forget`."""
@@ -177,3 +189,23 @@ class Spool:
         self._size -= path.stat().st_size
         self._read_to = 0
         path.unlink()
+
+
+def _amended(line: bytes, by: Mapping[str, Entry]) -> Entry | None:
+    """Return what the entry of `line` is now, None where it stays."""
+    if not any(amending.record.encode() in line for amending in by.values()):
+        return None
+    try:
+        entry = from_json(line)
+    except BadEntry:
+        return None
+    amending = by.get(entry.key)
+    return entry.amended(amending) if amending else None
+
+
+def _as_long_as(line: bytes, entry: Entry) -> bytes:
+    """Return `entry` as a line of the length of `line`, so that all others stay where they are."""
+    new = entry.to_json()
+    if len(new) >= len(line):  # "four" became "[card]": the entry that amends it, behind it, has its words
+        new = replace(entry, text="", data={}).to_json()
+    return new.ljust(len(line) - 1) + b"\n"

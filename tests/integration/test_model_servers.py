@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 import aiohttp
 import pytest
@@ -224,6 +224,37 @@ async def test_a_stream_of_vllm_is_read_to_its_end(vllm: str, tools: tuple[objec
     bot = shop(vllm, "tiny", options=OPTIONS, tools=tools)
     first, again = await reply(bot, "Hi"), await reply(bot, "Hi")
     assert first.strip() and first == again, "a broken stream would raise, or end elsewhere"
+
+
+class Lamps(OpenAiBot):
+    """Keeps what was switched. Random weights call a tool where the server holds them to the grammar of a call."""
+
+    prompt = "Switch the lamps."
+    first_token_s, between_tokens_s, total_s = 60, 60, 120
+    tool_rounds = 1  # behind it the tool's result is there, and the model may but speak
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.switched: list[tuple[str, bool]] = []
+
+    async def switch(self, lamp: Literal["red", "green"], on: bool) -> str:
+        """Switch a lamp."""
+        self.switched.append((lamp, on))
+        return "done"
+
+    tools = (switch,)
+
+
+@pytest.mark.parametrize(
+    "choice", ["required", {"type": "function", "function": {"name": "switch"}}], ids=["any tool", "a named one"]
+)
+async def test_a_tool_that_vllm_s_model_calls_is_carried_out(vllm: str, choice: object) -> None:
+    options = {"temperature": 0.0, "max_tokens": 200, "tool_choice": choice}
+    bot = cast(Lamps, type("SomeLamps", (Lamps,), {"base_url": vllm, "model": "tiny", "options": options})())
+    assert (await reply(bot, "The red one, please.")).strip(), "with the tool's result it says something"
+    [(lamp, on)] = bot.switched
+    assert lamp in {"red", "green"}
+    assert isinstance(on, bool)
 
 
 async def test_a_model_that_vllm_does_not_have_is_named(vllm: str) -> None:

@@ -181,3 +181,21 @@ def test_a_queue_that_is_full_says_so() -> None:
     assert recorder.put(lambda: None)
     assert not recorder.put(lambda: None)
     assert isinstance(recorder._queue, queue.Queue)
+
+
+async def test_what_the_caller_said_is_taken_out_afterwards_and_the_bot_stays(
+    recorder: Recorder, tmp_path: Path
+) -> None:
+    call = Call(recorder, path := tmp_path / "a.wav")
+    for _ in range(3000 // 20):
+        call.recording.play(LOUD)
+        call.hear(20)
+    call.recording.silence(500, 1500)
+    call.recording.silence(2900, 99_000)
+    await call.recording.close()
+    left, right = sides(path)
+    assert not left[500 * 8 : 1500 * 8].any()
+    assert not left[2900 * 8 :].any()
+    assert left[: 500 * 8].all()
+    assert left[1500 * 8 : 2900 * 8].all()
+    assert right[500 * 8 : 1500 * 8].all()

@@ -245,3 +245,22 @@ async def test_what_was_deleted_is_not_ended(database: Database) -> None:
     await erase(database, record="a", now=2000.0)
     await database.end(["a"])
     assert await records(database) == []
+
+
+async def test_an_entry_that_is_amended_says_so_is_found_by_its_new_words_alone_and_is_told(database: Database) -> None:
+    database.tells_events = True
+    await database.write(a_call("a", said="my card is 4111 1111"))
+    amending = Entry("a", 4, 1002.0, EntryKind.REDACTED, "my card is [card]", {"of": 2, "from_ms": 0, "to_ms": 900})
+    for _ in range(2):
+        await database.write([amending])
+    second = (await query.entries(database, "a"))[1]
+    assert (second.kind, second.text, second.data) == ("caller", "my card is [card]", {"from_ms": 0, "to_ms": 900})
+    assert await records(database, text="4111") == []
+    assert await records(database, text="card is") == ["a"]
+
+
+async def test_what_amends_an_entry_that_is_too_old_gives_it_no_words_back(database: Database) -> None:
+    await database.write(a_call("a", said="my card is 4111 1111"))
+    await expire(database, now=1000.0 + 9 * 86_400, keep_text_s=86_400, keep_calls_s=90 * 86_400)
+    await database.write([Entry("a", 4, 1002.0, EntryKind.REDACTED, "my card is [card]", {"of": 2})])
+    assert (await query.entries(database, "a"))[1].text == ""

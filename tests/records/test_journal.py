@@ -1,5 +1,7 @@
 """What a journal makes of a call."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from bot.actions import Hangup, SetContext, Transfer
@@ -7,7 +9,7 @@ from bot.api import CallNote, Final
 from bridge.observer import TransferSide
 from bridge.records.entries import Entry, EntryKind
 from bridge.records.journal import Journal
-from bridge.redaction import Redactor
+from bridge.redaction.redactor import Redactor
 
 
 class Call:
@@ -178,3 +180,80 @@ def test_what_is_said_on_a_transfer_is_told_by_its_speaker_and_is_no_part_of_the
     ]
     assert call.kept[3].data == {"from_ms": 1000, "to_ms": 2000, "language": "English"}
     assert (call.end.data["turns"], call.end.data["heard_ms"]) == (2, 3000)
+
+
+# ------------------------------------------------------------ what is taken out
+
+
+class RedactedCall:
+    """A journal that takes out cards, what it kept, and what became of each entry."""
+
+    def __init__(self) -> None:
+        self.kept: list[Entry] = []
+        self.silent: list[tuple[int, int]] = []
+        self.now = 1000.0
+        self.journal = Journal(
+            self.kept.append, wall=lambda: self.now, new_name=lambda: "r1", redactor=Redactor(["cards"])
+        )
+        self.journal.started({"call_id": "CA1", "wire": "twilio"})
+
+    def now_of(self, kind: EntryKind) -> list[Entry]:
+        """Return the entries of `kind` as they are in the end."""
+        entries = {entry.key: entry for entry in self.kept}
+        for entry in self.kept:
+            if entry.amends:
+                entries[entry.amends] = entries[entry.amends].amended(entry)
+        return [entry for entry in entries.values() if entry.kind is kind]
+
+    def say(self, text: str, began_ms: int, words: Sequence[tuple[str, int, int]] = ()) -> None:
+        with self.journal.heard_by(lambda from_ms, to_ms: self.silent.append((from_ms, to_ms))):
+            self.journal.said(Final(text, "English", began_ms, began_ms + 2000, words))
+
+
+def test_a_card_over_two_utterances_is_taken_out_of_the_first_one_afterwards() -> None:
+    call = RedactedCall()
+    call.say("My card is 4111 1111.", 1000)
+    call.journal.spoke("Go on.", unheard="", played_ms=300)
+    call.say("one one one one one one one one.", 5000)
+    assert [entry.text for entry in call.now_of(EntryKind.CALLER)] == ["My card is [card].", "[card]."]
+    [amending] = call.now_of(EntryKind.REDACTED)
+    assert (amending.number, amending.amends) == (5, "r1:2")
+    assert amending.data == {"of": 2, "from_ms": 1000, "to_ms": 3000, "language": "English"}
+    assert call.now_of(EntryKind.CALLER)[0].data == call.kept[1].data
+
+
+def test_the_sound_of_a_card_is_silenced_by_its_words_times_else_as_a_whole() -> None:
+    call = RedactedCall()
+    words = [("It", 1000, 1100), ("is", 1100, 1300), ("4111", 1500, 2000), ("1111", 2000, 2500)]
+    call.say("It is 4111 1111.", 1000, words)
+    assert call.silent == []
+    call.say("1111 1111.", 5000)
+    assert sorted(call.silent) == [(1300, 2700), (5000, 7000)]
+
+
+def test_a_card_pressed_key_by_key_and_one_that_the_bot_was_cut_in_are_taken_out() -> None:
+    call = RedactedCall()
+    for key in "4111111111111111#":
+        call.now += 0.4
+        call.journal.pressed(key)
+    assert {entry.text for entry in call.now_of(EntryKind.KEYS)} == {"[card]", "#"}
+    call.journal.spoke("You said 4111 1111 11", unheard="11 1111, right?", played_ms=900)
+    [bot] = call.now_of(EntryKind.BOT)
+    assert (bot.text, bot.data["unheard"]) == ("You said [card]", "[card], right?")
+
+
+def test_a_card_in_what_a_tool_was_given_is_taken_out_as_text_and_as_a_number() -> None:
+    call = RedactedCall()
+    call.journal.noted(CallNote("tool", "pay", {"arguments": {"card": 4111111111111111, "as": "4111 1111 1111 1111"}}))
+    [tool] = call.now_of(EntryKind.TOOL)
+    assert tool.data == {"arguments": {"card": "[card]", "as": "[card]"}}
+
+
+def test_a_number_does_not_go_on_behind_the_end_of_a_call_nor_after_minutes() -> None:
+    call = RedactedCall()
+    call.say("4111 1111", 1000)
+    call.now += 121
+    call.say("1111 1111", 5000)
+    call.journal.ended("hung up", fault="")
+    assert not call.now_of(EntryKind.REDACTED)
+    assert [entry.text for entry in call.now_of(EntryKind.CALLER)] == ["4111 1111", "1111 1111"]

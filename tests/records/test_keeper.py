@@ -205,3 +205,20 @@ async def test_what_another_process_leaves_behind_is_found_while_this_one_lives(
         other.close()
         await until(lambda: shelf.ended == ["a"])
     assert os.listdir(tmp_path) == []
+
+
+async def test_what_waits_for_a_database_that_is_down_is_amended_in_memory_and_on_disk(tmp_path: Path) -> None:
+    shelf, backlog = List(), list[int]()
+    shelf.failing = True
+    card = Entry("r", 1, 1.0, EntryKind.CALLER, "my card is 4111 1111")
+    async with Keeper(shelf, tmp_path, most_bytes=MOST, every_s=0.001, on_backlog=backlog.append) as keeper:
+        keeper.put(card)
+        await until(lambda: any(b"4111" in file.read_bytes() for file in tmp_path.glob("*/*.jsonl")))
+        keeper.put(Entry("r", 2, 2.0, EntryKind.CALLER, "1234"))
+        keeper.put(Entry("r", 3, 2.0, EntryKind.REDACTED, "[card]", {"of": 2}))
+        keeper.put(Entry("r", 4, 2.0, EntryKind.REDACTED, "my card is [card]", {"of": 1}))
+        await until(lambda: not any(b"4111" in file.read_bytes() for file in tmp_path.glob("*/*.jsonl")))
+        shelf.failing = False
+        await until(lambda: shelf.numbers == [1, 2, 3, 4])
+    assert "1234" not in str(shelf.entries)
+    assert "4111" not in str(shelf.entries)

@@ -173,3 +173,24 @@ def test_a_disk_that_is_full_does_not_keep_an_end_from_being_written(
     assert spool.calls == {"a"}
     monkeypatch.undo()
     spool.forget_calls()
+
+
+def test_what_is_amended_is_nowhere_on_disk_and_keeps_its_place(tmp_path: Path, opened: Opened) -> None:
+    spool = opened(tmp_path, MOST)
+    first = Entry("r", 1, 1.0, EntryKind.CALLER, "my card is 4111 1111", {"from_ms": 1})
+    short = Entry("r", 2, 1.0, EntryKind.CALLER, "4")
+    spool.append([first, short, *entries(3, 5, "stays 4111 1111")])
+    assert [entry.number for entry in spool.oldest(1)[0]] == [1]
+    end = spool.oldest(1)[1]
+    amending = [
+        Entry("r", 6, 2.0, EntryKind.REDACTED, "my card is [card]", {"of": 1, "from_ms": 1}),
+        Entry("r", 7, 2.0, EntryKind.REDACTED, "[card]", {"of": 2}),
+        Entry("other", 1, 2.0, EntryKind.REDACTED, "[card]", {"of": 3}),
+    ]
+    spool.append(amending)
+    [file] = tmp_path.glob("*/*.jsonl")
+    assert b"my card is 4111" not in file.read_bytes()
+    spool.forget(end)
+    now, _ = spool.oldest(100)
+    assert now[0] == Entry("r", 2, 1.0, EntryKind.CALLER)  # what is longer than it was comes with what amends it
+    assert now[1:] == [*entries(3, 5, "stays 4111 1111"), *amending]

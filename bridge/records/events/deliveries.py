@@ -19,6 +19,7 @@ TOLD: Final = frozenset(
         *(EntryKind.STARTED, EntryKind.CALLER, EntryKind.TARGET, EntryKind.BOT, EntryKind.KEYS),
         EntryKind.ENDED,
         EntryKind.RECORDING,  # it is complete after the end
+        EntryKind.REDACTED,  # who was told of the entry before can take it out as well
     }
 )
 """Entries that are events of their own; the others come with the record, at the end."""

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from bot.actions import Transfer
 from bridge.records.entries import ENDING, Entry, EntryKind
 from bridge.records.journal import Journal
-from bridge.redaction import Redactor
+from bridge.redaction.redactor import Redactor
 
 HELD: Final = 200
 """Entries of a call that are held here; the database has the others."""
@@ -114,6 +114,10 @@ class LiveCall:
 
     def add(self, entry: Entry) -> None:
         """Hold `entry`."""
+        if amended := entry.amends:
+            for place, held in enumerate(self.entries):
+                if held.key == amended:
+                    self.entries[place] = held.amended(entry)
         self.entries.append(entry)
         self._turns += entry.kind is EntryKind.CALLER
         self._faults += entry.kind is EntryKind.FAULT
@@ -143,6 +147,10 @@ class Followed:
         """Have the follower told of `entry`, where it is of the call that it follows."""
         if self._record and entry.record != self._record:
             return
+        if amended := entry.amends:
+            for place, waiting in enumerate(self._waiting):
+                if waiting.key == amended:
+                    self._waiting[place] = waiting.amended(entry)
         self.behind = self.behind or len(self._waiting) >= _BEHIND
         if self.behind:
             self._waiting.clear()

@@ -15,6 +15,7 @@ _EVENTS: Final = {
     EntryKind.STARTED: "call.started",
     EntryKind.ENDED: "call.ended",
     EntryKind.RECORDING: "call.recorded",
+    EntryKind.REDACTED: "turn.redacted",
 }
 _NAMES: Final = {"record": "record", "id": "call_id", "from": "caller", "to": "callee"}
 _SAME: Final = ("direction", "wire", "route", "bot", "node")

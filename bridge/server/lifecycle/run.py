@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from bridge import logs, settings
 from bridge.recording.recordings import recorded_in
 from bridge.records.call_log import describe
-from bridge.redaction import Redactor
+from bridge.redaction.redactor import Redactor
 from bridge.server import routing, tls
 from bridge.server.access import listener
 from bridge.server.access.doors import who_comes_in
@@ -119,8 +119,8 @@ async def _obey(line: Supervision, server: RunningServer, membership: Membership
 
 def _set_up_logs(options: Settings, *, worker: int = 0) -> None:
     redactor = Redactor(options.redact, options.redact_pattern)
-    redact = redactor.text if redactor.active else str
-    logs.setup(options.log_level, json=options.log_json, redact=redact, worker=worker)
+    redact, said = (redactor.text, redactor.said) if redactor.active else (str, str)
+    logs.setup(options.log_level, json=options.log_json, redact=redact, redact_said=said, worker=worker)
 
 
 def checked(options: Settings) -> Settings:

@@ -2,7 +2,7 @@
 
 import { endCall, getCall, getCalls } from "./calls_data.js";
 import { $ } from "./display.js";
-import { clock, element, sayEntry, title } from "./words.js";
+import { clock, element, sayEntry, takeBack, title } from "./words.js";
 
 const LINES = 6; // of a card; older ones are on the call's own view
 const QUIETEST_DB = -60;
@@ -107,10 +107,13 @@ export class LiveCalls {
     const card = this.#cards.get(record);
     if (entry.number <= card.last) return; // an event that was in the record already, or came twice
     card.last = entry.number;
+    if (takeBack(card.words, entry)) return;
     const said = sayEntry(entry);
     if (!said || !(said[2] || said[3])) return;
     const [side, who, text, cut] = said;
-    const line = element("li", { className: side }, element("span", { className: "who", textContent: who }), text);
+    const line = element("li", { className: side }, element("span", { className: "who", textContent: who }),
+      element("span", { className: "text" }, text));
+    line.dataset.number = entry.number;
     if (cut) line.append(element("span", { className: "cut", textContent: ` [interrupted] ${cut}` }));
     card.words.append(line);
     while (card.words.children.length > LINES) card.words.firstElementChild.remove();

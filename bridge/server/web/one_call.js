@@ -4,7 +4,7 @@ import { getCall, getRecording } from "./calls_data.js";
 import { $ } from "./display.js";
 import { arm } from "./live_calls.js";
 import { spansOf, Timeline, waitLine } from "./timeline.js";
-import { clock, element, engineUse, milliseconds, outcome, sayEntry, secondsIn, title } from "./words.js";
+import { clock, element, engineUse, milliseconds, outcome, sayEntry, secondsIn, takeBack, title } from "./words.js";
 
 const FACTS = [
   ["Began", (row) => new Date(row.began_at).toLocaleString()],
@@ -90,13 +90,16 @@ export class OneCall {
     // Returns whether it is new.
     if (this.#entries.some((known) => known.number === entry.number)) return false;
     this.#entries.push(entry);
+    if (takeBack($("words"), entry)) return true;
     const said = sayEntry(entry);
     if (!said) return true;
     const [side, who, text, cut] = said;
     const words = element("p", { className: "text" }, text);
     if (cut) words.append(element("span", { className: "cut", textContent: ` [interrupted] ${cut}` }));
-    $("words").append(element("li", { className: side },
-      this.#seekButton(this.#begin(entry)), element("small", { className: "who", textContent: who }), words));
+    const line = element("li", { className: side },
+      this.#seekButton(this.#begin(entry)), element("small", { className: "who", textContent: who }), words);
+    line.dataset.number = entry.number;
+    $("words").append(line);
     return true;
   }
 

@@ -35,6 +35,17 @@ export const outcome = (row) => {
 };
 export const secondsIn = (row, at) => (Date.parse(at) - Date.parse(row.began_at)) / 1000;
 
+export function takeBack(list, { kind, text, data = {} }) {
+  // Has a line of `list` say what the entry says now that an event tells was amended. Returns whether it is such an event.
+  if (kind !== "redacted") return false;
+  const line = list.querySelector(`[data-number="${Number(data.of)}"]`);
+  if (!line) return true;
+  const [said, cut] = [line.querySelector(".text"), line.querySelector(".cut")];
+  if (said) said.firstChild.data = text;
+  if (cut && data.unheard) cut.textContent = ` [interrupted] ${data.unheard}`;
+  return true;
+}
+
 export function sayEntry(entry) {
   // Returns [class, who, text], null for what is shown elsewhere.
   const { kind, text, data = {} } = entry;
@@ -59,6 +70,7 @@ export function sayEntry(entry) {
       return ["other", "Ended", [data.ended_by, text].filter(Boolean).join(": ")];
     case "latency":
     case "level":
+    case "redacted":
     case "started":
       return null;
     default:

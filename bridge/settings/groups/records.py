@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from bridge.redaction import compiled
+from bridge.redaction.patterns import compiled
 from bridge.settings.types import Age, Group, OptionalPath, PostUrl, Section, Takes, split_pairs, split_words
 
 
@@ -73,8 +73,9 @@ class Records(Group):
     )
     redact: Redactions = Field(
         default=(),
-        description="What is taken out of texts before they are kept or logged: cards, phones, emails. Numbers of the "
-        "call itself stay in the call log, by which it is found and deleted.",
+        description="What is taken out of texts before they are kept or logged: cards, in words and over several "
+        "utterances too, phones, emails. Numbers of the call itself stay in the call log, by which it is found and "
+        "deleted.",
     )
     redact_pattern: RedactPatterns = Field(
         default=(),

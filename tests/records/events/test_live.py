@@ -5,9 +5,11 @@ import asyncio
 import pytest
 
 from bot.actions import Transfer
+from bot.api import Final
 from bridge.records.entries import Entry, EntryKind
 from bridge.records.events.live import HELD, LiveCalls, NotOnTheLine, TooManyFollow
 from bridge.records.journal import Journal
+from bridge.redaction.redactor import Redactor
 
 FACTS = {"call_id": "CA1", "wire": "twilio", "caller": "+491701"}
 
@@ -117,3 +119,23 @@ def test_no_more_follow_than_there_is_patience_for() -> None:
         follower.__enter__()
     with pytest.raises(TooManyFollow), live.follow():
         pass
+
+
+async def test_what_is_amended_is_so_for_who_asks_and_for_who_has_not_been_told_yet() -> None:
+    live = LiveCalls()
+    journal = live.open([].append, redactor=Redactor(["cards"]))
+    journal.started(FACTS)
+    with live.follow() as quick, live.follow() as slow:
+        journal.said(Final("4111 1111", "English", 0, 900))
+        first = await quick.next()
+        assert first and first.text == "4111 1111"
+        journal.said(Final("1111 1111", "English", 2000, 2900))
+        told = [await slow.next() for _ in range(3)]
+        assert [(entry.kind.value, entry.text) for entry in told if entry] == [
+            ("caller", "[card]"),
+            ("caller", "[card]"),
+            ("redacted", "[card]"),
+        ]
+        assert (await quick.next(), (amending := await quick.next()))[1]
+        assert amending and amending.amends == first.key
+    assert [entry.text for entry in live.on_the_line()[0].entries] == ["", "[card]", "[card]", "[card]"]

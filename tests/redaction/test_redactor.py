@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from bridge.redaction import KINDS, BadPattern, Redactor, compiled
+from bridge.redaction.patterns import BadPattern, compiled
+from bridge.redaction.redactor import KINDS, Redactor
 
 ALL = Redactor(KINDS)
 
