@@ -124,7 +124,7 @@ class Supervisor:
         return next((each for each in started if isinstance(each, int)), None)
 
     async def until_over(self) -> None:
-        """Return when all have ended, after a signal."""
+        """Return when all have ended, after a signal or because another server has the port."""
         await self._ending.wait()
         while self._members:
             await self._members[0].over.wait()
@@ -149,6 +149,17 @@ class Supervisor:
         """Send all workers a signal."""
         for member in self._members:
             member.process.signal(number)
+
+    def give_way(self) -> None:
+        """Have all workers leave the port to another server, and end once their calls have; no others are started."""
+        self._ending.set()
+        for member in self._members:
+            member.leaving = True
+            if member.serves:
+                member.process.give_way()
+            else:
+                member.process.signal(signal.SIGTERM)
+        self._tell_all()
 
     def reread(self) -> None:
         """Send those that serve SIGHUP: others have what was read last."""

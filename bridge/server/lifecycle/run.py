@@ -48,8 +48,8 @@ async def serve(
     """
     given, options = options, checked(options)
     certificates = await asyncio.to_thread(tls.Certificates, options)
-    before = await _before(options)
-    sockets = await _port(options, before)
+    before = await predecessor(options)
+    sockets = await take_port(options, before)
     made = options.api_token if given.api_token is None else None
 
     def tell(text: str) -> None:
@@ -179,7 +179,7 @@ async def _serving(
         listener.close(sockets)
 
 
-async def _before(options: Settings) -> Predecessor:
+async def predecessor(options: Settings) -> Predecessor:
     """Return the server whose port we take over, if there is one.
 
     Raises:
@@ -196,8 +196,12 @@ async def _before(options: Settings) -> Predecessor:
     return before
 
 
-async def _port(options: Settings, before: Predecessor) -> Sequence[socket.socket]:
-    """Take the port, so that a busy one is told now and not after a minute of loading; AudioSocket's is only tried."""
+async def take_port(options: Settings, before: Predecessor) -> Sequence[socket.socket]:
+    """Take the port, so that a busy one is told now and not after a minute of loading; AudioSocket's is only tried.
+
+    Raises:
+        OSError: one of them is not to be had.
+    """
     if before.sockets:
         log.info("the port is taken over from another server once the models are warm")
         return before.sockets

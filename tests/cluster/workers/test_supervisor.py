@@ -242,6 +242,21 @@ async def test_signals_reach_all_and_the_supervisor_ends_when_they_have() -> Non
     assert rig.supervisor.exit_code == 1 and len(rig.started) == 2
 
 
+async def test_where_another_server_has_the_port_all_leave_it_and_the_supervisor_ends_with_their_calls() -> None:
+    rig = Rig()
+    await rig.supervisor.start()
+    rig.supervisor.give_way()
+    assert all(each.gave_way and not each.signals for each in rig.started)
+    assert [told["leaving"] for told in rig.started[0].siblings] == [1, 1]
+    over = asyncio.create_task(rig.supervisor.until_over())
+    rig.started[0].end()
+    await rig.after(60)
+    assert not over.done() and len(rig.started) == 2, "none is started in its place"
+    rig.started[1].end()
+    await over
+    assert rig.supervisor.exit_code == 0
+
+
 async def test_what_has_not_ended_in_the_time_announced_is_killed() -> None:
     rig = Rig()
     await rig.supervisor.start()
