@@ -28,6 +28,12 @@ class SupervisedProcess(Protocol):
     banner: str
     heard_s: float
 
+    async def warm(self) -> bool:
+        """Return once it has loaded all and stands by, or has ended before; whether it stands by."""
+
+    def serve(self) -> None:
+        """Have it open its ports, where it stands by."""
+
     async def ready(self) -> bool:
         """Return once it serves, or has ended before; whether it serves."""
 
@@ -53,6 +59,8 @@ class _Member:
     process: SupervisedProcess
     serves: bool = False
     leaving: bool = False
+    outdated: bool = False
+    """Whether the others have read again since it was started."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -162,10 +170,11 @@ class Supervisor:
         self._tell_all()
 
     def reread(self) -> None:
-        """Send those that serve SIGHUP: others have what was read last."""
+        """Send all SIGHUP, those that do not serve yet once they do."""
         for member in self._members:
             if member.serves:
                 member.process.signal(signal.SIGHUP)
+            member.outdated = not member.serves
 
     def replace_all(self) -> None:
         """Begin to replace all workers, one after the other; asked for again meanwhile, that begins anew after it."""
@@ -173,8 +182,11 @@ class Supervisor:
 
     # ------------------------------------------------------------ one worker
 
-    async def _start(self, number: int) -> "int | _Member":
-        """Start a worker and wait until it serves; return it, or the exit code with which it failed to."""
+    async def _start(self, number: int, place: Callable[[], Awaitable[None]] | None = None) -> "int | _Member":
+        """Start a worker and wait until it serves; return it, or the exit code with which it failed to.
+
+        `place` is awaited once it has loaded all: its ports are free after it.
+        """
         if not self._rows:
             log.error("worker %d cannot be started: too many still end their calls", number)
             return 1
@@ -190,10 +202,16 @@ class Supervisor:
         self._run(self._watch(member))
         if self._ending.is_set():
             process.signal(signal.SIGTERM)
+        if await process.warm():
+            if place:
+                await place()
+            process.serve()
         if not await process.ready():
             await member.over.wait()
             return await process.ended() or 1
         member.serves = True
+        if member.outdated:
+            process.signal(signal.SIGHUP)
         self._backoffs[number].ready(self._clock_s())
         self._tell_all()
         return member
@@ -267,20 +285,23 @@ class Supervisor:
         old = next((each for each in self._members if each.number == number and not each.leaving), None)
         if old is None or not old.serves:
             return not self._ending.is_set()  # it is being started anew, with what was read again
-        if ends_first:
+
+        async def end_old() -> None:
             old.leaving = True
             self._tell_all()
-            log.info("worker %d has ports that only one process can have: it ends before another comes", number)
+            log.info("worker %d has ports that only one process can have: the next one stands by until it ends", number)
             old.process.signal(signal.SIGTERM)
             await old.over.wait()
-            self._run(self._start_anew(number))
-            return not self._ending.is_set()
-        started = await self._start(number)
+
+        started = await self._start(number, end_old if ends_first else None)
         if not isinstance(started, _Member):
-            return False
-        old.leaving = True
-        self._tell_all()
-        old.process.give_way()
+            if old.leaving:  # it has ended for one that then failed
+                self._run(self._start_anew(number))
+            return old.leaving and not self._ending.is_set()
+        if not ends_first:
+            old.leaving = True
+            self._tell_all()
+            old.process.give_way()
         return True
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
@@ -95,6 +95,7 @@ async def serve_as_worker(
                 sockets=worker.sockets,
                 membership=membership,
                 made=made,
+                stand_by=line.stand_by,
                 tell=line.ready,
             )
         )
@@ -149,13 +150,19 @@ async def _serving(
     membership: Membership | None = None,
     before: Predecessor | None = None,
     made: SecretStr | None = None,
+    stand_by: Callable[[], Awaitable[None]] | None = None,
     tell: Callable[[str], None],
 ) -> AsyncIterator[RunningServer]:
-    """Serve on `sockets` inside the block, and close them after it; `tell` gets the banner once all is ready."""
+    """Serve on `sockets` inside the block, and close them after it; `tell` gets the banner once all is ready.
+
+    `stand_by` is awaited once the models are loaded: no port of ours is open before it returns.
+    """
     membership = membership or Membership.alone()
     try:
         resources = await asyncio.to_thread(load, options)  # before the port opens: who connects finds the models warm
         try:
+            if stand_by:
+                await stand_by()
             app = await asyncio.to_thread(make_app, options, resources, membership)  # it reads the page's files
             resources.observe(app[METRICS].decodes)
             resources.follow()

@@ -20,18 +20,32 @@ class FakeProcess:
         self.signals: list[signal.Signals] = []
         self.siblings: list[Mapping[str, int]] = []
         self.gave_way = False
-        self._ready, self._over = asyncio.Event(), asyncio.Event()
+        self._warm, self._ready, self._over = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.code = 0
         if fails is None:
-            self._ready.set()
+            self._warm.set()
         else:
             self.end(fails)
 
+    async def warm(self) -> bool:
+        return await self._reached(self._warm)
+
+    def serve(self) -> None:
+        if not self._over.is_set():
+            self._ready.set()
+
     async def ready(self) -> bool:
-        waits = [asyncio.ensure_future(each.wait()) for each in (self._ready, self._over)]
+        return await self._reached(self._ready)
+
+    async def _reached(self, stage: asyncio.Event) -> bool:
+        waits = [asyncio.ensure_future(each.wait()) for each in (stage, self._over)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
+        return stage.is_set()
+
+    @property
+    def serves(self) -> bool:
         return self._ready.is_set()
 
     async def ended(self) -> int:
@@ -215,16 +229,40 @@ async def test_settings_that_cannot_be_used_replace_nobody() -> None:
         assert len(started) == 2
 
 
-async def test_a_first_worker_with_ports_ends_before_the_next_one_begins() -> None:
+async def test_a_first_worker_with_ports_ends_once_the_next_one_is_warm_which_serves_after_it() -> None:
     rig = Rig(first_has_ports=True)
     async with running(rig) as started:
         rig.supervisor.replace_all()
         await rig.settle()
-        assert started[0].signals == [signal.SIGTERM] and len(started) == 2
+        assert started[0].signals == [signal.SIGTERM] and not started[0].gave_way
+        assert [each.number for each in started] == [1, 2, 1] and not started[2].serves
+        rig.supervisor.reread()
+        started[0].end()
+        await rig.settle()
+        assert started[2].serves and not rig.pauses[1:], "it waits for nothing else"
+        assert started[2].signals == [signal.SIGHUP], "what others read again while it stood by, it reads then"
+        assert [each.number for each in started] == [1, 2, 1, 2] and started[1].gave_way
+
+
+async def test_a_first_worker_with_ports_goes_on_where_the_next_one_does_not_load() -> None:
+    rig = Rig(first_has_ports=True)
+    async with running(rig) as started:
+        rig.fails = [3]
+        rig.supervisor.replace_all()
+        await rig.settle()
+        assert not started[0].signals and [each.number for each in started] == [1, 2, 1]
+
+
+async def test_where_the_next_one_fails_after_the_first_has_ended_for_it_another_is_started() -> None:
+    rig = Rig(first_has_ports=True)
+    async with running(rig) as started:
+        rig.supervisor.replace_all()
+        await rig.settle()
+        started[2].end(1)
         started[0].end()
         await rig.settle()
         await rig.after(0.5)
-        assert sorted(each.number for each in started) == [1, 1, 2, 2] and started[1].gave_way
+        assert [each.number for each in started].count(1) == 3 and started[-1].serves
 
 
 async def test_signals_reach_all_and_the_supervisor_ends_when_they_have() -> None:
