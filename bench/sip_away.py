@@ -54,7 +54,7 @@ async def replaced(server: Server, port: int, times: int) -> float:
     asking = asyncio.create_task(longest_silence(port, over))
     await asyncio.sleep(1)
     server.stop(signal.SIGUSR2)
-    async with asyncio.timeout(180):
+    async with asyncio.timeout(300):
         while server.log.count(_REPLACED) < times:
             server.more.clear()
             await server.more.wait()
@@ -65,7 +65,7 @@ async def replaced(server: Server, port: int, times: int) -> float:
 async def measure(runs: int, call_s: float) -> None:
     port = free_port()
     flags = ("--workers", "2", "--sip", "--sip-port", str(port), "--no-input-timeout", "0")
-    async with serve(*flags, "--records", "none", code=None) as server:
+    async with serve(*flags, "--records", "none", code=None, start_s=300) as server:
         away = [await replaced(server, port, number + 1) for number in range(runs)]
         show({"SIP away, no calls": spread(away, "s ")})
         async with contextlib.AsyncExitStack() as stack:

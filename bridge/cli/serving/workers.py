@@ -22,7 +22,8 @@ from bridge.admission.scoreboard import ROWS, Scoreboard
 from bridge.cluster.workers.engines import SharedEnginesProcess
 from bridge.cluster.workers.process import WorkerProcess
 from bridge.cluster.workers.sharing import has_ports, of_worker, shares_engines, workers_of
-from bridge.cluster.workers.supervisor import StartFailed, Supervisor
+from bridge.cluster.workers.started import StartFailed
+from bridge.cluster.workers.supervisor import Supervisor
 from bridge.server import tls
 from bridge.server.access import listener
 from bridge.server.lifecycle.handover import Handover, Predecessor

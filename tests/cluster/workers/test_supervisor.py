@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 import pytest
 from fakes import FakeClock
 
-from bridge.cluster.workers.supervisor import StartFailed, Supervisor
+from bridge.cluster.workers.started import StartFailed
+from bridge.cluster.workers.supervisor import Supervisor
 
 
 class FakeProcess:
     """Serves when the test says so, or at once."""
 
-    def __init__(self, number: int, row: int, clock: FakeClock, *, fails: int | None = None) -> None:
+    def __init__(self, number: int, row: int, clock: FakeClock, *, fails: int | None, loads: bool) -> None:
         self.number, self.row, self.pid, self.banner = number, row, 1000 + row, f"worker {number}"
         self.heard_s = clock()
         self.signals: list[signal.Signals] = []
@@ -22,10 +23,13 @@ class FakeProcess:
         self.gave_way = False
         self._warm, self._ready, self._over = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.code = 0
-        if fails is None:
-            self._warm.set()
-        else:
+        if fails is not None:
             self.end(fails)
+        elif loads:
+            self.load()
+
+    def load(self) -> None:
+        self._warm.set()
 
     async def warm(self) -> bool:
         return await self._reached(self._warm)
@@ -75,6 +79,8 @@ class Rig:
         self.clock, self.started = FakeClock(), list[FakeProcess]()
         self.fails: list[int] = []
         """Exit codes of the next workers that do not start."""
+        self.loads = True
+        """Whether workers load at once; else when the test says so."""
         self.unusable = ""
         self.freed: list[tuple[int, int]] = []
         self.pauses: list[float] = []
@@ -91,7 +97,8 @@ class Rig:
         )
 
     async def _launch(self, number: int, row: int) -> FakeProcess:
-        process = FakeProcess(number, row, self.clock, fails=self.fails.pop(0) if self.fails else None)
+        fails = self.fails.pop(0) if self.fails else None
+        process = FakeProcess(number, row, self.clock, fails=fails, loads=self.loads)
         self.started.append(process)
         return process
 
@@ -251,6 +258,35 @@ async def test_a_first_worker_with_ports_goes_on_where_the_next_one_does_not_loa
         rig.supervisor.replace_all()
         await rig.settle()
         assert not started[0].signals and [each.number for each in started] == [1, 2, 1]
+
+
+@pytest.mark.parametrize("has_ports", [True, False])
+async def test_a_worker_that_dies_while_the_next_one_loads_gets_no_second_one_in_its_place(has_ports: bool) -> None:
+    rig = Rig(first_has_ports=has_ports)
+    async with running(rig) as started:
+        rig.loads = False
+        rig.supervisor.replace_all()
+        await rig.settle()
+        started[0].end(-9)
+        await rig.after(60)
+        assert [each.number for each in started] == [1, 2, 1] and not started[2].serves
+        started[2].load()
+        await rig.settle()
+        assert started[2].serves
+
+
+async def test_where_both_a_worker_and_the_next_one_die_another_is_started() -> None:
+    rig = Rig()
+    async with running(rig) as started:
+        rig.loads = False
+        rig.supervisor.replace_all()
+        await rig.settle()
+        rig.loads = True
+        started[0].end(-9)
+        started[2].end(1)
+        await rig.settle()
+        await rig.after(0.5)
+        assert [each.number for each in started].count(1) == 3
 
 
 async def test_where_the_next_one_fails_after_the_first_has_ended_for_it_another_is_started() -> None:
