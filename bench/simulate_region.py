@@ -247,6 +247,9 @@ def small(seconds: float, seed: int) -> Results:
         for name, took in both.items():
             row |= spread(took, f"{name} ms ")
         row |= apart(**both)
+        if not tells:
+            routed = simulated(asked, bridges, replicas, run_s, tells=tells, router=True)
+            row |= spread(routed, "simulated on Ray ms ")
         results[f"{bridges} bridges, {replicas} replicas, load {load}"] = row
     show(results)
     return results
