@@ -4,7 +4,9 @@
 
 What is ours is used as it is: `LoadSteps` and `Recent` decide what each bridge leaves out, as in `bridge/admission`.
 The choice of a replica is that of `bridge/speech/pool`: the fewest in hand *of this bridge*, in eighths of the backlog;
-among equals the one that has the utterance. A bridge does not know what the others ask.
+among equals the one that has the utterance. A bridge does not know what the others ask. With `router` it is that of a
+pool on Ray, whose `Loads` are used as they are: a bridge knows what it asks itself, and what the answers of the last
+half second said of the others.
 """
 
 import heapq
@@ -18,6 +20,7 @@ from itertools import count
 from typing import Final
 
 from bridge.admission.load import LoadSteps, Recent, Step
+from bridge.speech.backends.ray.choice import Loads
 
 STEPS: Final = 8
 """Parts of the backlog in which loads are compared."""
@@ -134,6 +137,7 @@ class Bridge:
     steps: LoadSteps = field(default_factory=LoadSteps)
     calls: set[int] = field(default_factory=set)
     in_hand: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    loads: Loads = field(default_factory=Loads)
     down: set[int] = field(default_factory=set)
     queue: list[tuple[bool, int, Decode]] = field(default_factory=list)
     up: bool = True
@@ -174,14 +178,15 @@ class Region:
         final_wait_s: float = 1.0,
         seed: int = 1,
     ) -> None:
-        """`overhead_s`: network and what carries a decode, there and back. `router`: each decode goes to the less
-        loaded of two replicas, whose load is known (Ray's way), instead of the bridge's own choice. `final_wait_s`:
-        as `--load-final-wait`."""
+        """`overhead_s`: network and what carries a decode, there and back. `router`: the replica is chosen as in a pool
+        on Ray (`bridge/speech/backends/ray/choice.py`), not as the bridge chooses engines. `final_wait_s`: as
+        `--load-final-wait`."""
         self.now_s, self.dice = 0.0, random.Random(seed)
         self.engine, self.talk, self.overhead_s, self.router = engine, talk or Talk(), overhead_s, router
         self._final_wait_s = final_wait_s
         self.bridges = [Bridge(lines, Recent(lambda: self.now_s)) for _ in range(bridges)]
         self.replicas = [Replica(engine) for _ in range(replicas)]
+        self._names = [str(number) for number in range(replicas)]
         self.told = Outcome()
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers, self._calls = count(), count()
@@ -291,6 +296,7 @@ class Region:
             heapq.heappush(bridge.queue, (not decode.final, next(self._numbers), decode))
             return
         bridge.in_hand[replica] += 1
+        bridge.loads.sent(self._names[replica])
         if decode.final:
             bridge.waits.add(self.now_s - decode.asked_s)
         self.at(self.now_s + self.overhead_s / 2, lambda: self._arrive(decode, replica))
@@ -298,8 +304,7 @@ class Region:
     def _choose(self, bridge: Bridge, decode: Decode) -> int | None:
         count_, engine = len(self.replicas), self.engine
         if self.router:
-            pair = [each for each in self._two(decode.utterance) if each not in bridge.down]
-            return min(pair, key=lambda each: len(self.replicas[each]), default=self._any(bridge))
+            return self._routed(bridge, decode)
         favourite = decode.utterance % count_
         own = bridge.in_hand[favourite]
         free = own * STEPS < engine.backlog and (not engine.waits_in_bridge or own < engine.at_once)
@@ -315,11 +320,16 @@ class Region:
         start = decode.utterance // count_
         return min(able, key=lambda each: (bridge.in_hand[each] * STEPS // engine.backlog, _shuffled(each, start)))
 
-    def _two(self, utterance: int) -> Sequence[int]:
-        return utterance % len(self.replicas), self.dice.randrange(len(self.replicas))
+    def _routed(self, bridge: Bridge, decode: Decode) -> int:
+        count_, room = len(self.replicas), min(self.engine.at_once, max(1, self.engine.backlog // STEPS))
+        favourite, start = decode.utterance % count_, decode.utterance // count_
 
-    def _any(self, bridge: Bridge) -> int:
-        return next((each for each in range(len(self.replicas)) if each not in bridge.down), 0)
+        def filled(replica: int) -> int:
+            return bridge.loads.of(self._names[replica], self.now_s) // room
+
+        if favourite not in bridge.down and not filled(favourite):
+            return favourite
+        return min(range(count_), key=lambda each: (each in bridge.down, filled(each), _shuffled(each, start)))
 
     def _arrive(self, decode: Decode, number: int) -> None:
         replica = self.replicas[number]
@@ -341,12 +351,16 @@ class Region:
         if replica.version != version:
             return
         decode = replica.take_done(self.now_s)
+        others = len(replica)
         self._plan(number)
-        self.at(self.now_s + self.overhead_s / 2, lambda: self._answer(decode, number))
+        self.at(self.now_s + self.overhead_s / 2, lambda: self._answer(decode, number, others))
 
-    def _answer(self, decode: Decode, number: int) -> None:
+    def _answer(self, decode: Decode, number: int, others: int) -> None:
+        """`others`: what the replica has in hand beside it, as it says."""
         bridge = self.bridges[decode.bridge]
         bridge.in_hand[number] -= 1
+        bridge.loads.told(self._names[number], others, self.now_s)
+        bridge.loads.over(self._names[number])
         self.told.decodes += 1
         took_s = self.now_s - decode.asked_s
         if decode.final and bridge.up:
@@ -378,6 +392,7 @@ class Region:
         """A bridge notices that a replica is gone: what it had asked there it asks elsewhere."""
         bridge = self.bridges[decode.bridge]
         bridge.in_hand[number] -= 1
+        bridge.loads.over(self._names[number])
         if not self.replicas[number].up:
             bridge.down.add(number)
         decode.tries += 1

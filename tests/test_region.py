@@ -42,6 +42,26 @@ def test_a_queue_for_all_replicas_waits_less_than_one_for_each() -> None:
     assert min(common) == pytest.approx(100)
 
 
+def test_a_bridge_on_ray_knows_for_half_a_second_what_an_answer_said_of_the_others() -> None:
+    region = Region(bridges=2, replicas=2, engine=Engine.timed(1.0), router=True)
+    region.bridges[0].down.add(1)  # so that all of its decodes are with the first replica
+    took: list[float] = []
+    for at_s in (0.0, 1.1, 2.2):
+        region.at(at_s, lambda: region.ask(1, final=True, utterance=0, done=took.append))
+    for _ in range(4):
+        region.at(0.0, lambda: region.ask(0, final=True))
+    region.run(10)
+    told, forgotten = 1.0, 5.0 - 2.2 + 1.0
+    assert took == pytest.approx([1.0, told, forgotten])
+
+
+def test_a_bridge_alone_with_a_pool_on_ray_waits_little_longer_than_in_one_queue_for_all() -> None:
+    asked = arrivals(0.7 * 4 / 0.1, 200, 1, 3)
+    routed = mean(simulated(asked, 1, 4, 0.1, tells=False, router=True, overhead_s=0.004))
+    one_queue = 4 + mean(simulated(asked, 1, 4, 0.1, tells=True))
+    assert one_queue < routed < 1.1 * one_queue
+
+
 def test_an_engine_is_as_fast_as_its_curve() -> None:
     h200 = ENGINES["h200"]
     assert [round(h200.a_second(n)) for n in (1, 8, 20, 64, 128)] == [15, 103, 150, 238, 238]

@@ -1,14 +1,22 @@
 """What an option may be: the types, and how text becomes one."""
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,13 @@ def whole_url(url: str) -> str:
     if parts.port == 0:
         raise ValueError("port 0 is no place to go")
     return url
+
+
+def _reachable_port(address: str) -> str:
+    port = address.rpartition(":")[2]
+    if port.isdecimal() and not 0 < int(port) < 1 << 16:
+        raise ValueError("no port is 0 or above 65535")
+    return address
 
 
 def _network(text: str) -> str:
@@ -181,7 +196,7 @@ Plugin = Annotated[_PluginName, Takes("the name of an installed plug-in, or modu
 PluginNames = Annotated[
     tuple[_PluginName, ...],
     BeforeValidator(split_words),
-    Takes("auto, or names of installed plug-ins or module:attribute, with commas between"),
+    Takes("auto, or names of installed plug-ins or module:attribute, with commas between; one may be ray://HOST:10001"),
 ]
 AppNames = Annotated[
     tuple[Annotated[str, StringConstraints(pattern=r"^[\w.-]{1,100}$")], ...],
@@ -191,8 +206,11 @@ AppNames = Annotated[
 RayAddress = Annotated[
     str,
     StringConstraints(pattern=r"^$|^auto$|^(ray://)?(\[[0-9A-Fa-f:]+\]|[\w.-]+):\d{1,5}$"),
+    AfterValidator(_reachable_port),
     Takes("auto, HOST:6379, or ray://HOST:10001"),
 ]
+_RAY_ADDRESS: Final = TypeAdapter(RayAddress)
+_RAY_SCHEME: Final = "ray://"
 
 _VoiceName = Annotated[str, StringConstraints(pattern=r"^[\w.-]+(:[\w.+/:@-]+)?$", max_length=200)]
 Voice = Annotated[_VoiceName, Takes("the name of an installed plug-in, plug-in:voice, or module:attribute")]
@@ -219,6 +237,23 @@ def with_default_voice(values: Mapping[str, object]) -> dict[str, object]:
         return dict(values)
     others = {language: voice for language, voice in named.items() if language != _DEFAULT}
     return {**values, "tts": named[_DEFAULT], "voices": others}
+
+
+def with_ray_address(values: Mapping[str, object]) -> dict[str, object]:
+    """Return options with the cluster that `asr` names, ray://HOST:10001, as `ray_address`, which it goes before.
+
+    What is no such address, or is a second one, stays where it is: as the name of a recogniser it is refused.
+    """
+    names = split_words(values.get("asr"))
+    named = [str(each) for each in names if str(each).startswith(_RAY_SCHEME)] if isinstance(names, Sequence) else []
+    if not isinstance(names, Sequence) or len(set(named)) != 1:
+        return dict(values)
+    try:
+        address = _RAY_ADDRESS.validate_python(named[0])
+    except ValidationError:
+        return dict(values)
+    recognisers = ["ray" if each == address else each for each in names]
+    return {**values, "asr": recognisers, "ray_address": address}
 
 
 class Group(BaseModel):

@@ -136,25 +136,27 @@ async def test_calls_of_an_asterisk_are_shared_out_too(two: Server) -> None:
     assert sum(by_worker) == 6 and min(by_worker) >= 1, by_worker
 
 
+async def place_always(server: Server, name: str, placed: list[asyncio.Task[None]], stop: asyncio.Event) -> None:
+    """Place ten calls a second until `stop`, as Twilio does; the bot must be heard on each."""
+
+    async def place(call_sid: str) -> None:
+        voice = f"{server.http}/twilio/voice"
+        async with aiohttp.ClientSession() as session, session.post(voice, data={"CallSid": call_sid}) as answer:
+            assert "<Stream" in await answer.text()
+        async with dial(server.twilio, call_sid=call_sid) as phone:
+            await phone.until_heard(after_ms=0)
+
+    while not stop.is_set():
+        placed.append(asyncio.create_task(place(f"{name}{len(placed)}")))
+        await asyncio.sleep(0.1)
+
+
 async def test_workers_are_replaced_one_by_one_and_no_call_is_lost(two: Server) -> None:
     await until_well(two)
     before, stop, placed = pids(two), asyncio.Event(), list[asyncio.Task[None]]()
-
-    async def place(number: int) -> None:
-        voice, sid = f"{two.http}/twilio/voice", f"CD{number}"
-        async with aiohttp.ClientSession() as session, session.post(voice, data={"CallSid": sid}) as answer:
-            assert "<Stream" in await answer.text()
-        async with dial(two.twilio, call_sid=f"CD{number}") as phone:
-            await phone.until_heard(after_ms=0)
-
-    async def place_always() -> None:
-        while not stop.is_set():
-            placed.append(asyncio.create_task(place(len(placed))))
-            await asyncio.sleep(0.1)
-
     async with dial(two.twilio, call_sid="CE1") as running:
         await running.until_heard(after_ms=0)
-        callers = asyncio.create_task(place_always())
+        callers = asyncio.create_task(place_always(two, "CD", placed, stop))
         two.stop(signal.SIGUSR2)
         await two.logged("all workers are replaced", timeout_s=30)
         await asyncio.sleep(0.5)
@@ -194,3 +196,31 @@ async def test_the_limit_of_calls_is_one_for_all_and_so_is_the_end() -> None:
                 pass
         for phone in phones[1:]:
             await phone.hang_up()
+
+
+async def test_the_next_server_takes_the_port_from_all_workers_and_no_call_is_lost(tmp_path: Path) -> None:
+    patient = ("--no-input-timeout", "0")  # the call that goes on says nothing meanwhile
+    flags = ("--workers", "2", "--asr", "fakes:FakeAsr", "--handover-socket", str(tmp_path / "next"), *patient)
+    env, stop, placed = {"PYTHONPATH": _PATH}, asyncio.Event(), list[asyncio.Task[None]]()
+    async with serve(*flags, env=env) as first, dial(first.twilio, call_sid="CA1") as running:
+        await running.until_heard(after_ms=0)
+        callers = asyncio.create_task(place_always(first, "CB", placed, stop))
+        port = first.address.rpartition(":")[2]
+        async with serve(*flags, "--port", port, env=env) as second:
+            for number in (1, 2):
+                await first.logged(f"INFO #{number} ", "no new calls", timeout_s=20)
+            before = len(placed)
+            await asyncio.sleep(1)
+            stop.set()
+            await callers
+            await asyncio.gather(*placed)
+            assert len(placed) > before + 2, "calls were placed after the hand-over, too"
+            assert not first.process.returncode and not running.closed.is_set()
+            await running.hang_up()
+            async with asyncio.timeout(15):
+                await first.process.wait()
+            await until_well(second)
+            answered = [server.log.count("call ended") for server in (first, second)]
+            assert sum(answered) == len(placed) + 1 and min(answered) > 1, answered
+    assert first.process.returncode == 0 and "Traceback" not in first.log + second.log
+    assert not os.listdir(tmp_path), "no socket is left behind"

@@ -482,10 +482,55 @@ def test_a_ray_cluster_is_named_as_ray_names_it(address: str) -> None:
     assert Settings(asr=("ray",), ray_address=address).ray_address == address
 
 
-@pytest.mark.parametrize("address", ["head", "http://head:6379", "head:port", "ray://head", "head:6379/x", "a b:1"])
+@pytest.mark.parametrize(
+    "address", ["head", "http://head:6379", "head:port", "ray://head", "head:6379/x", "a b:1", "head:0", "head:65536"]
+)
 def test_what_ray_would_not_take_for_an_address_is_refused(address: str) -> None:
     with pytest.raises(SettingsError, match="--ray-address"):
         load({"ray_address": address}, {})
+
+
+@pytest.mark.parametrize("address", ["ray://head:10001", "ray://[::1]:10001", "ray://10.0.0.1:65535"])
+def test_a_recogniser_may_be_the_address_of_a_ray_cluster(address: str, tmp_path: Path) -> None:
+    file = tmp_path / "bridge.toml"
+    file.write_text(f'asr = ["whisper", "{address}"]\nray_address = "another:6379"\n')
+    for settings in (
+        load({"asr": f"whisper,{address}"}, {}),
+        load({}, {"BRIDGE_ASR": f"whisper, {address}"}),
+        load({"config": str(file)}, {}),
+        Settings.model_validate({"asr": ("whisper", address)}),
+    ):
+        assert (settings.asr, settings.ray_address) == (("whisper", "ray"), address)
+        assert refusals(settings) == []
+
+
+def test_flags_go_before_a_cluster_that_a_file_names_as_recogniser(tmp_path: Path) -> None:
+    file = tmp_path / "bridge.toml"
+    file.write_text('asr = "ray://head:10001"\n')
+    assert load({"config": str(file), "asr": "ray://other:1"}, {}).ray_address == "ray://other:1"
+    without = load({"config": str(file), "asr": "whisper"}, {})
+    assert (without.asr, without.ray_address, refusals(without)) == (("whisper",), "", [])
+
+
+@pytest.mark.parametrize(
+    "asr",
+    [
+        "ray://",
+        "ray://head",
+        "ray://head:0",
+        "ray://head:65536",
+        "ray://head:10001/x",
+        "ray://user@head:10001",
+        "ray://head:port",
+        "Ray://head:10001",
+        "ray://head:10001,ray://other:10001",
+    ],
+)
+def test_what_is_no_address_of_one_ray_cluster_is_no_recogniser(asr: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load({"asr": asr}, {})
+    assert str(refused.value).startswith(f"--asr / BRIDGE_ASR is '{asr[:6]}")
+    assert "one may be ray://HOST:10001" in str(refused.value)
 
 
 def test_a_step_of_vllm_holds_a_token_of_each_decode() -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import pickle
 import signal
@@ -9,7 +10,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,19 +21,23 @@ from bridge import settings
 from bridge.admission.scoreboard import ROWS, Scoreboard
 from bridge.cluster.workers.engines import SharedEnginesProcess
 from bridge.cluster.workers.process import WorkerProcess
-from bridge.cluster.workers.sharing import has_ports, of_worker, refusals, shares_engines, workers_of
-from bridge.cluster.workers.supervisor import StartFailed, Supervisor
+from bridge.cluster.workers.sharing import has_ports, of_worker, shares_engines, workers_of
+from bridge.cluster.workers.started import StartFailed
+from bridge.cluster.workers.supervisor import Supervisor
 from bridge.server import tls
 from bridge.server.access import listener
+from bridge.server.lifecycle.handover import Handover, Predecessor
 from bridge.server.lifecycle.reload import sound
-from bridge.server.lifecycle.run import checked
+from bridge.server.lifecycle.run import checked, predecessor, take_port
 from bridge.server.lifecycle.shutdown import end_s, longest_s
 from bridge.server.plugin_loading import resolved
 from bridge.server.siblings.worker import metrics_folder, scoreboard_path
 from bridge.settings import Settings, SettingsError
 
+log = logging.getLogger(__name__)
+
 _WORKER: Final = "bridge.cli.serving.worker"
-_SHARED: Final = ("host", "port", "audiosocket_port", "workers")
+_SHARED: Final = ("host", "port", "audiosocket_port", "handover_socket", "workers")
 _SHARED_ENGINES: Final = ("asr", "asr_model_path")
 _ENGINES: Final = "bridge.cli.serving.engines"
 
@@ -76,8 +81,6 @@ class WorkerTerms:
 
     def _whole(self, options: Settings) -> Settings:
         options = options.model_copy(update={"asr": tuple(resolved(options.asr))})
-        if wrong := [*refusals(options)]:
-            raise SettingsError("\n".join(wrong))
         if options.api_token is None and self._made:
             options = options.model_copy(update={"api_token": self._made})
         return self._with_certificate(checked(options))
@@ -143,17 +146,22 @@ async def serve_with_workers(options: Settings, flags: argparse.Namespace) -> in
     runtime = os.environ.get("XDG_RUNTIME_DIR") or ""
     with tempfile.TemporaryDirectory(prefix="bridge-", dir=runtime if os.access(runtime, os.W_OK) else None) as folder:
         terms = WorkerTerms(options, flags, Path(folder))
-        bound, audiosocket = await listener.bind(options.host, options.port), list[socket.socket]()
+        before = await predecessor(options)
+        bound, audiosocket = await take_port(options, before), list[socket.socket]()
         try:
             if options.audiosocket_port:
                 audiosocket = await listener.bind(options.host, options.audiosocket_port)
             terms.sockets, terms.audiosocket = ([one.fileno() for one in each] for each in (bound, audiosocket))
-            return await _supervise(terms)
+            return await _supervise(terms, before, bound)
         finally:
             listener.close([*bound, *audiosocket])
 
 
-async def _supervise(terms: WorkerTerms) -> int:
+async def _supervise(terms: WorkerTerms, before: Predecessor, bound: Sequence[socket.socket]) -> int:
+    """Supervise workers on `bound`, in the place of `before`, until a signal or the next server ends them.
+
+    The port is handed over by us, for all workers: those of both servers accept for a moment, which no caller notices.
+    """
     supervisor = Supervisor(
         terms.launch,
         workers=terms.workers,
@@ -170,6 +178,10 @@ async def _supervise(terms: WorkerTerms) -> int:
         supervisor.end(number, within_s=limits_s[number](terms.options))
         engines.give_up()
 
+    async def give_way() -> None:
+        log.info("another server has taken the port; the workers end with their calls")
+        supervisor.give_way()
+
     for number in limits_s:
         loop.add_signal_handler(number, end, number)
 
@@ -183,9 +195,16 @@ async def _supervise(terms: WorkerTerms) -> int:
         if shares_engines(terms.options):
             await engines.start()
         banner = await supervisor.start()
-        sys.stdout.write(f"{banner}\n  workers       {terms.workers}, of the supervisor {os.getpid()}\n")
-        sys.stdout.flush()
+        await before.claim()
+        await before.release()
+        async with Handover(terms.options.handover_socket, bound, give_way):
+            sys.stdout.write(f"{banner}\n  workers       {terms.workers}, of the supervisor {os.getpid()}\n")
+            sys.stdout.flush()
+            await supervisor.until_over()
+    except OSError:  # another server took the port at the same moment, or waits at the path: calls of ours end first
+        end(signal.SIGTERM)
         await supervisor.until_over()
+        raise
     except StartFailed as failed:
         return failed.code if failed.code > 0 else 1
     finally:

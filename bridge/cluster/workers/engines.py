@@ -6,7 +6,7 @@ import signal
 from collections.abc import Awaitable, Callable
 
 from bridge.backoff import Backoff
-from bridge.cluster.workers.supervisor import StartFailed, SupervisedProcess
+from bridge.cluster.workers.started import StartFailed, SupervisedProcess
 
 log = logging.getLogger(__name__)
 

@@ -30,7 +30,7 @@ class WorkerProcess:
         """What it says of the server, once it serves."""
         self.heard_s = time.monotonic()
         """When it told last that it lives."""
-        self._ready = asyncio.Event()
+        self._warm, self._ready = asyncio.Event(), asyncio.Event()
         self._listening = asyncio.create_task(self._listen())
 
     @classmethod
@@ -58,13 +58,20 @@ class WorkerProcess:
         writer.write(len(birth).to_bytes(4, "big") + birth)
         return cls(process, reader, writer)
 
+    async def warm(self) -> bool:
+        """Return once it has loaded all and stands by, or has ended before; whether it stands by."""
+        return await self._reached(self._warm)
+
     async def ready(self) -> bool:
         """Return once it serves, or has ended before; whether it serves."""
-        waits = [asyncio.ensure_future(self._ready.wait()), asyncio.ensure_future(self.ended())]
+        return await self._reached(self._ready)
+
+    async def _reached(self, stage: asyncio.Event) -> bool:
+        waits = [asyncio.ensure_future(stage.wait()), asyncio.ensure_future(self.ended())]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
-        return self._ready.is_set()
+        return stage.is_set()
 
     async def ended(self) -> int:
         """Return its exit code once it has ended; below 0 it is the signal that ended it."""
@@ -76,6 +83,10 @@ class WorkerProcess:
     def tell_siblings(self, workers: Sequence[Mapping[str, int]]) -> None:
         """Tell it which workers there are."""
         self._tell({"siblings": workers})
+
+    def serve(self) -> None:
+        """Have it open its ports, where it stands by."""
+        self._tell({"do": "serve"})
 
     def give_way(self) -> None:
         """Have it leave the port to others, and end once its calls have."""
@@ -95,6 +106,8 @@ class WorkerProcess:
             while line := await self._reader.readline():
                 self.heard_s = time.monotonic()
                 told = json.loads(line)
-                if told["is"] == "ready":
+                if told["is"] == "warm":
+                    self._warm.set()
+                elif told["is"] == "ready":
                     self.banner = told["banner"]
                     self._ready.set()

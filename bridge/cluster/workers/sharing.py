@@ -1,7 +1,7 @@
 """How the settings of one server are shared out among its workers."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -19,15 +19,6 @@ def workers_of(settings: Settings) -> int:
     return len(os.sched_getaffinity(0)) if settings.workers == "auto" else settings.workers
 
 
-def refusals(settings: Settings) -> Iterator[str]:
-    """Yield what keeps several workers from being one server, a line each."""
-    if settings.handover_socket:
-        yield (
-            "--handover-socket and --workers exclude each other: SIGUSR2 replaces the workers one by one, and reads "
-            "the settings again"
-        )
-
-
 def shares_engines(settings: Settings) -> bool:
     """Return whether the engines are loaded once for all workers, in a process of their own: a GPU holds one vLLM."""
     return "vllm" in settings.asr
@@ -41,6 +32,7 @@ def has_ports(settings: Settings) -> bool:
 def of_worker(settings: Settings, number: int, *, of: int, engines: Path) -> Settings:
     """Return the settings of the worker `number`, from 1 to `of`. `engines`: where those that are shared are asked."""
     changes: dict[str, object] = {name: max(1, getattr(settings, name) // of) for name in _THREADS}
+    changes["handover_socket"] = None  # the supervisor has it
     if shares_engines(settings):
         changes |= {"asr": (_SHARED,), "asr_model_path": str(engines)}
     if number != 1:

@@ -3,11 +3,11 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final
 
 from bridge.backoff import Backoff
+from bridge.cluster.workers.started import StartedWorker, StartFailed, SupervisedProcess, cause_of
 
 log = logging.getLogger(__name__)
 
@@ -19,50 +19,6 @@ _HUNG_S: Final = 30.0
 _SLACK_S: Final = 0.2
 """For a worker that ends itself at the last moment to say so."""
 _FIRST: Final = 1
-
-
-class SupervisedProcess(Protocol):
-    """A worker's process (process.py)."""
-
-    pid: int
-    banner: str
-    heard_s: float
-
-    async def ready(self) -> bool:
-        """Return once it serves, or has ended before; whether it serves."""
-
-    async def ended(self) -> int:
-        """Return its exit code once it has ended."""
-
-    def tell_siblings(self, workers: Sequence[Mapping[str, int]]) -> None:
-        """Tell it which workers there are."""
-
-    def give_way(self) -> None:
-        """Have it leave the port to others, and end once its calls have."""
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-
-
-@dataclass(eq=False)
-class _Member:
-    """A worker that was started and has not ended."""
-
-    number: int
-    row: int
-    process: SupervisedProcess
-    serves: bool = False
-    leaving: bool = False
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-class StartFailed(Exception):
-    """A worker did not start; its own log says why."""
-
-    def __init__(self, code: int) -> None:
-        """`code`: its exit code."""
-        super().__init__("a worker did not start")
-        self.code = code
 
 
 class Supervisor:
@@ -91,7 +47,7 @@ class Supervisor:
         self._first_has_ports, self._renew = first_has_ports, renew
         self._clock_s, self._pause = clock_s, pause
         self._rows = [*range(rows)]
-        self._members: list[_Member] = []
+        self._members: list[StartedWorker] = []
         self._backoffs = {number: Backoff(_FIRST_PAUSE_S, steady_s=_STEADY_S) for number in self._numbers}
         self._tasks: set[asyncio.Task[None]] = set()
         self._rolling = asyncio.Lock()
@@ -120,11 +76,11 @@ class Supervisor:
         return next((member.process.banner for member in self._members if member.number == _FIRST), "")
 
     @staticmethod
-    def _code(started: Sequence["int | _Member"]) -> int | None:
+    def _code(started: Sequence["int | StartedWorker"]) -> int | None:
         return next((each for each in started if isinstance(each, int)), None)
 
     async def until_over(self) -> None:
-        """Return when all have ended, after a signal."""
+        """Return when all have ended, after a signal or because another server has the port."""
         await self._ending.wait()
         while self._members:
             await self._members[0].over.wait()
@@ -150,11 +106,23 @@ class Supervisor:
         for member in self._members:
             member.process.signal(number)
 
+    def give_way(self) -> None:
+        """Have all workers leave the port to another server, and end once their calls have; no others are started."""
+        self._ending.set()
+        for member in self._members:
+            member.leaving = True
+            if member.serves:
+                member.process.give_way()
+            else:
+                member.process.signal(signal.SIGTERM)
+        self._tell_all()
+
     def reread(self) -> None:
-        """Send those that serve SIGHUP: others have what was read last."""
+        """Send all SIGHUP, those that do not serve yet once they do."""
         for member in self._members:
             if member.serves:
                 member.process.signal(signal.SIGHUP)
+            member.outdated = not member.serves
 
     def replace_all(self) -> None:
         """Begin to replace all workers, one after the other; asked for again meanwhile, that begins anew after it."""
@@ -162,8 +130,11 @@ class Supervisor:
 
     # ------------------------------------------------------------ one worker
 
-    async def _start(self, number: int) -> "int | _Member":
-        """Start a worker and wait until it serves; return it, or the exit code with which it failed to."""
+    async def _start(self, number: int, place: Callable[[], Awaitable[None]] | None = None) -> "int | StartedWorker":
+        """Start a worker and wait until it serves; return it, or the exit code with which it failed to.
+
+        `place` is awaited once it has loaded all: its ports are free after it.
+        """
         if not self._rows:
             log.error("worker %d cannot be started: too many still end their calls", number)
             return 1
@@ -174,20 +145,26 @@ class Supervisor:
             self._rows.append(row)
             log.error("worker %d cannot be started: %s", number, error)
             return 1
-        member = _Member(number, row, process)
+        member = StartedWorker(number, row, process)
         self._members.append(member)
         self._run(self._watch(member))
         if self._ending.is_set():
             process.signal(signal.SIGTERM)
+        if await process.warm():
+            if place:
+                await place()
+            process.serve()
         if not await process.ready():
             await member.over.wait()
             return await process.ended() or 1
         member.serves = True
+        if member.outdated:
+            process.signal(signal.SIGHUP)
         self._backoffs[number].ready(self._clock_s())
         self._tell_all()
         return member
 
-    async def _watch(self, member: _Member) -> None:
+    async def _watch(self, member: StartedWorker) -> None:
         """Wait for the end of a worker, and put another in its place where that was not meant."""
         code = await member.process.ended()
         self._members.remove(member)
@@ -198,8 +175,9 @@ class Supervisor:
         member.over.set()
         self._tell_all()
         if member.serves and not meant:
-            log.error("worker %d, process %d, has ended: %s", member.number, member.process.pid, _cause(code))
-            await self._start_anew(member.number)
+            log.error("worker %d, process %d, has ended: %s", member.number, member.process.pid, cause_of(code))
+            if not member.replaced:
+                await self._start_anew(member.number)
 
     async def _start_anew(self, number: int) -> None:
         """Start a worker, again and again until it serves."""
@@ -208,10 +186,10 @@ class Supervisor:
             if self._ending.is_set():
                 return
             started = await self._start(number)
-            if isinstance(started, _Member):
+            if isinstance(started, StartedWorker):
                 log.info("worker %d serves again, as process %d", number, started.process.pid)
                 return
-            log.error("worker %d does not start: %s", number, _cause(started))
+            log.error("worker %d does not start: %s", number, cause_of(started))
 
     def _tell_all(self) -> None:
         told = [
@@ -256,32 +234,28 @@ class Supervisor:
         old = next((each for each in self._members if each.number == number and not each.leaving), None)
         if old is None or not old.serves:
             return not self._ending.is_set()  # it is being started anew, with what was read again
-        if ends_first:
+
+        async def end_old() -> None:
             old.leaving = True
             self._tell_all()
-            log.info("worker %d has ports that only one process can have: it ends before another comes", number)
+            log.info("worker %d has ports that only one process can have: the next one stands by until it ends", number)
             old.process.signal(signal.SIGTERM)
             await old.over.wait()
-            self._run(self._start_anew(number))
-            return not self._ending.is_set()
-        started = await self._start(number)
-        if not isinstance(started, _Member):
-            return False
-        old.leaving = True
-        self._tell_all()
-        old.process.give_way()
+
+        old.replaced = True
+        started = await self._start(number, end_old if ends_first else None)
+        if not isinstance(started, StartedWorker):
+            old.replaced = False
+            if old.over.is_set():  # nobody is in its place
+                self._run(self._start_anew(number))
+            return old.over.is_set() and not self._ending.is_set()
+        if not ends_first:
+            old.leaving = True
+            self._tell_all()
+            old.process.give_way()
         return True
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _cause(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        return f"signal {signal.Signals(-code).name}"
-    except ValueError:
-        return f"signal {-code}"

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
@@ -48,8 +48,8 @@ async def serve(
     """
     given, options = options, checked(options)
     certificates = await asyncio.to_thread(tls.Certificates, options)
-    before = await _before(options)
-    sockets = await _port(options, before)
+    before = await predecessor(options)
+    sockets = await take_port(options, before)
     made = options.api_token if given.api_token is None else None
 
     def tell(text: str) -> None:
@@ -95,6 +95,7 @@ async def serve_as_worker(
                 sockets=worker.sockets,
                 membership=membership,
                 made=made,
+                stand_by=line.stand_by,
                 tell=line.ready,
             )
         )
@@ -149,13 +150,19 @@ async def _serving(
     membership: Membership | None = None,
     before: Predecessor | None = None,
     made: SecretStr | None = None,
+    stand_by: Callable[[], Awaitable[None]] | None = None,
     tell: Callable[[str], None],
 ) -> AsyncIterator[RunningServer]:
-    """Serve on `sockets` inside the block, and close them after it; `tell` gets the banner once all is ready."""
+    """Serve on `sockets` inside the block, and close them after it; `tell` gets the banner once all is ready.
+
+    `stand_by` is awaited once the models are loaded: no port of ours is open before it returns.
+    """
     membership = membership or Membership.alone()
     try:
         resources = await asyncio.to_thread(load, options)  # before the port opens: who connects finds the models warm
         try:
+            if stand_by:
+                await stand_by()
             app = await asyncio.to_thread(make_app, options, resources, membership)  # it reads the page's files
             resources.observe(app[METRICS].decodes)
             resources.follow()
@@ -179,7 +186,7 @@ async def _serving(
         listener.close(sockets)
 
 
-async def _before(options: Settings) -> Predecessor:
+async def predecessor(options: Settings) -> Predecessor:
     """Return the server whose port we take over, if there is one.
 
     Raises:
@@ -196,8 +203,12 @@ async def _before(options: Settings) -> Predecessor:
     return before
 
 
-async def _port(options: Settings, before: Predecessor) -> Sequence[socket.socket]:
-    """Take the port, so that a busy one is told now and not after a minute of loading; AudioSocket's is only tried."""
+async def take_port(options: Settings, before: Predecessor) -> Sequence[socket.socket]:
+    """Take the port, so that a busy one is told now and not after a minute of loading; AudioSocket's is only tried.
+
+    Raises:
+        OSError: one of them is not to be had.
+    """
     if before.sockets:
         log.info("the port is taken over from another server once the models are warm")
         return before.sockets

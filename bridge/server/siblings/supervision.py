@@ -1,7 +1,7 @@
 """The line to the process that supervises a worker: JSON, a message a line.
 
-to the supervisor     {"is": "ready", "banner": "bridge ... is ready\n..."}, {"is": "alive"}
-from the supervisor   {"siblings": [{"row": 3, "number": 2}]}, {"do": "give way"}
+to the supervisor     {"is": "warm"}, {"is": "ready", "banner": "bridge ... is ready\n..."}, {"is": "alive"}
+from the supervisor   {"do": "serve"}, {"siblings": [{"row": 3, "number": 2}]}, {"do": "give way"}
 """
 
 import asyncio
@@ -20,6 +20,18 @@ class Supervision:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Use `open_line`."""
         self._reader, self._writer = reader, writer
+
+    async def stand_by(self) -> None:
+        """Tell that this worker has loaded all; return when it is to serve. What is said meanwhile is said again then.
+
+        Raises:
+            OSError: the supervisor is gone.
+        """
+        self._tell({"is": "warm"})
+        while line := await self._reader.readline():
+            if json.loads(line).get("do") == "serve":
+                return
+        raise OSError("the supervisor of the workers is gone")
 
     def ready(self, banner: str) -> None:
         """Tell that this worker serves; `banner`: what is printed of the server at its start."""

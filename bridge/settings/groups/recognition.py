@@ -1,8 +1,9 @@
 """The options of recognition and of its engines."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from bridge.settings.types import (
     FIRST,
@@ -15,6 +16,7 @@ from bridge.settings.types import (
     RayAddress,
     Section,
     Urls,
+    with_ray_address,
 )
 
 
@@ -28,7 +30,7 @@ class Recognition(Group):
         min_length=1,
         description="Recognisers: auto, whisper, vllm, openai, ray or module:attribute. Of several, the least loaded "
         "healthy one takes the next decode. auto is vllm if the extra vllm is installed and the machine has an NVIDIA "
-        "GPU; otherwise it is whisper, which runs on the CPU.",
+        "GPU; otherwise it is whisper, which runs on the CPU. ray://HOST:10001 is ray with that ray_address.",
     )
     asr_url: Annotated[Urls, FIRST] = Field(
         default=(),
@@ -138,6 +140,11 @@ class Recognition(Group):
         description="Share of the GPU's memory that vllm takes at start, for the model and its caches. 0.4 holds the "
         "1.7B model and hundreds of utterances; less leaves room for a voice beside it.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _address_is_ray(cls, values: Any) -> Any:  # noqa: ANN401 - whatever somebody wants to make settings of
+        return with_ray_address(values) if isinstance(values, Mapping) else values
 
 
 class Vllm(Group):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from bridge.cluster.workers.engines import SharedEnginesProcess
-from bridge.cluster.workers.supervisor import StartFailed
+from bridge.cluster.workers.started import StartFailed
 
 
 class Engines:

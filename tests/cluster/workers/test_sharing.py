@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from bridge.cluster.workers.sharing import has_ports, of_worker, refusals, shares_engines, workers_of
+from bridge.cluster.workers.sharing import has_ports, of_worker, shares_engines, workers_of
 from bridge.settings import Settings
 
 ENGINES = Path("/run/bridge/engines")
@@ -36,7 +36,6 @@ def test_an_engine_that_a_machine_holds_once_is_asked_by_all_workers_in_a_proces
     assert of_worker(Settings(asr=("whisper",)), 1, of=2, engines=ENGINES).asr == ("whisper",)
 
 
-def test_what_several_workers_cannot_do_is_refused_with_what_to_do_instead() -> None:
-    (line,) = refusals(Settings(workers=2, handover_socket=Path("/run/next")))
-    assert "SIGUSR2" in line
-    assert not list(refusals(Settings(workers=2)))
+def test_the_port_is_handed_over_by_the_supervisor_and_by_no_worker() -> None:
+    settings = Settings(workers=2, handover_socket=Path("/run/next"))
+    assert not any(of_worker(settings, n, of=2, engines=ENGINES).handover_socket for n in (1, 2))

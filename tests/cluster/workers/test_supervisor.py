@@ -8,30 +8,48 @@ from contextlib import asynccontextmanager
 import pytest
 from fakes import FakeClock
 
-from bridge.cluster.workers.supervisor import StartFailed, Supervisor
+from bridge.cluster.workers.started import StartFailed
+from bridge.cluster.workers.supervisor import Supervisor
 
 
 class FakeProcess:
     """Serves when the test says so, or at once."""
 
-    def __init__(self, number: int, row: int, clock: FakeClock, *, fails: int | None = None) -> None:
+    def __init__(self, number: int, row: int, clock: FakeClock, *, fails: int | None, loads: bool) -> None:
         self.number, self.row, self.pid, self.banner = number, row, 1000 + row, f"worker {number}"
         self.heard_s = clock()
         self.signals: list[signal.Signals] = []
         self.siblings: list[Mapping[str, int]] = []
         self.gave_way = False
-        self._ready, self._over = asyncio.Event(), asyncio.Event()
+        self._warm, self._ready, self._over = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.code = 0
-        if fails is None:
-            self._ready.set()
-        else:
+        if fails is not None:
             self.end(fails)
+        elif loads:
+            self.load()
+
+    def load(self) -> None:
+        self._warm.set()
+
+    async def warm(self) -> bool:
+        return await self._reached(self._warm)
+
+    def serve(self) -> None:
+        if not self._over.is_set():
+            self._ready.set()
 
     async def ready(self) -> bool:
-        waits = [asyncio.ensure_future(each.wait()) for each in (self._ready, self._over)]
+        return await self._reached(self._ready)
+
+    async def _reached(self, stage: asyncio.Event) -> bool:
+        waits = [asyncio.ensure_future(each.wait()) for each in (stage, self._over)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
+        return stage.is_set()
+
+    @property
+    def serves(self) -> bool:
         return self._ready.is_set()
 
     async def ended(self) -> int:
@@ -61,6 +79,8 @@ class Rig:
         self.clock, self.started = FakeClock(), list[FakeProcess]()
         self.fails: list[int] = []
         """Exit codes of the next workers that do not start."""
+        self.loads = True
+        """Whether workers load at once; else when the test says so."""
         self.unusable = ""
         self.freed: list[tuple[int, int]] = []
         self.pauses: list[float] = []
@@ -77,7 +97,8 @@ class Rig:
         )
 
     async def _launch(self, number: int, row: int) -> FakeProcess:
-        process = FakeProcess(number, row, self.clock, fails=self.fails.pop(0) if self.fails else None)
+        fails = self.fails.pop(0) if self.fails else None
+        process = FakeProcess(number, row, self.clock, fails=fails, loads=self.loads)
         self.started.append(process)
         return process
 
@@ -215,16 +236,69 @@ async def test_settings_that_cannot_be_used_replace_nobody() -> None:
         assert len(started) == 2
 
 
-async def test_a_first_worker_with_ports_ends_before_the_next_one_begins() -> None:
+async def test_a_first_worker_with_ports_ends_once_the_next_one_is_warm_which_serves_after_it() -> None:
     rig = Rig(first_has_ports=True)
     async with running(rig) as started:
         rig.supervisor.replace_all()
         await rig.settle()
-        assert started[0].signals == [signal.SIGTERM] and len(started) == 2
+        assert started[0].signals == [signal.SIGTERM] and not started[0].gave_way
+        assert [each.number for each in started] == [1, 2, 1] and not started[2].serves
+        rig.supervisor.reread()
+        started[0].end()
+        await rig.settle()
+        assert started[2].serves and not rig.pauses[1:], "it waits for nothing else"
+        assert started[2].signals == [signal.SIGHUP], "what others read again while it stood by, it reads then"
+        assert [each.number for each in started] == [1, 2, 1, 2] and started[1].gave_way
+
+
+async def test_a_first_worker_with_ports_goes_on_where_the_next_one_does_not_load() -> None:
+    rig = Rig(first_has_ports=True)
+    async with running(rig) as started:
+        rig.fails = [3]
+        rig.supervisor.replace_all()
+        await rig.settle()
+        assert not started[0].signals and [each.number for each in started] == [1, 2, 1]
+
+
+@pytest.mark.parametrize("has_ports", [True, False])
+async def test_a_worker_that_dies_while_the_next_one_loads_gets_no_second_one_in_its_place(has_ports: bool) -> None:
+    rig = Rig(first_has_ports=has_ports)
+    async with running(rig) as started:
+        rig.loads = False
+        rig.supervisor.replace_all()
+        await rig.settle()
+        started[0].end(-9)
+        await rig.after(60)
+        assert [each.number for each in started] == [1, 2, 1] and not started[2].serves
+        started[2].load()
+        await rig.settle()
+        assert started[2].serves
+
+
+async def test_where_both_a_worker_and_the_next_one_die_another_is_started() -> None:
+    rig = Rig()
+    async with running(rig) as started:
+        rig.loads = False
+        rig.supervisor.replace_all()
+        await rig.settle()
+        rig.loads = True
+        started[0].end(-9)
+        started[2].end(1)
+        await rig.settle()
+        await rig.after(0.5)
+        assert [each.number for each in started].count(1) == 3
+
+
+async def test_where_the_next_one_fails_after_the_first_has_ended_for_it_another_is_started() -> None:
+    rig = Rig(first_has_ports=True)
+    async with running(rig) as started:
+        rig.supervisor.replace_all()
+        await rig.settle()
+        started[2].end(1)
         started[0].end()
         await rig.settle()
         await rig.after(0.5)
-        assert sorted(each.number for each in started) == [1, 1, 2, 2] and started[1].gave_way
+        assert [each.number for each in started].count(1) == 3 and started[-1].serves
 
 
 async def test_signals_reach_all_and_the_supervisor_ends_when_they_have() -> None:
@@ -240,6 +314,21 @@ async def test_signals_reach_all_and_the_supervisor_ends_when_they_have() -> Non
     rig.started[1].end(1)
     await over
     assert rig.supervisor.exit_code == 1 and len(rig.started) == 2
+
+
+async def test_where_another_server_has_the_port_all_leave_it_and_the_supervisor_ends_with_their_calls() -> None:
+    rig = Rig()
+    await rig.supervisor.start()
+    rig.supervisor.give_way()
+    assert all(each.gave_way and not each.signals for each in rig.started)
+    assert [told["leaving"] for told in rig.started[0].siblings] == [1, 1]
+    over = asyncio.create_task(rig.supervisor.until_over())
+    rig.started[0].end()
+    await rig.after(60)
+    assert not over.done() and len(rig.started) == 2, "none is started in its place"
+    rig.started[1].end()
+    await over
+    assert rig.supervisor.exit_code == 0
 
 
 async def test_what_has_not_ended_in_the_time_announced_is_killed() -> None:
