@@ -4,8 +4,8 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import ExitStack, aclosing, suppress
 from functools import partial
 from importlib.metadata import version
 from typing import Final
@@ -39,6 +39,7 @@ _READ_BYTES: Final = 16 * 1024
 _MAX_EVENTS: Final = 100
 """Pieces of audio that may wait for the recogniser; past that the socket slows the client."""
 _REASON_CHARS: Final = 300
+_LINGER_S: Final = 1.0
 _OURS: Final = {"name": "voice-bridge", "url": ""}
 
 
@@ -76,10 +77,10 @@ async def _serve(
         await connection.serve()
     except Busy as busy:
         app[METRICS].refused.labels(busy.reason).inc()
-        writer.write(error(f"{busy}, try again later"))
+        await _refuse(reader, writer, f"{busy}, try again later")
     except RemoteProtocolError as why:
         log.info("Wyoming client refused: %s, peer %s", short(str(why), _REASON_CHARS), peer)
-        writer.write(error(str(why)))
+        await _refuse(reader, writer, str(why))
     except TimeoutError:
         log.info("Wyoming client dropped: it neither sends nor reads, peer %s", peer)
     except ConnectionError:
@@ -87,6 +88,17 @@ async def _serve(
     finally:
         connected.discard(connection)
         writer.close()
+
+
+async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, why: str) -> None:
+    """Say why, and read on for a moment: a connection that is closed over what nobody reads loses what was said."""
+    with suppress(ConnectionError, TimeoutError):
+        async with asyncio.timeout(_LINGER_S):
+            writer.write(error(why))
+            await writer.drain()
+            writer.write_eof()
+            while await reader.read(_READ_BYTES):
+                pass
 
 
 class _Utterance:
@@ -128,6 +140,7 @@ class _Connection:
             max_bytes=self._settings.max_message_bytes,
         )
         self._utterance: _Utterance | None = None  # that is being heard
+        self._line = ExitStack()  # that it is heard on
         self._tasks: list[asyncio.Task[None]] = []  # carry it, and tell what was said in it
 
     async def serve(self) -> None:
@@ -149,6 +162,7 @@ class _Connection:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._line.close()
 
     async def _take(self, event: Event | Synthesis) -> None:
         match event:
@@ -164,19 +178,19 @@ class _Connection:
                     self._utterance = None
                     await asyncio.gather(*self._tasks)
                     self._tasks.clear()
+                    self._line.close()
                     await self._write(self._protocol.over())
 
     def _hear(self, started: CallStarted) -> None:
+        self._line.enter_context(self._app[LINES].take_client(address=network_of(self._peer)))
         self._utterance = utterance = _Utterance()
         leg = WrittenLeg(started, utterance.events())
         self._tasks = [asyncio.create_task(self._carry(leg, utterance)), asyncio.create_task(self._tell(leg))]
 
     async def _carry(self, leg: WrittenLeg, utterance: _Utterance) -> None:
-        app = self._app
+        paced = ClientLeg(leg, arrival=Arrival(time.monotonic), lane=self._app[FAST_LANE], idle_s=0)
         try:
-            with app[LINES].take_client(address=network_of(self._peer)):
-                paced = ClientLeg(leg, arrival=Arrival(time.monotonic), lane=app[FAST_LANE], idle_s=0)
-                await app[SWITCHBOARD].carry(paced, wire=WIRE, peer=self._peer)
+            await self._app[SWITCHBOARD].carry(paced, wire=WIRE, peer=self._peer)
         finally:
             leg.over()
         await utterance.let_pass()
@@ -194,11 +208,8 @@ class _Connection:
 
     async def _speak(self, asked: Synthesis) -> None:
         about = {"rate": AUDIO.sample_rate, "width": AUDIO.encoding.sample_bytes, "channels": 1}
-        async with aclosing(audio_of(asked.text, self._voices(asked))) as audio:
-            try:
-                first = await anext(audio, b"")
-            except Exception as fault:  # a voice is a plug-in: whatever it raises, the client hears that it failed
-                raise RemoteProtocolError(f"the voice failed: {fault}") from None
+        async with aclosing(_made(audio_of(asked.text, self._voices(asked)))) as audio:
+            first = await anext(audio, b"")
             if not first:
                 raise RemoteProtocolError("field text: no voice here reads any of it")
             await self._write([message("audio-start", **about), message("audio-chunk", first, **about)])
@@ -222,6 +233,16 @@ class _Connection:
         self._writer.writelines(messages)
         async with asyncio.timeout(self._settings.send_timeout):
             await self._writer.drain()
+
+
+async def _made(audio: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Yield `audio`; where it fails, say so to the client."""
+    async with aclosing(audio):
+        try:
+            async for piece in audio:
+                yield piece
+        except Exception as fault:  # a voice is a plug-in: whatever it raises, the client hears that it failed
+            raise RemoteProtocolError(f"the voice failed: {fault}") from None
 
 
 def _info(app: web.Application) -> Mapping[str, object]:

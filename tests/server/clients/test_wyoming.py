@@ -2,17 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from fakes import RESOURCES, Client
+from fakes import RESOURCES, Client, FakeTts
 
 from bridge.server.app import make_app
 from bridge.server.app_keys import LINES
 from bridge.settings import Settings
+from bridge.speech.api import Samples
 from telephony.codec import encode
 from telephony.events import Encoding
 from telephony.wyoming_messages import WyomingMessage, message
@@ -110,9 +112,26 @@ async def test_a_refusal_is_told_and_ends_the_connection(unused_tcp_port: int, a
 async def test_without_a_line_a_client_is_told_to_come_again(unused_tcp_port: int) -> None:
     async with serving(unused_tcp_port, max_clients=1) as client, connected(unused_tcp_port) as peer:
         with client.app[LINES].take_client(address="another"):
-            await peer.say(message("audio-start", **ABOUT), *CHUNKS, message("audio-stop"))
+            await peer.say(message("audio-start", **ABOUT), *CHUNKS * 5)
             told = await peer.told("nothing else")
         assert [each.kind for each in told] == ["error"] and "busy" in str(told[0].data["text"])
+
+
+async def test_a_voice_that_fails_on_the_way_is_told_of(unused_tcp_port: int) -> None:
+    resources = replace(RESOURCES, tts=BreaksOff())
+    options = Settings.model_validate({"wyoming_port": unused_tcp_port})
+    async with TestClient(TestServer(make_app(options, resources))), connected(unused_tcp_port) as peer:
+        await peer.say(message("synthesize", text="The museum opens at nine."))
+        told = await peer.told("nothing else")
+    assert told[-1].kind == "error" and "out of breath" in str(told[-1].data["text"])
+
+
+class BreaksOff(FakeTts):
+    """A voice that says half a second of each sentence."""
+
+    async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
+        yield (0.3 * np.sin(np.arange(12_000) * 0.1)).astype(np.float32)
+        raise RuntimeError("out of breath")
 
 
 async def test_more_connections_than_clients_are_not_taken(unused_tcp_port: int) -> None:
