@@ -132,8 +132,7 @@ class WyomingProtocol:
             case "audio-chunk":
                 return self._chunk(_format(data), asked.payload)
             case "audio-stop":
-                self._audio, before = None, self._audio
-                return [CallEnded("the audio has ended")] if before else self._nothing()
+                return self._stop()
             case "synthesize":
                 return [_synthesis(data)]
         allowed = '"describe", "ping", "transcribe", "audio-start", "audio-chunk", "audio-stop", "synthesize"'
@@ -152,9 +151,11 @@ class WyomingProtocol:
             raise Refused(f"rate: got {audio.sample_rate}; allowed: {self._audio.audio.sample_rate}, as before")
         return [*started, *(each for each in self._audio.take(payload) if isinstance(each, Media))]
 
-    def _nothing(self) -> Sequence[Event]:
-        """Return the answer to a stream without audio: no words."""
-        return [Owed(self.over())]
+    def _stop(self) -> Sequence[Event]:
+        if self._audio is None:  # a stream that held nothing has no words
+            return [Owed(self.over())]
+        self._audio = None
+        return [CallEnded("the audio has ended")]
 
 
 def _optional(data: Fields, name: str, *, where: str = "") -> str:

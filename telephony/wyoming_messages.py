@@ -22,7 +22,7 @@ class WyomingMessage:
     payload: bytes = b""
 
 
-def message(kind: str, payload: bytes = b"", **data: object) -> bytes:
+def message(kind: str, payload: bytes = b"", /, **data: object) -> bytes:
     """Return the bytes of one message."""
     more = json.dumps(data, ensure_ascii=False).encode(errors="replace") if data else b""
     sizes = {name: size for name, size in (("data_length", len(more)), ("payload_length", len(payload))) if size}

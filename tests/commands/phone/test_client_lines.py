@@ -97,7 +97,7 @@ class Session:
 
     async def heard(self) -> list[object]:
         """Return what the caller makes of what has come."""
-        heard = [event async for event in self.line.receive()]
+        heard: list[object] = [event async for event in self.line.receive()]
         self.socket.coming.clear()
         return heard
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,7 +88,8 @@ async def test_what_there_is_has_all_that_home_assistant_asks_for(unused_tcp_por
     async with serving(unused_tcp_port), connected(unused_tcp_port) as peer:
         await peer.say(message("describe"))
         [info] = await peer.told("info")
-    [asr], [tts] = info.data["asr"], info.data["tts"]  # type: ignore[misc]  # whatever JSON holds
+    told: Any = info.data  # whatever JSON holds
+    [asr], [tts] = told["asr"], told["tts"]
     for artifact in (asr, *asr["models"], tts, *tts["voices"]):
         assert artifact["name"] and artifact["installed"] is True
         assert set(artifact["attribution"]) == {"name", "url"} and {"description", "version"} <= set(artifact)
