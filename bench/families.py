@@ -2,7 +2,8 @@
 
 Behind each wire stands an echo in place of the call, so that this is the wire alone: its socket, its parser, its leg.
 The delay is from the sending of a packet with a tone to its coming back: mouth to ear by way of the bridge, without the
-far side's own buffers. SIP has a process and a jitter buffer of its own: bench/sip.py.
+far side's own buffers. On wires without a voice a transcript of each tone comes back instead. SIP has a process and a
+jitter buffer of its own: bench/sip.py.
 """
 
 import argparse
@@ -24,11 +25,12 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from gauge import TICKS, Results, Row
 from integration.sip_peers import free_port
-from integration.wire_peers import NAMES, SILENCE, TONE, Peer, TcpPeer, connect, packet
+from integration.wire_peers import NAMES, SILENCE, TONE, WRITTEN_DOWN, Peer, TcpPeer, connect, packet
 
 from telephony.wires import WIRES
 
 FRAME_S: Final = 0.02
+_WIRES: Final = (*NAMES, *WRITTEN_DOWN)
 _EACH: Final = 50
 """Packets between two with a tone."""
 
@@ -45,7 +47,7 @@ async def call(peer: Peer, name: str, seconds: float, late_ms: list[float]) -> l
                 loud = bool(np.abs(await peer.listen()).max(initial=0.0) > 0.2)
                 if loud and quiet and len(took_ms) < len(sent_s):
                     took_ms.append(1000 * (time.perf_counter() - sent_s[len(took_ms)]))
-                quiet = not loud
+                quiet = not loud or name in WRITTEN_DOWN  # a transcript is of one tone
 
     listening = asyncio.create_task(listen())
     began = time.perf_counter()
@@ -123,7 +125,7 @@ async def answering(url: str) -> None:
 
 async def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--wires", nargs="+", default=NAMES, choices=NAMES, metavar="WIRE")
+    parser.add_argument("--wires", nargs="+", default=_WIRES, choices=_WIRES, metavar="WIRE")
     parser.add_argument("--calls", type=int, nargs="+", default=[1, 50], metavar="N")
     parser.add_argument("--seconds", type=float, default=15)
     parser.add_argument("--json", type=Path, metavar="FILE")

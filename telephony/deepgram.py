@@ -57,6 +57,7 @@ class DeepgramProtocol:
         """`model`: the recogniser, as the client is told. `created`: when the stream began. `max_bytes`: a message."""
         self._id, self._options, self._model, self._created = request_id, options or ListenOptions(), model, created
         self._audio = ClientAudio(self._options.audio, name=self._options.encoding, max_bytes=max_bytes)
+        self._extra = {"extra": dict(self._options.extra)} if self._options.extra else {}
         self._sha256 = hashlib.sha256()
         self._begun = self._closed = False
         self._speech_ms = 0  # where the speech of now began, or the newest final ended
@@ -115,6 +116,7 @@ class DeepgramProtocol:
             created=self._created,
             duration=_s(self._audio.now_ms),
             channels=1,
+            **self._extra,
         )
         return Closing([metadata]) if self._closed else Closing([], _INTERNAL_ERROR, f"{_NO_AUDIO}: {reason}")
 
@@ -191,6 +193,7 @@ class DeepgramProtocol:
                     "request_id": self._id,
                     "model_info": {"name": self._model, "version": "", "arch": self._model},
                     "model_uuid": self._model,
+                    **self._extra,
                 },
             )
         ]

@@ -23,7 +23,10 @@ UTTERANCE_END_MS: Final = (1000, 5000)
 """As Deepgram has it."""
 MAX_KEYTERMS: Final = 100
 MAX_TERM_CHARS: Final = 200
-_ANY: Final = frozenset({"model", "version", "tag", "extra", "mip_opt_out", "token"})
+MAX_EXTRA: Final = 20
+MAX_EXTRA_CHARS: Final = 2048
+"""As Deepgram has it."""
+_ANY: Final = frozenset({"model", "version", "tag", "mip_opt_out", "token"})
 """Taken and of no effect: they name Deepgram's models, its billing and what it may keep."""
 _ALWAYS_ON: Final = frozenset({"punctuate", "smart_format"})
 """The recogniser writes marks and figures by itself: whether or not they are asked for, it does."""
@@ -34,6 +37,7 @@ _NEVER: Final = frozenset(
         "numerals",
         "dictation",
         "profanity_filter",
+        "redact",
         "detect_entities",
         "detect_language",
         "filler_words",
@@ -64,6 +68,8 @@ class ListenOptions:
     """Silence after the last word that `UtteranceEnd` tells; 0: it is not told."""
     vad_events: bool = False
     """Whether `SpeechStarted` is told."""
+    extra: Mapping[str, str] = field(default_factory=dict)
+    """What the client wants to find in the metadata again."""
 
 
 def listen_options(query: Iterable[tuple[str, str]], *, language_of: Callable[[str], str]) -> ListenOptions:
@@ -109,6 +115,7 @@ def listen_options(query: Iterable[tuple[str, str]], *, language_of: Callable[[s
         endpointing=endpointing,
         utterance_end_ms=utterance_end_ms,
         vad_events=_truth(asked, "vad_events"),
+        extra=_extra(asked),
     )
 
 
@@ -124,6 +131,7 @@ _READ: Final = frozenset(
         "language",
         "keyterm",
         "keywords",
+        "extra",
     }
 )
 """What has an effect."""
@@ -161,6 +169,13 @@ def _terms(asked: _Asked) -> Sequence[str]:
     if len(terms) > MAX_KEYTERMS or any(len(term) > MAX_TERM_CHARS for term in terms):
         raise Refused(f"query keyterm, keywords: at most {MAX_KEYTERMS} of at most {MAX_TERM_CHARS} characters each")
     return terms
+
+
+def _extra(asked: _Asked) -> Mapping[str, str]:
+    pairs = asked.get("extra", ())
+    if len(pairs) > MAX_EXTRA or any(len(pair) > MAX_EXTRA_CHARS or ":" not in pair for pair in pairs):
+        raise Refused(f"query extra: at most {MAX_EXTRA} of KEY:VALUE, at most {MAX_EXTRA_CHARS} characters each")
+    return {key: value for key, _, value in (pair.partition(":") for pair in pairs)}
 
 
 def _truth(asked: _Asked, name: str) -> bool:

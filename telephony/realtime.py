@@ -31,7 +31,7 @@ from telephony.jsontext import Fields, audio_of, json_object, object_of, text_of
 from telephony.malformed import Malformations, Refused
 from telephony.realtime_input import RealtimeInput, written
 from telephony.realtime_response import Message, RealtimeResponse, error_message
-from telephony.realtime_session import NotGiven, RealtimeSession, as_json, update
+from telephony.realtime_session import NotGiven, RealtimeSession, as_json, check_response, update
 from telephony.wire_protocol import Closing
 
 MAX_MALFORMED: Final = 1000
@@ -167,9 +167,7 @@ class RealtimeProtocol:
         if self._response:
             raise NotGiven("response", "one is being said", "conversation_already_has_active_response")
         asked = fields.get("response")
-        for name, value in (asked if isinstance(asked, dict) else {}).items():
-            if value not in (None, [], {}, "auto", "inf") and name not in {"modalities", "output_modalities", "audio"}:
-                raise NotGiven(f"response.{name[:60]}", "cannot be given here", "unsupported_value")
+        check_response(self._session, asked if isinstance(asked, dict) else {})
         self._response = self._new_response()
         return [AskReply(waits=self._input.pending)]
 

@@ -31,7 +31,7 @@ class NotGiven(Refused):
 
     def __init__(self, param: str, why: str, code: str = "invalid_value") -> None:
         super().__init__(f"{param}: {why}")
-        self.param, self.code = param, code
+        self.param, self.why, self.code = param, why, code
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,23 @@ def update(
         except Refused as why:
             faults.append(NotGiven(param, str(why)))
     return session, faults
+
+
+def check_response(session: RealtimeSession, asked: Fields) -> None:
+    """Check that a response can be as `asked`, the `response` of `response.create`.
+
+    Raises:
+        NotGiven: it cannot: here it is as the session says.
+    """
+    for name, taken in _OF_RESPONSES.items():
+        if not taken(asked.get(name)):
+            raise NotGiven(f"response.{name}", "cannot be given here", "unsupported_value")
+    rest = {name: value for name, value in asked.items() if name not in _OF_RESPONSES}
+    changed, faults = update(session, rest, begun=True, language_of=lambda tag: tag)
+    for fault in faults:
+        raise NotGiven(fault.param.replace("session", "response", 1), fault.why, fault.code)
+    if changed != session:
+        raise NotGiven("response", "it is as the session says", "unsupported_value")
 
 
 def _leaves(fields: Fields, path: str) -> Sequence[tuple[str, object]]:
@@ -235,6 +252,13 @@ _TAKEN: Final[Mapping[str, Callable[[object], bool]]] = {
     "client_secret": lambda value: value is None,
 }
 """What may be said and has no effect: what is the server's own here, and what asks for nothing."""
+_OF_RESPONSES: Final[Mapping[str, Callable[[object], bool]]] = {
+    "conversation": lambda value: value in (None, "auto"),
+    "input": lambda value: value is None,
+    "instructions": lambda value: value in (None, ""),
+    "metadata": lambda value: value in (None, {}),
+}
+"""What only a response has; the rest of it is said of a session, too."""
 _WHY: Final = {
     "tools": "the bot has tools of its own",
     "output_modalities": "the bot speaks",

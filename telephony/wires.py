@@ -23,6 +23,7 @@ from telephony.talk import TalkProtocol
 from telephony.twilio import TwilioProtocol
 from telephony.twilio_listen import TwilioListenProtocol
 from telephony.wire import DOCUMENTS, Door, Family, Wire, carrier_wire
+from telephony.wyoming import WyomingProtocol
 
 WIRES: Final[tuple[Wire, ...]] = (
     Wire(
@@ -70,6 +71,18 @@ WIRES: Final[tuple[Wire, ...]] = (
         make=lambda: RealtimeProtocol(uuid4().hex[:16]),
         subprotocols=("realtime",),
         note="The bot is the model, or transcripts only: [clients.md](clients.md).",
+    ),
+    Wire(
+        name="wyoming",
+        title="Wyoming (Home Assistant)",
+        address="--wyoming-port",
+        protocol=WyomingProtocol,
+        door=Door.OTHER,
+        family=Family.TCP,
+        audio="16 bit, 8 to 48 kHz",
+        tried="the Python package wyoming 1.10",
+        transports="TCP",
+        note="Transcripts, and texts to audio: [clients.md](clients.md#wyoming-as-home-assistant).",
     ),
     Wire(
         name="twilio",

@@ -8,6 +8,7 @@ from typing import Final
 from bridge.capture.call_capture import CallCapture, LoopTurn
 from bridge.capture.notation import event_line, told
 from bridge.leg import Leg
+from telephony.bot_requests import UserText
 from telephony.events import (
     AudioFormat,
     Command,
@@ -69,6 +70,8 @@ class CapturedLeg:
         if isinstance(event, Media):
             silence = _SILENCE.get(self._audio.encoding, b"\0") * len(event.payload)
             return replace(event, payload=silence)
+        if isinstance(event, UserText):
+            return UserText("0" * len(event.text))
         return Dtmf("0") if isinstance(event, Dtmf) and event.digit.isdigit() else event
 
 

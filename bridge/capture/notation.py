@@ -7,7 +7,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar, cast, get_args
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -17,6 +17,7 @@ from bot.actions import Action, Handoff
 from bot.api import Samples
 from bot.say import Say
 from telephony import events
+from telephony.bot_requests import BotRequest
 from telephony.events import Event, Media
 
 FORMAT: Final = "voice-bridge wire record"
@@ -36,6 +37,7 @@ _EVENTS: Final = {
         events.Notice,
         events.NotTransferred,
         events.CallEnded,
+        *get_args(BotRequest),
     )
 }
 _ACTIONS: Final = {

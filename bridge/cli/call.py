@@ -12,7 +12,7 @@ from bridge.commands import call, recording, server_url
 from bridge.commands.phone import call_report
 from bridge.commands.phone.carrier_lines import CALLED_AS
 from bridge.commands.phone.line_faults import Fault
-from bridge.commands.phone.pbx_lines import PBX_WIRES, path_of
+from bridge.commands.phone.pbx_lines import PBX_WIRES, has_bot, path_of
 
 FAILURES: Final = {call_report.DishonestRun: 3, aiohttp.ClientError: 1, server_url.NoAnswerThere: 1}
 
@@ -38,7 +38,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(flags: argparse.Namespace) -> int:
-    """Call, and print the report. Return 0."""
+    """Call, and print the report. Return 0.
+
+    Raises:
+        NoAnswerThere: the URL leads nowhere, or nobody speaks there who could be interrupted.
+    """
+    if flags.barge_in is not None and not has_bot(flags.wire):
+        raise server_url.NoAnswerThere(f"--barge-in: nobody speaks over {flags.wire}")
     path = path_of(flags.wire)
     url = server_url.checked(flags.url or f"ws://127.0.0.1:8000{path}", "call", wire=path)
     tls = server_url.trust(flags.cafile, insecure=flags.insecure)

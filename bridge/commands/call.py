@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from bridge.commands.phone.call_record import CallRecord
 from bridge.commands.phone.call_report import CallFigures, TurnFigures
 from bridge.commands.phone.carrier_buffer import FRAME_MS
 from bridge.commands.phone.line_faults import Fault
+from bridge.commands.phone.pbx_lines import has_bot
 from bridge.commands.phone.simulated_phone import SimulatedPhone, dial
 from bridge.commands.recording import RATE, Recording
 
@@ -29,6 +31,8 @@ async def call(
 ) -> tuple[CallFigures, CallRecord]:
     """Make one call: wait for the end of the greeting, then say each recording and wait for the end of the answer.
 
+    Over a wire without a bot it waits for no greeting, and for the final transcript instead of the answer.
+
     `number`: makes the call's id. `barge_in_ms`: say the next recording so long after the bot began to speak, instead
     of waiting for the end. `reply_s`: how long an answer is awaited. `tls`: who is believed to be the server.
     `wire`: as for `dial`; `token`: the server's API token, which all wires but Twilio's ask for.
@@ -38,7 +42,10 @@ async def call(
     """
     headers = {"Authorization": f"Bearer {token}"} if token else None
     async with dial(url, call_sid=f"CA{number:032d}", headers=headers, fault=fault, tls=tls, wire=wire) as phone:
-        figures = await converse(phone, recordings, barge_in_ms=barge_in_ms, reply_s=reply_s)
+        if has_bot(wire):
+            figures = await converse(phone, recordings, barge_in_ms=barge_in_ms, reply_s=reply_s)
+        else:
+            figures = await dictate(phone, recordings, final_s=reply_s)
     complete(figures, phone.record)
     return figures, phone.record
 
@@ -62,6 +69,29 @@ async def converse(
     if barge_in_ms is not None and not phone.closed.is_set():
         await _hear_out(phone)
     return figures
+
+
+async def dictate(phone: SimulatedPhone, recordings: Sequence[Recording], *, final_s: float = 10.0) -> CallFigures:
+    """Say each recording to a phone on whose line nobody answers, and wait for its final for `final_s`."""
+    figures = CallFigures(fault="" if phone.fault is Fault.NONE else phone.fault.value, answered=False)
+    for recording in recordings:
+        if phone.closed.is_set():
+            break
+        turn = TurnFigures(recording.name, phone.now_ms)
+        figures.turns.append(turn)
+        with suppress(TimeoutError):  # the figures hold None for what did not happen
+            async with asyncio.timeout(final_s + len(recording.mulaw) / RATE):
+                await phone.say(recording.mulaw)
+                await phone.until(partial(_is_told, turn, recording, phone.record), timeout_s=final_s)
+    return figures
+
+
+def _is_told(turn: TurnFigures, recording: Recording, record: CallRecord) -> bool:
+    """Note in `turn` when what was said was told; return whether its final was."""
+    onset_ms, end_ms = turn.said_at_ms + recording.begins_ms, turn.said_at_ms + recording.ends_ms
+    turn.partial_ms = _since(record.first("partial", after_ms=onset_ms), onset_ms)
+    turn.final_ms = _since(record.first("final", after_ms=end_ms), end_ms)
+    return turn.final_ms is not None
 
 
 def complete(figures: CallFigures, record: CallRecord) -> None:
@@ -90,6 +120,7 @@ async def _say(
                 await phone.until_silent()
             else:
                 await phone.until(lambda: phone.now_ms >= heard_ms + barge_in_ms)
+    _is_told(turn, recording, phone.record)
     return turn
 
 

@@ -7,9 +7,8 @@ from typing import Final
 
 from bridge import settings
 from bridge.commands import server_url
-from bridge.commands.phone.carrier_lines import CALLED_AS
 from bridge.commands.phone.line_faults import Fault
-from bridge.commands.phone.pbx_lines import PBX_WIRES, path_of
+from bridge.commands.phone.pbx_lines import TALKING, path_of
 from bridge.evals.model import ModelPlace
 from bridge.evals.run import USUAL_LATE_MS, RunOptions
 from bridge.settings.options import OPTIONS
@@ -46,7 +45,7 @@ def _add_own(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenario", nargs="*", type=Path, metavar="FILE", help="scenarios, or folders of .yaml files")
     parser.add_argument("--url", default="", help="a bridge that runs, instead of one that is started")
     what = "what calls are carried by (%(default)s)"
-    parser.add_argument("--wire", choices=(*CALLED_AS, *PBX_WIRES), default="twilio", help=what)
+    parser.add_argument("--wire", choices=TALKING, default="twilio", help=what)
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="its API token: its own record is read then")
     parser.add_argument("--cafile", type=Path, metavar="FILE", help="PEM certificates that it is trusted by")
     parser.add_argument("--trust-any", action="store_true", help="trust any certificate of it")

@@ -42,6 +42,7 @@ OURS: Final[Mapping[str, str | bool]] = {
     "events_url": "",
     "api_tokens_file": "",
     "audiosocket_port": "0",
+    "wyoming_port": "0",
     "ari_url": "",
     "sip": False,
 }

@@ -277,11 +277,8 @@ def _ari(settings: Settings) -> Iterator[str]:
 
 def _handover(settings: Settings) -> Iterator[str]:
     """Two servers cannot have these at the same time, and the old one still has calls on them."""
-    others = {
-        "--sip": settings.sip,
-        "--ari-url": bool(settings.ari_url),
-        "--audiosocket-port": settings.audiosocket_port > 0,
-    }
+    others = {"--sip": settings.sip, "--ari-url": bool(settings.ari_url)}
+    others |= {"--audiosocket-port": settings.audiosocket_port > 0, "--wyoming-port": settings.wyoming_port > 0}
     if settings.handover_socket and (used := [flag for flag, is_used in others.items() if is_used]):
         yield (
             f"--handover-socket hands over the HTTP port alone, not {', '.join(used)}: start the next server on "

@@ -19,7 +19,7 @@ from bridge.settings.groups.records import Records
 from bridge.settings.groups.server import Access, Limits, Listening, Logs
 from bridge.settings.groups.speech import Hearing, NoiseSuppression, SentenceCaching, Speaking
 from bridge.settings.groups.tracing import TracingOptions
-from bridge.settings.groups.wires import AriOptions, Pbx, Sip, Twilio
+from bridge.settings.groups.wires import AriOptions, Pbx, Sip, Twilio, Wyoming
 from bridge.settings.route import Route
 from bridge.settings.types import First, Group
 
@@ -45,6 +45,7 @@ class Settings(
     SpeculationOptions,
     Sip,
     Pbx,
+    Wyoming,
     AriOptions,
     Twilio,
     Telnyx,

@@ -20,6 +20,7 @@ from bridge.capture.notation import (
     sound,
     sound_line,
 )
+from telephony.bot_requests import AskReply, StopReply, Truncated, UserText
 from telephony.events import CallEnded, Dtmf, Event, Finalize, Malformed, Media, Notice, NotTransferred, Played
 
 
@@ -40,6 +41,10 @@ def through_a_file(line: Line) -> Line:
         Notice("it is odd"),
         NotTransferred("busy"),
         CallEnded("caller hung up"),
+        AskReply(waits=True),
+        UserText("Good morning."),
+        StopReply(),
+        Truncated("You said"),
     ],
 )
 def test_what_is_heard_is_read_as_it_was_written(event: Event) -> None:

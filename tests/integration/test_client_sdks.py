@@ -14,12 +14,14 @@ from integration.client_sdks import (
     needs_node_sdks,
     needs_python_sdks,
     needs_twilio_application,
+    needs_wyoming,
     of_type,
     run,
 )
 from integration.hearing import ask, hear, transcribe
 from integration.recordings import normal, prompt
 from integration.server import Server, serve
+from integration.sip_peers import free_port
 
 from bridge.commands.phone.simulated_phone import dial
 from bridge.speech.api import Request, Samples
@@ -132,6 +134,27 @@ async def test_openais_sdk_for_javascript_writes_and_asks_for_a_reply(secured: S
     assert "good morning" in normal(done[-1]["output"][0]["content"][0]["transcript"])
     played = sum(message["delta"] for message in of_type(told, "response.output_audio.delta"))
     assert 8000 < played < 80_000 and not of_type(told, "failed")
+
+
+@needs_wyoming
+async def test_home_assistants_package_has_a_file_written_down_and_a_text_said(
+    tmp_path: Path, ears: WhisperAsr
+) -> None:
+    said, wav, answer = prompt("conf-waitforleader"), tmp_path / "said.wav", tmp_path / "answer.pcm"
+    save_wav(wav, said.audio, 8000)
+    port = free_port()
+    async with serve("--wyoming-port", str(port)) as server:
+        told = await run("wyoming_client.py", "127.0.0.1", str(port), str(wav), str(answer))
+        await server.logged("over wyoming")
+    assert [each["type"] for each in told] == [
+        *("info", "transcript-start", "transcript-chunk", "transcript", "said", "refused"),
+    ]
+    assert told[0]["languages"] == ["en"] and told[0]["voices"]
+    assert normal(told[3]["text"]) == normal(said.text) == normal(told[2]["text"])
+    assert told[4]["rate"] == 24_000 and "tlh" in told[5]["text"]
+    audio = resample_whole(decode(answer.read_bytes(), Encoding.L16), 24_000, 16_000)
+    hypothesis = await ears.decode(Request(audio, final=True))
+    assert "museum opens" in normal(hypothesis.text)
 
 
 @needs_python_sdks

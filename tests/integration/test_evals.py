@@ -14,7 +14,7 @@ from chat_server import Answer, ChatServer
 from integration.server import serve
 
 from bridge.commands.phone.call_report import MAX_LATE_MS
-from bridge.commands.phone.pbx_lines import PBX_WIRES
+from bridge.commands.phone.pbx_lines import PBX_WIRES, has_bot
 
 pytestmark = pytest.mark.timeout(300)  # several processes that load models
 ROOT = Path(__file__).parents[2]
@@ -192,9 +192,10 @@ async def test_every_wire_carries_a_scenario(tmp_path: Path) -> None:
         place = (f"{URL}{PBX_WIRES[wire].path}", f"--wire={wire}", f"--token-file={tmp_path / 'token.yaml'}")
         return (tmp_path / "passes.yaml", *place, IN_TIME, "--out", tmp_path / wire)
 
-    runs = await at_once(tmp_path, **{wire: over(wire) for wire in PBX_WIRES})
+    talking = [wire for wire in PBX_WIRES if has_bot(wire)]
+    runs = await at_once(tmp_path, **{wire: over(wire) for wire in talking})
     assert {wire: ran for wire, ran in runs.ran.items() if ran.code} == {}
-    assert all(runs.calls(wire)[0]["own_record"] for wire in PBX_WIRES)
+    assert all(runs.calls(wire)[0]["own_record"] for wire in talking)
 
 
 @pytest.mark.slow

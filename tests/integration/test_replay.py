@@ -2,11 +2,13 @@
 
 import asyncio
 import itertools
+import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import aiohttp
 import pytest
 from integration.recordings import FOLDER, prompts
 from integration.server import Server, serve
@@ -116,6 +118,39 @@ async def _deleted_with_its_call(state: Path, folder: Path, kept: Comparison) ->
     assert await deleting.wait() == 0
     assert not await asyncio.to_thread(kept.path.exists)
     assert len(await asyncio.to_thread(records, folder)) == 3
+
+
+async def test_a_conversation_over_openais_wire_replays_with_what_its_client_asked_for(tmp_path: Path) -> None:
+    folder = tmp_path / "wire"
+    async with serve("--record-wire", str(folder), env=log_of(tmp_path)) as server:
+        url = f"ws://{server.address}"
+        await asyncio.gather(
+            call(f"{url}/v1/realtime", said(0, 2), wire="realtime", barge_in_ms=700),
+            call(f"{url}/v1/listen", said(2, 1), wire="deepgram"),
+            _writes(f"{url}/v1/realtime"),
+        )
+        await ended(server, 3)
+    found = await judged(folder)
+    assert len(found) == 2, "who is only told what was said leaves no record"
+    assert all(map(same, found))
+    assert any(event["what"] == "barge-in" for each in found for event in each.events)
+
+
+async def _writes(url: str) -> None:
+    """Write to the bot and ask for its reply; change the format, ask again, and take that back."""
+    async with aiohttp.ClientSession() as session, session.ws_connect(url, max_msg_size=1 << 24) as socket:
+        await socket.send_json(
+            {"type": "session.update", "session": {"type": "realtime", "audio": {"input": {"turn_detection": None}}}}
+        )
+        for number, text in enumerate(("Good morning.", "Where is the museum?")):
+            part = {"type": "input_text", "text": text}
+            item = {"type": "message", "role": "user", "content": [part]}
+            await socket.send_json({"type": "conversation.item.create", "item": item})
+            await socket.send_json({"type": "response.create"})
+            async with asyncio.timeout(20):
+                while (told := json.loads(str((await socket.receive()).data)))["type"] != "response.done":
+                    if number and told["type"] == "response.output_audio.delta":
+                        await socket.send_json({"type": "response.cancel"})
 
 
 @pytest.mark.slow

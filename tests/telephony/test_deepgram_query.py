@@ -64,6 +64,10 @@ def test_any_language_may_be_spoken_where_several_are_asked_for() -> None:
     assert asked("encoding=mulaw&language=multi").recognition.language is None
 
 
+def test_pairs_of_the_client_are_kept_for_the_metadata() -> None:
+    assert asked("encoding=mulaw&extra=id:7&extra=when:10:30&redact=false").extra == {"id": "7", "when": "10:30"}
+
+
 @pytest.mark.parametrize(
     ("query", "named"),
     [
@@ -78,6 +82,10 @@ def test_any_language_may_be_spoken_where_several_are_asked_for() -> None:
         ("encoding=mulaw&diarize=true", "diarize"),
         ("encoding=mulaw&diarize=perhaps", "diarize"),
         ("encoding=mulaw&redact=pci", "redact"),
+        ("encoding=mulaw&redact=true", "redact"),
+        ("encoding=mulaw&diarize_model=latest", "diarize_model"),
+        ("encoding=mulaw&extra=nothing", "extra"),
+        ("encoding=mulaw" + "&extra=a:b" * 21, "extra"),
         ("encoding=mulaw&callback=http://x", "callback"),
         ("encoding=mulaw&no_such_thing=1", "no_such_thing"),
         ("encoding=mulaw&endpointing=soon", "endpointing"),

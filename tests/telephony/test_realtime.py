@@ -521,6 +521,17 @@ def test_what_was_said_before_the_last_cannot_change_the_history() -> None:
     [
         ("response.cancel", {}, "response_cancel_not_active"),
         ("response.create", {"response": {"conversation": "none"}}, "unsupported_value"),
+        ("response.create", {"response": {"input": []}}, "unsupported_value"),
+        ("response.create", {"response": {"output_modalities": ["text"]}}, "unsupported_value"),
+        ("response.create", {"response": {"modalities": ["text"]}}, "unsupported_value"),
+        ("response.create", {"response": {"tools": [{"type": "function"}]}}, "unsupported_value"),
+        ("response.create", {"response": {"max_output_tokens": 5}}, "unsupported_value"),
+        ("response.create", {"response": {"audio": {"output": {"format": {"type": "audio/pcma"}}}}}, "invalid_value"),
+        (
+            "response.create",
+            {"response": {"audio": {"input": {"format": {"type": "audio/pcma"}}}}},
+            "unsupported_value",
+        ),
         ("response.create", {"response": {"instructions": "Shout."}}, "unsupported_value"),
         ("conversation.item.truncate", {"item_id": "item_x", "audio_end_ms": 0}, "item_not_found"),
         ("conversation.item.truncate", {"audio_end_ms": 0}, "invalid_event"),

@@ -10,7 +10,7 @@ from bridge.settings import Settings
 _THREADS: Final = ("asr_threads", "denoiser_threads", "ending_threads", "tts_threads")
 """Each worker has models of its own, and all of them the cores that one would have."""
 _SHARED: Final = "bridge.speech.backends.shared.engine:SharedEngines"
-_ONE_PROCESS: Final[Mapping[str, object]] = {"sip": False, "ari_url": ""}
+_ONE_PROCESS: Final[Mapping[str, object]] = {"sip": False, "ari_url": "", "wyoming_port": 0}
 """What holds ports or a connection that only one process can have, and how it is off."""
 
 

@@ -10,7 +10,7 @@ class Moment:
     at_ms: float
     """Milliseconds since the call began."""
     what: str
-    """speech-begins, speech-ends, audio-received, audio-heard, silence, clear, mark, gap, final, closed."""
+    """speech-begins, speech-ends, audio-received, audio-heard, silence, clear, mark, gap, partial, final, closed."""
     detail: str = ""
 
 

@@ -38,6 +38,10 @@ class TurnFigures:
     """Onset of a barge-in to `clear`."""
     silent_ms: float | None = None
     """Onset of a barge-in to silence at the caller's ear."""
+    partial_ms: float | None = None
+    """Onset of speech to its first partial transcript, on wires that tell transcripts."""
+    final_ms: float | None = None
+    """End of speech to its final transcript."""
 
 
 @dataclass(slots=True)
@@ -55,6 +59,8 @@ class CallFigures:
     """WebSocket close code of the server."""
     fault: str = ""
     """Name of the fault of the line; "" for none."""
+    answered: bool = True
+    """False on a wire over which nobody answers: what is said is written down."""
 
 
 def check_honesty(figures: Sequence[CallFigures]) -> None:
@@ -79,6 +85,8 @@ def report(figures: Sequence[CallFigures]) -> str:
         ("greeting heard", [call.greeting_ms for call in figures]),
         ("end of speech -> first audio received", [turn.first_audio_ms for turn in turns]),
         ("end of speech -> first audio heard", [turn.heard_ms for turn in turns]),
+        ("onset of speech -> first partial", [turn.partial_ms for turn in turns]),
+        ("end of speech -> final", [turn.final_ms for turn in turns]),
         ("barge-in -> clear", [turn.clear_ms for turn in turns]),
         ("barge-in -> silence", [turn.silent_ms for turn in turns]),
     ):
@@ -86,10 +94,16 @@ def report(figures: Sequence[CallFigures]) -> str:
         if known:
             p50, p95 = statistics.median(known), float(np.percentile(known, 95))
             lines.append(f"  {label:<38} p50 {p50:5.0f}  p95 {p95:5.0f}  max {max(known):5.0f} ms  ({len(known)})")
+    lines.append(f"  {_lacking(figures, turns)}")
+    return "\n".join(lines)
+
+
+def _lacking(figures: Sequence[CallFigures], turns: Sequence[TurnFigures]) -> str:
+    if not any(call.answered for call in figures):
+        return f"without a final {sum(turn.final_ms is None for turn in turns)}"
     early = sum(turn.heard_ms is not None and turn.heard_ms < 0 for turn in turns)
     never = sum(turn.heard_ms is None for turn in turns)
-    lines.append(f"  answered too early {early}, never {never}; audible gaps {sum(call.gaps for call in figures)}")
-    return "\n".join(lines)
+    return f"answered too early {early}, never {never}; audible gaps {sum(call.gaps for call in figures)}"
 
 
 def timeline(record: CallRecord) -> str:

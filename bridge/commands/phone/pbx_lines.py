@@ -1,117 +1,16 @@
-"""The far side of one call on the wires of PBXs and of /talk: WebSockets, most with 16-bit audio."""
+"""The far side of one call on the wires of PBXs, and the table of all that are a WebSocket and no carrier's."""
 
 import base64
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import aiohttp
-
 from bridge.commands.phone.carrier_lines import CALLED_AS
-from bridge.commands.phone.phone_line import Heard, Message, break_off
-from telephony.codec import decode, encode
-from telephony.events import Clear, Encoding, Mark, Play, Transcript
-
-
-class NoKeys(Exception):
-    """The wire has no keys. The text names it, and one that has."""
-
-
-def linear(mulaw: bytes) -> bytes:
-    """Return mu-law as signed 16 bit."""
-    return encode(decode(mulaw, Encoding.MULAW), Encoding.L16)
-
-
-def mulaw(audio: bytes) -> bytes:
-    """Return signed 16 bit as mu-law."""
-    return encode(decode(audio, Encoding.L16), Encoding.MULAW)
-
-
-class PbxLine:
-    """A WebSocket with signed 16 bit at 8 kHz in binary messages. `told` says what its texts mean."""
-
-    garbage: Message = "{"
-    steady = False
-
-    def __init__(self, wire: aiohttp.ClientWebSocketResponse, ident: str) -> None:
-        self.socket, self.ident = wire, ident
-        self.close_code: int | None = None
-
-    async def begin(self) -> None:
-        """Announce the call; `ident` is what the server calls it from then on."""
-
-    def told(self, message: str) -> Sequence[Heard]:
-        """Return what a text of the server means to a phone."""
-        return ()
-
-    def media(self, frame: bytes, chunk: int) -> Message:
-        """See PhoneLine."""
-        return linear(frame)
-
-    def heard(self, payload: bytes) -> Play:
-        """Return what `payload`, audio of the server, is to a phone."""
-        return Play(mulaw(payload))
-
-    async def send(self, message: Message) -> None:
-        """See PhoneLine."""
-        await (self.socket.send_str(message) if isinstance(message, str) else self.socket.send_bytes(message))
-
-    async def receive(self) -> AsyncIterator[Heard]:
-        """See PhoneLine."""
-        async for message in self.socket:
-            if isinstance(message.data, bytes):
-                yield self.heard(message.data)
-                continue
-            for told in self.told(message.data):
-                yield told
-        self.close_code = self.socket.close_code
-
-    async def played(self, mark: str) -> None:
-        """Tell nothing where the wire has no marks."""
-
-    async def press(self, digit: str) -> None:
-        """See PhoneLine.
-
-        Raises:
-            NoKeys: the wire has none.
-        """
-        raise NoKeys(f"{type(self).__name__}: this wire has no keys; twilio, asterisk and jambonz have")
-
-    async def hang_up(self) -> None:
-        """The end of the socket is the end of the call."""
-
-    async def close(self) -> None:
-        """See PhoneLine."""
-        await self.socket.close()
-
-    def abort(self) -> None:
-        """See PhoneLine."""
-        break_off(self.socket.get_extra_info("socket"))
-
-
-class ClientLine(PbxLine):
-    """`/ws` and `/talk`. The server names the session: `ident` is its name once the call has begun."""
-
-    async def begin(self) -> None:
-        """See PbxLine."""
-        self.ident = str((await self.socket.receive_json())["session_id"])
-        await self.socket.send_json({"type": "config", "sample_rate": 8000, "encoding": "int16"})
-
-    def told(self, message: str) -> Sequence[Heard]:
-        """See PbxLine."""
-        match json.loads(message):
-            case {"type": "mark", "name": name}:
-                return [Mark(name)]
-            case {"type": "clear"}:
-                return [Clear()]
-            case {"type": "final", "text": text}:
-                return [Transcript(text, "", True, 0.0)]
-        return ()
-
-    async def played(self, mark: str) -> None:
-        """See PhoneLine."""
-        await self.socket.send_json({"type": "mark", "name": mark})
+from bridge.commands.phone.client_lines import ClientLine, DeepgramLine, RealtimeLine
+from bridge.commands.phone.pbx_line import PbxLine
+from bridge.commands.phone.phone_line import Heard, Message
+from telephony.events import Clear, Mark, Play
 
 
 class AsteriskLine(PbxLine):
@@ -198,18 +97,38 @@ class PbxWire:
     path: str
     subprotocols: tuple[str, ...]
     line: type[PbxLine]
-    has_keys: bool
+    has_keys: bool = False
+    has_bot: bool = True
+    """False where what is said is written down, and nobody answers."""
+    query: str = ""
+    """What an address needs behind it."""
 
 
 PBX_WIRES: Final[Mapping[str, PbxWire]] = {
-    "talk": PbxWire("/talk", (), ClientLine, has_keys=False),
+    "plain": PbxWire("/ws", (), ClientLine, has_bot=False),
+    "talk": PbxWire("/talk", (), ClientLine),
+    "deepgram": PbxWire("/v1/listen", (), DeepgramLine, has_bot=False, query=DeepgramLine.query),
+    "realtime": PbxWire("/v1/realtime", (), RealtimeLine),
     "asterisk": PbxWire("/asterisk/media", ("media",), AsteriskLine, has_keys=True),
     "jambonz": PbxWire("/jambonz", ("audio.jambonz.org",), JambonzLine, has_keys=True),
-    "audiostream": PbxWire("/audiostream", (), AudioStreamLine, has_keys=False),
+    "audiostream": PbxWire("/audiostream", (), AudioStreamLine),
 }
 """By the names of telephony/wires.py."""
+TALKING: Final = (*CALLED_AS, *(name for name, wire in PBX_WIRES.items() if wire.has_bot))
+"""The wires that a bot speaks over."""
 
 
 def path_of(wire: str) -> str:
     """Return where a server answers `wire`, one of `PBX_WIRES` or `CALLED_AS`."""
     return PBX_WIRES[wire].path if wire in PBX_WIRES else CALLED_AS[wire].path
+
+
+def has_bot(wire: str) -> bool:
+    """Return whether somebody answers on `wire`, one of `PBX_WIRES` or `CALLED_AS`."""
+    return wire not in PBX_WIRES or PBX_WIRES[wire].has_bot
+
+
+def asked_at(url: str, wire: str) -> str:
+    """Return `url` with the query that `wire` needs, where it has none."""
+    query = PBX_WIRES[wire].query if wire in PBX_WIRES else ""
+    return f"{url}?{query}" if query and "?" not in url else url

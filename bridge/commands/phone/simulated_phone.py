@@ -19,7 +19,7 @@ from bridge.commands.phone.call_record import CallRecord, Moment
 from bridge.commands.phone.carrier_buffer import FRAME_BYTES, FRAME_MS, CarrierBuffer, GapWatch, is_voiced
 from bridge.commands.phone.carrier_lines import CALLED_AS
 from bridge.commands.phone.line_faults import Fault, LineFaults
-from bridge.commands.phone.pbx_lines import PBX_WIRES
+from bridge.commands.phone.pbx_lines import PBX_WIRES, asked_at
 from bridge.commands.phone.phone_line import PhoneLine
 from telephony.events import Clear, Mark, Play, Transcript
 
@@ -166,8 +166,8 @@ class SimulatedPhone:
                     self._note("clear", str(self._buffer.buffered_ms))
                     await self._echo(self._buffer.clear())
                     self._gaps.cleared()
-                case Transcript(text, final=True):
-                    self._note("final", text)
+                case Transcript(text, final=final):
+                    self._note("final" if final else "partial", text)
         self.record.close_code = self.line.close_code
         self._note("closed", str(self.line.close_code))
         self.closed.set()
@@ -229,7 +229,12 @@ async def dial(
     async with (
         aiohttp.ClientSession() as session,
         session.ws_connect(
-            url, headers=headers, protocols=_subprotocols(wire), compress=0, max_msg_size=1 << 24, ssl=tls
+            asked_at(url, wire),
+            headers=headers,
+            protocols=_subprotocols(wire),
+            compress=0,
+            max_msg_size=1 << 24,
+            ssl=tls,
         ) as socket,
     ):
         line, call_id = await _begun(socket, wire, call_sid, told)

@@ -128,6 +128,8 @@ def who_comes_in(settings: Settings) -> list[tuple[str, str]]:
     lines += [(", ".join(places), who) for who, places in carriers.items()]
     if settings.audiosocket_port:
         lines.append((f"AudioSocket, port {settings.audiosocket_port}", ", ".join(settings.audiosocket_allow)))
+    if settings.wyoming_port:
+        lines.append((f"Wyoming, port {settings.wyoming_port}", ", ".join(settings.wyoming_allow)))
     if settings.sip:
         trunk = " and the trunk" if settings.sip_trunk else ""
         lines.append((f"SIP, port {settings.sip_port}", ", ".join(settings.sip_allow) + trunk))

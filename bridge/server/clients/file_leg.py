@@ -1,4 +1,4 @@
-"""A file as the caller's side of a call without a bot: its sound goes in, and its transcripts are for who waits."""
+"""Audio as the caller's side of a call without a bot, a file's among it: its transcripts are for who waits for them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -30,26 +30,23 @@ class FileFailed(Exception):
     """Not all of it could be recognised; the text says why."""
 
 
-class FileLeg(PassiveLeg):
-    """One file. `finals` yields what is said in it."""
+class WrittenLeg(PassiveLeg):
+    """Audio that comes from elsewhere. `finals` yields what is said in it."""
 
     capabilities = Capabilities(transcripts=True)
 
-    def __init__(self, call_id: str, sound: Samples, options: RecognitionOptions) -> None:
-        """`sound`: 16 kHz."""
-        self._id, self._sound, self._options = call_id, sound, options
+    def __init__(self, started: CallStarted, events: AsyncIterator[Event]) -> None:
+        """`events`: its audio, and its end."""
+        self._started, self._events = started, events
         self._told: asyncio.Queue[Transcript | None] = asyncio.Queue()
         self._fault = ""
 
     async def start(self, timeout_s: float) -> CallStarted:
         """See OpeningLeg."""
-        return CallStarted(self._id, AUDIO, options=self._options)
+        return self._started
 
-    async def __aiter__(self) -> AsyncIterator[Event]:
-        for begin in range(0, len(self._sound), _PIECE):
-            payload = encode(self._sound[begin : begin + _PIECE], AUDIO.encoding)
-            yield Media(payload, begin * 1000 // SAMPLE_RATE)
-        yield CallEnded("the file has ended")
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self._events
 
     def watch(self, gone: Callable[[str], None]) -> Callable[[], None]:
         """See OpeningLeg."""
@@ -83,3 +80,18 @@ class FileLeg(PassiveLeg):
             yield final
         if self._fault:
             raise FileFailed(self._fault)
+
+
+class FileLeg(WrittenLeg):
+    """One file."""
+
+    def __init__(self, call_id: str, sound: Samples, options: RecognitionOptions) -> None:
+        """`sound`: 16 kHz."""
+        super().__init__(CallStarted(call_id, AUDIO, options=options), _events(sound))
+
+
+async def _events(sound: Samples) -> AsyncIterator[Event]:
+    for begin in range(0, len(sound), _PIECE):
+        payload = encode(sound[begin : begin + _PIECE], AUDIO.encoding)
+        yield Media(payload, begin * 1000 // SAMPLE_RATE)
+    yield CallEnded("the file has ended")

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -45,7 +46,10 @@ _WORDS: Final[Mapping[str, _Words]] = {
     "/v1/realtime": _openai,
     "/v1/audio/transcriptions": _openai,
     "/v1/audio/speech": _openai,
+    **dict.fromkeys(("/v2/listen", "/v1/speak", "/v2/speak", "/v1/read", "/v1/agent/converse"), _deepgram),
+    **dict.fromkeys(("/v1/audio/translations", "/v1/realtime/client_secrets", "/v1/realtime/calls"), _openai),
 }
+"""Of what is served here, and of what its clients might ask for beside it, which is not here."""
 
 
 @web.middleware
@@ -57,6 +61,8 @@ async def in_own_words(request: web.Request, handler: Handler) -> web.StreamResp
         words = _WORDS.get(request.path)
         if words is None:
             raise
-        body, headers = words(error.status, _plain(error.text or error.reason))
+        gone = error.status == HTTPStatus.NOT_FOUND
+        reason = f"{request.path} cannot be given here" if gone else error.text or error.reason
+        body, headers = words(error.status, _plain(reason))
         kept = [(name, error.headers[name]) for name in _KEPT if name in error.headers]
         return web.json_response(body, status=error.status, headers=dict([*kept, *headers.items()]))

@@ -53,12 +53,19 @@ def refuse_language(request: web.Request, language: str | None) -> str:
 
 
 def language_of(request: web.Request, tag: str) -> str:
+    """Return what `language_known` does, for the server of `request`."""
+    return language_known(request.app, tag)
+
+
+def language_known(app: web.Application, tag: str) -> str:
     """Return the English name of the language that `tag` ("en-US") means to the recogniser.
 
     Raises:
         Refused: it does not know it.
     """
     name = named(tag)
-    if why := refuse_language(request, name):
-        raise Refused(f"language {tag[:40]!r}: {why}")
+    try:
+        app[RESOURCES].asr.check_language(name)
+    except UnsupportedLanguage as error:
+        raise Refused(f"language {tag[:40]!r}: {error}") from None
     return name

@@ -71,7 +71,7 @@ async def _speech(request: web.Request) -> web.StreamResponse:
     asked = await _asked(request)
     voices = _voices(request, asked)
     form, sse = str(asked.get("response_format") or "mp3"), asked.get("stream_format") == "sse"
-    async with aclosing(_audio(text_of(asked, "input"), voices)) as audio:
+    async with aclosing(audio_of(text_of(asked, "input"), voices)) as audio:
         try:
             first = await anext(audio, b"")
         except Exception as error:  # a voice is a plug-in: whatever it raises, the client hears that it failed
@@ -139,8 +139,8 @@ def _voices(request: web.Request, asked: Fields) -> CallVoices:
     return call
 
 
-async def _audio(text: str, voices: CallVoices) -> AsyncGenerator[bytes, None]:
-    """Yield the audio of `text`, as it is made.
+async def audio_of(text: str, voices: CallVoices) -> AsyncGenerator[bytes, None]:
+    """Yield `text` as `voices` say it, in AUDIO, as it is made.
 
     Raises:
         whatever the voices raise.

@@ -204,7 +204,7 @@ async def predecessor(options: Settings) -> Predecessor:
 
 
 async def take_port(options: Settings, before: Predecessor) -> Sequence[socket.socket]:
-    """Take the port, so that a busy one is told now and not after a minute of loading; AudioSocket's is only tried.
+    """Take the port, so that a busy one is told now and not after a minute of loading; others are only tried.
 
     Raises:
         OSError: one of them is not to be had.
@@ -212,8 +212,8 @@ async def take_port(options: Settings, before: Predecessor) -> Sequence[socket.s
     if before.sockets:
         log.info("the port is taken over from another server once the models are warm")
         return before.sockets
-    if options.audiosocket_port:
-        listener.close(await listener.bind(options.host, options.audiosocket_port))
+    for port in filter(None, (options.audiosocket_port, options.wyoming_port)):
+        listener.close(await listener.bind(options.host, port))
     return await listener.bind(options.host, options.port)
 
 
@@ -240,6 +240,7 @@ def banner(options: Settings, resources: Resources, port: int, *, secure: bool, 
             f"  Twilio        POST {public}/twilio/voice",
             *([f"  SIP           sip:{options.sip_host}:{options.sip_port} ({sip})"] if options.sip else []),
             *([f"  AudioSocket   {host}:{options.audiosocket_port}"] if options.audiosocket_port else []),
+            *([f"  Wyoming       tcp://{host}:{options.wyoming_port}"] if options.wyoming_port else []),
             *([f"  ARI           {options.ari_url} as {options.ari_app}"] if options.ari_url else []),
             f"  health        http{s}://{host}:{port}/healthz   metrics /metrics",
             f"  recogniser    {resources.asr.name}{f' ({device})' if device else ''}",

@@ -15,7 +15,18 @@ from aiohttp import web
 
 from bridge.server.access import listener
 from bridge.server.access.http_log import HttpLog
-from bridge.server.app_keys import ARI, AUDIOSOCKET, CONNECTIONS, IN_FORCE, REFUSALS, SHUTDOWN, SIP, SWITCHBOARD, TWILIO
+from bridge.server.app_keys import (
+    ARI,
+    AUDIOSOCKET,
+    CONNECTIONS,
+    IN_FORCE,
+    REFUSALS,
+    SHUTDOWN,
+    SIP,
+    SWITCHBOARD,
+    TWILIO,
+    WYOMING,
+)
 from bridge.server.lifecycle.handover import Handover, Predecessor
 from bridge.server.lifecycle.last_resort import LastResort
 from bridge.server.lifecycle.reload import Reload, Reread
@@ -126,7 +137,7 @@ class RunningServer:
     async def give_way(self, why: str) -> None:
         """Take no more connections and drain: another process has our sockets. `why`: for the log."""
         await self._door.give_up()
-        for listening in self._app[AUDIOSOCKET]:
+        for listening in [*self._app[AUDIOSOCKET], *self._app.get(WYOMING, ())]:
             listening.close()
         self._app[CONNECTIONS].keep_none()
         self._run(self._linger(why))

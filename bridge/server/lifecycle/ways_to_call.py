@@ -29,7 +29,9 @@ from bridge.server.app_keys import (
     SWITCHBOARD,
     TWILIO,
     WAITING,
+    WYOMING,
 )
+from bridge.server.clients import wyoming
 from bridge.server.lifecycle.health import Part
 from bridge.settings import Settings
 
@@ -42,6 +44,7 @@ def ways_to_call(settings: Settings) -> Sequence[WhileItRuns]:
     chosen = [
         *([_sip] if settings.sip else []),
         *([_audiosocket] if settings.audiosocket_port else []),
+        *([_wyoming] if settings.wyoming_port else []),
         *([_ari] if settings.ari_url else []),
     ]
     return [_twilio, _carriers, *chosen, _dialler]
@@ -77,6 +80,13 @@ async def _audiosocket(app: web.Application) -> AsyncIterator[None]:
     )
     yield
     for listener in app[AUDIOSOCKET]:
+        listener.close()
+
+
+async def _wyoming(app: web.Application) -> AsyncIterator[None]:
+    app[WYOMING] = await wyoming.listen(app)
+    yield
+    for listener in app[WYOMING]:
         listener.close()
 
 

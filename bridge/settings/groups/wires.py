@@ -170,6 +170,24 @@ class Pbx(Group):
     )
 
 
+class Wyoming(Group):
+    """Home Assistant and other clients of the Wyoming protocol: docs/clients.md."""
+
+    section = Section.WIRES
+
+    wyoming_port: Annotated[int, FIRST] = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="TCP port for clients of the Wyoming protocol, such as Home Assistant (10300 is usual); 0 is off.",
+    )
+    wyoming_allow: Networks = Field(
+        default=("127.0.0.0/8", "::1/128"),
+        description="Networks that may connect to wyoming_port. The protocol has no password, so name only your "
+        "Home Assistant.",
+    )
+
+
 class AriOptions(Group):
     """Calls that an Asterisk hands over by `Stasis`, with audio as RTP: docs/pbx.md."""
 

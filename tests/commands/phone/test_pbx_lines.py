@@ -6,7 +6,8 @@ from typing import Any, cast
 import aiohttp
 import pytest
 
-from bridge.commands.phone.pbx_lines import PBX_WIRES, NoKeys, PbxLine, path_of
+from bridge.commands.phone.pbx_line import NoKeys, PbxLine
+from bridge.commands.phone.pbx_lines import PBX_WIRES, asked_at, has_bot, path_of
 from telephony.asterisk import AsteriskProtocol
 from telephony.events import CallStarted, Dtmf, Mark, Media, Play
 from telephony.freeswitch import AudioForkProtocol, AudioStreamProtocol
@@ -92,5 +93,17 @@ def test_the_paths_are_those_of_the_server() -> None:
     addresses = {wire.name: (wire.address, wire.subprotocols) for wire in WIRES}
     for name, wire in PBX_WIRES.items():
         assert addresses[name][0] == wire.path == path_of(name)
+        assert wire.query or asked_at(f"ws://host{wire.path}", name) == f"ws://host{wire.path}"
         assert set(wire.subprotocols) <= set(addresses[name][1])
     assert path_of("twilio") == addresses["twilio"][0]
+
+
+def test_a_wire_has_a_bot_where_its_audio_goes_both_ways() -> None:
+    can = {wire.name: wire.capabilities for wire in WIRES}
+    assert {name: has_bot(name) for name in PBX_WIRES} == {name: can[name].audio_out for name in PBX_WIRES}
+    assert has_bot("twilio")
+
+
+def test_an_address_with_a_query_is_left_as_it_is() -> None:
+    assert asked_at("ws://host/v1/listen?encoding=linear16", "deepgram") == "ws://host/v1/listen?encoding=linear16"
+    assert asked_at("ws://host/twilio/stream", "twilio") == "ws://host/twilio/stream"

@@ -48,6 +48,19 @@ async def test_what_a_stranger_wrote_cannot_break_a_header() -> None:
         assert "set-cookie" not in response.headers
 
 
+@pytest.mark.parametrize("path", ["/v2/listen", "/v1/speak", "/v1/agent/converse"])
+async def test_what_deepgram_has_beside_it_is_refused_in_its_words(path: str) -> None:
+    async with client() as http, http.get(path, headers=SOCKET) as response:
+        assert (response.status, (await response.json())["err_msg"]) == (404, f"{path} cannot be given here")
+
+
+@pytest.mark.parametrize("path", ["/v1/audio/translations", "/v1/realtime/client_secrets", "/v1/realtime/calls"])
+async def test_what_openai_has_beside_it_is_refused_in_its_words(path: str) -> None:
+    async with client() as http, http.post(path, json={}) as response:
+        assert response.status == 404
+        assert (await response.json())["error"]["message"] == f"{path} cannot be given here"
+
+
 async def test_other_doors_keep_their_words() -> None:
     async with client(api_token="s3cret") as http, http.get("/ws", headers=SOCKET) as response:
         assert response.status == 401 and "API token" in await response.text()

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from wires import KNOWN, TRAFFIC, protocol
 
 from fuzzing.target import Target, clean, is_text, messages, pieces, records
-from telephony import ari, audiosocket, rtp, sip, sip_frames
+from telephony import ari, audiosocket, rtp, sip, sip_frames, wyoming
 from telephony.carriers import answers, signatures, tickets
 from telephony.carriers.catalogue import CARRIERS
 from telephony.codec import decode, encode
@@ -217,6 +217,24 @@ def _streamed(stream: bytes, sizes: bytes) -> list[object]:
     return all_of_it
 
 
+def _wyoming(data: bytes) -> None:
+    """The first record says how the stream is cut, the rest is the stream."""
+    sizes, _, stream = data.partition(b"\x1e")
+    assert _of_wyoming(stream, sizes) == _of_wyoming(stream, b""), "how a stream is cut makes no difference"
+
+
+def _of_wyoming(stream: bytes, sizes: bytes) -> list[object]:
+    made, all_of_it = wyoming.WyomingProtocol("s"), list[object]()
+    try:
+        for piece in pieces(stream, sizes):
+            all_of_it += made.receive(piece)
+    except RemoteProtocolError as error:
+        assert 0 < len(str(error)) <= LONGEST_TEXT
+        return [str(error)]  # what came before it in the same piece is not told
+    assert sum(len(event.payload) for event in all_of_it if isinstance(event, Media)) <= len(stream)
+    return all_of_it
+
+
 def _sip_frames(data: bytes) -> None:
     """The first record says how the stream is cut; the rest are frames of one call, and then a stream of them."""
     sizes, *bodies = records(data)
@@ -377,6 +395,7 @@ TARGETS: Final = (
     *(Target(f"wire-{wire.name}", _wire(wire), _modules(wire)) for wire in KNOWN),
     Target("deepgram-query", _deepgram_query, ["telephony.deepgram_query"]),
     Target("audiosocket", _audiosocket, ["telephony.audiosocket", "telephony.early", "telephony.whole_samples"]),
+    Target("wyoming", _wyoming, ["telephony.wyoming", "telephony.wyoming_messages", "telephony.whole_samples"]),
     Target("sip-frames", _sip_frames, ["telephony.sip", "telephony.sip_frames"]),
     Target("ari", _ari, ["telephony.ari"]),
     Target("rtp", _rtp, ["telephony.rtp"]),

@@ -27,8 +27,10 @@ needs_node_sdks = pytest.mark.skipif(
     not (NODE_SDKS / ".installed").exists() or shutil.which("node") is None,
     reason="no SDKs for JavaScript here: scripts/install-node-sdks build/node-sdks",
 )
-
-
+needs_wyoming = pytest.mark.skipif(
+    not list(PYTHON.parents[1].glob("lib/python3*/site-packages/wyoming/__init__.py")),
+    reason="no package wyoming here: scripts/install-alone client-sdks python3 .venv-client-sdks",
+)
 needs_twilio_application = pytest.mark.skipif(
     not (TWILIO_PYTHON.parents[1] / ".twilio-realtime").exists(),
     reason="no application here: scripts/install-alone twilio-realtime python3 .venv-twilio-realtime",

@@ -10,7 +10,7 @@ from uuid import uuid4
 import aiohttp
 import numpy as np
 import numpy.typing as npt
-from wires import KNOWN, TRAFFIC, b64, text
+from wires import KNOWN, QUERY, TRAFFIC, b64, text
 
 from telephony.audiosocket import frame
 from telephony.codec import decode, encode
@@ -18,6 +18,8 @@ from telephony.events import AudioFormat, Encoding
 
 PHONES: Final = [wire for wire in KNOWN if wire.capabilities.audio_out]
 NAMES: Final = [*(wire.name for wire in PHONES), "audiosocket"]
+WRITTEN_DOWN: Final = ("plain", "deepgram")
+"""Wires without a voice whose client is told what was said."""
 _MULAW: Final = AudioFormat(Encoding.MULAW, 8000)
 _L16: Final = AudioFormat(Encoding.L16, 8000)
 _OF_MULAW: Final = ("twilio", "telnyx", "plivo", "vobiz", "signalwire", "2600hz", "genesys", "asterisk")
@@ -37,7 +39,7 @@ class Peer(Protocol):
         """Send what `packet` made, or anything else."""
 
     async def listen(self) -> Tone:
-        """Return the next audio of the bridge, of any length.
+        """Return the next audio of the bridge, of any length; TONE for a final transcript on a wire without a voice.
 
         Raises:
             ConnectionError: the call is over.
@@ -60,6 +62,8 @@ def packet(name: str, number: int, tone: Tone = SILENCE) -> str | bytes:
         return text(type="input_audio_buffer.append", audio=b64(wide))
     if name == "azure":
         return text(kind="AudioData", audioData={"data": b64(encode(np.repeat(tone, 2), Encoding.L16))})  # 16 kHz
+    if name == "deepgram":
+        return encode(np.repeat(tone, 2), Encoding.L16)  # 16 kHz, as its query says
     if name == "audiocodes":
         return text(type="userStream.chunk", conversationId="C1", audioChunk=b64(payload))
     if name in _IN_JSON:
@@ -74,8 +78,9 @@ async def connect(name: str, *, url: str, session: aiohttp.ClientSession, audios
         tcp = TcpPeer(*await asyncio.open_connection("127.0.0.1", audiosocket_port))
         await tcp.send(frame(1, uuid4().bytes))
         return tcp
-    wire = next(wire for wire in PHONES if wire.name == name)
-    peer = WebSocketPeer(name, await session.ws_connect(url + wire.address, protocols=wire.subprotocols))
+    wire = next(wire for wire in KNOWN if wire.name == name)
+    address = url + wire.address + QUERY.get(name, "")
+    peer = WebSocketPeer(name, await session.ws_connect(address, protocols=wire.subprotocols))
     for message in TRAFFIC[name].begin:
         await peer.send(message)
     return peer
@@ -84,6 +89,7 @@ async def connect(name: str, *, url: str, session: aiohttp.ClientSession, audios
 class WebSocketPeer:
     def __init__(self, name: str, ws: aiohttp.ClientWebSocketResponse) -> None:
         self._encoding, self._ws = _FORMATS.get(name, _L16).encoding, ws
+        self._written_down = name in WRITTEN_DOWN
         self._every = {"realtime": 3, "azure": 2}.get(name, 1)  # samples: they speak at 24 and 16 kHz
 
     async def send(self, message: str | bytes) -> None:
@@ -93,6 +99,8 @@ class WebSocketPeer:
         async for message in self._ws:
             if payload := message.data if message.type is aiohttp.WSMsgType.BINARY else _spoken(message.data):
                 return decode(payload, self._encoding)[:: self._every]
+            if self._written_down and json.loads(message.data)["type"] in {"final", "Results"}:
+                return TONE
         raise ConnectionError("the call is over")
 
     def abort(self) -> None:

@@ -14,6 +14,7 @@ from integration.sip_peers import PROCESS
 from prometheus_client.parser import text_string_to_metric_families
 
 from soaking.bots import FAILING, Census
+from soaking.lines import NAMED_BY_US, WRITTEN_DOWN
 
 _PAGE_MB: Final = os.sysconf("SC_PAGE_SIZE") / 1e6
 _WORDS_WRONG: Final = 0.5
@@ -198,28 +199,34 @@ def _accounted(calls: Sequence[Call], series: Series, book: Book) -> Iterator[Cl
 
 
 def _told(calls: Sequence[Call], series: Series, book: Book) -> Iterator[Claim]:
-    began = total(series, "bridge_calls_started_total") - total(series, "bridge_calls_started_total", wire="plain")
+    began = _of_bots(series, "bridge_calls_started_total")
     bots, ended = book.counts["began"], book.counts["ended"]
     twice = sum(times != 1 for times in book.ended.values())
     yield Claim(
         "each bot told once of the end", began == bots == ended and not twice, f"calls {began}, {bots}, {ended}"
     )
-    finals = total(series, "bridge_finals_total") - total(series, "bridge_finals_total", wire="plain")
+    finals = _of_bots(series, "bridge_finals_total")
     echoes, told = total(series, "bridge_echoes_total"), book.counts["final"]
     lost = total(series, "bridge_finals_lost_total")
     detail = f"finals {finals} = told {told} + echoes {echoes}; lost {lost}"
     yield Claim("finals of bots: all told", finals == told + echoes and not lost, detail)
-    plain = sum(total(series, f"bridge_{what}_total", wire="plain") for what in ("finals", "partials_taken_back"))
-    heard = _heard(calls, "plain")
-    cut = sum(call.wire == "plain" and call.kind in {"abrupt", "mid-word", "killed"} for call in calls)
-    detail = f"finals {plain}, told {heard}, callers gone before {cut}"
-    yield Claim("finals of clients: all told", heard <= plain <= heard + cut, detail)
+    yield from _told_to_clients(calls, series)
     failed, failing = total(series, "bridge_replies_failed_total"), book.failing
     yield Claim("failed answers: all counted", failed == failing, f"{failed} of {failing}")
 
 
-def _heard(calls: Sequence[Call], wire: str) -> int:
-    return sum(len(call.told) for call in calls if call.wire == wire)
+def _told_to_clients(calls: Sequence[Call], series: Series) -> Iterator[Claim]:
+    for wire in WRITTEN_DOWN:
+        made = sum(total(series, f"bridge_{what}_total", wire=wire) for what in ("finals", "partials_taken_back"))
+        heard = sum(len(call.told) for call in calls if call.wire == wire)
+        cut = sum(call.wire == wire and call.kind in {"abrupt", "mid-word", "killed"} for call in calls)
+        detail = f"finals {made}, told {heard}, callers gone before {cut}"
+        yield Claim(f"finals of clients over {wire}: all told", heard <= made <= heard + cut, detail)
+
+
+def _of_bots(series: Series, name: str) -> int:
+    """Return the sum over the wires that bots speak over."""
+    return total(series, name) - sum(total(series, name, wire=wire) for wire in WRITTEN_DOWN)
 
 
 def _unharmed(calls: Sequence[Call], series: Series, book: Book, answer_ms: float) -> Iterator[Claim]:
@@ -246,12 +253,12 @@ def _unharmed(calls: Sequence[Call], series: Series, book: Book, answer_ms: floa
 
 
 def _finals(call: Call, book: Book) -> list[str]:
-    return call.told if call.wire == "plain" else book.finals[call.name]
+    return call.told if call.wire in WRITTEN_DOWN else book.finals[call.name]
 
 
 def _understood(call: Call, book: Book) -> bool:
     finals = _finals(call, book)
-    told = [finals, call.told] if call.wire == "talk" else [finals]
+    told = [finals, call.told] if call.wire in NAMED_BY_US else [finals]
     return all(
         len(each) == len(call.said)
         and all(word_error_rate([a], [b]) <= _WORDS_WRONG for a, b in zip(call.said, each, strict=True))

@@ -18,22 +18,23 @@ from integration.recordings import Prompt, recordings
 from integration.sip_peers import Baresip, baresip
 from integration.sipp import everything_twice, fall_silent, hang_up_at_once, pcap, sipp
 
-from bridge.commands.call import complete, converse
+from bridge.commands.call import complete, converse, dictate
 from bridge.commands.phone.call_record import CallRecord
 from bridge.commands.phone.carrier_buffer import FRAME_MS
 from bridge.commands.phone.line_faults import Fault
-from bridge.commands.phone.pbx_lines import ClientLine
+from bridge.commands.phone.pbx_line import PbxLine
+from bridge.commands.phone.pbx_lines import path_of
 from bridge.commands.phone.simulated_phone import SimulatedPhone, on_line
 from soaking.accounts import Call
 from soaking.bots import Does, ident, sentences
-from soaking.lines import CARRIERS, SOCKETS, Place, open_line
+from soaking.lines import CARRIERS, NAMED_BY_US, SOCKETS, WRITTEN_DOWN, Place, open_line
 
 SUPPORT: Final = Path(__file__).parents[1]
 SOCKET_WIRES: Final = ("twilio", *SOCKETS)
-TALKING: Final = tuple(wire for wire in (*SOCKET_WIRES, "audiosocket") if wire != "plain")
+TALKING: Final = tuple(wire for wire in (*SOCKET_WIRES, "audiosocket") if wire not in WRITTEN_DOWN)
 CLEARING: Final = ("twilio", "asterisk", "jambonz")
 """Wires on which a phone sees that it is told to throw audio away, and can have a bot that talks for long."""
-NAMED: Final = tuple(wire for wire in TALKING if wire != "talk")
+NAMED: Final = tuple(wire for wire in TALKING if wire not in NAMED_BY_US)
 """Wires on which the caller names the call, and so chooses its bot."""
 KILLED: Final = (*SOCKET_WIRES, "audiosocket")
 _LATE_MS: Final = 15.0
@@ -97,7 +98,7 @@ def _finish(call: Call, phone: SimulatedPhone, place: Place) -> None:
     call.gaps = len(heard) - call.let_down
     call.late_ms = round(max(phone.record.late_ms, default=0.0))
     call.told = [moment.detail for moment in phone.record.timeline if moment.what == "final"]
-    if isinstance(phone.line, ClientLine):
+    if isinstance(phone.line, PbxLine):
         call.name = phone.line.ident
 
 
@@ -116,7 +117,7 @@ def gaps(record: CallRecord) -> list[float]:
 
 async def _healthy(job: Job, place: Place, dice: random.Random) -> list[Call]:
     said = dice.sample(sentences(), dice.choice((1, 1, 2)))
-    return [await (_dictated if job.wire == "plain" else _conversed)(job, place, said)]
+    return [await (_dictated if job.wire in WRITTEN_DOWN else _conversed)(job, place, said)]
 
 
 async def _barges_in(job: Job, place: Place, dice: random.Random) -> list[Call]:
@@ -152,13 +153,8 @@ async def _dictated(job: Job, place: Place, said: Sequence[Prompt]) -> Call:
     call.said = [prompt.text for prompt in said]
     async with open_line(job.wire, place, job.name) as line:
         async with on_line(line) as phone:
-            for count, recording in enumerate(recordings(said), 1):
-                began_ms = phone.now_ms
-                await phone.say(recording.mulaw)
-                with suppress(TimeoutError):
-                    await phone.until(lambda count=count: phone.record.count("final") >= count)  # type: ignore[misc]
-                told_ms = phone.record.first("final", after_ms=began_ms)
-                call.heard_ms.append(None if told_ms is None else told_ms - began_ms - recording.ends_ms)
+            figures = await dictate(phone, recordings(said))
+        call.heard_ms = [turn.final_ms for turn in figures.turns]
         _finish(call, phone, place)
     return call
 
@@ -188,7 +184,7 @@ async def _mid_word(job: Job, place: Place, dice: random.Random) -> list[Call]:
     call = _call(job)
     async with open_line(job.wire, place, job.name) as line:
         async with on_line(line) as phone:
-            if job.wire != "plain":
+            if job.wire not in WRITTEN_DOWN:
                 await phone.until_heard(after_ms=0)
             mulaw = recordings(dice.sample(sentences(), 1))[0].mulaw
             await phone.say(mulaw[: int(len(mulaw) * dice.uniform(0.3, 0.8))])
@@ -222,7 +218,7 @@ async def _stranger(job: Job, place: Place, dice: random.Random) -> list[Call]:
 
 
 def _url(wire: str, place: Place) -> str:
-    return place.url + (SOCKETS[wire][0] if wire in SOCKETS else "/twilio/stream")
+    return place.url + path_of(wire)
 
 
 async def _killed(job: Job, place: Place, dice: random.Random) -> list[Call]:
@@ -336,15 +332,15 @@ def _by_sipp(scenario: Callable[[Path], str], *, resends: bool = True) -> Way:
 
 
 KINDS: Final[Mapping[str, Kind]] = {
-    "healthy": Kind(34, (*TALKING, *CARRIERS, "plain", "ari"), _healthy),
+    "healthy": Kind(34, (*TALKING, *CARRIERS, *WRITTEN_DOWN, "ari"), _healthy),
     "barge-in": Kind(6, CLEARING, _barges_in, Does.LECTURES),
     "jitter": Kind(4, (*TALKING, *CARRIERS, "ari"), _on_a_bad_line),
     "gaps": Kind(4, (*TALKING, *CARRIERS, "ari"), _on_a_bad_line),
     "malformed": Kind(4, (*TALKING, *CARRIERS, "ari"), _on_a_bad_line),
-    "abrupt": Kind(5, (*TALKING, "plain"), _on_a_bad_line),
+    "abrupt": Kind(5, (*TALKING, *WRITTEN_DOWN), _on_a_bad_line),
     "no-stop": Kind(2, ("twilio",), _on_a_bad_line),
-    "mid-word": Kind(5, (*TALKING, "plain", "ari"), _mid_word),
-    "never-begun": Kind(3, (*SOCKET_WIRES, "audiosocket"), _never_begun),
+    "mid-word": Kind(5, (*TALKING, *WRITTEN_DOWN, "ari"), _mid_word),
+    "never-begun": Kind(3, (*(wire for wire in SOCKET_WIRES if wire != "deepgram"), "audiosocket"), _never_begun),
     "stranger": Kind(2, SOCKET_WIRES, _stranger),
     "killed": Kind(1.2, ("several",), _killed, calls=len(KILLED)),
     "bot-raises": Kind(2, NAMED, _with_a_bad_bot, Does.RAISES),

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -12,15 +12,8 @@ import aiohttp
 from ari_server import AriServer
 
 from bridge.commands.phone.carrier_lines import CALLED_AS
-from bridge.commands.phone.pbx_lines import (
-    AsteriskLine,
-    AudioStreamLine,
-    ClientLine,
-    JambonzLine,
-    PbxLine,
-    linear,
-    mulaw,
-)
+from bridge.commands.phone.pbx_line import linear, mulaw
+from bridge.commands.phone.pbx_lines import PBX_WIRES, asked_at, has_bot, path_of
 from bridge.commands.phone.phone_line import Heard, Message, PhoneLine
 from soaking.bots import uuid_of
 from soaking.processor import ProcessorWatch
@@ -46,14 +39,12 @@ class Place:
     processor: ProcessorWatch | None = None
 
 
-SOCKETS: Final[Mapping[str, tuple[str, Sequence[str], type[PbxLine]]]] = {
-    "plain": ("/ws", (), ClientLine),
-    "talk": ("/talk", (), ClientLine),
-    "asterisk": ("/asterisk/media", ("media",), AsteriskLine),
-    "jambonz": ("/jambonz", ("audio.jambonz.org",), JambonzLine),
-    "audiostream": ("/audiostream", (), AudioStreamLine),
-}
-"""Path, subprotocols and line of each wire that is a WebSocket, beside those of carriers."""
+SOCKETS: Final = tuple(PBX_WIRES)
+"""The wires that are a WebSocket, beside those of carriers."""
+WRITTEN_DOWN: Final = tuple(wire for wire in SOCKETS if not has_bot(wire))
+"""Those without a bot: what is said is told to its client."""
+NAMED_BY_US: Final = ("plain", "talk", "realtime")
+"""Those on which the server names the call."""
 CARRIERS: Final = tuple(name for name in CALLED_AS if name != "twilio")
 
 
@@ -194,16 +185,17 @@ async def open_line(wire: str, place: Place, ident: str) -> AsyncIterator[PhoneL
         assert place.exchange
         yield await place.exchange.place(ident)
         return
-    path, protocols, kind = SOCKETS.get(wire) or (CALLED_AS[wire].path, (), None)
+    known = PBX_WIRES.get(wire)
+    url, protocols = asked_at(place.url + path_of(wire), wire), known.subprotocols if known else ()
     async with (
         aiohttp.ClientSession() as session,
-        session.ws_connect(place.url + path, protocols=protocols, compress=0, max_msg_size=1 << 24) as socket,
+        session.ws_connect(url, protocols=protocols, compress=0, max_msg_size=1 << 24) as socket,
     ):
-        if kind is None:
+        if known is None:
             carrier = CALLED_AS[wire].line(socket, call_sid=ident)
             await carrier.begin({})
             yield carrier
         else:
-            line = kind(socket, ident)
+            line = known.line(socket, ident)
             await line.begin()
             yield line

@@ -8,7 +8,7 @@ from integration.recordings import recordings, without_pauses
 
 from bridge.commands.phone.simulated_phone import on_line
 from soaking.bots import sentences
-from soaking.lines import Place, open_line
+from soaking.lines import WRITTEN_DOWN, Place, open_line
 
 
 async def main(url: str, audiosocket_port: int, calls: dict[str, str]) -> None:
@@ -17,7 +17,7 @@ async def main(url: str, audiosocket_port: int, calls: dict[str, str]) -> None:
         for wire, name in calls.items():
             line = await stack.enter_async_context(open_line(wire, Place(url, audiosocket_port), name))
             phone = await stack.enter_async_context(on_line(line))
-            if wire != "plain":
+            if wire not in WRITTEN_DOWN:
                 await phone.until_heard(after_ms=0)
             phone.babble(without_pauses(recordings(sentences())))
         sys.stdout.write("on the line\n")
