@@ -18,7 +18,7 @@ from bridge.speech.api import BadRequest, DeadlineExceeded, EngineFailed, Overlo
 from bridge.speech.pool.breaker import Breaker, BreakerState
 from bridge.speech.resample import make_resampler, resample_whole
 from bridge.speech.voices.observer import ServerObserver, Unheard
-from bridge.speech.voices.remaining import ServerPace, rest_of
+from bridge.speech.voices.remaining import Pace, rest_of
 from bridge.speech.voices.server import Manner, VoiceServer
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Learned:
     """What is known of one voice of one server."""
 
     gain: LearnedGain = field(default_factory=LearnedGain)
-    pace: ServerPace = field(default_factory=ServerPace)
+    pace: Pace = field(default_factory=Pace)
 
 
 class HttpVoice:
@@ -114,7 +114,8 @@ class HttpVoice:
                 return
             except SpeechError as error:
                 faults.append(error)
-                rest = rest_of(rest, said_s, self._learned[at].pace, self.language)
+                share = self._learned[at].pace.share_said(rest, said_s, self.language)
+                rest = rest_of(rest, share, self.language)
                 self._failed(at, error, rest)
         if not any(map(str.isalnum, rest)):
             return
