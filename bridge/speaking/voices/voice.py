@@ -15,6 +15,7 @@ from bridge.containment import contained
 from bridge.speaking.voices.observer import VoiceObservers
 from bridge.speaking.voices.sentence_cache import SentenceCache
 from bridge.speaking.voices.sentence_files import Key
+from bridge.speech.voices.http_voice import HttpVoice
 from bridge.speech.voices.remaining import Pace
 from bridge.timeouts import timeout
 
@@ -59,6 +60,7 @@ class Voice:
         """English names of all that it says it speaks."""
         self.scripts: Collection[str] = getattr(tts, "scripts", ()) or ()
         self.takes_ipa: bool = getattr(tts, "takes_ipa", False) is True
+        self.asks_servers: Final = isinstance(self._tts, HttpVoice)
         self.gain = gain
         self.pace = Pace()
         self._limit_s, self._speed, self._cache, self._identity = limit_s, speed, cache, identity
