@@ -16,7 +16,8 @@ MOST: Final = 64
 """Threads at a time, in all calls together: what hangs for ever must not take the machine along."""
 
 NICENESS: Final = 5
-"""Of a thread that gives way: it gets a third of what the others get where there is not enough for all."""
+"""A thread that gives way is nicer by so much: it gets a third of what the others get where there is not enough."""
+_NICEST: Final = 19
 
 _free: Final = threading.BoundedSemaphore(MOST)
 
@@ -64,8 +65,9 @@ def give_way() -> None:
     waiting that sends audio every 20 ms. Where threads have no niceness of their own (all but Linux) nothing changes.
     """
     if sys.platform == "linux":
+        behind = os.getpriority(os.PRIO_PROCESS, os.getpid()) + NICENESS  # the main thread may be nice itself
         with suppress(OSError):  # forbidden by a sandbox: it is slower and works
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(behind, _NICEST))
 
 
 def made_behind(make: Callable[[], T]) -> T:

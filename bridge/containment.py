@@ -1,8 +1,12 @@
-"""What a plug-in may raise in a task without taking the server along, and how a task of ours is ended."""
+"""What a plug-in may raise in a task without taking the server along; how work beside the server begins and ends."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import logging
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+log = logging.getLogger(__name__)
 
 
 class PluginEnded(RuntimeError):
@@ -27,13 +31,34 @@ def contained(what: str) -> Iterator[None]:
         raise PluginEnded(f"{what} raised {error!r}") from error
 
 
-async def cancelled(task: asyncio.Task[None] | None) -> None:
-    """Cancel `task`, where there is one, and wait for its end.
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None], what: str) -> AsyncIterator[None]:
+    """Have `work` done inside the `async with`, and end it there; `what` and the rest as for `begun`."""
+    task = begun(work, what)
+    try:
+        yield
+    finally:
+        await cancelled(task)
 
-    Raises:
-        whatever it has raised.
+
+def begun(work: Coroutine[Any, Any, None], what: str) -> asyncio.Task[None]:
+    """Return the task that does `work`, which nobody waits for. A fault of it is logged when it happens, once.
+
+    `what`: a name for the log, e.g. "the deletion of old calls".
     """
-    if task:
+    task = asyncio.create_task(work, name=what)
+    task.add_done_callback(_tell)
+    return task
+
+
+async def cancelled(*tasks: asyncio.Task[None] | None) -> None:
+    """Cancel those of `tasks` that there are, and wait for their ends, whatever these are."""
+    known = [task for task in tasks if task]
+    for task in known:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    await asyncio.gather(*known, return_exceptions=True)
+
+
+def _tell(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (fault := task.exception()):
+        log.error("%s has ended by a fault of ours", task.get_name(), exc_info=fault)

@@ -42,7 +42,7 @@ from telephony.events import (
     WarmTransfer,
 )
 from telephony.jsontext import Fields
-from telephony.malformed import Malformations, Refused, understood_late
+from telephony.malformed import MAX_MALFORMED, Malformations, Refused, understood_late
 from telephony.media_time import MediaTime
 from telephony.whole_samples import WholeSamples
 
@@ -64,8 +64,6 @@ MAX_BINARY_BYTES: Final = 65_500
 """Asterisk ends a call that sends it more in one message."""
 MAX_MESSAGE_CHARS: Final = 64 * 1024
 """What we read of it; its start message has the channel's variables."""
-MAX_MALFORMED: Final = 100
-"""Malformed messages, beyond the good ones, that a call survives."""
 MAX_EARLY_BYTES: Final = 256 * 1024
 """What is kept for a MEDIA_START that comes late: 1.3 s of slin96, 8 s of slin16."""
 MAX_HELD_MS: Final = 60_000

@@ -34,7 +34,7 @@ from telephony.events import (
     Reply,
     Transcript,
 )
-from telephony.malformed import Malformations, Refused, understood_late
+from telephony.malformed import MAX_MALFORMED, Malformations, Refused, understood_late
 from telephony.media_time import MediaTime
 from telephony.whole_samples import WholeSamples
 
@@ -63,8 +63,6 @@ ERRORS: Final[Mapping[int, str]] = {
     0x04: "there was no memory",
 }
 """What an error frame says, by its code; codes of the Go library at https://github.com/CyCoreSystems/audiosocket"""
-MAX_MALFORMED: Final = 100
-"""Malformed frames, beyond the good ones, that a call survives."""
 MAX_EARLY_BYTES: Final = 128 * 1024
 """What is kept for a UUID that does not come first: 4 s at 16 kHz."""
 _KINDS: Final = {rate: kind for kind, rate in RATES.items()}

@@ -28,10 +28,9 @@ from telephony.events import (
     Transcript,
 )
 from telephony.jsontext import Fields, json_object, refusal, to_json
-from telephony.malformed import Malformations, Refused
+from telephony.malformed import MAX_MALFORMED_OF_CLIENTS, Malformations, Refused
 from telephony.wire_protocol import Closing
 
-MAX_MALFORMED: Final = 1000
 _NO_AUDIO: Final = "NET-0001"
 """What Deepgram calls the end of a stream on which nothing comes; here each end that the client did not ask for."""
 _INTERNAL_ERROR: Final = 1011
@@ -63,7 +62,7 @@ class DeepgramProtocol:
         self._speech_ms = 0  # where the speech of now began, or the newest final ended
         self._flushing = 0  # Finalize messages whose final has not been told
         self._word_end_ms: int | None = None  # of the newest final, while its UtteranceEnd is to be told
-        self._malformations = Malformations(at_most=MAX_MALFORMED)
+        self._malformations = Malformations(at_most=MAX_MALFORMED_OF_CLIENTS)
 
     def open(self) -> Sequence[str | bytes]:
         return ()
@@ -76,7 +75,7 @@ class DeepgramProtocol:
         """Return what `message` means.
 
         Raises:
-            RemoteProtocolError: MAX_MALFORMED more messages were malformed than good.
+            RemoteProtocolError: MAX_MALFORMED_OF_CLIENTS more messages were malformed than good.
         """
         if self._closed:
             return ()

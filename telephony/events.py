@@ -1,6 +1,7 @@
 """The one vocabulary of all wires: what a peer tells us (events) and what we ask of it (commands).
 
-A wire is a `WireProtocol` (telephony/wire_protocol.py).
+A wire is a `WireProtocol` (telephony/wire_protocol.py). All of it stands in one file, however long that gets: whoever
+writes a wire, or reads what the call makes of one, goes through the whole list, and finds nothing else to look for.
 """
 
 from collections.abc import Mapping, Sequence

@@ -45,12 +45,10 @@ from telephony.freeswitch_metadata import (
     told_rate,
 )
 from telephony.jsontext import Fields, json_object, key_of, object_of, text_of
-from telephony.malformed import Malformations, Refused
+from telephony.malformed import MAX_MALFORMED, Malformations, Refused
 from telephony.media_time import MediaTime
 from telephony.whole_samples import WholeSamples
 
-MAX_MALFORMED: Final = 100
-"""Malformed messages, beyond the good ones, that a call survives."""
 METADATA_MS: Final = 500
 """Audio for which metadata that have not come are waited for; they were seen 300 ms late."""
 _MOST_EARLY: Final = 200  # messages

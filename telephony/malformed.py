@@ -1,10 +1,15 @@
 """Messages that break a wire's rules but not the call: each is told, and a peer that sends little else is given up."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from telephony.errors import RemoteProtocolError
 from telephony.events import Event, Malformed
+
+MAX_MALFORMED: Final = 100
+"""Malformed messages, beyond the good ones, that a call survives."""
+MAX_MALFORMED_OF_CLIENTS: Final = 1000
+"""The same for the session of a client."""
 
 T = TypeVar("T")
 

@@ -31,7 +31,7 @@ from telephony.jsontext import (
     truth_of,
     whole_of,
 )
-from telephony.malformed import Malformations, Refused
+from telephony.malformed import MAX_MALFORMED_OF_CLIENTS, Malformations, Refused
 from telephony.recognition import RecognitionOptions
 
 ENCODINGS: Final = {
@@ -52,8 +52,6 @@ MAX_LANGUAGE_CHARS: Final = 100
 MAX_LANGUAGES: Final = 100
 SCRIPTS: Final = ("native", "latin")
 """In which transcripts of languages of India are written."""
-MAX_MALFORMED: Final = 1000
-"""Malformed messages, beyond the good ones, that a session survives."""
 
 
 class PlainProtocol:
@@ -82,7 +80,7 @@ class PlainProtocol:
         self._started: CallStarted | None = None  # set by the first config, audio or finalize
         self._max_bytes = max_bytes
         self._hear_in(DEFAULT_FORMAT)
-        self._malformations = Malformations(at_most=MAX_MALFORMED)
+        self._malformations = Malformations(at_most=MAX_MALFORMED_OF_CLIENTS)
 
     def open(self) -> Sequence[str | bytes]:
         return [to_json(type="session_created", session_id=self._session_id)]
@@ -91,7 +89,7 @@ class PlainProtocol:
         """Return what `message` means.
 
         Raises:
-            RemoteProtocolError: MAX_MALFORMED more messages were malformed than good.
+            RemoteProtocolError: MAX_MALFORMED_OF_CLIENTS more messages were malformed than good.
         """
         try:
             if isinstance(message, bytes):

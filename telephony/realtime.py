@@ -28,13 +28,12 @@ from telephony.events import (
     Transcript,
 )
 from telephony.jsontext import Fields, audio_of, json_object, object_of, text_of, to_json, whole_of
-from telephony.malformed import Malformations, Refused
+from telephony.malformed import MAX_MALFORMED_OF_CLIENTS, Malformations, Refused
 from telephony.realtime_input import RealtimeInput, written
 from telephony.realtime_response import Message, RealtimeResponse, error_message
 from telephony.realtime_session import NotGiven, RealtimeSession, as_json, check_response, update
 from telephony.wire_protocol import Closing
 
-MAX_MALFORMED: Final = 1000
 MOST_QUIETS: Final = 8
 """Half seconds in which a client may yet say what session it wants; then it begins as it is."""
 _REMEMBERED: Final = 100  # replies that may be truncated
@@ -71,7 +70,7 @@ class RealtimeProtocol:
         self._start: list[CallStarted] = []  # once the session begins, until it is told
         self._response: RealtimeResponse | None = None  # what is being said, or was asked for
         self._said: dict[str, RealtimeResponse] = {}  # by their items, the newest last
-        self._malformations = Malformations(at_most=MAX_MALFORMED)
+        self._malformations = Malformations(at_most=MAX_MALFORMED_OF_CLIENTS)
         requests = {
             "conversation.item.create": self._create_item,
             "conversation.item.truncate": self._truncate,
@@ -95,7 +94,7 @@ class RealtimeProtocol:
         """Return what `message` means.
 
         Raises:
-            RemoteProtocolError: MAX_MALFORMED more messages were malformed than good.
+            RemoteProtocolError: MAX_MALFORMED_OF_CLIENTS more messages were malformed than good.
         """
         fields: Fields = {}
         try:

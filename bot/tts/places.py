@@ -1,19 +1,19 @@
 """Where the files of voices lie: a folder that was named, what `bridge models fetch` made, packages, or the hub."""
 
-import os
 import re
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from bot.folders import xdg_folder
+
 _HUB_ID: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
 def data_folder() -> Path:
-    """Return where fetched models lie: voice-bridge in the user's data folder (XDG Base Directory Specification)."""
-    named = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(named) if Path(named).is_absolute() else Path.home() / ".local/share") / "voice-bridge"
+    """Return where fetched models lie: voice-bridge in the user's data folder."""
+    return (xdg_folder("XDG_DATA_HOME") or Path.home() / ".local/share") / "voice-bridge"
 
 
 def named_folder(place: str, *, wanted: Sequence[str]) -> Path:

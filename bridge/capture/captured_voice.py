@@ -42,9 +42,7 @@ class CapturedVoice(Voice):
 
 def captured_voices(voices: Voices, capture: CallCapture) -> Voices:
     """Return `voices` with `capture` beside each."""
-    made = {id(voice): CapturedVoice(voice, capture) for voice in voices.all}
-    by_language = {key: made[id(voice)] for key, voice in voices.by_language.items()}
-    return Voices(made[id(voices.default)], by_language, voices.lexicons)
+    return voices.each(lambda voice: CapturedVoice(voice, capture))
 
 
 def described(voice: Voice) -> Mapping[str, object]:

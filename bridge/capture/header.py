@@ -50,6 +50,7 @@ def header(
         "voices": {
             "default": described(voices.default),
             "by_language": {key: described(voice) for key, voice in voices.by_language.items()},
+            "last": described(voices.last) if voices.last else {},
             "lexicons": {key: lexicon.entries for key, lexicon in voices.lexicons.items()},
         },
         "asr": {"name": asr.name, **told(asr.capabilities)},

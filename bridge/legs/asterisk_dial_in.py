@@ -13,6 +13,7 @@ from aiohttp import ClientError, ClientSession, ClientWebSocketResponse
 
 from bridge import logs
 from bridge.admission.lines import Carrier
+from bridge.containment import cancelled
 from bridge.legs.silence_filled import SilenceFilledLeg
 from bridge.legs.websocket import PING_S, WebSocketLeg
 from telephony.asterisk import AsteriskProtocol
@@ -58,9 +59,7 @@ class WaitingCalls:
 
     async def __aexit__(self, *exc: object) -> None:
         """End what is left of the calls."""
-        for call in self._calls:
-            call.cancel()
-        await asyncio.gather(*self._calls, return_exceptions=True)
+        await cancelled(*self._calls)
         await self._session.close()
 
     async def _dial(self, name: str) -> ClientWebSocketResponse:

@@ -29,7 +29,7 @@ from telephony.events import (
     SendDtmf,
     Transfer,
 )
-from telephony.malformed import Malformations, Refused
+from telephony.malformed import MAX_MALFORMED, Malformations, Refused
 from telephony.rtp import Receiver, Sender
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,6 @@ Address = tuple[str, int]
 _TRIES: Final = 50
 _MOST: Final = 3000
 """Events that may wait for a call that does not keep up: a minute of audio."""
-_MAX_MALFORMED: Final = 100
 
 
 class Control(Protocol):
@@ -81,7 +80,7 @@ class RtpLeg(asyncio.DatagramProtocol):
         self._playback: PacedPlayback
         self._inbox = Inbox[Event](_MOST)
         self._tasks = LegTasks(self._inbox.put_always)
-        self._malformations = Malformations(at_most=_MAX_MALFORMED)
+        self._malformations = Malformations(at_most=MAX_MALFORMED)
         self._over = False
 
     # ------------------------------------------------------------ what comes

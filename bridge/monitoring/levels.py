@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
+from bridge.containment import begun
 from bridge.monitoring.call_sound import CallSound
 from bridge.monitoring.watched_calls import WatchedCalls
 from bridge.records.rendering import stamp
@@ -51,7 +52,7 @@ class Levels:
     def told(self, tell: Tell) -> Iterator[None]:
         """Tell `tell` inside the `with`. The audio of calls is looked at only while there is somebody to tell."""
         self._tells.append(tell)
-        self._task = self._task or asyncio.create_task(self._run())
+        self._task = self._task or begun(self._run(), "the levels of calls")
         try:
             yield
         finally:

@@ -65,7 +65,10 @@ class WatchedCall:
 
 
 class WatchedCalls:
-    """Those of one server, by the names of their records."""
+    """Those of one server, by the names of their records.
+
+    What happens on them is in `LiveCalls`, in the room of the records, which know no sound.
+    """
 
     def __init__(self) -> None:
         self._calls: dict[str, WatchedCall] = {}

@@ -75,12 +75,13 @@ class Dialler:
         *,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         new_id: Callable[[], str] = lambda: uuid4().hex,
+        clock_s: Callable[[], float] = lambda: asyncio.get_running_loop().time(),
     ) -> None:
         """`trunks`: the wires that can place calls, by name; the first is for requests that name none."""
         self.settings, self._carrier, self._trunks = settings, carrier, trunks
-        self._pause, self.new_id = pause, new_id
+        self._pause, self.new_id, self._clock_s = pause, new_id, clock_s
         self._slots = asyncio.Semaphore(settings.dial_ringing)
-        self._next_s = 0.0  # by the loop's clock: no call begins before
+        self._next_s = 0.0  # no call begins before
         self._calls: OrderedDict[str, PlacedCall] = OrderedDict()
         self._ended: OrderedDict[str, PlacedCall] = OrderedDict()
         self._tasks: dict[asyncio.Task[None], PlacedCall] = {}
@@ -263,7 +264,7 @@ class Dialler:
 
     async def _turn(self) -> None:
         """Wait until another call may begin, in the order of asking."""
-        now_s = asyncio.get_running_loop().time()
+        now_s = self._clock_s()
         begin_s = max(now_s, self._next_s)
         self._next_s = begin_s + 1 / self.settings.dial_per_second
         if begin_s > now_s:

@@ -8,6 +8,7 @@ import numpy as np
 
 from bot.api import Samples
 from bridge.leg import Leg
+from bridge.speaking.voices.prompts_ahead import record
 from bridge.speaking.voices.voices import Voices
 from bridge.speaking.wav import read_wav
 from bridge.speaking.wire_encoder import WireEncoder
@@ -28,14 +29,15 @@ async def hold_audio(hold: str, voices: Voices) -> Samples:
 
     Raises:
         OSError, ValueError: it is a recording that cannot be played.
-        whatever the voice raises.
+        PluginError: all voices fail at a text.
     """
     if not hold:
         return music(voices.sample_rate)
     if hold.lower().endswith(".wav"):
         return await asyncio.to_thread(read_wav, hold, voices.sample_rate, longest_s=_LONGEST_S)
-    said = [chunk async for chunk in voices.default.speak(hold)]
-    return np.concatenate([*said, np.zeros(int(_PAUSE_S * voices.sample_rate), np.float32)])
+    said = await record(voices, hold)
+    pause = np.zeros(int(_PAUSE_S * voices.sample_rate), np.float32)
+    return np.concatenate([said[0], pause]) if said else pause
 
 
 def music(sample_rate: int) -> Samples:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from bot import installing
+from bridge.containment import beside
 from bridge.recording import bucket, opus_file, shelf
 from bridge.recording.consent import Consent
 from bridge.recording.opus_file import OpusFile
@@ -65,13 +66,9 @@ async def recordings(settings: Settings) -> AsyncIterator[Recordings]:
     for place in _places(settings):
         root = _root(settings, place)
         await asyncio.to_thread(shelf.prepare, root)
-    expiring = asyncio.create_task(_expire(settings))
-    try:
+    async with beside(_expire(settings), "the deletion of old recordings"):
         with Uploads(_staging(settings)), Recorder() as recorder:
             yield Recordings(recorder)
-    finally:
-        expiring.cancel()
-        await asyncio.gather(expiring, return_exceptions=True)
 
 
 def roots(settings: Settings) -> list[Path]:

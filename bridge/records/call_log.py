@@ -10,6 +10,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
+from bridge.containment import beside
 from bridge.metrics import RecordMetrics
 from bridge.recording.recordings import roots
 from bridge.records.entries import Entry
@@ -164,7 +165,7 @@ async def _open(
     except DatabaseFailed as error:
         raise NoCallLog(f"--records: {error}") from error
     if expires:
-        stack.push_async_callback(_end, asyncio.create_task(_expire(database, settings)))
+        await stack.enter_async_context(beside(_expire(database, settings), "the deletion of old calls"))
     redactor = Redactor(settings.redact, settings.redact_pattern)
     return CallLog(
         keeper.put, database, redactor=redactor, prices={str(name): price for name, price in settings.prices.items()}
@@ -185,16 +186,8 @@ async def _events(
     database.tells_events = True
     webhook = EventsWebhook(settings.events_url, secret)
     sender = EventsSender(database, webhook.post, on_told=metrics.events.inc, on_given_up=metrics.events_given_up.inc)
-    telling = asyncio.create_task(sender.run())
-    try:
+    async with beside(sender.run(), "the webhook of events"):
         yield sender.wake
-    finally:
-        await _end(telling)
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _expire(database: "Database", settings: Settings) -> None:

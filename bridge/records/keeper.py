@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, Self, TypeVar
 
 from bridge.backoff import Backoff
+from bridge.containment import begun, cancelled
 from bridge.records.entries import Entry
 from bridge.records.shelf import DatabaseFailed, Shelf
 from bridge.records.spool import Spool
@@ -92,7 +93,7 @@ class Keeper:
             OSError: the folder cannot be written to.
         """
         self._spool = await self._on_disk(lambda: Spool.open(self._root, most_bytes=self._most_bytes))
-        self._tasks = [asyncio.create_task(self._write_down()), asyncio.create_task(self._ship())]
+        self._tasks = [begun(self._write_down(), "the keeping of calls"), begun(self._ship(), "the shipping of calls")]
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -101,8 +102,7 @@ class Keeper:
             self._work.set()
             self._more.set()
             await asyncio.wait({task}, timeout=self._end_s)
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+            await cancelled(task)
         if self._spool:
             if size := self._spool.size:
                 log.warning("%d bytes of call records wait on disk for the next start: no database takes them", size)

@@ -83,13 +83,14 @@ def played_voices(answers: Answers) -> Voices:
     for key, each in named.items():
         voice = _voice(answers, _table(begin, answers, each, f"voices.by_language.{key}"))
         by_language[key] = known.setdefault(voice.name, voice)
+    last = _table(begin, answers, told.get("last", {}), "voices.last")
     lexicons = _table(begin, answers, told.get("lexicons", {}), "voices.lexicons")
     words = {key: _table(begin, answers, entries, f"voices.lexicons.{key}") for key, entries in lexicons.items()}
     try:
         read = {key: Lexicon({word: str(said) for word, said in each.items()}) for key, each in words.items()}
     except ValueError as error:
         raise answers.record.fault(begin, f"voices.lexicons: {error}") from error
-    return Voices(default, by_language, read)
+    return Voices(default, by_language, read, _voice(answers, last) if last else None)
 
 
 def _voice(answers: Answers, described: Mapping[str, object]) -> Voice:

@@ -12,6 +12,7 @@ from bridge.admission.lines import Lines
 from bridge.admission.load import Whose
 from bridge.admission.refusals import Refusals
 from bridge.capture.wire_records import wire_records
+from bridge.containment import begun, beside, cancelled
 from bridge.listening.hook import hook_client, tell_hook
 from bridge.listening.transcript_feed import TranscriptFeed
 from bridge.metrics import Metrics
@@ -58,7 +59,7 @@ from bridge.server.dashboard import level_events, listen_in
 from bridge.server.lifecycle.health import Health
 from bridge.server.lifecycle.load_monitor import LoadMonitor, make_load
 from bridge.server.lifecycle.loop_monitor import LoopMonitor
-from bridge.server.lifecycle.memory import GivingBack
+from bridge.server.lifecycle.memory import giving_back
 from bridge.server.lifecycle.shutdown import Shutdown
 from bridge.server.lifecycle.ways_to_call import parts, waiting_calls, ways_to_call
 from bridge.server.pages import Pages
@@ -135,7 +136,8 @@ async def _monitors(app: web.Application) -> AsyncIterator[None]:
         app[METRICS].loop_lag.observe(seconds)
         app[LOAD].lag.add(seconds)
 
-    async with LoopMonitor(late), LoadMonitor(app[LOAD], app[METRICS].load), GivingBack():
+    watching = LoadMonitor(app[LOAD], app[METRICS].load).watch()
+    async with LoopMonitor(late), beside(watching, "the load"), beside(giving_back(), "the giving back of memory"):
         yield
 
 
@@ -183,18 +185,15 @@ async def _prompts_ahead(app: web.Application) -> AsyncIterator[None]:
     plain = (resources.tts, settings, resources.texts)
     answers = [plain, *((profile.tts, profile.settings, profile.texts) for profile in resources.profiles)]
     ahead = [(Voices.of(tts), options, usual_texts(options, Voices.of(tts), texts)) for tts, options, texts in answers]
-    making = asyncio.create_task(make_ahead(ahead))
-    yield
-    making.cancel()
-    await asyncio.gather(making, return_exceptions=True)
+    async with beside(make_ahead(ahead), "the making of prompts"):
+        yield
 
 
 async def _listen_hook(app: web.Application) -> AsyncIterator[None]:
-    telling = asyncio.create_task(tell_hook(app[FEED], hook_client(app[SETTINGS])))
+    telling = begun(tell_hook(app[FEED], hook_client(app[SETTINGS])), "the hook of listen-only calls")
     yield
     await asyncio.wait({telling}, timeout=app[SETTINGS].webhook_wait)  # for what was said last
-    telling.cancel()
-    await asyncio.gather(telling, return_exceptions=True)
+    await cancelled(telling)
 
 
 async def _hang_up_after(request: web.Request, response: web.StreamResponse) -> None:

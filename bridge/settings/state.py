@@ -1,12 +1,11 @@
 """Where a server keeps what outlives it."""
 
-import os
 from pathlib import Path
 
+from bot.folders import xdg_folder
 from bridge.settings.options import Settings
 
 
 def state_dir(settings: Settings) -> Path:
     """Return the folder of what this server keeps."""
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return settings.state_dir or state / "voice-bridge"
+    return settings.state_dir or (xdg_folder("XDG_STATE_HOME") or Path.home() / ".local/state") / "voice-bridge"

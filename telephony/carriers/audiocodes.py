@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from telephony.carriers.json_stream import MAX_EARLY_CHARS, MAX_MALFORMED
+from telephony.carriers.json_stream import MAX_EARLY_CHARS
 from telephony.carriers.stream_fields import base64_text, fields_of, plain_texts
 from telephony.early import Early
 from telephony.errors import LocalProtocolError, RemoteProtocolError
@@ -31,7 +31,7 @@ from telephony.events import (
     Transfer,
 )
 from telephony.jsontext import Fields, as_text, audio_of, json_object, key_of, text_of
-from telephony.malformed import Malformations, understood_late
+from telephony.malformed import MAX_MALFORMED, Malformations, understood_late
 from telephony.media_time import MediaTime
 from telephony.whole_samples import WholeSamples
 

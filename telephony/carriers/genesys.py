@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from telephony.carriers.json_stream import MAX_EARLY_CHARS, MAX_MALFORMED, MULAW_8K
+from telephony.carriers.json_stream import MAX_EARLY_CHARS, MULAW_8K
 from telephony.carriers.stream_fields import fields_of, plain_texts
 from telephony.early import Early
 from telephony.errors import LocalProtocolError, RemoteProtocolError
@@ -32,7 +32,7 @@ from telephony.events import (
     Transfer,
 )
 from telephony.jsontext import Fields, as_text, json_object, key_of, refusal, text_of, whole_of
-from telephony.malformed import Malformations
+from telephony.malformed import MAX_MALFORMED, Malformations
 from telephony.media_time import MediaTime
 
 TARGET_VARIABLE: Final = "transfer_to"

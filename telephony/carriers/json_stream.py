@@ -37,15 +37,13 @@ from telephony.events import (
     Transcript,
 )
 from telephony.jsontext import Fields, audio_of, json_object, key_of, object_of, refusal, text_of
-from telephony.malformed import Malformations, understood_late
+from telephony.malformed import MAX_MALFORMED, Malformations, understood_late
 from telephony.timeline import Timeline
 from telephony.whole_samples import WholeSamples
 
 MULAW_8K: Final = AudioFormat(Encoding.MULAW, 8000)
 MAX_PAYLOAD_BYTES: Final = 64 * 1024
 """8 s of mu-law; carriers send 20 to 100 ms."""
-MAX_MALFORMED: Final = 100
-"""Malformed messages, beyond the good ones, that a call survives."""
 MAX_EARLY_CHARS: Final = 64 * 1024
 """What is kept for a start that comes late, of its base64: 6 s of mu-law."""
 PLAY_MS: Final = 1000

@@ -34,14 +34,13 @@ from telephony.events import (
     Transcript,
 )
 from telephony.jsontext import Fields, as_text, json_object, key_of, object_of, text_of
-from telephony.malformed import Malformations, understood_late
+from telephony.malformed import MAX_MALFORMED, Malformations, understood_late
 from telephony.media_time import MediaTime
 from telephony.whole_samples import WholeSamples
 
 RATES: Final = (8000, 16_000, 24_000)
 CALL_ID: Final = "CallSid"
 """The header that our answer tells the id of the telephone's leg by: the socket's own is another."""
-MAX_MALFORMED: Final = 100
 MAX_EARLY_BYTES: Final = 64 * 1024
 _FRAME_MS: Final = 20
 _CONTENT_TYPE: Final = re.compile(r"audio/l16;\s*rate=(\d{4,5})")

@@ -14,6 +14,7 @@ import numpy as np
 from aiohttp import web
 from integration.wire_peers import SILENCE, TONE, packet
 from server_process import FakeServer, serving
+from serving import served
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 from twilio_api import ACCOUNT, TOKEN, TwilioApi
 
@@ -41,14 +42,9 @@ class Receiver:
     async def running(self) -> AsyncIterator[None]:
         app = web.Application(client_max_size=1 << 24)
         app.add_routes([web.post("/events", self._take)])
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/events"
-        try:
+        async with served(app) as url:
+            self.url = f"{url}/events"
             yield
-        finally:
-            await runner.cleanup()
 
     async def _take(self, request: web.Request) -> web.Response:
         body = await request.read()

@@ -17,6 +17,7 @@ import pytest_asyncio
 from aiohttp import web
 from integration.hearing import words
 from integration.server import Server, serve
+from serving import served
 
 from bridge.commands.phone.simulated_phone import dial
 from bridge.speech.backends.whisper import WhisperAsr
@@ -62,14 +63,8 @@ class Cutting:
     async def running(self) -> AsyncIterator[None]:
         app = web.Application()
         app.router.add_post("/{path:.*}", self.handle)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        try:
+        async with served(app) as self.url:
             yield
-        finally:
-            await runner.cleanup()
 
 
 @asynccontextmanager

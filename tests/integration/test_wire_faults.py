@@ -18,6 +18,7 @@ from aiohttp import web
 from fakes import FakeAsr, FakeTts, LoudnessVad, ScriptBot
 from integration.sip_peers import free_port
 from integration.wire_peers import NAMES, SILENCE, TONE, Peer, TcpPeer, connect, packet
+from serving import served
 
 from bridge.server.app import make_app
 from bridge.server.app_keys import LINES, METRICS
@@ -95,16 +96,10 @@ async def place(**options: object) -> AsyncIterator[Place]:
     port = free_port()
     given = {"audiosocket_port": port, "no_input_timeout": 0.0, **options}
     app = make_app(Settings.model_validate(given), engines)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)  # aiohttp's test server cancels handlers
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        async with aiohttp.ClientSession() as session:
-            here = Place(app, f"http://127.0.0.1:{runner.addresses[0][1]}", session, port)
-            yield here
-            await here.close()
-    finally:
-        await runner.cleanup()
+    async with served(app) as url, aiohttp.ClientSession() as session:
+        here = Place(app, url, session, port)
+        yield here
+        await here.close()
 
 
 def reasons(caplog: pytest.LogCaptureFixture) -> Sequence[str]:

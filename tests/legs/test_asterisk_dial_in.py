@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from bridge.server.app import make_app
 from bridge.server.app_keys import LINES
 from bridge.settings import Settings
-from telephony.asterisk import FORMATS, MAX_BINARY_BYTES, MAX_EARLY_BYTES, MAX_HELD_MS, MAX_MALFORMED, AsteriskProtocol
+from telephony.asterisk import FORMATS, MAX_BINARY_BYTES, MAX_EARLY_BYTES, MAX_HELD_MS, AsteriskProtocol
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
     AudioFormat,
@@ -33,6 +33,7 @@ from telephony.events import (
     Play,
     Played,
 )
+from telephony.malformed import MAX_MALFORMED
 
 PLAIN = (
     "MEDIA_START connection_id:plain channel:WebSocket/plain/0x7fdacc004af0 channel_id:1795760367.2 "

@@ -18,7 +18,7 @@ from bridge.legs.tcp_stream import StreamLeg
 from bridge.metrics import Metrics
 from bridge.server.switchboard import Switchboard
 from bridge.settings import Settings
-from telephony.audiosocket import MAX_MALFORMED, AudioSocketProtocol, frame
+from telephony.audiosocket import AudioSocketProtocol, frame
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
     AudioFormat,
@@ -37,6 +37,7 @@ from telephony.events import (
     Play,
     Played,
 )
+from telephony.malformed import MAX_MALFORMED
 
 NAME = UUID("40325ec2-5efd-4bd3-805f-53576e581d13")
 IDENTITY = frame(0x01, NAME.bytes)

@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from fakes import RESOURCES
 from hook_server import HookServer, Reply
+from serving import served
 from wires import b64
 
 from bot.api import CallInfo
@@ -39,14 +40,8 @@ class Bridge:
 @asynccontextmanager
 async def bridge(**options: object) -> AsyncIterator[Bridge]:
     app = make_app(Settings.model_validate({"silence_threshold": 0.3, **options}), RESOURCES)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)  # aiohttp's test server cancels handlers
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        async with aiohttp.ClientSession() as session, asyncio.timeout(20):
-            yield Bridge(app, f"http://127.0.0.1:{runner.addresses[0][1]}", session)
-    finally:
-        await runner.cleanup()
+    async with served(app) as url, aiohttp.ClientSession() as session, asyncio.timeout(20):
+        yield Bridge(app, url, session)
 
 
 def start(*tracks: str, **parameters: object) -> str:

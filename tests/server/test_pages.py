@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from aiohttp import ClientSession, web
+from serving import served
 from yarl import URL
 
 from bridge.server.pages import Pages
@@ -18,13 +19,8 @@ async def site() -> AsyncIterator[str]:
     app.add_routes(
         [web.get("/", pages.front), web.get("/dashboard", pages.dashboard), web.get("/web/{name}", pages.file)]
     )
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with served(app) as url:
+        yield url
 
 
 @pytest_asyncio.fixture

@@ -10,14 +10,14 @@ The first rule whose pattern is found in the last message, written "role: conten
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Final, Self
 
 from aiohttp import web
+from serving import AppServer
 
-_HOST: Final = "127.0.0.1"
 USAGE: Final = {"prompt_tokens": 70, "completion_tokens": 9, "total_tokens": 79}
 """What each answer takes, told to who asks for it."""
 
@@ -64,7 +64,7 @@ Rules = Sequence[tuple[str, Answer]]
 
 
 @dataclass
-class ChatServer:
+class ChatServer(AppServer):
     """Serves while it is entered. Keeps what it was asked and who hung up."""
 
     rules: Rules = ()
@@ -78,26 +78,15 @@ class ChatServer:
     """The client's side of each connection."""
     hung_up: int = 0
     """Responses whose reader left before their end."""
+    cancels = True
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post("/v1/chat/completions", self._complete)]
 
     async def __aenter__(self) -> Self:
-        self._changed = asyncio.Event()
-        app = web.Application()
-        app.add_routes([web.post("/v1/chat/completions", self._complete)])
-        self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, _HOST, 0).start()
-        self.url = f"http://{_HOST}:{self._runner.addresses[0][1]}/v1"
+        await super().__aenter__()
+        self.url += "/v1"
         return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self._runner.cleanup()
-
-    async def until(self, happened: Callable[[], object]) -> None:
-        """Wait until a request or a hang-up makes `happened` true."""
-        async with asyncio.timeout(5):
-            while not happened():
-                self._changed.clear()
-                await self._changed.wait()
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         body, key = await request.json(), request.headers.get("Authorization", "")
@@ -105,7 +94,7 @@ class ChatServer:
         self.keys.append(key)
         self.traceparents.append(request.headers.get("traceparent", ""))
         self.peers.add(request.transport.get_extra_info("peername") if request.transport else None)
-        self._changed.set()
+        self.changed()
         answer = self._answer(body["messages"][-1])
         if answer.status != 200:
             error = {"message": f"status {answer.status}, your key was {key}", "type": "error", "code": None}
@@ -117,7 +106,7 @@ class ChatServer:
             return await self._stream(request, answer, counts=bool(body.get("stream_options")))
         except (asyncio.CancelledError, ConnectionError):
             self.hung_up += answer.fault is not Fault.RESET
-            self._changed.set()
+            self.changed()
             raise
 
     def _answer(self, last: dict[str, Any]) -> Answer:

@@ -9,14 +9,13 @@ The first rule whose pattern is found in "event: text" answers.
 import asyncio
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from aiohttp import web
-
-_HOST: Final = "127.0.0.1"
+from serving import AppServer
 
 
 class Fault(Enum):
@@ -40,7 +39,7 @@ class Reply:
 
 
 @dataclass
-class HookServer:
+class HookServer(AppServer):
     """Serves while it is entered. Keeps what it was told and who hung up."""
 
     rules: Sequence[tuple[str, Reply]] = ()
@@ -49,27 +48,15 @@ class HookServer:
     headers: list[dict[str, str]] = field(default_factory=list)
     hung_up: int = 0
     port: int = 0
+    cancels = True
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post("/hook", self._answer), web.get("/{name}.wav", self._recording)]
 
     async def __aenter__(self) -> Self:
-        self._changed = asyncio.Event()
-        app = web.Application()
-        app.add_routes([web.post("/hook", self._answer), web.get("/{name}.wav", self._recording)])
-        self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, _HOST, self.port).start()
-        self.port = self._runner.addresses[0][1]
-        self.url = f"http://{_HOST}:{self.port}/hook"
+        await super().__aenter__()
+        self.url += "/hook"
         return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self._runner.cleanup()
-
-    async def until(self, happened: Callable[[], object]) -> None:
-        """Wait until a request or a hang-up makes `happened` true."""
-        async with asyncio.timeout(5):
-            while not happened():
-                self._changed.clear()
-                await self._changed.wait()
 
     def of(self, event: str) -> list[dict[str, Any]]:
         """Return what was told of `event`."""
@@ -81,7 +68,7 @@ class HookServer:
         self.raw.append(raw)
         self.bodies.append(body)
         self.headers.append(dict(request.headers))
-        self._changed.set()
+        self.changed()
         line = f"{body['event']}: {body.get('text', '')}"
         reply = next((reply for pattern, reply in self.rules if re.search(pattern, line, re.DOTALL)), None)
         if reply is None:
@@ -91,7 +78,7 @@ class HookServer:
             return await self._send(request, reply)
         except (asyncio.CancelledError, ConnectionError):
             self.hung_up += reply.fault is not Fault.RESET
-            self._changed.set()
+            self.changed()
             raise
 
     async def _send(self, request: web.Request, reply: Reply) -> web.StreamResponse:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 from aiohttp import WSMsgType, web
+from serving import served
 
 from telephony.codec import encode
 from telephony.events import Encoding
@@ -151,11 +152,5 @@ async def listening(handler: Handler) -> AsyncIterator[str]:
     """Serve `handler`, a WebSocket handler of aiohttp, on a free port; yield its URL."""
     app = web.Application()
     app.add_routes([web.get("/", handler)])
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"ws://127.0.0.1:{runner.addresses[0][1]}/"
-    finally:
-        await runner.cleanup()
+    async with served(app) as url:
+        yield f"ws{url.removeprefix('http')}/"

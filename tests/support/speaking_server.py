@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from serving import served
 
 Fault = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -56,16 +57,9 @@ class SpeakingServer:
                 web.post("/v1/audio/transcriptions", self._transcription),
             ]
         )
-        runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.01)
-        await runner.setup()
-        site = web.TCPSite(runner, host, port, ssl_context=tls)
-        await site.start()
-        self.port = runner.addresses[0][1]
-        self.url = f"http://{host}:{self.port}"
-        try:
+        async with served(app, host=host, port=port, tls=tls, cancels=True) as self.url:
+            self.port = int(self.url.rpartition(":")[2])
             yield self
-        finally:
-            await runner.cleanup()
 
     async def _health(self, request: web.Request) -> web.Response:
         return web.Response(status=self.health)

@@ -3,9 +3,10 @@
 import asyncio
 from base64 import b64decode
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Final
 
 from aiohttp import web
+from serving import AppServer
 
 from bridge.settings import Settings
 
@@ -14,7 +15,7 @@ TOKEN: Final = "t0ken"
 
 
 @dataclass
-class TwilioApi:
+class TwilioApi(AppServer):
     """Serves while it is entered, and keeps what it was asked: (path, form)."""
 
     status: int = 200
@@ -25,31 +26,18 @@ class TwilioApi:
     """It takes requests and answers none."""
     asked: list[tuple[str, list[tuple[str, str]]]] = field(default_factory=list)
 
-    async def __aenter__(self) -> Self:
-        self._changed = asyncio.Event()
-        app = web.Application()
-        app.add_routes([web.post("/{path:.*}", self._answer)])
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self._runner.cleanup()
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post("/{path:.*}", self._answer)]
 
     async def requests(self, count: int) -> list[tuple[str, list[tuple[str, str]]]]:
         """Return what was asked, once there is so much."""
-        async with asyncio.timeout(5):
-            while len(self.asked) < count:
-                self._changed.clear()
-                await self._changed.wait()
+        await self.until(lambda: len(self.asked) >= count)
         return self.asked
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         form = [(name, str(value)) for name, value in (await request.post()).items()]
         self.asked.append((request.path, form))
-        self._changed.set()
+        self.changed()
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         if scheme != "Basic" or b64decode(given) != f"{ACCOUNT}:{TOKEN}".encode():
             return web.json_response({"code": 20003, "message": "Authenticate", "status": 401}, status=401)

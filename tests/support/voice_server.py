@@ -8,10 +8,11 @@ What it is asked is in `asked`. The length of a tone tells how many letters it s
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 from aiohttp import web
+from serving import AppServer
 
 from bot.api import Samples
 from telephony.codec import encode
@@ -36,29 +37,16 @@ Answer = Callable[[web.Request, Asked], Awaitable[web.StreamResponse]]
 
 
 @dataclass
-class VoiceServer:
+class VoiceServer(AppServer):
     """`answer` is who answers; `faults` answer the next requests instead, one each."""
 
     answer: Answer
     faults: list[Answer] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     connections: set[object] = field(default_factory=set)
-    url: str = ""
-    _runner: web.AppRunner | None = None
 
-    async def __aenter__(self) -> Self:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.05)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        return self
-
-    async def __aexit__(self, *fault: object) -> None:
-        if self._runner:
-            await self._runner.cleanup()
+    def routes(self) -> list[web.RouteDef]:
+        return [web.route("*", "/{path:.*}", self._handle)]
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         text = await request.text()

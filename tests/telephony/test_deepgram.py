@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from telephony.deepgram import MAX_MALFORMED, DeepgramProtocol
+from telephony.deepgram import DeepgramProtocol
 from telephony.deepgram_query import ListenOptions, listen_options
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
@@ -26,6 +26,7 @@ from telephony.events import (
     StillThere,
     Transcript,
 )
+from telephony.malformed import MAX_MALFORMED_OF_CLIENTS
 
 SECOND = bytes(16_000)  # of 16 bit, 8 kHz
 
@@ -194,7 +195,7 @@ def test_what_cannot_be_understood_is_an_error_in_deepgrams_words(message: str |
 def test_who_says_nothing_else_is_given_up() -> None:
     made = begun()
     with pytest.raises(RemoteProtocolError, match="malformed"):
-        for _ in range(MAX_MALFORMED + 1):
+        for _ in range(MAX_MALFORMED_OF_CLIENTS + 1):
             made.receive("{")
 
 

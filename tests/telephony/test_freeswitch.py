@@ -26,7 +26,8 @@ from telephony.events import (
     SendDtmf,
     Transfer,
 )
-from telephony.freeswitch import MAX_MALFORMED, METADATA_MS, AudioForkProtocol, AudioStreamProtocol
+from telephony.freeswitch import METADATA_MS, AudioForkProtocol, AudioStreamProtocol
+from telephony.malformed import MAX_MALFORMED
 
 METADATA = {
     "sampleRate": 16000,

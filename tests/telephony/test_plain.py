@@ -30,7 +30,8 @@ from telephony.events import (
     Transcript,
     Transfer,
 )
-from telephony.plain import MAX_MALFORMED, PlainProtocol
+from telephony.malformed import MAX_MALFORMED_OF_CLIENTS
+from telephony.plain import PlainProtocol
 from telephony.recognition import RecognitionOptions
 
 FLOAT_16K = AudioFormat(Encoding.FLOAT32, 16_000)
@@ -399,13 +400,13 @@ def test_a_cut_sample_is_named_as_the_client_names_it_and_begins_nothing() -> No
 
 def test_a_client_that_cuts_every_message_is_never_given_up() -> None:
     session = begun(encoding="int16")
-    for _ in range(3 * MAX_MALFORMED):
+    for _ in range(3 * MAX_MALFORMED_OF_CLIENTS):
         session.receive(b"123")
 
 
 def test_a_thousand_malformed_messages_in_a_row_are_borne_and_no_more() -> None:
     session = begun()
-    for index in range(MAX_MALFORMED):
+    for index in range(MAX_MALFORMED_OF_CLIENTS):
         malformed(session.receive("?" if index % 2 else floats(math.nan)))
     with pytest.raises(RemoteProtocolError, match="1000 malformed"):
         session.receive("?")

@@ -32,7 +32,8 @@ from telephony.events import (
     StillThere,
     Transcript,
 )
-from telephony.realtime import MAX_MALFORMED, MOST_QUIETS, RealtimeProtocol
+from telephony.malformed import MAX_MALFORMED_OF_CLIENTS
+from telephony.realtime import MOST_QUIETS, RealtimeProtocol
 
 TENTH = bytes(4800)  # 100 ms of 24 kHz, 16 bit
 
@@ -635,5 +636,5 @@ def test_what_the_wire_cannot_do_is_our_mistake() -> None:
 def test_who_says_nothing_else_than_garbage_is_given_up() -> None:
     client = Client()
     with pytest.raises(RemoteProtocolError, match="malformed"):
-        for _ in range(MAX_MALFORMED + 1):
+        for _ in range(MAX_MALFORMED_OF_CLIENTS + 1):
             client.protocol.receive("{")

@@ -27,7 +27,7 @@ from telephony.events import (
     Transcript,
     Transfer,
 )
-from telephony.plain import MAX_MALFORMED
+from telephony.malformed import MAX_MALFORMED_OF_CLIENTS
 from telephony.recognition import RecognitionOptions
 from telephony.talk import MAX_MARK_CHARS, TalkProtocol
 
@@ -149,9 +149,9 @@ def test_a_language_the_engine_lacks_is_refused() -> None:
 
 def test_too_much_bad_input_ends_the_call() -> None:
     call = begun()
-    for _ in range(MAX_MALFORMED):
+    for _ in range(MAX_MALFORMED_OF_CLIENTS):
         malformed('{"type": "mark"}', call)
-    with pytest.raises(RemoteProtocolError, match=str(MAX_MALFORMED)):
+    with pytest.raises(RemoteProtocolError, match=str(MAX_MALFORMED_OF_CLIENTS)):
         call.receive('{"type": "mark"}')
 
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twilio_messages import PACKET, STREAM, media
 
-from telephony.carriers.json_stream import MAX_MALFORMED, MAX_PAYLOAD_BYTES, MULAW_8K
+from telephony.carriers.json_stream import MAX_PAYLOAD_BYTES, MULAW_8K
 from telephony.codec import silence
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
@@ -37,6 +37,7 @@ from telephony.events import (
     Transcript,
     Transfer,
 )
+from telephony.malformed import MAX_MALFORMED
 from telephony.twilio import TwilioProtocol
 from telephony.twiml import twiml_busy, twiml_stream
 

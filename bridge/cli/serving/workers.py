@@ -17,6 +17,7 @@ from typing import Any, Final
 from prometheus_client.multiprocess import mark_process_dead
 from pydantic import SecretStr
 
+from bot.folders import xdg_folder
 from bridge import settings
 from bridge.admission.scoreboard import ROWS, Scoreboard
 from bridge.cluster.workers.engines import SharedEnginesProcess
@@ -143,8 +144,9 @@ async def serve_with_workers(options: Settings, flags: argparse.Namespace) -> in
     Raises:
         SettingsError, OSError: as a server of one process does.
     """
-    runtime = os.environ.get("XDG_RUNTIME_DIR") or ""
-    with tempfile.TemporaryDirectory(prefix="bridge-", dir=runtime if os.access(runtime, os.W_OK) else None) as folder:
+    runtime = xdg_folder("XDG_RUNTIME_DIR")
+    ours = runtime if runtime and os.access(runtime, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="bridge-", dir=ours) as folder:
         terms = WorkerTerms(options, flags, Path(folder))
         before = await predecessor(options)
         bound, audiosocket = await take_port(options, before), list[socket.socket]()

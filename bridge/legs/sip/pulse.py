@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Self
 
+from bridge.containment import begun, cancelled
 from bridge.timeouts import Countdown
 
 
@@ -23,13 +24,12 @@ class Pulse:
     async def __aexit__(self, *exc: object) -> None:
         if self._countdown and self._asking:
             self._countdown.end()
-            self._asking.cancel()
-            await asyncio.gather(self._asking, return_exceptions=True)
+            await cancelled(self._asking)
 
     def start(self) -> None:
         """Begin to ask."""
         self._countdown = Countdown(self._frozen_s, self._stop)
-        self._asking = asyncio.create_task(self._ask())
+        self._asking = begun(self._ask(), "the pulse of the SIP process")
 
     def beat(self) -> None:
         """It has said something."""

@@ -1,11 +1,11 @@
 """Where the orders of a server are: in PostgreSQL, where that has its call log, else in its memory."""
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from uuid import uuid4
 
+from bridge.containment import beside
 from bridge.outbound.dialler import Dialler
 from bridge.outbound.orders.orders import CallOrders, OwnOrders
 from bridge.records.call_log import CallLog
@@ -35,10 +35,8 @@ async def shared_or_own(settings: Settings, call_log: CallLog, dialler: Dialler)
 
     node = f"{socket.gethostname()[:_HOST_CHARS]}-{uuid4().hex[:8]}"
     orders = SharedOrders(database, dialler, node=node, wait_s=settings.dial_wait, end_live=end_live)
-    taking = asyncio.create_task(orders.run())
     try:
-        yield orders
+        async with beside(orders.run(), "the taking of orders"):
+            yield orders
     finally:
-        taking.cancel()
-        await asyncio.gather(taking, return_exceptions=True)
         await orders.close()

@@ -60,9 +60,7 @@ class LiveVoice(Voice):
 
 def live_voices(voices: Voices, real_time: RealTime, answers: Answers) -> Voices:
     """Return `voices`, asked in real time."""
-    made = {id(voice): LiveVoice(voice, real_time, answers) for voice in voices.all}
-    by_language = {key: made[id(voice)] for key, voice in voices.by_language.items()}
-    return Voices(made[id(voices.default)], by_language, voices.lexicons)
+    return voices.each(lambda voice: LiveVoice(voice, real_time, answers))
 
 
 async def _next(chunks: AsyncGenerator[Samples, None]) -> Samples | None:

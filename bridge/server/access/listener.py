@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, Self
 
+from bridge.containment import begun, cancelled
 from bridge.server.access.connections import Connections
 
 log = logging.getLogger(__name__)
@@ -109,25 +110,21 @@ class Listener:
         """
         for one in self._sockets:
             one.listen(_BACKLOG)
-        self._accepting = [asyncio.create_task(self._accept(one)) for one in self._sockets]
+        self._accepting = [begun(self._accept(one), "the taking of connections") for one in self._sockets]
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Take no more; connections that are open stay."""
         await self.give_up()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancelled(*self._tasks)
 
     async def give_up(self) -> None:
         """Take no more, and lose none that was taken; what nobody took is left to whoever has the same sockets."""
-        for task in self._accepting:
-            task.cancel()
-        await asyncio.gather(*self._accepting, return_exceptions=True)
+        await cancelled(*self._accepting)
         close(self._sockets)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+        task = begun(work, "a new connection")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -20,6 +20,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
+from bridge.containment import begun, cancelled
+
 log = logging.getLogger(__name__)
 
 _TAKE: Final = b"take\n"
@@ -106,17 +108,15 @@ class Handover:
         """
         if self._path:
             self._listening = _bound(self._path)
-            self._accepting = asyncio.create_task(self._accept(self._listening))
+            self._accepting = begun(self._accept(self._listening), "the handing over of the port")
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancelled(*self._tasks)
         await self._leave_path()
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+        task = begun(work, "a handing over of the port")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -157,9 +157,7 @@ class Handover:
         await self._leave_path()
 
     async def _leave_path(self) -> None:
-        if self._accepting:
-            self._accepting.cancel()
-            await asyncio.gather(self._accepting, return_exceptions=True)
+        await cancelled(self._accepting)
         if self._path and self._listening:
             self._listening.close()
             self._listening = None

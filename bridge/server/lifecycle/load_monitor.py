@@ -5,10 +5,9 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
-from typing import Final, Self
+from typing import Final
 
 from bridge.admission.load import Load, Step, Whose
-from bridge.containment import cancelled
 from bridge.metrics import LoadMetrics
 from bridge.settings import Settings
 
@@ -31,7 +30,7 @@ def make_load(settings: Settings, clock_s: Callable[[], float] = time.monotonic)
 
 
 class LoadMonitor:
-    """Looks at `load` inside the `async with`."""
+    """Looks at `load`."""
 
     def __init__(
         self, load: Load, metrics: LoadMetrics, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -39,16 +38,9 @@ class LoadMonitor:
         """`pause` waits for a number of seconds, between two looks."""
         self._load, self._metrics, self._pause = load, metrics, pause
         self._told = dict.fromkeys(Whose, Step.NOTHING)
-        self._task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._watch())
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await cancelled(self._task)
-
-    async def _watch(self) -> None:
+    async def watch(self) -> None:
+        """Look at it, without end."""
         while True:
             self._load.look()
             for whose in Whose:

@@ -4,9 +4,7 @@ import asyncio
 import ctypes
 import gc
 from collections.abc import Awaitable, Callable
-from typing import Final, Self
-
-from bridge.containment import cancelled
+from typing import Final
 
 _EACH_S: Final = 60.0
 
@@ -31,27 +29,10 @@ def give_back() -> None:
         trim(0)
 
 
-class GivingBack:
-    """Gives free memory back once a minute, inside the `async with`, from a thread."""
-
-    def __init__(
-        self,
-        give: Callable[[], None] = give_back,
-        *,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        """`pause` waits for a number of seconds, between two times."""
-        self._give, self._pause = give, pause
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run())
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await cancelled(self._task)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.to_thread(self._give)
-            await self._pause(_EACH_S)
+async def giving_back(
+    give: Callable[[], None] = give_back, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> None:
+    """Give free memory back once a minute, from a thread, without end. `pause` waits for a number of seconds."""
+    while True:
+        await asyncio.to_thread(give)
+        await pause(_EACH_S)

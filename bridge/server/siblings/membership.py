@@ -14,6 +14,7 @@ from aiohttp.typedefs import Middleware
 from bridge.admission.lines import Lines
 from bridge.admission.quotas import OwnQuotas, Quotas, SharedQuotas
 from bridge.admission.scoreboard import Scoreboard
+from bridge.containment import beside
 from bridge.server.access.connections import Connections
 from bridge.server.app_keys import CONNECTIONS, METRICS
 from bridge.server.siblings.elsewhere import elsewhere
@@ -93,9 +94,8 @@ class Membership:
             stack.push_async_callback(runner.cleanup)
             await web.UnixSite(runner, self._worker.private_path).start()
             await stack.enter_async_context(Taker(self._worker.passing_path, app[CONNECTIONS], make_protocol))
-            publishing = asyncio.create_task(self._keep_publishing(app))
-            stack.callback(publishing.cancel)
-            yield
+            async with beside(self._keep_publishing(app), "the publishing of what this worker carries"):
+                yield
 
     def close(self) -> None:
         """Give back what files it holds."""

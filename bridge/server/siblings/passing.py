@@ -23,6 +23,7 @@ from typing import Any, Final, Self
 
 from aiohttp import hdrs, web
 
+from bridge.containment import begun, cancelled
 from bridge.server.access.connections import Connections
 from bridge.server.access.forms import read_body
 from bridge.server.app_keys import CONNECTIONS
@@ -144,14 +145,12 @@ class Taker:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancelled(*self._tasks)
         self._listening.close()
         self._path.unlink(missing_ok=True)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+        task = begun(work, "the taking of what other workers give")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

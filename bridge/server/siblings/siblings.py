@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, UnixConnector
 
+from bridge.containment import beside
 from bridge.records.entries import Entry, from_json
 from bridge.server.api.archive import CallsElsewhere
 from bridge.server.siblings.worker import passing_path, private_path
@@ -132,15 +133,11 @@ class Siblings:
     async def followed(self, path: str, put: Callable[[bytes], None]) -> AsyncIterator[None]:
         """Call `put` with each line that each of them tells at GET `path`, inside the `async with`."""
         begun = {row: asyncio.Event() for row in self._others}
-        following = asyncio.create_task(self._follow_all(path, put, begun))
-        try:
+        async with beside(self._follow_all(path, put, begun), f"what other workers tell at {path}"):
             with suppress(TimeoutError):
                 async with asyncio.timeout(_ASK_S):
                     await asyncio.gather(*(event.wait() for event in begun.values()))
             yield
-        finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
 
     async def _follow_all(self, path: str, put: Callable[[bytes], None], begun: Mapping[int, asyncio.Event]) -> None:
         async with asyncio.TaskGroup() as tasks:

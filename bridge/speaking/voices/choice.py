@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, Protocol, TypeVar
 
@@ -65,6 +65,7 @@ def in_order(
     chosen: R | None,
     by_language: Mapping[str, R],
     default: R,
+    last: R | None = None,
     aloud: Callable[[R], str] | None = None,
 ) -> Sequence[tuple[R, str, int]]:
     """Return who can read something of `text`, what each reads, and how many words of it not; the best comes first.
@@ -74,16 +75,20 @@ def in_order(
 
     Who speaks the language comes first, unless the script of the text is of another one: Devanagari is for the Hindi
     voice in an English call, while Latin letters stay with a Hindi voice that reads them, too. Then the default, then
-    who reads the script at all. Who reads every word goes before who does not.
+    who reads the script at all. Who reads every word goes before who does not; `last` comes behind all of them.
     """
     used = written_in(text)
-    able = []
-    for reader in dict.fromkeys(_preferred(used, language, chosen=chosen, by_language=by_language, default=default)):
-        read = aloud(reader) if aloud else text
-        foreign, words = foreign_words(read, reader.scripts) if reader.scripts else (0, 1)
-        if foreign < words:
-            able.append((reader, read, foreign))
-    return sorted(able, key=lambda one: one[2] > 0)
+
+    def able(readers: Iterable[R]) -> Iterator[tuple[R, str, int]]:
+        for reader in readers:
+            read = aloud(reader) if aloud else text
+            foreign, words = foreign_words(read, reader.scripts) if reader.scripts else (0, 1)
+            if foreign < words:
+                yield reader, read, foreign
+
+    preferred = dict.fromkeys(_preferred(used, language, chosen=chosen, by_language=by_language, default=default))
+    behind = [last] if last and last not in preferred else []
+    return [*sorted(able(preferred), key=lambda one: one[2] > 0), *able(behind)]
 
 
 def _preferred(used: str, language: str, *, chosen: R | None, by_language: Mapping[str, R], default: R) -> Iterator[R]:

@@ -6,9 +6,9 @@ from contextlib import aclosing
 from typing import NamedTuple
 
 from bot.api import Samples
-from bridge.speaking.voices.rest import rest
 from bridge.speaking.voices.voice import audible
 from bridge.speaking.voices.voices import Rendition
+from bridge.speech.voices.remaining import rest_of
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,9 @@ async def said(renditions: Sequence[Rendition], *, is_news: Callable[[str], bool
     share = 0.0  # of the letters, that were said by those that failed
     for index, rendition in enumerate(renditions, 1):
         voice, made, heard = rendition.voice, 0, False
-        text = rest(rendition.aloud, share) if share else rendition.aloud
+        text = rest_of(rendition.aloud, share, voice.language)
+        if share and not text:
+            return
         try:
             async with aclosing(voice.speak(text)) as chunks:
                 async for samples in chunks:
@@ -49,4 +51,4 @@ async def said(renditions: Sequence[Rendition], *, is_news: Callable[[str], bool
                     "the voice %s failed, %s says the rest: %s: %s", voice.name, other, type(error).__name__, error
                 )
         if heard:
-            share += (1 - share) * voice.pace.share_said(text, made_s=made / voice.sample_rate)
+            share += (1 - share) * voice.pace.share_said(text, made / voice.sample_rate, voice.language)

@@ -10,6 +10,7 @@ from bridge.settings import Settings
 from bridge.speaking.voices.choice import key_of
 from bridge.speaking.voices.lexicon import LARGEST_FILE, Lexicon
 from bridge.speaking.voices.loading import LoadedVoices, options_of
+from bridge.speaking.voices.voice import Voice
 from bridge.speaking.voices.voices import Voices
 from bridge.speech.api import ModelMissing
 
@@ -37,10 +38,23 @@ def load_voices(settings: Settings, loaded: LoadedVoices) -> Voices:
             raise ModelMissing(f"--voices {language}: {error}") from error
         except PluginError as error:
             raise PluginError(f"--voices {language}: {error}") from error
-    voices = Voices(default, by_language, load_lexicons(settings.lexicon))
+    all_of_them = (default, *by_language.values())
+    last = _last_resort(settings, loaded) if any(voice.asks_servers for voice in all_of_them) else None
+    voices = Voices(default, by_language, load_lexicons(settings.lexicon), last)
     for warning in doubts(voices, settings):
         log.warning("%s", warning)
     return voices
+
+
+def _last_resort(settings: Settings, loaded: LoadedVoices) -> Voice | None:
+    """Return who speaks where no server does, None where nobody is to or can."""
+    if settings.tts_fallback == "none":
+        return None
+    try:
+        return loaded.load(settings.tts_fallback, settings)
+    except PluginError as error:
+        log.warning("--tts-fallback: %s; where no server speaks, callers hear fallback_text", error)
+        return None
 
 
 def load_lexicons(lexicon: Path | Mapping[str, Mapping[str, str]] | None) -> dict[str, Lexicon]:

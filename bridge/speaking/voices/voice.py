@@ -13,9 +13,10 @@ from bot.languages import named
 from bot.tts.finishing import bend
 from bridge.containment import contained
 from bridge.speaking.voices.observer import VoiceObservers
-from bridge.speaking.voices.rest import Pace
 from bridge.speaking.voices.sentence_cache import SentenceCache
 from bridge.speaking.voices.sentence_files import Key
+from bridge.speech.voices.http_voice import HttpVoice
+from bridge.speech.voices.remaining import Pace
 from bridge.timeouts import timeout
 
 INAUDIBLE: Final = 0.003
@@ -59,6 +60,7 @@ class Voice:
         """English names of all that it says it speaks."""
         self.scripts: Collection[str] = getattr(tts, "scripts", ()) or ()
         self.takes_ipa: bool = getattr(tts, "takes_ipa", False) is True
+        self.asks_servers: Final = isinstance(self._tts, HttpVoice)
         self.gain = gain
         self.pace = Pace()
         self._limit_s, self._speed, self._cache, self._identity = limit_s, speed, cache, identity
@@ -132,7 +134,7 @@ class Voice:
         except Exception:  # a plug-in's, whatever it raises: who asked decides what the caller hears instead
             self._observers.failed(self.name)
             raise
-        self.pace.learn(text, took_s=made / self.sample_rate)
+        self.pace.finished(text, made / self.sample_rate, self.language)
 
     async def _next(self, chunks: AsyncGenerator[Samples, None]) -> Samples | None:
         """Return the next piece, None where there is none.

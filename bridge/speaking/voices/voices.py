@@ -1,6 +1,6 @@
 """The voices of a profile: a default, one for each language that has its own, and how words are pronounced."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -34,6 +34,8 @@ class Voices:
     """Keys as `key_of` makes them."""
     lexicons: Mapping[str, Lexicon] = field(default_factory=dict)
     """The same."""
+    last: Voice | None = None
+    """Says what all others fail at, as far as it can read it; a bot cannot ask for it."""
 
     @classmethod
     def of(cls, tts: "Tts | Voices") -> "Voices":
@@ -59,6 +61,12 @@ class Voices:
     def all(self) -> Sequence[Voice]:
         """Each voice once, the default first."""
         return tuple(dict.fromkeys((self.default, *self.by_language.values())))
+
+    def each(self, make: Callable[[Voice], Voice]) -> "Voices":
+        """Return these with what `make` makes of each, once, in its place."""
+        made = {voice: make(voice) for voice in dict.fromkeys((*self.all, *filter(None, [self.last])))}
+        by_language = {key: made[voice] for key, voice in self.by_language.items()}
+        return Voices(made[self.default], by_language, self.lexicons, self.last and made[self.last])
 
     def voice_of(self, language: str) -> Voice | None:
         """Return who speaks `language`, None where nobody says so."""
@@ -155,6 +163,7 @@ class CallVoices:
             chosen=self._chosen.get(key_of(self.language)),
             by_language=self._voices.by_language,
             default=self._voices.default,
+            last=self._voices.last,
             aloud=aloud,
         )
         return [Rendition(*one) for one in order]

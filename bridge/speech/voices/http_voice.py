@@ -12,13 +12,12 @@ from typing import Final
 
 import numpy as np
 
-from bot.api import Tts
 from bot.tts.streamed import LearnedGain, StreamedSentence
 from bridge.speech.api import BadRequest, DeadlineExceeded, EngineFailed, Overloaded, Samples, SpeechError
 from bridge.speech.pool.breaker import Breaker, BreakerState
-from bridge.speech.resample import make_resampler, resample_whole
+from bridge.speech.resample import make_resampler
 from bridge.speech.voices.observer import ServerObserver, Unheard
-from bridge.speech.voices.remaining import ServerPace, rest_of
+from bridge.speech.voices.remaining import Pace, rest_of
 from bridge.speech.voices.server import Manner, VoiceServer
 
 log = logging.getLogger(__name__)
@@ -65,7 +64,7 @@ class Learned:
     """What is known of one voice of one server."""
 
     gain: LearnedGain = field(default_factory=LearnedGain)
-    pace: ServerPace = field(default_factory=ServerPace)
+    pace: Pace = field(default_factory=Pace)
 
 
 class HttpVoice:
@@ -79,16 +78,17 @@ class HttpVoice:
         name: str,
         sample_rate: int,
         language: str = "",
-        embedded: Tts | None = None,
+        alone: bool = False,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """`name`: of its profile. `sample_rate`: hertz of what `speak` yields, whatever a server sends. `language`:
-        English name, "" is not known. `embedded` speaks where no server does."""
+        English name, "" is not known. `alone`: nobody else speaks where no server does, so those that rest are
+        asked."""
         self.sample_rate, self.language = sample_rate, language
         self.scripts = lines[0].server.profile.scripts
         self.name = name
         self.observer: ServerObserver = Unheard()
-        self._lines, self._manner, self._embedded, self._clock_s = lines, manner, embedded, clock_s
+        self._lines, self._manner, self._alone, self._clock_s = lines, manner, alone, clock_s
         self._learned = [Learned() for _ in lines]
         self._first = self
         self._others: dict[Manner, HttpVoice] = {}  # of the first
@@ -96,10 +96,10 @@ class HttpVoice:
     async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
         """Yield float32 in [-1, 1] at `sample_rate` as it comes, of telephone level, silent at both ends.
 
-        Where a server breaks off, the next says the rest of the sentence, the embedded voice at last.
+        Where a server breaks off, the next says the rest of the sentence.
 
         Raises:
-            RuntimeError: nobody can say it, or its rest.
+            RuntimeError: no server can say it, or its rest.
         """
         rest, faults = text, list[SpeechError]()
         for at in self._candidates():
@@ -114,20 +114,11 @@ class HttpVoice:
                 return
             except SpeechError as error:
                 faults.append(error)
-                rest = rest_of(rest, said_s, self._learned[at].pace, self.language)
+                share = self._learned[at].pace.share_said(rest, said_s, self.language)
+                rest = rest_of(rest, share, self.language)
                 self._failed(at, error, rest)
-        if not any(map(str.isalnum, rest)):
-            return
-        fault = "; ".join(map(str, faults)) or "no server takes a sentence now"
-        if self._embedded is None:
-            raise RuntimeError(fault)
-        sounds = False
-        async with aclosing(self._embedded.speak(rest)) as pieces:
-            async for samples in pieces:
-                sounds = True
-                yield resample_whole(samples, self._embedded.sample_rate, self.sample_rate)
-        if not sounds:
-            raise RuntimeError(f"{fault}; and the embedded voice cannot read the rest")
+        if any(map(str.isalnum, rest)):
+            raise RuntimeError("; ".join(map(str, faults)) or "no server takes a sentence now")
 
     def voice(self, name: str) -> "HttpVoice":
         """Return the same with the voice of that `name`; whether there is one, the first sentence tells."""
@@ -149,7 +140,7 @@ class HttpVoice:
                 name=self.name,
                 sample_rate=self.sample_rate,
                 language=self.language,
-                embedded=self._embedded,
+                alone=self._alone,
                 clock_s=self._clock_s,
             )
             other._first, other.observer = self, self.observer
@@ -172,21 +163,19 @@ class HttpVoice:
         self._learned[at].pace.finished(text, len(trimmed) / rate, self.language)
 
     def close(self) -> None:
-        """Close the connections, and the embedded voice."""
+        """Close the connections."""
         for line in self._lines:
             line.server.close()
-        if self._embedded:
-            self._embedded.close()
 
     def _candidates(self) -> Iterator[int]:
-        """Yield the servers that may be asked, the least busy first; the others last, where no other voice is there."""
+        """Yield the servers that may be asked, the least busy first; the others last, where nobody else speaks."""
         late = list[int]()
         for at in sorted(range(len(self._lines)), key=lambda at: (self._lines[at].in_hand, at)):
             if self._lines[at].takes(self._clock_s()):
                 yield at
             else:
                 late.append(at)
-        if self._embedded is None:
+        if self._alone:
             yield from late
 
     async def _by(self, at: int, text: str) -> AsyncGenerator[Samples, None]:

@@ -5,11 +5,11 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import aclosing
+from importlib.util import find_spec
 from typing import Final
 
 import numpy as np
 
-from bot.api import Tts
 from bot.languages import tag_of
 from bridge.settings import Settings
 from bridge.settings.caller_texts import SHIPPED, in_language
@@ -60,7 +60,7 @@ class HttpTts:
             name=settings.tts,
             sample_rate=rate,
             language=settings.language or "",
-            embedded=_embedded() if settings.tts_fallback == "hibari" else None,
+            alone=settings.tts_fallback == "none" or not find_spec("hibari"),
         )
         for at, found in enumerate(heard):
             if found:
@@ -123,14 +123,3 @@ async def _whole(server: VoiceServer, text: str, manner: Manner, form: SpokenFor
     if not len(made):
         raise EngineFailed(f"{server.url}: makes no sound of {text[:40]!r}")
     return made, rate, told
-
-
-def _embedded() -> Tts | None:
-    """Return the voice that needs no server, None where it is not installed."""
-    from bot.tts.hibari import HibariTts
-
-    try:
-        return HibariTts.load()
-    except RuntimeError as error:
-        log.warning("tts_fallback: %s; where no server speaks, callers hear fallback_text", error)
-        return None

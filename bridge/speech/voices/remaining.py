@@ -13,10 +13,10 @@ _USUAL: Final = 15.0
 _OF_THE_NEWEST: Final = 0.05
 """Share of the newest sentence once there are twenty: sentences of one voice differ by 10 %."""
 _SAFE_LETTERS: Final = 2.0
-"""So much less is believed to have been said: a word said twice is better than one lost."""
+"""So much less is believed to have been said: a word that was hardly finished is said again sooner than one is lost."""
 
 
-class ServerPace:
+class Pace:
     """How fast a voice speaks, learned from the sentences that it finished."""
 
     def __init__(self) -> None:
@@ -32,18 +32,28 @@ class ServerPace:
         share = max(1 / self._sentences, _OF_THE_NEWEST)
         self.letters_a_second += share * (letters / seconds - self.letters_a_second)
 
+    def share_said(self, text: str, said_s: float, language: str) -> float:
+        """Return what share of `text`, 0 to 1, is likely to be said once `said_s` seconds of it are."""
+        letters = sum(_letters(word[0], language) for word in _WORDS.finditer(text))
+        said = max(0.0, said_s * self.letters_a_second - _SAFE_LETTERS)
+        return min(1.0, said / letters) if letters else 1.0
 
-def rest_of(text: str, said_s: float, pace: ServerPace, language: str) -> str:
-    """Return `text` from the word on in which a voice of that `pace` broke off after `said_s` seconds.
 
-    A word that was begun is said again, and one that was hardly finished: half a number helps nobody. "" where all was
-    said.
+def rest_of(text: str, share: float, language: str) -> str:
+    """Return `text` from the word on in which so large a `share` of its letters ends; "" where all was said.
+
+    A word that was begun is said again: half a number helps nobody.
     """
-    if not said_s:
+    if not share:
         return text
-    said = said_s * pace.letters_a_second - _SAFE_LETTERS
-    for word in _WORDS.finditer(text):
-        said -= sum(weights(word[0], language, spoken))
+    words = [(word.start(), _letters(word[0], language)) for word in _WORDS.finditer(text)]
+    said = share * sum(letters for _, letters in words)
+    for begin, letters in words:
+        said -= letters
         if said < 0:
-            return text[word.start() :]
+            return text[begin:]
     return ""
+
+
+def _letters(word: str, language: str) -> int:
+    return sum(weights(word, language, spoken))

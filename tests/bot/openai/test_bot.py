@@ -508,7 +508,7 @@ async def test_a_server_that_is_not_there(second: ChatServer) -> None:
 
 
 async def test_all_waiting_of_a_reply_has_one_limit(server: ChatServer) -> None:
-    bot = make(server, [("", Answer("We", fault=Fault.STALL))], between_tokens_s=60, total_s=0.2)
+    bot = make(server, [("", Answer("We", fault=Fault.STALL))], between_tokens_s=60, total_s=1)
     with pytest.raises(ModelFailed, match="no next word in time"):
         await reply(bot, "Hello?")
 

@@ -39,7 +39,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 class Node:
-    """One server on `database`. Its rounds are the test's."""
+    """One server on `database`. Its rounds are the test's, and no time passes between two calls that it dials."""
 
     def __init__(
         self, database: Database, name: str, *, lines: int = 10, pause: FakePause | None = None, **options: object
@@ -54,7 +54,7 @@ class Node:
         given = {"dial_allow": "+49", "dial_per_second": 100, **self._options, **options}
         settings = Settings.model_validate(given)
         pause = self._pause or (lambda _: asyncio.sleep(0))
-        self.dialler = Dialler(settings, self.exchange, trunks, pause=pause)
+        self.dialler = Dialler(settings, self.exchange, trunks, pause=pause, clock_s=lambda: 0.0)
         self.orders = SharedOrders(
             self._database,
             self.dialler,

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from fakes import RESOURCES, ScriptBot
+from serving import served
 
 from bot.api import CallInfo
 from bridge.server.app import make_app
@@ -33,18 +34,12 @@ class Talkative(ScriptBot):
 
 @asynccontextmanager
 async def bridge(**also: object) -> AsyncIterator[tuple[web.Application, aiohttp.ClientSession, str]]:
-    """A server as it is run: unlike that of aiohttp's tests it leaves a request alone whose socket is lost."""
     Talkative.calls = []
     rules = Settings.model_validate({"records": "none", "api_token": "k3y-k3y-k3y-k3y-", **also})
     app = make_app(rules, replace(RESOURCES, make_bot=Talkative))
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        async with aiohttp.ClientSession(headers={"Authorization": "Bearer k3y-k3y-k3y-k3y-"}) as session:
-            yield app, session, f"http://127.0.0.1:{runner.addresses[0][1]}/audiocodes"
-    finally:
-        await runner.cleanup()
+    key = {"Authorization": "Bearer k3y-k3y-k3y-k3y-"}
+    async with served(app) as url, aiohttp.ClientSession(headers=key) as session:
+        yield app, session, f"{url}/audiocodes"
 
 
 async def told(socket: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import pytest
 from fakes import FakeClock, FakePause
 
 from bridge.admission.load import Load
+from bridge.containment import beside
 from bridge.metrics import Metrics
 from bridge.server.lifecycle.load_monitor import LoadMonitor, make_load
 from bridge.settings import Settings
@@ -24,7 +25,7 @@ async def test_each_step_is_one_line_and_a_metric_however_long_it_lasts(caplog: 
     with load.waits.final(Standing.CALL) as answered:
         clock.advance(0.6)
         answered(0)
-    async with LoadMonitor(load, metrics.load, pause=pause):
+    async with beside(LoadMonitor(load, metrics.load, pause=pause).watch(), "the load"):
         for second in range(4):
             await pause.until(second + 1)
             assert figures(metrics)['bridge_load_step{lines="calls"}'] == 1

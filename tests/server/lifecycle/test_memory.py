@@ -10,7 +10,8 @@ from typing import Final
 import pytest
 from fakes import FakePause
 
-from bridge.server.lifecycle.memory import GivingBack, keep_for_good
+from bridge.containment import beside
+from bridge.server.lifecycle.memory import giving_back, keep_for_good
 
 FREED: Final = """
 import numpy as np
@@ -50,7 +51,7 @@ def test_memory_that_is_free_inside_the_heap_goes_back_to_the_system() -> None:
 
 async def test_it_is_given_back_at_the_start_and_each_minute_until_the_end() -> None:
     given, pause = list[int](), FakePause()
-    async with GivingBack(lambda: given.append(1), pause=pause):
+    async with beside(giving_back(lambda: given.append(1), pause=pause), "memory"):
         for count in range(1, 4):
             await pause.until(count)
             assert len(given) == count

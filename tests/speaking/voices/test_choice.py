@@ -83,3 +83,16 @@ def test_kana_tell_japanese_from_chinese() -> None:
 def test_names_tags_and_codes_of_a_language_are_one() -> None:
     assert key_of("German") == key_of("de") == key_of("de-AT") == key_of(" DE_de ") == "de"
     assert key_of("") == "" and key_of("Klingon") == key_of("klingon") == "klingon"
+
+
+def test_the_last_resort_comes_behind_all_others_where_it_can_read_the_text_and_once() -> None:
+    last, hindi = English(), HindiOnly()
+
+    def named(text: str, default: Sounding) -> list[Sounding]:
+        return [voice for voice, *_ in in_order(text, "", chosen=None, by_language={}, default=default, last=last)]
+
+    hosted = Hosted()
+    assert named("Hello.", hosted) == [hosted, last]
+    assert named(f"Say {HELLO_IN_HINDI}.", hindi) == [hindi, last]
+    assert named(HELLO_IN_HINDI, hosted) == [hosted]
+    assert named("Hello.", last) == [last]

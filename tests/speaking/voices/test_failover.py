@@ -4,11 +4,11 @@ import pytest
 from sounding import English, German, Silent, Sounding
 
 from bridge.speaking.voices.failover import said
-from bridge.speaking.voices.rest import Pace
 from bridge.speaking.voices.voice import Voice
 from bridge.speaking.voices.voices import Rendition
+from bridge.speech.voices.remaining import Pace
 
-TEXT = "alpha bravo charlie delta echo"  # 30 letters: 100 ms a word, so Sounding makes 60 letters a second
+TEXT = "alpha bravo charlie delta echo"  # 26 letters: 100 ms a word, so Sounding makes 52 letters a second
 
 
 def renditions(*voices: Sounding, text: str = TEXT) -> list[Rendition]:
@@ -17,7 +17,7 @@ def renditions(*voices: Sounding, text: str = TEXT) -> list[Rendition]:
 
 def _at_its_pace(voice: Voice) -> Voice:
     voice.pace = Pace()
-    voice.pace.letters_a_second = 60
+    voice.pace.letters_a_second = 52
     return voice
 
 
@@ -39,8 +39,8 @@ async def test_one_that_works_says_it_alone() -> None:
 async def test_the_next_says_the_rest_from_the_word_where_the_first_failed(caplog: pytest.LogCaptureFixture) -> None:
     first, second, told = English(), German(), list[str]()
     first.fails_after = 2
-    assert await heard(renditions(first, second), told) == [(2, 24_000), (3, 16_000)]
-    assert second.read == ["charlie delta echo"]
+    assert await heard(renditions(first, second), told) == [(2, 24_000), (4, 16_000)]
+    assert second.read == ["bravo charlie delta echo"]  # "bravo" was hardly finished
     assert told == ["English"] and "German says the rest: RuntimeError: out of breath" in caplog.text
 
 
@@ -55,7 +55,16 @@ async def test_a_second_failure_leaves_the_rest_to_a_third() -> None:
     first, second, third = English(), German(), English()
     first.fails_after = second.fails_after = 2
     await heard(renditions(first, second, third))
-    assert third.read == ["delta echo"]  # by letters: a word twice sooner than one lost
+    assert third.read == ["charlie delta echo"]
+
+
+async def test_one_that_fails_behind_the_last_word_leaves_nothing() -> None:
+    first, second = English(), German()
+    first.fails_after = 5
+    both = renditions(first, second)
+    both[0].voice.pace.letters_a_second = 58
+    assert await heard(both) == [(5, 24_000)]
+    assert not second.read
 
 
 async def test_one_without_a_sound_leaves_all_of_it() -> None:

@@ -1,7 +1,6 @@
 """A voice by several servers: which says what, and who says the rest."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import numpy as np
@@ -28,25 +27,6 @@ class Clock:
         return self.now_s
 
 
-class Embedded:
-    """A voice that notes what it says; half a second of sound each."""
-
-    sample_rate = 16_000
-    length = 8000
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-        self.closed = False
-
-    async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
-        self.said.append(text)
-        if self.length:
-            yield np.full(self.length, 0.1, np.float32)
-
-    def close(self) -> None:
-        self.closed = True
-
-
 class Counted:
     def __init__(self) -> None:
         self.failures: list[tuple[str, str]] = []
@@ -55,13 +35,13 @@ class Counted:
         self.failures.append((server, reason))
 
 
-def voice_of(*fakes: VoiceServer, clock: Clock | None = None, embedded: Embedded | None = None) -> HttpVoice:
+def voice_of(*fakes: VoiceServer, clock: Clock | None = None, alone: bool = False) -> HttpVoice:
     clock = clock or Clock()
     profile = shipped()["openai"]
     limits = SpeakingLimits(first_audio_s=5, sentence_s=10)
     lines = [Line(Client(fake.url, profile, profile.wide, None, limits), Breaker(clock)) for fake in fakes]
     manner = Manner(voice="alloy", model="tts-1")
-    return HttpVoice(lines, manner, name="openai", sample_rate=RATE, embedded=embedded, clock_s=clock)
+    return HttpVoice(lines, manner, name="openai", sample_rate=RATE, alone=alone, clock_s=clock)
 
 
 async def hear(voice: HttpVoice, text: str = TEXT) -> Samples:
@@ -107,39 +87,35 @@ async def test_the_next_server_says_the_rest_and_nothing_twice() -> None:
     assert abs(len(samples) / RATE - said / LETTERS_A_SECOND) < 0.1
 
 
-async def test_the_embedded_voice_says_the_rest_where_no_server_is_left() -> None:
-    embedded = Embedded()
+async def test_where_no_server_is_left_what_was_made_is_heard_and_the_rest_is_a_fault() -> None:
     async with VoiceServer(speaking()) as only:
-        voice = voice_of(only, embedded=embedded)
-        await hear(voice)
+        voice, heard = voice_of(only), list[Samples]()
         only.faults = [breaking_off(len("Yourordernumberhas") + 4)]
-        samples = await hear(voice)
-    assert embedded.said == ["been shipped this morning and will arrive tomorrow."]
-    assert abs(len(samples) / RATE - (22 / LETTERS_A_SECOND + 0.5)) < 0.1
+        with pytest.raises(RuntimeError):
+            async for samples in voice.speak(TEXT):
+                heard.append(samples)
+    assert abs(len(np.concatenate(heard)) / RATE - 22 / LETTERS_A_SECOND) < 0.1
 
 
 async def test_the_rest_of_a_rest_goes_on_too() -> None:
-    embedded = Embedded()
     async with VoiceServer(speaking()) as first, VoiceServer(speaking()) as second:
-        voice = voice_of(first, second, embedded=embedded)
+        voice = voice_of(first, second)
         for _ in range(2):
             await hear(voice)
             voice._lines[0].in_hand, voice._lines[1].in_hand = voice._lines[1].in_hand + 1, 0  # the other one
         voice._lines[0].in_hand = 0
         first.faults, second.faults = [breaking_off(12)], [breaking_off(12)]
-        await hear(voice, "aaaaaaaa bbbbbbbb cccccccc dddddddd")
+        with pytest.raises(RuntimeError):
+            await hear(voice, "aaaaaaaa bbbbbbbb cccccccc dddddddd")
     assert inputs(second)[-1] == "bbbbbbbb cccccccc dddddddd"
-    assert embedded.said == ["cccccccc dddddddd"]
 
 
 async def test_a_sentence_that_broke_off_at_its_end_is_said() -> None:
-    embedded = Embedded()
     async with VoiceServer(speaking()) as fake:
-        voice = voice_of(fake, embedded=embedded)
+        voice = voice_of(fake)
         await hear(voice)
         fake.faults = [breaking_off(sum(map(len, TEXT.split())) + 4)]
-        await hear(voice)
-    assert embedded.said == []
+        assert len(await hear(voice))
 
 
 async def test_joins_do_not_click() -> None:
@@ -191,38 +167,35 @@ async def test_a_server_is_not_asked_before_it_wants_to_be() -> None:
     assert (len(first.asked), len(second.asked)) == (2, 2)
 
 
-async def test_while_the_only_server_rests_the_embedded_voice_speaks_without_a_wait() -> None:
-    embedded = Embedded()
+async def test_while_the_only_server_rests_it_is_another_voice_that_speaks_without_a_wait() -> None:
     async with VoiceServer(speaking(), faults=[refusing(500)]) as fake:
-        voice = voice_of(fake, embedded=embedded)
-        await hear(voice, "One thing.")
-        await hear(voice, "Another thing.")
-    assert embedded.said == ["One thing.", "Another thing."]
+        voice = voice_of(fake)
+        for _ in range(2):
+            with pytest.raises(RuntimeError):
+                await hear(voice, "One thing.")
     assert len(fake.asked) == 1
 
 
 async def test_without_another_voice_a_server_that_rests_is_asked_all_the_same() -> None:
     async with VoiceServer(speaking(), faults=[refusing(500)]) as fake:
-        voice = voice_of(fake)
+        voice = voice_of(fake, alone=True)
         with pytest.raises(RuntimeError):
             await hear(voice)
         assert len(await hear(voice))
 
 
 async def test_a_sentence_that_is_refused_for_itself_harms_no_server() -> None:
-    embedded = Embedded()
     async with VoiceServer(speaking(), faults=[refusing(400), refusing(400)]) as fake:
-        voice = voice_of(fake, embedded=embedded)
-        await hear(voice)
-        await hear(voice)
-    assert len(embedded.said) == 1
+        voice = voice_of(fake)
+        with pytest.raises(RuntimeError):
+            await hear(voice)
+        assert len(await hear(voice))
 
 
 async def test_silence_of_a_server_is_a_fault() -> None:
-    embedded = Embedded()
     async with VoiceServer(speaking(level=0.0)) as fake:
-        await hear(voice_of(fake, embedded=embedded), "Hello there.")
-    assert embedded.said == ["Hello there."]
+        with pytest.raises(RuntimeError, match="makes no sound"):
+            await hear(voice_of(fake), "Hello there.")
 
 
 async def test_what_has_no_words_is_asked_of_nobody() -> None:
@@ -272,36 +245,28 @@ async def test_another_voice_is_asked_by_its_name_and_learned_for_itself() -> No
 
 async def test_failures_are_counted_by_server() -> None:
     async with VoiceServer(refusing(429)) as fake:
-        voice, counted = voice_of(fake, embedded=Embedded()), Counted()
+        voice, counted = voice_of(fake), Counted()
         other = voice.voice("verse")
         voice.observe(counted)
-        await hear(voice)
-        await hear(other)
+        for each in (voice, other):
+            with pytest.raises(RuntimeError):
+                await hear(each)
     assert counted.failures == [(fake.url.removeprefix("http://"), "Overloaded")]
 
 
-async def test_closing_fails_what_is_said_next_and_closes_the_embedded_voice() -> None:
-    embedded = Embedded()
+async def test_closing_fails_what_is_said_next() -> None:
     async with VoiceServer(speaking()) as fake:
-        voice = voice_of(fake, embedded=embedded)
+        voice = voice_of(fake)
         await hear(voice)
         voice.close()
-        assert embedded.closed
-        await hear(voice)
+        with pytest.raises(RuntimeError):
+            await hear(voice)
     assert len(fake.asked) == 1
-
-
-async def test_a_rest_that_the_embedded_voice_cannot_read_is_a_fault() -> None:
-    embedded = Embedded()
-    embedded.length = 0
-    async with VoiceServer(refusing(500)) as fake:
-        with pytest.raises(RuntimeError, match="the embedded voice cannot read the rest"):
-            await hear(voice_of(fake, embedded=embedded), "\u0928\u092e\u0938\u094d\u0924\u0947")
 
 
 async def test_a_server_that_rests_is_asked_before_a_caller_hears_nothing() -> None:
     async with VoiceServer(speaking(), faults=[refusing(429)]) as first, VoiceServer(refusing(500)) as second:
-        voice = voice_of(first, second)
+        voice = voice_of(first, second, alone=True)
         with pytest.raises(RuntimeError):
             await hear(voice)
         assert len(await hear(voice))

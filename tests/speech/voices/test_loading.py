@@ -2,20 +2,26 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from aiohttp import web
 from pydantic import SecretStr
-from voice_server import Asked, VoiceServer, breaking_off, refusing, sound, speaking, wav_head
+from voice_server import LETTERS_A_SECOND, Asked, VoiceServer, breaking_off, refusing, sound, speaking, wav_head
 
 from bot.api import Samples
 from bot.tts.finishing import ACTIVE_DBFS, active_rms
 from bridge.plugins import PluginError
 from bridge.settings import Settings, refusals, warnings
 from bridge.settings.caller_texts import SHIPPED
+from bridge.speaking.voices.failover import said
 from bridge.speaking.voices.loading import LoadedVoices
+from bridge.speaking.voices.profile_voices import load_voices
+from bridge.speaking.voices.prompts_ahead import sentences
+from bridge.speaking.voices.sentence_cache import SentenceCache
+from bridge.speaking.voices.voices import CallVoices, Rendition
 from bridge.speech.api import EngineFailed
 from bridge.speech.voices import HttpTts, HttpVoice
 from telephony.events import Encoding
@@ -143,13 +149,39 @@ def test_a_table_that_is_broken_is_an_error_of_its_option(tmp_path: Path) -> Non
         LoadedVoices().load("mine", Settings(tts="mine", tts_profiles=path))
 
 
-async def test_the_embedded_voice_takes_over_where_all_fails() -> None:
+@pytest.mark.parametrize("voices", [{}, {"German": "hibari"}], ids=["alone", "among others"])
+async def test_the_embedded_voice_takes_over_where_all_fails_and_is_loaded_once(voices: dict[str, str]) -> None:
+    loaded_voices = LoadedVoices(SentenceCache(1_000_000))
     async with VoiceServer(speaking()) as fake:
-        voice = await loaded(settings(fake, tts_fallback="hibari"))
+        options = settings(fake, tts_fallback="hibari", voices=voices)
+        made = await asyncio.to_thread(load_voices, options, loaded_voices)
+        assert [voice.name for voice in loaded_voices.all] == ["openai", "hibari"]
+        assert made.all == ((made.default, made.last) if voices else (made.default,))
+        [sentence] = [renditions async for renditions in sentences("Your order was shipped.", CallVoices(made))]
+        assert [rendition.voice for rendition in sentence] == [made.default, made.last]
+        fake.faults = [refusing(400), refusing(400)]  # with the extras of the profile, and without
+        assert await seconds(sentence) > 1
+        asked = len(fake.asked)
+        assert await seconds(sentence[:1]) == pytest.approx(19 / LETTERS_A_SECOND, abs=0.3)
+        assert len(fake.asked) == asked + 1, "what another voice has said is not kept as this one's"
         fake.answer = breaking_off(8)
-        samples = await hear(voice)
-        voice.close()
-    assert len(samples) / voice.sample_rate > 1
+        [other] = [renditions async for renditions in sentences("It will arrive tomorrow morning.", CallVoices(made))]
+        assert await seconds(other) > 1
+        await asyncio.to_thread(loaded_voices.close)
+
+
+async def seconds(renditions: Sequence[Rendition]) -> float:
+    """Return how much is heard of a sentence."""
+    pieces = [piece async for piece in said(renditions, is_news=lambda _: True)]
+    return sum(len(samples) / rate for samples, rate in pieces)
+
+
+async def test_without_it_callers_hear_the_fallback_text_where_all_fails() -> None:
+    loaded_voices = LoadedVoices()
+    async with VoiceServer(speaking()) as fake:
+        made = await asyncio.to_thread(load_voices, settings(fake), loaded_voices)
+        assert made.last is None
+        await asyncio.to_thread(loaded_voices.close)
 
 
 def test_an_address_for_a_voice_that_needs_none_is_refused() -> None:

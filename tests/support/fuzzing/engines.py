@@ -21,7 +21,7 @@ from bridge.speech.remote.refusals import complaint, retry_after_s
 from bridge.speech.voices.audio_stream import AudioStream
 from bridge.speech.voices.base64_answer import Base64Answer
 from bridge.speech.voices.profile import VALUES, parse
-from bridge.speech.voices.remaining import ServerPace, rest_of
+from bridge.speech.voices.remaining import Pace, rest_of
 from bridge.speech.voices.template import fill, written
 from fuzzing.target import Target, clean, pieces, records
 from telephony.events import Encoding
@@ -115,7 +115,8 @@ def _voice_profiles(data: bytes) -> None:
             values = dict.fromkeys(VALUES, text)
             assert isinstance(written(profile.path, values, quote), str)
             fill(profile.body, values)
-    assert text.endswith(rest_of(text, len(data) / 100, ServerPace(), "English"))
+    share = Pace().share_said(text, len(data) / 100, "English")
+    assert text.endswith(rest_of(text, share, "English"))
 
 
 TARGETS: Final = (

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from aiohttp import web
+from serving import served
 
 from bridge.records.entries import ENDING, Entry, EntryKind
 from bridge.records.rendering import CSV_COLUMNS, as_object, entry_object, stamp
@@ -189,11 +190,5 @@ async def call_site(token: str = "") -> AsyncIterator[CallSite]:
             web.get("/events/levels", site.events),
         ]
     )
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        site.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with served(app, cancels=True) as site.url:
         yield site
-    finally:
-        await runner.cleanup()

@@ -62,7 +62,6 @@ class Core:
         self._tokenizer = self._engine.renderer.tokenizer
         self._numbers = itertools.count()
         self._languages = self._language_tokens()
-        self.dead = False
 
     @property
     def about(self) -> About:
@@ -143,7 +142,6 @@ class Core:
         except (QueueOverflowError, MaxQueuedTokensError) as error:
             raise Overloaded(f"{self.unfinished} decodes wait; vllm_max_queued allows no more") from error
         except EngineDeadError as error:
-            self.dead = True
             raise EngineLost("the engine died") from error
         except VLLMClientError as error:
             raise BadRequest(refusal.one_line(error)) from error

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from aiohttp import web
+from serving import served
 
 from bot.api import CallInfo
 from bot.webhook.configuration import Configuration
@@ -15,14 +16,9 @@ from bot.webhook.fault import HookFailed
 async def asked(answer: Callable[[web.Request], Awaitable[web.StreamResponse]], **how: object) -> bytes:
     app = web.Application()
     app.add_routes([web.post("/twiml", answer)])
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        url = f"http://127.0.0.1:{runner.addresses[0][1]}/twiml"
+    async with served(app) as site:
+        url = f"{site}/twiml"
         return await ask(Configuration(twiml_url=url, max_bytes=1024, **how), url, {"CallSid": "CA1"})  # type: ignore[arg-type]
-    finally:
-        await runner.cleanup()
 
 
 def test_a_call_is_told_in_twilios_words() -> None:

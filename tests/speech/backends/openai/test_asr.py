@@ -11,6 +11,7 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 import pytest
 from aiohttp import web
+from serving import served
 from speaking_server import Fault, SpeakingServer, length_s
 
 from bridge.settings import Settings
@@ -474,12 +475,9 @@ async def test_a_template_that_cannot_continue_is_found_at_start() -> None:
 async def test_what_is_no_such_server_is_said_at_start(models: str) -> None:
     app = web.Application()
     app.router.add_get("/v1/models", answering(200, models))
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    with pytest.raises(EngineFailed, match=r"http://127.*answers b"):
-        await loaded(urls=(f"http://127.0.0.1:{runner.addresses[0][1]}",))
-    await runner.cleanup()
+    async with served(app) as url:
+        with pytest.raises(EngineFailed, match=r"http://127.*answers b"):
+            await loaded(urls=(url,))
 
 
 async def test_what_calls_will_ask_for_is_tried_at_start() -> None:

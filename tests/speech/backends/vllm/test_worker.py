@@ -16,14 +16,14 @@ from bridge.speech.backends.vllm.messages import ABOUT, ASK, HEARD, OPTIONS, Ask
 WAIT_S = 20.0
 
 SCRIPT = """
-import asyncio, sys
+import asyncio
 from bridge.speech.api import BadRequest, Ended, EngineLost, ModelMissing
-from bridge.speech.backends.process.orders import Orders, leave
+from bridge.speech.backends.process.worker import work
 from bridge.speech.backends.vllm.messages import About, Heard
-from bridge.speech.backends.vllm.worker import Worker
+from bridge.speech.backends.vllm.worker import VllmEngine
 
 class Engine:
-    dead = hung = False
+    hung = False
     about = About(device="TEST", prefix=True, context=True, languages=("English",), longest_s=30)
     async def warm_up(self):
         if model == "cold": raise ValueError("it does not warm up")
@@ -43,9 +43,7 @@ def load(options):
     if model == "nowhere": raise ModelMissing("nowhere to be found")
     return Engine()
 
-orders = Orders(int(sys.argv[1]))
-asyncio.run(Worker(orders, load, quiet_s=0.0, hangs_s=0.3).run())
-leave()
+work(VllmEngine(load, quiet_s=0.0, hangs_s=0.3))
 """
 
 
