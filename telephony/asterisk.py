@@ -24,6 +24,8 @@ from telephony.events import (
     Encoding,
     Event,
     Hangup,
+    Join,
+    Leave,
     Malformed,
     Mark,
     Media,
@@ -130,7 +132,7 @@ class AsteriskProtocol:
                 return self._clear()
             case Hangup():
                 return [self._command("HANGUP")]
-            case Transfer() | WarmTransfer() | SendDtmf() | SendInfo():
+            case Transfer() | WarmTransfer() | SendDtmf() | SendInfo() | Join() | Leave():
                 raise LocalProtocolError(f"chan_websocket cannot carry {command}: use Asterisk's dialplan or ARI")
 
     # ------------------------------------------------------------ what Asterisk says

@@ -57,7 +57,6 @@ class Recorder:
     """The thread that writes. It is entered before any call, and left after the last."""
 
     def __init__(self, *, most_waiting: int = _MOST_WAITING, name: str = "recordings") -> None:
-        """`name`: of the thread."""
         self._queue: Queue[Callable[[], None] | None] = Queue(most_waiting)
         self._thread = threading.Thread(target=self._write, name=name, daemon=True)
 

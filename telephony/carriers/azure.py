@@ -11,7 +11,7 @@ from reprlib import repr as shown
 from typing import Final
 from uuid import uuid4
 
-from telephony.carriers.json_stream import MAX_EARLY_CHARS, MAX_MALFORMED, MAX_PAYLOAD_BYTES
+from telephony.carriers.json_stream import MAX_EARLY_CHARS, MAX_PAYLOAD_BYTES
 from telephony.carriers.stream_fields import base64_text, shown_fields
 from telephony.early import Early
 from telephony.errors import LocalProtocolError, RemoteProtocolError
@@ -35,7 +35,7 @@ from telephony.events import (
     Transcript,
 )
 from telephony.jsontext import Fields, as_text, audio_of, json_object, key_of, object_of, text_of
-from telephony.malformed import Malformations, understood_late
+from telephony.malformed import MAX_MALFORMED, Malformations, understood_late
 from telephony.media_time import MediaTime
 from telephony.whole_samples import WholeSamples
 

@@ -90,7 +90,7 @@ def shop(url: str, model: str, **says: object) -> Shop:
     return cast(Shop, type("OneShop", (Shop,), {"base_url": url, "model": model, **says})())
 
 
-async def reply(bot: Shop, text: str) -> str:
+async def reply(bot: OpenAiBot, text: str) -> str:
     return "".join([str(piece) async for piece in bot.reply(Turn(CALL, text, "English"))])
 
 

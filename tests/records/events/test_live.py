@@ -122,8 +122,8 @@ def test_no_more_follow_than_there_is_patience_for() -> None:
 
 
 async def test_what_is_amended_is_so_for_who_asks_and_for_who_has_not_been_told_yet() -> None:
-    live = LiveCalls()
-    journal = live.open([].append, redactor=Redactor(["cards"]))
+    live, kept = LiveCalls(), list[Entry]()
+    journal = live.open(kept.append, redactor=Redactor(["cards"]))
     journal.started(FACTS)
     with live.follow() as quick, live.follow() as slow:
         journal.said(Final("4111 1111", "English", 0, 900))
