@@ -2,7 +2,7 @@
 # make test     all checks, as CI runs them
 # make check                      the quick part: lint, types, imports, unit tests
 # make format                     lay the code out      make lock     renew the locks (UPGRADE=--upgrade: newest versions)
-# make bench                      what a caller notices, what a call costs (half an hour; ARGS=--quick: ten minutes)
+# make bench                      what a caller notices, what a call costs (35 minutes; ARGS=--quick: twelve)
 # make bench-records              what call log and traces cost (two minutes)
 # make bench-engines              what recognition costs, holds and survives (ten minutes; ENGINE="--asr whisper", ARGS=--quick)
 # make bench-phone                the bridge, Pipecat and LiveKit as a caller hears them (45 minutes; ARGS=--quick: 20)

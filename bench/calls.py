@@ -23,6 +23,7 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
 from asr import hear, spelled
 from capacity import converse, ramp, stream
+from conversations import attempt
 from denoiser import measure as measure_denoiser
 from finals import finals
 from gauge import Results, hold, late, spread, usage
@@ -37,7 +38,7 @@ from bridge.speech.backends.whisper import WhisperAsr
 HERE: Final = Path(__file__).resolve().parent
 QUIET: Final = (
     *("--log-level", "WARNING", "--no-input-timeout", "0"),  # idle callers are measured, not asked
-    *("--load-final-wait", "0", "--load-loop-lag", "0"),  # and so is too much load
+    *("--load-final-wait", "0", "--load-loop-lag", "0", "--max-calls", "1000"),  # and so is too much load
 )
 STUBS: Final = ("--asr", "stubs:InstantAsr", "--tts", "stubs:InstantTts")
 
@@ -182,6 +183,8 @@ async def run(*, quick: bool) -> Results:
         note(await finals(server, said, "real models"))
         few = (2, 4, 8) if quick else (2, 4, 8, 16, 30)
         await ramp("embedded engine", few, partial(converse, server, said[:3]), budget_s=150, note=note)
+        many = (20, 40) if quick else (40, 80, 100, 150)
+        await ramp("four turns, real models", many, partial(attempt, server), budget_s=240, note=note)
     async with serve(*QUIET, "--bot", "stubs:Lecturer", cwd=HERE) as server:
         note(await barge_ins(server, said, "real models"))
     async with serve(*QUIET, *STUBS, "--bot", "stubs:Talker", cwd=HERE) as server:

@@ -9,12 +9,10 @@ as a call that costs so much would on a core of its own. `--hold 0` measures the
 
 import argparse
 import asyncio
-import json
 import os
 import sys
-import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
 import numpy as np
@@ -22,6 +20,7 @@ from figures import Row, show
 from gauge import TICKS, late
 from integration.recordings import FOLDER, prompts
 from integration.server import Server, serve
+from telephones import telephones
 
 HERE: Final = Path(__file__).resolve().parent
 FLAGS: Final = (
@@ -29,7 +28,6 @@ FLAGS: Final = (
     *("--load-final-wait", "0", "--load-loop-lag", "0"),
     *("--asr", "stubs:InstantAsr", "--tts", "stubs:InstantTts", "--bot", "stubs:Talker", "--vad", "stubs:CostlyVad"),
 )
-TELEPHONES: Final = 2
 MAX_P95_MS: Final = 1500
 
 
@@ -45,37 +43,11 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-async def telephone(url: str, said: list[Path], calls: int, file: Path) -> list[dict[str, Any]]:
-    """Make calls from a process of their own; return what each noticed."""
-    command = [sys.executable, "-m", "bridge", "call", *map(str, said), "--url", url, "--calls", str(calls)]
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        "--ramp",
-        "3",
-        "--json",
-        str(file),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    await process.wait()
-    return _figures(file)
-
-
-def _figures(file: Path) -> list[dict[str, Any]]:
-    if not file.exists():  # refused, or not reached
-        return []
-    figures: list[dict[str, Any]] = json.loads(file.read_text())
-    return figures
-
-
 async def attempt(server: Server, said: list[Path], calls: int) -> Row:
     """Make so many calls at once; return what the callers noticed, and what they cost."""
     before, logged = [cpu_s(pid) for pid in pids(server)], len(server.output)
     began = asyncio.get_running_loop().time()
-    with tempfile.TemporaryDirectory() as folder:
-        shares = [calls // TELEPHONES + (number < calls % TELEPHONES) for number in range(TELEPHONES)]
-        of_each = [telephone(server.twilio, said, n, Path(folder) / f"{i}.json") for i, n in enumerate(shares) if n]
-        made = [figures for some in await asyncio.gather(*of_each) for figures in some]
+    made = await telephones(server.twilio, said, calls=calls, ramp_s=3.0)
     took_s = asyncio.get_running_loop().time() - began
     turns = [turn for figures in made for turn in figures["turns"]]
     heard = [turn["heard_ms"] for turn in turns if turn["heard_ms"] is not None]

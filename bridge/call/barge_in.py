@@ -58,7 +58,7 @@ class BargeInControl:
         level = level_db(window.samples) if speech or interruptible else SILENT_DB
         audible, loud = self._against_echo(level) if speech else (False, True)
         scored = SpeechWindow(speech, window.from_ms, window.to_ms, loud, level)
-        unheard = interruptible and not self._output.heard.text
+        unheard = interruptible and not self._output.any_heard
         act = self._interruption.hear(scored, audible=audible, interruptible=interruptible, unheard=unheard)
         return self._act(act)
 

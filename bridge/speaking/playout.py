@@ -213,6 +213,11 @@ class Playout:
             filler=_joined([s.text for s in self._heard if s.filler] + [s.text for s in self._sentences if s.filler]),
         )
 
+    def any_heard(self, now_ms: int) -> bool:
+        """Return whether a word of the reply was heard by now: what `heard` tells, without its texts."""
+        before = any(stretch.text for stretch in self._heard if not stretch.filler)
+        return before or any(s.words_heard(now_ms) for s in self._sentences if not s.filler)
+
     def loudest_db(self, from_ms: int, to_ms: int) -> float:
         """Return the level, dBFS, of the loudest 20 ms that the caller heard in that time, by our clock."""
         now = [(s.begins_ms, s.sent_levels()) for s in self._sentences if s.sent or s.played]

@@ -101,6 +101,11 @@ class SpeechOutput:
         return self._playout.heard(self._clock_ms())
 
     @property
+    def any_heard(self) -> bool:
+        """True once a word of the reply was heard. Cheap: it is asked for each window of the caller's audio."""
+        return self._playout.any_heard(self._clock_ms())
+
+    @property
     def now_ms(self) -> int:
         """The time by `clock_ms`."""
         return self._clock_ms()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from bridge.speech.api import SAMPLE_RATE, Samples, Vad
 from bridge.speech.resample import make_resampler
 from telephony.codec import decode
 from telephony.events import AudioFormat, Media
+
+_AHEAD: Final = 32
+"""Samples, 2 ms, by which a resampler may give more than its share of what it gets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,10 @@ class Ear:
 
     def __init__(self, audio: AudioFormat, *, vad: Vad, cleaner: Cleaner | None = None, vad_raw: bool = False) -> None:
         """`vad_raw`: whether the VAD hears the signal before the denoiser."""
-        self._encoding = audio.encoding
+        self._encoding, self._rate = audio.encoding, audio.sample_rate
         self._resample = make_resampler(audio.sample_rate, SAMPLE_RATE)
         self._vad, self._cleaner, self._vad_raw = vad, cleaner, vad_raw
+        self._held = b""  # packets that fill no window yet
         self._clean = np.empty(0, np.float32)  # heard, not yet in a window
         self._raw = np.empty(0, np.float32)  # the same samples before the denoiser
         self._scored = 0  # samples in windows so far: the media clock
@@ -52,10 +56,16 @@ class Ear:
     async def hear(self, media: Media) -> Sequence[ScoredWindow]:
         """Return the windows that `media` completes.
 
+        Without a cleaner, a packet that completes none is kept as it is and made samples of with the next, which costs
+        no more than one: of eight packets of 20 ms that is three.
+
         Raises:
             EngineFailed: the VAD broke.
         """
-        samples = self._resample(decode(media.payload, self._encoding))
+        self._held += media.payload
+        if self._cleaner is None and not self._may_complete_one():
+            return ()
+        samples = self._samples()
         clean, raw = await self._cleaner(samples) if self._cleaner else (samples, samples)
         self._clean = np.concatenate((self._clean, clean))
         self._raw = np.concatenate((self._raw, raw)) if self._vad_raw else self._clean
@@ -63,9 +73,20 @@ class Ear:
 
     def rest(self) -> Samples:
         """Return and forget the samples that fill no window: the last milliseconds of a call."""
+        if self._held:
+            self._clean = np.concatenate((self._clean, self._samples()))
         rest, self._clean, self._raw = self._clean, self._clean[:0], self._raw[:0]
         self._scored += len(rest)
         return rest
+
+    def _may_complete_one(self) -> bool:
+        more = len(self._held) // self._encoding.sample_bytes * SAMPLE_RATE // self._rate
+        return len(self._clean) + more + _AHEAD >= self._vad.window
+
+    def _samples(self) -> Samples:
+        """Return what is held, at 16 kHz."""
+        held, self._held = self._held, b""
+        return self._resample(decode(held, self._encoding))
 
     async def _score(self) -> ScoredWindow:
         window = self._vad.window

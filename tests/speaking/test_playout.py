@@ -356,3 +356,30 @@ def test_silence_in_the_middle_of_a_sentence_is_a_gap_and_silence_between_senten
     assert far_side.gaps_ms == [281]
     spoken(playout, "four", 400, 5000)
     assert far_side.gaps_ms == [281]
+
+
+def test_whether_a_word_was_heard_is_what_its_text_tells_at_every_moment() -> None:
+    playout = Playout(MULAW)
+    filler = playout.begin("one moment", 0, filler=True)
+    playout.made(filler, audio(400))
+    playout.finish(filler)
+    told = list[bool]()
+
+    def listen(from_ms: int, to_ms: int) -> None:
+        for now_ms in range(from_ms, to_ms, 20):
+            told.append(playout.any_heard(now_ms))
+            assert told[-1] == bool(playout.heard(now_ms).text), now_ms
+
+    send(playout, 0)
+    listen(0, 400)
+    assert not any(told), "a filler is no part of the reply"
+    spoken(playout, "hello there you", 900, 400)
+    spoken(playout, "and you", 600, 400)
+    listen(400, 1000)
+    assert told[-1] and not told[20], "the first word takes its time"
+    playout.hold(1000, cleared=True)
+    listen(1000, 1400)
+    assert all(told[-20:]), "what was heard before a hold stays heard"
+    playout.end(1400)
+    listen(1400, 1500)
+    assert not told[-1], "another reply begins with nothing heard"

@@ -57,6 +57,38 @@ async def test_a_tone_on_any_wire_is_the_same_tone_at_16_khz(wire: AudioFormat) 
     assert np.sqrt(np.mean(audio**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.03)
 
 
+async def as_it_is(samples: Samples, /) -> tuple[Samples, Samples]:
+    """Clean nothing; with a cleaner each packet becomes samples at once."""
+    return samples, samples
+
+
+@pytest.mark.parametrize("rate", [8000, 16_000, 24_000, 44_100, 48_000])
+@pytest.mark.parametrize("packet_ms", [1, 10, 20, 30, 100])
+async def test_windows_come_with_the_packet_that_completes_them_though_packets_are_kept(
+    rate: int, packet_ms: int
+) -> None:
+    wire = AudioFormat(Encoding.L16, rate)
+    kept, at_once = Ear(wire, vad=LoudnessVad()), Ear(wire, vad=LoudnessVad(), cleaner=as_it_is)
+    said, frame = tone(rate * 2, 440, rate), rate * packet_ms // 1000
+    for i in range(0, len(said), frame):
+        media = Media(encode(said[i : i + frame], wire.encoding), 0)
+        now, then = await kept.hear(media), await at_once.hear(media)
+        assert [(w.from_ms, w.to_ms) for w in now] == [(w.from_ms, w.to_ms) for w in then], i
+        for one, other in zip(now, then, strict=True):
+            np.testing.assert_allclose(one.samples, other.samples, atol=1e-5)
+            assert one.probability == pytest.approx(other.probability, abs=1e-5)
+    assert kept.now_ms == at_once.now_ms
+    np.testing.assert_allclose(kept.rest(), at_once.rest(), atol=1e-5)
+    assert kept.now_ms == at_once.now_ms
+
+
+async def test_what_filled_no_window_is_handed_out_once() -> None:
+    ear = Ear(MULAW, vad=LoudnessVad())
+    assert not await ear.hear(Media(encode(tone(160, 440, 8000), Encoding.MULAW), 0))
+    assert len(ear.rest()) == 320
+    assert len(ear.rest()) == 0
+
+
 @given(frames=st.lists(st.integers(0, 3000), max_size=30))
 async def test_windows_are_contiguous_whatever_the_frames(frames: list[int]) -> None:
     ear = Ear(FLOAT, vad=LoudnessVad())
