@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from bargein import STORY, Busy, Room, Spoken, Trial, at_level, circular, table
 from callers import Callers
-from pauses import noise, over_the_line
+from pauses import LEAD_MS, noise, over_the_line
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from integration.recordings import Prompt, prompts
@@ -30,7 +30,8 @@ from bridge.speaking.audio_level import level_db
 from bridge.speech.api import Hypothesis, Request
 from bridge.speech.backends.silero import SileroVad
 from bridge.speech.backends.whisper import WhisperAsr
-from bridge.turns.interruption import InterruptionRules
+from bridge.turns.backchannels import shipped
+from bridge.turns.interruption import Act, Interruption, InterruptionRules, SpeechWindow
 from bridge.turns.turn_taker import TurnRules
 from telephony.codec import decode
 from telephony.events import Encoding
@@ -58,6 +59,8 @@ _RIDGE: Final = 3.0
 _FOLDS: Final = 6
 
 Array = npt.NDArray[np.float64]
+Windowed = tuple[bool, float]
+"""Whether a window is speech, and its level, dBFS."""
 
 
 class Sound(NamedTuple):
@@ -104,7 +107,7 @@ class Teller(Bot):
         yield
 
     async def reply(self, turn: Turn) -> AsyncIterator[str]:
-        yield STORY * 2
+        yield STORY
 
 
 @dataclass
@@ -312,6 +315,64 @@ def weights(x: Array, y: Array) -> Array:
     return b
 
 
+# ------------------------------------------------------------ whom their level silences the bot for
+
+
+async def windows_of(audio: Samples, vad: SileroVad) -> list[Windowed]:
+    """Return whether each window of `audio`, on a quiet line, is speech, and its level; it begins at LEAD_MS."""
+    rng, rules = np.random.default_rng(3), TurnRules()
+    wide = over_the_line(noise(LEAD_MS, rng), audio, noise(600, rng))
+    stream, speech, found = vad.open(), False, list[Windowed]()
+    for begin in range(0, len(wide) - 511, 512):
+        window = wide[begin : begin + 512]
+        speech = await stream(window) >= rules.threshold - (rules.hysteresis if speech else 0.0)
+        found.append((speech, level_db(window)))
+    return found
+
+
+def silenced_ms(
+    own: Sequence[Windowed], said: Sequence[Windowed], gain_db: float, rules: InterruptionRules
+) -> int | None:
+    """Return when `said` over the bot silences it, from its first sound; None where it does not.
+
+    `own`: what the caller said before, to a silent bot.
+    """
+    interruption = Interruption(rules, shipped())
+    quiet = [(False, OWN_DB - 40)] * (2000 // WINDOW_MS)
+    at_ms = 0
+    for part, gain, over_bot in ((own, 0.0, False), (quiet, 0.0, True), (said, gain_db, True)):
+        begin_ms = at_ms
+        for speech, level in part:
+            window = SpeechWindow(speech, at_ms, at_ms + WINDOW_MS, level_db=level + gain)
+            act = interruption.hear(window, audible=over_bot, interruptible=over_bot)
+            at_ms += WINDOW_MS
+            if act is Act.HOLD:
+                return at_ms - begin_ms - LEAD_MS
+        interruption.over()
+    return None
+
+
+async def by_level(
+    said: Mapping[tuple[str, str], Samples], voices: Sequence[str], vad: SileroVad
+) -> list[dict[str, object]]:
+    """Return who silences the bot at which level, with levels compared and not; no recogniser, no echo."""
+    heard = {each: await windows_of(audio, vad) for each, audio in said.items() if each[0] in voices}
+    own = {voice: [window for text in INTERRUPTIONS[1:4] for window in heard[voice, text]] for voice in voices}
+    rows = []
+    for name, texts in (("interruptions", INTERRUPTIONS), ("backchannels", BACKCHANNELS)):
+        for gain_db in (0.0, -3.0, -6.0, -9.0, -12.0, -15.0, -20.0):
+            row: dict[str, object] = {"over the bot": name, "level, dB": f"{gain_db:+.0f}"}
+            for title, rules in (("not compared", InterruptionRules(aside_db=0)), ("compared", InterruptionRules())):
+                silenced = [
+                    silenced_ms(own[voice], heard[voice, text], gain_db, rules) for voice in voices for text in texts
+                ]
+                row["n"] = len(silenced)
+                row[f"{title}: fell silent, %"] = round(100 * np.mean([each is not None for each in silenced]))
+                row[f"{title}: after, ms p50 / p95"] = percentiles([each for each in silenced if each is not None])
+            rows.append(row)
+    return rows
+
+
 # ------------------------------------------------------------ what becomes of the bot's speech
 
 
@@ -409,6 +470,7 @@ async def main() -> None:
     parser.add_argument("npz", type=Path, metavar="FILE.npz")
     parser.add_argument("--seconds", type=int, default=40, help="of each television")
     parser.add_argument("--recorded", type=int, default=25, metavar="N", help="sentences of the announcer")
+    parser.add_argument("--level-only", action="store_true", help="without the calls, which take a quarter of an hour")
     options = parser.parse_args()
     said = await spoken(options.npz, (*CHOSEN_ON, *HELD_OUT))
     recorded = prompts(options.recorded)
@@ -417,8 +479,11 @@ async def main() -> None:
         await signs(Sound(voice, text, audio), text in BACKCHANNELS, vad) for (voice, text), audio in said.items()
     ]
     print(table(told_apart([each for each in judged if each])), flush=True)
+    print(table(await by_level(said, HELD_OUT, vad)), flush=True)
+    if options.level_only:
+        return
     voice = Spoken(await asyncio.to_thread(HibariTts.load))
-    await voice.learn(STORY * 2)
+    await voice.learn(STORY)
     scene = Scene(vad, Slow(await asyncio.to_thread(WhisperAsr.load)), voice)
     await report(scene, said, recorded)
     await televisions(scene, said, recorded, options.seconds)

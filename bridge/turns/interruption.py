@@ -228,6 +228,8 @@ class Interruption:
         enough = meaning is Meaning.WORDS and len(normal(text)) >= least
         if meaning is not Meaning.COMMAND and not enough:
             return None
+        if self._asides and not self._theirs:  # this telephone makes its caller quieter while the bot speaks
+            self._own = CallerLevel(0)
         self.state = BargeInState.CONFIRMED
         return Act.CANCEL
 

@@ -395,6 +395,18 @@ def test_a_command_that_was_not_heeded_is_at_the_second_time(known_line: Line) -
         known_line.interruption.over()
 
 
+def test_who_had_to_command_twice_is_heeded_from_then_on(known_line: Line) -> None:
+    for text in ("Wait, please.", "Wait!"):
+        known_line.hear(320, level_db=-42)
+        known_line.words(text)
+        known_line.hear(640, speech=False, level_db=-60)
+        known_line.interruption.over()
+    known_line.interruption.begun()
+    known_line.talking = True
+    assert known_line.hear(96, level_db=-42) == [Act.HOLD]
+    assert known_line.words("What about Sunday?") is Act.CANCEL
+
+
 def test_the_next_reply_forgets_what_was_said_to_somebody_else(known_line: Line) -> None:
     known_line.hear(320, level_db=-42)
     known_line.words("Wait there.")
