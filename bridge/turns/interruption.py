@@ -228,9 +228,9 @@ class Interruption:
         enough = meaning is Meaning.WORDS and len(normal(text)) >= least
         if meaning is not Meaning.COMMAND and not enough:
             return None
-        if self._asides and not self._theirs:  # this telephone makes its caller quieter while the bot speaks
-            self._own = CallerLevel(0)
-        self.state = BargeInState.CONFIRMED
+        if meaning is Meaning.COMMAND and self._asides and not self._theirs:
+            self._own = CallerLevel(0)  # this telephone makes its caller quieter while the bot speaks
+        self.state, self._theirs = BargeInState.CONFIRMED, True
         return Act.CANCEL
 
     def over(self) -> Act | None:

@@ -391,6 +391,8 @@ def test_a_command_that_was_not_heeded_is_at_the_second_time(known_line: Line) -
     for heeded in (None, Act.CANCEL):
         known_line.hear(320, level_db=-42)
         assert known_line.words("Stop, please.") is heeded
+        meaning = known_line.interruption.means("So please.", "English", MIDDLE)
+        assert (meaning is Meaning.ASIDE) is (heeded is None), "what was heeded is answered, whatever the final says"
         known_line.hear(640, speech=False, level_db=-60)
         known_line.interruption.over()
 
