@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bot.api import Bot, CallInfo, Samples, Turn
 from bot.tts.hibari import HibariTts
 from bridge.call.session import CallSession
-from bridge.call.turn_detector import NoTurnDetector
+from bridge.call.turn_detector import NoTurnDetector, OnJudged, TurnDetection, TurnDetector
 from bridge.call.utterance import PreRoll
 from bridge.commands.phone.carrier_buffer import FRAME_BYTES, FRAME_MS, CarrierBuffer
 from bridge.commands.recording import speech_span
@@ -27,8 +27,13 @@ from bridge.speaking.script import script
 from bridge.speaking.speech_output import SpeechOutput
 from bridge.speech.api import Hypothesis, Request
 from bridge.speech.backends.silero import SileroVad
+from bridge.speech.backends.text_ending import TextEnding
 from bridge.speech.backends.whisper import WhisperAsr
 from bridge.speech.ear import Ear
+from bridge.turns.end_probability import END_WEIGHTS
+from bridge.turns.endpointing import Endpointing, EndpointRules
+from bridge.turns.interruption import InterruptionRules
+from bridge.turns.rolling_quantile import RollingQuantile
 from bridge.turns.turn_taker import TurnRules, TurnTaker
 from telephony.codec import decode, encode
 from telephony.events import (
@@ -95,6 +100,8 @@ class Spoken:
             self._made[sentence] = [chunk async for chunk in self._inner.speak(sentence)]
 
     async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
+        if text not in self._made:  # what is left of a sentence
+            self._made[text] = [chunk async for chunk in self._inner.speak(text)]
         for chunk in self._made[text]:
             yield chunk
 
@@ -246,11 +253,23 @@ def pink(n: int, rng: np.random.Generator) -> Samples:
 class Trial:
     """One call of the storyteller in a room."""
 
-    def __init__(self, room: Room, minutes: float, *, vad: SileroVad, asr: Busy, voice: Spoken) -> None:
+    def __init__(
+        self,
+        room: Room,
+        minutes: float,
+        *,
+        vad: SileroVad,
+        asr: Busy,
+        voice: Spoken,
+        bot: Bot | None = None,
+        rules: InterruptionRules | None = None,
+        judged: bool = False,
+    ) -> None:
+        """`judged`: the ends of turns are, as on calls; else 0.5 s of silence are one."""
         self.room, self.line, self._asr = room, Line(), asr
         self._scrape = Metrics()
         metrics = self._scrape.call("bench", MULAW)
-        bot = Storyteller(minutes)
+        speaker = bot or Storyteller(minutes)
         output = SpeechOutput(
             self.line,
             voice,
@@ -260,10 +279,26 @@ class Trial:
             on_unread=lambda: None,
             start=asyncio.create_task,
         )
+        time_to_final = RollingQuantile(0)
+        endpointing = Endpointing(EndpointRules(), time_to_final=time_to_final) if judged else None
+
+        def detector(on_judged: OnJudged) -> TurnDetection:
+            if endpointing is None:
+                return NoTurnDetector()
+            return TurnDetector(
+                endpointing,
+                TextEnding(),
+                on_judged,
+                time_to_final=time_to_final,
+                limit_s=5,
+                clock_ms=lambda: self.line.now_ms,
+                weights=END_WEIGHTS,
+            )
+
         self.session = CallSession(
             self.line,
             ear=Ear(MULAW, vad=vad.open()),
-            turns=TurnTaker(RULES),
+            turns=TurnTaker(RULES, endpointing),
             preroll=PreRoll(keep_ms=640),
             asr=asr,
             options=RecognitionOptions(language="English"),
@@ -271,9 +306,9 @@ class Trial:
             drain_s=60,
             outage_s=5,
             bot_side=lambda tasks, call: conversation(
-                bot, output, CallInfo("bench"), tasks=tasks, call=call, metrics=metrics, limit_s=600
+                speaker, output, CallInfo("bench"), tasks=tasks, call=call, metrics=metrics, limit_s=600, rules=rules
             ),
-            turn_detector=lambda _: NoTurnDetector(),
+            turn_detector=detector,
         )
 
     async def __aenter__(self) -> "Trial":

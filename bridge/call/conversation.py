@@ -159,7 +159,7 @@ class Conversation:
             self.take_back()
             return
         self._unasked.answered()
-        if meaning is Meaning.BACKCHANNEL:
+        if meaning in {Meaning.BACKCHANNEL, Meaning.ASIDE}:
             self._metrics.nothing_said()
             self._history.listen(final)
         elif meaning is Meaning.LINE_CHECK:

@@ -39,6 +39,7 @@ def interruption_rules(settings: Settings) -> InterruptionRules:
         answer_ms=_ms(settings.backchannel_margin),
         echo_share=settings.echo_words,
         echo=echo,
+        aside_db=settings.side_talk_level,
     )
 
 

@@ -28,6 +28,7 @@ class Meaning(StrEnum):
     BACKCHANNEL = "backchannel"  # the caller listens
     ECHO = "echo"  # the bot's own words
     LINE_CHECK = "line check"  # "hello?" while nothing of the reply was heard
+    ASIDE = "aside"  # said to somebody else, or by somebody else
     WORDS = "words"
     COMMAND = "command"
 

@@ -1,11 +1,12 @@
 """Whether the caller interrupts the bot. Pure: media time, whole milliseconds, is an argument.
 
     QUIET -`onset_ms` of speech-> TENTATIVE -`confirm_ms` of it, or words-> CONFIRMED -the turn is over-> QUIET
-                                            -no words, or only "mm-hm"-> QUIET
+                                            -no words for long, or only "mm-hm" and silence-> QUIET
 
 The bot is silent from TENTATIVE on, and goes on after a false alarm. What is decided here is what becomes of its reply.
-Speech that is no louder than an echo of the bot does not interrupt; its words still may. A caller who only asks whether
-anybody is there, before a word of the reply was heard, does not interrupt: the reply is what they wait for.
+Speech that is no louder than an echo of the bot does not interrupt; its words still may. Speech that is far quieter
+than this caller's own turns is said to somebody else, words and all. A caller who only asks whether anybody is there,
+before a word of the reply was heard, does not interrupt: the reply is what they wait for.
 """
 
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import Final
 from bridge.speech.dictation import is_question
 from bridge.turns.backchannels import Backchannels, Meaning, normal
 from bridge.turns.background import Background, Prominence
+from bridge.turns.caller_level import CallerLevel
 from bridge.turns.ranges import within
 
 _PAUSE_MS: Final = 128
@@ -22,6 +24,8 @@ _PAUSE_MS: Final = 128
 _SETTLED_MS: Final = 2500
 """The longest wait of the end of a turn: whoever has been silent for so long has stopped interrupting, also where no
 recogniser tells that their turn is over."""
+_NEAR_WINDOWS: Final = 2
+"""Windows as loud as the caller's own speech that make what is said now theirs: one may be a cup on a table."""
 _MOST_ALARMS: Final = 3
 """Each false alarm of a reply makes the next onset longer, up to this many."""
 
@@ -90,6 +94,9 @@ class InterruptionRules:
     """Quiet speech of fewer words, other than a command, is an echo whatever the words are, 1..20: recognisers hear "I"
     in the beginning of an echoed "Our"."""
     echo: EchoRules = field(default_factory=EchoRules)
+    aside_db: float = 8.0
+    """Speech over the bot is said to somebody else where it is quieter than the caller's own turns by more, dB, 0..60;
+    0: nowhere. Who speaks 6 dB quieter than before still interrupts as soon; who is 12 dB quieter hardly does."""
 
     def __post_init__(self) -> None:
         within(self, 32, 5000, "onset_ms")
@@ -99,7 +106,7 @@ class InterruptionRules:
         within(self, 1, 20, "quiet_words")
         within(self, 0, 10_000, "answer_ms")
         within(self, 0, 1, "echo_share")
-        within(self, 0, 60, "stand_out_db")
+        within(self, 0, 60, "stand_out_db", "aside_db")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +168,15 @@ class Interruption:
         self._run_ms = 0  # speech of this onset or, while TENTATIVE, since it
         self._weighed = 0  # that before it is TENTATIVE, in sixths of a millisecond: by how it stands out
         self._background = Background(rules.stand_out_db)
+        self._own = CallerLevel(rules.aside_db)
+        self._near = 0  # windows of this onset that were as loud as the caller's own speech
         self._speech_end_ms = 0
         self._held_ms = 0  # when the bot fell silent
         self._over_bot = False  # some speech of the caller's turn was spoken over the bot
         self._loud = False  # some of it was louder than an echo
-        self._listens = False  # the newest words are only a backchannel
+        self._theirs = False  # some of it was as loud as the caller's own turns, or over no bot that may be interrupted
+        self._newest = Meaning.NOTHING  # what the newest words mean
+        self._asides = 0  # turns over this reply that were said to somebody else
         self._alarms = 0  # false ones in this reply
 
     def hear(self, window: SpeechWindow, *, audible: bool, interruptible: bool, unheard: bool = False) -> Act | None:
@@ -176,13 +187,16 @@ class Interruption:
         """
         self._over_bot = self._over_bot or (window.speech and (audible or interruptible))
         self._loud = self._loud or (window.speech and window.loud)
+        self._theirs = self._theirs or (window.speech and not interruptible)
+        if window.speech and not (audible or interruptible):
+            self._own.learn(window.level_db)
         if self.state is BargeInState.TENTATIVE:
             return self._doubt(window, unheard=unheard)
         if self.state is BargeInState.CONFIRMED:
             self._settle(window)
         if self.state is BargeInState.QUIET and interruptible:
-            return self._watch(window)
-        self._run_ms = self._weighed = 0
+            return self._watch(window, unheard=unheard)
+        self._run_ms = self._weighed = self._near = 0
         return None
 
     def means(self, text: str, language: str, bot: BotSpeech, *, partial: bool = False) -> Meaning:
@@ -198,37 +212,48 @@ class Interruption:
         if bot.unheard and self._backchannels.is_line_check(text, language, partial=partial):
             return Meaning.LINE_CHECK
         answers = not bot.said or bot.left_ms <= self._rules.answer_ms or is_question(bot.said)
+        again = self._asides and meaning is Meaning.COMMAND  # who was not heeded may have meant the bot
+        if not (self._theirs or answers or again or meaning is Meaning.NOTHING):
+            return Meaning.ASIDE
         return Meaning.WORDS if meaning is Meaning.BACKCHANNEL and answers else meaning
 
     def words(self, text: str, language: str, bot: BotSpeech, *, partial: bool = False) -> Act | None:
         """Take a transcript of the caller, partial or final; return what the bot has to do."""
         if not self._over_bot or bot.insists or self.state is BargeInState.CONFIRMED:
             return None
-        meaning = self.means(text, language, bot, partial=partial)
-        self._listens = meaning in {Meaning.BACKCHANNEL, Meaning.LINE_CHECK}
-        enough = meaning is Meaning.WORDS and len(normal(text)) >= self._rules.least_words
+        self._newest = meaning = self.means(text, language, bot, partial=partial)
+        # While the bot is silent nothing is lost by waiting: "I" may become "I see", and half a word may be any word.
+        open_ended = partial and self.state is BargeInState.TENTATIVE
+        least = max(self._rules.least_words, 2 if open_ended else 1)
+        enough = meaning is Meaning.WORDS and len(normal(text)) >= least
         if meaning is not Meaning.COMMAND and not enough:
             return None
-        self.state = BargeInState.CONFIRMED
+        if meaning is Meaning.COMMAND and self._asides and not self._theirs:
+            self._own = CallerLevel(0)  # this telephone makes its caller quieter while the bot speaks
+        self.state, self._theirs = BargeInState.CONFIRMED, True
         return Act.CANCEL
 
     def over(self) -> Act | None:
         """Note that the caller's turn is over and all its words were taken; return what the bot has to do."""
         act = self._false_alarm() if self.state is BargeInState.TENTATIVE else None
-        self.state, self._over_bot, self._loud = BargeInState.QUIET, False, False
-        self._run_ms = self._weighed = 0
+        self._asides += self._newest is Meaning.ASIDE
+        self.state, self._newest = BargeInState.QUIET, Meaning.NOTHING
+        self._over_bot = self._loud = self._theirs = False
+        self._run_ms = self._weighed = self._near = 0
         return act
 
     def begun(self) -> None:
         """Note that the bot begins another reply."""
-        self._alarms = 0
+        self._alarms = self._asides = 0
 
-    def _watch(self, window: SpeechWindow) -> Act | None:
+    def _watch(self, window: SpeechWindow, *, unheard: bool) -> Act | None:
         self._count(window)
+        self._theirs = self._theirs or (unheard and window.speech) or self._near >= _NEAR_WINDOWS
         onset_ms = min(self._rules.onset_ms * (1 + self._alarms), self._rules.confirm_ms)
-        if self._weighed < onset_ms * Prominence.UNKNOWN.value:
+        if self._weighed < onset_ms * Prominence.UNKNOWN.value or not self._theirs:
             return None
-        self.state, self._held_ms, self._listens, self._weighed = BargeInState.TENTATIVE, window.to_ms, False, 0
+        self.state, self._held_ms = BargeInState.TENTATIVE, window.to_ms
+        self._newest, self._weighed = Meaning.NOTHING, 0
         return Act.HOLD
 
     def _doubt(self, window: SpeechWindow, *, unheard: bool) -> Act | None:
@@ -237,10 +262,12 @@ class Interruption:
             self._speech_end_ms = window.to_ms
         waited = window.to_ms - self._held_ms >= self._rules.false_alarm_ms
         # Of a reply that nobody has heard the words decide, as long as there may be some: "Hello?" must not end it.
-        if self._run_ms >= self._rules.confirm_ms and not self._listens and (waited or not unheard):
+        listens = self._newest in {Meaning.BACKCHANNEL, Meaning.LINE_CHECK}
+        if self._run_ms >= self._rules.confirm_ms and not listens and (waited or not unheard):
             self.state = BargeInState.CONFIRMED
             return Act.CANCEL
-        if waited:
+        silent = window.to_ms - self._speech_end_ms >= _PAUSE_MS
+        if waited or (silent and self._newest is Meaning.BACKCHANNEL):
             self.state, self._run_ms = BargeInState.QUIET, 0
             return self._false_alarm()
         return None
@@ -253,12 +280,13 @@ class Interruption:
 
     def _count(self, window: SpeechWindow) -> None:
         prominence = self._background.hear(window.level_db)
+        self._near += window.speech and self._own.near(window.level_db)
         if window.speech and window.loud:
             self._run_ms += window.to_ms - window.from_ms
             self._weighed += prominence.value * (window.to_ms - window.from_ms)
             self._speech_end_ms = window.to_ms
         elif window.to_ms - self._speech_end_ms >= _PAUSE_MS:
-            self._run_ms = self._weighed = 0
+            self._run_ms = self._weighed = self._near = 0
 
     def _false_alarm(self) -> Act:
         self._alarms = min(self._alarms + 1, _MOST_ALARMS)

@@ -15,6 +15,7 @@ from bot.api import Bot, CallInfo, Heard, Line, Partial, Say, Speaker, Turn
 from bridge.call.prompts import CallPrompts
 from bridge.speaking.voices.voice import Voice
 from bridge.speaking.voices.voices import Voices
+from bridge.turns.interruption import EchoRules, InterruptionRules
 from bridge.turns.no_input import NoInputRules
 from telephony.events import Capabilities, Clear, Mark, Reply
 
@@ -429,6 +430,23 @@ async def test_words_over_a_notice_that_ends_the_reply_are_answered_after_it() -
         await call.silence(32)
         assert [turn.text for turn in bot.turns] == ["Hello there?"]
         assert not bot.points or bot.points[0].rest == ""
+
+
+# ---------------------------------------------------------------- side talk
+
+
+@pytest.mark.parametrize(("level", "heeded"), [(0.3, True), (0.15, True), (0.07, False)])
+async def test_side_talk_is_told_to_the_bot_and_neither_silences_it_nor_is_answered(level: float, heeded: bool) -> None:
+    bot = ScriptBot(LONG, "Good.")
+    no_echo = EchoRules(return_db=-60, guard_db=-60)
+    async with stage(bot, rules=InterruptionRules(echo=no_echo)) as call:
+        await call.says("What can you do for me?", ms=1600)
+        await call.silence(480)
+        await call.hear(320, level=level)
+        await call.silence(128)
+        await call.final("I will be there in a minute")
+        assert bool(call.leg.of(Clear)) is heeded
+        assert [turn.text for turn in bot.turns[1:]] == (["I will be there in a minute"] if heeded else [])
 
 
 # ---------------------------------------------------------------- echo

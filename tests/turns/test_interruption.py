@@ -342,3 +342,142 @@ def test_who_has_been_silent_for_long_does_not_interrupt_any_more(line: Line) ->
 def test_an_echo_of_the_filler_is_one(line: Line) -> None:
     line.hear(320, loud=False)
     assert line.interruption.means("One moment please", "English", FILLED) is Meaning.ECHO
+
+
+# ---------------------------------------------------------------- side talk, television
+
+
+@pytest.fixture
+def known_line(line: Line) -> Line:
+    """A caller who has asked for something at -30 dBFS, and is being answered."""
+    line.talking = False
+    line.hear(1600, level_db=-30)
+    line.hear(320, speech=False, level_db=-60)
+    line.interruption.over()
+    line.talking = line.unheard = True
+    line.hear(320, speech=False, level_db=-60)
+    line.unheard = False
+    line.hear(1600, speech=False, level_db=-60)
+    return line
+
+
+@pytest.mark.parametrize("text", ["I will be there in a minute", "No, put it over there.", "Okay."])
+def test_who_is_far_quieter_than_the_caller_speaks_to_somebody_else(known_line: Line, text: str) -> None:
+    assert known_line.hear(1600, level_db=-42) == []
+    assert known_line.words(text) is None
+    assert known_line.interruption.means(text, "English", MIDDLE) is Meaning.ASIDE
+    assert known_line.interruption.over() is None
+
+
+def test_who_is_a_little_quieter_interrupts_as_soon(known_line: Line) -> None:
+    assert known_line.hear(64, level_db=-37) == []
+    assert known_line.hear(32, level_db=-37) == [Act.HOLD]
+
+
+def test_a_soft_beginning_is_forgiven(known_line: Line) -> None:
+    assert known_line.hear(128, level_db=-42) == []
+    assert known_line.hear(64, level_db=-34) == [Act.HOLD]
+    assert known_line.words("What about Sunday?") is Act.CANCEL
+
+
+def test_one_loud_window_is_nobodys_voice(known_line: Line) -> None:
+    for _ in range(10):
+        assert known_line.hear(32, level_db=-20) == []
+        assert known_line.hear(320, level_db=-42) == []
+        assert known_line.hear(160, speech=False, level_db=-60) == []
+
+
+def test_a_command_that_was_not_heeded_is_at_the_second_time(known_line: Line) -> None:
+    for heeded in (None, Act.CANCEL):
+        known_line.hear(320, level_db=-42)
+        assert known_line.words("Stop, please.") is heeded
+        meaning = known_line.interruption.means("So please.", "English", MIDDLE)
+        assert (meaning is Meaning.ASIDE) is (heeded is None), "what was heeded is answered, whatever the final says"
+        known_line.hear(640, speech=False, level_db=-60)
+        known_line.interruption.over()
+
+
+def test_who_had_to_command_twice_is_heeded_from_then_on(known_line: Line) -> None:
+    for text in ("Wait, please.", "Wait!"):
+        known_line.hear(320, level_db=-42)
+        known_line.words(text)
+        known_line.hear(640, speech=False, level_db=-60)
+        known_line.interruption.over()
+    known_line.interruption.begun()
+    known_line.talking = True
+    assert known_line.hear(96, level_db=-42) == [Act.HOLD]
+    assert known_line.words("What about Sunday?") is Act.CANCEL
+
+
+def test_the_next_reply_forgets_what_was_said_to_somebody_else(known_line: Line) -> None:
+    known_line.hear(320, level_db=-42)
+    known_line.words("Wait there.")
+    known_line.interruption.over()
+    known_line.interruption.begun()
+    known_line.hear(320, level_db=-42)
+    assert known_line.words("Stop it!") is None
+
+
+@pytest.mark.parametrize(
+    "bot",
+    [
+        BotSpeech("Shall I book it?", "We have a table by the window as well.", left_ms=3000),
+        BotSpeech("I can book it for you", "now.", left_ms=400),
+        BotSpeech("", "Our office is open from nine.", left_ms=60_000),
+    ],
+)
+def test_a_soft_answer_is_one_where_the_bot_is_nearly_done_or_asked_or_was_not_heard(
+    known_line: Line, bot: BotSpeech
+) -> None:
+    known_line.hear(320, level_db=-42)
+    assert known_line.words("Two of them", bot) is Act.CANCEL
+
+
+def test_what_is_said_on_after_the_bot_is_for_the_bot(known_line: Line) -> None:
+    known_line.hear(320, level_db=-42)
+    known_line.talking = False
+    known_line.hear(320, level_db=-42)
+    assert known_line.interruption.means("And on Sunday?", "English", MIDDLE) is Meaning.WORDS
+
+
+def test_nobody_is_far_quieter_where_levels_are_not_compared() -> None:
+    line = Line(InterruptionRules(aside_db=0))
+    line.talking = False
+    line.hear(1600, level_db=-20)
+    line.interruption.over()
+    line.talking = True
+    line.hear(1920, speech=False, level_db=-70)
+    assert line.hear(96, level_db=-50) == [Act.HOLD]
+
+
+# ---------------------------------------------------------------- going on after a backchannel
+
+
+def test_the_bot_goes_on_once_a_backchannel_is_over(line: Line) -> None:
+    line.hear(320)
+    assert line.interruption.words("Okay", "English", MIDDLE, partial=True) is None
+    assert line.hear(96, speech=False) == []
+    assert line.hear(32, speech=False) == [Act.RESUME]
+    assert line.words("Okay, but not on Sunday.") is Act.CANCEL, "words that come later still interrupt"
+
+
+def test_who_speaks_on_after_it_keeps_the_bot_silent(line: Line) -> None:
+    line.hear(320)
+    line.interruption.words("Okay", "English", MIDDLE, partial=True)
+    assert line.hear(96, speech=False) == []
+    assert line.hear(320) == []
+    assert line.words("Okay, but not on Sunday.") is Act.CANCEL
+
+
+def test_one_word_so_far_ends_no_reply_of_a_silent_bot(line: Line) -> None:
+    line.hear(320)
+    assert line.interruption.words("I", "English", MIDDLE, partial=True) is None
+    assert line.interruption.words("I see", "English", MIDDLE, partial=True) is None
+    line.hear(320)
+    assert line.interruption.words("Sunday", "English", MIDDLE, partial=True) is None
+    assert line.words("Sunday.") is Act.CANCEL, "it is the final"
+
+
+def test_a_command_ends_it_at_its_first_word(line: Line) -> None:
+    line.hear(320)
+    assert line.interruption.words("No", "English", MIDDLE, partial=True) is Act.CANCEL

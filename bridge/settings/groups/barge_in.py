@@ -59,6 +59,14 @@ class BargeIn(Group):
         description='Seconds before the end of what the bot says in which "yes" is an answer and not a backchannel. '
         "After a question it always is.",
     )
+    side_talk_level: float = Field(
+        default=8.0,
+        ge=0,
+        le=60,
+        description="Speech over the bot that is quieter than the caller's own turns by more than so many dB is said "
+        "to somebody else, or a television's: the bot speaks on and answers none of its words. 0: nobody. Callers who "
+        "speak 6 dB quieter than before are heeded as before.",
+    )
 
 
 class Echo(Group):
