@@ -18,6 +18,11 @@ class Engines:
     def __init__(self, code: int | None = None) -> None:
         self.code, self.signals, self.over = code, list[signal.Signals](), asyncio.Event()
 
+    async def warm(self) -> bool:
+        return self.code is None
+
+    def serve(self) -> None: ...
+
     async def ready(self) -> bool:
         return self.code is None
 

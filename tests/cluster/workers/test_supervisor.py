@@ -48,8 +48,7 @@ class FakeProcess:
             wait.cancel()
         return stage.is_set()
 
-    @property
-    def serves(self) -> bool:
+    def serving(self) -> bool:
         return self._ready.is_set()
 
     async def ended(self) -> int:
@@ -242,11 +241,11 @@ async def test_a_first_worker_with_ports_ends_once_the_next_one_is_warm_which_se
         rig.supervisor.replace_all()
         await rig.settle()
         assert started[0].signals == [signal.SIGTERM] and not started[0].gave_way
-        assert [each.number for each in started] == [1, 2, 1] and not started[2].serves
+        assert [each.number for each in started] == [1, 2, 1] and not started[2].serving()
         rig.supervisor.reread()
         started[0].end()
         await rig.settle()
-        assert started[2].serves and not rig.pauses[1:], "it waits for nothing else"
+        assert started[2].serving() and not rig.pauses[1:], "it waits for nothing else"
         assert started[2].signals == [signal.SIGHUP], "what others read again while it stood by, it reads then"
         assert [each.number for each in started] == [1, 2, 1, 2] and started[1].gave_way
 
@@ -269,10 +268,10 @@ async def test_a_worker_that_dies_while_the_next_one_loads_gets_no_second_one_in
         await rig.settle()
         started[0].end(-9)
         await rig.after(60)
-        assert [each.number for each in started] == [1, 2, 1] and not started[2].serves
+        assert [each.number for each in started] == [1, 2, 1] and not started[2].serving()
         started[2].load()
         await rig.settle()
-        assert started[2].serves
+        assert started[2].serving()
 
 
 async def test_where_both_a_worker_and_the_next_one_die_another_is_started() -> None:
@@ -298,7 +297,7 @@ async def test_where_the_next_one_fails_after_the_first_has_ended_for_it_another
         started[0].end()
         await rig.settle()
         await rig.after(0.5)
-        assert [each.number for each in started].count(1) == 3 and started[-1].serves
+        assert [each.number for each in started].count(1) == 3 and started[-1].serving()
 
 
 async def test_signals_reach_all_and_the_supervisor_ends_when_they_have() -> None:
