@@ -1,7 +1,6 @@
 """Audio that comes as base64 in JSON: in one document, in lines, or in server-sent events. Pure."""
 
 import base64
-import binascii
 import json
 from collections.abc import Iterator
 from typing import Final
@@ -55,7 +54,7 @@ class Base64Answer:
         if isinstance(found, str):
             try:
                 yield base64.b64decode(found, validate=True)
-            except binascii.Error as error:
+            except ValueError as error:  # of which binascii.Error is one; the other is for text beyond ASCII
                 raise EngineFailed(f"{'.'.join(self._road)} of its answer is no base64: {found[:40]!r}") from error
         elif not self._lines or (isinstance(document, dict) and document.get("error")):
             raise EngineFailed(f"answers without audio: {complaint(line)}")

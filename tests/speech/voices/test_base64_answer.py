@@ -49,6 +49,7 @@ def test_a_document_is_one_piece(size: int) -> None:
     [
         (b'{"error": {"code": 3, "message": "voice not found"}}', "without audio: voice not found"),
         (b'{"result": {"audioContent": "%%%"}}', "no base64"),
+        ('{"result": {"audioContent": "UklGRé=="}}'.encode(), "no base64"),
         (b"{nonsense", "no JSON"),
     ],
 )
