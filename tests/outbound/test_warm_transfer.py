@@ -388,7 +388,7 @@ async def test_a_call_that_does_not_come_back_from_its_room_ends_for_us() -> Non
         here.colleague.pick_up()
         await here.caller.until(lambda: here.caller.of(Join))
         here.colleague.feed(CallEnded("the stream is over"))
-        await until(lambda: here.board.lines.empty.is_set())
+        await until(here.board.lines.empty.is_set)
         assert not asking.done(), "its reply ends with the call, which the wire ends"
         asking.cancel()
         await here.over(asking)
