@@ -291,10 +291,5 @@ class _OnDisk:
 
     def told(self, lost_ms: int) -> Recorded:
         """Return what became of it."""
-        return Recorded(
-            self._path if self._size or self._file else None,
-            self._size,
-            self._sha256,
-            lost_ms=lost_ms,
-            failure=self.failure,
-        )
+        path = self._path if self._size or self._file else None
+        return Recorded(path, self._size, self._sha256, lost_ms=lost_ms, failure=self.failure)

@@ -37,6 +37,7 @@ class AriServer:
         """Status by method and path."""
         self.answers: dict[tuple[str, str], bytes] = {}
         """Body of an answer that says yes, by method and path, where it is not the right one."""
+        self.bridges: set[str] = set()
         self.extensions = {"300"}
         self.connections = 0
         self.deaf = False
@@ -119,6 +120,8 @@ class AriServer:
             return web.json_response({"message": "no"}, status=status)
         if (body := self.answers.get((request.method, path))) is not None:
             return web.Response(body=body, content_type="application/json")
+        if status := self._bridge(request.method, path, request.query.get("bridgeId", "")):
+            return web.json_response({"message": "no such bridge, or one too many"}, status=status)
         if path.startswith("applications/"):
             return web.json_response({"name": "bridge", "channel_ids": sorted(self.channels)})
         if path.endswith("/variable"):
@@ -132,6 +135,20 @@ class AriServer:
         if request.method == "DELETE" and path.startswith("channels/"):
             await self.leave(path.removeprefix("channels/"))
         return web.json_response({"id": "x"})
+
+    def _bridge(self, method: str, path: str, name: str) -> int:
+        """Make or end a bridge, or look it up; return the status where that fails, else 0."""
+        if (method, path) == ("POST", "bridges"):
+            if name in self.bridges:
+                return 409
+            self.bridges.add(name)
+        elif method in {"GET", "DELETE"} and path.startswith("bridges/"):
+            name = path.removeprefix("bridges/")
+            if name not in self.bridges:
+                return 404
+            if method == "DELETE":
+                self.bridges.remove(name)
+        return 0
 
     def _variable(self, name: str) -> str:
         if name.startswith("DIALPLAN_EXISTS("):

@@ -139,7 +139,10 @@ class AriCall:
         Raises:
             AriRefused: it failed, and why.
         """
-        await self._ari.ask("POST", "bridges", type="mixing", bridgeId=room)
+        try:
+            await self._ari.ask("GET", "bridges", room)
+        except NotThere:  # one that is there cannot be made again: Asterisk says 409
+            await self._ari.ask("POST", "bridges", type="mixing", bridgeId=room)
         await self._move(self._bridge, room)
         self._room = room
 

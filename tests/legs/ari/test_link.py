@@ -226,6 +226,21 @@ def moves(asterisk: AriServer) -> list[tuple[str, str]]:
     return [(what, bridge) for bridge, what in (path for path in paths if len(path) == 2)][1:]
 
 
+async def test_a_room_that_is_there_is_not_made_again(media: socket.socket) -> None:
+    desk = Desk()
+    with media:
+        async with AriServer(media=media.getsockname()) as asterisk, linked(asterisk, desk):
+            await asterisk.enter("c1")
+            leg, _ = await next_of(desk.calls)
+            asterisk.bridges.add("room")
+            await leg.send(Join("room"))
+            assert room_made(asterisk) == 0 and moves(asterisk)[-1] == ("addChannel", "room")
+
+
+def room_made(asterisk: AriServer) -> int:
+    return sum(asked.get("bridgeId") == "room" for *_, asked in asterisk.asked)
+
+
 async def test_a_call_joins_a_room_and_comes_back_from_it(media: socket.socket) -> None:
     desk = Desk()
     with media:
@@ -239,6 +254,7 @@ async def test_a_call_joins_a_room_and_comes_back_from_it(media: socket.socket) 
             assert moves(asterisk) == [("removeChannel", own), ("addChannel", "room")]
             assert {"type": "mixing", "bridgeId": "room"} in [asked for *_, asked in asterisk.asked]
             await leg.send(Leave())
+            assert room_made(asterisk) == 1
             assert moves(asterisk)[2:] == [("removeChannel", "room"), ("addChannel", own)]
             assert await asterisk.until_asked("DELETE", "bridges/room") == {}
 
