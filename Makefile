@@ -14,6 +14,7 @@
 # make test-slow                  calls that `make test` leaves out: the same with more faults and forms
 # make test-vllm                  all tests of vLLM, in an environment of their own; `make test` runs the quick ones
 # make test-ray                   the pool on Ray Serve, in an environment of its own (1.2 GB)      make bench-scale   what it carries
+# make test-ray-vllm              vLLM in that pool, in an environment of its own (3.5 GB)
 # make fuzz                       a coverage-guided fuzzer on every parser, 60 s each (ARGS="--seconds 600 replies toml")
 # make tiny-qwen3-asr             train the checkpoint of these tests (ARGS="--out build/tiny-qwen3-asr")
 # make clean                      remove what make made
@@ -26,6 +27,7 @@ TAC_VENV ?= .venv-tac
 TTS_VENV ?= .venv-tts
 LITELLM_VENV ?= .venv-litellm
 RAY_VENV ?= .venv-ray
+RAY_VLLM_VENV ?= .venv-ray-vllm
 KUBERNETES_VENV ?= .venv-kubernetes
 S3_VENV ?= .venv-s3-server
 PIPECAT_VENV := .venv-pipecat
@@ -49,7 +51,7 @@ EXTRAS ?=
 # Tests start hundreds of processes: what these import is compiled once, whatever the machine's habits are.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: serve check test test-slow test-vllm test-ray test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-sdks tools-realtime tools-litellm tools-kubernetes tools-asterisk tools-vllm fuzz \
+.PHONY: serve check test test-slow test-vllm test-ray test-ray-vllm test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-sdks tools-realtime tools-litellm tools-kubernetes tools-asterisk tools-vllm fuzz \
     tiny-qwen3-asr bench bench-phone publish-bench-phone bench-third-party tools-bench-phone bench-engines bench-scale bench-records bench-compare soak format lock wires clean
 .DELETE_ON_ERROR:
 
@@ -141,6 +143,11 @@ test-ray: $(VENV)/.test
 	@if scripts/install-ray $(VENV)/bin/python $(RAY_VENV); \
 	then $(RAY_VENV)/bin/pytest tests/cluster tests/integration -m "$(RAY_TESTS)"; else test $$? = 75; fi
 
+test-ray-vllm: $(VENV)/.test
+	@scripts/apt-install espeak-ng || echo "the test speaks, and will be skipped"
+	@if scripts/install-vllm $(VLLM_PYTHON) $(RAY_VLLM_VENV) $(VENV)/bin/uv ray-vllm; \
+	then $(RAY_VLLM_VENV)/bin/pytest tests/integration/test_ray_vllm.py -m ray; else test $$? = 75; fi
+
 # 75 says that the fuzzer cannot be installed here, and the script has said why.
 fuzz: $(VENV)/.test
 	@if scripts/install-fuzz $(VENV); then PYTHONPATH=tests/support $(VENV)/bin/python -m fuzzing $(ARGS); else test $$? = 75; fi
@@ -217,7 +224,7 @@ soak: $(VENV)/.test
 	$(VENV)/bin/python bench/soak.py --json build/soak.json $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) $(TAC_VENV) $(TTS_VENV) $(LITELLM_VENV) $(RAY_VENV) $(KUBERNETES_VENV) $(SDKS_VENV) $(REALTIME_VENV) $(PIPECAT_VENV) $(LIVEKIT_VENV) $(BENCH_TOOLS_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VLLM_VENV) $(TAC_VENV) $(TTS_VENV) $(LITELLM_VENV) $(RAY_VENV) $(RAY_VLLM_VENV) $(KUBERNETES_VENV) $(SDKS_VENV) $(REALTIME_VENV) $(PIPECAT_VENV) $(LIVEKIT_VENV) $(BENCH_TOOLS_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp says that what its lock lists is installed, so that a second `make` starts at once.

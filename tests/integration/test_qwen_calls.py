@@ -13,7 +13,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Final
 
 import aiohttp
@@ -22,6 +21,7 @@ import pytest
 import pytest_asyncio
 import spoken
 from integration.plain_client import Client, connect
+from integration.processes import engines_of
 from integration.recordings import normal, word_error_rate
 from integration.server import Server, serve
 from integration.vllm_server import MODEL, VllmServer, vllm_servers
@@ -275,16 +275,6 @@ async def test_one_word_and_no_word_at_all(rig: Rig) -> None:
 
 
 # ------------------------------------------------------------ deaths: these come last
-
-
-def engines_of(pid: int) -> list[int]:
-    """Return the processes below `pid` that are vLLM's engine; the kernel keeps 15 letters of a name."""
-    found = []
-    for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, children.read_text().split()):
-            name = Path(f"/proc/{child}/comm").read_text()
-            found += [child] if name.startswith("VLLM::Engine") else engines_of(child)
-    return found
 
 
 async def mid_utterance(phone: SimulatedPhone, text: str) -> "asyncio.Task[float]":

@@ -2,22 +2,19 @@
 
 import asyncio
 import os
-import re
 import signal
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 
-import aiohttp
 import numpy as np
 import pytest
 from integration.hearing import hear_out, transcribe
+from integration.ray_callers import FINAL, QUIET, QUIET_FLAGS, talk_during
 from integration.ray_cluster import TIMED, RayCluster, pid_in, ray_cluster
 from integration.recordings import normal, prompt
 from integration.server import serve
-from integration.wire_peers import SILENCE, TONE, connect, packet
-from server_process import FakeServer, serving
+from server_process import serving
 
 from bridge.commands.phone.simulated_phone import dial
 from bridge.speech.api import Request
@@ -28,23 +25,6 @@ from bridge.speech.backends.whisper import WhisperAsr
 pytest.importorskip("ray", reason="Ray is in an environment of its own: make test-ray")
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="session")]
-
-CALLERS = 20
-BURST, PAUSE = 30, 60
-"""Packets of 20 ms that a caller speaks, and is silent: long enough that each burst is an utterance."""
-FINAL = re.compile(r"^FINAL (\d+) (\d+) (\S+) \d+ (\d+)$", re.MULTILINE)
-QUIET_FLAGS = (
-    "--vad",
-    "fakes:LoudnessVads",
-    "--ending",
-    "none",
-    "--denoiser",
-    "none",
-    "--no-input-timeout",
-    "0",
-    "--bot",
-    "tally_bot:Tally",
-)
 
 
 @pytest.fixture(scope="module")
@@ -62,51 +42,6 @@ def record(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
             sys.stdout.write(f"\n  {line}")
 
     return show
-
-
-class Callers:
-    """Twenty who speak, pause and speak again, in real time, until they are told to stop."""
-
-    def __init__(self, server: FakeServer) -> None:
-        self._server, self._stop = server, asyncio.Event()
-        self.said = 0
-
-    async def talk(self, session: aiohttp.ClientSession, number: int) -> None:
-        loop, sent = asyncio.get_running_loop(), 0
-        await asyncio.sleep(0.09 * number)
-        peer = await connect("twilio", url=self._server.http, session=session, audiosocket_port=0)
-        begun = loop.time()
-
-        async def send(tone: bool, count: int) -> None:
-            nonlocal sent
-            for _ in range(count):
-                sent += 1
-                await peer.send(packet("twilio", sent, TONE if tone else SILENCE))
-                await asyncio.sleep(max(0.0, begun + 0.02 * sent - loop.time()))
-
-        await send(False, 10)
-        while not self._stop.is_set():
-            self.said += 1
-            await send(True, BURST)
-            await send(False, PAUSE)
-        await send(False, 100)
-        await peer.close()
-
-    async def during(self, happening: Callable[[], object]) -> None:
-        """Talk while `happening` goes on in a thread."""
-        async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as calls:
-            for number in range(CALLERS):
-                calls.create_task(self.talk(session, number))
-            await asyncio.sleep(4)
-            try:
-                await asyncio.to_thread(happening)
-                await asyncio.sleep(4)
-            finally:
-                self._stop.set()
-
-
-def late(server: FakeServer, since: int) -> list[int]:
-    return sorted(int(found[2]) for found in FINAL.finditer(server.said[since:]))
 
 
 async def test_no_final_of_twenty_calls_is_lost_or_comes_twice_whatever_happens_to_the_cluster(
@@ -128,16 +63,9 @@ async def test_no_final_of_twenty_calls_is_lost_or_comes_twice_whatever_happens_
         ),
     }
     flags = ("--asr", "ray", "--ray-address", cluster.address, *QUIET_FLAGS)
-    async with serving(*flags, env={"BRIDGE_RECORDS": "none", "BRIDGE_LOAD_LOOP_LAG": "0"}) as server:
+    async with serving(*flags, env=QUIET) as server:
         for what, happens in events.items():
-            since, callers = len(server.said), Callers(server)
-            await callers.during(happens)
-            waits, keys = late(server, since), Counter(found[2] for found in FINAL.findall(server.said[since:]))
-            p50, p95 = waits[len(waits) // 2], waits[int(0.95 * len(waits))]
-            record(f"{what}: {callers.said} said, {len(keys)} finals; p50 {p50}, p95 {p95}, longest {waits[-1]} ms")
-            assert max(keys.values()) == 1, "a final came twice"
-            assert len(keys) == callers.said, "a final was lost"
-            assert waits[-1] < 8000
+            assert await talk_during(server, what, happens, record) < 8000
 
 
 async def test_a_pool_grows_while_decodes_wait(cluster: RayCluster, record: Callable[[str], None]) -> None:

@@ -1,6 +1,5 @@
 """A Ray cluster of several nodes on this machine, and the pool on it as its users start it."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,11 +30,11 @@ class RayCluster:
         """As a machine goes whose power fails: nothing on it says good-bye."""
         self._cluster.remove_node(self.nodes.pop(), allow_graceful=False)
 
-    def pool(self, *flags: str) -> str:
+    def pool(self, *flags: str, within_s: float = _START_S) -> str:
         """Deploy the pool, or renew it; return what the command says."""
         bridge = Path(sys.executable).with_name("bridge")
         command = [str(bridge), "asr-pool", "--ray-address", self.address, "--cpus", "0.5", "--detach", *flags]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_START_S, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=within_s, check=False)
         assert not done.returncode, done.stderr
         return done.stdout
 
@@ -63,11 +62,3 @@ TIMED: Final = ("--asr", "timed_asr:TimedAsr", "--asr-threads", "1")
 def pid_in(text: str) -> int:
     """Return the process that answered, which TimedAsr says behind the key."""
     return int(text.rsplit(maxsplit=1)[-1])
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
