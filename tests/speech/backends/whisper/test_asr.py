@@ -123,9 +123,9 @@ async def test_nothing_is_guessed_at_where_nobody_speaks(asr: WhisperAsr, sound:
     ("request_", "window_s"),
     [
         (Request(second := np.zeros(16_000, np.float32), first=True), 6),
-        (Request(second), 12),
-        (Request(second, first=True, final=True), 12),
-        (Request(np.resize(second, 40_000), first=True), 12),
+        (Request(second), 10),
+        (Request(second, first=True, final=True), 10),
+        (Request(np.resize(second, 40_000), first=True), 10),
     ],
 )
 async def test_first_words_are_guessed_at_in_a_short_window(
