@@ -5,12 +5,17 @@ numbers over those that go on. Then simulated callers: to wait a multiple of the
 """
 
 import asyncio
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from endofturn import area_under_curve, table
-from pauses import LEAD_MS, STOP_MS, noise, over_the_line, prompt, silences
+from pauses import LEAD_MS, STOP_MS, noise, over_the_line, silences
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+from integration.recordings import prompt
 
 from bridge.commands.recording import speech_span
 from bridge.speech.api import Request, Samples
@@ -56,7 +61,7 @@ async def behind(wide: Samples, vad: SileroVad, asr: WhisperAsr) -> float:
     return heard.marks.stop if heard.marks else 0.0
 
 
-def by_rhythm(spread: float, times: float) -> dict[str, float]:
+def by_rhythm(spread: float, times: float) -> dict[str, float | str]:
     """Simulate callers whose pauses in a number vary by `spread`, and waits of `times` the longest of two or more."""
     rng, longest_ms = np.random.default_rng(1), EndpointRules().dictation_ms
     cut, waits = 0, list[float]()

@@ -286,7 +286,8 @@ class Interruption:
             self._weighed += prominence.value * (window.to_ms - window.from_ms)
             self._speech_end_ms = window.to_ms
         elif window.to_ms - self._speech_end_ms >= _PAUSE_MS:
-            self._run_ms = self._weighed = self._near = 0
+            self._run_ms = self._weighed = 0
+            self._near *= window.speech  # it may be speech as quiet as an echo
 
     def _false_alarm(self) -> Act:
         self._alarms = min(self._alarms + 1, _MOST_ALARMS)

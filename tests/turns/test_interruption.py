@@ -243,6 +243,12 @@ def test_other_words_interrupt_however_quiet(line: Line) -> None:
     assert line.words("can I speak to somebody else") is Act.CANCEL
 
 
+def test_nor_does_it_matter_when_they_begin(line: Line) -> None:
+    line.hear(960, speech=False)
+    line.hear(960, loud=False)
+    assert line.words("can I speak to somebody else") is Act.CANCEL
+
+
 def test_a_word_or_two_misheard_in_an_echo_interrupt_nothing_unless_they_command(line: Line) -> None:
     line.hear(1000, loud=False)
     assert line.words("I") is None
