@@ -20,7 +20,7 @@ NO_PARSERS: Final = {"errors", "events", "wire", "wires", "wire_protocol", "carr
 """Modules of telephony/ that read nothing."""
 READ_THEIR_OWN: Final = (
     *("bridge/commands/", "bridge/outbound/machine_detection", "bridge/legs/sip/options"),
-    *("bridge/turns/backchannels", "bridge/turns/end_probability"),
+    *("bridge/turns/backchannels", "bridge/turns/end_probability", "bridge/redaction/number_words"),
     *("bridge/speech/wording", "bridge/speech/backends/", "bridge/server/siblings/", "bridge/cluster/workers/"),
 )
 """Files that are part of the package, of a model that the operator chose, and what our own processes send."""

@@ -122,6 +122,7 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "dial_allow": "+4930, sip:*@example.com",
         "dial_from": "+4930123",
         "audiosocket_allow": "10.0.0.0/8",
+        "wyoming_allow": "10.0.0.0/8",
         "audiosocket_rate": "16000",
         "ari_app": "other",
         "ari_user": "bot",

@@ -175,7 +175,7 @@ class Wyoming(Group):
 
     section = Section.WIRES
 
-    wyoming_port: Annotated[int, FIRST] = Field(
+    wyoming_port: int = Field(
         default=0,
         ge=0,
         le=65535,

@@ -49,8 +49,9 @@ LONGEST_S: Final = 30
 """Seconds of audio in one decode."""
 
 _SHORTEST_WINDOW_S: Final = 10
-"""Seconds encoded at least. 12 s cost a tenth more with tiny.en and a fifth more with base, and leave as many words
-wrong. In 8 s base gets more of them wrong in noise, and below that it begins to loop."""
+_SHORTEST_OF_MANY_S: Final = 12
+"""Seconds encoded at least by models of English, and of many languages. 12 s cost tiny.en a tenth more than 10 and
+leave as many words wrong; base hears less Hindi in 10 s, and begins to loop below 8."""
 
 _GUESS_S: Final = 2
 """Up to so long, the first words of an utterance are only guessed at:"""
@@ -84,6 +85,7 @@ class WhisperAsr:
         self.name = f"whisper-{name}"
         self.device = f"CPU, int8, {threads} decodes at once"
         self._model, self._text, self._marks = model, text, MarkTokens(text)
+        self._shortest_s = _SHORTEST_OF_MANY_S if len(text.languages) > 1 else _SHORTEST_WINDOW_S
         self._silence = self._encode(np.zeros(0, np.float32), LONGEST_S)
         self._warm_up()
         self._workers = Workers(threads, name=self.name, gives_way=True)
@@ -151,7 +153,7 @@ class WhisperAsr:
         seconds = len(request.audio) / SAMPLE_RATE
         try:
             guess = request.first and not request.final and seconds <= _GUESS_S
-            shortest_s = _GUESS_WINDOW_S if guess else _SHORTEST_WINDOW_S
+            shortest_s = _GUESS_WINDOW_S if guess else self._shortest_s
             features = self._features(request.audio, max(shortest_s, seconds + 1))
             code, probability = self._language(request, features)
             attempt = self._generate(features, request, code)
