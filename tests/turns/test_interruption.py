@@ -484,6 +484,12 @@ def test_one_word_so_far_ends_no_reply_of_a_silent_bot(line: Line) -> None:
     assert line.words("Sunday.") is Act.CANCEL, "it is the final"
 
 
+def test_one_word_ends_a_reply_of_which_nothing_was_heard_which_would_be_thought_out_in_vain(line: Line) -> None:
+    line.unheard = True
+    line.hear(320)
+    assert line.interruption.words("The", "English", AWAITED, partial=True) is Act.CANCEL
+
+
 def test_a_command_ends_it_at_its_first_word(line: Line) -> None:
     line.hear(320)
     assert line.interruption.words("No", "English", MIDDLE, partial=True) is Act.CANCEL
