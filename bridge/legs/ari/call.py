@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import uuid
+from contextlib import suppress
 from typing import Final
 
 from bridge.legs.ari.rest import Ari, AriRefused, NotThere
@@ -155,7 +156,8 @@ class AriCall:
 
     async def _move(self, before: str, after: str) -> None:
         channel = self._entered.channel
-        await self._ari.ask("POST", "bridges", before, "removeChannel", channel=channel)
+        with suppress(NotThere):  # whoever else was in a room took it with them: nobody is in it then
+            await self._ari.ask("POST", "bridges", before, "removeChannel", channel=channel)
         try:
             await self._ari.ask("POST", "bridges", after, "addChannel", channel=channel)
         except AriRefused:

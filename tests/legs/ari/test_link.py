@@ -274,6 +274,19 @@ async def test_a_call_that_gets_into_no_room_stays_with_us(media: socket.socket)
             assert moves(asterisk)[-1] == ("addChannel", own), "it is in no room"
 
 
+async def test_a_call_comes_back_from_a_room_that_the_other_one_took_with_it(media: socket.socket) -> None:
+    desk = Desk()
+    with media:
+        async with AriServer(media=media.getsockname()) as asterisk, linked(asterisk, desk):
+            await asterisk.enter("c1")
+            leg, _ = await next_of(desk.calls)
+            own = (await asterisk.until_asked("POST", "bridges"))["bridgeId"]
+            await leg.send(Join("room"))
+            asterisk.refuses["POST", "bridges/room/removeChannel"] = 404
+            await leg.send(Leave())
+            assert moves(asterisk)[-1] == ("addChannel", own)
+
+
 async def test_the_room_of_a_call_that_ends_in_it_goes_with_it(media: socket.socket) -> None:
     desk = Desk()
     with media:
