@@ -222,7 +222,7 @@ class Interruption:
         if not self._over_bot or bot.insists or self.state is BargeInState.CONFIRMED:
             return None
         self._newest = meaning = self.means(text, language, bot, partial=partial)
-        # A held bot loses nothing by waiting: "I" may become "I see", half a word any word. One not heard yet thinks on.
+        # A held bot loses nothing by waiting: "I" may become "I see", half a word any word. One unheard thinks on.
         open_ended = partial and self.state is BargeInState.TENTATIVE and not bot.unheard
         least = max(self._rules.least_words, 2 if open_ended else 1)
         enough = meaning is Meaning.WORDS and len(normal(text)) >= least
