@@ -8,7 +8,8 @@ from xdist.scheduler import LoadFileScheduling
 
 LONGEST_FIRST: Final = (
     *("webhook_calls", "sip_asterisk", "llm_faults", "conversation", "turns", "ari_calls", "actions"),
-    *("chan_websocket", "page", "outbound_calls", "asterisk_calls", "warm_transfer"),
+    *("chan_websocket", "page", "outbound_calls", "asterisk_calls", "warm_transfer", "recordings"),
+    *("calls_in_languages", "replay", "evals", "client_wires", "http_voices", "carrier_calls", "workers"),
 )
 """Files of tests/integration that take a minute or more: what begins last should be short."""
 SHARE_NOTHING: Final = ("twilio_calls", "plain_clients", "command_line")
