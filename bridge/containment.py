@@ -51,7 +51,7 @@ def begun(work: Coroutine[Any, Any, None], what: str) -> asyncio.Task[None]:
     return task
 
 
-async def cancelled(*tasks: asyncio.Task[None] | None) -> None:
+async def cancelled(*tasks: asyncio.Future[Any] | None) -> None:
     """Cancel those of `tasks` that there are, and wait for their ends, whatever these are."""
     known = [task for task in tasks if task]
     for task in known:

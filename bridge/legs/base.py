@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from typing import Self
 
+from bridge.containment import cancelled
 from bridge.leg import HangupCause, OpeningLeg
 from bridge.timeouts import Countdown, timeout
 from telephony.errors import RemoteProtocolError
@@ -71,9 +72,7 @@ class LegTasks:
 
     async def stop(self) -> None:
         """End them all; return when they have ended."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancelled(*self._tasks)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()

@@ -10,6 +10,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from bot.api import CallInfo
 from bridge.call.bot_side import call_info
+from bridge.containment import cancelled
 from bridge.leg import OpeningLeg
 from bridge.listening.track_leg import TrackLeg
 from bridge.listening.transcript_feed import ListeningBegan, ListeningEnded, SideSaid, TranscriptFeed
@@ -77,8 +78,7 @@ class ListenOnlyStream:
                 for leg in legs:
                     sides.create_task(carry(leg))
         finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            await cancelled(reading)
 
     async def _read(self, legs: Sequence[TrackLeg]) -> None:
         """Give each message to the sides of the call, until the socket ends."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from bot.api import Tts
+from bridge.containment import cancelled
 from bridge.leg import Leg, OpeningLeg
 from bridge.metrics import CallMetrics
 from bridge.outbound.overheard import OverheardLeg
@@ -157,10 +158,7 @@ class Consultation:
             unwatch()
             if dropped_ms := sum(relayed.dropped_ms for relayed in self._relayed):
                 log.warning("%d ms of what the two said came too late, and were left out", dropped_ms)
-            listening.cancel()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(listening, *self._tasks, return_exceptions=True)
+            await cancelled(listening, *self._tasks)
 
     async def _first_end(self, listening: asyncio.Task[str]) -> str:
         """Return why their call ends: they hung up, or it is over for us; raise what broke it."""
@@ -191,9 +189,7 @@ class Consultation:
             if key and not pressed.done():
                 await asyncio.wait({pressed}, timeout=self._accept_s)
         finally:
-            telling.cancel()
-            pressed.cancel()
-            await asyncio.gather(telling, pressed, return_exceptions=True)
+            await cancelled(telling, pressed)
         if key and not self._key_pressed.is_set():
             self._refuse(f"did not press {key} within {self._accept_s:g} s")
             return

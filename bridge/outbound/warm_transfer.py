@@ -13,6 +13,7 @@ from typing import Final
 from uuid import uuid4
 
 from bot.api import Tts
+from bridge.containment import cancelled
 from bridge.leg import Leg, OpeningLeg
 from bridge.observer import RecordingSwitch, TransferSide
 from bridge.outbound.call_request import BadCallRequest, read
@@ -142,8 +143,7 @@ class WarmTransferLeg:
             if self._overheard:
                 self._overheard.end()
                 self._overheard = None
-            holding.cancel()
-            await asyncio.gather(holding, return_exceptions=True)
+            await cancelled(holding)
             meeting.leave(why_over)
             self._dialler.hang_up(placed.call_id, why_over)
 

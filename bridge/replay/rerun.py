@@ -19,6 +19,7 @@ from bridge.capture.call_capture import CallCapture
 from bridge.capture.captured_leg import CapturedLeg
 from bridge.capture.event_log import EventLog
 from bridge.capture.notation import Line, NotWritten, of_kind, piece_of
+from bridge.containment import cancelled
 from bridge.metrics import Metrics
 from bridge.replay.answers import CHANGED_S, UNCHANGED_S, Answers
 from bridge.replay.played_bot import PlayedBot, Script
@@ -159,8 +160,7 @@ async def _carry(record: WireRecord, loaded: _Loaded) -> tuple[Answers, Sequence
     except Exception as error:  # the call failed; where it did so in the record, too, that is no difference
         reason = f"{type(error).__name__}: {error}"
     finally:
-        orders.cancel()
-        await asyncio.gather(orders, return_exceptions=True)
+        await cancelled(orders)
     capture.event("ended", reason=reason)
     capture.close()
     return answers, lines

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from bridge.backoff import Backoff
 from bridge.cluster.workers.started import StartFailed, SupervisedProcess
+from bridge.containment import cancelled
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +42,7 @@ class SharedEnginesProcess:
 
     async def end(self) -> None:
         """End it, and wait for that; at the longest for the time that its engines take."""
-        if self._keeping:
-            self._keeping.cancel()
-            await asyncio.gather(self._keeping, return_exceptions=True)
+        await cancelled(self._keeping)
         if self._process:
             self._process.signal(signal.SIGTERM)
             await self._process.ended()

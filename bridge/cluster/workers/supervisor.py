@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from bridge.backoff import Backoff
 from bridge.cluster.workers.started import StartedWorker, StartFailed, SupervisedProcess, cause_of
+from bridge.containment import cancelled
 
 log = logging.getLogger(__name__)
 
@@ -84,9 +85,7 @@ class Supervisor:
         await self._ending.wait()
         while self._members:
             await self._members[0].over.wait()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancelled(*self._tasks)
 
     async def _abandon(self) -> None:
         self._ending.set()

@@ -21,6 +21,7 @@ from bridge.commands.phone.carrier_lines import CALLED_AS
 from bridge.commands.phone.line_faults import Fault, LineFaults
 from bridge.commands.phone.pbx_lines import PBX_WIRES, asked_at
 from bridge.commands.phone.phone_line import PhoneLine
+from bridge.containment import cancelled
 from telephony.events import Clear, Mark, Play, Transcript
 
 SILENCE: Final = b"\xff" * FRAME_BYTES
@@ -274,6 +275,4 @@ async def on_line(line: PhoneLine, *, fault: Fault = Fault.NONE, call_id: str = 
         with suppress(ConnectionError):
             await line.hang_up()
         await line.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancelled(*tasks)

@@ -10,6 +10,7 @@ from bot.api import Samples
 from bridge.commands.phone.carrier_buffer import FRAME_MS
 from bridge.commands.phone.simulated_phone import SimulatedPhone
 from bridge.commands.recording import RATE, Recording
+from bridge.containment import cancelled
 from bridge.evals.scenario import (
     RESUMES_MS,
     BackgroundNoise,
@@ -173,9 +174,7 @@ class SimulatedCaller:
             if silent.done():
                 silent.result()
         finally:
-            silent.cancel()
-            over.cancel()
-            await asyncio.gather(silent, over, return_exceptions=True)
+            await cancelled(silent, over)
 
     async def _unless_over(self, happened: Callable[[], bool], limit_s: float) -> None:
         await self.phone.until(lambda: happened() or self.phone.closed.is_set(), timeout_s=limit_s)

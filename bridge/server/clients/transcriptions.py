@@ -11,6 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from bridge.admission.arrival import Arrival
+from bridge.containment import cancelled
 from bridge.legs.client_leg import ClientLeg
 from bridge.server.access.hosts import peer
 from bridge.server.app_keys import FAST_LANE, SETTINGS, SWITCHBOARD
@@ -89,8 +90,7 @@ async def _carried(request: web.Request, leg: FileLeg) -> AsyncIterator[FileLeg]
     try:
         yield leg
     finally:
-        carrying.cancel()
-        await asyncio.gather(carrying, return_exceptions=True)
+        await cancelled(carrying)
 
 
 async def _whole(request: web.Request, leg: FileLeg, form: str, seconds: float) -> web.Response:

@@ -15,6 +15,7 @@ from aiohttp import web
 from bot.languages import ENGLISH_NAMES, code_of, named
 from bridge.admission.arrival import Arrival
 from bridge.admission.lines import Busy
+from bridge.containment import cancelled
 from bridge.legs import tcp_port
 from bridge.legs.client_leg import ClientLeg
 from bridge.legs.inbox import Inbox
@@ -159,9 +160,7 @@ class _Connection:
                 for each in self._protocol.receive(data):
                     await self._take(each)
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await cancelled(*self._tasks)
             self._line.close()
 
     async def _take(self, event: Event | Synthesis) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 from bridge.admission.lines import Lines
+from bridge.containment import cancelled
 from bridge.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -127,6 +128,4 @@ async def _first(*waits: Awaitable[object]) -> None:
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancelled(*tasks)
