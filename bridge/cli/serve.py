@@ -12,6 +12,7 @@ from bridge.plugins import PluginError
 from bridge.recording.shelf import NoRecordings
 from bridge.records.call_log import NoCallLog
 from bridge.server.lifecycle.run import serve
+from bridge.server.lifecycle.signals import keep_exit_code
 from bridge.server.resources import Resources
 from bridge.speech.api import ModelMissing
 from bridge.tracing.tracing import NoTracing
@@ -39,6 +40,15 @@ def run(flags: argparse.Namespace) -> int:
     if workers_of(options) > 1:
         from bridge.cli.serving.workers import serve_with_workers
 
-        return asyncio.run(serve_with_workers(options, flags))
-    asyncio.run(serve(options, Resources.load, lambda now: settings.reread(now, flags)))
+        serving = serve_with_workers(options, flags)
+    else:
+        serving = _serve(options, flags)
+    try:
+        return asyncio.run(serving)
+    finally:
+        keep_exit_code()
+
+
+async def _serve(options: settings.Settings, flags: argparse.Namespace) -> int:
+    await serve(options, Resources.load, lambda now: settings.reread(now, flags))
     return 0

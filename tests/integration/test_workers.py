@@ -114,7 +114,7 @@ async def test_a_worker_that_is_killed_costs_its_own_calls_and_comes_back(two: S
         await two.logged("worker 2", "has ended: signal SIGKILL")
         await asyncio.sleep(0.5)
         gone = [phone for phone in phones if phone.closed.is_set()]
-        assert 2 <= len(gone) <= 4
+        assert 1 <= len(gone) <= 5  # how evenly they are shared out, bench/workers.py tells
         assert (await asked(two, "/healthz"))[1]["calls"] == 6 - len(gone)
         await calls(two, stack, ["CC1"])
         await until_well(two)
@@ -196,6 +196,16 @@ async def test_the_limit_of_calls_is_one_for_all_and_so_is_the_end() -> None:
                 pass
         for phone in phones[1:]:
             await phone.hang_up()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_signals_while_it_ends_do_not_change_its_exit_code(workers: str) -> None:
+    async with serve("--workers", workers, "--asr", "fakes:FakeAsr", env={"PYTHONPATH": _PATH}) as server:
+        server.stop(signal.SIGTERM)
+        while server.process.returncode is None:
+            server.stop(signal.SIGINT)
+            await asyncio.sleep(0.005)
+    assert "Traceback" not in server.log and "Unknown child" not in server.log
 
 
 async def test_the_next_server_takes_the_port_from_all_workers_and_no_call_is_lost(tmp_path: Path) -> None:

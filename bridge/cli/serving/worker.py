@@ -12,6 +12,7 @@ from bridge import settings
 from bridge.cli.serve import FAILURES
 from bridge.logs import masked
 from bridge.server.lifecycle.run import serve_as_worker
+from bridge.server.lifecycle.signals import keep_exit_code
 from bridge.server.resources import Resources
 from bridge.server.siblings.supervision import open_line
 from bridge.server.siblings.worker import ServingWorker
@@ -37,6 +38,8 @@ def run(serve: Callable[[], Coroutine[Any, Any, None]]) -> int:
         return next((code for kind, code in codes.items() if isinstance(error, kind)), 1)
     except KeyboardInterrupt:
         return 130
+    finally:
+        keep_exit_code()
     return 0
 
 

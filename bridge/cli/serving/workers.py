@@ -1,7 +1,6 @@
 """`bridge serve --workers N`: what all workers have in common is made once, and the supervisor runs."""
 
 import argparse
-import asyncio
 import logging
 import os
 import pickle
@@ -10,7 +9,8 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from bridge.server.lifecycle.handover import Handover, Predecessor
 from bridge.server.lifecycle.reload import sound
 from bridge.server.lifecycle.run import checked, predecessor, take_port
 from bridge.server.lifecycle.shutdown import end_s, longest_s
+from bridge.server.lifecycle.signals import obeyed
 from bridge.server.plugin_loading import resolved
 from bridge.server.siblings.worker import metrics_folder, scoreboard_path
 from bridge.settings import Settings, SettingsError
@@ -174,41 +175,44 @@ async def _supervise(terms: WorkerTerms, before: Predecessor, bound: Sequence[so
         clock_s=time.monotonic,
     )
     engines = SharedEnginesProcess(terms.launch_engines, clock_s=time.monotonic)
-    loop, limits_s = asyncio.get_running_loop(), {signal.SIGTERM: longest_s, signal.SIGINT: end_s}
 
-    def end(number: signal.Signals) -> None:
-        supervisor.end(number, within_s=limits_s[number](terms.options))
+    def end(number: signal.Signals, limit_s: Callable[[Settings], float]) -> None:
+        supervisor.end(number, within_s=limit_s(terms.options))
         engines.give_up()
+
+    terminate = partial(end, signal.SIGTERM, longest_s)
 
     async def give_way() -> None:
         log.info("another server has taken the port; the workers end with their calls")
         supervisor.give_way()
 
-    for number in limits_s:
-        loop.add_signal_handler(number, end, number)
-
     def reread() -> None:
         terms.reread()
         supervisor.reread()
 
-    loop.add_signal_handler(signal.SIGHUP, reread)
-    loop.add_signal_handler(signal.SIGUSR2, supervisor.replace_all)
-    try:
-        if shares_engines(terms.options):
-            await engines.start()
-        banner = await supervisor.start()
-        await before.claim()
-        await before.release()
-        async with Handover(terms.options.handover_socket, bound, give_way):
-            sys.stdout.write(f"{banner}\n  workers       {terms.workers}, of the supervisor {os.getpid()}\n")
-            sys.stdout.flush()
+    handlers: Mapping[signal.Signals, Callable[[], None]] = {
+        signal.SIGTERM: terminate,
+        signal.SIGINT: partial(end, signal.SIGINT, end_s),
+        signal.SIGHUP: reread,
+        signal.SIGUSR2: supervisor.replace_all,
+    }
+    with obeyed(handlers, noted=lambda _: None):
+        try:
+            if shares_engines(terms.options):
+                await engines.start()
+            banner = await supervisor.start()
+            await before.claim()
+            await before.release()
+            async with Handover(terms.options.handover_socket, bound, give_way):
+                sys.stdout.write(f"{banner}\n  workers       {terms.workers}, of the supervisor {os.getpid()}\n")
+                sys.stdout.flush()
+                await supervisor.until_over()
+        except OSError:  # another server took the port at the same moment, or waits at the path: our calls end first
+            terminate()
             await supervisor.until_over()
-    except OSError:  # another server took the port at the same moment, or waits at the path: calls of ours end first
-        end(signal.SIGTERM)
-        await supervisor.until_over()
-        raise
-    except StartFailed as failed:
-        return failed.code if failed.code > 0 else 1
-    finally:
-        await engines.end()
+            raise
+        except StartFailed as failed:
+            return failed.code if failed.code > 0 else 1
+        finally:
+            await engines.end()
     return supervisor.exit_code

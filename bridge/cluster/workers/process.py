@@ -94,8 +94,10 @@ class WorkerProcess:
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
+        if self._process.returncode is not None:
+            return
         with suppress(ProcessLookupError):  # it is gone
-            self._process.send_signal(number)
+            os.kill(self.pid, number)  # asyncio's own would take the exit code of one that ends, and lose it
 
     def _tell(self, message: Mapping[str, Any]) -> None:
         with suppress(ConnectionError):

@@ -28,3 +28,12 @@ def obeyed(
     finally:
         for number in handlers:  # the process is about to end, and a further signal must not cut that short
             signal.signal(number, lambda number, _: noted(signal.Signals(number)))
+
+
+def keep_exit_code() -> None:
+    """Ignore what ends a process: it ends, and with the exit code that it has by now; for its main thread.
+
+    As it ends, the interpreter gives signals their default back, and leaves alone those that are ignored.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)

@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 
@@ -33,7 +33,8 @@ class Server:
         return f"http://{self.address}"
 
     def stop(self, signum: int = signal.SIGTERM) -> None:
-        self.process.send_signal(signum)
+        with suppress(ProcessLookupError):
+            os.kill(self.process.pid, signum)  # asyncio's own may take the exit code, and lose it
 
     async def logged(self, *parts: str, timeout_s: float = 10.0) -> None:
         """Wait until the server has logged a line with all `parts` in it."""
