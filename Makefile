@@ -35,12 +35,10 @@ LIVEKIT_VENV := .venv-livekit
 BENCH_TOOLS_VENV := .venv-bench-tools
 SDKS_VENV ?= .venv-client-sdks
 REALTIME_VENV ?= .venv-twilio-realtime
-VLLM_TESTS ?= vllm
-VLLM_WORKERS ?= 0
 RAY_TESTS ?= ray
 # At the same time: unit tests, callers, and rigs of vLLM's engines (both where there is memory for three engines, 2 GB each).
 WORKERS ?= 3
-CALLERS ?= 5
+CALLERS ?= 6
 RIGS ?= $(shell awk '/^MemTotal/ { print ($$2 > 10000000) + 1 }' /proc/meminfo 2>/dev/null || echo 1)
 SOUNDS := asterisk-core-sounds-en asterisk-core-sounds-en-wav
 ARGS ?=
@@ -51,7 +49,7 @@ EXTRAS ?=
 # Tests start hundreds of processes: what these import is compiled once, whatever the machine's habits are.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: serve check test test-slow test-vllm test-ray test-ray-vllm test-tools tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-sdks tools-realtime tools-litellm tools-kubernetes tools-asterisk tools-vllm fuzz \
+.PHONY: serve check test test-slow test-vllm test-ray test-ray-vllm test-vllm-quick test-tools test-tools-check test-tools-calls tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-sdks tools-realtime tools-litellm tools-kubernetes tools-asterisk tools-vllm fuzz \
     tiny-qwen3-asr bench bench-phone publish-bench-phone bench-third-party tools-bench-phone bench-engines bench-scale bench-records bench-compare soak format lock wires clean
 .DELETE_ON_ERROR:
 
@@ -61,11 +59,11 @@ serve: $(VENV)/.serve
 
 # pytest is called by its own name: `python -m pytest` would put the checkout in front of what is installed.
 test:
-	@$(MAKE) --no-print-directory --jobs 4 $(VENV)/.test test-tools
-	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory --jobs 4 $(VENV)/.test test-tools-check
+	@# What is fetched meanwhile goes to environments of its own. vLLM's tests wait a lot, as they load engines.
+	@$(MAKE) --no-print-directory --jobs 4 --output-sync=line check test-tools-calls test-vllm-quick
 	@# Calls last as long as calls do: a worker keeps a fifth of a core busy. Its tests are in one folder: it looks nowhere else.
 	$(VENV)/bin/pytest tests/integration -m "not vllm and not ray and not slow" --numprocesses $(CALLERS) --dist loadfile --no-loadscope-reorder
-	@$(MAKE) --no-print-directory test-vllm VLLM_TESTS="vllm and not slow" VLLM_WORKERS=$(RIGS)
 
 check: $(VENV)/.test
 	$(VENV)/bin/ruff check
@@ -75,7 +73,11 @@ check: $(VENV)/.test
 	$(VENV)/bin/pytest -m "not integration and not vllm and not slow" --numprocesses $(WORKERS)
 
 # What only tests need, downloaded at once. Where something cannot be had, its tests are skipped, and this says so.
-test-tools: tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-sdks tools-kubernetes tools-asterisk tools-vllm
+test-tools: test-tools-check test-tools-calls
+
+# The first are asked by unit tests, too.
+test-tools-check: tools-apt tools-llm tools-kokoro
+test-tools-calls: tools-tac tools-tts tools-s3 tools-sdks tools-kubernetes tools-asterisk tools-vllm
 
 # All in one go; where that fails, each by itself, so that one that is missing takes no other with it. Making the
 # environment may use apt too, and only one at a time can.
@@ -133,10 +135,13 @@ tools-vllm: $(VENV)/.test
 test-slow: $(VENV)/.test tools-litellm tools-realtime tools-vllm
 	$(VENV)/bin/pytest -m "slow and not vllm and not ray" --numprocesses 2 --dist loadfile
 
+test-vllm-quick: tools-vllm
+	@[ ! -e $(VLLM_VENV)/.installed ] || $(VLLM_VENV)/bin/pytest -m "vllm and not slow" --numprocesses $(RIGS) --dist loadfile
+
 test-vllm: $(VENV)/.test
 	@scripts/apt-install espeak-ng || echo "the vLLM tests that speak will be skipped"
 	@if scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV) $(VENV)/bin/uv; \
-	then $(VLLM_VENV)/bin/pytest -m "$(VLLM_TESTS)" --numprocesses $(VLLM_WORKERS) --dist loadfile; else test $$? = 75; fi
+	then $(VLLM_VENV)/bin/pytest -m vllm; else test $$? = 75; fi
 
 # 75 says that Ray cannot be installed here, and the script has said why.
 test-ray: $(VENV)/.test

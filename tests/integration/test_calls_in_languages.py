@@ -129,6 +129,7 @@ async def test_hindi_is_asked_and_answered(server: Server) -> None:
     assert abs(level(answer) - ACTIVE_DBFS) < 2.5
 
 
+@pytest.mark.slow  # Hindi's call shows the rest; that a language is found out, shorter tests do
 async def test_spanish_is_found_out_and_answered_in_spanish(server: Server) -> None:
     ears = await asyncio.to_thread(WhisperAsr.load, "base")
     async with dial(server.twilio) as phone:

@@ -32,6 +32,8 @@ SENTENCES: Final = {
     "pf_dora": "Bom dia, o seu pedido saiu hoje de manhã e vai chegar na terça-feira à tarde.",
     "hf_alpha": "नमस्ते, आपका ऑर्डर मंगलवार को सुबह पहुँच जाएगा।",
 }
+USUAL: Final = ("af_heart", "hf_alpha")
+"""Those that `make test` asks; `make test-slow` asks all."""
 HINDI_CONTEXT: Final = "आपका नाम क्या है? मैं ठीक हूँ, धन्यवाद।"
 """Without text in Devanagari before it, the recogniser writes Hindi in the letters of Urdu."""
 WRONG_AT_MOST: Final = 0.35
@@ -77,7 +79,9 @@ def character_errors(expected: str, text: str) -> float:
     return float(jiwer.cer(expected, text or "-"))
 
 
-@pytest.mark.parametrize("name", list(SENTENCES))
+@pytest.mark.parametrize(
+    "name", [name if name in USUAL else pytest.param(name, marks=pytest.mark.slow) for name in SENTENCES]
+)
 @pytest.mark.asyncio(loop_scope="session")
 async def test_a_sentence_is_understood_over_a_telephone(
     kokoro: KokoroTts, many_languages: WhisperAsr, name: str

@@ -97,12 +97,15 @@ async def test_known_delays_are_measured_to_ten_milliseconds_and_faults_to_the_c
         (call("keys", Step(keys="41#")), [Answers(250)]),
         (call("silence", Step(silent_ms=1000)), []),
     ]
-    bot = KnownBot({number: does for number, (_, does) in enumerate(scenarios, start=1)})
-    async with listening(bot.serve) as url:
-        whole = await measured([scenario for scenario, _ in scenarios], url)
+    for _ in range(3):
+        bot = KnownBot({number: does for number, (_, does) in enumerate(scenarios, start=1)})
+        async with listening(bot.serve) as url:
+            whole = await measured([scenario for scenario, _ in scenarios], url)
+        # What the machine held up is no error of the measurement: nothing, where it is not busy.
+        exact_ms = EXACT_MS + bot.late_ms + max(played.late_most_ms for played in whole.calls)
+        if exact_ms < 60:  # a sound that came later than that may have been cut short by what follows it
+            break
     found = trials(whole)
-    # What the machine held up is no error of the measurement: nothing, where it is not busy.
-    exact_ms = EXACT_MS + bot.late_ms + max(played.late_most_ms for played in whole.calls)
 
     for name, delay_ms in (
         ("delays/1", 50),

@@ -7,11 +7,13 @@ from typing import Final
 from xdist.scheduler import LoadFileScheduling
 
 LONGEST_FIRST: Final = (
-    *("webhook_calls", "sip_asterisk", "llm_faults", "conversation", "turns", "ari_calls", "actions"),
-    *("chan_websocket", "page", "outbound_calls", "asterisk_calls", "warm_transfer", "recordings"),
-    *("calls_in_languages", "replay", "evals", "client_wires", "http_voices", "carrier_calls", "workers"),
+    *("local_voices", "webhook_calls", "llm_faults", "conversation", "sip_asterisk", "asterisk_calls"),
+    *("calls_in_languages", "ari_calls", "warm_transfer", "turns", "recordings", "actions"),
+    *("workers", "chan_websocket", "client_sdks", "outbound_calls", "http_voices", "dictated_numbers"),
+    *("replay", "carrier_calls", "evals", "page", "client_wires", "languages", "llm_calls"),
 )
-"""Files of tests/integration that take a minute or more: what begins last should be short."""
+"""Files of tests/integration that take half a minute or more: what begins last should be short. In each line one or two
+keep a core busy, and the others mostly wait."""
 SHARE_NOTHING: Final = ("twilio_calls", "plain_clients", "command_line")
 """Files whose tests have no more in common than the server of each process. They fill the end, one by one."""
 _ENGINES: Final = re.compile(r"\[(in process|over HTTP)")
