@@ -97,14 +97,17 @@ async def test_known_delays_are_measured_to_ten_milliseconds_and_faults_to_the_c
         (call("keys", Step(keys="41#")), [Answers(250)]),
         (call("silence", Step(silent_ms=1000)), []),
     ]
-    for _ in range(3):
+
+    async def play() -> tuple[KnownBot, Measured, float]:
         bot = KnownBot({number: does for number, (_, does) in enumerate(scenarios, start=1)})
         async with listening(bot.serve) as url:
             whole = await measured([scenario for scenario, _ in scenarios], url)
         # What the machine held up is no error of the measurement: nothing, where it is not busy.
-        exact_ms = EXACT_MS + bot.late_ms + max(played.late_most_ms for played in whole.calls)
-        if exact_ms < 60:  # a sound that came later than that may have been cut short by what follows it
-            break
+        return bot, whole, EXACT_MS + bot.late_ms + max(played.late_most_ms for played in whole.calls)
+
+    bot, whole, exact_ms = await play()
+    if exact_ms > 60:  # so late, a sound may be cut short by what follows it: the machine is asked once more
+        bot, whole, exact_ms = await play()
     found = trials(whole)
 
     for name, delay_ms in (
