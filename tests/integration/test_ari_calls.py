@@ -131,7 +131,9 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     writer.close()
 
 
-@pytest.mark.parametrize(("name", "encoding"), [("ulaw", Encoding.MULAW), ("alaw", Encoding.ALAW)])
+@pytest.mark.parametrize(
+    ("name", "encoding"), [("ulaw", Encoding.MULAW), pytest.param("alaw", Encoding.ALAW, marks=pytest.mark.slow)]
+)
 async def test_a_caller_and_the_bot_hear_each_other(name: str, encoding: Encoding, here: Asterisk) -> None:
     desk = Desk(say=coded("demo-thanks", encoding))
     async with ari(here, desk, ari_format=name):

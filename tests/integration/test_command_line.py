@@ -142,7 +142,9 @@ async def test_call_reports_and_saves_the_call(server: Server, tmp_path: Path) -
     assert (tmp_path / "call.wav").stat().st_size > 100_000
 
 
-@pytest.mark.parametrize("fault", ["jitter", "gaps", "malformed", "abrupt"])
+@pytest.mark.parametrize(
+    "fault", ["malformed", "abrupt", *(pytest.param(fault, marks=pytest.mark.slow) for fault in ("jitter", "gaps"))]
+)
 async def test_a_bad_line_is_survived(server: Server, tmp_path: Path, fault: str) -> None:
     recording, figures = str(FOLDER / "conf-waitforleader.wav"), tmp_path / "call.json"
     code, _, errors = await run(

@@ -112,7 +112,11 @@ def closings_ms(server: Server, call_id: str) -> list[int]:
 
 @pytest.mark.parametrize(
     ("number", "parameters"),
-    [(1, {}), (2, {"expect": "digits"}), (3, {"expect": "digits", "digits": "10"})],
+    [
+        (1, {}),
+        pytest.param(2, {"expect": "digits"}, marks=pytest.mark.slow),
+        (3, {"expect": "digits", "digits": "10"}),
+    ],
     ids=["nothing expected", "digits expected", "ten digits expected"],
 )
 async def test_a_number_read_out_in_groups_is_one_turn(server: Server, number: int, parameters: dict[str, str]) -> None:

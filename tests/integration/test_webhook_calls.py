@@ -93,8 +93,13 @@ async def test_a_caller_who_says_nothing_is_asked_in_the_hooks_words(
 
 @pytest.mark.parametrize(
     "reply",
-    [Reply(fault=Fault.STALL), Reply(fault=Fault.RESET), Reply("no", status=500), Reply("{no JSON", NDJSON)],
-    ids=["stall", "reset", "500", "malformed"],
+    [
+        Reply(fault=Fault.STALL),
+        Reply("no", status=500),
+        pytest.param(Reply(fault=Fault.RESET), marks=pytest.mark.slow),
+        pytest.param(Reply("{no JSON", NDJSON), marks=pytest.mark.slow),
+    ],
+    ids=["stall", "500", "reset", "malformed"],
 )
 async def test_without_an_answer_the_caller_hears_the_fallback_in_time_and_the_call_goes_on(
     server: Server, hook: HookServer, ears: WhisperAsr, reply: Reply
@@ -110,7 +115,9 @@ async def test_without_an_answer_the_caller_hears_the_fallback_in_time_and_the_c
     assert server.log.count("the bot failed") == 1
 
 
-@pytest.mark.parametrize("fault", [Fault.STALL, Fault.RESET], ids=["stall", "reset"])
+@pytest.mark.parametrize(
+    "fault", [Fault.STALL, pytest.param(Fault.RESET, marks=pytest.mark.slow)], ids=["stall", "reset"]
+)
 async def test_an_answer_that_breaks_off_is_heard_so_far_and_the_fallback_behind_it(
     server: Server, hook: HookServer, ears: WhisperAsr, fault: Fault
 ) -> None:
