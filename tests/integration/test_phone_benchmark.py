@@ -106,7 +106,7 @@ async def test_known_delays_are_measured_to_ten_milliseconds_and_faults_to_the_c
         return bot, whole, EXACT_MS + bot.late_ms + max(played.late_most_ms for played in whole.calls)
 
     bot, whole, exact_ms = await play()
-    if exact_ms > 60:  # so late, a sound may be cut short by what follows it: the machine is asked once more
+    if exact_ms >= 50:  # so late, a sound may be cut short by what follows it: the machine is asked once more
         bot, whole, exact_ms = await play()
     found = trials(whole)
 
@@ -130,9 +130,9 @@ async def test_known_delays_are_measured_to_ten_milliseconds_and_faults_to_the_c
 
     assert value(whole, "turns never answered") == pytest.approx(100 / 11)
     assert value(whole, "turns cut short") == pytest.approx(100 / 11)
-    if exact_ms < 150:  # so far the nearest answer is from a limit
+    if exact_ms < 50:  # so far the nearest answer is from a limit
         assert value(whole, "on time (EVA: 0.2 to 4 s)") == pytest.approx(700 / 11)
-    assert value(whole, "early (EVA)") == pytest.approx(200 / 11)
+        assert value(whole, "early (EVA)") == pytest.approx(200 / 11)
     assert value(whole, "interruption: yield rate (2 s)") == 50
     assert value(whole, "backchannel: spoke on (1 s)") == 0
     assert value(whole, "backchannel: kept its answer") == 100
