@@ -119,6 +119,7 @@ class Stack:
 
     def tick(self, now_ms: float) -> None:
         """Move 20 ms of audio, in both directions of all calls."""
+        self._extension.take_in(now_ms)
         for call in list(self._calls.values()):
             call.tick(now_ms)
 

@@ -20,6 +20,8 @@ SESSION: Final = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, c_bool, c_void_p, c
 """menc_sess_h: where the session goes, the SDP session, whether we offer, three that are not used."""
 MEDIA: Final = ctypes.CFUNCTYPE(c_int, *[c_void_p] * 9)
 """menc_media_h: where its state goes, session, RTP, its two sockets, two addresses of the peer, SDP media, stream."""
+FREED: Final = ctypes.CFUNCTYPE(None, c_void_p)
+"""mem_destroy_h: what the library is about to free."""
 RECEIVED: Final = ctypes.CFUNCTYPE(c_bool, c_void_p, c_void_p, c_void_p)
 """udp_helper_recv_h: source, packet, argument. True keeps the packet from the stack."""
 MESSAGE: Final = ctypes.CFUNCTYPE(c_bool, c_void_p, c_void_p)
@@ -40,6 +42,9 @@ _FUNCTIONS: Final[Sequence[tuple[str, Any, Sequence[Any]]]] = (
     ("baresip_network", c_void_p, ()),
     ("call_account", c_void_p, (c_void_p,)),
     ("call_get_ua", c_void_p, (c_void_p,)),
+    ("jbuf_drain", c_int, (c_void_p, c_void_p, c_void_p)),
+    ("jbuf_flush", None, (c_void_p,)),
+    ("jbuf_set_id", None, (c_void_p, c_void_p)),
     ("list_insert_after", None, (c_void_p, c_void_p, c_void_p, c_void_p)),
     ("list_unlink", None, (c_void_p,)),
     ("mbuf_alloc", c_void_p, (c_size_t,)),
@@ -53,7 +58,11 @@ _FUNCTIONS: Final[Sequence[tuple[str, Any, Sequence[Any]]]] = (
     ("net_getifaddrs", c_int, (c_void_p, c_void_p)),
     ("re_thread_enter", None, ()),
     ("re_thread_leave", None, ()),
+    ("rtp_hdr_decode", c_int, (c_void_p, c_void_p)),
     ("rtp_local", c_void_p, (c_void_p,)),
+    ("rtprecv_decode", None, ()),
+    ("rtprecv_handle_rtcp", None, ()),
+    ("rtprecv_jbuf", c_void_p, (c_void_p,)),
     ("sa_cpy", None, (c_void_p, c_void_p)),
     ("sa_set_str", c_int, (c_void_p, c_char_p, c_uint16)),
     ("sa_struct_get_size", c_size_t, ()),
@@ -75,6 +84,7 @@ _FUNCTIONS: Final[Sequence[tuple[str, Any, Sequence[Any]]]] = (
     ("sipsess_info", c_int, (c_void_p, c_char_p, c_void_p, c_void_p, c_void_p)),
     ("sipsess_reject", c_int, (c_void_p, c_uint16, c_char_p, c_char_p)),
     ("stream_raddr", c_void_p, (c_void_p,)),
+    ("sys_libre_version_get", c_char_p, ()),
     ("tls_set_certificate_chain_pem", c_int, (c_void_p, c_char_p, c_size_t)),
     ("ua_account", c_void_p, (c_void_p,)),
     ("ua_hangup", None, (c_void_p, c_void_p, c_uint16, c_char_p)),
