@@ -44,7 +44,9 @@ async def test_speech_in_bursts_arrives_whole_and_is_understood(
             await asyncio.sleep(0.2)  # what is on its way
     assert arrived(SPEECH, call.taken.heard) > 0.99
     assert "bridge_sip_thrown_away_ms_total 0.0" in desk.measured
-    audio = np.frombuffer(Shape(8000, 1, 16_000, 1)(bytes(call.taken.heard)), "<i2").astype(np.float32) / 32768
+    audio = np.frombuffer(Shape(8000, 1, 16_000, 1)(bytes(call.taken.heard)), "<i2").astype(np.float32) / np.float32(
+        32768
+    )
     text = (await ears.decode(Request(audio, language="English", final=True))).text
     assert word_error_rate([PROMPT.text], [text]) < 0.35, f"of a calm line it is 0.2: {text}"
 
