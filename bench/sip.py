@@ -3,6 +3,8 @@
     python bench/sip.py [--calls 100] [--seconds 20] [--json build/sip.json]
 
 The bridge's SIP side runs without models and says back what it hears: what is measured is the wire and nothing else.
+Of lines that hold packets back and deliver them at once it is told which part of the speech arrives, and of a calm line
+how long a packet takes to be the bridge's. `--calls 0` leaves the load out.
 """
 
 import argparse
@@ -18,10 +20,15 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
+from integration.by_hand import opened
+from integration.called_by_hand import arrived, called
 from integration.recordings import prompt
-from integration.sip_peers import Desk, baresip, place, sip
+from integration.rtp_source import RtpSource
+from integration.sip_peers import Desk, Taken, baresip, place, sip
 from integration.sipp import pcap, sipp, talk
 from prometheus_client.parser import text_string_to_metric_families
+
+from telephony.events import Media
 
 
 async def load(calls: int, seconds: float, folder: Path) -> dict[str, float]:
@@ -62,6 +69,56 @@ async def round_trip(folder: Path) -> dict[str, float]:
     return {"round_trip_ms": (back - there) / 8}
 
 
+BURSTS = ((3, 0), (5, 0), (10, 0), (3, 20), (5, 20), (10, 20))
+"""Packets that are held back, and those that come as they are sent until the next."""
+
+
+async def bursts() -> dict[str, float]:
+    """Return which part of the speech is heard of lines that hold packets back."""
+    speech, figures = prompt("vm-intro").mulaw, dict[str, float]()
+    for burst, calm in ((1, 0), *BURSTS):
+        desk = Desk()
+        with opened() as wire, RtpSource.at("127.0.0.1") as phone:
+            async with sip(desk) as (_, port), called(wire, desk, port, media=phone.port) as call:
+                await phone.say(call.rtp, speech, burst=burst, calm=calm)
+                await asyncio.sleep(0.3)  # what is on its way
+        figures[f"arrived_{burst}_after_{calm}"] = arrived(speech, call.taken.heard)
+        figures[f"concealed_ms_{burst}_after_{calm}"] = _counters(desk)["bridge_sip_concealed_ms_total"]
+    return figures
+
+
+class _Stopwatch(Desk):
+    """Notes when it first hears something loud, again and again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard_at_s: list[float] = []
+
+    async def _follow(self, taken: Taken) -> None:
+        clock_s = asyncio.get_running_loop().time
+        async for event in taken.leg:
+            if isinstance(event, Media) and np.abs(np.frombuffer(event.payload, "<i2").astype(int)).max() > 10_000:
+                self.heard_at_s.append(clock_s())
+
+
+async def delay(packets: int = 100) -> dict[str, float]:
+    """Return how long after its packet was sent audio is the bridge's, on a calm line, in milliseconds."""
+    desk, clock_s, sent_at_s = _Stopwatch(), asyncio.get_running_loop().time, list[float]()
+    with opened() as wire, RtpSource.at("127.0.0.1") as phone:
+        async with sip(desk) as (_, port), called(wire, desk, port, media=phone.port) as call:
+            await phone.say(call.rtp, b"\xff" * 8000)
+            began_s = clock_s()
+            for number in range(10 * packets):
+                loud = number % 10 == 5
+                phone.put(call.rtp, phone.packet(payload=(b"\x10\x90" if loud else b"\xff\xff") * 80))
+                if loud:
+                    sent_at_s.append(clock_s())
+                # a little more than 20 ms each time: every place within the tick of the other side
+                await asyncio.sleep(max(0.0, began_s + (number + 1) * 0.0201 - clock_s()))
+    heard = [next((at for at in desk.heard_at_s if at > sent), sent) - sent for sent in sent_at_s[:-1]]
+    return {f"delay_p{part}_ms": 1000 * float(np.percentile(heard, part)) for part in (50, 95)}
+
+
 def _counters(desk: Desk) -> dict[str, float]:
     families = text_string_to_metric_families(desk.metrics.text().decode())
     return {sample.name: sample.value for family in families for sample in family.samples}
@@ -85,7 +142,9 @@ async def main() -> None:
     parser.add_argument("--json", type=Path)
     flags = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        figures = await round_trip(Path(name)) | await load(flags.calls, flags.seconds, Path(name))
+        figures = await bursts() | await delay() | await round_trip(Path(name))
+        if flags.calls:
+            figures |= await load(flags.calls, flags.seconds, Path(name))
     for name, value in figures.items():
         print(f"{name:28}{value:10.2f}")
     if flags.json:

@@ -333,6 +333,7 @@ class Capabilities:
     joins: str = ""
     """Who can put calls together, so that their audio passes us by: `Join`, for calls with the same name here."""
     leaves: bool = False  # a call comes back from there: `Leave`; else it is gone for us once it joined
+    joins_at_once: bool = False  # with the second call; until then, and where that is refused, both are ours as before
     dtmf_out: bool = False
     info: bool = False  # it carries messages of the bot to the peer: `SendInfo`
     transcripts: bool = False

@@ -13,6 +13,7 @@ from typing import Final
 from telephony.events import AudioFormat, Media
 from telephony.malformed import Refused
 from telephony.media_time import ClockedMediaTime
+from telephony.reorder import Reorder
 
 DEADLINE_MS: Final = 60
 """What a packet that others have overtaken may be late."""
@@ -20,10 +21,6 @@ LATE_MS: Final = 100
 """Audio that is later than this, counted from the last that came, is taken for none."""
 STEP_MS: Final = 20
 """Silence is made in pieces of so much."""
-MOST_WAITING: Final = 50
-"""Packets that may wait for a missing one: a second of them."""
-JUMP: Final = 1000
-"""A sequence number so far from the one expected begins the stream anew: its sender has."""
 
 _HEADER: Final = struct.Struct("!BBHII")
 _VERSION: Final = 2
@@ -102,15 +99,16 @@ class Receiver:
 
     def __init__(self, audio: AudioFormat, payload_type: int, now_ms: float) -> None:
         """`now_ms`: when the call begins; its audio is due from then on."""
-        self.late = 0
-        """Packets that came after silence had stood for them."""
         self._audio, self._type = audio, payload_type
         self._time = ClockedMediaTime(audio, now_ms)
         self._step = audio.sample_rate * STEP_MS // 1000
         self._packet_samples = self._step  # of the newest packet
-        self._ssrc: int | None = None  # of the first packet on
-        self._next = 0  # the number expected, counted on beyond 65535
-        self._waiting: dict[int, tuple[bytes, float]] = {}  # by number: payload, and when it came
+        self._packets = Reorder[bytes](DEADLINE_MS)
+
+    @property
+    def late(self) -> int:
+        """Packets that came after silence had stood for them."""
+        return self._packets.late
 
     def put(self, data: bytes, now_ms: float) -> None:
         """Take what came.
@@ -124,54 +122,31 @@ class Receiver:
             return
         if not packet.payload or len(packet.payload) % self._audio.encoding.sample_bytes:
             raise Refused(f"RTP payload: got {len(packet.payload)} bytes; allowed: whole samples")
-        ahead = self._ahead(packet)
-        if packet.ssrc != self._ssrc or abs(ahead) > JUMP:
-            self._ssrc, self._next, ahead = packet.ssrc, packet.sequence, 0
-            self._waiting.clear()
-        if ahead < 0:
-            self.late += 1
-            return
         self._packet_samples = len(packet.payload) // self._audio.encoding.sample_bytes
-        self._waiting.setdefault(self._next + ahead, (packet.payload, now_ms))
+        self._packets.put(packet.ssrc, packet.sequence, packet.payload, now_ms)
 
     def _put_no_audio(self, packet: Packet, now_ms: float) -> None:
         if packet.payload_type not in _NO_AUDIO:
             raise Refused(f"RTP payload type: got {packet.payload_type}; allowed: {self._type}")
-        ahead = self._ahead(packet)
-        if packet.ssrc == self._ssrc and packet.payload_type not in RTCP and 0 <= ahead <= JUMP:
-            self._waiting.setdefault(self._next + ahead, (b"", now_ms))  # its number is not missing
-
-    def _ahead(self, packet: Packet) -> int:
-        return ((packet.sequence - self._next + 0x8000) & 0xFFFF) - 0x8000
+        if packet.payload_type not in RTCP and self._packets.expects(packet.ssrc, packet.sequence):
+            self._packets.put(packet.ssrc, packet.sequence, b"", now_ms)  # its number is not missing
 
     def take(self, now_ms: float) -> list[Media]:
         """Return the audio there is by now; to be asked after each packet, and every 20 ms."""
         return list(self._take(now_ms))
 
     def _take(self, now_ms: float) -> Iterator[Media]:
-        while self._waiting:
-            if found := self._waiting.pop(self._next, None):
-                self._next += 1
-                if not found[0]:
-                    continue
-                media = self._time.place(found[0])
+        for payload, missing in self._packets.take(now_ms):
+            # What silence of the clock has stood for already is not made twice.
+            if samples := min(missing * self._packet_samples, self._behind(now_ms)):
+                yield self._time.fill(samples, concealed=True)
+            if payload:
+                media = self._time.place(payload)
                 # The peer's clock may be slower than ours: what that adds up to must not become silence in some word.
                 self._time.forget_behind(now_ms)
                 yield media
-            elif not self._give_up(now_ms):
-                return
-            else:
-                missing = min(self._waiting) - self._next
-                self._next += missing
-                # What silence of the clock has stood for already is not made twice.
-                if samples := min(missing * self._packet_samples, self._behind(now_ms)):
-                    yield self._time.fill(samples, concealed=True)
         if self._time.behind_ms(now_ms) >= LATE_MS:
             yield self._time.fill(self._behind(now_ms) // self._step * self._step)
-
-    def _give_up(self, now_ms: float) -> bool:
-        oldest_ms = min(at_ms for _, at_ms in self._waiting.values())
-        return now_ms - oldest_ms >= DEADLINE_MS or len(self._waiting) > MOST_WAITING
 
     def _behind(self, now_ms: float) -> int:
         """Return the samples that the clock is ahead."""

@@ -9,6 +9,8 @@ An inbound call:
                                                 `redirect` where it says that the call should go instead
     bridge  PLAY, MARK, CLEAR, HANGUP, TRANSFER, SEND_DIGITS
             SEND_INFO {body, content_type, headers}, answered with INFO_ANSWERED {reason}, "" where the peer took it
+            JOIN {room}, answered with JOINED {reason}, "" where it happened: the first call in a room waits there, the
+            second is put through to the other side of the first, and both end by it
 
 An outbound one begins with DIAL {target, headers} instead. Audio is L16 at the rate of the codec in both directions.
 """
@@ -30,6 +32,7 @@ from telephony.events import (
     Encoding,
     Event,
     Hangup,
+    Join,
     Malformed,
     Mark,
     Media,
@@ -63,6 +66,8 @@ class SipProtocol:
         mark=True,
         hangup=True,
         transfer=True,
+        joins="sip",
+        joins_at_once=True,
         dtmf_out=True,
         info=True,
         steady=True,
@@ -132,6 +137,8 @@ class SipProtocol:
                 return [json_frame(Kind.HANGUP, self._call, reason=reason)]
             case Transfer(target):
                 return [json_frame(Kind.TRANSFER, self._call, target=target)]
+            case Join(room):
+                return [json_frame(Kind.JOIN, self._call, room=room)]
             case SendDtmf(digits):
                 return [json_frame(Kind.SEND_DIGITS, self._call, digits=digits)]
             case SendInfo(body, content_type, headers):

@@ -34,6 +34,7 @@ class Kind(IntEnum):
     SEND_INFO = 11  # answered with INFO_ANSWERED
     REFUSE = 12  # a call that rings, for which there is no line
     RENEW = 13  # OPTIONS again: certificate and passwords are taken over
+    JOIN = 14  # answered with JOINED
     # from the stack
     READY = 32  # first and once
     FAILED = 33  # the process ends, and why
@@ -51,6 +52,7 @@ class Kind(IntEnum):
     NOT_TRANSFERRED = 45
     PONG = 46
     INFO_ANSWERED = 47
+    JOINED = 48
     LATCHED = 50  # a stream goes where its packets come from, which is not where its SDP says
 
 

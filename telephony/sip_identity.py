@@ -48,6 +48,8 @@ class SipIdentity:
     callee: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Those of `NAMES` that it says something of."""
+    takes_refer: bool = True
+    """The caller's side may be asked to call somebody else; an INVITE that does not say so says that it may not."""
 
 
 def identity_of(invite: SipMessage, *, trusted: bool = True) -> SipIdentity:
@@ -69,6 +71,7 @@ def identity_of(invite: SipMessage, *, trusted: bool = True) -> SipIdentity:
         caller.who if caller else "",
         callee.who if callee else target,
         {name: value for name, value in told.items() if value},
+        takes_refer="REFER" in {method.strip().upper() for line in invite.all("allow") for method in line.split(",")},
     )
 
 

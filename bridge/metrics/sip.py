@@ -33,7 +33,7 @@ class SipMetrics:
             "concealed_ms": Counter("bridge_sip_concealed_ms", "Silence put in for missing audio.", registry=registry),
             "thrown_away_ms": Counter(
                 "bridge_sip_thrown_away_ms",
-                "Caller audio in packets that came, and that the stack dropped: bursts. Not counted with Opus.",
+                "Caller audio in packets that came, and that the bridge was not given. Not counted with Opus.",
                 registry=registry,
             ),
             "late": Counter(

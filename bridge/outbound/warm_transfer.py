@@ -169,7 +169,7 @@ class WarmTransferLeg:
             log.warning("the wire does not put the two together: %s", why)
             for leg in joined:
                 await leg.send(Leave())
-            if joined and not self.capabilities.leaves:
+            if joined and not (self.capabilities.leaves or self.capabilities.joins_at_once):
                 raise OSError(f"the two were not put together: {why}") from why
         else:
             meeting.joined = True

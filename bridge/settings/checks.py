@@ -263,8 +263,6 @@ def _sip(settings: Settings) -> Iterator[str]:
     ):
         if path and not path.is_file():
             yield f"{flag} {path} is no file"
-    if settings.sip_jitter_min > settings.sip_jitter_max:
-        yield f"--sip-jitter-min {settings.sip_jitter_min} must not be above --sip-jitter-max {settings.sip_jitter_max}"
 
 
 def _ari(settings: Settings) -> Iterator[str]:

@@ -4,15 +4,15 @@ import asyncio
 import re
 import socket
 import struct
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 from integration.by_hand import answer, asked, headers, opened, reply, request, sdp
-from integration.rtp_source import RtpSource, port_of
+from integration.called_by_hand import called
+from integration.rtp_source import RtpSource
 from integration.sip_peers import Desk, Taken, baresip, likeness, needs_baresip, needs_stack, sip, spoken, until
 
 from bridge.server.tls import self_signed
@@ -26,33 +26,6 @@ NOBODY = 9  # the discard port: a NAT's inside, which nothing reaches
 def wire() -> Iterator[socket.socket]:
     with opened() as ours:
         yield ours
-
-
-@dataclass
-class Call:
-    """A call made by hand."""
-
-    taken: Taken
-    tag: str
-    rtp: int
-    told: bytes
-
-
-@asynccontextmanager
-async def called(
-    wire: socket.socket, desk: Desk, port: int, *, call: str = "c1", **given: object
-) -> AsyncIterator[Call]:
-    """Call the bridge; `given` goes into the INVITE."""
-    number = len(desk.calls)
-    bridge = ("::1" if wire.family == socket.AF_INET6 else "127.0.0.1", port)
-    wire.sendto(request("INVITE", wire, port, call=call, **given), bridge)  # type: ignore[arg-type]
-    told = await answer(wire, 200, cseq="INVITE")
-    tag = headers(told)["to"]
-    wire.sendto(request("ACK", wire, port, call=call, to=tag), bridge)
-    taken = await desk.call(number)
-    yield Call(taken, tag, port_of(told), told)
-    wire.sendto(request("BYE", wire, port, call=call, cseq=90, to=tag), bridge)
-    await taken.over.wait()
 
 
 def loud(taken: Taken, since: int = 0) -> int:

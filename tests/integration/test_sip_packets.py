@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import struct
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -132,30 +131,6 @@ async def test_a_call_on_hold_goes_on_and_its_caller_is_sent_nothing_meanwhile(w
             wire.sendto(request("BYE", wire, port, cseq=4, to=tag), to)
             await taken.over.wait()
     assert taken.ended == "the other side hung up"
-
-
-@pytest.mark.parametrize("burst", [0, 50])
-async def test_audio_that_comes_in_a_burst_and_that_the_stack_drops_is_counted(burst: int, wire: socket.socket) -> None:
-    desk = Desk()
-    with opened() as media:
-        async with sip(desk) as (_, port):
-            to, at = ("127.0.0.1", port), media.getsockname()[1]
-            wire.sendto(request("INVITE", wire, port, media=at), to)
-            ok = await answer(wire, 200)
-            tag, rtp = headers(ok)["to"], int(ok.split(b"m=audio ")[1].split()[0])
-            wire.sendto(request("ACK", wire, port, to=tag), to)
-            taken = await desk.call()
-            for number in range(100 + burst):
-                packet = struct.pack("!BBHII", 0x80, 0, number, 160 * number, 7) + bytes([0x55]) * 160
-                media.sendto(packet, ("127.0.0.1", rtp))
-                await asyncio.sleep(0 if 50 <= number < 50 + burst else 0.02)
-                if number == 49:
-                    await asyncio.sleep(0.02 * burst)
-            wire.sendto(request("BYE", wire, port, cseq=2, to=tag), to)
-            await taken.over.wait()
-            wanted = range(burst * 10, burst * 20 + 1)
-            await until(lambda: figure("bridge_sip_thrown_away_ms_total", desk) in wanted, "the burst is counted")
-            assert figure("bridge_sip_packets_total", desk) == 100 + burst
 
 
 def figure(name: str, desk: Desk) -> float:

@@ -121,9 +121,11 @@ async def server(pbx: Asterisk, folder: Path) -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
-async def reception(pbx: Asterisk, folder: Path, app: str, *flags: str, **environment: str) -> AsyncIterator[Server]:
+async def reception(
+    pbx: Asterisk, folder: Path, app: str, *flags: str, bot: str = BOT, **environment: str
+) -> AsyncIterator[Server]:
     """Run the bot, which takes calls from `app` in the dialplan of Asterisk."""
-    (folder / "reception.py").write_text(BOT)
+    (folder / "reception.py").write_text(bot)
     ari = ("--ari-url", f"http://127.0.0.1:{pbx.http_port}/ari", "--ari-user", "bridge", "--ari-app", app)
     dialling = ("--ari-dial-context", "test", "--dial-allow", "30, 50", "--dial-timeout", "4")
     told = {
@@ -248,6 +250,29 @@ async def test_asterisk_joins_the_two_itself_where_nothing_here_needs_what_they_
         assert "welcome back" in normal(text.text), "and was the bot's again"
         assert not await pbx.ari("GET", "bridges"), "nothing is left of it"
         assert (await books(server, "ari"))["bridge_calls"] == 0
+
+
+async def test_the_two_talk_without_us_over_sip_where_nothing_here_needs_what_they_say(
+    pbx: Asterisk, folder: Path
+) -> None:
+    """The last one: its server takes the place of the other in Asterisk's books."""
+    port = free_port()
+    trunk = ("--sip", "--sip-trunk", f"sip:bot@127.0.0.1:{pbx.sip_port}", "--sip-port", str(port))
+    told = {"BRIDGE_SIP_TRUNK_PASSWORD": "s3cret"}
+    bot = BOT.replace("returns=True", "returns=False")
+    async with reception(pbx, folder, "refers", *trunk, "--no-transcribe-transfers", bot=bot, **told) as server:
+        await pbx.until("pjsip show contacts", f"bot/sip:bot@127.0.0.1:{port}")
+        heard = await pbx.originate("Local/200@test", "vm-intro", pause_s=12, number="300")
+        await server.logged("takes the caller", timeout_s=40)
+        await server.logged("ended: transferred to 300", timeout_s=10)
+        async with asyncio.timeout(10):
+            while (await books(server))["bridge_calls"]:  # noqa: ASYNC110  # nothing tells us of it
+                await asyncio.sleep(0.1)
+        assert "PJSIP/bot" not in await pbx.cli("core show channels"), "none of their channels leads to us"
+        await pbx.idle(30)
+        caller, desk = await recorded(pbx, heard), await recorded(pbx, pbx.folder / "desk.wav")
+        assert likeness("demo-thanks", caller) > 0.9, "the caller heard the one called"
+        assert likeness("vm-intro", desk) > 0.9, "and was heard"
 
 
 async def room(pbx: Asterisk) -> list[str]:

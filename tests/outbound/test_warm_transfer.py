@@ -221,6 +221,7 @@ async def office(
     tape: Tape | None = None,
     joins: tuple[str, str] = ("", ""),
     leaves: bool = True,
+    at_once: bool = False,
     needed: bool = True,
 ) -> AsyncIterator[Office]:
     phones: list[Colleague] = []
@@ -233,7 +234,7 @@ async def office(
     settings = Settings.model_validate({"dial_allow": "+49", "dial_per_second": 100})
     board = Switchboard(settings, RESOURCES, Metrics(), Lines(lines), unlimited())
     dialler = Dialler(settings, board, {"test": trunk})
-    caller = Party(replace(ABLE, joins=joins[0], leaves=leaves))
+    caller = Party(replace(ABLE, joins=joins[0], leaves=leaves, joins_at_once=at_once))
     voice = tts or FakeTts()
     tape, written = tape or Tape(), Stenographer()
     overhearing = Overhearing(written.transcribe if needed else None, written)
@@ -414,6 +415,18 @@ async def test_a_caller_who_does_not_get_into_the_room_is_the_bots_and_the_other
         await here.over(asking)
         with pytest.raises(OSError, match="no such room"):
             asking.result()
+
+
+async def test_a_wire_that_joins_both_at_once_and_does_not_leaves_them_to_us(caplog: pytest.LogCaptureFixture) -> None:
+    async with office(joins=("sip", "sip"), leaves=False, at_once=True, needed=False) as here:
+        asking = await here.transfer(TOLD)
+        here.caller.refuses_rooms = True
+        here.colleague.pick_up()
+        await until(lambda: "no such room" in caplog.text)
+        await here.both_hear()
+        here.colleague.feed(CallEnded("they hung up"))
+        await here.over(asking)
+        assert asking.exception() is None
 
 
 async def test_without_a_key_they_are_connected_once_it_was_heard() -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from telephony.codec import silence
 from telephony.events import AudioFormat, Encoding, Media
 from telephony.malformed import Refused
-from telephony.rtp import DEADLINE_MS, JUMP, LATE_MS, MOST_WAITING, Packet, Receiver, Sender, build, parse
+from telephony.reorder import JUMP, MOST_WAITING
+from telephony.rtp import DEADLINE_MS, LATE_MS, Packet, Receiver, Sender, build, parse
 
 MULAW = AudioFormat(Encoding.MULAW, 8000)
 ALAW = AudioFormat(Encoding.ALAW, 8000)

@@ -13,6 +13,7 @@ from telephony.events import (
     Dtmf,
     Encoding,
     Hangup,
+    Join,
     Malformed,
     Mark,
     Media,
@@ -95,13 +96,17 @@ def test_what_the_stack_tells_is_an_event(data: bytes, event: object) -> None:
         (Transfer("sip:desk@example.com"), json_frame(Kind.TRANSFER, 1, target="sip:desk@example.com")),
         (SendDtmf("12#"), json_frame(Kind.SEND_DIGITS, 1, digits="12#")),
         (
+            Join("room-1"),
+            json_frame(Kind.JOIN, 1, room="room-1"),
+        ),
+        (
             SendInfo("{}", "application/json", {"X-a": "b"}),
             json_frame(Kind.SEND_INFO, 1, body="{}", content_type="application/json", headers={"X-a": "b"}),
         ),
     ],
 )
 def test_what_we_ask_is_a_frame(
-    command: Play | Mark | Clear | Hangup | Transfer | SendDtmf | SendInfo, data: bytes
+    command: Play | Mark | Clear | Hangup | Transfer | Join | SendDtmf | SendInfo, data: bytes
 ) -> None:
     assert started().send(command) == [data]
 

@@ -118,3 +118,17 @@ def test_a_caller_that_cannot_be_read_is_nobody(broken: str) -> None:
 def test_a_request_without_to_is_for_whom_its_uri_names() -> None:
     message = SipMessage("INVITE", "sip:+4999@bridge", 0, [("from", "<sip:a@b>")], b"")
     assert identity_of(message).callee == "+4999"
+
+
+@pytest.mark.parametrize(
+    ("allow", "takes"),
+    [
+        (["INVITE, ACK, BYE, refer"], True),
+        (["INVITE, ACK", "REFER"], True),
+        (["INVITE,ACK,REFERENCE"], False),
+        ([""], False),
+        ([], False),
+    ],
+)
+def test_who_takes_a_refer_says_so(allow: list[str], takes: bool) -> None:
+    assert identity_of(invite(*(("allow", methods) for methods in allow))).takes_refer is takes

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 import baresip
 
+from bridge.legs.sip.media.intake import HELD_MS, HELD_PACKETS
 from bridge.legs.sip.media.streams import PLAIN
 from bridge.legs.sip.options import StackOptions, Transport
 from bridge.legs.sip.uri import bracketed, host_of, parameter, user_of
@@ -28,8 +29,9 @@ def config(options: StackOptions, folder: Path) -> baresip.Config:
         "sip_verify_server": "yes",
         "rtp_ports": options.rtp_ports,
         "call_hold_other_calls": "no",
-        "audio_jitter_buffer_type": "adaptive",
-        "audio_jitter_buffer_ms": "{}-{}".format(*options.jitter_ms),
+        "audio_jitter_buffer_type": "fixed",  # never asked to play: `Intake` takes out what comes in
+        "audio_jitter_buffer_ms": f"{HELD_MS}-{HELD_MS}",
+        "audio_jitter_buffer_size": str(HELD_PACKETS),
         "opus_stereo": "no",
         "opus_sprop_stereo": "no",
         "opus_inbandfec": "yes",

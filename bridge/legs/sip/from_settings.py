@@ -43,7 +43,7 @@ def stack_options(settings: Settings) -> StackOptions:
         max_calls=settings.max_calls,
         calls_per_second=settings.sip_max_calls_per_second,
         media_timeout_s=settings.sip_media_timeout,
-        jitter_ms=(settings.sip_jitter_min, settings.sip_jitter_max),
+        jitter_ms=settings.sip_jitter_max,
         trunk=settings.sip_trunk,
         trunk_user=settings.sip_trunk_user,
         trunk_password=trunk.get_secret_value() if trunk else "",

@@ -8,7 +8,7 @@ from bridge.leg import HangupCause, LegLost
 from bridge.legs.base import PassiveLeg, Silence, first, until_end
 from bridge.legs.inbox import Inbox
 from bridge.timeouts import timeout
-from telephony.events import CallStarted, Command, Event, Hangup, SendInfo
+from telephony.events import CallStarted, Command, Event, Hangup, Join, SendInfo
 from telephony.sip import SipProtocol
 from telephony.sip_frames import Kind, fields, split
 
@@ -18,6 +18,9 @@ _END_S: Final = 2.0
 """What `close` waits for the other side to agree."""
 _INFO_S: Final = 10.0
 """What `send` waits for the answer to an INFO."""
+_JOIN_S: Final = 25.0
+"""What it waits until two calls are put together, or are not: more than the process does."""
+_ANSWERS: Final = (Kind.INFO_ANSWERED, Kind.JOINED)
 _ENDED: Final = "the call ended before it was answered"
 
 
@@ -43,8 +46,8 @@ class SipLeg(PassiveLeg):
         self._early: Sequence[Event] = ()
         self._over = asyncio.Event()
         """Set once the call has ended: then there is nothing to hang up."""
-        self._informing = asyncio.Lock()
-        self._informed: asyncio.Future[str] | None = None  # done with why the INFO under way was refused, "" if not
+        self._asking = {kind: asyncio.Lock() for kind in _ANSWERS}
+        self._asked: dict[Kind, asyncio.Future[str]] = {}  # done with why what is under way was refused, "" if not
 
     # ------------------------------------------------------------ the process's side
 
@@ -52,21 +55,21 @@ class SipLeg(PassiveLeg):
         """Take a frame of this call."""
         self._silence.broken()
         kind, _, body = split(frame)
-        if kind is Kind.INFO_ANSWERED:
-            self._answer(str(fields(body).get("reason", "")))
+        if kind in _ANSWERS:
+            self._answer(kind, str(fields(body).get("reason", "")))
         else:
             self._inbox.put(frame)
 
     def ended(self, frame: bytes) -> None:
         """Take its last frame."""
         self._over.set()
-        self._answer(_ENDED)
+        self._answer_all()
         self._inbox.put_always(frame)
 
     def lose(self, why: str) -> None:
         """End the call: the process is gone, and `why`."""
         self._over.set()
-        self._answer(_ENDED)
+        self._answer_all()
         self._inbox.put_always(LegLost(why))
 
     # ------------------------------------------------------------ the bridge's side
@@ -94,30 +97,42 @@ class SipLeg(PassiveLeg):
 
         Raises:
             OSError: the other side has not taken an INFO; the text says why.
+            RuntimeError: it was not put together with another call, and why.
         """
-        if self._over.is_set():
-            return
-        if isinstance(command, SendInfo):
-            await self._inform(command)
-            return
-        self._send(self._protocol.send(command))
-        await self._room()
+        match command:
+            case Join() if self._over.is_set():
+                raise RuntimeError("the call has ended")
+            case _ if self._over.is_set():
+                pass
+            case SendInfo():
+                if refused := await self._ask(command, Kind.INFO_ANSWERED, _INFO_S):
+                    raise OSError(f"the INFO was not taken: {refused}")
+            case Join():
+                if refused := await self._ask(command, Kind.JOINED, _JOIN_S):
+                    raise RuntimeError(refused)
+            case _:
+                self._send(self._protocol.send(command))
+                await self._room()
 
-    async def _inform(self, info: SendInfo) -> None:
-        async with self._informing:
-            self._informed = asyncio.get_running_loop().create_future()
-            self._send(self._protocol.send(info))
+    async def _ask(self, command: Command, answer: Kind, limit_s: float) -> str:
+        """Return why it was refused, "" where it was done."""
+        async with self._asking[answer]:
+            asked: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            self._asked[answer] = asked
+            self._send(self._protocol.send(command))
             try:
-                async with timeout(_INFO_S):
-                    refused = await self._informed
+                async with timeout(limit_s):
+                    return await asked
             except TimeoutError:
-                refused = f"no answer within {_INFO_S:g} s"
-            if refused:
-                raise OSError(f"the INFO was not taken: {refused}")
+                return f"no answer within {limit_s:g} s"
 
-    def _answer(self, refused: str) -> None:
-        if self._informed and not self._informed.done():
-            self._informed.set_result(refused)
+    def _answer(self, kind: Kind, refused: str) -> None:
+        if (asked := self._asked.pop(kind, None)) and not asked.done():
+            asked.set_result(refused)
+
+    def _answer_all(self) -> None:
+        for kind in _ANSWERS:
+            self._answer(kind, _ENDED)
 
     async def close(self, reason: str, *, cause: HangupCause = HangupCause.NORMAL) -> None:
         """Hang up, unless the other side has. The stack chooses BYE, CANCEL or 486, which have no room for `cause`."""

@@ -20,7 +20,7 @@ _G711_BYTES: Final = 8  # a millisecond, of G.722 too (RFC 3551)
 
 
 def thrown_away_ms(came_bytes: int, given_ms: int) -> int:
-    """Return how much of the caller's audio the stack threw away, about: it tells nobody.
+    """Return how much of the caller's audio was lost on its way through the stack, about: it tells nobody.
 
     `came_bytes`: of the RTP packets, without their headers, all of 64 kbit/s. `given_ms`: what of it we got.
     """

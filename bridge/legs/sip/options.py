@@ -32,7 +32,8 @@ class StackOptions:
     max_calls: int
     calls_per_second: float
     media_timeout_s: int
-    jitter_ms: tuple[int, int]
+    jitter_ms: int
+    """So long audio waits for a packet that it has overtaken."""
     trunk: str
     trunk_user: str
     trunk_password: str

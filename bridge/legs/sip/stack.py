@@ -26,6 +26,7 @@ from bridge.legs.sip.media.libre import Libre, OtherStack
 from bridge.legs.sip.options import StackOptions
 from bridge.legs.sip.requests.digest import Challenger
 from bridge.legs.sip.requests.gate import RequestGate, Trust
+from bridge.legs.sip.requests.joining import Rooms
 from bridge.legs.sip.requests.native import StackThread
 from bridge.legs.sip.stack_call import StackCall
 from bridge.legs.sip.uri import bracketed, host_of, parameter, user_of, whole
@@ -65,6 +66,7 @@ class Stack:
         self._folder = tempfile.TemporaryDirectory(prefix="bridge-sip-")
         self._gate: RequestGate
         self._thread: StackThread
+        self._rooms: Rooms
 
     async def start(self) -> dict[str, object]:
         """Listen; return what the bridge is told.
@@ -80,6 +82,7 @@ class Stack:
             self._gate = RequestGate(self._trust(), on_key=self._pressed, on_refused=self._refused)
             libre = Libre(_native.__file__)
             self._thread = StackThread(self._runtime, libre, self._look)
+            self._rooms = Rooms(self._thread)
             await self._thread.start()
             self._runtime.subscribe(self._on_event)
             self._extension = self._extended(libre, asyncio.get_running_loop())
@@ -119,6 +122,7 @@ class Stack:
 
     def tick(self, now_ms: float) -> None:
         """Move 20 ms of audio, in both directions of all calls."""
+        self._extension.take_in(now_ms)
         for call in list(self._calls.values()):
             call.tick(now_ms)
 
@@ -152,6 +156,8 @@ class Stack:
                 self._spawn(call.refuse(str(fields(body).get("reason", "")), self._thread))
             case Kind.TRANSFER:
                 self._spawn(call.transfer(str(fields(body).get("target", "")), host=host_of(self._options.trunk)))
+            case Kind.JOIN:
+                self._spawn(self._rooms.join(call, str(fields(body).get("room", ""))))
             case Kind.SEND_DIGITS:
                 self._spawn(call.send_digits(str(fields(body).get("digits", ""))))
             case Kind.SEND_INFO:
@@ -173,6 +179,7 @@ class Stack:
             case Event.CALL_CLOSED:
                 number = self._numbers.pop(event.call, 0)
                 if call := self._calls.pop(number, None):
+                    self._rooms.leave(call)
                     # The stack's own listener, which keeps the statistics, may come after us.
                     asyncio.get_running_loop().call_soon(call.closed, event.text or "")
             case Event.CALL_REDIRECT:

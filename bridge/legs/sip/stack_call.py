@@ -40,9 +40,9 @@ class StackCall:
         identity: SipIdentity,
         host: str,
     ) -> None:
-        """`host`: where the other side is, with its port."""
-        self._number, self._call, self._post = number, call, post
-        self._identity, self._host = identity, host
+        """`call`: the stack's own; `host`: where the other side is, with its port."""
+        self._number, self.native, self._post = number, call, post
+        self.identity, self._host = identity, host
         self._outlet: Outlet | None = None
         self._inlet: Inlet | None = None
         self._rate = 0  # of the bridge's side, fixed when the call starts
@@ -53,18 +53,19 @@ class StackCall:
         self._ended_by_us = ""
         self.redirect = ""
         """Where the other side says that an outbound call should go instead."""
-        self._transferred_to = ""
+        self.transferred_to = ""
+        """Whom the other side is being put through to, or was."""
         self._moved = asyncio.Event()
         self._keys = asyncio.Lock()  # one row of digits at a time
         call.on(self._told_of)
 
     @property
     def handle(self) -> int:
-        return int(self._call.handle)
+        return int(self.native.handle)
 
     @property
     def call_id(self) -> str:
-        return self._call.call_id or ""
+        return self.native.call_id or ""
 
     # ------------------------------------------------------------ every 20 ms
 
@@ -73,7 +74,7 @@ class StackCall:
             if self._outlet is None or self._inlet is None:
                 self._begin(now_ms)
                 return
-            heard = self._call.audio.read(_READ_BYTES)
+            heard = self.native.audio.read(_READ_BYTES)
             self._hear(self._in(heard) if heard else b"", now_ms)
             if self._outlet:
                 self._say(self._outlet)
@@ -83,9 +84,9 @@ class StackCall:
             self._hear(b"", now_ms)
 
     def _begin(self, now_ms: float) -> None:
-        if self._call.state is not baresip.CallState.ESTABLISHED:
+        if self.native.state is not baresip.CallState.ESTABLISHED:
             return
-        info = self._call.audio.info()
+        info = self.native.audio.info()
         if not (info.tx_ready and info.rx_ready):
             return
         self._rate = info.rx_sample_rate
@@ -97,22 +98,22 @@ class StackCall:
                 self._number,
                 call_id=self.call_id,
                 rate=self._rate,
-                caller=self._identity.caller,
-                callee=self._identity.callee,
+                caller=self.identity.caller,
+                callee=self.identity.callee,
                 parameters=self._parameters(),
             )
         )
 
     def _parameters(self) -> dict[str, str]:
         """Return the headers that the bot is told, and what they mean in our words, which go before."""
-        ours = self._identity.parameters
+        ours = self.identity.parameters
         kept_back = VOUCHED if SIP_USER in ours else frozenset()  # a caller of its own vouches for nobody
-        headers = {name: value for name, value in self._call.headers.items() if name.lower() not in kept_back}
+        headers = {name: value for name, value in self.native.headers.items() if name.lower() not in kept_back}
         return {**headers, **ours}
 
     def _refit(self) -> None:
         """Fit both directions to what the stack negotiated, and forget what it threw away."""
-        info = self._call.audio.info()
+        info = self.native.audio.info()
         gear = (info.rx_sample_rate, info.rx_channels, info.tx_sample_rate, info.tx_channels)
         if 0 not in gear and gear != self._gear:
             self._gear = gear
@@ -130,7 +131,7 @@ class StackCall:
             self._post(frame(Kind.SILENCE, self._number, missing.to_bytes(4)))
 
     def _say(self, outlet: Outlet) -> None:
-        audio = self._call.audio
+        audio = self.native.audio
         buffered = self._in_our_bytes(audio.info().tx_buffered)
         if chunk := outlet.next(buffered):
             audio.write(self._out(chunk))
@@ -160,14 +161,14 @@ class StackCall:
             return
         marks = self._outlet.clear()
         try:
-            self._call.audio.flush_tx()
+            self.native.audio.flush_tx()
         except (baresip.AudioNotActive, baresip.AudioRestarted) as error:
             log.debug("nothing to clear: %s", error)
         self._told(marks)
 
     async def answer(self) -> None:
         try:
-            await self._call.answer()
+            await self.native.answer()
         except baresip.StaleHandleError:
             pass  # the caller was faster: its end is reported
         except baresip.BaresipError as error:
@@ -191,7 +192,7 @@ class StackCall:
         self._ended_by_us = reason or "we hung up"
         try:
             await self._until_it_moves()
-            await self._call.hangup()
+            await self.native.hangup()
         except baresip.BaresipError as error:
             log.debug("hung up twice: %s", error)
 
@@ -202,7 +203,7 @@ class StackCall:
 
     async def _until_it_moves(self) -> None:
         """Wait while nothing has come back: the stack sends no CANCEL then, and the other side would ring on."""
-        if self._call.state is not baresip.CallState.OUTGOING:
+        if self.native.state is not baresip.CallState.OUTGOING:
             return
         try:
             async with asyncio.timeout(_UNHEARD_S):
@@ -212,21 +213,25 @@ class StackCall:
 
     async def transfer(self, target: str, *, host: str) -> None:
         """Put the other side through. A bare number is one at `host`, or where that is "", at the other side's host."""
-        self._transferred_to = target
+        self.transferred_to = target
         try:
-            await self._call.transfer(whole(target, host or self._host))
+            await self.native.transfer(whole(target, host or self._host))
         except (baresip.BaresipError, ValueError) as error:
-            self._transferred_to = ""
-            if self._call.state is not baresip.CallState.CLOSED:
+            self.transferred_to = ""
+            if self.native.state is not baresip.CallState.CLOSED:
                 self._post(
                     frame(Kind.NOT_TRANSFERRED, self._number, f"the transfer to {target} failed: {error}".encode())
                 )
+
+    def joined(self, refused: str) -> None:
+        """Report that it was put together with another call, or why it was not."""
+        self._post(json_frame(Kind.JOINED, self._number, reason=refused))
 
     async def send_digits(self, digits: str) -> None:
         wanted = "".join(digit for digit in digits.upper() if digit in KEYS)
         try:
             async with self._keys:
-                await self._call.send_dtmf(wanted)
+                await self.native.send_dtmf(wanted)
         except baresip.BaresipError as error:
             self._trouble(f"the digits were not sent: {error}")
 
@@ -254,11 +259,13 @@ class StackCall:
             self._told(self._outlet.clear())
         answer = "" if self._ended_by_us else text
         told = {"reason": self._reason(text), "answer": answer, "redirect": self.redirect}
+        if text == _TRANSFERRED:
+            self.joined("")  # the bridge is to hear of that before the end
         self._post(json_frame(Kind.ENDED, self._number, **told, statistics=self._statistics()))
 
     def _reason(self, text: str) -> str:
         if text == _TRANSFERRED:
-            return f"transferred to {self._transferred_to}"
+            return f"transferred to {self.transferred_to}"
         if self._ended_by_us:
             return self._ended_by_us
         if text == _SILENT:
@@ -270,7 +277,7 @@ class StackCall:
             "concealed_ms": self._inlet.concealed_ms if self._inlet else 0,
             "late": self._outlet.late if self._outlet else 0,
         }
-        if stats := self._call.final_stats:
+        if stats := self.native.final_stats:
             told |= {
                 "received": stats.rx_packets,
                 "lost": stats.rx_lost,

@@ -114,17 +114,12 @@ class Sip(Group):
         description="Seconds without any RTP that end a call; 0 is never. Keep it long: a PBX sends no RTP while it "
         "plays nothing. The time for which a peer holds the call is not counted.",
     )
-    sip_jitter_min: int = Field(
-        default=20,
-        ge=0,
-        le=500,
-        description="Milliseconds for which caller audio is held back at least, for packets that are late.",
-    )
     sip_jitter_max: int = Field(
-        default=160,
-        ge=20,
+        default=40,
+        ge=0,
         le=2000,
-        description="Milliseconds for which it is held back at most, on a line where packets are very late.",
+        description="Milliseconds that caller audio waits for a packet which it has overtaken. What comes in order, or "
+        "late as a whole, waits for nothing.",
     )
     sip_rtp_ports: PortRange = Field(default="10000-20000", description="UDP ports of RTP. Open them in the firewall.")
     sip_trunk: SipUri = Field(

@@ -59,6 +59,25 @@ class RtpSource:
             await asyncio.sleep(_STEP_S)  # the pace of RTP
         return self.count() - before
 
+    async def say(self, port: int, speech: bytes, *, burst: int = 1, calm: int = 0) -> None:
+        """Send mu-law `speech` over a network that holds back so many packets, then delivers them at once.
+
+        `burst`: packets; a gap of 20 ms for each is before them. `calm`: packets between two bursts that come as they
+        are sent.
+        """
+        clock_s = asyncio.get_running_loop().time
+        began_s, held = clock_s(), list[bytes]()
+        for number, at in enumerate(range(0, len(speech), 160)):
+            held.append(self.packet(payload=speech[at : at + 160].ljust(160, b"\xff")))
+            await asyncio.sleep(max(0.0, began_s + (number + 1) * _STEP_S - clock_s()))
+            if number % (burst + calm) < burst - 1:
+                continue
+            for packet in held:
+                self.put(port, packet)
+            held.clear()
+        for packet in held:
+            self.put(port, packet)
+
     @contextmanager
     def reports(self) -> Iterator[socket.socket]:
         """Yield a socket on the next port, to which reports (RTCP) go."""

@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Callable
 
+from bridge.legs.sip.media.intake import Intake
 from bridge.legs.sip.media.latch import Address
 from bridge.legs.sip.media.libre import AF_INET, AF_INET6, INTERFACE, Ends, Le, Libre, Text, pointer
 from bridge.legs.sip.media.requests import Unwrapper
@@ -19,7 +20,8 @@ class StackExtension:
     ) -> None:
         """`on_latched`: see `streams`; called on the stack's thread."""
         self._libre, self._options = libre, options
-        self._streams = Streams(self._libre, public=options.public_address, on_latched=on_latched)
+        self._intake = Intake(libre, wait_ms=options.jitter_ms)
+        self._streams = Streams(libre, self._intake, public=options.public_address, on_latched=on_latched)
         self._unwrapper = Unwrapper(self._libre)
 
     def install(self) -> None:
@@ -29,9 +31,14 @@ class StackExtension:
             OtherStack: it is not the stack that this was written for.
         """
         with self._libre.on_thread():
+            self._intake.check()
             self._streams.install()
             self._unwrapper.install()
             self._know_all_addresses()
+
+    def take_in(self, now_ms: float) -> None:
+        """Have the packets that came to all calls decoded; see `Intake`."""
+        self._intake.drain(now_ms)
 
     def name_contact(self, user: str, transport: Transport) -> None:
         """Have the account that was made last tell peers the public address, where there is one."""

@@ -9,17 +9,20 @@ import ipaddress
 import socket
 import struct
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from ctypes import c_bool, c_char_p, c_int, c_size_t, c_uint, c_uint16, c_void_p
+from ctypes import c_bool, c_char_p, c_int, c_size_t, c_void_p
 from typing import Any, Final
 
+from bridge.legs.sip.media.functions import FUNCTIONS
 from bridge.legs.sip.media.latch import Address
 
 SESSION: Final = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, c_bool, c_void_p, c_void_p, c_void_p)
 """menc_sess_h: where the session goes, the SDP session, whether we offer, three that are not used."""
 MEDIA: Final = ctypes.CFUNCTYPE(c_int, *[c_void_p] * 9)
 """menc_media_h: where its state goes, session, RTP, its two sockets, two addresses of the peer, SDP media, stream."""
+FREED: Final = ctypes.CFUNCTYPE(None, c_void_p)
+"""mem_destroy_h: what the library is about to free."""
 RECEIVED: Final = ctypes.CFUNCTYPE(c_bool, c_void_p, c_void_p, c_void_p)
 """udp_helper_recv_h: source, packet, argument. True keeps the packet from the stack."""
 MESSAGE: Final = ctypes.CFUNCTYPE(c_bool, c_void_p, c_void_p)
@@ -33,60 +36,6 @@ _LAYER: Final = 60  # above that of SRTP, which is 10
 _WORD: Final = ctypes.sizeof(c_void_p)
 _HELPER_WORDS: Final = 12
 _MESSAGE_WORDS: Final = 200
-
-_FUNCTIONS: Final[Sequence[tuple[str, Any, Sequence[Any]]]] = (
-    ("account_set_auth_pass", c_int, (c_void_p, c_char_p)),
-    ("baresip_mencl", c_void_p, ()),
-    ("baresip_network", c_void_p, ()),
-    ("call_account", c_void_p, (c_void_p,)),
-    ("call_get_ua", c_void_p, (c_void_p,)),
-    ("list_insert_after", None, (c_void_p, c_void_p, c_void_p, c_void_p)),
-    ("list_unlink", None, (c_void_p,)),
-    ("mbuf_alloc", c_void_p, (c_size_t,)),
-    ("mbuf_set_posend", None, (c_void_p, c_size_t, c_size_t)),
-    ("mbuf_write_mem", c_int, (c_void_p, c_char_p, c_size_t)),
-    ("mem_deref", c_void_p, (c_void_p,)),
-    ("mem_zalloc", c_void_p, (c_size_t, c_void_p)),
-    ("menc_find", c_void_p, (c_void_p, c_char_p)),
-    ("menc_register", None, (c_void_p, c_void_p)),
-    ("net_add_address", c_int, (c_void_p, c_void_p)),
-    ("net_getifaddrs", c_int, (c_void_p, c_void_p)),
-    ("re_thread_enter", None, ()),
-    ("re_thread_leave", None, ()),
-    ("rtp_local", c_void_p, (c_void_p,)),
-    ("sa_cpy", None, (c_void_p, c_void_p)),
-    ("sa_set_str", c_int, (c_void_p, c_char_p, c_uint16)),
-    ("sa_struct_get_size", c_size_t, ()),
-    ("sdp_media_lformat", c_void_p, (c_void_p, c_int)),
-    ("sdp_media_laddr", c_void_p, (c_void_p,)),
-    ("sdp_media_set_alt_protos", None, (c_void_p, c_uint)),
-    ("sdp_media_set_laddr", None, (c_void_p, c_void_p)),
-    ("sdp_session_laddr", c_void_p, (c_void_p,)),
-    ("sdp_session_set_laddr", None, (c_void_p, c_void_p)),
-    ("sip_dialog_callid", c_char_p, (c_void_p,)),
-    ("sip_dialog_ltag", c_char_p, (c_void_p,)),
-    ("sip_dialog_rtag", c_char_p, (c_void_p,)),
-    ("sip_listen", c_int, (c_void_p, c_void_p, c_bool, c_void_p, c_void_p)),
-    ("sip_msg_decode", c_int, (c_void_p, c_void_p)),
-    ("sip_set_trace_handler", None, (c_void_p, c_void_p)),
-    ("sip_treplyf", c_int, (c_void_p, c_void_p, c_void_p, c_void_p, c_bool, c_uint16, c_char_p, c_char_p)),
-    ("sipsess_dialog", c_void_p, (c_void_p,)),
-    ("sipsess_find", c_void_p, (c_void_p, c_void_p)),
-    ("sipsess_info", c_int, (c_void_p, c_char_p, c_void_p, c_void_p, c_void_p)),
-    ("sipsess_reject", c_int, (c_void_p, c_uint16, c_char_p, c_char_p)),
-    ("stream_raddr", c_void_p, (c_void_p,)),
-    ("tls_set_certificate_chain_pem", c_int, (c_void_p, c_char_p, c_size_t)),
-    ("ua_account", c_void_p, (c_void_p,)),
-    ("ua_hangup", None, (c_void_p, c_void_p, c_uint16, c_char_p)),
-    ("ua_pub_gruu_set", c_int, (c_void_p, c_void_p)),
-    ("uag_call_find", c_void_p, (c_char_p,)),
-    ("uag_list", c_void_p, ()),
-    ("uag_sip", c_void_p, ()),
-    ("uag_sipsess_sock", c_void_p, ()),
-    ("uag_tls", c_void_p, ()),
-    ("udp_register_helper", c_int, (c_void_p, c_void_p, c_int, c_void_p, c_void_p, c_void_p)),
-    ("udp_sock_fd", c_int, (c_void_p, c_int)),
-)
 
 
 class OtherStack(Exception):
@@ -141,7 +90,7 @@ class Libre:
             OtherStack: a function is missing.
         """
         self._library = ctypes.CDLL(path)
-        for name, result, arguments in _FUNCTIONS:
+        for name, result, arguments in FUNCTIONS:
             try:
                 function = getattr(self._library, name)
             except AttributeError:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bridge.legs.sip import bpf
+from bridge.legs.sip.media.intake import Intake
 from bridge.legs.sip.media.latch import Address, Latch, rtp_head
 from bridge.legs.sip.media.libre import (
     AF_INET,
@@ -63,9 +64,10 @@ class _Stream:
 class Streams:
     """All RTP streams of the stack."""
 
-    def __init__(self, libre: Libre, *, public: str, on_latched: OnLatched) -> None:
-        """`public`: the IP address that peers are told; "" is the one that packets to them leave from."""
-        self._libre, self._on_latched = libre, on_latched
+    def __init__(self, libre: Libre, intake: Intake, *, public: str, on_latched: OnLatched) -> None:
+        """`intake` is told of each stream. `public`: the IP address that peers are told; "" is the one that packets to
+        them leave from."""
+        self._libre, self._intake, self._on_latched = libre, intake, on_latched
         self._public = libre.new_address((public, 0)) if public else None
         self._public_loops = bool(public) and ipaddress.ip_address(public).is_loopback
         self._streams: OrderedDict[int, _Stream] = OrderedDict()
@@ -134,6 +136,7 @@ class Streams:
         try:
             if begins:
                 self._libre.sdp_media_set_alt_protos(media, len(profiles), *profiles)
+                self._intake.begin(stream, rtp)
                 self._follow(stream, udp, media, rtp)
                 if sdp := self._sessions.pop(session or 0, None):
                     self._publish(sdp)  # of a call out the stack learns only now which address is its own

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 _CALL_WORDS: Final = 24  # how far into a call the account is looked for
 _ANSWERED_S: Final = 35.0
 """The stack gives a request up after 32 s (RFC 3261, timer F)."""
+_REPLACES: Final = 1  # of what a Supported header may name, by the stack's own count
 _Trace = ctypes.CFUNCTYPE(
     None,
     ctypes.c_bool,  # sent, not received
@@ -112,6 +113,17 @@ class StackThread:
             return False
         tags = self._stack.sip_dialog_ltag(dialog), self._stack.sip_dialog_rtag(dialog)
         return bool(tags == (ours.encode(), theirs.encode()))
+
+    async def supports_replaces(self, call_id: str) -> bool:
+        """Tell whether the other side of a call has said that it may be replaced by another (Supported, RFC 3891).
+
+        Raises:
+            baresip.BaresipError: the stack is gone.
+        """
+        found: list[bool] = []
+        find = self._stack.uag_call_find
+        await self.run(lambda: found.append(self._stack.call_supported(find(call_id.encode()), _REPLACES)))
+        return found == [True]
 
     def _listen(self) -> None:
         self._stack.listen(pointer(self._listener))
