@@ -12,7 +12,6 @@ IT HAS NOT BEEN RUN ON A GPU YET, only with --shape tiny on a CPU, which proves 
 
 import argparse
 import asyncio
-import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from checkpoint import SHAPES, make
-from figures import Results, Row, machine, show, spread
+from figures import Results, Row, announce, keep, machine, show, spread
 from live import LENGTHS_S, ladder, ours
 from pools import options, pool
 from sounds import long_speech, speech
@@ -132,11 +131,10 @@ def main() -> None:
     if not flags.shape and not settings.asr_model_path:
         parser.error("give --shape or --asr-model-path")
     about = {**machine(), "model": f"{flags.shape}, random weights" if flags.shape else settings.asr_model_path}
-    print("\n".join(f"{name:<9} {value}" for name, value in about.items()))
+    announce(about)
     with _model(flags.shape, settings) as chosen:
         results = asyncio.run(run(chosen, random=bool(flags.shape), quick=flags.quick))
-    if flags.json:
-        flags.json.write_text(json.dumps({"machine": about, "results": results}, indent=1))
+    keep(flags.json, about, results)
 
 
 if __name__ == "__main__":
