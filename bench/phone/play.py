@@ -95,7 +95,7 @@ class Play:
             self.played.answers.append((len(self.played.trials), (said[0][0], self._caller.now_ms)))
         self.played.trials.append(trial if quiet else replace(trial, tested=False))
 
-    async def _until(self, due_ms: int) -> None:
+    async def _until(self, due_ms: float) -> None:
         await self._caller.until(lambda: self._caller.now_ms >= due_ms, timeout_ms=2 * KEY_MS)
 
     async def _press(self, name: str, step: Step) -> None:
