@@ -21,7 +21,6 @@ def stream() -> StreamAudio[bytes]:
 def test_what_came_before_the_start_means_behind_it_what_it_would_have_meant() -> None:
     audio = stream()
     assert not audio.keep(b"\1\0" * 80, size=160)
-    assert not audio.begun
     audio.keep(b"\2\0" * 80, size=160)
     assert audio.begin(L16, audio.take) == [Media(b"\1\0" * 80, 0), Media(b"\2\0" * 80, 10)]
     assert audio.begun and audio.take(b"\3\0" * 8) == [Media(b"\3\0" * 8, 20)]
