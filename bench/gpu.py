@@ -12,17 +12,16 @@ IT HAS NOT BEEN RUN ON A GPU YET, only with --shape tiny on a CPU, which proves 
 
 import argparse
 import asyncio
-import json
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from checkpoint import SHAPES, make
-from figures import Results, Row, machine, show, spread
+from figures import Results, Row, announce, keep, machine, show, spread
 from live import LENGTHS_S, ladder, ours
 from pools import options, pool
 from sounds import long_speech, speech
@@ -30,6 +29,7 @@ from spoken_load import listener
 
 from bridge.settings import Settings, SettingsError, add_flags, load
 from bridge.speech.api import SAMPLE_RATE, Ended, Hypothesis, Recogniser, Request, Samples
+from bridge.speech.pool.wrapped import WrappedRecogniser
 
 BATCHES: Final = (1, 4, 16, 64)
 SPEAKERS: Final = (1, 8, 16, 32, 48, 64, 96, 128, 192, 256)
@@ -39,35 +39,18 @@ TOKENS_A_SECOND: Final = 3.4
 """Of Qwen3-ASR on English speech."""
 
 
-@dataclass
-class Measured:
+class Measured(WrappedRecogniser):
     """A recogniser whose answers have as many tokens as speech of that length has: for weights that mean nothing."""
 
-    inner: Recogniser
-    stopped: int = 0
+    stopped = 0
     """Answers that ended before their tokens were there: then the weights are not what checkpoint.py makes."""
-
-    def __post_init__(self) -> None:
-        self.name, self.capabilities = self.inner.name, self.inner.capabilities
 
     async def decode(self, request: Request, /) -> Hypothesis:
         known = len(request.prefix.split())
         tokens = max(1, round(TOKENS_A_SECOND * len(request.audio) / SAMPLE_RATE) - known)
-        hypothesis = await self.inner.decode(replace(request, max_new_tokens=tokens))
+        hypothesis = await self._asr.decode(replace(request, max_new_tokens=tokens))
         self.stopped += hypothesis.ended is not Ended.LENGTH
         return replace(hypothesis, ended=Ended.STOP)  # else it would be continued
-
-    async def healthy(self) -> bool:
-        return await self.inner.healthy()
-
-    def check_language(self, language: str | None) -> None:
-        self.inner.check_language(language)
-
-    async def recovered(self) -> None:
-        await self.inner.recovered()
-
-    def close(self) -> None:
-        """Who opened the inner one closes it."""
 
 
 async def batches(asr: Recogniser, audio: Samples, *, rounds: int) -> Results:
@@ -148,11 +131,10 @@ def main() -> None:
     if not flags.shape and not settings.asr_model_path:
         parser.error("give --shape or --asr-model-path")
     about = {**machine(), "model": f"{flags.shape}, random weights" if flags.shape else settings.asr_model_path}
-    print("\n".join(f"{name:<9} {value}" for name, value in about.items()))
+    announce(about)
     with _model(flags.shape, settings) as chosen:
         results = asyncio.run(run(chosen, random=bool(flags.shape), quick=flags.quick))
-    if flags.json:
-        flags.json.write_text(json.dumps({"machine": about, "results": results}, indent=1))
+    keep(flags.json, about, results)
 
 
 if __name__ == "__main__":

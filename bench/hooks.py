@@ -9,7 +9,6 @@ the same with the shipped voice: from the first token, as it leaves the endpoint
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 import time
@@ -21,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from endpoint import TOKENS, Times, endpoint, newest
 from fakes import FakeCall, FakeLeg
-from figures import Results, machine, show, spread
+from figures import Results, announce, keep, machine, show, spread
 from stage import conversation
 from stubs import InstantTts
 
@@ -177,11 +176,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here too")
     flags = parser.parse_args()
     about = machine()
-    print("\n".join(f"{name:<9} {value}" for name, value in about.items()))
+    announce(about)
     results = asyncio.run(measure(flags.turns))
     show(results)
-    if flags.json:
-        flags.json.write_text(json.dumps({"machine": about, "results": results}, indent=1))
+    keep(flags.json, about, results)
 
 
 if __name__ == "__main__":

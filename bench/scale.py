@@ -7,7 +7,6 @@ same times on the cluster and in bench/region.py, from one bridge and from two, 
 
 import argparse
 import asyncio
-import json
 import os
 import random
 import time
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from figures import Results, Row, machine, show, spread
+from figures import Results, Row, keep, machine, show, spread
 from integration.ray_cluster import TIMED, RayCluster, ray_cluster
 from simulate_region import Asked, apart, arrivals, simulated
 
@@ -232,8 +231,7 @@ def main() -> None:
     with ray_cluster(1, cpus=max(REPLICAS)) as cluster:
         bench = Bench(cluster, quick=flags.quick)
         asyncio.run(bench.measure(only_model=flags.only_model))
-    if flags.json:
-        flags.json.write_text(json.dumps({"machine": machine(), "results": bench.results}, indent=1))
+    keep(flags.json, machine(), bench.results)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from bargein import STORY, Busy, Room, Spoken, Trial, at_level, circular, table
+from bargein import STORY, Busy, Heavy, Room, Spoken, Trial, at_level, circular, table
 from callers import Callers
 from pauses import LEAD_MS, noise, over_the_line
 
@@ -31,7 +31,8 @@ from bridge.speech.api import Hypothesis, Request
 from bridge.speech.backends.silero import SileroVad
 from bridge.speech.backends.whisper import WhisperAsr
 from bridge.turns.backchannels import shipped
-from bridge.turns.interruption import Act, Interruption, InterruptionRules, SpeechWindow
+from bridge.turns.interruption import Act, Interruption, SpeechWindow
+from bridge.turns.interruption_rules import InterruptionRules
 from bridge.turns.turn_taker import TurnRules
 from telephony.codec import decode
 from telephony.events import Encoding
@@ -166,8 +167,8 @@ class Scene:
 
     async def _asked(self, place: Place, own: Samples, rules: InterruptionRules) -> "_Open":
         place.asr = self._asr
-        parts = {"vad": self._vad, "asr": self._asr, "voice": self._voice}
-        trial = Trial(place, 0.5, **parts, bot=Teller(), rules=rules, judged=True)  # type: ignore[arg-type]
+        heavy = Heavy(vad=self._vad, asr=self._asr, voice=self._voice)
+        trial = Trial(place, 0.5, **heavy, bot=Teller(), rules=rules, judged=True)
         return _Open(trial, self._asr, own)
 
 
@@ -222,7 +223,7 @@ async def spoken(path: Path, voices: Sequence[str]) -> dict[tuple[str, str], Sam
             said[voice, text] = await callers.say(voice, text)
         callers.close()
         named = {f"{voice}|{text}": audio for (voice, text), audio in said.items()}
-        np.savez(path, **named)  # type: ignore[arg-type]
+        np.savez(path, **named)  # type: ignore[arg-type]  # any of the names might be an option of it
     return {each: cut_out(said[each]) for each in wanted}
 
 

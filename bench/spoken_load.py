@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
 
@@ -15,6 +15,7 @@ from bridge.call.asr_outage import AsrOutage
 from bridge.call.transcribe import transcribe
 from bridge.call.utterance import Utterance
 from bridge.speech.api import SAMPLE_RATE, Hypothesis, Overloaded, Recogniser, Request, Samples
+from bridge.speech.pool.wrapped import WrappedRecogniser
 from telephony.recognition import RecognitionOptions
 
 WINDOW: Final = 512  # samples, as the detector hands them on
@@ -53,28 +54,25 @@ class Outcome:
     """How late the caller's own audio was, at worst: a benchmark that cannot keep pace says so."""
 
 
-@dataclass
-class Metered:
+class Metered(WrappedRecogniser):
     """A recogniser that notes how long its decodes take."""
 
-    inner: Recogniser
-    partial_ms: list[float] = field(default_factory=list)
-    final_ms: list[float] = field(default_factory=list)
-    cached: list[int] = field(default_factory=list)
-    skipped: int = 0
-    """Partials the engines had no room for."""
-    dropped: int = 0
-    """Decodes given up because the caller paused or went on."""
-    first_audio_s: float | None = None
-    """Seconds of audio in the first decode that gave text."""
-
-    def __post_init__(self) -> None:
-        self.name, self.capabilities = self.inner.name, self.inner.capabilities
+    def __init__(self, asr: Recogniser) -> None:
+        super().__init__(asr)
+        self.partial_ms: list[float] = []
+        self.final_ms: list[float] = []
+        self.cached: list[int] = []
+        self.skipped = 0
+        """Partials the engines had no room for."""
+        self.dropped = 0
+        """Decodes given up because the caller paused or went on."""
+        self.first_audio_s: float | None = None
+        """Seconds of audio in the first decode that gave text."""
 
     async def decode(self, request: Request, /) -> Hypothesis:
         begun = time.perf_counter()
         try:
-            hypothesis = await self.inner.decode(request)
+            hypothesis = await self._asr.decode(request)
         except Overloaded:
             self.skipped += not request.final
             raise
@@ -87,18 +85,6 @@ class Metered:
         if hypothesis.text.strip() and self.first_audio_s is None:
             self.first_audio_s = len(request.audio) / SAMPLE_RATE
         return hypothesis
-
-    async def healthy(self) -> bool:
-        return await self.inner.healthy()
-
-    def check_language(self, language: str | None) -> None:
-        self.inner.check_language(language)
-
-    async def recovered(self) -> None:
-        await self.inner.recovered()
-
-    def close(self) -> None:
-        """Who opened the inner one closes it."""
 
 
 Listen = Callable[[Spoken], Awaitable[Outcome]]

@@ -3,6 +3,7 @@
 import inspect
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from concurrent.futures import Future
 from typing import Generic, TypeVar, TypeVarTuple
 
 from bot.threads import in_thread
@@ -68,13 +69,14 @@ class _Reader(Generic[T]):
 
 
 async def _threaded(work: Callable[[], T]) -> T:
-    def caught() -> tuple[T | None, BaseException | None]:
-        try:
-            return work(), None
-        except BaseException as error:  # it is raised again where it was asked for
-            return None, error
+    """Return what `work` returns, or raise what it raises; it runs in a thread."""
 
-    result, error = await in_thread(caught)
-    if error is not None:
-        raise error
-    return result  # type: ignore[return-value]  # where there is no error it is what `work` has returned
+    def outcome() -> Future[T]:
+        done = Future[T]()
+        try:
+            done.set_result(work())
+        except BaseException as error:  # whatever it is, it is raised again where it was asked for
+            done.set_exception(error)
+        return done
+
+    return (await in_thread(outcome)).result()

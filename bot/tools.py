@@ -164,8 +164,8 @@ def _model(
     """Return a model with a field for each parameter, known by its alias: a parameter may be called `json`."""
     try:
         types = get_type_hints(function, include_extras=True)
-        fields = {f"p{i}": _field(name, p, types, explained) for i, p in enumerate(parameters)}
-        return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)  # type: ignore[call-overload,no-any-return]
+        fields: dict[str, Any] = {f"p{i}": _field(name, p, types, explained) for i, p in enumerate(parameters)}
+        return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
     except (NameError, PydanticUserError) as error:
         raise TypeError(f"{name}: the types of its parameters cannot be told to a model: {error}") from error
 

@@ -21,13 +21,13 @@ def contained(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except Exception:
+    except Exception:  # an ordinary error passes as it is; what follows is for the others
         raise
     except asyncio.CancelledError as error:
         if (task := asyncio.current_task()) is None or task.cancelling():
             raise
         raise PluginEnded(f"{what} raised {error!r}") from error
-    except BaseException as error:
+    except BaseException as error:  # SystemExit, KeyboardInterrupt, or a class of the plug-in's own
         raise PluginEnded(f"{what} raised {error!r}") from error
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from telephony.asterisk_text import command, is_json, parsed
 from telephony.codec import silence
-from telephony.early import Early
+from telephony.early import with_early
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
     KEYS,
@@ -28,7 +28,6 @@ from telephony.events import (
     Leave,
     Malformed,
     Mark,
-    Media,
     Owed,
     Play,
     Played,
@@ -44,9 +43,8 @@ from telephony.events import (
     WarmTransfer,
 )
 from telephony.jsontext import Fields
-from telephony.malformed import MAX_MALFORMED, Malformations, Refused, understood_late
-from telephony.media_time import MediaTime
-from telephony.whole_samples import WholeSamples
+from telephony.malformed import MAX_MALFORMED, Malformations, Refused
+from telephony.stream_audio import StreamAudio
 
 FORMATS: Final[Mapping[str, AudioFormat]] = {
     "ulaw": AudioFormat(Encoding.MULAW, 8000),
@@ -68,6 +66,7 @@ MAX_MESSAGE_CHARS: Final = 64 * 1024
 """What we read of it; its start message has the channel's variables."""
 MAX_EARLY_BYTES: Final = 256 * 1024
 """What is kept for a MEDIA_START that comes late: 1.3 s of slin96, 8 s of slin16."""
+_USUAL_FRAME_MS: Final = 20
 MAX_HELD_MS: Final = 60_000
 """Audio kept for an Asterisk that wants none for now; what is beyond it nobody would hear in time."""
 
@@ -85,11 +84,9 @@ class AsteriskProtocol:
     def __init__(self, parameters: Mapping[str, str] | None = None) -> None:
         """`parameters`: what is known of the call beside its messages; "from" and "to" are the numbers."""
         self._parameters = dict(parameters or {})
-        self._time: MediaTime | None = None  # set by MEDIA_START, as are the next two
-        self._frame_bytes = 0
+        self._audio = StreamAudio[str | bytes](waits_for="MEDIA_START", at_most=MAX_EARLY_BYTES)
+        self._frame_bytes = 0  # set by MEDIA_START, as is the next
         self._json = False
-        self._early = Early[str | bytes](at_most=MAX_EARLY_BYTES)  # until then
-        self._whole: WholeSamples | None = None  # of formats with samples of 16 bit
         self._rest = bytearray()  # bot audio that is no whole frame yet
         self._marks: list[str] = []  # sent and not back
         self._cleared: list[str] = []  # of those, what a Clear took: Asterisk says nothing of them
@@ -120,8 +117,7 @@ class AsteriskProtocol:
         """
         if isinstance(command, Problem | Transcript | SpeechStarted | SpeechStopped | Reply | ReplyOver):
             return ()
-        if self._time is None:
-            raise LocalProtocolError("a command before MEDIA_START: neither form nor format are known yet")
+        self._audio.check_begun()
         match command:
             case Play(payload):
                 return self._or_held(list(self._frames(payload)))
@@ -141,23 +137,19 @@ class AsteriskProtocol:
         return self._media(message) if isinstance(message, bytes) else self._control(message)
 
     def _media(self, payload: bytes) -> Sequence[Event]:
-        if self._time is None:
-            self._early.keep(payload, size=len(payload))
-            return ()
-        if self._whole:
-            payload = self._whole.take(payload)
-        return (self._time.place(payload),) if payload else ()
+        if not self._audio.begun:
+            return self._audio.keep(payload, size=len(payload))
+        return self._audio.take(payload)
 
     def _control(self, message: str) -> Sequence[Event]:
         if len(message) > MAX_MESSAGE_CHARS:
             raise Refused(f"message: got {len(message)} characters; allowed: at most {MAX_MESSAGE_CHARS}")
         event, fields = parsed(message)
-        if self._time is None:
+        if not self._audio.begun:
             if event == "MEDIA_START":
                 self._json = is_json(message)
                 return self._start(fields)
-            self._early.keep(message, size=len(message))
-            return ()
+            return self._audio.keep(message, size=len(message))
         match event:
             case "DTMF_END":
                 return (_dtmf(fields),)
@@ -181,11 +173,9 @@ class AsteriskProtocol:
         if not isinstance(call_id, str):
             raise RemoteProtocolError("MEDIA_START: channel_id is missing")
         audio = FORMATS[name]
-        usual = audio.sample_rate // 50 * audio.encoding.sample_bytes
-        self._time, self._frame_bytes = MediaTime(audio), usual if size is None else _frame_size(size, audio)
-        self._whole = WholeSamples() if audio.encoding is Encoding.L16 else None
+        self._frame_bytes = audio.bytes_in(_USUAL_FRAME_MS) if size is None else _frame_size(size, audio)
         parameters = {**_texts(fields.get("channel_variables")), **self._parameters}
-        early = understood_late(self._early.take(), self._understand)
+        early = self._audio.begin(audio, self._understand)
         started = CallStarted(
             call_id=call_id,
             format=audio,
@@ -194,9 +184,9 @@ class AsteriskProtocol:
             caller_name=parameters.get("caller_name", ""),
             forwarded_from=parameters.get("forwarded_from", ""),
             parameters=parameters,
-            early_ms=sum(audio.duration_ms(event.payload) for event in early if isinstance(event, Media)),
         )
-        return started, Owed((self._command("ANSWER"),)), *early  # ANSWER does nothing where the dialplan has answered
+        answer = Owed((self._command("ANSWER"),))  # does nothing where the dialplan has answered
+        return with_early(started, early), answer, *early
 
     def _played(self, name: object) -> Sequence[Event]:
         if not isinstance(name, str) or name not in self._marks:  # of a cleared one: it was told before
@@ -225,8 +215,8 @@ class AsteriskProtocol:
 
     def _padding(self) -> Iterator[bytes]:
         """Yield what is not whole, filled up with silence: what a mark is behind must be heard."""
-        if self._rest and self._time:
-            encoding = self._time.audio.encoding
+        if self._rest:
+            encoding = self._audio.time.audio.encoding
             missing = (self._frame_bytes - len(self._rest)) // encoding.sample_bytes
             yield from self._frames(silence(encoding, missing))
 
@@ -235,16 +225,11 @@ class AsteriskProtocol:
             return messages
         for message in messages:
             size = len(message) if isinstance(message, bytes) else 0
-            if size and self._held_bytes + size > self._most_held:
+            if size and self._held_bytes + size > self._audio.time.audio.bytes_in(MAX_HELD_MS):
                 continue
             self._held.append(message)
             self._held_bytes += size
         return ()
-
-    @property
-    def _most_held(self) -> int:
-        audio = self._time.audio if self._time else FORMATS["slin"]
-        return MAX_HELD_MS * audio.sample_rate // 1000 * audio.encoding.sample_bytes
 
     def _clear(self) -> Sequence[str]:
         """Have the queue emptied. Its marks go with it, and nobody says so: the answer to GET_STATUS lets us tell."""

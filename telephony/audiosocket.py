@@ -8,12 +8,11 @@ and no mark, so the leg paces it (bridge/legs/pacer.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Final
 from uuid import UUID
 
-from telephony.early import Early
+from telephony.early import Early, with_early
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
     KEYS,
@@ -27,7 +26,6 @@ from telephony.events import (
     Event,
     FormatChanged,
     Hangup,
-    Media,
     Notice,
     Play,
     Problem,
@@ -179,7 +177,7 @@ class AudioSocketProtocol:
             raise RemoteProtocolError(f"no AudioSocket: the first frame is of kind 0x{kind:02x}, not the UUID's")
         self._identity = UUID(bytes=payload)
         events = understood_late(self._early.take(), lambda frame: self._understand(*frame))
-        return [_with_early(event, events) if isinstance(event, CallStarted) else event for event in events]
+        return [with_early(event, events) if isinstance(event, CallStarted) else event for event in events]
 
     def _error(self, payload: bytes) -> Sequence[Event]:
         """Tell of an error; whoever cannot go on after one closes the connection."""
@@ -228,11 +226,6 @@ class AudioSocketProtocol:
             raise LocalProtocolError("audio before Asterisk's first: its rate is not known yet")
         for start in range(0, len(payload), _MAX_PAYLOAD_BYTES):
             yield frame(_KINDS[self._time.audio.sample_rate], payload[start : start + _MAX_PAYLOAD_BYTES])
-
-
-def _with_early(started: CallStarted, events: Sequence[Event]) -> CallStarted:
-    early_ms = sum(started.format.duration_ms(event.payload) for event in events if isinstance(event, Media))
-    return replace(started, early_ms=early_ms)
 
 
 def _dtmf(payload: bytes) -> Dtmf:

@@ -1,7 +1,11 @@
 """What a peer says before the start of its call: kept for it, and bounded."""
 
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Generic, TypeVar
+
+from telephony.events import CallStarted, Event, Media
 
 T = TypeVar("T")
 
@@ -32,3 +36,9 @@ class Early(Generic[T]):
     def __len__(self) -> int:
         """What is kept, in pieces."""
         return len(self._kept)
+
+
+def with_early(started: CallStarted, early: Sequence[Event]) -> CallStarted:
+    """Return `started`, which tells now how much audio there is in `early`, the events that follow it at once."""
+    audio = [event.payload for event in early if isinstance(event, Media)]
+    return replace(started, early_ms=sum(started.format.duration_ms(payload) for payload in audio))

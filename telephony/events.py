@@ -4,7 +4,7 @@ A wire is a `WireProtocol` (telephony/wire_protocol.py). All of it stands in one
 writes a wire, or reads what the call makes of one, goes through the whole list, and finds nothing else to look for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -40,6 +40,16 @@ class AudioFormat:
     def duration_ms(self, payload: bytes) -> int:
         """Whole milliseconds of audio in `payload`, rounded down."""
         return len(payload) * 1000 // (self.encoding.sample_bytes * self.sample_rate)
+
+    def bytes_in(self, duration_ms: int) -> int:
+        """Bytes of the whole samples in so many milliseconds, rounded down."""
+        return self.encoding.sample_bytes * (self.sample_rate * duration_ms // 1000)
+
+    def pieces(self, payload: bytes, *, at_most_ms: int) -> Iterator[bytes]:
+        """Yield `payload` in pieces of so many milliseconds; the last may be shorter."""
+        size = self.bytes_in(at_most_ms)
+        for begin in range(0, len(payload), size):
+            yield payload[begin : begin + size]
 
 
 # ---------------------------------------------------------------- events: what the peer tells us

@@ -12,6 +12,7 @@ from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from telephony.early import with_early
 from telephony.errors import LocalProtocolError
 from telephony.events import (
     AudioFormat,
@@ -23,9 +24,7 @@ from telephony.events import (
     Event,
     FormatChanged,
     Hangup,
-    Malformed,
     Mark,
-    Media,
     Notice,
     Play,
     Played,
@@ -45,7 +44,7 @@ from telephony.freeswitch_metadata import (
     told_rate,
 )
 from telephony.jsontext import Fields, json_object, key_of, object_of, text_of
-from telephony.malformed import MAX_MALFORMED, Malformations, Refused
+from telephony.malformed import MAX_MALFORMED, Malformations, understood_late
 from telephony.media_time import MediaTime
 from telephony.whole_samples import WholeSamples
 
@@ -135,12 +134,8 @@ class _ForkProtocol:
         guess, heard = likely_rate(self._early)
         self._time = MediaTime(AudioFormat(Encoding.L16, rate or guess))
         early, self._early = self._early, []
-        events: list[Event] = [] if rate else [Notice(f"no metadata tell the sample rate: {guess} Hz, by {heard}")]
-        for message in early:
-            try:
-                events += self._understand(message)
-            except Refused as why:
-                events.append(Malformed(str(why)))
+        guessed = () if rate else [Notice(f"no metadata tell the sample rate: {guess} Hz, by {heard}")]
+        events = [*guessed, *understood_late(early, self._understand)]
         parameters = plain_values(metadata)
         started = CallStarted(
             call_id=first_of(parameters, CALL_IDS) or self._call_id,
@@ -149,9 +144,8 @@ class _ForkProtocol:
             callee=first_of(parameters, CALLEES),
             parameters=parameters,
             caller_name=first_of(parameters, CALLER_NAMES),
-            early_ms=sum(self._time.audio.duration_ms(event.payload) for event in events if isinstance(event, Media)),
         )
-        return [started, *events]
+        return [with_early(started, events), *events]
 
     def _changed(self, rate: int) -> Sequence[Event]:
         """Go on at another rate."""

@@ -49,6 +49,21 @@ def test_no_folder_holds_more_than_15_modules() -> None:
     assert {folder: count for folder, count in counts.items() if count > MOST_MODULES} == {}
 
 
+def test_who_catches_everything_says_why() -> None:
+    broad = re.compile(r"\s*except\b(?:.*\b(?:Base)?Exception\b.*|\s*):")
+    caught = 0
+    unexplained = []
+    for module in [*MODULES, *sorted((ROOT / "bot").rglob("*.py")), *sorted((ROOT / "telephony").rglob("*.py"))]:
+        lines = module.read_text("utf-8").splitlines()
+        for number, (line, following) in enumerate(zip(lines, [*lines[1:], ""], strict=True), 1):
+            if broad.match(line):
+                caught += 1
+                if "#" not in line and "#" not in following:
+                    unexplained.append(f"{name(module)}:{number}")
+    assert caught > 50
+    assert unexplained == []
+
+
 def test_final_has_no_other_name() -> None:
     renamed = [
         (name(module), alias.asname)

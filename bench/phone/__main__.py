@@ -15,7 +15,7 @@ import subprocess
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
+from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]  # it ships no types
 
 from phone import material, panel, run, scenarios
 from phone.panel import Measured

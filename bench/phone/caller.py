@@ -17,7 +17,7 @@ import aiohttp
 import numpy as np
 
 from bot.api import Samples
-from bridge.commands.phone.phone_line import TwilioLine
+from bridge.commands.phone.twilio_line import TwilioLine
 from phone.ear import Ear
 from phone.line import FaultyLine, LineFaults
 from telephony.codec import encode

@@ -95,12 +95,15 @@ class Play:
             self.played.answers.append((len(self.played.trials), (said[0][0], self._caller.now_ms)))
         self.played.trials.append(trial if quiet else replace(trial, tested=False))
 
+    async def _until(self, due_ms: float) -> None:
+        await self._caller.until(lambda: self._caller.now_ms >= due_ms, timeout_ms=2 * KEY_MS)
+
     async def _press(self, name: str, step: Step) -> None:
         caller, quiet = self._caller, not self._heard_now()
         began_ms = pressed_ms = caller.now_ms
         for key in step.keys:
             due_ms = pressed_ms + KEY_MS
-            await caller.until(lambda due_ms=due_ms: caller.now_ms >= due_ms, timeout_ms=2 * KEY_MS)  # type: ignore[misc]
+            await self._until(due_ms)
             pressed_ms = caller.now_ms
             await caller.press(key)
         await self._answered(pressed_ms)

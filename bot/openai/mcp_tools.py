@@ -181,7 +181,7 @@ class _Connections:
         try:
             client = await asyncio.shield(opened)
             return await client.call_tool(name, arguments)
-        except Exception:
+        except Exception:  # whatever it is, nobody knows whether the connection still works
             holder.cancel()
             if self._holders.get(server, (None,))[0] is holder:
                 del self._holders[server]

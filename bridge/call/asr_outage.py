@@ -25,12 +25,12 @@ class AsrOutage:
         """`longest_s`: a decode is given up so long after its first try failed. `pauses_s`: before each further try."""
         self._recogniser, self._longest_s, self._pauses_s = recogniser, longest_s, pauses_s
         self._waiting: asyncio.Timeout | None = None
-        self._excused = False
+        self._apologised = False
 
-    def excuse(self, *, again: bool = False) -> bool:
+    def take_apology(self, *, again: bool = False) -> bool:
         """Return True once in an outage: the caller is to be told now. `again`: they spoke over what told them."""
-        owed = self._waiting is not None and (again or not self._excused)
-        self._excused = self._excused or owed
+        owed = self._waiting is not None and (again or not self._apologised)
+        self._apologised = self._apologised or owed
         return owed
 
     def give_up(self) -> None:
@@ -51,7 +51,7 @@ class AsrOutage:
             if not error.retryable:
                 raise
             found = await self._wait(decode, on_wait, error)
-        self._excused = False
+        self._apologised = False
         return found
 
     async def _wait(self, decode: Callable[[], Awaitable[T]], on_wait: Callable[[], None], failure: SpeechError) -> T:
@@ -71,6 +71,6 @@ class AsrOutage:
         except TimeoutError:
             pass
         finally:
-            self._excused = self._excused and self._waiting is None  # given up, the outage goes on for the next
+            self._apologised = self._apologised and self._waiting is None  # given up, the outage goes on for the next
             self._waiting = None
         raise failure

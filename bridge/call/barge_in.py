@@ -14,7 +14,8 @@ from bridge.speaking.replies import Replies
 from bridge.speaking.speech_output import SpeechOutput
 from bridge.speech.ear import ScoredWindow
 from bridge.turns.backchannels import Backchannels, Meaning
-from bridge.turns.interruption import Act, BargeInState, BotSpeech, Interruption, InterruptionRules, SpeechWindow
+from bridge.turns.interruption import Act, BargeInState, BotSpeech, Interruption, SpeechWindow
+from bridge.turns.interruption_rules import InterruptionRules
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from bridge.speaking.speech_output import SpeechOutput, once
 from bridge.speech.ear import ScoredWindow
 from bridge.turns.backchannels import Backchannels, Meaning
 from bridge.turns.endpointing import Expected
-from bridge.turns.interruption import InterruptionRules
+from bridge.turns.interruption_rules import InterruptionRules
 from bridge.turns.speculation import SpeculationRules
 
 

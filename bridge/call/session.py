@@ -217,7 +217,7 @@ class CallSession:
                 self._delivery.speech.stopped(speech_end_ms)
                 self._utterance.close(speech_end_ms)
                 self._utterance = None
-                self._excuse()
+                self._apologise()
 
     def _expect_end(self, onset_ms: int, *, settled: bool) -> None:
         """Prepare to judge the end of a turn: one that begins, or one that goes on after it was closed.
@@ -281,16 +281,16 @@ class CallSession:
         hear = bound(transcribe, utterance, self._asr, on_partial=delivery.partial, wanted=delivery.wants_partials)
         hear = bound(hear, turn_detector=self._turn_detector, language=self._language)
         try:
-            return await self._outage.survive(lambda: hear(options=self._options), on_wait=self._excuse)
+            return await self._outage.survive(lambda: hear(options=self._options), on_wait=self._apologise)
         except SpeechError as error:
             if not error.retryable:
                 self._bot.fall_back()
             await self._delivery.lost(str(error))
         return Final("", "", utterance.began_ms, utterance.ended_ms)
 
-    def _excuse(self) -> None:
+    def _apologise(self) -> None:
         """A final waits for an engine: the caller is told, once they fall silent; not too many may wait."""
         if self._crowded:
             self._outage.give_up()
-        elif self._utterance is None and self._outage.excuse(again=self._bot.apology_lost):
+        elif self._utterance is None and self._outage.take_apology(again=self._bot.apology_lost):
             self._bot.fall_back()

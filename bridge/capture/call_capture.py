@@ -84,7 +84,7 @@ class CallCapture:
         turn, since_s = LoopTurn(), self.clock_s()
         try:
             result = await work
-        except BaseException as error:
+        except BaseException as error:  # that nobody waits any more, too: it is kept on its way to whoever it is for
             asked.raised(error, turn, since_s)
             raise
         asked.done(turn, since_s, answer(result))
@@ -147,7 +147,7 @@ async def each(
             asked.piece(turn, since_s, line(chunk))
             yield chunk
             turn, since_s = LoopTurn(), clock_s()
-    except BaseException as error:
+    except BaseException as error:  # as in `CallCapture.ask`
         asked.raised(error, turn, since_s)
         raise
     asked.done(turn, since_s, {})

@@ -1,6 +1,6 @@
 """A bot, of which all that it says and does is kept, with the times."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import ClassVar, TypeVarTuple, cast
 
 from bot import plain_hooks
@@ -87,7 +87,7 @@ class CapturedBot(Bot):
                     pieces.fail(failed)
                 turn, since_s = LoopTurn(), clock_s()
             asked.done(turn, since_s, {})
-        except BaseException as error:
+        except BaseException as error:  # a cut of the reply, too: it is kept on its way to whoever it is for
             asked.raised(error, turn, since_s)
             raise
         finally:
@@ -140,8 +140,8 @@ class CapturedBot(Bot):
     async def on_end(self, reason: str) -> None:
         await self._tell("on_end", self._bot.on_end, reason)
 
-    async def _tell(self, name: str, hook: Callable[[*Ts], object], *args: *Ts) -> None:
-        told = plain_hooks.call(hook, *args)  # type: ignore[arg-type]  # as Bot declares it, bound or not
+    async def _tell(self, name: str, hook: Callable[[*Ts], Awaitable[None]], *args: *Ts) -> None:
+        told = plain_hooks.call(hook, *args)
         await self._capture.ask("hook", {"hook": name}, told, lambda _: {})
 
     # ------------------------------------------------------------ what it asks for

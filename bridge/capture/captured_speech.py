@@ -3,6 +3,7 @@
 from bridge.capture.call_capture import CallCapture, LoopTurn
 from bridge.capture.notation import told
 from bridge.speech.api import SAMPLE_RATE, EndOfTurn, Hypothesis, Recogniser, Request, Samples, Vad
+from bridge.speech.pool.wrapped import WrappedRecogniser
 from bridge.turns.rolling_quantile import RollingQuantile
 
 
@@ -39,12 +40,12 @@ class DecodeSpans:
         return self._begins.setdefault(request.key, max(0, now_ms - length_ms)), length_ms
 
 
-class CapturedAsr:
+class CapturedAsr(WrappedRecogniser):
     """`asr`, with `capture` beside it."""
 
     def __init__(self, asr: Recogniser, capture: CallCapture) -> None:
-        self.name, self.capabilities = asr.name, asr.capabilities
-        self._asr, self._capture, self._spans = asr, capture, DecodeSpans()
+        super().__init__(asr)
+        self._capture, self._spans = capture, DecodeSpans()
 
     async def decode(self, request: Request, /) -> Hypothesis:
         """See Asr."""
@@ -58,20 +59,9 @@ class CapturedAsr:
         }
         return await self._capture.ask("decode", asked, self._asr.decode(request), told)
 
-    async def healthy(self) -> bool:
-        """See Asr."""
-        return await self._asr.healthy()
-
     async def recovered(self) -> None:
         """See Recogniser."""
         await self._capture.ask("recovered", {}, self._asr.recovered(), lambda _: {})
-
-    def check_language(self, language: str | None) -> None:
-        """See Recogniser."""
-        self._asr.check_language(language)
-
-    def close(self) -> None:
-        """Do nothing: the engines are everybody's."""
 
 
 class CapturedEnding:

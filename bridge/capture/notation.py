@@ -5,8 +5,8 @@ A record is a line of JSON for each thing that happened; docs/replay.md describe
 
 import base64
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Final, TypeVar, cast, get_args
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Final, TypeVar, cast, get_args
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -18,6 +18,9 @@ from bot.say import Say
 from telephony import events
 from telephony.bot_requests import BotRequest
 from telephony.events import Event, Media
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 FORMAT: Final = "voice-bridge wire record"
 VERSION: Final = 1
@@ -78,12 +81,10 @@ class NotWritten(ValueError):
     """A line does not say what it has to; the text says what is missing."""
 
 
-def told(value: object) -> dict[str, object]:
+def told(value: "DataclassInstance") -> dict[str, object]:
     """Return the fields of a dataclass that differ from their defaults."""
     return {
-        field.name: getattr(value, field.name)
-        for field in fields(value)  # type: ignore[arg-type]  # the callers hand in dataclasses
-        if getattr(value, field.name) != field.default
+        field.name: getattr(value, field.name) for field in fields(value) if getattr(value, field.name) != field.default
     }
 
 
@@ -229,8 +230,8 @@ def plain(value: object) -> object:
     """Return what JSON has for `value`: for `json.dumps(default=...)`."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
-    if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
-        return asdict(value)  # type: ignore[call-overload]  # it is a dataclass
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, set | frozenset):

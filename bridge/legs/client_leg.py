@@ -107,7 +107,7 @@ class _Idle:
 
 
 def _pieces(media: Media, audio: AudioFormat) -> Iterator[Media]:
-    size = audio.encoding.sample_bytes * (audio.sample_rate * PIECE_MS // 1000)
+    size = audio.bytes_in(PIECE_MS)
     for begin in range(0, len(media.payload), size):
         at_ms = media.at_ms + audio.duration_ms(media.payload[:begin])
         yield replace(media, payload=media.payload[begin : begin + size], at_ms=at_ms)

@@ -22,7 +22,7 @@ class Pacer:
 
     def __init__(self, audio: AudioFormat, now_ms: float) -> None:
         """`now_ms`: any clock that never goes back, as in `due`."""
-        self._frame_bytes = audio.sample_rate * FRAME_MS // 1000 * audio.encoding.sample_bytes
+        self._frame_bytes = audio.bytes_in(FRAME_MS)
         self._silence = silence(audio.encoding, self._frame_bytes // audio.encoding.sample_bytes)
         self._audio = MarkedAudio()
         self._left_marks: deque[tuple[float, str]] = deque()  # their audio has left, and is heard at that time

@@ -34,7 +34,7 @@ class ListenerAudio:
         self._audio = audio
         self._waiting: deque[tuple[bytes, bytes]] = deque()
         self._waiting_bytes = 0
-        self._most_bytes = _bytes_of(audio, _LISTENER_MS)
+        self._most_bytes = audio.bytes_in(_LISTENER_MS)
         self._resampler = make_resampler(audio.sample_rate, LISTENER_HZ)
         self.lost_ms = 0
         """Audio that was not fetched in time."""
@@ -46,7 +46,7 @@ class ListenerAudio:
         while self._waiting_bytes > self._most_bytes and len(self._waiting) > 1:
             lost = len(self._waiting.popleft()[0])
             self._waiting_bytes -= lost
-            self.lost_ms += lost * 1000 // _bytes_of(self._audio, 1000)
+            self.lost_ms += lost * 1000 // self._audio.bytes_in(1000)
 
     def take(self) -> bytes:
         """Return both sides mixed, of all that waits: 16 bit samples, little-endian, LISTENER_HZ. b"" if none waits."""
@@ -68,9 +68,9 @@ class CallSound:
         self._audio = audio
         self._frame = max(1, audio.sample_rate * FRAME_MS // 1000)
         self._bot_ahead = MarkedAudio()
-        self._most_ahead = _bytes_of(audio, _LONGEST_AHEAD_MS)
+        self._most_ahead = audio.bytes_in(_LONGEST_AHEAD_MS)
         self._recent: deque[tuple[bytes, bytes]] = deque()
-        self._recent_bytes, self._most_recent = 0, _bytes_of(audio, _LEVEL_MS)
+        self._recent_bytes, self._most_recent = 0, audio.bytes_in(_LEVEL_MS)
         self._listeners: list[ListenerAudio] = []
         self._watchers = 0
 
@@ -142,7 +142,3 @@ class CallSound:
         frames = samples[: len(samples) // self._frame * self._frame].reshape(-1, self._frame)
         power = float(np.einsum("ij,ij->i", frames, frames).max(initial=0)) / self._frame
         return max(SILENT_DB, 10 * log10(power)) if 0 < power < inf else SILENT_DB  # float samples may be anything
-
-
-def _bytes_of(audio: AudioFormat, ms: int) -> int:
-    return audio.sample_rate * audio.encoding.sample_bytes * ms // 1000

@@ -20,6 +20,7 @@ from bridge.outbound.call_request import BadCallRequest, read
 from bridge.outbound.consultation import ACCEPT_S, Consultation
 from bridge.outbound.dialler import Closing, Dialler, Full, NotAllowed, TooLoaded
 from bridge.outbound.hold_audio import OnHold, hold_audio
+from bridge.outbound.leg import PlacedCall
 from bridge.outbound.overheard import OverheardLeg, Overhearing
 from bridge.speaking.voices.voices import Voices
 from telephony.codec import silence
@@ -100,25 +101,8 @@ class WarmTransferLeg:
 
     async def _consult(self, transfer: WarmTransfer) -> None:
         music = await hold_audio(transfer.hold, self._voices)
-        recorded = self._recording.records_others
-        meeting = Consultation(
-            transfer,
-            self._leg if recorded else self._unrecorded,
-            self._audio,
-            tts=self._voices,
-            accept_s=self._accept_s,
-            announcement=self._recording.announcement if recorded else "",
-            overhear=bound(self._overhear, TransferSide.TARGET),
-        )
-        try:
-            request = read({"to": transfer.target, "wire": self._wire})
-            placed = self._dialler.place(
-                request,
-                carry=lambda leg, wire: self._serve(leg, wire, meeting),
-                ended=lambda call: meeting.ended(call.reason),
-            )
-        except (BadCallRequest, NotAllowed, Closing, Full, TooLoaded) as why:
-            raise OSError(f"{transfer.target} cannot be called: {why}") from why
+        meeting = self._consultation(transfer)
+        placed = self._place(meeting, transfer.target)
         self._with = meeting
         holding = asyncio.create_task(
             OnHold(self._leg, self._audio, clock_s=asyncio.get_running_loop().time).play(
@@ -146,6 +130,34 @@ class WarmTransferLeg:
             await cancelled(holding)
             meeting.leave(why_over)
             self._dialler.hang_up(placed.call_id, why_over)
+
+    def _consultation(self, transfer: WarmTransfer) -> Consultation:
+        """Return what is said with the one that is called, who is recorded with the caller or not at all."""
+        recorded = self._recording.records_others
+        return Consultation(
+            transfer,
+            self._leg if recorded else self._unrecorded,
+            self._audio,
+            tts=self._voices,
+            accept_s=self._accept_s,
+            announcement=self._recording.announcement if recorded else "",
+            overhear=bound(self._overhear, TransferSide.TARGET),
+        )
+
+    def _place(self, meeting: Consultation, target: str) -> PlacedCall:
+        """Have `target` called for `meeting`.
+
+        Raises:
+            OSError: they cannot be called, and why.
+        """
+        try:
+            return self._dialler.place(
+                read({"to": target, "wire": self._wire}),
+                carry=lambda leg, wire: self._serve(leg, wire, meeting),
+                ended=lambda call: meeting.ended(call.reason),
+            )
+        except (BadCallRequest, NotAllowed, Closing, Full, TooLoaded) as why:
+            raise OSError(f"{target} cannot be called: {why}") from why
 
     async def _join(self, meeting: Consultation, *, returns: bool) -> None:
         """Have the wire put the two together, where it can and nothing here needs what they say.

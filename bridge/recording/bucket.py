@@ -22,7 +22,7 @@ class BucketFailed(OSError):
 def is_installed() -> bool:
     """Return whether the extra `s3` is there."""
     try:
-        import boto3  # noqa: F401
+        import boto3  # noqa: F401 - is it there?
     except ImportError:
         return False
     return True

@@ -1,7 +1,7 @@
 """What is kept of a call: entries, in the order in which it happened. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableSequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import isfinite
@@ -76,6 +76,14 @@ class Entry:
         """Return it as one line of JSON, without the line's end."""
         parts = (self.record, self.number, round(self.at, 3), self.kind, self.text, dict(self.data))
         return json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def amend(held: MutableSequence[Entry], by: Entry) -> None:
+    """Have the entry of `held` that `by` amends, where there is one, say what `by` says."""
+    if amended := by.amends:
+        for place, entry in enumerate(held):
+            if entry.key == amended:
+                held[place] = entry.amended(by)
 
 
 def storable(value: object) -> object:

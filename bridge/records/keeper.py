@@ -17,7 +17,7 @@ from typing import Final, Self, TypeVar
 
 from bridge.backoff import Backoff
 from bridge.containment import begun, cancelled
-from bridge.records.entries import Entry
+from bridge.records.entries import Entry, amend
 from bridge.records.shelf import DatabaseFailed, Shelf
 from bridge.records.spool import Spool
 from bridge.timeouts import wait_at_most
@@ -71,13 +71,10 @@ class Keeper:
 
     def put(self, entry: Entry) -> None:
         """Keep `entry`. Never blocks and never raises."""
-        if amended := entry.amends:
-            for place, waiting in enumerate(self._waiting):
-                if waiting.key == amended:
-                    self._waiting[place] = waiting.amended(entry)
-        elif len(self._waiting) >= _MOST_WAITING:
+        if len(self._waiting) >= _MOST_WAITING and not entry.amends:
             self._lose(1)
             return
+        amend(self._waiting, entry)
         self._waiting.append(entry)
         self._work.set()
 

@@ -114,7 +114,7 @@ def make_call(
         metrics=metrics,
         drain_s=settings.final_timeout,
         outage_s=settings.asr_outage,
-        bot_side=bound(talking, metrics=metrics) if talks else SilentBotSide,
+        bot_side=talking if talks else SilentBotSide,
         turn_detector=turn_detector,
     )
 

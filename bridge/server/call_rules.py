@@ -16,7 +16,7 @@ from bridge.speaking.unread import speaks
 from bridge.turns.backchannels import Backchannels, parse, shipped
 from bridge.turns.caller_pauses import CallerPausesRules
 from bridge.turns.endpointing import EndpointRules
-from bridge.turns.interruption import EchoRules, InterruptionRules
+from bridge.turns.interruption_rules import EchoRules, InterruptionRules
 from bridge.turns.no_input import NoInputRules
 from bridge.turns.speculation import SpeculationRules
 from bridge.turns.turn_taker import TurnRules

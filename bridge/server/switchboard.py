@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from functools import partial
 from typing import Final
 
@@ -11,7 +11,7 @@ from bridge import logs
 from bridge.admission.lines import Lines
 from bridge.admission.load import Load
 from bridge.capture.call_capture import CallCapture
-from bridge.capture.captured_call import CapturedCall
+from bridge.capture.captured_call import CapturedCall, CarriedCall
 from bridge.capture.event_log import EventLog
 from bridge.capture.wire_records import WireRecords
 from bridge.containment import contained
@@ -35,6 +35,7 @@ from bridge.server.resources import Resources
 from bridge.server.routing import Ringing, choose
 from bridge.settings import Settings
 from bridge.settings.route import Route
+from bridge.speech.denoising import Denoising
 from bridge.tracing.tracing import Tracing
 from telephony.errors import RemoteProtocolError
 from telephony.events import CallStarted
@@ -232,9 +233,7 @@ class Switchboard:
         journal: Journal,
         recording: CallRecording | None = None,
     ) -> str:
-        standing = standing_of(leg)
-        denoising = await self.resources.open_denoising(lambda: self.load.spares_denoising(standing()))
-        try:
+        async with self._denoising(leg, wire) as denoising:
             switch = recording or RecordingSwitch()
             watched = WatchedLeg(leg, started.format, secret=lambda: switch.secret)
             overhearing = self._overhearing(wire, resources, settings, observer=observer, journal=journal)
@@ -256,28 +255,43 @@ class Switchboard:
                     capture=capture,
                 )
             call = CapturedCall(session, capture) if capture else session
-            longest_s = settings.max_call_duration
-            too_long = f"the call reached {longest_s:g} s"
-            loop = asyncio.get_running_loop()
-            timer = loop.call_later(longest_s, call.finish, too_long)
-            last = loop.call_later(longest_s + _GOODBYE_S, call.stop, too_long)  # whoever cannot be told goodbye
-            unwatch = leg.watch(call.stop)
-            self.lines.calls.add(call)
-            if self.lines.draining:  # since it took its line
-                call.drain()
-            try:
-                live = self._call_log.live.operated(observer.record, call)
-                async with overhearing:
-                    with live, self._listed(WatchedCall(watched, journal)):
-                        return await call.run()
-            finally:
-                if call.stopped:
-                    observer.stopped()
-                self.lines.calls.discard(call)
-                unwatch()
-                timer.cancel()
-                last.cancel()
+            with self._bounded(call, leg, longest_s=settings.max_call_duration):
+                try:
+                    live = self._call_log.live.operated(observer.record, call)
+                    async with overhearing:
+                        with live, self._listed(WatchedCall(watched, journal)):
+                            return await call.run()
+                finally:
+                    if call.stopped:
+                        observer.stopped()
+
+    @asynccontextmanager
+    async def _denoising(self, leg: Leg, wire: str) -> AsyncIterator[Denoising | None]:
+        """Yield what denoises the audio of `leg`, where it is wanted; what was heard as it came is counted."""
+        standing = standing_of(leg)
+        denoising = await self.resources.open_denoising(lambda: self.load.spares_denoising(standing()))
+        try:
+            yield denoising
         finally:
             if denoising:
                 self.metrics.denoiser_bypassed_ms.labels(wire).inc(denoising.bypassed_ms)
                 denoising.close()
+
+    @contextmanager
+    def _bounded(self, call: CarriedCall, leg: OpeningLeg, *, longest_s: float) -> Iterator[None]:
+        """Let `call` be ended from outside: by the server, by the silence of its peer, and once it has its longest."""
+        too_long = f"the call reached {longest_s:g} s"
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(longest_s, call.finish, too_long)
+        last = loop.call_later(longest_s + _GOODBYE_S, call.stop, too_long)  # whoever cannot be told goodbye
+        unwatch = leg.watch(call.stop)
+        self.lines.calls.add(call)
+        if self.lines.draining:  # since it took its line
+            call.drain()
+        try:
+            yield
+        finally:
+            self.lines.calls.discard(call)
+            unwatch()
+            timer.cancel()
+            last.cancel()

@@ -177,7 +177,7 @@ class CallTrace(CallObserver):
         noted = _BotSpan(traceparent(self._id, span_id := self._new_id(64)), dict(attributes))
         try:
             yield noted
-        except Exception as failed:
+        except Exception as failed:  # of the bot's author, whatever it is: it is noted on its way to them
             error = type(failed).__name__
             noted.set("error.type", error)
             raise

@@ -44,7 +44,7 @@ class Otlp:
 
     def close(self) -> None:
         """Give up what is being tried."""
-        self._exporter.shutdown()  # type: ignore[no-untyped-call]
+        self._exporter.shutdown()  # type: ignore[no-untyped-call]  # it has no types
 
     def _readable(self, span: EndedSpan) -> ReadableSpan:
         parent = _context(span.trace_id, span.parent_id) if span.parent_id else None

@@ -8,9 +8,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from telephony.carriers.json_stream import MAX_EARLY_CHARS
+from telephony.carriers.json_stream import MAX_EARLY_CHARS, SMALL_CHARS
 from telephony.carriers.stream_fields import base64_text, fields_of, plain_texts
-from telephony.early import Early
+from telephony.early import with_early
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
     AudioFormat,
@@ -22,7 +22,6 @@ from telephony.events import (
     Encoding,
     Event,
     Hangup,
-    Media,
     Owed,
     Play,
     Problem,
@@ -31,9 +30,8 @@ from telephony.events import (
     Transfer,
 )
 from telephony.jsontext import Fields, as_text, audio_of, json_object, key_of, text_of
-from telephony.malformed import MAX_MALFORMED, Malformations, understood_late
-from telephony.media_time import MediaTime
-from telephony.whole_samples import WholeSamples
+from telephony.malformed import MAX_MALFORMED, Malformations
+from telephony.stream_audio import StreamAudio
 
 FORMATS: Final[Mapping[str, int]] = {"raw/lpcm16": 16_000, "raw/lpcm16_8": 8000, "raw/lpcm16_24": 24_000}
 """Media types that we speak, the one that we like best first -> hertz."""
@@ -54,9 +52,7 @@ class AudioCodesProtocol:
         self._ended = False
         self._conversation = ""  # set by `session.initiate`
         self._format_name = ""
-        self._time: MediaTime | None = None
-        self._early = Early[Fields](at_most=MAX_EARLY_CHARS)
-        self._whole = WholeSamples()
+        self._audio = StreamAudio[Fields](waits_for="session.initiate", at_most=MAX_EARLY_CHARS)
         self._streams, self._playing = 0, False  # of ours
         self._malformations = Malformations(at_most=MAX_MALFORMED)
 
@@ -87,7 +83,7 @@ class AudioCodesProtocol:
             case Clear():
                 return [*self._stopped_stream(), self._activity("abortPrompts")]
             case Hangup(reason):
-                return [self._activity("hangup", hangupReason=reason)] if self._time else ()
+                return [self._activity("hangup", hangupReason=reason)] if self._audio.begun else ()
             case Transfer(target):
                 to = target if ":" in target else f"tel:{target}"
                 return [*self._stopped_stream(), self._activity("transfer", transferTarget=to)]
@@ -101,23 +97,22 @@ class AudioCodesProtocol:
     def _understand(self, message: Fields) -> Sequence[Event]:
         match text_of(message, "type"):
             case "session.initiate":
-                return () if self._time else self._initiated(message)
+                return () if self._audio.begun else self._initiated(message)
             case "session.resume":  # its server gives it to the conversation that it names
-                return [Owed([self._message("session.accepted", mediaFormat=self._format_name)])] if self._time else ()
+                return [self._accepted()] if self._audio.begun else ()
             case "session.end":
                 self._ended, self.resumable = True, False
                 return [CallEnded("caller hung up")]
             case "connection.validate":
                 return [Owed([json.dumps({"type": "connection.validated", "success": True})])]
-            case "userStream.start" | "userStream.stop" | "userStream.chunk" | "activities" if self._time is None:
-                self._early.keep(message, size=300 + len(as_text(message.get("audioChunk"))))
-                return ()
+            case "userStream.start" | "userStream.stop" | "userStream.chunk" | "activities" if not self._audio.begun:
+                return self._audio.keep(message, size=SMALL_CHARS + len(as_text(message.get("audioChunk"))))
             case "userStream.start":
                 return [Owed([self._message("userStream.started")])]
             case "userStream.stop":
                 return [Owed([self._message("userStream.stopped")])]
             case "userStream.chunk":
-                return self._heard(message)
+                return self._audio.take(audio_of(message, "audioChunk", where="", at_most=MAX_PAYLOAD_BYTES))
             case "activities":
                 listed = message.get("activities")
                 return [event for one in (listed if isinstance(listed, list) else ()) for event in self._told_by(one)]
@@ -131,8 +126,8 @@ class AudioCodesProtocol:
             shown = as_text(offered)[:80]
             raise RemoteProtocolError(f"unusable session.initiate: {shown} offered; allowed: {_ALLOWED}")
         self._format_name, self._conversation = names[0], text_of(message, "conversationId", at_most=256)
-        self._time, self.resumable = MediaTime(AudioFormat(Encoding.L16, FORMATS[names[0]])), True
-        early = understood_late(self._early.take(), self._understand)
+        self.resumable, audio = True, AudioFormat(Encoding.L16, FORMATS[names[0]])
+        early = self._audio.begin(audio, self._understand)
         parameters = {
             **{name: as_text(message[name]) for name in ("botName", "participant") if message.get(name)},
             **plain_texts(fields_of(message, "parameters")),
@@ -140,18 +135,15 @@ class AudioCodesProtocol:
         }
         started = CallStarted(
             call_id=self._conversation,
-            format=self._time.audio,
+            format=audio,
             caller=as_text(message.get("caller")),
             callee=parameters.get("callee", ""),
             parameters=parameters,
-            early_ms=sum(self._time.audio.duration_ms(event.payload) for event in early if isinstance(event, Media)),
         )
-        return [started, Owed([self._message("session.accepted", mediaFormat=self._format_name)]), *early]
+        return [with_early(started, early), self._accepted(), *early]
 
-    def _heard(self, message: Fields) -> Sequence[Event]:
-        assert self._time
-        samples = self._whole.take(audio_of(message, "audioChunk", where="", at_most=MAX_PAYLOAD_BYTES))
-        return [self._time.place(samples)] if samples else ()
+    def _accepted(self) -> Owed:
+        return Owed([self._message("session.accepted", mediaFormat=self._format_name)])
 
     def _told_by(self, activity: object) -> Sequence[Event]:
         if not isinstance(activity, dict) or activity.get("type") != "event" or activity.get("name") != "dtmf":
@@ -174,9 +166,7 @@ class AudioCodesProtocol:
         return [self._message("playStream.stop", streamId=str(self._streams))]
 
     def _chunks(self, payload: bytes) -> Sequence[str]:
-        assert self._time
-        size = 2 * self._time.audio.sample_rate * _PLAY_MS // 1000
-        parts = (payload[begin : begin + size] for begin in range(0, len(payload), size))
+        parts = self._audio.time.audio.pieces(payload, at_most_ms=_PLAY_MS)
         about = {"streamId": str(self._streams)}
         return [self._message("playStream.chunk", **about, audioChunk=base64_text(part)) for part in parts]
 
@@ -185,6 +175,6 @@ class AudioCodesProtocol:
         return self._message("activities", activities=[{"type": "event", "name": name, **told}])
 
     def _message(self, kind: str, **fields: object) -> str:
-        if self._time is None:
+        if not self._audio.begun:
             raise LocalProtocolError(f"{kind} before session.initiate: there is no conversation yet")
         return json.dumps({"type": kind, "conversationId": self._conversation, **fields}, separators=(",", ":"))

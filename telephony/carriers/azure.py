@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from telephony.carriers.json_stream import MAX_EARLY_CHARS, MAX_PAYLOAD_BYTES
 from telephony.carriers.stream_fields import base64_text, shown_fields
-from telephony.early import Early
+from telephony.early import with_early
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
     AudioFormat,
@@ -24,7 +24,6 @@ from telephony.events import (
     Encoding,
     Event,
     Hangup,
-    Media,
     Notice,
     Play,
     Problem,
@@ -35,9 +34,8 @@ from telephony.events import (
     Transcript,
 )
 from telephony.jsontext import Fields, as_text, audio_of, json_object, key_of, object_of, text_of
-from telephony.malformed import MAX_MALFORMED, Malformations, understood_late
-from telephony.media_time import MediaTime
-from telephony.whole_samples import WholeSamples
+from telephony.malformed import MAX_MALFORMED, Malformations
+from telephony.stream_audio import StreamAudio
 
 RATES: Final = (16_000, 24_000)
 TONES: Final[Mapping[str, str]] = {
@@ -66,9 +64,7 @@ class AzureProtocol:
     ) -> None:
         """`new_id`: names a call that nobody names."""
         self._told, self._new_id = told or {}, new_id
-        self._early = Early[Fields](at_most=MAX_EARLY_CHARS)
-        self._time: MediaTime | None = None  # set by the metadata
-        self._whole = WholeSamples()
+        self._audio = StreamAudio[Fields](waits_for="Azure's AudioMetadata", at_most=MAX_EARLY_CHARS)
         self._heard: str | None = None  # whom we listen to where voices are not mixed; set by the first that is told
         self._others = False  # somebody else was heard, which is told once
         self._malformations = Malformations(at_most=MAX_MALFORMED)
@@ -94,8 +90,7 @@ class AzureProtocol:
         """
         match command:
             case Play(payload):
-                size = 2 * self._begun().audio.sample_rate * _PLAY_MS // 1000
-                return [_spoken(payload[begin : begin + size]) for begin in range(0, len(payload), size)]
+                return [_spoken(piece) for piece in self._audio.time.audio.pieces(payload, at_most_ms=_PLAY_MS)]
             case Clear():
                 return [_STOP]
             case Hangup() | Problem() | Transcript() | SpeechStarted() | SpeechStopped() | Reply() | ReplyOver():
@@ -106,12 +101,11 @@ class AzureProtocol:
     def _understand(self, message: Fields) -> Sequence[Event]:
         match text_of(message, "kind"):
             case "AudioMetadata":
-                return () if self._time else self._start(object_of(message, "audioMetadata"))
-            case "AudioData" | "DtmfData" if self._time is None:
-                self._early.keep(message, size=len(shown_fields(message)) + _audio_chars(message))
-                return ()
+                return () if self._audio.begun else self._start(object_of(message, "audioMetadata"))
+            case "AudioData" | "DtmfData" if not self._audio.begun:
+                return self._audio.keep(message, size=len(shown_fields(message)) + _audio_chars(message))
             case "AudioData":
-                return self._audio(object_of(message, "audioData"))
+                return self._spoken_by(object_of(message, "audioData"))
             case "DtmfData":
                 name = text_of(object_of(message, "dtmfData"), "data", where="dtmfData")
                 return [key_of({"data": _KEYS.get(name.lower(), name)}, "data", where="dtmfData")]
@@ -119,26 +113,24 @@ class AzureProtocol:
                 return ()
 
     def _start(self, metadata: Fields) -> Sequence[Event]:
-        self._time = MediaTime(_format(metadata))
-        events = understood_late(self._early.take(), self._understand)
+        audio = _format(metadata)
+        early = self._audio.begin(audio, self._understand)
         started = CallStarted(
             call_id=self._told.get("CallSid") or as_text(metadata.get("subscriptionId"))[:256] or self._new_id(),
-            format=self._time.audio,
+            format=audio,
             caller=self._told.get("From", ""),
             callee=self._told.get("To", ""),
             parameters=self._told,
             caller_name=self._told.get("CallerName", ""),
-            early_ms=sum(self._time.audio.duration_ms(event.payload) for event in events if isinstance(event, Media)),
         )
-        return [started, *events]
+        return [with_early(started, early), *early]
 
-    def _audio(self, audio: Fields) -> Sequence[Event]:
+    def _spoken_by(self, audio: Fields) -> Sequence[Event]:
         speaker = as_text(audio.get("participantRawID"))
         self._heard = self._heard or speaker
         if speaker != self._heard and speaker:
             return self._not_heard(speaker)
-        samples = self._whole.take(audio_of(audio, "data", where="audioData", at_most=MAX_PAYLOAD_BYTES))
-        return [self._begun().place(samples)] if samples else ()
+        return self._audio.take(audio_of(audio, "data", where="audioData", at_most=MAX_PAYLOAD_BYTES))
 
     def _not_heard(self, speaker: str) -> Sequence[Event]:
         """Return what is to be said of somebody who is not the first that spoke: two at a time are no audio."""
@@ -146,11 +138,6 @@ class AzureProtocol:
             return ()
         self._others = True
         return [Notice(f"{shown(speaker)} is not heard: order the stream mixed to hear all of a call")]
-
-    def _begun(self) -> MediaTime:
-        if self._time is None:
-            raise LocalProtocolError("audio before Azure's AudioMetadata: its rate is not known yet")
-        return self._time
 
 
 def _spoken(payload: bytes) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from telephony.carriers.json_stream import MAX_EARLY_CHARS, MULAW_8K
 from telephony.carriers.stream_fields import fields_of, plain_texts
-from telephony.early import Early
+from telephony.early import with_early
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
     CallEnded,
@@ -22,7 +22,6 @@ from telephony.events import (
     Event,
     Hangup,
     Malformed,
-    Media,
     Notice,
     Owed,
     Play,
@@ -33,7 +32,7 @@ from telephony.events import (
 )
 from telephony.jsontext import Fields, as_text, json_object, key_of, refusal, text_of, whole_of
 from telephony.malformed import MAX_MALFORMED, Malformations
-from telephony.media_time import MediaTime
+from telephony.stream_audio import StreamAudio
 
 TARGET_VARIABLE: Final = "transfer_to"
 PLAY_BYTES: Final = 1600  # in one message, 200 ms: their number and their bytes in a second are limited
@@ -51,8 +50,7 @@ class GenesysProtocol:
         self._told = told or {}
         self._session = ""  # set by `open`, also of a probe
         self._channels, self._channel = 1, 0  # in its audio, and which is the caller's
-        self._time: MediaTime | None = None  # set by `open` of a call
-        self._early = Early[bytes](at_most=MAX_EARLY_CHARS)
+        self._audio = StreamAudio[bytes](waits_for="Genesys has opened the session", at_most=MAX_EARLY_CHARS)
         self._seq = self._client_seq = 0
         self._ended = False
         self._malformations = Malformations(at_most=MAX_MALFORMED)
@@ -71,7 +69,7 @@ class GenesysProtocol:
         if self._ended:
             return ()
         if isinstance(message, bytes):
-            return self._malformations.weigh(lambda: self._audio(message))
+            return self._malformations.weigh(lambda: self._heard(message))
         return self._malformations.weigh(lambda: self._understand(json_object(message)))
 
     def send(self, command: Command, /) -> Sequence[str | bytes]:
@@ -82,15 +80,16 @@ class GenesysProtocol:
         """
         match command:
             case Play(payload):
-                self._begun()
+                self._audio.check_begun()
                 return [payload[begin : begin + PLAY_BYTES] for begin in range(0, len(payload), PLAY_BYTES)]
             case Clear():
-                self._begun()
+                self._audio.check_begun()
                 return [self._message("event", {"entities": [{"type": "barge_in", "data": {}}]})]
             case Hangup(reason):
-                return [self._message("disconnect", {"reason": "completed", "info": reason})] if self._time else ()
+                goodbye = {"reason": "completed", "info": reason}
+                return [self._message("disconnect", goodbye)] if self._audio.begun else ()
             case Transfer(target):
-                self._begun()
+                self._audio.check_begun()
                 given = {"reason": "completed", "outputVariables": {TARGET_VARIABLE: target}}
                 return [self._message("disconnect", given)]
             case Problem() | Transcript() | Reply():
@@ -136,12 +135,11 @@ class GenesysProtocol:
             return [Notice("Genesys tries the connection"), Owed([self._message("opened", {"media": []})])]
         media = _taken(about.get("media"))
         self._channels, self._channel = len(media["channels"]), media["channels"].index(_EXTERNAL)
-        self._time = MediaTime(MULAW_8K)
-        early = [event for payload in self._early.take() for event in self._audio(payload)]
-        started = self._call(about, sum(MULAW_8K.duration_ms(one.payload) for one in early if isinstance(one, Media)))
+        early = self._audio.begin(MULAW_8K, self._heard)
+        started = with_early(self._call(about), early)
         return [started, Owed([self._message("opened", {"startPaused": False, "media": [media]})]), *early]
 
-    def _call(self, about: Fields, early_ms: int) -> CallStarted:
+    def _call(self, about: Fields) -> CallStarted:
         participant = fields_of(about, "participant")
         named = ("conversationId", "organizationId", "language")
         parameters = {
@@ -156,26 +154,19 @@ class GenesysProtocol:
             callee=as_text(participant.get("dnis")).removeprefix("tel:"),
             parameters=parameters,
             caller_name=as_text(participant.get("aniName")),
-            early_ms=early_ms,
         )
 
-    def _audio(self, payload: bytes) -> Sequence[Event]:
-        if self._time is None:
-            self._early.keep(payload, size=len(payload) + 1)
-            return ()
-        heard = payload[self._channel :: self._channels]
-        return [self._time.place(heard)] if heard else ()
+    def _heard(self, payload: bytes) -> Sequence[Event]:
+        if not self._audio.begun:
+            return self._audio.keep(payload, size=len(payload) + 1)
+        return self._audio.take(payload[self._channel :: self._channels])
 
     def _message(self, kind: str, parameters: Mapping[str, object]) -> str:
         self._seq += 1
         numbers = {"seq": self._seq, "clientseq": self._client_seq}
-        position = {"position": f"PT{self._time.samples / 8000:.3f}S"} if self._time else {}
+        position = {"position": f"PT{self._audio.time.samples / 8000:.3f}S"} if self._audio.begun else {}
         message = {"version": "2", "id": self._session, "type": kind, **numbers, **position, "parameters": parameters}
         return json.dumps(message, separators=(",", ":"))
-
-    def _begun(self) -> None:
-        if self._time is None:
-            raise LocalProtocolError("nothing can be said before Genesys has opened the session")
 
 
 def _taken(offered: object) -> dict[str, Any]:

@@ -5,14 +5,14 @@ A dialect is data: how a carrier calls things. What its start says is the one th
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from reprlib import repr as shown
 from typing import Final
 
 from telephony.carriers.in_order import InOrder
 from telephony.carriers.stream_fields import base64_text, fields_of, number_of, shown_fields
 from telephony.codec import silence
-from telephony.early import Early
+from telephony.early import Early, with_early
 from telephony.errors import LocalProtocolError
 from telephony.events import (
     AudioFormat,
@@ -25,7 +25,6 @@ from telephony.events import (
     Event,
     Hangup,
     Mark,
-    Media,
     Notice,
     Play,
     Played,
@@ -46,11 +45,12 @@ MAX_PAYLOAD_BYTES: Final = 64 * 1024
 """8 s of mu-law; carriers send 20 to 100 ms."""
 MAX_EARLY_CHARS: Final = 64 * 1024
 """What is kept for a start that comes late, of its base64: 6 s of mu-law."""
+SMALL_CHARS: Final = 300
+"""What a message counts for beside its audio."""
 PLAY_MS: Final = 1000
 """Audio in one message to a carrier."""
 
 _MOST_TRACKS_TOLD: Final = 5
-_SMALL_CHARS: Final = 300  # of a message without its audio
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,13 +202,12 @@ class JsonStream:
         self._stream_id, self._format, self.tracks = begun.stream_id, begun.call.format, begun.tracks
         self.timeline = Timeline(self._format)
         early = understood_late(self._early.take(), self._understand)
-        early_ms = sum(self._format.duration_ms(event.payload) for event in early if isinstance(event, Media))
-        return [replace(begun.call, early_ms=early_ms), *early]
+        return [with_early(begun.call, early), *early]
 
     def _keep(self, message: Fields) -> Sequence[Event]:
         media = message.get("media")
         payload = media.get("payload") if isinstance(media, dict) else None
-        self._early.keep(message, size=_SMALL_CHARS + (len(payload) if isinstance(payload, str) else 0))
+        self._early.keep(message, size=SMALL_CHARS + (len(payload) if isinstance(payload, str) else 0))
         return ()
 
     def _media(self, media: Fields) -> Sequence[Event]:
@@ -254,9 +253,7 @@ class JsonStream:
         sample, rate = self._format.encoding.sample_bytes, self._format.sample_rate
         if (whole := self.dialect.whole_ms * rate * sample // 1000) and (over := len(payload) % whole):
             payload += silence(self._format.encoding, (whole - over) // sample)
-        size = PLAY_MS * rate * sample // 1000
-        for begin in range(0, len(payload), size):
-            yield payload[begin : begin + size]
+        return self._format.pieces(payload, at_most_ms=PLAY_MS)
 
     def message(self, event: str, **fields: object) -> str:
         """Return a message of the running stream with these fields.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from uuid import uuid4
 
-from telephony.early import Early
+from telephony.early import with_early
 from telephony.errors import LocalProtocolError, RemoteProtocolError
 from telephony.events import (
     AudioFormat,
@@ -23,7 +23,6 @@ from telephony.events import (
     Event,
     Hangup,
     Mark,
-    Media,
     Play,
     Played,
     Problem,
@@ -34,9 +33,8 @@ from telephony.events import (
     Transcript,
 )
 from telephony.jsontext import Fields, as_text, json_object, key_of, object_of, text_of
-from telephony.malformed import MAX_MALFORMED, Malformations, understood_late
-from telephony.media_time import MediaTime
-from telephony.whole_samples import WholeSamples
+from telephony.malformed import MAX_MALFORMED, Malformations
+from telephony.stream_audio import StreamAudio
 
 RATES: Final = (8000, 16_000, 24_000)
 CALL_ID: Final = "CallSid"
@@ -57,9 +55,7 @@ class VonageProtocol:
     ) -> None:
         """`told`: what is known of the call before its stream begins. `new_id`: names a call that nobody names."""
         self._told, self._new_id = told or {}, new_id
-        self._early = Early[str | bytes](at_most=MAX_EARLY_BYTES)
-        self._time: MediaTime | None = None  # set by the first text
-        self._whole = WholeSamples()
+        self._audio = StreamAudio[str | bytes](waits_for="Vonage's first text", at_most=MAX_EARLY_BYTES)
         self._malformations = Malformations(at_most=MAX_MALFORMED)
 
     def open(self) -> Sequence[str | bytes]:
@@ -83,11 +79,11 @@ class VonageProtocol:
         """
         match command:
             case Play(payload):
-                size = 2 * self._begun().audio.sample_rate * _FRAME_MS // 1000
-                frames = (payload[begin : begin + size] for begin in range(0, len(payload), size))
-                return [frame.ljust(size, b"\0") for frame in frames]
+                audio = self._audio.time.audio
+                frame = audio.bytes_in(_FRAME_MS)
+                return [piece.ljust(frame, b"\0") for piece in audio.pieces(payload, at_most_ms=_FRAME_MS)]
             case Mark(name):
-                self._begun()
+                self._audio.check_begun()
                 return [json.dumps({"action": "notify", "payload": {"name": name}})]
             case Clear():
                 return [json.dumps({"action": "clear"})]
@@ -98,14 +94,13 @@ class VonageProtocol:
 
     def _understand(self, message: str | bytes) -> Sequence[Event]:
         if isinstance(message, bytes):
-            return self._audio(message)
+            return self._heard(message)
         fields = json_object(message)
         match fields.get("event"):
             case "websocket:connected":
-                return () if self._time else self._start(fields)
-            case "websocket:dtmf" | "websocket:notify" if self._time is None:
-                self._early.keep(message, size=len(message))
-                return ()
+                return () if self._audio.begun else self._start(fields)
+            case "websocket:dtmf" | "websocket:notify" if not self._audio.begun:
+                return self._audio.keep(message, size=len(message))
             case "websocket:dtmf":
                 return [key_of(fields, "digit")]
             case "websocket:notify":
@@ -114,31 +109,23 @@ class VonageProtocol:
                 return ()
 
     def _start(self, fields: Fields) -> Sequence[Event]:
-        self._time = MediaTime(AudioFormat(Encoding.L16, _rate(fields.get("content-type"))))
+        audio = AudioFormat(Encoding.L16, _rate(fields.get("content-type")))
         headers = {name: as_text(value) for name, value in fields.items() if name not in _OWN}
         parameters = {**headers, **self._told}
-        events = understood_late(self._early.take(), self._understand)
+        early = self._audio.begin(audio, self._understand)
         started = CallStarted(
             call_id=parameters.get(CALL_ID) or parameters.get("uuid") or self._new_id(),
-            format=self._time.audio,
+            format=audio,
             caller=parameters.get("From", ""),
             callee=parameters.get("To", ""),
             parameters=parameters,
-            early_ms=sum(self._time.audio.duration_ms(event.payload) for event in events if isinstance(event, Media)),
         )
-        return [started, *events]
+        return [with_early(started, early), *early]
 
-    def _audio(self, payload: bytes) -> Sequence[Event]:
-        if self._time is None:
-            self._early.keep(payload, size=len(payload) + 1)
-            return ()
-        samples = self._whole.take(payload)
-        return [self._time.place(samples)] if samples else ()
-
-    def _begun(self) -> MediaTime:
-        if self._time is None:
-            raise LocalProtocolError("audio before Vonage's first text: its rate is not known yet")
-        return self._time
+    def _heard(self, payload: bytes) -> Sequence[Event]:
+        if not self._audio.begun:
+            return self._audio.keep(payload, size=len(payload) + 1)
+        return self._audio.take(payload)
 
 
 def _rate(content_type: object) -> int:

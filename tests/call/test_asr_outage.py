@@ -126,13 +126,13 @@ async def test_the_caller_is_owed_a_word_once_an_outage() -> None:
     outage = AsrOutage(engine, longest_s=60)
 
     async def wait() -> None:
-        await outage.survive(Decode(EngineLost("down")), on_wait=lambda: said.append(outage.excuse()))
+        await outage.survive(Decode(EngineLost("down")), on_wait=lambda: said.append(outage.take_apology()))
 
-    assert not outage.excuse(again=True), "none is under way"
+    assert not outage.take_apology(again=True), "none is under way"
     waiting = asyncio.create_task(wait())
     await settle()
-    assert not outage.excuse()
-    assert outage.excuse(again=True), "they spoke over what told them"
+    assert not outage.take_apology()
+    assert outage.take_apology(again=True), "they spoke over what told them"
     outage.give_up()
     await asyncio.wait({waiting})
     with pytest.raises(EngineLost):
@@ -157,5 +157,5 @@ async def test_cancelled_it_leaves_nothing_behind() -> None:
     waiting.cancel()
     await asyncio.wait({waiting})
     assert waiting.cancelled()
-    assert not outage.excuse()
+    assert not outage.take_apology()
     assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -17,7 +17,7 @@ from bridge.speaking.replies import Replies
 from bridge.speaking.speech_output import SpeechOutput, once
 from bridge.speech.ear import ScoredWindow
 from bridge.turns.backchannels import Meaning, shipped
-from bridge.turns.interruption import InterruptionRules
+from bridge.turns.interruption_rules import InterruptionRules
 from telephony.events import Clear, Play
 
 

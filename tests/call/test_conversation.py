@@ -15,7 +15,7 @@ from bot.api import Bot, CallInfo, Heard, Line, Partial, Say, Speaker, Turn
 from bridge.call.prompts import CallPrompts
 from bridge.speaking.voices.voice import Voice
 from bridge.speaking.voices.voices import Voices
-from bridge.turns.interruption import EchoRules, InterruptionRules
+from bridge.turns.interruption_rules import EchoRules, InterruptionRules
 from bridge.turns.no_input import NoInputRules
 from telephony.events import Capabilities, Clear, Mark, Reply
 

@@ -10,7 +10,7 @@ from bridge.server.call_rules import call_prompts, interruption_rules, load_phra
 from bridge.settings import Settings
 from bridge.settings.caller_texts import SHIPPED
 from bridge.turns.backchannels import Meaning
-from bridge.turns.interruption import InterruptionRules
+from bridge.turns.interruption_rules import InterruptionRules
 from bridge.turns.no_input import NoInputRules
 from bridge.turns.speculation import SpeculationRules
 

@@ -20,7 +20,7 @@ from bridge.speaking.speech_output import SpeechOutput
 from bridge.speaking.voices.voices import Voices
 from bridge.speech.ear import ScoredWindow
 from bridge.turns.backchannels import shipped
-from bridge.turns.interruption import InterruptionRules
+from bridge.turns.interruption_rules import InterruptionRules
 from bridge.turns.speculation import SpeculationRules
 from telephony.events import AudioFormat, Capabilities, Encoding, Play
 

@@ -1,6 +1,7 @@
 """What comes before the start of a call is kept, oldest first, and bounded."""
 
-from telephony.early import Early
+from telephony.early import Early, with_early
+from telephony.events import AudioFormat, CallStarted, Dtmf, Encoding, Media
 
 
 def test_what_was_kept_is_given_once_in_order() -> None:
@@ -25,3 +26,10 @@ def test_what_is_larger_than_all_there_may_be_is_not_kept() -> None:
     assert early.take() == []
     early.keep("y", size=100)
     assert early.take() == ["y"]
+
+
+def test_a_start_tells_how_much_audio_follows_it_at_once() -> None:
+    started = CallStarted("c1", AudioFormat(Encoding.MULAW, 8000))
+    told = with_early(started, [Media(bytes(160), 0), Dtmf("1"), Media(bytes(80), 20)])
+    assert told.early_ms == 30 and told.call_id == "c1"
+    assert with_early(started, []) == started

@@ -3,15 +3,8 @@
 import pytest
 
 from bridge.turns.backchannels import Meaning, shipped
-from bridge.turns.interruption import (
-    Act,
-    BargeInState,
-    BotSpeech,
-    EchoRules,
-    Interruption,
-    InterruptionRules,
-    SpeechWindow,
-)
+from bridge.turns.interruption import Act, BargeInState, BotSpeech, Interruption, SpeechWindow
+from bridge.turns.interruption_rules import EchoRules, InterruptionRules
 
 RULES = InterruptionRules(onset_ms=160, confirm_ms=1000, false_alarm_ms=2000)
 MIDDLE = BotSpeech("Our office is open from", "nine to five on every day of the week.", left_ms=5000)

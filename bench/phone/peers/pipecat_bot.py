@@ -116,12 +116,12 @@ async def call(websocket: WebSocket, models: Models) -> None:
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(worker)
 
-    @transport.event_handler("on_client_connected")  # type: ignore[untyped-decorator]
+    @transport.event_handler("on_client_connected")  # type: ignore[untyped-decorator]  # Pipecat has no types here
     async def on_client_connected(_transport: object, _client: object) -> None:
         context.add_message({"role": "developer", "content": KICK_OFF})
         await worker.queue_frames([LLMRunFrame()])
 
-    @transport.event_handler("on_client_disconnected")  # type: ignore[untyped-decorator]
+    @transport.event_handler("on_client_disconnected")  # type: ignore[untyped-decorator]  # Pipecat has no types here
     async def on_client_disconnected(_transport: object, _client: object) -> None:
         await runner.cancel()
 
@@ -134,7 +134,7 @@ def main() -> None:
     logger.add(sys.stderr, level="WARNING")
     models, app = Models.load(), FastAPI()
 
-    @app.websocket("/ws")  # type: ignore[untyped-decorator]
+    @app.websocket("/ws")  # type: ignore[untyped-decorator]  # Pipecat has no types here
     async def serve(websocket: WebSocket) -> None:
         await websocket.accept()
         await call(websocket, models)

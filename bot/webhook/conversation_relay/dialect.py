@@ -204,8 +204,9 @@ def _languages(value: Fields, settings: RelaySettings) -> Understood:
     """The active language changes, or what is known of one: then `code` names it, or `language`."""
     fields = {name: value[name] for name in value if name != "type"}
     code = text_of(value, "code", "")
-    if isinstance(value.get("languages"), list):
-        for each in fields.pop("languages"):  # type: ignore[attr-defined]
+    if isinstance(listed := value.get("languages"), list):
+        del fields["languages"]
+        for each in listed:
             if not isinstance(each, dict):
                 raise WrongField("languages", each, "a list of objects")
             settings = declared(settings, each)

@@ -128,7 +128,10 @@ _Change = Callable[[RelaySettings, object, str], RelaySettings]
 
 
 def _sets(field_name: str, read: Callable[[object, str], T]) -> _Change:
-    return lambda settings, value, name: replace(settings, **{field_name: read(value, name)})  # type: ignore[arg-type]
+    def change(settings: RelaySettings, value: object, name: str) -> RelaySettings:
+        return replace(settings, **{field_name: read(value, name)})  # type: ignore[arg-type]  # `read` is of its type
+
+    return change
 
 
 def _both(settings: RelaySettings, value: object, name: str) -> RelaySettings:

@@ -43,9 +43,6 @@ class GenesysLine(SocketLine):
                 return Clear()
         return None
 
-    async def played(self, mark: str) -> None:
-        """See PhoneLine: there are no marks."""
-
     async def press(self, digit: str) -> None:
         """See PhoneLine."""
         await self.send(self._message("dtmf", {"digit": digit}))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bridge.commands.phone.binary_lines import GenesysLine, VonageLine
-from bridge.commands.phone.phone_line import Heard, Message, TwilioLine
+from bridge.commands.phone.phone_line import Heard, Message
 from bridge.commands.phone.socket_line import MakesLine, SocketLine, WidebandLine
+from bridge.commands.phone.twilio_line import TwilioLine
 from telephony.codec import decode, encode
 from telephony.events import Clear, Encoding, Mark, Play
 
@@ -168,9 +169,6 @@ class AudioCodesLine(SocketLine):
                 return Clear()
         return None
 
-    async def played(self, mark: str) -> None:
-        """See PhoneLine: there are no marks."""
-
     async def press(self, digit: str) -> None:
         """See PhoneLine."""
         await self.send(self._message("activities", activities=[{"type": "event", "name": "dtmf", "value": digit}]))
@@ -207,9 +205,6 @@ class AzureLine(WidebandLine):
             case {"Kind": "StopAudio"}:
                 return Clear()
         return None
-
-    async def played(self, mark: str) -> None:
-        """See PhoneLine: there are no marks."""
 
     async def press(self, digit: str) -> None:
         """See PhoneLine."""

@@ -1,10 +1,12 @@
 """What the lines of PBXs and of clients share: a WebSocket, most with 16-bit audio in binary messages."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 
 import aiohttp
 
-from bridge.commands.phone.phone_line import Heard, Message, break_off
+from bridge.commands.phone.phone_line import Heard, Message
+from bridge.commands.phone.socket_line import PhoneSocket
 from telephony.codec import decode, encode
 from telephony.events import Encoding, Play
 
@@ -23,15 +25,14 @@ def mulaw(audio: bytes) -> bytes:
     return encode(decode(audio, Encoding.L16), Encoding.MULAW)
 
 
-class PbxLine:
+class PbxLine(PhoneSocket):
     """A WebSocket with signed 16 bit at 8 kHz in binary messages. `told` says what its texts mean."""
 
     garbage: Message = "{"
-    steady = False
 
     def __init__(self, wire: aiohttp.ClientWebSocketResponse, ident: str) -> None:
-        self.socket, self.ident = wire, ident
-        self.close_code: int | None = None
+        super().__init__(wire)
+        self.ident = ident
 
     async def begin(self) -> None:
         """Announce the call; `ident` is what the server calls it from then on."""
@@ -48,19 +49,15 @@ class PbxLine:
         """Return what `payload`, audio of the server, is to a phone."""
         return Play(mulaw(payload))
 
-    async def send(self, message: Message) -> None:
-        """See PhoneLine."""
-        await (self.socket.send_str(message) if isinstance(message, str) else self.socket.send_bytes(message))
-
     async def receive(self) -> AsyncIterator[Heard]:
         """See PhoneLine."""
-        async for message in self.socket:
-            if isinstance(message.data, bytes):
-                yield self.heard(message.data)
-                continue
-            for told in self.told(message.data):
-                yield told
-        self.close_code = self.socket.close_code
+        async with aclosing(self.messages()) as messages:
+            async for message in messages:
+                if isinstance(message, bytes):
+                    yield self.heard(message)
+                    continue
+                for told in self.told(message):
+                    yield told
 
     async def played(self, mark: str) -> None:
         """Tell nothing where the wire has no marks."""
@@ -75,11 +72,3 @@ class PbxLine:
 
     async def hang_up(self) -> None:
         """The end of the socket is the end of the call."""
-
-    async def close(self) -> None:
-        """See PhoneLine."""
-        await self.socket.close()
-
-    def abort(self) -> None:
-        """See PhoneLine."""
-        break_off(self.socket.get_extra_info("socket"))

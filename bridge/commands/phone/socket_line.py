@@ -1,11 +1,13 @@
 """What the simulated phone's lines over a WebSocket share."""
 
-from collections.abc import AsyncIterator, Mapping
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 from typing import Protocol
 
 import aiohttp
 
-from bridge.commands.phone.phone_line import Heard, Message, PhoneLine, break_off
+from bridge.commands.phone.phone_line import Heard, Message, PhoneLine
 from bridge.speech.resample import make_resampler
 from telephony.codec import decode, encode
 from telephony.events import Encoding, Play
@@ -25,32 +27,24 @@ class CallingLine(PhoneLine, Protocol):
         """Announce the call. `parameters`: what the carrier tells of it."""
 
 
-class SocketLine:
-    """What lines over a WebSocket share."""
+class PhoneSocket:
+    """The WebSocket of a line."""
 
-    garbage: Message = '{"event": "media", "media": {"payload": "%%%"}}'
     steady = False
 
-    def __init__(self, wire: aiohttp.ClientWebSocketResponse, *, call_sid: str) -> None:
-        self.socket, self.call_sid = wire, call_sid
+    def __init__(self, wire: aiohttp.ClientWebSocketResponse) -> None:
+        self.socket = wire
         self.close_code: int | None = None
-        self._sequence = 0
 
     async def send(self, message: Message) -> None:
         """See PhoneLine."""
         await (self.socket.send_str(message) if isinstance(message, str) else self.socket.send_bytes(message))
 
-    async def receive(self) -> AsyncIterator[Heard]:
-        """See PhoneLine."""
+    async def messages(self) -> AsyncGenerator[Message, None]:
+        """Yield what the server sends, until it hangs up or the connection breaks."""
         async for message in self.socket:
-            heard = self.heard(message.data)
-            if heard is not None:
-                yield heard
+            yield message.data
         self.close_code = self.socket.close_code
-
-    def heard(self, message: Message) -> Heard | None:
-        """Return what a message of the server means, None for nothing."""
-        raise NotImplementedError
 
     async def close(self) -> None:
         """See PhoneLine."""
@@ -58,7 +52,34 @@ class SocketLine:
 
     def abort(self) -> None:
         """See PhoneLine."""
-        break_off(self.socket.get_extra_info("socket"))
+        if (connection := self.socket.get_extra_info("socket")) is not None:
+            connection.shutdown(socket.SHUT_RDWR)
+
+
+class SocketLine(PhoneSocket):
+    """What the lines of carriers share."""
+
+    garbage: Message = '{"event": "media", "media": {"payload": "%%%"}}'
+
+    def __init__(self, wire: aiohttp.ClientWebSocketResponse, *, call_sid: str) -> None:
+        super().__init__(wire)
+        self.call_sid = call_sid
+        self._sequence = 0
+
+    async def receive(self) -> AsyncIterator[Heard]:
+        """See PhoneLine."""
+        async with aclosing(self.messages()) as messages:
+            async for message in messages:
+                heard = self.heard(message)
+                if heard is not None:
+                    yield heard
+
+    def heard(self, message: Message) -> Heard | None:
+        """Return what a message of the server means, None for nothing."""
+        raise NotImplementedError
+
+    async def played(self, mark: str) -> None:
+        """Tell nothing where the wire has no marks."""
 
     def next_number(self) -> str:
         """Return the number of the next message, as text."""

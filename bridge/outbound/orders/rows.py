@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Update, delete, func, literal, select, true, update
+from sqlalchemy import ColumnElement, RowMapping, Update, delete, func, literal, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -57,7 +57,7 @@ async def get(connection: AsyncConnection, *, call_id: str = "", key: str = "") 
     """
     wanted = _OF.idempotency_key == key if key else _OF.call_id == call_id
     row = (await connection.execute(select(ORDERS).where(wanted))).mappings().first()
-    return _placed(row) if row else None  # type: ignore[arg-type]  # a RowMapping's keys are no plain str
+    return _placed(row) if row else None
 
 
 async def newest(connection: AsyncConnection, status: Status | None, *, most: int) -> Sequence[PlacedCall]:
@@ -67,7 +67,7 @@ async def newest(connection: AsyncConnection, status: Status | None, *, most: in
     placed: list[PlacedCall] = []
     for row in rows:
         with suppress(BadCallRequest):
-            placed.append(_placed(row))  # type: ignore[arg-type]  # a RowMapping's keys are no plain str
+            placed.append(_placed(row))
     return placed
 
 
@@ -181,7 +181,7 @@ def _left(call_id: str, status: str, owner: str) -> Left:
     return Left(call_id=call_id, answered=answered, reason=f"the server {owner} was lost {when}")
 
 
-def _placed(row: Mapping[str, object]) -> PlacedCall:
+def _placed(row: RowMapping) -> PlacedCall:
     return PlacedCall(
         str(row["call_id"]),
         read(row["request"]),

@@ -11,7 +11,7 @@ from math import inf
 from typing import Final, Protocol
 
 from bot.actions import Transfer
-from bridge.records.entries import ENDING, Entry, EntryKind
+from bridge.records.entries import ENDING, Entry, EntryKind, amend
 from bridge.records.journal import Journal
 from bridge.redaction.redactor import Redactor
 
@@ -114,10 +114,7 @@ class LiveCall:
 
     def add(self, entry: Entry) -> None:
         """Hold `entry`."""
-        if amended := entry.amends:
-            for place, held in enumerate(self.entries):
-                if held.key == amended:
-                    self.entries[place] = held.amended(entry)
+        amend(self.entries, entry)
         self.entries.append(entry)
         self._turns += entry.kind is EntryKind.CALLER
         self._faults += entry.kind is EntryKind.FAULT
@@ -147,10 +144,7 @@ class Followed:
         """Have the follower told of `entry`, where it is of the call that it follows."""
         if self._record and entry.record != self._record:
             return
-        if amended := entry.amends:
-            for place, waiting in enumerate(self._waiting):
-                if waiting.key == amended:
-                    self._waiting[place] = waiting.amended(entry)
+        amend(self._waiting, entry)
         self.behind = self.behind or len(self._waiting) >= _BEHIND
         if self.behind:
             self._waiting.clear()

@@ -1,6 +1,6 @@
 """A real bot in a replay: what it takes by the clock on the wall, it takes in the call."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import ClassVar, TypeVarTuple
 
 from bot import plain_hooks
@@ -95,10 +95,10 @@ class LiveBot(Bot):
     async def on_end(self, reason: str) -> None:
         await self._tell(self._bot.on_end, reason)
 
-    async def _tell(self, hook: Callable[[*Ts], object], *args: *Ts) -> None:
+    async def _tell(self, hook: Callable[[*Ts], Awaitable[None]], *args: *Ts) -> None:
         if getattr(Bot, getattr(hook, "__name__", ""), None) is getattr(hook, "__func__", hook):
             return  # it has none of its own
-        told = plain_hooks.call(hook, *args)  # type: ignore[arg-type]  # as Bot declares it, bound or not
+        told = plain_hooks.call(hook, *args)
         await self._real_time.ask(told, self._answers)
 
     # ------------------------------------------------------------ what it asks for

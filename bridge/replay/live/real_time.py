@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from bridge.replay.answers import Answers
@@ -25,13 +26,10 @@ class RealTime:
         Raises:
             whatever `work` raises, after that time.
         """
-        began_s, result, failure = time.perf_counter(), None, None
-        asked = asyncio.run_coroutine_threadsafe(_caught(work), self._loop)
-        result, failure = asked.result()
+        began_s = time.perf_counter()
+        outcome = asyncio.run_coroutine_threadsafe(_outcome_of(work), self._loop).result()
         await answers.later(time.perf_counter() - began_s)
-        if failure is not None:
-            raise failure
-        return result  # type: ignore[return-value]  # where nothing was raised it is what `work` has returned
+        return outcome.result()
 
     def close(self) -> None:
         """End the thread; nothing may be asked any more."""
@@ -40,8 +38,10 @@ class RealTime:
         self._loop.close()
 
 
-async def _caught(work: Coroutine[Any, Any, T]) -> tuple[T | None, BaseException | None]:
+async def _outcome_of(work: Coroutine[Any, Any, T]) -> Future[T]:
+    done = Future[T]()
     try:
-        return await work, None
-    except BaseException as error:  # it is raised again where it was asked for
-        return None, error
+        done.set_result(await work)
+    except BaseException as error:  # whatever it is, it is raised again where it was asked for
+        done.set_exception(error)
+    return done

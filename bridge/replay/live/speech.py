@@ -8,14 +8,15 @@ from bridge.replay.live.real_time import RealTime
 from bridge.speaking.voices.voice import Voice
 from bridge.speaking.voices.voices import Voices
 from bridge.speech.api import Hypothesis, Recogniser, Request
+from bridge.speech.pool.wrapped import WrappedRecogniser
 
 
-class LiveAsr:
+class LiveAsr(WrappedRecogniser):
     """`asr`, asked in real time."""
 
     def __init__(self, asr: Recogniser, real_time: RealTime, answers: Answers) -> None:
-        self.name, self.capabilities = asr.name, asr.capabilities
-        self._asr, self._real_time, self._answers = asr, real_time, answers
+        super().__init__(asr)
+        self._real_time, self._answers = real_time, answers
 
     async def decode(self, request: Request, /) -> Hypothesis:
         """See Asr."""
@@ -28,13 +29,6 @@ class LiveAsr:
     async def recovered(self) -> None:
         """See Recogniser."""
         await self._real_time.ask(self._asr.recovered(), self._answers)
-
-    def check_language(self, language: str | None) -> None:
-        """See Recogniser."""
-        self._asr.check_language(language)
-
-    def close(self) -> None:
-        """Do nothing: other replays ask it, too."""
 
 
 class LiveVoice(Voice):

@@ -171,7 +171,7 @@ class Listener:
         except OSError as error:  # no TLS, or gone already
             log.debug("a connection from %s came to nothing: %s", address, error)
             release()
-        except BaseException:  # cancelled
+        except BaseException:  # cancelled, or a fault of ours: the line must not stay taken
             accepted.close()
             release()
             raise

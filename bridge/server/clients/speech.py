@@ -114,7 +114,7 @@ def _check_form(fields: Fields) -> None:
     if streamed == "sse":
         raise Refused(f"field stream_format: sse goes with {', '.join(_AS_IT_COMES)}, not with {form}")
     try:
-        import soundfile  # noqa: F401
+        import soundfile  # noqa: F401 - is it there?
     except (ImportError, OSError):  # OSError: the library inside is for another machine
         needed = f"{form}, which is the default, needs" if form == "mp3" else f"{form} needs"
         raise Refused(

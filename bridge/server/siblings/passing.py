@@ -68,7 +68,7 @@ async def _give_copied(request: web.Request, body: bytes, path: Path, transport:
     with theirs:
         try:
             given = await _hand(path, theirs, request, body)
-        except BaseException:
+        except BaseException:  # cancelled, or the other worker is gone: nothing else closes our end
             ours.close()
             raise
     if not given:
@@ -179,7 +179,7 @@ class Taker:
         guarded = self._connections.guarded(self._make_protocol(), address, release, seen_as=seen_as)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: guarded, connection)
-        except BaseException:  # cancelled, or the peer is gone
+        except BaseException:  # cancelled, or the peer is gone: its line must not stay taken
             connection.close()
             release()
             raise
@@ -216,7 +216,7 @@ async def _received(link: socket.socket) -> tuple[socket.socket, Mapping[str, An
             if not (more := await loop.sock_recv(link, 1 << 16)):
                 raise OSError("the giver has gone")
             got += more
-    except BaseException:
+    except BaseException:  # cancelled, the giver is gone or tells nonsense: the connection is nobody's yet
         connection.close()
         raise
     return connection, told, got

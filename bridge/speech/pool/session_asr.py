@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from bridge.speech.api import Hypothesis, Overloaded, Recogniser, Request, Standing
+from bridge.speech.pool.wrapped import WrappedRecogniser
 
 
 class FinalWaits(Protocol):
@@ -15,7 +16,7 @@ class FinalWaits(Protocol):
         """Count a final that is decoded inside the block; what it returns takes the seconds that an engine worked."""
 
 
-class SessionAsr:
+class SessionAsr(WrappedRecogniser):
     """A `Recogniser` for one session."""
 
     def __init__(
@@ -28,8 +29,8 @@ class SessionAsr:
         waits: FinalWaits,
     ) -> None:
         """`session` names it; `standing` is asked at each decode; `spares_partials`: partials are left out now."""
-        self.name, self.capabilities = asr.name, asr.capabilities
-        self._asr, self._session, self._standing = asr, session, standing
+        super().__init__(asr)
+        self._session, self._standing = session, standing
         self._spares_partials, self._waits = spares_partials, waits
 
     async def decode(self, request: Request, /) -> Hypothesis:
@@ -48,18 +49,3 @@ class SessionAsr:
             hypothesis = await self._asr.decode(request)
             answered(hypothesis.run_ms / 1000)
             return hypothesis
-
-    async def healthy(self) -> bool:
-        """See Asr."""
-        return await self._asr.healthy()
-
-    async def recovered(self) -> None:
-        """See Recogniser."""
-        await self._asr.recovered()
-
-    def check_language(self, language: str | None) -> None:
-        """See Recogniser."""
-        self._asr.check_language(language)
-
-    def close(self) -> None:
-        """Do nothing: the engines are everybody's."""

@@ -2,27 +2,18 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import TypeVar
 
 import pytest
-from ari_server import PASSWORD, USER, AriServer, channel
+from ari_calls import Desk, ari_settings, connected, next_of
+from ari_server import PASSWORD, AriServer, channel
 from fakes import FakePause
 
-from bridge.admission.lines import Lines
-from bridge.leg import LegLost, OpeningLeg
 from bridge.legs.ari import link as link_module
 from bridge.legs.ari.link import AriLink
-from bridge.metrics import Metrics
-from bridge.settings import Settings
-from telephony.errors import RemoteProtocolError
 from telephony.events import (
     CallEnded,
-    CallStarted,
     Clear,
     Dtmf,
-    Event,
     Join,
     Leave,
     Mark,
@@ -32,153 +23,76 @@ from telephony.events import (
     SendDtmf,
     Transfer,
 )
-from telephony.rtp import Packet, build, parse
-
-T = TypeVar("T")
-
-
-class Desk:
-    """Takes calls and keeps what they bring; a call lasts until it is let go."""
-
-    def __init__(self, lines: int = 10) -> None:
-        self.settings, self.lines, self.metrics = Settings(), Lines(lines), Metrics()
-        self.calls: asyncio.Queue[tuple[OpeningLeg, CallStarted]] = asyncio.Queue()
-        self.events: asyncio.Queue[Event] = asyncio.Queue()
-        self.failed: asyncio.Queue[RemoteProtocolError | LegLost] = asyncio.Queue()
-
-    async def carry(self, leg: OpeningLeg, *, wire: str, peer: str = "") -> None:
-        assert wire == "ari"
-        async with leg:
-            await self._take(leg)
-
-    async def _take(self, leg: OpeningLeg) -> None:
-        try:
-            started = await leg.start(5)
-        except (RemoteProtocolError, LegLost) as error:
-            self.failed.put_nowait(error)
-            await leg.close(str(error))
-            return
-        self.calls.put_nowait((leg, started))
-        async for event in leg:
-            if not isinstance(event, Media) or any(byte != 0xFF for byte in event.payload):
-                self.events.put_nowait(event)
-        await leg.close("over")
-
-
-def settings(url: str, **more: object) -> Settings:
-    known = {"ari_url": url, "ari_user": USER, "ari_password": PASSWORD, "ari_format": "ulaw", "ari_timeout": 2}
-    return Settings.model_validate({**known, **more})
-
-
-@asynccontextmanager
-async def linked(
-    asterisk: AriServer, desk: Desk, pause: FakePause | None = None, **more: object
-) -> AsyncIterator[AriLink]:
-    async with AriLink(settings(asterisk.url, **more), desk, **({"pause": pause} if pause else {})) as link:
-        await asterisk.until_connected()
-        yield link
-
-
-async def next_of(queue: asyncio.Queue[T]) -> T:
-    async with asyncio.timeout(5):
-        return await queue.get()
-
-
-@pytest.fixture
-def media() -> socket.socket:
-    """Where the Asterisk has its audio."""
-    theirs = socket.socket(type=socket.SOCK_DGRAM)
-    theirs.bind(("127.0.0.1", 0))
-    theirs.setblocking(False)
-    return theirs
-
-
-async def heard(media: socket.socket) -> tuple[Packet, tuple[str, int]]:
-    async with asyncio.timeout(5):
-        data, source = await asyncio.get_running_loop().sock_recvfrom(media, 2048)
-    return parse(data), source
-
+from telephony.rtp import Packet, build
 
 # ---------------------------------------------------------------- one call
 
 
-async def test_a_call_is_answered_joined_with_its_audio_and_taken_apart_at_its_end(media: socket.socket) -> None:
-    desk = Desk()
-    with media:
-        async with AriServer(media=media.getsockname()) as asterisk, linked(asterisk, desk):
-            await asterisk.enter("c1", "campaign=spring")
-            leg, started = await next_of(desk.calls)
-            assert (started.call_id, started.caller, started.callee) == ("c1", "4711", "600")
-            assert started.parameters == {"campaign": "spring"}
-            external = await asterisk.until_asked("POST", "channels/externalMedia")
-            assert (external["encapsulation"], external["transport"], external["format"]) == ("rtp", "udp", "ulaw")
-            bridge = await asterisk.until_asked("POST", "bridges")
-            joined = await asterisk.until_asked("POST", f"bridges/{bridge['bridgeId']}/addChannel")
-            assert joined["channel"] == f"c1,{external['channelId']}"
+async def test_a_call_is_answered_joined_with_its_audio_and_taken_apart_at_its_end() -> None:
+    async with connected() as pbx:
+        leg, started = await pbx.call("campaign=spring")
+        assert (started.call_id, started.caller, started.callee) == ("c1", "4711", "600")
+        assert started.parameters == {"campaign": "spring"}
+        external = await pbx.asterisk.until_asked("POST", "channels/externalMedia")
+        assert (external["encapsulation"], external["transport"], external["format"]) == ("rtp", "udp", "ulaw")
+        bridge = await pbx.asterisk.until_asked("POST", "bridges")
+        joined = await pbx.asterisk.until_asked("POST", f"bridges/{bridge['bridgeId']}/addChannel")
+        assert joined["channel"] == f"c1,{external['channelId']}"
 
-            packet, source = await heard(media)
-            assert external["external_host"] == f"{source[0]}:{source[1]}"
-            assert packet.payload_type == 0 and len(packet.payload) == 160
-            media.sendto(build(Packet(0, 1, 0, 1, b"\x01" * 160)), source)
-            found = await next_of(desk.events)
-            assert isinstance(found, Media) and found.payload == b"\x01" * 160
+        packet, source = await pbx.heard()
+        assert external["external_host"] == f"{source[0]}:{source[1]}"
+        assert packet.payload_type == 0 and len(packet.payload) == 160
+        pbx.media.sendto(build(Packet(0, 1, 0, 1, b"\x01" * 160)), source)
+        found = await next_of(pbx.desk.events)
+        assert isinstance(found, Media) and found.payload == b"\x01" * 160
 
-            await asterisk.tell({"type": "ChannelDtmfReceived", "digit": "5", "channel": channel("c1")})
-            assert await next_of(desk.events) == Dtmf("5")
-            await leg.send(SendDtmf("42#"))
-            assert (await asterisk.until_asked("POST", "channels/c1/dtmf")) == {"dtmf": "42#"}
+        await pbx.asterisk.tell({"type": "ChannelDtmfReceived", "digit": "5", "channel": channel("c1")})
+        assert await next_of(pbx.desk.events) == Dtmf("5")
+        await leg.send(SendDtmf("42#"))
+        assert (await pbx.asterisk.until_asked("POST", "channels/c1/dtmf")) == {"dtmf": "42#"}
 
-            await asterisk.leave("c1")
-            assert await next_of(desk.events) == CallEnded("caller hung up")
-            await asterisk.until_asked("DELETE", f"channels/{external['channelId']}")
-            await asterisk.until_asked("DELETE", f"bridges/{bridge['bridgeId']}")
-            assert ("DELETE", "channels/c1", {}) not in asterisk.asked
-            await desk.lines.empty.wait()
+        await pbx.asterisk.leave("c1")
+        assert await next_of(pbx.desk.events) == CallEnded("caller hung up")
+        await pbx.asterisk.until_asked("DELETE", f"channels/{external['channelId']}")
+        await pbx.asterisk.until_asked("DELETE", f"bridges/{bridge['bridgeId']}")
+        assert ("DELETE", "channels/c1", {}) not in pbx.asterisk.asked
+        await pbx.desk.lines.empty.wait()
 
 
-async def test_the_audio_of_a_call_is_taken_from_its_asterisk_and_from_nobody_else(media: socket.socket) -> None:
-    desk = Desk()
-    with media, socket.socket(type=socket.SOCK_DGRAM) as stranger:
-        stranger.bind(("127.0.0.1", 0))
-        async with AriServer(media=media.getsockname()) as asterisk, linked(asterisk, desk):
-            await asterisk.enter("c1")
-            await next_of(desk.calls)
-            _, ours = await heard(media)
+async def test_the_audio_of_a_call_is_taken_from_its_asterisk_and_from_nobody_else() -> None:
+    async with connected() as pbx:
+        await pbx.call()
+        _, ours = await pbx.heard()
+        with socket.socket(type=socket.SOCK_DGRAM) as stranger:
             stranger.sendto(build(Packet(0, 1, 0, 1, b"\x02" * 160)), ours)
-            media.sendto(b"no RTP", ours)
-            media.sendto(build(Packet(0, 1, 0, 1, b"\x01" * 160)), ours)
-            told = await next_of(desk.events)
-            assert "RTP" in str(told)
-            found = await next_of(desk.events)
-            assert isinstance(found, Media) and found.payload == b"\x01" * 160
+            pbx.media.sendto(b"no RTP", ours)
+            pbx.media.sendto(build(Packet(0, 1, 0, 1, b"\x01" * 160)), ours)
+            told = await next_of(pbx.desk.events)
+        assert "RTP" in str(told)
+        found = await next_of(pbx.desk.events)
+        assert isinstance(found, Media) and found.payload == b"\x01" * 160
 
 
-async def test_what_is_cleared_is_not_sent_and_its_mark_comes_back(media: socket.socket) -> None:
-    desk = Desk()
-    with media:
-        async with AriServer(media=media.getsockname()) as asterisk, linked(asterisk, desk):
-            await asterisk.enter("c1")
-            leg, _ = await next_of(desk.calls)
-            await leg.send(Play(b"\x01" * 80_000))
-            await leg.send(Mark("end"))
-            while (await heard(media))[0].payload[0] != 1:
-                continue
-            await leg.send(Clear())
-            assert await next_of(desk.events) == Played("end")
-            for _ in range(60):
-                if (await heard(media))[0].payload == b"\xff" * 160:
-                    return
-            pytest.fail("it is still speaking")
+async def test_what_is_cleared_is_not_sent_and_its_mark_comes_back() -> None:
+    async with connected() as pbx:
+        leg, _ = await pbx.call()
+        await leg.send(Play(b"\x01" * 80_000))
+        await leg.send(Mark("end"))
+        while (await pbx.heard())[0].payload[0] != 1:
+            continue
+        await leg.send(Clear())
+        assert await next_of(pbx.desk.events) == Played("end")
+        for _ in range(60):
+            if (await pbx.heard())[0].payload == b"\xff" * 160:
+                return
+        pytest.fail("it is still speaking")
 
 
-async def test_the_bot_hangs_up_by_ending_the_channel(media: socket.socket) -> None:
-    desk = Desk()
-    with media:
-        async with AriServer(media=media.getsockname()) as asterisk, linked(asterisk, desk):
-            await asterisk.enter("c1")
-            leg, _ = await next_of(desk.calls)
-            await leg.close("enough")
-            await asterisk.until_asked("DELETE", "channels/c1")
+async def test_the_bot_hangs_up_by_ending_the_channel() -> None:
+    async with connected() as pbx:
+        leg, _ = await pbx.call()
+        await leg.close("enough")
+        await pbx.asterisk.until_asked("DELETE", "channels/c1")
 
 
 @pytest.mark.parametrize(
@@ -190,34 +104,26 @@ async def test_the_bot_hangs_up_by_ending_the_channel(media: socket.socket) -> N
     ],
 )
 async def test_a_transfer_goes_on_in_the_dialplan_or_to_an_endpoint(
-    target: str, path: str, asked: dict[str, str], media: socket.socket
+    target: str, path: str, asked: dict[str, str]
 ) -> None:
-    desk = Desk()
-    with media:
-        async with AriServer(media=media.getsockname()) as asterisk, linked(asterisk, desk):
-            await asterisk.enter("c1")
-            leg, _ = await next_of(desk.calls)
-            await leg.send(Transfer(target))
-            assert await asterisk.until_asked("POST", path) == asked
-            await asterisk.leave("c1")
-            assert await next_of(desk.events) == CallEnded(f"transferred to {target}")
-            await desk.lines.empty.wait()
-            assert ("DELETE", "channels/c1", {}) not in asterisk.asked, "the caller talks to somebody else now"
+    async with connected() as pbx:
+        leg, _ = await pbx.call()
+        await leg.send(Transfer(target))
+        assert await pbx.asterisk.until_asked("POST", path) == asked
+        await pbx.asterisk.leave("c1")
+        assert await next_of(pbx.desk.events) == CallEnded(f"transferred to {target}")
+        await pbx.desk.lines.empty.wait()
+        assert ("DELETE", "channels/c1", {}) not in pbx.asterisk.asked, "the caller talks to somebody else now"
 
 
 @pytest.mark.parametrize(("target", "why"), [("999", "no extension 999"), ("a b", "allowed: an extension")])
-async def test_a_transfer_to_nowhere_is_refused_and_the_call_goes_on(
-    target: str, why: str, media: socket.socket
-) -> None:
-    desk = Desk()
-    with media:
-        async with AriServer(media=media.getsockname()) as asterisk, linked(asterisk, desk):
-            await asterisk.enter("c1")
-            leg, _ = await next_of(desk.calls)
-            with pytest.raises((RuntimeError, ValueError), match=why):
-                await leg.send(Transfer(target))
-            await asterisk.leave("c1")
-            assert await next_of(desk.events) == CallEnded("caller hung up")
+async def test_a_transfer_to_nowhere_is_refused_and_the_call_goes_on(target: str, why: str) -> None:
+    async with connected() as pbx:
+        leg, _ = await pbx.call()
+        with pytest.raises((RuntimeError, ValueError), match=why):
+            await leg.send(Transfer(target))
+        await pbx.asterisk.leave("c1")
+        assert await next_of(pbx.desk.events) == CallEnded("caller hung up")
 
 
 def moves(asterisk: AriServer) -> list[tuple[str, str]]:
@@ -226,164 +132,135 @@ def moves(asterisk: AriServer) -> list[tuple[str, str]]:
     return [(what, bridge) for bridge, what in (path for path in paths if len(path) == 2)][1:]
 
 
-async def test_a_room_that_is_there_is_not_made_again(media: socket.socket) -> None:
-    desk = Desk()
-    with media:
-        async with AriServer(media=media.getsockname()) as asterisk, linked(asterisk, desk):
-            await asterisk.enter("c1")
-            leg, _ = await next_of(desk.calls)
-            asterisk.bridges.add("room")
-            await leg.send(Join("room"))
-            assert room_made(asterisk) == 0 and moves(asterisk)[-1] == ("addChannel", "room")
+async def test_a_room_that_is_there_is_not_made_again() -> None:
+    async with connected() as pbx:
+        leg, _ = await pbx.call()
+        pbx.asterisk.bridges.add("room")
+        await leg.send(Join("room"))
+        assert room_made(pbx.asterisk) == 0 and moves(pbx.asterisk)[-1] == ("addChannel", "room")
 
 
 def room_made(asterisk: AriServer) -> int:
     return sum(asked.get("bridgeId") == "room" for *_, asked in asterisk.asked)
 
 
-async def test_a_call_joins_a_room_and_comes_back_from_it(media: socket.socket) -> None:
-    desk = Desk()
-    with media:
-        async with AriServer(media=media.getsockname()) as asterisk, linked(asterisk, desk):
-            await asterisk.enter("c1")
-            leg, _ = await next_of(desk.calls)
-            own = (await asterisk.until_asked("POST", "bridges"))["bridgeId"]
-            await leg.send(Leave())
-            assert not moves(asterisk), "it is in none"
+async def test_a_call_joins_a_room_and_comes_back_from_it() -> None:
+    async with connected() as pbx:
+        leg, _ = await pbx.call()
+        own = (await pbx.asterisk.until_asked("POST", "bridges"))["bridgeId"]
+        await leg.send(Leave())
+        assert not moves(pbx.asterisk), "it is in none"
+        await leg.send(Join("room"))
+        assert moves(pbx.asterisk) == [("removeChannel", own), ("addChannel", "room")]
+        assert {"type": "mixing", "bridgeId": "room"} in [asked for *_, asked in pbx.asterisk.asked]
+        await leg.send(Leave())
+        assert room_made(pbx.asterisk) == 1
+        assert moves(pbx.asterisk)[2:] == [("removeChannel", "room"), ("addChannel", own)]
+        assert await pbx.asterisk.until_asked("DELETE", "bridges/room") == {}
+
+
+async def test_a_call_that_gets_into_no_room_stays_with_us() -> None:
+    async with connected() as pbx:
+        leg, _ = await pbx.call()
+        own = (await pbx.asterisk.until_asked("POST", "bridges"))["bridgeId"]
+        pbx.asterisk.refuses["POST", "bridges/room/addChannel"] = 500
+        with pytest.raises(RuntimeError, match="Asterisk says 500"):
             await leg.send(Join("room"))
-            assert moves(asterisk) == [("removeChannel", own), ("addChannel", "room")]
-            assert {"type": "mixing", "bridgeId": "room"} in [asked for *_, asked in asterisk.asked]
-            await leg.send(Leave())
-            assert room_made(asterisk) == 1
-            assert moves(asterisk)[2:] == [("removeChannel", "room"), ("addChannel", own)]
-            assert await asterisk.until_asked("DELETE", "bridges/room") == {}
+        assert moves(pbx.asterisk)[-1] == ("addChannel", own)
+        await leg.send(Leave())
+        assert moves(pbx.asterisk)[-1] == ("addChannel", own), "it is in no room"
 
 
-async def test_a_call_that_gets_into_no_room_stays_with_us(media: socket.socket) -> None:
-    desk = Desk()
-    with media:
-        async with AriServer(media=media.getsockname()) as asterisk, linked(asterisk, desk):
-            await asterisk.enter("c1")
-            leg, _ = await next_of(desk.calls)
-            own = (await asterisk.until_asked("POST", "bridges"))["bridgeId"]
-            asterisk.refuses["POST", "bridges/room/addChannel"] = 500
-            with pytest.raises(RuntimeError, match="Asterisk says 500"):
-                await leg.send(Join("room"))
-            assert moves(asterisk)[-1] == ("addChannel", own)
-            await leg.send(Leave())
-            assert moves(asterisk)[-1] == ("addChannel", own), "it is in no room"
+async def test_a_call_comes_back_from_a_room_that_the_other_one_took_with_it() -> None:
+    async with connected() as pbx:
+        leg, _ = await pbx.call()
+        own = (await pbx.asterisk.until_asked("POST", "bridges"))["bridgeId"]
+        await leg.send(Join("room"))
+        pbx.asterisk.refuses["POST", "bridges/room/removeChannel"] = 404
+        await leg.send(Leave())
+        assert moves(pbx.asterisk)[-1] == ("addChannel", own)
 
 
-async def test_a_call_comes_back_from_a_room_that_the_other_one_took_with_it(media: socket.socket) -> None:
-    desk = Desk()
-    with media:
-        async with AriServer(media=media.getsockname()) as asterisk, linked(asterisk, desk):
-            await asterisk.enter("c1")
-            leg, _ = await next_of(desk.calls)
-            own = (await asterisk.until_asked("POST", "bridges"))["bridgeId"]
-            await leg.send(Join("room"))
-            asterisk.refuses["POST", "bridges/room/removeChannel"] = 404
-            await leg.send(Leave())
-            assert moves(asterisk)[-1] == ("addChannel", own)
-
-
-async def test_the_room_of_a_call_that_ends_in_it_goes_with_it(media: socket.socket) -> None:
-    desk = Desk()
-    with media:
-        async with AriServer(media=media.getsockname()) as asterisk, linked(asterisk, desk):
-            await asterisk.enter("c1")
-            leg, _ = await next_of(desk.calls)
-            await leg.send(Join("room"))
-            await asterisk.leave("c1")
-            await asterisk.until_asked("DELETE", "bridges/room")
-            await desk.lines.empty.wait()
+async def test_the_room_of_a_call_that_ends_in_it_goes_with_it() -> None:
+    async with connected() as pbx:
+        leg, _ = await pbx.call()
+        await leg.send(Join("room"))
+        await pbx.asterisk.leave("c1")
+        await pbx.asterisk.until_asked("DELETE", "bridges/room")
+        await pbx.desk.lines.empty.wait()
 
 
 @pytest.mark.parametrize(("status", "why"), [(404, "caller hung up before"), (500, "Asterisk says 500")])
 async def test_a_call_that_cannot_be_answered_is_taken_apart(status: int, why: str) -> None:
-    desk = Desk()
-    async with AriServer() as asterisk, linked(asterisk, desk):
-        asterisk.refuses["POST", "channels/c1/answer"] = status
-        await asterisk.enter("c1")
-        assert why in str(await next_of(desk.failed))
-        external = await asterisk.until_asked("POST", "channels/externalMedia")
-        await asterisk.until_asked("DELETE", f"channels/{external['channelId']}")
-        await desk.lines.empty.wait()
+    async with connected() as pbx:
+        pbx.asterisk.refuses["POST", "channels/c1/answer"] = status
+        await pbx.asterisk.enter("c1")
+        assert why in str(await next_of(pbx.desk.failed))
+        external = await pbx.asterisk.until_asked("POST", "channels/externalMedia")
+        await pbx.asterisk.until_asked("DELETE", f"channels/{external['channelId']}")
+        await pbx.desk.lines.empty.wait()
 
 
 # ---------------------------------------------------------------- all of them
 
 
 async def test_a_call_for_which_there_is_no_line_goes_on_in_its_dialplan() -> None:
-    desk = Desk(lines=0)
-    async with AriServer() as asterisk, linked(asterisk, desk):
-        await asterisk.enter("c1")
-        await asterisk.until_asked("POST", "channels/c1/continue")
-        assert 'bridge_calls_refused_total{reason="busy"} 1.0' in desk.metrics.text().decode()
+    async with connected(lines=0) as pbx:
+        await pbx.asterisk.enter("c1")
+        await pbx.asterisk.until_asked("POST", "channels/c1/continue")
+        assert 'bridge_calls_refused_total{reason="busy"} 1.0' in pbx.desk.metrics.text().decode()
 
 
-async def test_channels_of_external_media_are_no_calls_and_garbage_is_passed_over(media: socket.socket) -> None:
-    desk = Desk()
-    with media:
-        async with AriServer(media=media.getsockname()) as asterisk, linked(asterisk, desk):
-            await asterisk.enter("bridge-media-1")
-            for message in ("no", "[]", "{}", '{"type":"StasisStart"}', '{"type":"ChannelDtmfReceived","digit":"55"}'):
-                await asterisk.tell(message)
-            await asterisk.enter("c1")
-            assert (await next_of(desk.calls))[1].call_id == "c1"
-            assert desk.calls.empty()
+async def test_channels_of_external_media_are_no_calls_and_garbage_is_passed_over() -> None:
+    async with connected() as pbx:
+        await pbx.asterisk.enter("bridge-media-1")
+        for message in ("no", "[]", "{}", '{"type":"StasisStart"}', '{"type":"ChannelDtmfReceived","digit":"55"}'):
+            await pbx.asterisk.tell(message)
+        _, started = await pbx.call()
+        assert started.call_id == "c1"
+        assert pbx.desk.calls.empty()
 
 
-async def test_without_events_for_a_moment_calls_go_on_and_those_that_ended_meanwhile_end(
-    media: socket.socket,
-) -> None:
-    desk, pause = Desk(), FakePause()
-    with media:
-        async with AriServer(media=media.getsockname()) as asterisk, linked(asterisk, desk, pause):
-            for name in ("c1", "c2"):
-                await asterisk.enter(name)
-                await next_of(desk.calls)
-            await asterisk.hang_up_events()
-            await pause.until(1)
-            asterisk.channels.discard("c1")
-            await pause.end()
-            await asterisk.until_connected(2)
-            assert await next_of(desk.events) == CallEnded("Asterisk has lost the call")
-            await asterisk.tell({"type": "ChannelDtmfReceived", "digit": "7", "channel": channel("c2")})
-            assert await next_of(desk.events) == Dtmf("7")
+async def test_without_events_for_a_moment_calls_go_on_and_those_that_ended_meanwhile_end() -> None:
+    pause = FakePause()
+    async with connected(pause=pause) as pbx:
+        for name in ("c1", "c2"):
+            await pbx.call(name=name)
+        await pbx.asterisk.hang_up_events()
+        await pause.until(1)
+        pbx.asterisk.channels.discard("c1")
+        await pause.end()
+        await pbx.asterisk.until_connected(2)
+        assert await next_of(pbx.desk.events) == CallEnded("Asterisk has lost the call")
+        await pbx.asterisk.tell({"type": "ChannelDtmfReceived", "digit": "7", "channel": channel("c2")})
+        assert await next_of(pbx.desk.events) == Dtmf("7")
 
 
 @pytest.mark.parametrize("body", [b'{"name": "bridge", "chan', b"{}", b'{"channel_ids": null}', b""])
-async def test_an_answer_that_cannot_be_read_ends_no_call(body: bytes, media: socket.socket) -> None:
-    desk, pause = Desk(), FakePause()
-    with media:
-        async with AriServer(media=media.getsockname()) as asterisk, linked(asterisk, desk, pause):
-            await asterisk.enter("c1")
-            await next_of(desk.calls)
-            asterisk.answers["GET", "applications/bridge"] = body
-            await asterisk.hang_up_events()
-            await pause.until(1)
-            await pause.end()
-            await pause.until(2)
-            asterisk.answers.clear()
-            await pause.end()
-            await asterisk.until_connected(2)
-            await asterisk.tell({"type": "ChannelDtmfReceived", "digit": "7", "channel": channel("c1")})
-            assert await next_of(desk.events) == Dtmf("7")
+async def test_an_answer_that_cannot_be_read_ends_no_call(body: bytes) -> None:
+    pause = FakePause()
+    async with connected(pause=pause) as pbx:
+        await pbx.call()
+        pbx.asterisk.answers["GET", "applications/bridge"] = body
+        await pbx.asterisk.hang_up_events()
+        await pause.until(1)
+        await pause.end()
+        await pause.until(2)
+        pbx.asterisk.answers.clear()
+        await pause.end()
+        await pbx.asterisk.until_connected(2)
+        await pbx.asterisk.tell({"type": "ChannelDtmfReceived", "digit": "7", "channel": channel("c1")})
+        assert await next_of(pbx.desk.events) == Dtmf("7")
 
 
-async def test_calls_of_an_asterisk_that_stays_away_are_ended(
-    media: socket.socket, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_calls_of_an_asterisk_that_stays_away_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link_module, "_GONE_S", 0.05)
-    desk, pause = Desk(), FakePause()
-    with media:
-        async with AriServer(media=media.getsockname()) as asterisk, linked(asterisk, desk, pause):
-            await asterisk.enter("c1")
-            await next_of(desk.calls)
-            await asterisk.hang_up_events()
-            assert "Asterisk has been gone" in str(await next_of(desk.events))
-            await desk.lines.empty.wait()
+    pause = FakePause()
+    async with connected(pause=pause) as pbx:
+        await pbx.call()
+        await pbx.asterisk.hang_up_events()
+        assert "Asterisk has been gone" in str(await next_of(pbx.desk.events))
+        await pbx.desk.lines.empty.wait()
 
 
 async def test_events_that_nothing_comes_over_are_asked_for_anew(
@@ -392,7 +269,8 @@ async def test_events_that_nothing_comes_over_are_asked_for_anew(
     monkeypatch.setattr(link_module, "_FIRST_TESTS_S", (0.0,))
     monkeypatch.setattr(link_module, "_TEST_S", 0.05)
     pause = FakePause()
-    async with AriServer() as asterisk, linked(asterisk, Desk(), pause, ari_timeout=0.3):
+    async with connected(pause=pause, ari_timeout=0.3) as pbx:
+        asterisk = pbx.asterisk
         for _ in range(3):  # it hears its own tests
             asterisk.asked.clear()
             await asterisk.until(lambda: any("events/user/" in path for _, path, _ in asterisk.asked))
@@ -407,7 +285,7 @@ async def test_events_that_nothing_comes_over_are_asked_for_anew(
 
 async def test_an_asterisk_that_is_not_there_is_tried_again_each_time_later() -> None:
     desk, pause = Desk(), FakePause()
-    async with AriLink(settings("http://127.0.0.1:9/ari"), desk, pause=pause) as link:
+    async with AriLink(ari_settings("http://127.0.0.1:9/ari"), desk, pause=pause) as link:
         assert "not connected" in link.trouble
         for count in range(1, 11):
             await pause.until(count)
@@ -420,7 +298,7 @@ async def test_an_asterisk_that_is_not_there_is_tried_again_each_time_later() ->
 
 async def test_a_wrong_password_is_told_with_where_to_look(caplog: pytest.LogCaptureFixture) -> None:
     pause = FakePause()
-    async with AriServer() as asterisk, AriLink(settings(asterisk.url, ari_password="wrong"), Desk(), pause=pause):
+    async with AriServer() as asterisk, AriLink(ari_settings(asterisk.url, ari_password="wrong"), Desk(), pause=pause):
         await pause.until(1)
     assert "401" in caplog.text and "wrong" not in caplog.text
 
@@ -429,7 +307,7 @@ async def test_a_new_password_is_used_from_the_next_request_on() -> None:
     pause = FakePause()
     async with (
         AriServer() as asterisk,
-        AriLink(settings(asterisk.url, ari_password="old"), Desk(), pause=pause) as link,
+        AriLink(ari_settings(asterisk.url, ari_password="old"), Desk(), pause=pause) as link,
     ):
         await pause.until(1)
         assert "401" in link.trouble
@@ -447,29 +325,26 @@ async def test_a_fault_of_ours_in_the_link_is_told_as_what_a_restart_cures(
     def broken(_: str) -> None:
         raise ZeroDivisionError("a fault of ours")
 
-    desk = Desk()
-    async with AriServer() as asterisk, linked(asterisk, desk) as link:
+    async with connected() as pbx:
         monkeypatch.setattr(link_module, "understand", broken)
-        await asterisk.tell({"type": "StasisEnd", "channel": channel("c1")})
+        await pbx.asterisk.tell({"type": "StasisEnd", "channel": channel("c1")})
         async with asyncio.timeout(5):
-            while not link.beyond_repair:  # noqa: ASYNC110 - its task tells nobody of its end
+            while not pbx.link.beyond_repair:  # noqa: ASYNC110 - its task tells nobody of its end
                 await asyncio.sleep(0.01)
-        assert "a fault of ours" in link.trouble
-        assert "bridge_ari_up 0.0" in desk.metrics.text().decode()
+        assert "a fault of ours" in pbx.link.trouble
+        assert "bridge_ari_up 0.0" in pbx.desk.metrics.text().decode()
     assert "no more calls come over ARI" in caplog.text
 
 
 async def test_calls_that_an_earlier_run_left_are_hung_up() -> None:
-    asterisk = AriServer()
-    asterisk.channels = {"old", "bridge-media-old"}
-    async with asterisk, linked(asterisk, Desk()):
-        await asterisk.until_asked("DELETE", "channels/old")
-        await asterisk.until_asked("DELETE", "channels/bridge-media-old")
+    async with connected(channels={"old", "bridge-media-old"}) as pbx:
+        await pbx.asterisk.until_asked("DELETE", "channels/old")
+        await pbx.asterisk.until_asked("DELETE", "channels/bridge-media-old")
 
 
 async def test_another_bridge_with_the_same_application_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
     pause = FakePause()
-    async with AriServer() as asterisk, linked(asterisk, Desk(), pause):
-        await asterisk.tell({"type": "ApplicationReplaced", "application": "bridge"})
+    async with connected(pause=pause) as pbx:
+        await pbx.asterisk.tell({"type": "ApplicationReplaced", "application": "bridge"})
         await pause.until(1)
     assert "--ari-app" in caplog.text

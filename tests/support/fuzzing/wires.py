@@ -61,6 +61,7 @@ _OF_STREAMS: Final = (
     *("telephony.timeline", "telephony.early", "telephony.whole_samples"),
     *("telephony.carriers.stream_fields", "telephony.carriers.in_order", "telephony.codec"),
 )
+_STREAM_AUDIO: Final = ("telephony.stream_audio", "telephony.early", "telephony.whole_samples")
 _HELPERS: Final = {
     "plain": ["telephony.client_audio", "telephony.recognition"],
     "talk": ["telephony.plain", "telephony.client_audio", "telephony.recognition"],
@@ -80,13 +81,13 @@ _HELPERS: Final = {
     "signalwire": [*_OF_STREAMS],
     "2600hz": [*_OF_STREAMS],
     "exotel": [*_OF_STREAMS],
-    "audiocodes": ["telephony.carriers.stream_fields", "telephony.early", "telephony.whole_samples"],
-    "azure": ["telephony.carriers.stream_fields", "telephony.early", "telephony.whole_samples"],
-    "genesys": ["telephony.carriers.stream_fields", "telephony.early"],
-    "vonage": ["telephony.early", "telephony.whole_samples"],
-    "asterisk": ["telephony.asterisk_text", "telephony.early", "telephony.whole_samples"],
-    "jambonz": ["telephony.freeswitch_metadata", "telephony.whole_samples"],
-    "audiostream": ["telephony.freeswitch_metadata", "telephony.whole_samples"],
+    "audiocodes": ["telephony.carriers.stream_fields", *_STREAM_AUDIO],
+    "azure": ["telephony.carriers.stream_fields", *_STREAM_AUDIO],
+    "genesys": ["telephony.carriers.stream_fields", *_STREAM_AUDIO],
+    "vonage": [*_STREAM_AUDIO],
+    "asterisk": ["telephony.asterisk_text", *_STREAM_AUDIO],
+    "jambonz": ["telephony.freeswitch_metadata", "telephony.early", "telephony.whole_samples"],
+    "audiostream": ["telephony.freeswitch_metadata", "telephony.early", "telephony.whole_samples"],
 }
 """Modules that the protocol of a wire leaves work to, besides those that all have."""
 _COMMANDS: Final[Sequence[Command]] = (

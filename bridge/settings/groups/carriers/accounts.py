@@ -15,6 +15,18 @@ PublicKey = Annotated[
 ]
 
 
+def _verified(carrier: str) -> str:
+    return f"Requests that {carrier} did not sign with it are refused."
+
+
+def _owner(token: str, carrier: str) -> str:
+    """Say what the account is for that `token`, an option, belongs to."""
+    return (
+        f"Account that {token} belongs to. With both, {carrier} calls can be transferred; with public_url as well, "
+        "they can be placed."
+    )
+
+
 class Telnyx(Group):
     """Calls over Telnyx: docs/carriers.md."""
 
@@ -41,15 +53,9 @@ class Plivo(Group):
 
     section = Section.WIRES
 
-    plivo_auth_token: SecretStr | None = Field(
-        default=None, description="Auth token of Plivo. Requests that Plivo did not sign with it are refused."
-    )
+    plivo_auth_token: SecretStr | None = Field(default=None, description=f"Auth token of Plivo. {_verified('Plivo')}")
     plivo_auth_token_file: OptionalPath = Field(default=None, description="File that holds plivo_auth_token.")
-    plivo_auth_id: AuthId = Field(
-        default="",
-        description="Account that plivo_auth_token belongs to. With both, Plivo calls can be transferred; with "
-        "public_url as well, they can be placed.",
-    )
+    plivo_auth_id: AuthId = Field(default="", description=_owner("plivo_auth_token", "Plivo"))
     plivo_api_url: Url = Field(default="https://api.plivo.com", description="URL of Plivo's API.")
 
 
@@ -58,15 +64,9 @@ class Vobiz(Group):
 
     section = Section.WIRES
 
-    vobiz_auth_token: SecretStr | None = Field(
-        default=None, description="Auth token of Vobiz. Requests that Vobiz did not sign with it are refused."
-    )
+    vobiz_auth_token: SecretStr | None = Field(default=None, description=f"Auth token of Vobiz. {_verified('Vobiz')}")
     vobiz_auth_token_file: OptionalPath = Field(default=None, description="File that holds vobiz_auth_token.")
-    vobiz_auth_id: AuthId = Field(
-        default="",
-        description="Account that vobiz_auth_token belongs to. With both, Vobiz calls can be transferred; with "
-        "public_url as well, they can be placed.",
-    )
+    vobiz_auth_id: AuthId = Field(default="", description=_owner("vobiz_auth_token", "Vobiz"))
     vobiz_api_url: Url = Field(default="https://api.vobiz.ai/api", description="URL of Vobiz's API.")
 
 
@@ -76,8 +76,7 @@ class Vonage(Group):
     section = Section.WIRES
 
     vonage_signature_secret: SecretStr | None = Field(
-        default=None,
-        description="Signature secret of the account. Requests that Vonage did not sign with it are refused.",
+        default=None, description=f"Signature secret of the account. {_verified('Vonage')}"
     )
     vonage_signature_secret_file: OptionalPath = Field(
         default=None, description="File that holds vonage_signature_secret."
@@ -107,7 +106,7 @@ class SignalWire(Group):
     section = Section.WIRES
 
     signalwire_signing_key: SecretStr | None = Field(
-        default=None, description="Signing key of the space. Requests that SignalWire did not sign with it are refused."
+        default=None, description=f"Signing key of the space. {_verified('SignalWire')}"
     )
     signalwire_signing_key_file: OptionalPath = Field(
         default=None, description="File that holds signalwire_signing_key."

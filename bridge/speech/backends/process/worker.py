@@ -88,7 +88,7 @@ def work(engine: AnsweringEngine) -> None:
     orders = Orders(int(sys.argv[-1]))
     try:
         asyncio.run(EngineProcess(orders, engine).run())
-    except BaseException as error:
+    except BaseException as error:  # whatever it is, the bridge has to be told why there is no engine any more
         traceback.print_exception(error)  # `leave` leaves no time for it
         orders.fail(EngineFailed(refusal.one_line(error)))
     finally:

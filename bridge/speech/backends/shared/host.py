@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -49,7 +50,7 @@ class EngineHost:
                 elif "ask" in told:
                     number = told["ask"]
                     work[number] = task = asyncio.create_task(self._answer(writer, told, audio))
-                    task.add_done_callback(lambda _, number=number: work.pop(number, None))  # type: ignore[misc]
+                    task.add_done_callback(partial(_forget, work, number))
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # it has ended, or died
         except BadMessage as error:
@@ -71,3 +72,7 @@ class EngineHost:
             answer["refused"] = messages.refused(EngineFailed(repr(error)))
         with suppress(ConnectionError):
             writer.write(messages.packed(answer))
+
+
+def _forget(work: dict[int, asyncio.Task[None]], number: int, _: asyncio.Task[None]) -> None:
+    work.pop(number, None)

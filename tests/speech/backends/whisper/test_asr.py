@@ -22,6 +22,7 @@ from bridge.speech.api import (
 )
 from bridge.speech.backends.models import find_whisper
 from bridge.speech.backends.whisper import WhisperAsr
+from bridge.speech.backends.whisper.network import Attempt, Encoded
 from bridge.speech.pool import Pool
 from bridge.speech.resample import resample_whole
 from bridge.speech.scripts import letters_fit, script
@@ -131,13 +132,13 @@ async def test_nothing_is_guessed_at_where_nobody_speaks(asr: WhisperAsr, sound:
 async def test_first_words_are_guessed_at_in_a_short_window(
     asr: WhisperAsr, monkeypatch: pytest.MonkeyPatch, request_: Request, window_s: int
 ) -> None:
-    windows, encode_all = list[float](), asr._encode
+    windows, encode_all = list[float](), asr._network._encode
 
     def noting(audio: Samples, window_s: float) -> Samples:
         windows.append(window_s)
         return encode_all(audio, window_s)
 
-    monkeypatch.setattr(asr, "_encode", noting)
+    monkeypatch.setattr(asr._network, "_encode", noting)
     audio = prompt(SENTENCE).wide[: len(request_.audio)]
     assert (await asr.decode(replace(request_, audio=audio))).text
     assert windows == [window_s]
@@ -222,13 +223,13 @@ async def test_a_context_helps_with_names(asr: WhisperAsr) -> None:
 async def test_what_a_context_makes_vanish_is_heard_without_it(
     asr: WhisperAsr, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    generate = asr._generate
+    hear = asr._network.hear
 
-    def swallowing(features: Samples, request: Request, code: str) -> object:
-        attempt = generate(features, request, code)
+    def swallowing(encoded: Encoded, request: Request, code: str) -> Attempt:
+        attempt = hear(encoded, request, code)
         return replace(attempt, tokens=(), heard=False) if request.context else attempt
 
-    monkeypatch.setattr(asr, "_generate", swallowing)
+    monkeypatch.setattr(asr._network, "hear", swallowing)
     heard = await asr.decode(Request(prompt("digits/7").wide, final=True, context="Spinny, Koramangala"))
     assert normal(heard.text) in {"7", "seven"}
 
