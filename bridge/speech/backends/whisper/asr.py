@@ -39,6 +39,7 @@ from bridge.speech.backends.whisper.gate import DOUBT, is_speech
 from bridge.speech.backends.whisper.marks import MarkTokens
 from bridge.speech.backends.whisper.rounds import SpeechClock, excess, rounds_said
 from bridge.speech.backends.whisper.text import WhisperText, as_sentence
+from bridge.speech.backends.whisper.window import encoded_s
 from bridge.speech.backends.whisper.words import POSITIONS_A_SECOND, timed_words, token_begins_s
 from bridge.speech.languages import code_of
 from bridge.speech.workers import Workers
@@ -47,18 +48,6 @@ log = logging.getLogger(__name__)
 
 LONGEST_S: Final = 30
 """Seconds of audio in one decode."""
-
-_SHORTEST_WINDOW_S: Final = 10
-_SHORTEST_OF_MANY_S: Final = 12
-"""Seconds encoded at least by models of English, and of many languages. 12 s cost tiny.en a tenth more than 10 and
-leave as many words wrong; base hears less Hindi in 10 s, and begins to loop below 8."""
-
-_GUESS_S: Final = 2
-"""Up to so long, the first words of an utterance are only guessed at:"""
-_GUESS_WINDOW_S: Final = 6
-"""in so short a window, which costs a third less (44 instead of 65 ms of a core with tiny.en, 105 instead of 143 with
-base) and is as often right: after 0.55 s in 40 of 60 prompts instead of 37 with tiny.en, in 21 of 40 instead of 23 with
-base."""
 
 _FRAMES_A_SECOND: Final = 100
 _LEAST_PROBABILITY: Final = 1e-9
@@ -85,7 +74,6 @@ class WhisperAsr:
         self.name = f"whisper-{name}"
         self.device = f"CPU, int8, {threads} decodes at once"
         self._model, self._text, self._marks = model, text, MarkTokens(text)
-        self._shortest_s = _SHORTEST_OF_MANY_S if len(text.languages) > 1 else _SHORTEST_WINDOW_S
         self._silence = self._encode(np.zeros(0, np.float32), LONGEST_S)
         self._warm_up()
         self._workers = Workers(threads, name=self.name, gives_way=True)
@@ -152,9 +140,8 @@ class WhisperAsr:
     def _hear(self, request: Request) -> Hypothesis:
         seconds = len(request.audio) / SAMPLE_RATE
         try:
-            guess = request.first and not request.final and seconds <= _GUESS_S
-            shortest_s = _GUESS_WINDOW_S if guess else self._shortest_s
-            features = self._features(request.audio, max(shortest_s, seconds + 1))
+            many, guess = len(self._text.languages) > 1, request.first and not request.final
+            features = self._features(request.audio, encoded_s(seconds, many_languages=many, guess=guess))
             code, probability = self._language(request, features)
             attempt = self._generate(features, request, code)
             if (

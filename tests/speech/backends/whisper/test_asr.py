@@ -125,10 +125,11 @@ async def test_nothing_is_guessed_at_where_nobody_speaks(asr: WhisperAsr, sound:
         (Request(second := np.zeros(16_000, np.float32), first=True), 6),
         (Request(second), 10),
         (Request(second, first=True, final=True), 10),
-        (Request(np.resize(second, 40_000), first=True), 10),
+        (Request(np.resize(second, 40_000), final=True), 6),
+        (Request(np.resize(second, 80_000), first=True), 10),
     ],
 )
-async def test_first_words_are_guessed_at_in_a_short_window(
+async def test_first_words_and_sentences_are_encoded_in_a_short_window(
     asr: WhisperAsr, monkeypatch: pytest.MonkeyPatch, request_: Request, window_s: int
 ) -> None:
     windows, encode_all = list[float](), asr._encode
