@@ -6,6 +6,7 @@ have followed costs a quarter and transcribes the same; without that silence the
 
 import logging
 import math
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -118,8 +119,10 @@ class WhisperAsr:
         return True
 
     async def decode(self, request: Request, /) -> Hypothesis:
-        called = time.monotonic()
-        return await self._workers.run(self._decode, request, called, priority=request.priority, to_its_end=True)
+        called, given_up = time.monotonic(), threading.Event()
+        return await self._workers.run(
+            self._decode, request, called, given_up, priority=request.priority, given_up=given_up
+        )
 
     def close(self) -> None:
         """Fail the decodes that wait, let those under way end (they take up to a second) and free the model."""
@@ -129,19 +132,21 @@ class WhisperAsr:
     def _warm_up(self) -> None:
         second = np.zeros(SAMPLE_RATE, np.float32)
         for request in Request(second), Request(second, prefix="Yes", context="Yes", final=True):
-            self._decode(request, time.monotonic())
+            self._decode(request, time.monotonic(), threading.Event())
 
-    def _decode(self, request: Request, called: float) -> Hypothesis:
+    def _decode(self, request: Request, called: float, given_up: threading.Event) -> Hypothesis:
         begun = time.monotonic()
-        hypothesis = self._hear(request)
+        hypothesis = self._hear(request, given_up)
         queue_s, run_s = begun - called, time.monotonic() - begun
         return replace(hypothesis, queue_ms=round(1000 * queue_s), run_ms=round(1000 * run_s), engine=self.name)
 
-    def _hear(self, request: Request) -> Hypothesis:
+    def _hear(self, request: Request, given_up: threading.Event) -> Hypothesis:
         seconds = len(request.audio) / SAMPLE_RATE
         try:
             many, guess = len(self._text.languages) > 1, request.first and not request.final
             features = self._features(request.audio, encoded_s(seconds, many_languages=many, guess=guess))
+            if given_up.is_set():  # the caller spoke on: half of the work is still to come
+                return Hypothesis((), "")
             code, probability = self._language(request, features)
             attempt = self._generate(features, request, code)
             if (
