@@ -53,6 +53,7 @@ class Utterance:
         self._speech_end = 0  # samples up to the end of the newest speech
         self._paused_at: int | None = None  # length when the caller fell silent; None while speaking
         self._changed = asyncio.Event()
+        self._due: Callable[[int, int], bool] = lambda spoken_ms, speech_end_ms: False  # until somebody reads
         self._decoding: asyncio.Timeout | None = None
         self._until_closed = False  # what is under way is not wanted past the end either
 
@@ -73,7 +74,8 @@ class Utterance:
         if speech_ms:
             self._spoken_ms += speech_ms
             self._speech_end = needed
-        self._changed.set()
+            if self._partial_due:
+                self._changed.set()
 
     def pause(self) -> None:
         """Note that the caller fell silent, for a breath or for good."""
@@ -95,10 +97,12 @@ class Utterance:
     async def snapshots(self, due: Callable[[int, int], bool]) -> AsyncGenerator[Snapshot, None]:
         """Yield the utterance at every pause and whenever a partial is `due`; the last one is complete.
 
-        `due` is asked with milliseconds: of speech so far, and from the beginning to the end of the newest speech.
+        `due` is asked at each window of speech, with milliseconds: of speech so far, and from the beginning to the end
+        of the newest speech.
         A slow reader misses snapshots instead of falling behind: what it gets is always the newest.
         Silence after a pause is not worth a snapshot.
         """
+        self._due = due
         settled: int | None = None  # the pause whose snapshot was taken
         while True:
             if self._paused_at is not None and self._paused_at != settled:
@@ -108,7 +112,7 @@ class Utterance:
                 if self._paused_at is None:
                     yield Snapshot(self.audio, self._spoken_ms, complete=True)
                 return
-            elif self._paused_at is None and due(self._spoken_ms, self._speech_end * 1000 // SAMPLE_RATE):
+            elif self._partial_due:
                 yield Snapshot(self.audio, self._spoken_ms, complete=False)
             else:
                 self._changed.clear()
@@ -131,6 +135,10 @@ class Utterance:
             return None
         finally:
             self._decoding, self._until_closed = None, False
+
+    @property
+    def _partial_due(self) -> bool:
+        return self._paused_at is None and self._due(self._spoken_ms, self._speech_end * 1000 // SAMPLE_RATE)
 
     def _move(self) -> None:
         scope, self._decoding = self._decoding, None

@@ -45,12 +45,19 @@ class Workers:
         """Jobs that wait for a thread."""
         return len(self._queue)
 
-    async def run(self, function: Callable[[*Ts], T], *args: *Ts, priority: int = 0, to_its_end: bool = False) -> T:
+    async def run(
+        self,
+        function: Callable[[*Ts], T],
+        *args: *Ts,
+        priority: int = 0,
+        given_up: threading.Event | None = None,
+    ) -> T:
         """Return `function(*args)`, called on one of the threads with the caller's context variables.
 
         A lower `priority` goes first; within one, first come first served. Cancelled before it began, the job
         never runs; cancelled later, it runs to its end unheard and goes on using its arguments until then.
-        `to_its_end`: then the cancelled caller is let go only when the thread is free again.
+        `given_up`: is set then, so that `function` may come to its end sooner, and the cancelled caller is let go only
+        when the thread is free again.
 
         Raises:
             EngineFailed: the pool is closed, or was before the job began.
@@ -67,9 +74,10 @@ class Workers:
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
-            if self._withdraw(job) or not to_its_end:
+            if self._withdraw(job) or given_up is None:
                 future.cancel()
             elif not future.done():
+                given_up.set()
                 await asyncio.wait([future])
                 future.exception()  # nobody else asks for it
             raise

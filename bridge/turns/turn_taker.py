@@ -146,7 +146,7 @@ class TurnTaker:
 
     def _follow(self, silence_ms: int, from_ms: int, to_ms: int) -> TurnEvent | None:
         """Return what the window changed that ends `silence_ms` after the newest speech."""
-        if silence_ms >= (self._endpointing.wait_ms if self._endpointing else self._rules.endpoint_ms):
+        if not self.speech and silence_ms >= self._wait_ms:
             return self._over(to_ms)
         if self._too_long(silence_ms, to_ms):
             return self._cut(to_ms)
@@ -155,6 +155,10 @@ class TurnTaker:
         if self.state is FloorState.PAUSED and self.speech:
             return self._resume(from_ms)
         return None
+
+    @property
+    def _wait_ms(self) -> int:
+        return self._endpointing.wait_ms if self._endpointing else self._rules.endpoint_ms
 
     def _pause(self, at_ms: int) -> Paused:
         self.state = FloorState.PAUSED

@@ -1,7 +1,8 @@
 """The audio of one utterance: what came just before it, and how it grows."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import numpy as np
 import pytest
@@ -16,22 +17,21 @@ def samples(n: int, value: float = 0.5) -> np.ndarray[tuple[int], np.dtype[np.fl
     return np.full(n, value, np.float32)
 
 
-def every_step() -> Callable[[int, int], bool]:
-    """Return a `due` that wants a snapshot for each STEP samples of new speech."""
+async def every_step(utterance: Utterance) -> AsyncGenerator[Snapshot, None]:
+    """Yield a snapshot for each STEP samples of new speech, and those of pauses."""
     seen_ms = 0
 
     def due(spoken_ms: int, speech_end_ms: int) -> bool:
-        nonlocal seen_ms
-        if speech_end_ms - seen_ms < STEP // 16:
-            return False
-        seen_ms = speech_end_ms
-        return True
+        return speech_end_ms - seen_ms >= STEP // 16
 
-    return due
+    async with aclosing(utterance.snapshots(due)) as snapshots:
+        async for snapshot in snapshots:
+            seen_ms = snapshot.length_ms
+            yield snapshot
 
 
 async def collect(utterance: Utterance) -> list[Snapshot]:
-    return [snapshot async for snapshot in utterance.snapshots(every_step())]
+    return [snapshot async for snapshot in every_step(utterance)]
 
 
 async def settle() -> None:
@@ -67,7 +67,7 @@ async def test_a_snapshot_comes_whenever_one_is_due() -> None:
     assert [(len(s.audio), s.complete) for s in await reader] == [(1600, False), (3200, False), (4000, True)]
 
 
-async def test_silence_makes_no_snapshot_due() -> None:
+async def test_silence_makes_no_snapshot_due_and_wakes_nobody() -> None:
     asked: list[tuple[int, int]] = []
 
     def due(spoken_ms: int, speech_end_ms: int) -> bool:
@@ -77,11 +77,13 @@ async def test_silence_makes_no_snapshot_due() -> None:
     utterance = Utterance(0)
     snapshots = utterance.snapshots(due)
     reader = asyncio.create_task(anext(snapshots))
+    await settle()
+    asked.clear()
     utterance.add(samples(16_000), speech_ms=300)
     await settle()
     utterance.add(samples(16_000))
     await settle()
-    assert asked == [(300, 1000)] * 2
+    assert asked == [(300, 1000)]
     reader.cancel()
     await asyncio.wait({reader})
     await snapshots.aclose()
@@ -89,7 +91,7 @@ async def test_silence_makes_no_snapshot_due() -> None:
 
 async def test_a_slow_reader_gets_the_newest_and_not_a_backlog() -> None:
     utterance = Utterance(0)
-    snapshots = utterance.snapshots(every_step())
+    snapshots = every_step(utterance)
     utterance.add(samples(1600), speech_ms=100)
     assert len((await anext(snapshots)).audio) == 1600
     for _ in range(10):

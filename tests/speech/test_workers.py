@@ -181,13 +181,15 @@ def test_no_threads_is_refused() -> None:
         Workers(0, name="none")
 
 
-async def test_a_cancelled_caller_who_wants_the_end_is_let_go_when_the_thread_is_free(one: Workers) -> None:
-    gate = Gate()
-    caller = asyncio.create_task(one.run(gate, to_its_end=True))
+async def test_a_job_hears_that_it_is_given_up_and_its_caller_is_let_go_when_the_thread_is_free(one: Workers) -> None:
+    gate, given_up = Gate(), threading.Event()
+    caller = asyncio.create_task(one.run(gate, given_up=given_up))
     await gate.entered()
+    assert not given_up.is_set()
     caller.cancel()
     for _ in range(5):
         await asyncio.sleep(0)
+    assert given_up.is_set()
     assert not caller.done()
     gate.opened.set()
     await asyncio.wait([caller])
@@ -199,7 +201,7 @@ async def test_a_cancelled_caller_whose_job_has_not_begun_is_let_go_at_once(one:
     gate = Gate()
     running = asyncio.create_task(one.run(gate))
     await gate.entered()
-    waiting = asyncio.create_task(one.run(int, "7", to_its_end=True))
+    waiting = asyncio.create_task(one.run(int, "7", given_up=threading.Event()))
     await queued(one, 1)
     waiting.cancel()
     await asyncio.wait([waiting], timeout=1)

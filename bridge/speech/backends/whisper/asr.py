@@ -3,6 +3,7 @@
 Here it is loaded, given its threads, and asked again where an answer is a loop or the fault of the context.
 """
 
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,19 +22,8 @@ from bridge.speech.api import SAMPLE_RATE, AsrCapabilities, Ended, EngineFailed,
 from bridge.speech.backends.models import find_whisper
 from bridge.speech.backends.whisper.network import LONGEST_S, WhisperNetwork
 from bridge.speech.backends.whisper.text import WhisperText
+from bridge.speech.backends.whisper.window import encoded_s
 from bridge.speech.workers import Workers
-
-_SHORTEST_WINDOW_S: Final = 10
-_SHORTEST_OF_MANY_S: Final = 12
-"""Seconds encoded at least by models of English, and of many languages. 12 s cost tiny.en a tenth more than 10 and
-leave as many words wrong; base hears less Hindi in 10 s, and begins to loop below 8."""
-
-_GUESS_S: Final = 2
-"""Up to so long, the first words of an utterance are only guessed at:"""
-_GUESS_WINDOW_S: Final = 6
-"""in so short a window, which costs a third less (44 instead of 65 ms of a core with tiny.en, 105 instead of 143 with
-base) and is as often right: after 0.55 s in 40 of 60 prompts instead of 37 with tiny.en, in 21 of 40 instead of 23 with
-base."""
 
 _BACKLOG: Final = 4
 """Decodes waiting for each thread, half a second, from which on partials would make finals late."""
@@ -49,7 +39,6 @@ class WhisperAsr:
         self.name = f"whisper-{name}"
         self.device = f"CPU, int8, {threads} decodes at once"
         self._network, self._text = WhisperNetwork(model, text, name=self.name), text
-        self._shortest_s = _SHORTEST_OF_MANY_S if len(text.languages) > 1 else _SHORTEST_WINDOW_S
         self._warm_up()
         self._workers = Workers(threads, name=self.name, gives_way=True)
         self.capabilities = AsrCapabilities(
@@ -93,8 +82,10 @@ class WhisperAsr:
         return True
 
     async def decode(self, request: Request, /) -> Hypothesis:
-        called = time.monotonic()
-        return await self._workers.run(self._decode, request, called, priority=request.priority, to_its_end=True)
+        called, given_up = time.monotonic(), threading.Event()
+        return await self._workers.run(
+            self._decode, request, called, given_up, priority=request.priority, given_up=given_up
+        )
 
     def close(self) -> None:
         """Fail the decodes that wait, let those under way end (they take up to a second) and free the model."""
@@ -104,20 +95,21 @@ class WhisperAsr:
     def _warm_up(self) -> None:
         second = np.zeros(SAMPLE_RATE, np.float32)
         for request in Request(second), Request(second, prefix="Yes", context="Yes", final=True):
-            self._decode(request, time.monotonic())
+            self._decode(request, time.monotonic(), threading.Event())
 
-    def _decode(self, request: Request, called: float) -> Hypothesis:
+    def _decode(self, request: Request, called: float, given_up: threading.Event) -> Hypothesis:
         begun = time.monotonic()
-        hypothesis = self._hear(request)
+        hypothesis = self._hear(request, given_up)
         queue_s, run_s = begun - called, time.monotonic() - begun
         return replace(hypothesis, queue_ms=round(1000 * queue_s), run_ms=round(1000 * run_s), engine=self.name)
 
-    def _hear(self, request: Request) -> Hypothesis:
+    def _hear(self, request: Request, given_up: threading.Event) -> Hypothesis:
         network, seconds = self._network, len(request.audio) / SAMPLE_RATE
         try:
-            guess = request.first and not request.final and seconds <= _GUESS_S
-            shortest_s = _GUESS_WINDOW_S if guess else self._shortest_s
-            encoded = network.encode(request.audio, max(shortest_s, seconds + 1))
+            many, guess = len(self._text.languages) > 1, request.first and not request.final
+            encoded = network.encode(request.audio, encoded_s(seconds, many_languages=many, guess=guess))
+            if given_up.is_set():  # the caller spoke on: half of the work is still to come
+                return Hypothesis((), "")
             code, probability = network.language(request, encoded)
             attempt = network.hear(encoded, request, code)
             if attempt.ended is Ended.REPETITION and attempt.heard:  # in the long window it seldom loops

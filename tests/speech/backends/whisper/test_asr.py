@@ -1,13 +1,18 @@
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
+from typing import cast
 
 import numpy as np
 import pytest
 import spoken as espeak
+from ctranslate2 import StorageView
+from ctranslate2.models import Whisper
 from integration.recordings import available, normal, prompt
 from spoken import spoken
+from tokenizers import Tokenizer
 
 from bridge.settings import Settings
 from bridge.speech.api import (
@@ -23,6 +28,7 @@ from bridge.speech.api import (
 from bridge.speech.backends.models import find_whisper
 from bridge.speech.backends.whisper import WhisperAsr
 from bridge.speech.backends.whisper.network import Attempt, Encoded
+from bridge.speech.backends.whisper.text import WhisperText
 from bridge.speech.pool import Pool
 from bridge.speech.resample import resample_whole
 from bridge.speech.scripts import letters_fit, script
@@ -126,10 +132,11 @@ async def test_nothing_is_guessed_at_where_nobody_speaks(asr: WhisperAsr, sound:
         (Request(second := np.zeros(16_000, np.float32), first=True), 6),
         (Request(second), 10),
         (Request(second, first=True, final=True), 10),
-        (Request(np.resize(second, 40_000), first=True), 10),
+        (Request(np.resize(second, 40_000), final=True), 6),
+        (Request(np.resize(second, 80_000), first=True), 10),
     ],
 )
-async def test_first_words_are_guessed_at_in_a_short_window(
+async def test_first_words_and_sentences_are_encoded_in_a_short_window(
     asr: WhisperAsr, monkeypatch: pytest.MonkeyPatch, request_: Request, window_s: int
 ) -> None:
     windows, encode_all = list[float](), asr._network._encode
@@ -318,6 +325,48 @@ async def test_a_cancelled_decode_that_has_not_begun_is_dropped(single: WhisperA
         await waiting
     assert single._workers.waiting <= 1  # at most the first, if no thread has woken yet
     assert (await running).text
+
+
+class GatedModel:
+    """The network, whose encoder says when it is done and waits for `opened`; counts how often the decoder is asked."""
+
+    def __init__(self, model: Whisper) -> None:
+        self._model = model
+        self.encoded, self.opened, self.written = threading.Event(), threading.Event(), 0
+        self.opened.set()
+
+    def encode(self, features: StorageView) -> StorageView:
+        encoded = self._model.encode(features)
+        self.encoded.set()
+        assert self.opened.wait(10)
+        return encoded
+
+    def generate(self, *args: object, **options: object) -> object:
+        self.written += 1
+        return self._model.generate(*args, **options)
+
+    def unload_model(self) -> None:
+        self._model.unload_model()
+
+
+@pytest.mark.parametrize("given_up", [True, False])
+async def test_a_decode_that_is_given_up_is_encoded_at_most(given_up: bool) -> None:
+    with find_whisper("tiny.en").whole() as folder:
+        model = GatedModel(Whisper(str(folder), compute_type="int8", inter_threads=1, intra_threads=1))
+        text = WhisperText(Tokenizer.from_file(str(folder / "tokenizer.json")), multilingual=False)
+    engine = WhisperAsr(cast(Whisper, model), text, name="gated", threads=1)
+    model.encoded.clear()
+    model.opened.clear()
+    before = model.written
+    running = asyncio.create_task(engine.decode(Request(prompt("digits/7").wide, final=True)))
+    assert await asyncio.to_thread(model.encoded.wait, 10)
+    if given_up:
+        running.cancel()
+        await asyncio.sleep(0)
+    model.opened.set()
+    await asyncio.wait([running])
+    assert (running.cancelled(), model.written - before) == ((True, 0) if given_up else (False, 1))
+    await asyncio.to_thread(engine.close)
 
 
 @pytest.mark.parametrize("count", [1, 160, 480_000])
