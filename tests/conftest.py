@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from types import FrameType
 from typing import Final
 
@@ -72,6 +72,16 @@ def _logging_as_it_was() -> Iterator[None]:
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.captureWarnings(False)
+
+
+@pytest.hookimpl(optionalhook=True)  # pytest-asyncio's
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run tests that are marked `virtual_time` in a time that passes at once."""
+    if item.get_closest_marker("virtual_time") is None:
+        return {"real": asyncio.new_event_loop}
+    from virtual import VirtualLoop
+
+    return {"virtual": VirtualLoop}
 
 
 @pytest.hookimpl(optionalhook=True)  # pytest-xdist's

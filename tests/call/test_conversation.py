@@ -161,6 +161,7 @@ async def test_a_backchannel_is_told_once_and_kept_and_not_answered() -> None:
     assert bot.turns[0].history == (Line(Speaker.BOT, LONG), Line(Speaker.CALLER, "Mm-hm."))
 
 
+@pytest.mark.virtual_time
 async def test_a_reply_that_is_still_being_written_is_held_and_loses_nothing() -> None:
     written: list[str] = []
 
@@ -183,7 +184,7 @@ async def test_a_reply_that_is_still_being_written_is_held_and_loses_nothing() -
         await call.final("")
         for _ in range(80):
             await call.silence(32)
-            await asyncio.sleep(0.012)  # the output paces itself by time
+            await asyncio.sleep(0.032)  # the output paces itself by time
         await call.says("Good.")
     assert len(written) == 4
     assert bot.turns[0].history == (Line(Speaker.BOT, " ".join(written)),)
@@ -278,18 +279,19 @@ async def test_marks_that_come_back_for_what_was_cleared_end_nothing() -> None:
         assert not call.conversation.talking
 
 
+@pytest.mark.virtual_time
 async def test_a_wire_that_cannot_clear_is_stopped() -> None:
     bare = Capabilities(audio_out=True, send_ahead_ms=60)
     bot = NotingBot(greeting=[LONG])
     async with stage(bot, capabilities=bare) as call:
         for _ in range(10):
             await call.silence(32)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.032)
         await call.speech(160)
         sent = len(call.leg.sent)
         for _ in range(5):
             await call.silence(32)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.032)
         assert len(call.leg.sent) == sent
         assert not call.leg.of(Clear)
         await call.final("")

@@ -264,6 +264,7 @@ async def test_a_bot_that_returns_instead_of_yielding_is_told_so(caplog: pytest.
     await call.end()
 
 
+@pytest.mark.virtual_time
 async def test_a_bot_that_stalls_is_heard_as_the_fallback() -> None:
     class Stalled(Bot):
         async def reply(self, turn: Turn) -> AsyncIterator[str]:
@@ -676,6 +677,7 @@ async def test_an_outage_that_is_too_long_costs_the_final_and_says_so() -> None:
     await call.end()
 
 
+@pytest.mark.virtual_time
 async def test_a_call_that_ends_in_an_outage_waits_no_longer_than_others() -> None:
     asr = MortalAsr()
     call = Call(asr=asr, capabilities=TEXT_ONLY, outage_s=60.0)
@@ -778,6 +780,7 @@ def test_whoever_is_shown_a_partial_is_told_once_what_became_of_it(
     asyncio.run(carry())
 
 
+@pytest.mark.virtual_time
 async def test_a_stale_partial_does_not_outlive_a_call_whose_final_never_comes() -> None:
     call = Call(asr=FakeAsr(hold=asyncio.Event()), capabilities=TEXT_ONLY)
     await call.say(1000)
@@ -865,6 +868,7 @@ async def test_a_call_that_begins_while_the_server_drains_tells_its_bot_too() ->
     await call.end()
 
 
+@pytest.mark.virtual_time
 async def test_a_final_that_never_comes_does_not_hold_the_call_for_ever() -> None:
     call = Call(asr=FakeAsr(hold=asyncio.Event()), capabilities=TEXT_ONLY)
     await call.say(1000)
@@ -1014,7 +1018,7 @@ async def test_a_turn_that_goes_on_while_its_final_is_late_is_judged_as_one_too(
 async def test_a_question_that_was_not_heard_makes_no_answer_quick() -> None:
     class SlowVoice(FakeTts):
         async def speak(self, text: str, /) -> AsyncGenerator[Samples, None]:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
             yield np.zeros(0, np.float32)
 
     bot = ScriptBot("Is that right?")

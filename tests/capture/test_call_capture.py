@@ -88,7 +88,7 @@ async def test_a_failure_is_kept_and_an_answer_that_nobody_waits_for_is_no_failu
         await capture.ask("judge", {}, fails(), lambda _: {})
     with pytest.raises(asyncio.CancelledError):
         await capture.ask("judge", {}, cancels_itself(), lambda _: {})
-    waiting = asyncio.create_task(capture.ask("judge", {}, asyncio.sleep(60), lambda _: {}))
+    waiting = asyncio.create_task(capture.ask("judge", {}, asyncio.Event().wait(), lambda _: {}))
     await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):

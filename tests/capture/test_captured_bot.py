@@ -1,6 +1,7 @@
 """A bot of which all is kept does what it does without."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 
@@ -39,17 +40,19 @@ async def all_of(reply: AsyncIterator[Piece]) -> list[Piece]:
 
 
 class Plain(Bot):
-    """Hooks without `async`, which block."""
+    """Hooks without `async`, which may block."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.threads: set[int] = set()
 
     def reply(self, turn: Turn) -> Iterator[str]:  # type: ignore[override]  # a plain hook
-        time.sleep(0.01)
+        self.threads.add(threading.get_ident())
         yield "One. "
         yield "Two."
 
     def on_final(self, final: Final) -> None:  # type: ignore[override]  # a plain hook
+        self.threads.add(threading.get_ident())
         self.told.append(final.text)
 
 
@@ -59,6 +62,7 @@ async def test_plain_hooks_run_in_threads_and_their_pieces_are_kept() -> None:
     assert await all_of(captured.reply(TURN)) == ["One. ", "Two."]
     await captured.on_final(Final("Hello.", "English", 0, 500))
     assert bot.told == ["Hello."]
+    assert bot.threads and threading.get_ident() not in bot.threads
     assert kept.of("piece") == [{"is": "piece", "text": "One. "}, {"is": "piece", "text": "Two."}]
     asked = kept.of("ask")
     assert [(line["hook"], line.get("text")) for line in asked] == [("reply", "Hello."), ("on_final", None)]
@@ -107,10 +111,14 @@ class Slow(Bot):
 
     closed = False
 
+    def __init__(self) -> None:
+        self.waits = asyncio.Event()
+
     async def reply(self, turn: Turn) -> AsyncGenerator[Piece, None]:
         try:
             yield "One moment."
-            await asyncio.sleep(60)
+            self.waits.set()
+            await asyncio.Event().wait()
             yield "Never."
         finally:
             self.closed = True
@@ -119,7 +127,7 @@ class Slow(Bot):
 async def test_a_reply_that_is_cut_off_ends_and_is_no_failure() -> None:
     kept, bot = Kept(), Slow()
     reading = asyncio.create_task(all_of(CapturedBot(bot, kept.capture).reply(TURN)))
-    await asyncio.sleep(0.05)
+    await bot.waits.wait()
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading

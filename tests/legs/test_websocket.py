@@ -412,8 +412,9 @@ async def test_a_peer_that_tells_its_rate_when_the_call_has_begun_is_heard_and_s
         await connection.peer.send_str('{"sampleRate": "16000"}')
         for _ in range(50):
             await connection.peer.send_bytes(bytes(640))
-        await connection.peer.close()
+        closing = asyncio.create_task(connection.peer.close())  # it is answered by who reads events
         events = await connection.events(1000)
+        await closing
         assert any("the rate is 16000 Hz" in notice for notice in told_of(events))
         heard = sum(len(event.payload) for event in events if isinstance(event, Media))
         assert heard == pytest.approx(2 * 16_000, abs=100), "a second at 8 kHz, and one at 16 kHz"

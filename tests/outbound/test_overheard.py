@@ -65,5 +65,7 @@ async def test_a_fault_is_logged_and_goes_no_further(error: Exception, caplog: p
 
 
 async def test_nothing_is_transcribed_where_nobody_wants_it() -> None:
-    async with Overhearing(None, Kept()) as overhearing:
+    kept = Kept()
+    async with Overhearing(None, kept) as overhearing:
         overhearing.begin(TransferSide.CALLER, MULAW, 0).hear(b"\x11")
+    assert kept.texts == []

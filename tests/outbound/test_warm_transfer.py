@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from fakes import PHONE, RESOURCES, FakeLeg, FakeTts, unlimited
+from waiting import until
 
 from bot.api import Final
 from bridge.admission.lines import Lines
@@ -149,12 +150,6 @@ class Stenographer(CallObserver):
 
     def overheard(self, side: TransferSide, final: Final) -> None:
         self.kept.append((side.value, final.text, final.began_ms))
-
-
-async def until(happened: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
-        while not happened():  # noqa: ASYNC110  # nothing tells
-            await asyncio.sleep(0)
 
 
 @dataclass

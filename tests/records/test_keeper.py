@@ -2,10 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 from bridge.records.entries import Entry, EntryKind
 from bridge.records.keeper import Keeper
@@ -42,12 +43,6 @@ class List:
 
 def entry(number: int) -> Entry:
     return Entry("r", number, 1.0, EntryKind.NOTE)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  # what it waits for happens in a thread
-            await asyncio.sleep(0.005)
 
 
 async def test_what_is_put_arrives_in_order(tmp_path: Path) -> None:

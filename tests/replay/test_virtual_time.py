@@ -34,6 +34,7 @@ def test_what_is_not_waited_for_any_more_holds_up_nothing() -> None:
         await asyncio.sleep(0)
         first.cancel()
         await second
+        assert asyncio.get_running_loop().time() == 2.0 and schedule.reached == 2
 
     run(main())
 

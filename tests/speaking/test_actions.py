@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fakes import PHONE, ScriptBot
 from stage import LONG, Stage, settle, stage
+from waiting import until
 from wav_files import write
 
 from bot.actions import (
@@ -60,14 +61,6 @@ async def play_out(call: Stage) -> None:
             call.talk.played(mark.name)
         if not call.conversation.talking:
             return
-
-
-async def until(happened: Callable[[], object]) -> None:
-    """Wait for what a thread does."""
-    async with asyncio.timeout(5):
-        while not happened():  # noqa: ASYNC110 - nothing tells
-            await asyncio.sleep(0.01)
-    await settle()
 
 
 async def test_a_hang_up_waits_until_the_last_words_were_heard() -> None:

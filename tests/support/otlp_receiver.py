@@ -4,9 +4,9 @@ with OtlpReceiver() as collector:
     send_spans_to(collector.url)
 """
 
+import asyncio
 import gzip
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -74,13 +74,16 @@ class OtlpReceiver:
 
     async def named(self, name: str, timeout_s: float = 10.0) -> list[Received]:
         """Wait for a span of this name; return all of the name."""
-        import asyncio
 
-        deadline_s = time.monotonic() + timeout_s
-        while not (found := [span for span in self.spans if span.name == name]):
-            assert time.monotonic() < deadline_s, [span.name for span in self.spans]
-            await asyncio.sleep(0.05)
-        return found
+        def found() -> list[Received]:
+            return [span for span in self.spans if span.name == name]
+
+        def wait() -> list[Received]:
+            with self._more:
+                assert self._more.wait_for(found, timeout_s), [span.name for span in self.spans]
+                return found()
+
+        return await asyncio.to_thread(wait)
 
     def _take(self, request: BaseHTTPRequestHandler) -> None:
         body = request.rfile.read(int(request.headers["Content-Length"]))

@@ -42,7 +42,7 @@ class TwilioApi(AppServer):
         if scheme != "Basic" or b64decode(given) != f"{ACCOUNT}:{TOKEN}".encode():
             return web.json_response({"code": 20003, "message": "Authenticate", "status": 401}, status=401)
         if self.stuck:
-            await asyncio.sleep(3600)
+            await asyncio.Event().wait()
         if self.status == 302:
             raise web.HTTPFound("/elsewhere")
         if self.raw is not None:

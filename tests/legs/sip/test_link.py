@@ -145,7 +145,16 @@ async def test_a_process_that_says_nothing_though_it_is_asked_is_killed_and_star
 
 async def test_a_process_that_answers_is_left_alone() -> None:
     desk = Desk()
-    answers = "while bridge.recv(1 << 16): bridge.sendall(on_the_wire([json_frame(Kind.PONG)]))"
-    async with linked(desk, CALLS, answers, frozen_s=0.4), asyncio.timeout(20):
-        await asyncio.sleep(1.2)
-        assert "bridge_sip_frozen_total 0.0" in desk.metrics.text().decode()
+    pong = "bridge.sendall(on_the_wire([json_frame(Kind.PONG)]))"
+    frozen_s = 0.4
+    answers = f"""
+from time import monotonic
+until_s = monotonic() + {3 * frozen_s}
+while monotonic() < until_s and bridge.recv(1 << 16): {pong}
+bridge.sendall(on_the_wire([{CALLS.replace("3", "4")}]))
+while bridge.recv(1 << 16): {pong}
+"""
+    async with linked(desk, CALLS, answers, frozen_s=frozen_s), asyncio.timeout(20):
+        await desk.rang.wait()  # the same process has lasted that long, and says so
+        metrics = desk.metrics.text().decode()
+        assert "bridge_sip_frozen_total 0.0" in metrics and "bridge_sip_restarts_total 0.0" in metrics

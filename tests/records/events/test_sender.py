@@ -45,6 +45,7 @@ class Receiver:
         self.bodies: list[dict[str, Any]] = []
         self.asked: list[str] = []
         self.refuses = ""
+        self.came = asyncio.Semaphore(0)
 
     async def post(self, event: str, body: bytes) -> None:
         self.asked.append(event)
@@ -52,6 +53,7 @@ class Receiver:
             raise NotTaken("it answers with status 500")
         self.ids.append(event)
         self.bodies.append(json.loads(body))
+        self.came.release()
 
 
 class Wall(FakeClock):
@@ -186,8 +188,8 @@ async def test_the_task_tells_at_once_what_is_written(database: Database) -> Non
         for entry in a_call("a"):
             await database.write([entry])
             tells.wake()
-        while len(receiver.ids) < 4:  # noqa: ASYNC110  # nothing tells us of it
-            await asyncio.sleep(0.01)
+        while len(receiver.ids) < 4:
+            await receiver.came.acquire()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert receiver.ids == ["a-1", "a-2", "a-4", "a-5"]

@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from fakes import RESOURCES, ScriptBot
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 from twilio_api import ACCOUNT, CALL, TOKEN, TwilioApi, settings
+from waiting import call_ended, call_is
 
 from bot.api import CallInfo
 from bridge.cli import main
@@ -70,18 +71,6 @@ async def state(client: Client, call: str) -> dict[str, object]:
         return told
 
 
-async def until(client: Client, call: str, status: str) -> dict[str, object]:
-    async with asyncio.timeout(5):
-        while (told := await state(client, call))["status"] != status:  # noqa: ASYNC110  # it tells who asks
-            await asyncio.sleep(0.02)
-    return told
-
-
-async def ended(client: Client, call: str) -> tuple[object, object]:
-    told = await until(client, call, "ended")
-    return told["outcome"], told["reason"]
-
-
 # ---------------------------------------------------------------- the way of a call
 
 
@@ -96,7 +85,7 @@ async def test_a_call_is_ordered_from_twilio_and_talks_over_the_stream_that_come
         assert told["StatusCallback"] == f"https://bot.example.com/twilio/status/{call}"
         [stream] = ElementTree.fromstring(told["Twiml"]).iter("Stream")
         assert stream.get("url") == f"wss://bot.example.com/twilio/stream/{call}"
-        assert (await until(client, call, "ringing"))["outcome"] is None
+        assert (await call_is(client, call, "ringing", KEY))["outcome"] is None
         way = f"/twilio/stream/{call}"
         async with client.ws_connect(way, headers=signed(way, socket=True)) as line:
             await line.send_json({"event": "start", "streamSid": "MZ1", "start": {"streamSid": "MZ1", "callSid": CALL}})
@@ -104,7 +93,7 @@ async def test_a_call_is_ordered_from_twilio_and_talks_over_the_stream_that_come
             assert (await state(client, call))["status"] == "answered"
             assert client.app and client.app[LINES].taken == 1
             await line.send_json({"event": "stop", "streamSid": "MZ1", "stop": {}})
-            assert await ended(client, call) == ("completed", "caller hung up")
+            assert await call_ended(client, call, KEY) == ("completed", "caller hung up")
         [info] = Noting.calls
         assert info == CallInfo(call, "+4930999", "+4930123456", {"name": "Anna"}, "outbound")
         async with client.get(way, headers=signed(way)) as again:
@@ -118,26 +107,29 @@ async def test_a_call_is_ordered_from_twilio_and_talks_over_the_stream_that_come
 async def test_twilio_says_why_nobody_answered(status: str, outcome: str) -> None:
     async with bridge(placing()) as client:
         call = await placed(client)
-        await until(client, call, "ringing")
+        await call_is(client, call, "ringing", KEY)
         for told in ("ringing", status):
             form, path = {"CallStatus": told, "CallSid": CALL}, f"/twilio/status/{call}"
             async with client.post(path, data=form, headers=signed(path, form)) as response:
                 assert response.status == 204
-        assert await ended(client, call) == (outcome, f"Twilio says {status}")
+        assert await call_ended(client, call, KEY) == (outcome, f"Twilio says {status}")
 
 
 async def test_a_call_that_twilio_does_not_place_ends_with_its_words() -> None:
     api = TwilioApi(status=400, body={"message": "The number is unverified", "code": 21219})
     async with bridge(api) as client:
         call = await placed(client)
-        assert await ended(client, call) == ("refused", "Twilio says 400: The number is unverified (error 21219)")
+        assert await call_ended(client, call, KEY) == (
+            "refused",
+            "Twilio says 400: The number is unverified (error 21219)",
+        )
 
 
 async def test_a_call_that_rings_too_long_is_taken_back() -> None:
     api = placing()
     async with bridge(api, dial_timeout=1) as client:
         call = await placed(client)
-        assert await ended(client, call) == ("no-answer", "no answer within 1 s")
+        assert await call_ended(client, call, KEY) == ("no-answer", "no answer within 1 s")
         await api.requests(2)
     assert api.asked[1] == (f"{CALLS}/{CALL}.json", [("Status", "completed")])
 
@@ -146,9 +138,7 @@ async def test_a_server_that_goes_down_takes_back_what_rings() -> None:
     api = placing()
     async with api:
         async with bridge(placing(), twilio_api_url=api.url) as client:
-            await placed(client)
-            await api.requests(1)
-            await asyncio.sleep(0.1)
+            await call_is(client, await placed(client), "ringing", KEY)
         assert api.asked[1:] == [(f"{CALLS}/{CALL}.json", [("Status", "completed")])]
 
 
@@ -156,7 +146,7 @@ async def test_a_ringing_call_has_its_line_so_that_its_answer_finds_one() -> Non
     api = placing()
     async with bridge(api, max_calls=1) as client:
         call = await placed(client)
-        await until(client, call, "ringing")
+        await call_is(client, call, "ringing", KEY)
         async with client.get("/twilio/stream", headers=signed("/twilio/stream")) as other:
             assert other.status == 503
         way = f"/twilio/stream/{call}"
@@ -187,7 +177,7 @@ async def test_a_page_of_another_site_orders_nothing() -> None:
 async def test_what_twilio_did_not_sign_is_refused() -> None:
     async with bridge(placing()) as client:
         call = await placed(client)
-        await until(client, call, "ringing")
+        await call_is(client, call, "ringing", KEY)
         async with client.post(f"/twilio/status/{call}", data={"CallStatus": "completed"}) as response:
             assert response.status == 403
         with pytest.raises(aiohttp.WSServerHandshakeError) as error:
@@ -218,7 +208,7 @@ async def test_an_order_that_is_none_is_answered_with_what_is_wrong(status: int,
 
 async def test_calls_beyond_the_queue_are_told_to_come_back() -> None:
     async with bridge(placing(), dial_ringing=1, dial_queue=1) as client:
-        await until(client, await placed(client), "ringing")
+        await call_is(client, await placed(client), "ringing", KEY)
         await placed(client)
         async with client.post("/calls", json=ORDER, headers=KEY) as response:
             assert (response.status, response.headers["Retry-After"]) == (429, "5")
@@ -242,14 +232,14 @@ async def test_who_asks_again_with_the_same_key_gets_the_same_call() -> None:
         assert "Idempotency-Key" in told["error"]
         (_, other) = await order("+4930123456", "b")
         assert other["call_id"] != first["call_id"]
-        await until(client, other["call_id"], "ringing")
+        await call_is(client, other["call_id"], "ringing", KEY)
     assert len([path for path, _ in api.asked if path == f"{CALLS}.json"]) == 2
 
 
 async def test_orders_are_listed_the_newest_first_and_by_status() -> None:
     async with bridge(placing(), dial_ringing=1) as client:
         rings, waits = await placed(client), await placed(client)
-        await until(client, rings, "ringing")
+        await call_is(client, rings, "ringing", KEY)
 
         async def listed(query: str) -> tuple[int, list[str] | str]:
             async with client.get(f"/orders{query}", headers=KEY) as response:

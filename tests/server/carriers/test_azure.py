@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from carrier_api import CarrierApi
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from fakes import RESOURCES, ScriptBot
+from waiting import call_ended
 
 from bot.actions import Action, ActionFailed, Hangup, SendDtmf, Transfer
 from bot.api import CallInfo, Turn
@@ -23,6 +24,7 @@ from bridge.settings import Settings
 
 Client = TestClient[web.Request, web.Application]
 TOKEN = "k3y-k3y-k3y-k3y-"
+KEY = {"Authorization": f"Bearer {TOKEN}"}
 PUBLIC = "https://bot.example.com"
 VERSION = "?api-version=2025-05-15"
 VOICE = f"/azure/voice?token={TOKEN}&shop=7"
@@ -385,19 +387,10 @@ async def test_a_call_whose_stream_ends_is_ended_at_azure_too_which_else_would_k
 
 async def placed(client: Client) -> str:
     order = {"to": "+4930123456", "wire": "azure"}
-    async with client.post("/calls", json=order, headers={"Authorization": f"Bearer {TOKEN}"}) as response:
+    async with client.post("/calls", json=order, headers=KEY) as response:
         told = await response.json()
         assert (response.status, told["wire"]) == (202, "azure"), told
         return str(told["call_id"])
-
-
-async def ended(client: Client, call: str) -> tuple[object, object]:
-    async with asyncio.timeout(5):
-        while True:
-            async with client.get(f"/calls/{call}", headers={"Authorization": f"Bearer {TOKEN}"}) as response:
-                if (told := await response.json())["status"] == "ended":
-                    return told["outcome"], told["reason"]
-            await asyncio.sleep(0.02)
 
 
 PLACED = {"POST /calling/callConnections": (201, {"callConnectionId": CALL})}
@@ -418,7 +411,7 @@ async def test_a_call_out_is_placed_over_the_api_and_talks_over_the_stream_that_
         async with client.ws_connect(f"/azure/outbound/{call}", headers=from_azure()) as line:
             await line.send_json(METADATA)
             await heard(line)
-        assert (await ended(client, call))[0] == "completed"
+        assert (await call_ended(client, call, KEY))[0] == "completed"
         [info] = Doing.calls
         assert (info.call_id, info.callee, info.direction) == (call, "+4930123456", "outbound")
 
@@ -436,4 +429,4 @@ async def test_azure_says_why_nobody_answered(code: int, outcome: str, kind: str
         for event in (ringing, {"type": f"Microsoft.Communication.{kind}", "data": about}):
             async with client.post(f"/azure/status/{call}", json=[event], headers=from_azure()) as response:
                 assert response.status == 200
-        assert await ended(client, call) == (outcome, f"Azure says {code}")
+        assert await call_ended(client, call, KEY) == (outcome, f"Azure says {code}")

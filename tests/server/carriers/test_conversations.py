@@ -52,8 +52,7 @@ async def told(socket: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str, 
 
 async def until_over(app: web.Application) -> None:
     async with asyncio.timeout(5):
-        while app[LINES].taken:  # noqa: ASYNC110  # it tells who asks
-            await asyncio.sleep(0.02)
+        await app[LINES].empty.wait()
 
 
 async def test_a_call_goes_on_where_it_was_over_the_next_socket() -> None:

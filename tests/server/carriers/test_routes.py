@@ -16,6 +16,7 @@ from carrier_api import CarrierApi
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from fakes import RESOURCES, ScriptBot
+from waiting import call_ended
 
 from bot.actions import Action, Hangup, Transfer
 from bot.api import CallInfo, Turn
@@ -217,15 +218,6 @@ async def placed(client: Client) -> str:
         return str(told["call_id"])
 
 
-async def ended(client: Client, call: str) -> tuple[object, object]:
-    async with asyncio.timeout(5):
-        while True:
-            async with client.get(f"/calls/{call}", headers=KEY) as response:
-                if (told := await response.json())["status"] == "ended":
-                    return told["outcome"], told["reason"]
-            await asyncio.sleep(0.02)
-
-
 async def test_a_call_out_is_placed_over_the_api_and_talks_over_the_stream_that_comes_back() -> None:
     async with CarrierApi({"POST /v2/calls": {"data": {"call_control_id": "v3:C9"}}}) as api, bridge(api) as client:
         call = await placed(client)
@@ -246,7 +238,7 @@ async def test_a_call_out_is_placed_over_the_api_and_talks_over_the_stream_that_
             await line.send_json(telnyx_start("v3:C9"))
             await heard(line, "media")
             await line.send_json({"event": "stop", "stream_id": "S1"})
-            assert await ended(client, call) == ("completed", "caller hung up")
+            assert await call_ended(client, call, KEY) == ("completed", "caller hung up")
         [info] = Noting.calls
         assert (info.call_id, info.callee, info.direction) == (call, "+4930123456", "outbound")
         async with client.get(f"/telnyx/outbound/{call}") as again:
@@ -265,12 +257,12 @@ async def test_the_carrier_says_why_nobody_answered(cause: str, outcome: str) ->
             told = {"data": {"event_type": "call.hangup", "payload": payload}}
             async with client.post(f"/telnyx/status/{call}", json=told) as response:
                 assert response.status == 200
-        assert await ended(client, call) == (outcome, f"Telnyx says {cause}")
+        assert await call_ended(client, call, KEY) == (outcome, f"Telnyx says {cause}")
 
 
 async def test_a_call_that_is_not_placed_ends_with_the_carriers_words() -> None:
     async with CarrierApi({"POST /v2/calls": 422}) as api, bridge(api) as client:
-        assert await ended(client, await placed(client)) == ("refused", "Telnyx says 422: not like that")
+        assert await call_ended(client, await placed(client), KEY) == ("refused", "Telnyx says 422: not like that")
 
 
 # ---------------------------------------------------------------- Plivo, Vobiz
@@ -347,7 +339,7 @@ async def test_a_call_out_over_plivo_fetches_its_stream_once_it_is_answered(name
         async with client.ws_connect(f"/{name}/outbound/{call}") as line:
             await line.send_json(plivo_start("c9"))
             await heard(line, "playAudio")
-        assert (await ended(client, call))[0] == "completed"
+        assert (await call_ended(client, call, KEY))[0] == "completed"
 
 
 @pytest.mark.parametrize(
@@ -362,7 +354,7 @@ async def test_plivo_says_why_nobody_answered(status: str, outcome: str) -> None
         await api.requests(1)
         for told in ("ringing", status):
             await post(f"/plivo/status/{call}", {"CallStatus": told})
-        assert await ended(client, call) == (outcome, f"Plivo says {status}")
+        assert await call_ended(client, call, KEY) == (outcome, f"Plivo says {status}")
 
 
 async def test_a_call_out_that_is_given_up_while_it_rings_is_cancelled() -> None:
@@ -445,7 +437,7 @@ async def test_a_call_out_over_vonage_is_answered_with_our_socket() -> None:
         async with client.ws_connect(f"/vonage/outbound/{call}") as line:
             await line.send_json({**CONNECTED, "CallSid": "c9"})
             assert len(await line.receive_bytes()) == 320
-        assert (await ended(client, call))[0] == "completed"
+        assert (await call_ended(client, call, KEY))[0] == "completed"
 
 
 async def test_vonage_says_why_nobody_answered() -> None:
@@ -456,7 +448,7 @@ async def test_vonage_says_why_nobody_answered() -> None:
         for status in ("ringing", "unanswered"):
             async with client.get(f"/vonage/status/{call}?status={status}&uuid=c9", headers=signed()) as response:
                 assert response.status == 200
-        assert await ended(client, call) == ("no-answer", "Vonage says unanswered")
+        assert await call_ended(client, call, KEY) == ("no-answer", "Vonage says unanswered")
 
 
 async def test_a_private_key_that_is_none_costs_its_call_and_is_told() -> None:
@@ -467,7 +459,7 @@ async def test_a_private_key_that_is_none_costs_its_call_and_is_told() -> None:
         ) as client,
     ):
         async with client.post("/calls", json={"to": "+4930123456", "wire": "vonage"}, headers=KEY) as response:
-            outcome, reason = await ended(client, (await response.json())["call_id"])
+            outcome, reason = await call_ended(client, (await response.json())["call_id"], KEY)
         assert outcome == "refused" and "--vonage-private-key-file" in str(reason)
 
 
@@ -532,4 +524,4 @@ async def test_exotel_calls_out_with_our_stream_and_says_why_nobody_answered() -
             }
             async with client.post(f"/exotel/status/{call}", data={"CallSid": "c9", "Status": "busy"}) as response:
                 assert response.status == 200
-            assert await ended(client, call) == ("busy", "Exotel says busy")
+            assert await call_ended(client, call, KEY) == ("busy", "Exotel says busy")

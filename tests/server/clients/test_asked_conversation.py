@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from fakes import PHONE, FakeAsr, FakeLeg, FakeTts, LoudnessVad, ScriptBot, unlimited
 
 from bot.api import Speaker
@@ -17,6 +18,8 @@ from telephony.bot_requests import AskReply, StopReply, Truncated, UserText
 from telephony.codec import encode
 from telephony.events import AudioFormat, CallEnded, CallStarted, Encoding, Finalize, Media, Reply, ReplyOver
 from telephony.recognition import RecognitionOptions
+
+pytestmark = pytest.mark.virtual_time
 
 MULAW = AudioFormat(Encoding.MULAW, 8000)
 CLIENT = replace(PHONE, transcripts=True, speech_events=True, mark=False)
@@ -51,7 +54,7 @@ async def called(bot: ScriptBot, *, when_asked: bool) -> AsyncIterator[FakeLeg]:
 async def until(happened: Callable[[], object]) -> None:
     async with asyncio.timeout(5):
         while not happened():  # noqa: ASYNC110 - a call tells nobody
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.02)
 
 
 def speech(ms: int) -> list[Media]:
@@ -64,10 +67,10 @@ async def test_what_is_said_is_answered_when_the_client_asks() -> None:
     async with called(bot, when_asked=True) as leg:
         leg.feed(*speech(1000), Finalize())
         await until(lambda: bot.finals)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(2)
         assert bot.turns == []
         leg.feed(AskReply())
-        await until(lambda: leg.of(Reply))
+        await leg.until(lambda: leg.of(Reply))
         assert [turn.text for turn in bot.turns] == [bot.finals[0].text]
 
 
@@ -75,7 +78,7 @@ async def test_a_reply_that_is_asked_for_before_the_final_is_there_comes_after_i
     bot = ScriptBot("Yes.")
     async with called(bot, when_asked=True) as leg:
         leg.feed(*speech(1000), Finalize(), AskReply(waits=True))
-        await until(lambda: ReplyOver(cut=False) in leg.sent and bot.turns)
+        await leg.until(lambda: ReplyOver(cut=False) in leg.sent and bot.turns)
         assert len(bot.turns) == 1 and bot.turns[0].text
 
 
@@ -83,7 +86,7 @@ async def test_what_the_client_writes_is_answered_as_if_it_were_said() -> None:
     bot = ScriptBot("Good morning.")
     async with called(bot, when_asked=False) as leg:
         leg.feed(UserText("Greet me."), AskReply())
-        await until(lambda: leg.of(Reply))
+        await leg.until(lambda: leg.of(Reply))
         assert [turn.text for turn in bot.turns] == ["Greet me."]
         assert leg.of(Reply) == [Reply("Good morning.")]
 
@@ -91,10 +94,10 @@ async def test_what_the_client_writes_is_answered_as_if_it_were_said() -> None:
 async def test_a_reply_that_is_asked_for_with_nothing_to_answer_is_empty_and_over() -> None:
     bot = ScriptBot("Yes.")
     async with called(bot, when_asked=False) as leg:
-        await until(lambda: leg.of(ReplyOver))  # the greeting
+        await leg.until(lambda: leg.of(ReplyOver))  # the greeting
         before = len(leg.of(ReplyOver))
         leg.feed(AskReply())
-        await until(lambda: len(leg.of(ReplyOver)) > before)
+        await leg.until(lambda: len(leg.of(ReplyOver)) > before)
         assert bot.turns == [] and leg.of(Reply) == []
 
 
@@ -102,7 +105,7 @@ async def test_a_reply_that_is_asked_for_while_the_bot_greets_is_the_greeting() 
     bot = ScriptBot("Yes.", greeting=["Welcome to the museum, where there is much to see."])
     async with called(bot, when_asked=False) as leg:
         leg.feed(AskReply())
-        await until(lambda: leg.of(ReplyOver))
+        await leg.until(lambda: leg.of(ReplyOver))
         assert leg.sent[-1] == ReplyOver(cut=False) and bot.interrupted == []
         assert leg.of(Reply) == [Reply("Welcome to the museum, where there is much to see.")]
 
@@ -111,9 +114,9 @@ async def test_the_client_stops_what_is_said() -> None:
     bot = ScriptBot("word " * 200 + ".")
     async with called(bot, when_asked=False) as leg:
         leg.feed(UserText("Tell me all."), AskReply())
-        await until(lambda: leg.of(Reply))
+        await leg.until(lambda: leg.of(Reply))
         leg.feed(StopReply())
-        await until(lambda: ReplyOver(cut=True) in leg.sent)
+        await leg.until(lambda: ReplyOver(cut=True) in leg.sent)
         assert len(bot.interrupted) == 1
 
 
@@ -121,7 +124,7 @@ async def test_the_history_holds_what_the_client_has_played() -> None:
     bot = ScriptBot("Good morning. How are you?", "Yes.")
     async with called(bot, when_asked=False) as leg:
         leg.feed(UserText("Hello."), AskReply())
-        await until(lambda: leg.of(ReplyOver)[1:])
+        await leg.until(lambda: leg.of(ReplyOver)[1:])
         leg.feed(UserText("Well?"), StopReply(), Truncated(""), AskReply())
         await until(lambda: len(bot.turns) == 2)
         assert [line.text for line in bot.turns[1].history if line.speaker is Speaker.BOT] == []
@@ -131,10 +134,10 @@ async def test_what_is_truncated_is_the_reply_under_way_and_none_before_it() -> 
     bot = ScriptBot("One.", "Two and " + "more " * 50 + ".", "Yes.")
     async with called(bot, when_asked=False) as leg:
         leg.feed(UserText("First."), AskReply())
-        await until(lambda: Reply("One.") in leg.sent)
+        await leg.until(lambda: Reply("One.") in leg.sent)
         await asyncio.sleep(0.3)  # it is heard
         leg.feed(UserText("Second."), AskReply())
-        await until(lambda: len(leg.of(Reply)) >= 2)
+        await leg.until(lambda: len(leg.of(Reply)) >= 2)
         leg.feed(Truncated(""), StopReply(), UserText("Third."), AskReply())
         await until(lambda: len(bot.turns) == 3)
         assert "One." in [line.text for line in bot.turns[-1].history]
@@ -144,5 +147,5 @@ async def test_who_wants_answers_by_themselves_gets_them() -> None:
     bot = ScriptBot("Yes.")
     async with called(bot, when_asked=False) as leg:
         leg.feed(*speech(1000), Finalize())
-        await until(lambda: leg.of(Reply))
+        await leg.until(lambda: leg.of(Reply))
         assert len(bot.turns) == 1

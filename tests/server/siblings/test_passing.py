@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+from waiting import until
 
 from bridge.admission.refusals import Refusals
 from bridge.metrics import Metrics
@@ -121,7 +122,7 @@ async def test_who_sends_its_body_in_pieces_is_understood(tmp_path: Path) -> Non
     async def pieces() -> AsyncIterator[bytes]:
         for piece in b"hel", b"lo":
             yield piece
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0)
 
     async with (
         pair(tmp_path) as both,
@@ -131,7 +132,10 @@ async def test_who_sends_its_body_in_pieces_is_understood(tmp_path: Path) -> Non
         assert (await answer.json())["body"] == "hello" and both.given == [True]
 
 
-async def test_where_nobody_takes_it_the_request_is_answered_here(tmp_path: Path) -> None:
+async def test_where_nobody_takes_it_the_request_is_answered_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.server.siblings.passing._LIMIT_S", 0.1)
     async with pair(tmp_path) as both, aiohttp.ClientSession() as session:
         both.path.unlink()
         async with session.post(both.url, data="hello") as answer:
@@ -162,5 +166,5 @@ async def test_a_connection_is_counted_where_it_is(tmp_path: Path) -> None:
     async with pair(tmp_path) as both, aiohttp.ClientSession() as session:
         async with session.ws_connect(both.url):
             assert len(both.taking._guards) == 1 and not both.giving._guards
-        await asyncio.sleep(0.05)
-        assert not both.taking._guards and not both.taking.unasked and not both.giving.unasked
+        await until(lambda: not both.taking._guards)
+        assert not both.taking.unasked and not both.giving.unasked

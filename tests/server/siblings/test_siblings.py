@@ -119,10 +119,9 @@ async def test_who_follows_events_at_one_is_told_of_calls_at_the_other(tmp_path:
 async def test_levels_and_transcripts_of_the_other_are_told_too(tmp_path: Path) -> None:
     async with two(tmp_path) as (first, second), first.call("CA1"):
         async with second.session.get(f"{second.url}/events/levels") as levels:
-            async for line in levels.content:
-                if line.startswith(b"data: "):
-                    assert json.loads(line[6:])["kind"] == "level"
-                    break
+            async with asyncio.timeout(10):
+                line = (await levels.content.readuntil(b"}\n")).partition(b"data: ")[2]
+            assert json.loads(line)["kind"] == "level"
         async with second.session.ws_connect(f"{second.url}/ws?listen=CA7") as listener:
             for call_id in "CA8", "CA7":
                 first.app[FEED].publish(ListeningBegan(CallInfo(call_id=call_id)))
@@ -160,7 +159,7 @@ async def test_a_worker_that_does_not_answer_is_told_of_and_waited_for_no_longer
     async with two(tmp_path) as (first, second):
 
         async def hang() -> dict[str, object]:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
             return {}
 
         second.app[HEALTH].told = hang  # type: ignore[method-assign]

@@ -61,7 +61,7 @@ async def test_first_audio_and_failures_are_counted_by_voice() -> None:
     with pytest.raises(RuntimeError, match="out of breath"):
         await say(voice)
     assert counts.told == ["plug:in began", "plug:in began", "plug:in failed"]
-    assert all(0 <= took_s < 5 for took_s in counts.took_s)
+    assert counts.took_s and all(0 <= took_s < 5 for took_s in counts.took_s)
 
 
 async def test_with_a_cache_a_sentence_is_made_once_and_hits_are_counted() -> None:

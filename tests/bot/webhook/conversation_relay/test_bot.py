@@ -269,7 +269,7 @@ async def test_what_comes_for_an_answer_that_was_interrupted_is_not_said_later()
         await reply.aclose()  # type: ignore[attr-defined]
         await bot.on_interrupted(Heard("Once", rest="upon a midnight dreary.", played_ms=300))
         await app.until(lambda: app.of("interrupt"))
-        await asyncio.sleep(0.05)  # the stale token has come
+        await asyncio.sleep(0.05)  # the stale token has come: the bot reads it over a real socket, and tells nobody
         assert await all_of(bot.reply(turn("Stop."))) == ["Stopped."]
         assert await all_of(bot.on_cue()) == []
         await bot.on_end("")

@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from waiting import until
 
 from bot.webhook.configuration import Configuration
 from bot.webhook.conversation_relay.socket import RelaySocket
@@ -102,9 +103,7 @@ async def test_what_happens_while_the_application_is_away_comes_when_it_is_back(
     await line.socket.send("after")
     await application.until(lambda: application.heard[1][-1] == "after")
     await application.sockets[1].send_str("hello")
-    async with asyncio.timeout(20):
-        while not line.taken:  # noqa: ASYNC110 - a task of the socket's own
-            await asyncio.sleep(0.01)
+    await until(lambda: line.taken)
     assert line.taken == ["hello"] and not line.lost.is_set()
     await line.socket.close()
 

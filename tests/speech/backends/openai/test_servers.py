@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from fakes import FakePause
 from speaking_server import SpeakingServer
+from waiting import answered
 
 from bridge.server.plugin_loading import load_recogniser
 from bridge.server.tls import self_signed
@@ -78,9 +79,7 @@ class Fleet:
         return {each.engine.partition("@")[2] or "another" for each in heard}
 
     async def until_up(self, pool: Pool, count: int) -> None:
-        async with asyncio.timeout(10):
-            while len(await self.heard_by(pool)) < count:  # noqa: ASYNC110  # its health is asked by a task of the pool
-                await asyncio.sleep(0.01)
+        await answered(lambda: self.heard_by(pool), lambda heard: len(heard) >= count)
 
 
 @pytest.fixture

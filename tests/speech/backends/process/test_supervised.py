@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 from bridge.speech.api import BadRequest, EngineFailed, EngineLost, ModelMissing, SpeechError
 from bridge.speech.backends.process.child import Child
@@ -87,12 +88,6 @@ def ask(worker: Supervised, head: bytes, payload: bytes = b"") -> "asyncio.Task[
     return asyncio.get_running_loop().create_task(worker.ask(head, memoryview(payload)))
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(WAIT_S):
-        while not condition():  # noqa: ASYNC110 - another process does it, and has no event of ours
-            await asyncio.sleep(0.01)
-
-
 def alive(pid: int) -> bool:
     """Tell whether a process runs: a zombie does not."""
     with suppress(OSError):
@@ -156,7 +151,7 @@ async def test_a_death_fails_what_is_open_at_once_and_the_next_child_serves(work
     assert not worker.ready
     with pytest.raises(EngineLost, match="being started again"):
         await ask(worker, b"echo")
-    await until(lambda: worker.ready)
+    await until(lambda: worker.ready, within_s=WAIT_S)
     assert await ask(worker, b"echo", b"again") == b"again"
     assert worker.pid != dead
 
@@ -164,7 +159,7 @@ async def test_a_death_fails_what_is_open_at_once_and_the_next_child_serves(work
 async def test_a_failure_the_child_reports_is_its_end(worker: Supervised, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(EngineLost, match="gone"):
         await ask(worker, b"fail")
-    await until(lambda: worker.ready)
+    await until(lambda: worker.ready, within_s=WAIT_S)
     assert "gone" in caplog.text
     assert "it is back" in caplog.text
 
@@ -172,7 +167,7 @@ async def test_a_failure_the_child_reports_is_its_end(worker: Supervised, caplog
 async def test_the_last_line_of_output_is_in_the_log(worker: Supervised, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(EngineLost):
         await ask(worker, b"die")
-    await until(lambda: worker.ready)
+    await until(lambda: worker.ready, within_s=WAIT_S)
     assert "ValueError: it was too much" in caplog.text
 
 
@@ -241,7 +236,7 @@ async def test_what_a_dead_child_started_is_ended_too(worker: Supervised) -> Non
     sleeper = int(await ask(worker, b"descend"))
     assert worker.pid
     os.kill(worker.pid, signal.SIGKILL)
-    await until(lambda: not alive(sleeper))
+    await until(lambda: not alive(sleeper), within_s=WAIT_S)
 
 
 def test_closing_ends_a_start_that_goes_on() -> None:
@@ -284,7 +279,7 @@ async def test_the_child_dies_with_its_parent(number: signal.Signals) -> None:
     assert alive(child)
     parent.send_signal(number)
     await parent.wait()
-    await until(lambda: not alive(child))
+    await until(lambda: not alive(child), within_s=WAIT_S)
     parent.stdout.feed_eof()
 
 
@@ -298,7 +293,7 @@ async def test_a_frozen_child_is_killed_and_started_again() -> None:
     os.kill(frozen, signal.SIGSTOP)
     with pytest.raises(EngineLost, match=r"said nothing for 0\.4 s and was killed"):
         await question
-    await until(lambda: worker.ready and worker.pid != frozen)
+    await until(lambda: worker.ready and worker.pid != frozen, within_s=WAIT_S)
     assert await ask(worker, b"echo", b"there") == b"there"
     await asyncio.to_thread(worker.close)
 

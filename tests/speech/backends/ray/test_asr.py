@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from waiting import answered
 
 from bridge.settings import Settings
 from bridge.speech.api import (
@@ -127,9 +128,7 @@ async def test_where_its_process_dies_decodes_fail_and_another_is_started() -> N
     before = asr.pid
     with pytest.raises(EngineLost):
         await asr.decode(Request(SECOND, context="die"))
-    async with asyncio.timeout(WAIT_S):
-        while not await asr.healthy():  # noqa: ASYNC110 - it is what the pool asks
-            await asyncio.sleep(0.05)
+    await answered(asr.healthy, bool, within_s=WAIT_S)
     assert isinstance(await asr.decode(Request(SECOND)), Hypothesis)
     assert asr.pid != before
     await asyncio.to_thread(asr.close)

@@ -37,13 +37,14 @@ class Asked:
         self.answers: Sequence[Hypothesis | SpeechError] = answers
         self.requests: list[Request] = []
         self.well = True
-        self.cancelled = asyncio.Event()
+        self.begun, self.cancelled = asyncio.Event(), asyncio.Event()
 
     async def decode(self, request: Request, /) -> Hypothesis:
         self.requests.append(request)
+        self.begun.set()
         if not self.answers:
             try:
-                await asyncio.sleep(60)
+                await asyncio.Event().wait()
             finally:
                 self.cancelled.set()
         answer = self.answers[min(len(self.requests), len(self.answers)) - 1]
@@ -99,8 +100,7 @@ async def test_a_decode_that_is_given_up_here_is_cancelled_there(tmp_path: Path)
     asked = Asked()
     async with shared(tmp_path / "engines", asked) as engines:
         decode = asyncio.create_task(engines.decode(Request(AUDIO)))
-        while not asked.requests:  # noqa: ASYNC110 - it tells nobody that it was asked
-            await asyncio.sleep(0.001)
+        await asked.begun.wait()
         decode.cancel()
         async with asyncio.timeout(5):
             await asked.cancelled.wait()
@@ -111,8 +111,7 @@ async def test_when_they_die_what_was_asked_fails_and_they_are_found_again(tmp_p
     async with EngineHost(asked, path):
         engines = await asyncio.to_thread(SharedEngines, str(path))
         decode = asyncio.create_task(engines.decode(Request(AUDIO)))
-        while not asked.requests:  # noqa: ASYNC110 - it tells nobody that it was asked
-            await asyncio.sleep(0.001)
+        await asked.begun.wait()
         assert engines._link
         engines._link._writer.transport.abort()
         with pytest.raises(EngineLost):

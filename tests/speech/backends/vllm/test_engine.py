@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soxr
+from waiting import answered, until
 
 from bot import installing
 from bridge.settings import Settings
@@ -107,16 +108,8 @@ def group(leader: int) -> dict[int, str]:
     return found
 
 
-async def until(condition: Callable[[], bool], *, seconds: float = WAIT_S) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - another process does it, and has no event of ours
-            await asyncio.sleep(0.05)
-
-
 async def until_healthy(engine: VllmAsr) -> None:
-    async with asyncio.timeout(WAIT_S):
-        while not await engine.healthy():  # noqa: ASYNC110 - as above
-            await asyncio.sleep(0.1)
+    await answered(engine.healthy, bool, within_s=WAIT_S)
 
 
 @with_vllm
@@ -260,7 +253,7 @@ async def test_a_death_is_noticed_at_once_and_mended(engine: VllmAsr, victim: st
     assert not await engine.healthy()
     with pytest.raises(EngineLost):
         await hear(engine, say("hello"))
-    await until(lambda: engine.pid not in {child, None})
+    await until(lambda: engine.pid not in {child, None}, within_s=WAIT_S)
     assert not group(child)
     await until_healthy(engine)
     assert (await hear(engine, say("hello"))).text == "hello"
@@ -293,7 +286,7 @@ def test_without_windows_nothing_is_reused_and_a_killed_bridge_leaves_nothing_be
         finally:
             parent.kill()
     assert cached == [0, 0, 0]
-    asyncio.run(until(lambda: not group(child), seconds=20))
+    asyncio.run(until(lambda: not group(child), within_s=20))
 
 
 def tiny_whisper(folder: Path) -> None:

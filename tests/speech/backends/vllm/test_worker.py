@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from waiting import until
 
 from bridge.speech.api import BadRequest, EngineFailed, EngineLost, ModelMissing, SpeechError
 from bridge.speech.backends.process.child import Child
@@ -108,9 +109,7 @@ async def test_a_dead_engine_ends_the_process(engine: Supervised) -> None:
         await decode(engine, "dead")
     with pytest.raises(EngineLost):
         await waiting
-    async with asyncio.timeout(WAIT_S):
-        while not engine.ready:  # noqa: ASYNC110 - the supervisor is a thread
-            await asyncio.sleep(0.01)
+    await until(lambda: engine.ready, within_s=WAIT_S)
     assert engine.pid != dead
 
 
