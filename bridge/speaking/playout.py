@@ -169,7 +169,7 @@ class Playout:
 
         `marks`: the wire returns marks, and they tell; without them the clock does.
         """
-        if any(s.unsent_ms for s in self._sentences):
+        if any(s.unsent_ms for s in self._sentences if not s.played):
             return True
         newest = next((s for s in reversed(self._sentences) if s.sent or s.played), None)
         if newest is None or newest.played:
@@ -194,9 +194,9 @@ class Playout:
         def due(sentence: Sentence) -> bool:
             lags = marks and sentence.mark and now_ms < sentence.ends_ms + _MARK_GRACE_MS
             unheard = sentence.heard_ms(now_ms) < sentence.ms(len(sentence.audio))
-            return not sentence.played and bool(unheard or (lags and not sentence.interruptible))
+            return bool(unheard or (lags and not sentence.interruptible))
 
-        return next((sentence for sentence in self._sentences if due(sentence)), None)
+        return next((sentence for sentence in self._sentences if not sentence.played and due(sentence)), None)
 
     def heard(self, now_ms: int) -> HeardSoFar:
         """Return what was heard of the reply by now."""
