@@ -399,7 +399,7 @@ TARGETS: Final = (
     Target("wyoming", _wyoming, ["telephony.wyoming", "telephony.wyoming_messages", "telephony.whole_samples"]),
     Target("sip-frames", _sip_frames, ["telephony.sip", "telephony.sip_frames"]),
     Target("ari", _ari, ["telephony.ari"]),
-    Target("rtp", _rtp, ["telephony.rtp"]),
+    Target("rtp", _rtp, ["telephony.rtp", "telephony.reorder"]),
     Target("timeline", _timeline, ["telephony.timeline"]),
     Target("codec", _codec, ["telephony.codec"]),
     Target("jsontext", _jsontext, ["telephony.jsontext"]),
