@@ -70,7 +70,8 @@ check: $(VENV)/.test
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-logo
-	$(VENV)/bin/pytest -m "not integration and not vllm and not slow" --numprocesses $(WORKERS)
+	@# Each worker collects for itself: it need not read what it does not run.
+	$(VENV)/bin/pytest --ignore tests/integration -m "not vllm and not slow" --numprocesses $(WORKERS)
 
 # What only tests need, downloaded at once. Where something cannot be had, its tests are skipped, and this says so.
 test-tools: test-tools-check test-tools-calls

@@ -1,6 +1,7 @@
 """What all tests share: a blocking call on the event loop fails its test, and every report reaches the main process."""
 
 import asyncio
+import gc
 import inspect
 import logging
 import os
@@ -72,6 +73,13 @@ def _logging_as_it_was() -> Iterator[None]:
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.captureWarnings(False)
+
+
+def pytest_collection_finish() -> None:
+    """Have what is loaded searched for garbage no more, and the rest less often: that took a tenth of all the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10 * gc.get_threshold()[0], *gc.get_threshold()[1:])
 
 
 @pytest.hookimpl(optionalhook=True)  # pytest-asyncio's

@@ -1,4 +1,5 @@
 import importlib.util
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -7,7 +8,8 @@ import pytest
 from bot.actions import Collect, Transfer
 from bot.tools import Outcome, describe
 
-pytest.importorskip("openai", reason="the extra openai is not installed")
+pytestmark = pytest.mark.skipif(find_spec("openai") is None, reason="the extra openai is not installed")
+
 EXAMPLE = Path(__file__).parent.parent / "examples" / "appointment_bot.py"
 
 

@@ -31,7 +31,7 @@ def asked(region: Region, a_second: float, count: int, *, bridges: int = 1) -> f
 def test_one_server_waits_as_a_queue_with_fixed_service_does(load: float, waits_in_bridge: bool) -> None:
     run_s = 0.1
     region = Region(bridges=1, replicas=1, engine=Engine.timed(run_s, waits_in_bridge=waits_in_bridge))
-    load = run_s * asked(region, load / run_s, 60_000)
+    load = run_s * asked(region, load / run_s, 20_000)
     expected_s = run_s + load * run_s / (2 * (1 - load))  # Pollaczek and Khinchine
     assert mean(finals_ms(region)) == pytest.approx(1000 * expected_s, rel=0.06)
 

@@ -234,11 +234,9 @@ def test_only_speech_counts_for_the_active_level() -> None:
     assert active_rms(with_pauses) == pytest.approx(0.1 / 2**0.5, rel=1e-3)
 
 
-async def test_it_speaks_faster_and_slower_with_the_engine_that_it_has() -> None:
-    tts = HibariTts.load()
+async def test_it_speaks_faster_and_slower_with_the_engine_that_it_has(tts: HibariTts) -> None:
     took = list[float]()
     for voice in (tts, tts.at_speed(1.5), tts.at_speed(0.75)):
         took.append(sum(len(part) for part in await say(voice, "Please hold the line for a moment.")) / SAMPLE_RATE)
     usual, fast, slow = took
     assert fast < 0.8 * usual < usual < 0.9 * slow
-    tts.close()

@@ -6,7 +6,6 @@ from contextlib import aclosing
 import pytest
 from chat_server import Answer, ChatServer, Fault
 from hook_server import HookServer, Reply
-from openai import AsyncOpenAI
 
 from bot.openai.configuration import Endpoint
 from bot.openai.stream import ModelFailed, Patience, Question, converse
@@ -30,6 +29,8 @@ def spans() -> Iterator[list[EndedSpan]]:
 
 
 async def pieces_of(server: ChatServer) -> AsyncGenerator[object, None]:
+    from openai import AsyncOpenAI
+
     client = AsyncOpenAI(base_url=server.url, api_key="key-1", max_retries=0)
     async with aclosing(
         converse(client, Endpoint(server.url, "gemma", counts=True), ASKED, Patience(0.3, 0.3, 3))

@@ -255,5 +255,5 @@ def test_whatever_fails_at_once_the_caller_hears_something_in_time(
         from_s += after_s + lasts_s
     rules = Rules(limit_s=RULES.limit_s, filler_after_s=RULES.filler_after_s, no_input_s=RULES.no_input_s)
     rules.outages, rules.ahead_ms = lost, ahead_ms
-    line, _ = run(carry(Erratic(turns, hooks_s=hooks_s), script, hangs_up_s=at_s + 40, rules=rules))
+    line, _ = run(carry(Erratic(turns, hooks_s=hooks_s), script, hangs_up_s=at_s + 30, rules=rules))
     assert line.longest_silence_s <= LONGEST_SILENCE_S

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from fakes import PHONE, LoudnessVad, unlimited
+from fakes import PHONE, RESOURCES, LoudnessVad, unlimited
 
 from bot.actions import ActionFailed, Collect, Hangup, SetVoice, Transfer
 from bot.api import Bot, CallInfo, Final, Partial, Samples, Turn
@@ -288,6 +288,7 @@ async def _carry(
         make_bot=make_bot or (lambda: ChancyBot(plan)),
         fallback=(np.full(24_000, 0.1, np.float32), "Sorry, something went wrong."),
         ending=None if settings.ending == "none" else TextEnding(),
+        phrases=RESOURCES.phrases,
     )
     call = make_call(
         telephone,

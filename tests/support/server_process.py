@@ -6,12 +6,13 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import bridge
 
 _FAKES = ["--asr", "fakes:FakeAsr", "--tts", "fakes:FakeTts", "--bot", "fakes:ScriptBot"]
+_BARE = ["--vad", "fakes:LoudnessVads", "--ending", "none", "--records", "none"]
 _PATH = os.pathsep.join((str(Path(bridge.__file__).parents[1]), str(Path(__file__).parent)))
 
 
@@ -67,6 +68,13 @@ async def serving(
             await process.wait()
         await reader
     assert process.returncode == code, server.said
+
+
+def bare(
+    *flags: str, files: int = 1024, env: Mapping[str, str] | None = None, code: int = 0
+) -> AbstractAsyncContextManager[FakeServer]:
+    """See `serving`; it has no model at all and no call log, and starts in two thirds of the time."""
+    return serving(*_BARE, *flags, files=files, env=env, code=code)
 
 
 async def _read(process: asyncio.subprocess.Process, server: FakeServer, ready: asyncio.Event) -> None:

@@ -1,10 +1,8 @@
 """Waiting, in real time, for what tells nobody that it has happened: a thread, another process, a server's own task."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
-
-from fakes import Client
 
 T = TypeVar("T")
 _EACH_S = 0.005
@@ -31,20 +29,3 @@ async def answered(ask: Callable[[], Awaitable[T]], wanted: Callable[[T], object
         while not wanted(answer := await ask()):  # noqa: ASYNC110 - it tells who asks
             await asyncio.sleep(_EACH_S)
     return answer
-
-
-async def call_is(client: Client, call: str, status: str, key: Mapping[str, str]) -> Mapping[str, object]:
-    """Return what `GET /calls/...` tells of an ordered call once it has that `status`; `key`: a header."""
-
-    async def told() -> Mapping[str, object]:
-        async with client.get(f"/calls/{call}", headers=key) as response:
-            assert response.status == 200
-            return dict(await response.json())
-
-    return await answered(told, lambda told: told["status"] == status)
-
-
-async def call_ended(client: Client, call: str, key: Mapping[str, str]) -> tuple[object, object]:
-    """Return outcome and reason of an ordered call, once it has ended."""
-    told = await call_is(client, call, "ended", key)
-    return told["outcome"], told["reason"]

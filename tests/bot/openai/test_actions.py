@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from importlib.util import find_spec
 from typing import Any, cast
 
 import pytest
@@ -10,9 +11,9 @@ from chat_server import Answer, ChatServer, Fault
 
 from bot.actions import Action, ActionFailed, Collect, Hangup, PlayFile, SetVoice, Transfer
 from bot.api import CallInfo, Line, Speaker, Turn
-
-pytest.importorskip("openai", reason="the extra openai is not installed")
 from bot.openai import ModelFailed, OpenAiBot
+
+pytestmark = pytest.mark.skipif(find_spec("openai") is None, reason="the extra openai is not installed")
 
 CALL = CallInfo("call-1")
 BACK = Transfer("+4930123456", consult="A caller about an invoice.", returns=True)

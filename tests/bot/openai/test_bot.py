@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -17,15 +18,14 @@ from llama import SLOTS, serve_llama
 
 from bot.actions import Handoff
 from bot.api import CallInfo, CallNote, Line, Say, Speaker, Turn
+from bot.openai import ModelFailed, OpenAiBot
 from bot.openai.chunks import Calls, Piece, ToolCall
-from bot.openai.configuration import Configuration
+from bot.openai.clients import clients
+from bot.openai.configuration import Configuration, Endpoint
 from bot.openai.messages import Exchange, Round, conversation
 from bot.sentences import sentences
 
-pytest.importorskip("openai", reason="the extra openai is not installed")
-from bot.openai import ModelFailed, OpenAiBot
-from bot.openai.clients import clients
-from bot.openai.configuration import Endpoint
+pytestmark = pytest.mark.skipif(find_spec("openai") is None, reason="the extra openai is not installed")
 
 CALL = CallInfo("call-1", caller="+491701234567")
 KEY = "sk-very-secret"
@@ -751,7 +751,7 @@ async def test_a_real_model_answers_four_times_as_many_callers_as_it_has_slots(l
     turns = [Turn(CALL, f"Tell me about the number {number}.", "English") for number in range(4 * SLOTS)]
 
     async def answer(turn: Turn) -> str:
-        return "".join([str(text) async for text in teller(llama, max_tokens=16).reply(turn)])
+        return "".join([str(text) async for text in teller(llama, max_tokens=4).reply(turn)])
 
     answers = await asyncio.gather(*map(answer, turns))
     assert all(text.strip() for text in answers)

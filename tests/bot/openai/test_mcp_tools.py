@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,11 +13,13 @@ import pytest
 from chat_server import Answer, ChatServer
 
 from bot.api import CallInfo, Turn
-
-pytest.importorskip("openai", reason="the extra openai is not installed")
-pytest.importorskip("mcp", reason="the extra mcp is not installed")
 from bot.openai import McpServer, OpenAiBot
 from bot.openai.mcp_tools import McpTool, tools_of
+
+pytestmark = [
+    pytest.mark.skipif(find_spec(name) is None, reason=f"the extra {name} is not installed")
+    for name in ("openai", "mcp")
+]
 
 SCRIPT = str(Path(__file__).parents[2] / "support" / "mcp_server.py")
 STDIO = McpServer(command=(sys.executable, SCRIPT), env={"SHOP_KEY": "k"})

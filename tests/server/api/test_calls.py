@@ -12,9 +12,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from fakes import RESOURCES, ScriptBot
+from ordered_calls import call_ended, call_is
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 from twilio_api import ACCOUNT, CALL, TOKEN, TwilioApi, settings
-from waiting import call_ended, call_is
 
 from bot.api import CallInfo
 from bridge.cli import main

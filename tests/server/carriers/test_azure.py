@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from carrier_api import CarrierApi
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from fakes import RESOURCES, ScriptBot
-from waiting import call_ended
+from ordered_calls import call_ended
 
 from bot.actions import Action, ActionFailed, Hangup, SendDtmf, Transfer
 from bot.api import CallInfo, Turn

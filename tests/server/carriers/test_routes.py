@@ -16,7 +16,7 @@ from carrier_api import CarrierApi
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from fakes import RESOURCES, ScriptBot
-from waiting import call_ended
+from ordered_calls import call_ended
 
 from bot.actions import Action, Hangup, Transfer
 from bot.api import CallInfo, Turn

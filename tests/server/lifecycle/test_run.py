@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from fakes import RESOURCES
 from pydantic import SecretStr
-from server_process import FakeServer, serving
+from server_process import FakeServer, bare
 
 from bridge.server.lifecycle.run import banner
 from bridge.settings import Settings
@@ -45,13 +45,13 @@ def test_a_token_that_was_made_is_in_the_addresses_of_the_page() -> None:
 
 
 async def test_behind_a_public_url_the_printed_token_is_what_lets_in() -> None:
-    async with serving("--public-url", PUBLIC) as server:
+    async with bare("--public-url", PUBLIC) as server:
         found = re.search(r"page +(http://localhost:\d+/)\?token=(\S+)", server.said)
         assert found, server.said
         assert await status(server, "/metrics") == 401
         assert await status(server, f"/metrics?token={found[2]}") == 200
         assert await status(server, "/") == await status(server, "/healthz") == 200
-    async with serving("--public-url", PUBLIC, env={"BRIDGE_API_TOKEN": "mine-alone"}) as server:
+    async with bare("--public-url", PUBLIC, env={"BRIDGE_API_TOKEN": "mine-alone"}) as server:
         assert await status(server, "/metrics?token=mine-alone") == 200
     assert "?token=" not in server.said and "mine-alone" not in server.said
 
@@ -76,7 +76,7 @@ async def drip(server: FakeServer) -> float:
 
 
 async def test_out_of_descriptors_it_waits_and_says_so_once_and_then_goes_on() -> None:
-    async with serving("--max-connections", "5000", "--max-connections-per-address", "5000", files=80) as server:
+    async with bare("--max-connections", "5000", "--max-connections-per-address", "5000", files=80) as server:
         held = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(150)]
         await server.says("no new connections for now")
         await asyncio.sleep(2.5)  # it tries again each second, and is out of them again
@@ -91,7 +91,7 @@ async def test_out_of_descriptors_it_waits_and_says_so_once_and_then_goes_on() -
 
 @pytest.mark.slow
 async def test_a_head_that_drips_is_cut_off_after_ten_seconds() -> None:
-    async with serving() as server:
+    async with bare() as server:
         took = await asyncio.gather(*(drip(server) for _ in range(50)))
         assert all(9.5 < seconds < 12 for seconds in took)
         assert server.count("no whole request within 10 s") == 10, "ten lines a minute, however many there are"
@@ -113,7 +113,7 @@ async def test_thousands_of_sockets_that_say_nothing_keep_nobody_out() -> None:
         for _, writer in held:
             writer.close()
 
-    async with serving("--host", "0.0.0.0", "--insecure") as server:
+    async with bare("--host", "0.0.0.0", "--insecure") as server:
         attacker = asyncio.create_task(attack())
         for _ in range(20):
             began = time.monotonic()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from server_process import FakeServer, serving
+from server_process import FakeServer, bare
 
 from bridge.commands.phone.simulated_phone import SimulatedPhone, dial
 from bridge.server.tls import self_signed
@@ -37,7 +37,7 @@ async def gone(server: FakeServer, within_s: float) -> None:
 
 
 async def test_sigterm_lets_the_call_go_on_and_takes_no_other() -> None:
-    async with serving() as server, calling(server) as phone:
+    async with bare() as server, calling(server) as phone:
         assert await status(server, "/readyz") == 200
         server.process.send_signal(signal.SIGTERM)
         await server.says("no new calls; 1 in progress go on, the process ends within 625 s")
@@ -58,7 +58,7 @@ async def test_sigterm_lets_the_call_go_on_and_takes_no_other() -> None:
 
 
 async def test_a_bot_that_is_told_of_the_drain_may_end_its_call() -> None:
-    async with serving("--bot", "stuck_bots:Leaves") as server, calling(server) as phone:
+    async with bare("--bot", "stuck_bots:Leaves") as server, calling(server) as phone:
         server.process.send_signal(signal.SIGTERM)
         await asyncio.wait_for(phone.closed.wait(), 10)
         await gone(server, 5)
@@ -68,7 +68,7 @@ async def test_a_bot_that_is_told_of_the_drain_may_end_its_call() -> None:
 @pytest.mark.parametrize("how", ["a second signal", "the end of the time"])
 async def test_calls_that_do_not_end_are_ended_with_a_goodbye(how: str) -> None:
     flags = ["--drain-timeout", "1"] if how == "the end of the time" else []
-    async with serving(*flags) as server, calling(server) as phone:
+    async with bare(*flags) as server, calling(server) as phone:
         server.process.send_signal(signal.SIGTERM)
         if not flags:
             await server.says("no new calls")
@@ -80,7 +80,7 @@ async def test_calls_that_do_not_end_are_ended_with_a_goodbye(how: str) -> None:
 
 
 async def test_ctrl_c_ends_calls_at_once() -> None:
-    async with serving() as server, calling(server) as phone:
+    async with bare() as server, calling(server) as phone:
         server.process.send_signal(signal.SIGINT)
         began = time.monotonic()
         await asyncio.wait_for(phone.closed.wait(), 3)
@@ -91,7 +91,7 @@ async def test_ctrl_c_ends_calls_at_once() -> None:
 async def test_a_stuck_bot_does_not_put_off_the_end() -> None:
     async def end(bot: str) -> None:
         flags = ["--bot", f"stuck_bots:{bot}", "--drain-timeout", "0", "--final-timeout", "0"]
-        async with serving(*flags, code=1) as server, calling(server) as phone:
+        async with bare(*flags, code=1) as server, calling(server) as phone:
             await phone.until(lambda: phone.now_ms > 500)
             began = time.monotonic()
             server.process.send_signal(signal.SIGTERM)
@@ -115,7 +115,7 @@ async def reloaded(server: FakeServer, times: int = 1) -> None:
 async def test_a_token_that_was_changed_counts_after_sighup_and_one_that_is_gone_leaves_the_old(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("first-token")
-    async with serving("--api-token-file", str(token)) as server:
+    async with bare("--api-token-file", str(token)) as server:
         assert await status(server, "/metrics", Authorization="Bearer first-token") == 200
         token.write_text("second-token")
         await reloaded(server)
@@ -132,7 +132,7 @@ async def test_routes_are_read_again_for_new_calls_and_a_broken_file_leaves_the_
     config = tmp_path / "bridge.toml"
     config.write_text("")
     route = '[[route]]\nname = "{}"\nwire = "twilio"\ngreeting = "hello"\n'
-    async with serving("--config", str(config)) as server, calling(server) as first:
+    async with bare("--config", str(config)) as server, calling(server) as first:
         config.write_text(route.format("sales"))
         await reloaded(server)
         async with dial(f"ws://127.0.0.1:{server.port}/twilio/stream"):
@@ -161,7 +161,7 @@ async def test_a_certificate_is_read_again_for_new_connections(tmp_path: Path) -
         return certificate
 
     write()
-    async with serving("--ssl-certfile", str(both), "--ssl-keyfile", str(both)) as server:
+    async with bare("--ssl-certfile", str(both), "--ssl-keyfile", str(both)) as server:
         first = await shown()
         write()
         await reloaded(server)
@@ -180,18 +180,18 @@ async def test_a_port_that_is_taken_and_not_handed_over_is_refused_as_ever(tmp_p
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         with pytest.raises(AssertionError, match="cannot listen"):
-            async with serving("--port", port, "--handover-socket", str(tmp_path / "next")):
+            async with bare("--port", port, "--handover-socket", str(tmp_path / "next")):
                 pass
 
 
 async def test_a_next_server_that_does_not_start_leaves_the_first_as_it_was(tmp_path: Path) -> None:
     path = str(tmp_path / "next")
-    async with serving("--handover-socket", path) as server:
+    async with bare("--handover-socket", path) as server:
         with pytest.raises(AssertionError):
-            async with serving("--handover-socket", path, "--port", str(server.port), "--bot", "stuck_bots:None"):
+            async with bare("--handover-socket", path, "--port", str(server.port), "--bot", "stuck_bots:None"):
                 pass
         assert await status(server, "/readyz") == 200
-        async with serving("--handover-socket", path, "--port", str(server.port)) as second:
+        async with bare("--handover-socket", path, "--port", str(server.port)) as second:
             await gone(server, 10)
             assert await status(second, "/readyz") == 200
     assert not os.listdir(tmp_path), "no socket is left behind"
@@ -200,9 +200,9 @@ async def test_a_next_server_that_does_not_start_leaves_the_first_as_it_was(tmp_
 async def test_the_first_server_is_asked_for_its_health_where_it_went(tmp_path: Path) -> None:
     path = tmp_path / "next"
     async with AsyncExitStack() as both:
-        server = await both.enter_async_context(serving("--handover-socket", str(path)))
+        server = await both.enter_async_context(bare("--handover-socket", str(path)))
         phone = await both.enter_async_context(calling(server))
-        next_one = serving("--handover-socket", str(path), "--port", str(server.port))
+        next_one = bare("--handover-socket", str(path), "--port", str(server.port))
         second = await both.enter_async_context(next_one)
         await server.says("no new calls")
         assert await status(second, "/readyz") == 200

@@ -10,7 +10,8 @@ import tarfile
 import types
 import wave
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -192,28 +193,29 @@ def test_a_limit_that_cannot_be_is_named(limit: float) -> None:
 # ---------------------------------------------------------------- models
 
 
+@cache
+def installed() -> Mapping[str, bytes]:
+    """Return the files of the installed model, by their names in its archive."""
+    _, bundled = find_model("DeepFilterNet3")
+    with tarfile.open(bundled) as source:
+        files = {member.name: source.extractfile(member) for member in source.getmembers()}
+        return {name: found.read() for name, found in files.items() if found}
+
+
 def archive(path: Path, **changes: bytes | None) -> Path:
     """Write the installed model to `path` with some of its files changed or, for None, left out."""
-    _, bundled = find_model("DeepFilterNet3")
-    with tarfile.open(bundled) as source, tarfile.open(path, "w:gz") as target:
-        for member in source.getmembers():
-            found = source.extractfile(member)
-            if found is None:
-                continue
-            content = changes.get(Path(member.name).stem, found.read())
+    with tarfile.open(path, "w:gz", compresslevel=0) as target:  # its networks hardly get smaller
+        for name, given in installed().items():
+            content = changes.get(Path(name).stem, given)
             if content is not None:
+                member = tarfile.TarInfo(name)
                 member.size = len(content)
                 target.addfile(member, io.BytesIO(content))
     return path
 
 
 def config(**changes: str) -> bytes:
-    _, bundled = find_model("DeepFilterNet3")
-    with tarfile.open(bundled) as source:
-        member = next(member for member in source.getmembers() if member.name.endswith("config.ini"))
-        found = source.extractfile(member)
-        assert found
-        text = found.read().decode()
+    text = next(content for name, content in installed().items() if name.endswith("config.ini")).decode()
     for option, value in changes.items():
         text = re.sub(rf"(?m)^{option} = .*$", f"{option} = {value}", text)
     return text.encode()
@@ -296,12 +298,9 @@ async def test_a_deepfilternet3_of_ones_own_is_accepted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("inner", [".", "export"])
 async def test_a_folder_with_what_such_an_archive_holds_is_accepted(tmp_path: Path, inner: str) -> None:
-    with tarfile.open(archive(tmp_path / "mine.tar.gz", config=config(seed="44"))) as source:
-        (folder := tmp_path / "mine" / inner).mkdir(parents=True)
-        for member in source.getmembers():
-            found = source.extractfile(member)
-            assert found
-            (folder / Path(member.name).name).write_bytes(found.read())
+    (folder := tmp_path / "mine" / inner).mkdir(parents=True)
+    for name, content in installed().items():
+        (folder / Path(name).name).write_bytes(config(seed="44") if name.endswith("config.ini") else content)
     pool = DeepFilterPool.load(str(tmp_path / "mine"))
     denoiser = await pool.open()
     pool.close()

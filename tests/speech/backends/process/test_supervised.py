@@ -76,6 +76,15 @@ def supervised(options: bytes = b"x", *, start: Callable[[], Child] = start, sta
     return Supervised(start, name="test", options=options, explain=first_words, start_timeout_s=start_timeout_s)
 
 
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[Supervised]:
+    """One for the tests that leave it alive."""
+    worker = supervised()
+    worker.start()
+    yield worker
+    worker.close()
+
+
 @pytest.fixture
 def worker() -> Iterator[Supervised]:
     worker = supervised()
@@ -95,15 +104,15 @@ def alive(pid: int) -> bool:
     return False
 
 
-async def test_questions_are_answered(worker: Supervised) -> None:
-    assert await asyncio.gather(*(ask(worker, b"echo", bytes([n])) for n in range(50))) == [
+async def test_questions_are_answered(lasting: Supervised) -> None:
+    assert await asyncio.gather(*(ask(lasting, b"echo", bytes([n])) for n in range(50))) == [
         bytes([n]) for n in range(50)
     ]
 
 
-async def test_audio_of_any_length_passes(worker: Supervised) -> None:
+async def test_audio_of_any_length_passes(lasting: Supervised) -> None:
     audio = bytes(range(256)) * 1000
-    assert await ask(worker, b"echo", audio) == audio
+    assert await ask(lasting, b"echo", audio) == audio
 
 
 def test_the_child_says_what_it_loaded() -> None:
@@ -115,27 +124,28 @@ def test_the_child_says_what_it_loaded() -> None:
     assert [*ready, worker.ready] == [False, True, False]
 
 
-async def test_what_the_child_refuses_is_raised_here(worker: Supervised) -> None:
+async def test_what_the_child_refuses_is_raised_here(lasting: Supervised) -> None:
     with pytest.raises(BadRequest, match="never"):
-        await ask(worker, b"refuse")
-    assert await ask(worker, b"echo", b"on") == b"on"
+        await ask(lasting, b"refuse")
+    assert await ask(lasting, b"echo", b"on") == b"on"
 
 
-async def test_a_question_nobody_waits_for_is_withdrawn(worker: Supervised) -> None:
-    questions = [ask(worker, b"hold") for _ in range(3)]
-    assert await ask(worker, b"held") == b"3"
+async def test_a_question_nobody_waits_for_is_withdrawn(lasting: Supervised) -> None:
+    questions = [ask(lasting, b"hold") for _ in range(3)]
+    assert await ask(lasting, b"held") == b"3"
     for question in questions[:2]:
         question.cancel()
     await asyncio.wait(questions[:2])
-    assert await ask(worker, b"held") == b"1"
+    assert await ask(lasting, b"held") == b"1"
     questions[2].cancel()
+    await asyncio.wait(questions[2:])
 
 
-async def test_what_was_given_up_before_it_was_sent_is_not_sent(worker: Supervised) -> None:
-    question = ask(worker, b"hold")
+async def test_what_was_given_up_before_it_was_sent_is_not_sent(lasting: Supervised) -> None:
+    question = ask(lasting, b"hold")
     question.cancel()
     await asyncio.wait([question])
-    assert await ask(worker, b"held") == b"0"
+    assert await ask(lasting, b"held") == b"0"
 
 
 async def test_a_death_fails_what_is_open_at_once_and_the_next_child_serves(worker: Supervised) -> None:
@@ -270,9 +280,11 @@ time.sleep(100)
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 async def test_the_child_dies_with_its_parent(number: signal.Signals) -> None:
-    here: Mapping[str, str] = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    here = Path(__file__)
+    path = os.pathsep.join((str(here.parent), str(here.parents[3] / "support")))
+    environment: Mapping[str, str] = {**os.environ, "PYTHONPATH": path}
     parent = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", PARENT, stdout=asyncio.subprocess.PIPE, env=here
+        sys.executable, "-c", PARENT, stdout=asyncio.subprocess.PIPE, env=environment
     )
     assert parent.stdout
     child = int(await parent.stdout.readline())

@@ -58,6 +58,15 @@ def worker(model: str = "x") -> Supervised:
     )
 
 
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[Supervised]:
+    """One for the tests that leave it alive."""
+    engine = worker()
+    engine.start()
+    yield engine
+    engine.close()
+
+
 @pytest.fixture
 def engine() -> Iterator[Supervised]:
     engine = worker()
@@ -71,9 +80,9 @@ async def decode(engine: Supervised, context: str = "", audio: bytes = b"") -> H
         return HEARD.validate_json(await engine.ask(ASK.dump_json(Ask(context=context)), memoryview(audio)))
 
 
-async def test_audio_arrives_as_it_was_sent(engine: Supervised) -> None:
+async def test_audio_arrives_as_it_was_sent(lasting: Supervised) -> None:
     audio = np.full(30_000, 0.5, np.float32)
-    heard = await decode(engine, audio=audio.tobytes())
+    heard = await decode(lasting, audio=audio.tobytes())
     assert heard.pieces == ("30000 float32 15000",)
     assert (heard.language, heard.queue_ms, heard.run_ms, heard.cached_tokens) == ("English", 1, 2, 3)
 
@@ -88,18 +97,18 @@ def test_it_says_what_it_loaded() -> None:
 @pytest.mark.parametrize(
     ("context", "error", "words"), [("long", BadRequest, "too long"), ("bug", EngineFailed, "KeyError: 'a bug'")]
 )
-async def test_one_decode_fails_alone(engine: Supervised, context: str, error: type[SpeechError], words: str) -> None:
+async def test_one_decode_fails_alone(lasting: Supervised, context: str, error: type[SpeechError], words: str) -> None:
     with pytest.raises(error, match=words):
-        await decode(engine, context)
-    assert (await decode(engine)).pieces
+        await decode(lasting, context)
+    assert (await decode(lasting)).pieces
 
 
-async def test_a_question_that_cannot_be_read_fails_alone(engine: Supervised) -> None:
+async def test_a_question_that_cannot_be_read_fails_alone(lasting: Supervised) -> None:
     with pytest.raises(EngineFailed):
-        await engine.ask(b"{", memoryview(b""))
+        await lasting.ask(b"{", memoryview(b""))
     with pytest.raises(EngineFailed):
-        await decode(engine, audio=b"123")  # no whole number of samples
-    assert (await decode(engine)).pieces
+        await decode(lasting, audio=b"123")  # no whole number of samples
+    assert (await decode(lasting)).pieces
 
 
 async def test_a_dead_engine_ends_the_process(engine: Supervised) -> None:

@@ -107,7 +107,7 @@ SOUNDS: dict[str, Callable[[float], Samples]] = {
 }
 
 
-@pytest.mark.parametrize("count", [0.5, 3.0, 14.0])
+@pytest.mark.parametrize("count", [0.5, 3.0, 11.0])
 @pytest.mark.parametrize("sound", SOUNDS)
 async def test_nothing_is_invented_where_nobody_speaks(asr: WhisperAsr, sound: str, count: float) -> None:
     hypothesis = await asr.decode(Request(line(SOUNDS[sound](count)), final=True))
@@ -145,7 +145,7 @@ async def test_first_words_are_guessed_at_in_a_short_window(
 
 @pytest.mark.parametrize("name", ["beep", "beeperr", "ascending-2tone", "descending-2tone", "tt-monkeys", "silence/2"])
 async def test_beeps_and_monkeys_are_no_words(asr: WhisperAsr, name: str) -> None:
-    assert (await asr.decode(Request(prompt(name).wide))).text == ""
+    assert (await asr.decode(Request(prompt(name).wide[: 8 * 16_000]))).text == ""
 
 
 async def test_nothing_is_invented_behind_a_prefix_or_a_context_either(asr: WhisperAsr) -> None:
@@ -259,7 +259,8 @@ async def test_a_hostile_prefix_is_only_text(asr: WhisperAsr) -> None:
 
 
 async def test_a_loop_is_cut_off_and_says_so(asr: WhisperAsr) -> None:
-    hypothesis = await asr.decode(Request(prompt("basic-pbx-ivr-main").wide, "thank you " * 16 + "thank"))
+    audio = prompt("basic-pbx-ivr-main").wide[: 10 * 16_000]
+    hypothesis = await asr.decode(Request(audio, "thank you " * 16 + "thank"))
     assert hypothesis.ended is Ended.REPETITION
     assert "thank you thank you" not in normal(hypothesis.text)
 
