@@ -63,7 +63,7 @@ def test_longer_calls_with_faults_replay_to_the_same_events(first: int, tmp_path
 def test_those_calls_have_all_that_can_go_wrong_in_them(tmp_path: Path) -> None:
     happened = Counter[str]()
     for seed in range(60):
-        record = kept(tmp_path, Plan.by_chance(seed, lasts_s=9))
+        record = kept(tmp_path, Plan.by_chance(seed, lasts_s=6))
         happened.update(line.text("what") for line in record.events)
         happened.update(f"heard {line.text('event') or line.text('error')}" for line in record.heard)
         happened.update(
