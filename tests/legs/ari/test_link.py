@@ -9,6 +9,7 @@ from typing import TypeVar
 import pytest
 from ari_server import PASSWORD, USER, AriServer, channel
 from fakes import FakePause
+from waiting import until
 
 from bridge.admission.lines import Lines
 from bridge.leg import LegLost, OpeningLeg
@@ -436,9 +437,7 @@ async def test_a_new_password_is_used_from_the_next_request_on() -> None:
         link.sign_in_with(PASSWORD)
         await pause.end()
         await asterisk.until_connected()
-        async with asyncio.timeout(5):
-            while link.trouble:  # noqa: ASYNC110 - nobody is told that it works
-                await asyncio.sleep(0.01)
+        await until(lambda: not link.trouble)
 
 
 async def test_a_fault_of_ours_in_the_link_is_told_as_what_a_restart_cures(
@@ -451,9 +450,7 @@ async def test_a_fault_of_ours_in_the_link_is_told_as_what_a_restart_cures(
     async with AriServer() as asterisk, linked(asterisk, desk) as link:
         monkeypatch.setattr(link_module, "understand", broken)
         await asterisk.tell({"type": "StasisEnd", "channel": channel("c1")})
-        async with asyncio.timeout(5):
-            while not link.beyond_repair:  # noqa: ASYNC110 - its task tells nobody of its end
-                await asyncio.sleep(0.01)
+        await until(lambda: link.beyond_repair)
         assert "a fault of ours" in link.trouble
         assert "bridge_ari_up 0.0" in desk.metrics.text().decode()
     assert "no more calls come over ARI" in caplog.text
