@@ -7,6 +7,7 @@ import pytest
 from ari_calls import Desk, ari_settings, connected, next_of
 from ari_server import PASSWORD, AriServer, channel
 from fakes import FakePause
+from waiting import until
 
 from bridge.legs.ari import link as link_module
 from bridge.legs.ari.link import AriLink
@@ -314,9 +315,7 @@ async def test_a_new_password_is_used_from_the_next_request_on() -> None:
         link.sign_in_with(PASSWORD)
         await pause.end()
         await asterisk.until_connected()
-        async with asyncio.timeout(5):
-            while link.trouble:  # noqa: ASYNC110 - nobody is told that it works
-                await asyncio.sleep(0.01)
+        await until(lambda: not link.trouble)
 
 
 async def test_a_fault_of_ours_in_the_link_is_told_as_what_a_restart_cures(
@@ -328,9 +327,7 @@ async def test_a_fault_of_ours_in_the_link_is_told_as_what_a_restart_cures(
     async with connected() as pbx:
         monkeypatch.setattr(link_module, "understand", broken)
         await pbx.asterisk.tell({"type": "StasisEnd", "channel": channel("c1")})
-        async with asyncio.timeout(5):
-            while not pbx.link.beyond_repair:  # noqa: ASYNC110 - its task tells nobody of its end
-                await asyncio.sleep(0.01)
+        await until(lambda: pbx.link.beyond_repair)
         assert "a fault of ours" in pbx.link.trouble
         assert "bridge_ari_up 0.0" in pbx.desk.metrics.text().decode()
     assert "no more calls come over ARI" in caplog.text
