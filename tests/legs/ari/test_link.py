@@ -1,6 +1,5 @@
 """Calls over ARI, from an Asterisk that does what it is told, or does not, or is gone for a while."""
 
-import asyncio
 import socket
 
 import pytest
