@@ -235,4 +235,4 @@ class Libre:
 
 def pointer(function: Callable[..., Any]) -> int:
     """Return the address of a function made by one of the types above."""
-    return int(ctypes.cast(function, c_void_p).value or 0)  # type: ignore[arg-type]
+    return int(ctypes.cast(function, c_void_p).value or 0)  # type: ignore[arg-type]  # typeshed knows of no functions

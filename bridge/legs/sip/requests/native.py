@@ -61,7 +61,7 @@ class StackThread:
         Raises:
             OtherStack: this stack is another than the one that was tested.
         """
-        _events.set_sink(self._event)  # type: ignore[no-untyped-call]
+        _events.set_sink(self._event)  # type: ignore[no-untyped-call]  # the package has no types
         await self.run(self._listen)
 
     async def run(self, work: Callable[[], None]) -> None:
