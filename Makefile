@@ -49,7 +49,7 @@ EXTRAS ?=
 # Tests start hundreds of processes: what these import is compiled once, whatever the machine's habits are.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: serve check test test-slow test-vllm test-ray test-ray-vllm test-vllm-quick test-tools test-tools-check test-tools-calls tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-sdks tools-realtime tools-litellm tools-kubernetes tools-asterisk tools-vllm fuzz \
+.PHONY: serve check lint unit test test-units test-slow test-vllm test-ray test-ray-vllm test-vllm-quick test-tools test-tools-check test-tools-calls tools-apt tools-llm tools-tac tools-kokoro tools-tts tools-s3 tools-sdks tools-realtime tools-litellm tools-kubernetes tools-asterisk tools-vllm fuzz \
     tiny-qwen3-asr bench bench-phone publish-bench-phone bench-third-party tools-bench-phone bench-engines bench-scale bench-records bench-compare soak format lock wires clean
 .DELETE_ON_ERROR:
 
@@ -59,19 +59,25 @@ serve: $(VENV)/.serve
 
 # pytest is called by its own name: `python -m pytest` would put the checkout in front of what is installed.
 test:
-	@$(MAKE) --no-print-directory --jobs 4 $(VENV)/.test test-tools-check
-	@# What is fetched meanwhile goes to environments of its own. vLLM's tests wait a lot, as they load engines.
-	@$(MAKE) --no-print-directory --jobs 4 --output-sync=line check test-tools-calls test-vllm-quick
+	@# What is fetched beside the unit tests goes to environments of its own. vLLM's tests wait a lot, as they load engines.
+	@$(MAKE) --no-print-directory --jobs 5 --output-sync=line lint test-tools test-vllm-quick test-units
 	@# Calls last as long as calls do: a worker keeps a fifth of a core busy. Its tests are in one folder: it looks nowhere else.
 	$(VENV)/bin/pytest tests/integration -m "not vllm and not ray and not slow" --numprocesses $(CALLERS) --dist loadfile --no-loadscope-reorder
 
-check: $(VENV)/.test
+check: lint unit
+
+lint: $(VENV)/.test
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-logo
+
+unit: $(VENV)/.test
 	@# Each worker collects for itself: it need not read what it does not run.
 	$(VENV)/bin/pytest --ignore tests/integration -m "not vllm and not slow" --numprocesses $(WORKERS)
+
+test-units: test-tools-check lint
+	@$(MAKE) --no-print-directory unit
 
 # What only tests need, downloaded at once. Where something cannot be had, its tests are skipped, and this says so.
 test-tools: test-tools-check test-tools-calls
