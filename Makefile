@@ -36,10 +36,9 @@ BENCH_TOOLS_VENV := .venv-bench-tools
 SDKS_VENV ?= .venv-client-sdks
 REALTIME_VENV ?= .venv-twilio-realtime
 RAY_TESTS ?= ray
-# At the same time: unit tests, callers, and rigs of vLLM's engines (both where there is memory for three engines, 2 GB each).
+# At the same time: unit tests, and callers.
 WORKERS ?= 3
 CALLERS ?= 6
-RIGS ?= $(shell awk '/^MemTotal/ { print ($$2 > 10000000) + 1 }' /proc/meminfo 2>/dev/null || echo 1)
 SOUNDS := asterisk-core-sounds-en asterisk-core-sounds-en-wav
 ARGS ?=
 ENGINE ?= --asr vllm --asr-model-path tests/data/tiny-qwen3-asr --vllm-kv-cache-mb 64 --vllm-block-size 32 --no-vllm-cuda-graphs
@@ -143,7 +142,7 @@ test-slow: $(VENV)/.test tools-litellm tools-realtime tools-vllm
 	$(VENV)/bin/pytest -m "slow and not vllm and not ray" --numprocesses 2 --dist loadfile
 
 test-vllm-quick: tools-vllm
-	@[ ! -e $(VLLM_VENV)/.installed ] || $(VLLM_VENV)/bin/pytest -m "vllm and not slow" --numprocesses $(RIGS) --dist loadfile
+	@[ ! -e $(VLLM_VENV)/.installed ] || $(VLLM_VENV)/bin/pytest tests/integration -m "vllm and not slow"
 
 test-vllm: $(VENV)/.test
 	@scripts/apt-install espeak-ng || echo "the vLLM tests that speak will be skipped"

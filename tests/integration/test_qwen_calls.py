@@ -90,7 +90,11 @@ class Rig:
         return [match[2] for line in lines if (match := re.search(r"caller said: (['\"])(.*)\1", line))]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session", params=["in process", "over HTTP"])
+@pytest_asyncio.fixture(
+    scope="module",
+    loop_scope="session",
+    params=["in process", pytest.param("over HTTP", marks=pytest.mark.slow)],
+)
 async def rig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
     async with AsyncExitStack() as stack:
         servers: Sequence[VllmServer] = ()
