@@ -12,7 +12,7 @@ from integration.processes import engines_of
 from integration.ray_cluster import ray_cluster
 from spoken import spoken
 
-from bridge.speech.api import EngineFailed, Request
+from bridge.speech.api import EngineFailed, Request, Samples
 from bridge.speech.backends.ray import RayAsr
 from bridge.speech.backends.ray.messages import PoolOptions
 
@@ -49,8 +49,15 @@ async def test_words_are_heard_by_vllm_on_the_cluster_and_again_after_its_engine
             with pytest.raises(EngineFailed):
                 await asr.decode(Request(audio, final=True, timeout_s=5))
             async with asyncio.timeout(LOADED_S):
-                while not await asr.healthy():  # noqa: ASYNC110 - it is what the pool asks
-                    await asyncio.sleep(0.5)
-            assert (await asr.decode(Request(audio, final=True))).text == "four please agent"
+                assert await _heard_again(asr, audio) == "four please agent"
         finally:
             await asyncio.to_thread(asr.close)
+
+
+async def _heard_again(asr: RayAsr, audio: Samples) -> str:
+    """Ask until there is an answer, as the bridge does: Ray lists a replica for a moment after its engine died."""
+    while True:
+        try:
+            return (await asr.decode(Request(audio, final=True))).text
+        except EngineFailed:
+            await asyncio.sleep(0.5)
