@@ -215,8 +215,7 @@ class RealtimeInput:
             why = f"buffer too small: {self._waiting_ms} ms of audio; at least {LEAST_MS} ms are needed"
             raise NotGiven("type", why, "input_audio_buffer_commit_empty")
         waiting, self._waiting = bytes(self._waiting), bytearray()
-        step = _PIECE_MS * self._session.format.sample_rate // 1000 * self._session.format.encoding.sample_bytes
-        pieces = [waiting[begin : begin + step] for begin in range(0, len(waiting), step)]
+        pieces = self._session.format.pieces(waiting, at_most_ms=_PIECE_MS)
         return [event for piece in pieces for event in self._audio.take(piece)]
 
     @property

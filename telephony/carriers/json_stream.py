@@ -250,9 +250,9 @@ class JsonStream:
     # ------------------------------------------------------------ what goes out
 
     def _parts(self, payload: bytes) -> Iterator[bytes]:
-        sample, rate = self._format.encoding.sample_bytes, self._format.sample_rate
-        if (whole := self.dialect.whole_ms * rate * sample // 1000) and (over := len(payload) % whole):
-            payload += silence(self._format.encoding, (whole - over) // sample)
+        encoding, whole = self._format.encoding, self._format.bytes_in(self.dialect.whole_ms)
+        if whole and (over := len(payload) % whole):
+            payload += silence(encoding, (whole - over) // encoding.sample_bytes)
         return self._format.pieces(payload, at_most_ms=PLAY_MS)
 
     def message(self, event: str, **fields: object) -> str:
