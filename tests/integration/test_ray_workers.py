@@ -42,7 +42,7 @@ async def _ask_it_with_two_workers(address: str, record: Callable[[str], None]) 
         assert "timed on Ray, 2 replicas" in server.said
 
         def replace_workers() -> None:
-            server.process.send_signal(signal.SIGUSR2)
+            server.signal(signal.SIGUSR2)
             while "all workers are replaced" not in server.said:
                 time.sleep(0.1)
 

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
+from process_signals import send_signal
+
 import bridge
 
 _FAKES = ["--asr", "fakes:FakeAsr", "--tts", "fakes:FakeTts", "--bot", "fakes:ScriptBot"]
@@ -29,6 +31,9 @@ class FakeServer:
     @property
     def http(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def signal(self, number: int) -> None:
+        send_signal(self.process, number)
 
     async def says(self, text: str, *, times: int = 1, timeout_s: float = 10.0) -> None:
         """Wait until it has printed or logged `text` so many times."""
@@ -62,8 +67,7 @@ async def serving(
         assert server.port, server.said
         yield server
     finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGINT)
+        server.signal(signal.SIGINT)
         async with asyncio.timeout(30):
             await process.wait()
         await reader

@@ -39,7 +39,7 @@ async def gone(server: FakeServer, within_s: float) -> None:
 async def test_sigterm_lets_the_call_go_on_and_takes_no_other() -> None:
     async with bare() as server, calling(server) as phone:
         assert await status(server, "/readyz") == 200
-        server.process.send_signal(signal.SIGTERM)
+        server.signal(signal.SIGTERM)
         await server.says("no new calls; 1 in progress go on, the process ends within 625 s")
         assert await status(server, "/readyz") == 503
         assert await status(server, "/healthz") == await status(server, "/metrics") == 200
@@ -59,7 +59,7 @@ async def test_sigterm_lets_the_call_go_on_and_takes_no_other() -> None:
 
 async def test_a_bot_that_is_told_of_the_drain_may_end_its_call() -> None:
     async with bare("--bot", "stuck_bots:Leaves") as server, calling(server) as phone:
-        server.process.send_signal(signal.SIGTERM)
+        server.signal(signal.SIGTERM)
         await asyncio.wait_for(phone.closed.wait(), 10)
         await gone(server, 5)
     assert phone.record.close_code == 1000
@@ -69,10 +69,10 @@ async def test_a_bot_that_is_told_of_the_drain_may_end_its_call() -> None:
 async def test_calls_that_do_not_end_are_ended_with_a_goodbye(how: str) -> None:
     flags = ["--drain-timeout", "1"] if how == "the end of the time" else []
     async with bare(*flags) as server, calling(server) as phone:
-        server.process.send_signal(signal.SIGTERM)
+        server.signal(signal.SIGTERM)
         if not flags:
             await server.says("no new calls")
-            server.process.send_signal(signal.SIGTERM)
+            server.signal(signal.SIGTERM)
         await asyncio.wait_for(phone.closed.wait(), 10)
         await gone(server, 5)
     assert phone.record.close_code == 1001
@@ -81,7 +81,7 @@ async def test_calls_that_do_not_end_are_ended_with_a_goodbye(how: str) -> None:
 
 async def test_ctrl_c_ends_calls_at_once() -> None:
     async with bare() as server, calling(server) as phone:
-        server.process.send_signal(signal.SIGINT)
+        server.signal(signal.SIGINT)
         began = time.monotonic()
         await asyncio.wait_for(phone.closed.wait(), 3)
         await gone(server, 5)
@@ -94,7 +94,7 @@ async def test_a_stuck_bot_does_not_put_off_the_end() -> None:
         async with bare(*flags, code=1) as server, calling(server) as phone:
             await phone.until(lambda: phone.now_ms > 500)
             began = time.monotonic()
-            server.process.send_signal(signal.SIGTERM)
+            server.signal(signal.SIGTERM)
             if bot == "Threads":
                 await phone.hang_up()
             await gone(server, 20)
@@ -108,7 +108,7 @@ async def test_a_stuck_bot_does_not_put_off_the_end() -> None:
 
 
 async def reloaded(server: FakeServer, times: int = 1) -> None:
-    server.process.send_signal(signal.SIGHUP)
+    server.signal(signal.SIGHUP)
     await server.says("reloaded: ", times=times)
 
 

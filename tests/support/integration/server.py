@@ -6,8 +6,10 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
+
+from process_signals import send_signal
 
 
 class Server:
@@ -33,8 +35,7 @@ class Server:
         return f"http://{self.address}"
 
     def stop(self, signum: int = signal.SIGTERM) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(self.process.pid, signum)  # asyncio's own may take the exit code, and lose it
+        send_signal(self.process, signum)
 
     async def logged(self, *parts: str, timeout_s: float = 10.0) -> None:
         """Wait until the server has logged a line with all `parts` in it."""
@@ -82,8 +83,7 @@ async def serve(
         assert server.address, f"the server did not start:\n{server.log}"
         yield server
     finally:
-        if process.returncode is None:
-            server.stop(signal.SIGINT)
+        server.stop(signal.SIGINT)
         try:
             async with asyncio.timeout(30):
                 await process.wait()
