@@ -61,7 +61,7 @@ test:
 	@# What is fetched beside the unit tests goes to environments of its own. vLLM's tests wait a lot, as they load engines.
 	@$(MAKE) --no-print-directory --jobs 5 --output-sync=line lint test-tools test-vllm-quick test-units
 	@# Calls last as long as calls do: a worker keeps a fifth of a core busy. Its tests are in one folder: it looks nowhere else.
-	$(VENV)/bin/pytest tests/integration -m "not vllm and not ray and not slow" --numprocesses $(CALLERS) --dist loadfile --no-loadscope-reorder
+	@scripts/test-calls $(VENV) $(CALLERS)
 
 check: lint unit
 

@@ -136,7 +136,7 @@ async def test_a_number_read_out_in_groups_is_one_turn(server: Server, number: i
 async def test_a_turn_that_goes_on_before_the_bot_is_heard_is_answered_once_and_whole(server: Server) -> None:
     call_id = f"CA{4:032d}"
     first, second = prompt("conf-full"), prompt("conf-waitforleader")
-    asks = {"ask": "How can I help you?", "thinks_s": "2.5"}
+    asks = {"ask": "How can I help you?", "thinks_s": "4"}
     async with dial(server.twilio, call_sid=call_id, parameters=asks) as phone:
         began_ms = await asked(phone)
         ended_ms = await phone.say(mulaw(trimmed(first), pause(2000), trimmed(second)))
