@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from importlib.resources import files
 from typing import Final
 
@@ -92,8 +93,12 @@ def parse(text: str, *, backchannels: Iterable[str] = (), commands: Iterable[str
     Raises:
         ValueError: `text` is no such TOML; the message names the place.
     """
-    lists = {code: _read(code, table) for code, table in tomllib.loads(text).items()}
-    return Backchannels(lists, extra=_Lists(_phrases(backchannels), _phrases(commands)))
+    return Backchannels(_lists(text), extra=_Lists(_phrases(backchannels), _phrases(commands)))
+
+
+@lru_cache(maxsize=8)  # each route of a server reads them, and each call that is replayed
+def _lists(text: str) -> Mapping[str, _Lists]:
+    return {code: _read(code, table) for code, table in tomllib.loads(text).items()}
 
 
 def _read(code: str, table: object) -> _Lists:
