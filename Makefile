@@ -1,6 +1,6 @@
 # make serve ARGS="--port 9000"   run the server; EXTRAS=sip,openai adds what they need
 # make test     all checks, as CI runs them
-# make check                      the quick part: lint, types, imports, unit tests
+# make check                      the quick part: lint, types, imports, unit tests without models and processes
 # make format                     lay the code out      make lock     renew the locks (UPGRADE=--upgrade: newest versions)
 # make bench                      what a caller notices, what a call costs (35 minutes; ARGS=--quick: twelve)
 # make bench-records              what call log and traces cost (two minutes)
@@ -41,6 +41,7 @@ WORKERS ?= 3
 CALLERS ?= 6
 SOUNDS := asterisk-core-sounds-en asterisk-core-sounds-en-wav
 ARGS ?=
+UNIT := not vllm and not slow
 ENGINE ?= --asr vllm --asr-model-path tests/data/tiny-qwen3-asr --vllm-kv-cache-mb 64 --vllm-block-size 32 --no-vllm-cuda-graphs
 UPGRADE ?=
 EXTRAS ?=
@@ -63,7 +64,8 @@ test:
 	@# Calls last as long as calls do: a worker keeps a fifth of a core busy. Its tests are in one folder: it looks nowhere else.
 	@scripts/test-calls $(VENV) $(CALLERS)
 
-check: lint unit
+check: lint
+	@$(MAKE) --no-print-directory unit UNIT="$(UNIT) and not heavy"
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check
@@ -73,7 +75,7 @@ lint: $(VENV)/.test
 
 unit: $(VENV)/.test
 	@# Each worker collects for itself: it need not read what it does not run.
-	$(VENV)/bin/pytest --ignore tests/integration -m "not vllm and not slow" --numprocesses $(WORKERS)
+	$(VENV)/bin/pytest --ignore tests/integration -m "$(UNIT)" --numprocesses $(WORKERS)
 
 test-units: test-tools-check lint
 	@$(MAKE) --no-print-directory unit

@@ -14,6 +14,8 @@ import pytest
 import bridge
 from bridge.cli import main
 
+pytestmark = pytest.mark.heavy
+
 FAKES = ["--asr", "fakes:FakeAsr", "--tts", "fakes:FakeTts", "--bot", "fakes:ScriptBot"]
 
 

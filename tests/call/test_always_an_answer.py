@@ -14,6 +14,8 @@ from virtual_call import Outage, PhoneLine, Rules, Speaks, carry
 from bot.actions import Action
 from bot.api import Bot, Final, Heard, Say, Turn
 
+pytestmark = pytest.mark.heavy
+
 RULES = Rules(limit_s=5, filler_after_s=2, no_input_s=4)
 LONGEST_SILENCE_S = RULES.no_input_s + RULES.filler_after_s + 3
 """Nearly asked whether they are there, the caller says a word over nothing, and waits for the filler. While no engine

@@ -4,6 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.heavy
+
 SCENARIO = "faults: [none, gaps]\ntimes: 2\nsteps: [say: x]\n"
 
 

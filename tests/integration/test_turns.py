@@ -47,7 +47,6 @@ class Taker(Bot):
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     folder = tmp_path_factory.mktemp("taker")
     (folder / "taker.py").write_text(BOT)
-    # However busy the machine is: its finals are waited for, and which wait it was can be told from its length.
     # However busy the machine is: its finals are waited for, and which wait it was can be told from its length. No
     # filler: it would be due while the caller goes on, and be heard beside the answer.
     patient = ("--turn-silence", "5", "--turn-answer-silence", "1.5", "--turn-ceiling", "6", "--filler-after", "0")

@@ -24,6 +24,8 @@ from bridge.server.resources import Resources
 from bridge.settings import SettingsError
 from bridge.speech.api import Hypothesis, Recogniser, Request
 
+pytestmark = pytest.mark.heavy
+
 CALLS, BATCH = 200, 20
 
 

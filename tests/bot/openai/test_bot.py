@@ -737,6 +737,7 @@ def teller(url: str, *, max_tokens: int = 400) -> OpenAiBot:
     return cast(OpenAiBot, type("Teller", (OpenAiBot,), {**says, "options": options})())
 
 
+@pytest.mark.heavy
 async def test_a_real_model_streams_is_cut_off_and_answers_again(llama: str) -> None:
     bot, turn = teller(llama), Turn(CALL, "Tell me a long story about the sea.", "English")
     for _ in range(SLOTS + 2):  # more often than the server has slots: who hung up holds none
@@ -747,6 +748,7 @@ async def test_a_real_model_streams_is_cut_off_and_answers_again(llama: str) -> 
     assert all(both)
 
 
+@pytest.mark.heavy
 async def test_a_real_model_answers_four_times_as_many_callers_as_it_has_slots(llama: str) -> None:
     turns = [Turn(CALL, f"Tell me about the number {number}.", "English") for number in range(4 * SLOTS)]
 

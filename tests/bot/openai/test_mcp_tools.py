@@ -17,8 +17,11 @@ from bot.openai import McpServer, OpenAiBot
 from bot.openai.mcp_tools import McpTool, tools_of
 
 pytestmark = [
-    pytest.mark.skipif(find_spec(name) is None, reason=f"the extra {name} is not installed")
-    for name in ("openai", "mcp")
+    pytest.mark.heavy,
+    *(
+        pytest.mark.skipif(find_spec(name) is None, reason=f"the extra {name} is not installed")
+        for name in ("openai", "mcp")
+    ),
 ]
 
 SCRIPT = str(Path(__file__).parents[2] / "support" / "mcp_server.py")

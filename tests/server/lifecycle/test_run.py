@@ -15,6 +15,8 @@ from server_process import FakeServer, bare
 from bridge.server.lifecycle.run import banner
 from bridge.settings import Settings
 
+pytestmark = pytest.mark.heavy
+
 PUBLIC = "https://bot.example.com"
 
 

@@ -18,6 +18,8 @@ from server_process import FakeServer, bare
 from bridge.commands.phone.simulated_phone import SimulatedPhone, dial
 from bridge.server.tls import self_signed
 
+pytestmark = pytest.mark.heavy
+
 
 @asynccontextmanager
 async def calling(server: FakeServer) -> AsyncIterator[SimulatedPhone]:

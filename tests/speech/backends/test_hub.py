@@ -16,7 +16,10 @@ from aiohttp.test_utils import TestServer
 from bot import installing
 from bridge.speech.backends.hub import engine_of, is_id
 
-pytestmark = pytest.mark.skipif(find_spec("huggingface_hub") is None, reason="huggingface-hub is not installed")
+pytestmark = [
+    pytest.mark.heavy,
+    pytest.mark.skipif(find_spec("huggingface_hub") is None, reason="huggingface-hub is not installed"),
+]
 
 COMMIT = "c0ffee" + 34 * "0"
 TOKEN = "hf_s3cr3t-of-the-test"

@@ -27,6 +27,8 @@ from bridge.speech.backends.deepfilter.native import DeepFilter, DeepFilterPool
 from bridge.speech.backends.deepfilter.original import BlockDenoiser, load_torch
 from bridge.speech.resample import resample_whole
 
+pytestmark = pytest.mark.heavy
+
 Signal = npt.NDArray[np.float32]
 
 RNG = np.random.default_rng(7)

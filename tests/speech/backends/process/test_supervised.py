@@ -17,6 +17,8 @@ from bridge.speech.api import BadRequest, EngineFailed, EngineLost, ModelMissing
 from bridge.speech.backends.process.child import Child
 from bridge.speech.backends.process.supervised import Supervised
 
+pytestmark = pytest.mark.heavy
+
 WAIT_S = 20.0
 
 WORKER = """

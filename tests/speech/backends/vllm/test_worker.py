@@ -14,6 +14,8 @@ from bridge.speech.backends.process.child import Child
 from bridge.speech.backends.process.supervised import Supervised
 from bridge.speech.backends.vllm.messages import ABOUT, ASK, HEARD, OPTIONS, Ask, Heard, Options
 
+pytestmark = pytest.mark.heavy
+
 WAIT_S = 20.0
 
 SCRIPT = """

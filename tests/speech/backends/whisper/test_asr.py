@@ -35,7 +35,10 @@ from bridge.speech.scripts import letters_fit, script
 from telephony.codec import decode, encode
 from telephony.events import Encoding
 
-pytestmark = pytest.mark.skipif(not available(), reason="asterisk-core-sounds-en-wav is not installed: apt install it")
+pytestmark = [
+    pytest.mark.heavy,
+    pytest.mark.skipif(not available(), reason="asterisk-core-sounds-en-wav is not installed: apt install it"),
+]
 
 SENTENCE = "vm-instructions"  # 7 s: "To look into your messages, press one now. You may quit voicemail ..."
 MESSAGES = "to look into your messages"
