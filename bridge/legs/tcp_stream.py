@@ -28,6 +28,7 @@ from telephony.events import (
 _READ_BYTES: Final = 16 * 1024
 _QUIET_S: Final = 0.3
 """A channel with audio sends it 20 ms after it has connected; the call of a channel without begins after this time."""
+_HUNG_UP: Final = "caller hung up"
 _MAX_EVENTS: Final = 100
 """Events that may wait for the call: two seconds of audio. Past that the socket slows the peer."""
 
@@ -133,10 +134,12 @@ class StreamLeg:
             while data := await self._reader.read(_READ_BYTES):
                 for event in self._protocol.receive(data):
                     await self._take(event)
-        except ConnectionError as error:
+        except (ConnectionResetError, BrokenPipeError):
+            reason = _HUNG_UP  # who closes a socket with audio of ours unread in it resets it
+        except OSError as error:
             reason = f"connection lost: {error}"
         else:
-            reason = "caller hung up"
+            reason = _HUNG_UP
         self._inbox.put_always(CallEnded(self._lost or reason))
 
     async def _take(self, event: Event) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import socket
+import struct
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from uuid import UUID
@@ -227,6 +229,16 @@ async def test_a_call_over_tcp_from_uuid_to_hang_up() -> None:
         events = [event async for event in leg]
         assert events == [Media(b"\1\0" * 160, 0), Played("m"), CallEnded("caller hung up")]
         await leg.close("done")
+
+
+async def test_who_hangs_up_with_audio_unread_has_hung_up_and_is_not_lost() -> None:
+    async with connected() as (leg, _, writer), leg:
+        writer.write(IDENTITY + AUDIO)
+        await leg.start(1)
+        at_once = struct.pack("ii", 1, 0)  # closed so, a socket is reset, as it is where something in it is unread
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        writer.transport.abort()
+        assert [event async for event in leg][-1] == CallEnded("caller hung up")
 
 
 async def test_a_call_that_began_quietly_at_the_wrong_rate_is_heard_and_spoken_to_at_the_right_one() -> None:

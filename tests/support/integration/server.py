@@ -39,10 +39,14 @@ class Server:
 
     async def logged(self, *parts: str, timeout_s: float = 10.0) -> None:
         """Wait until the server has logged a line with all `parts` in it."""
-        async with asyncio.timeout(timeout_s):
-            while not any(all(part in line for part in parts) for line in self.output):
-                self.more.clear()
-                await self.more.wait()
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not any(all(part in line for part in parts) for line in self.output):
+                    self.more.clear()
+                    await self.more.wait()
+        except TimeoutError:
+            said = "".join(self.output[-20:])
+            raise AssertionError(f"the server did not log {' and '.join(parts)!r}; it ended with:\n{said}") from None
 
     @property
     def log(self) -> str:
