@@ -1,4 +1,4 @@
-"""Which of the decodes that wait goes next: by whose it is and what it is for, in equal shares. Pure."""
+"""Which of the decodes that wait goes next: by whose it is and what it is for. Pure."""
 
 import itertools
 from collections import OrderedDict
@@ -48,9 +48,9 @@ class FairQueue:
     """Decodes that wait.
 
     Calls go before live clients, these before clients that send faster than speech; in each, finals before first words
-    before refreshes; among equals the session goes that has used the engines least. Who comes anew begins where the
-    others are, so that nobody saves up. After `PASSED_OVER` decodes that went before lower standings, the final of
-    theirs that has waited longest goes.
+    before refreshes. Finals of calls go in the order they came; among other equals the session goes that has used the
+    engines least, and who comes anew begins where the others are, so that nobody saves up. After `PASSED_OVER` decodes
+    that went before lower standings, the final of theirs that has waited longest goes.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class FairQueue:
 
     def in_order(self) -> list[Ticket]:
         """Return those that wait, the next first."""
-        ordered = sorted(self._tickets, key=lambda ticket: (ticket.rank, self._used(ticket), ticket.number))
+        ordered = sorted(self._tickets, key=lambda ticket: (ticket.rank, self._turn(ticket), ticket.number))
         if not self.share_is_due or not ordered:
             return ordered
         lower = [ticket for ticket in ordered if ticket.request.standing > ordered[0].request.standing]
@@ -101,6 +101,14 @@ class FairQueue:
     def ahead_of(self, ticket: Ticket) -> int:
         """Return how many would go before it by their rank."""
         return sum(other.rank < ticket.rank for other in self._tickets)
+
+    def _turn(self, ticket: Ticket) -> float:
+        """Return what orders equals, before their number.
+
+        A call has one decode at a time and asks no faster than its caller speaks, so that order of arrival is fair to
+        calls; by what they have used, one that spoke more would wait for seconds, time and again.
+        """
+        return 0.0 if ticket.rank == (Standing.CALL, Purpose.FINAL) else self._used(ticket)
 
     def granted(self, ticket: Ticket) -> None:
         """Take it out, because an engine takes it."""

@@ -42,32 +42,42 @@ def test_among_equals_who_came_first_goes_first() -> None:
     assert queue.in_order() == tickets
 
 
-def test_who_has_used_less_goes_before_who_came_first() -> None:
+def test_finals_of_calls_go_in_the_order_they_came_however_long_those_before_were() -> None:
     queue = FairQueue()
     for name, took_s in (("talker", 3.0), ("brief", 0.1)):
         queue.add(request(session=name), {})
         serve(queue)
         queue.spent(name, took_s)
-    queue.add(request(session="talker"), {})
-    queue.add(request(session="brief"), {})
+    tickets = [queue.add(request(session=name), {}) for name in ("talker", "brief")]
+    assert queue.in_order() == tickets
+
+
+def test_who_has_used_less_goes_before_who_came_first() -> None:
+    queue = FairQueue()
+    for name, took_s in (("talker", 3.0), ("brief", 0.1)):
+        queue.add(request(LIVE, session=name), {})
+        serve(queue)
+        queue.spent(name, took_s)
+    queue.add(request(LIVE, session="talker"), {})
+    queue.add(request(LIVE, session="brief"), {})
     assert [ticket.session for ticket in queue.in_order()] == ["brief", "talker"]
 
 
 def test_who_comes_later_does_not_make_up_for_the_time_before() -> None:
     queue = FairQueue()
     for _ in range(10):
-        queue.add(request(session="old"), {})
+        queue.add(request(LIVE, session="old"), {})
         serve(queue)
         queue.spent("old", 1.0)
-    queue.add(request(session="old"), {})
+    queue.add(request(LIVE, session="old"), {})
     served = Counter[str]()
     for _ in range(20):
-        queue.add(request(session="new"), {})
+        queue.add(request(LIVE, session="new"), {})
         ticket = serve(queue)
         served[ticket.session] += 1
         queue.spent(ticket.session, 1.0)
         if ticket.session == "old":
-            queue.add(request(session="old"), {})
+            queue.add(request(LIVE, session="old"), {})
     assert served["old"] >= 9
 
 
@@ -75,12 +85,12 @@ def test_who_comes_later_does_not_make_up_for_the_time_before() -> None:
 def test_sessions_that_always_want_more_get_equal_shares_of_time(took_s: list[float]) -> None:
     queue, used = FairQueue(), Counter[int]()
     for number in range(len(took_s)):
-        queue.add(request(session=str(number)), {})
+        queue.add(request(LIVE, session=str(number)), {})
     while sum(used.values()) < 200 * max(took_s):
         number = int(serve(queue).session)
         used[number] += took_s[number]  # type: ignore[assignment]  # seconds are counted
         queue.spent(str(number), took_s[number])
-        queue.add(request(session=str(number)), {})
+        queue.add(request(LIVE, session=str(number)), {})
     assert max(used.values()) - min(used[n] for n in range(len(took_s))) <= 2 * max(took_s) + 1e-6
 
 
