@@ -20,9 +20,7 @@ from gauge import late, spread
 from integration.server import serve
 
 from bridge.commands.call import call
-from bridge.commands.recording import Recording, speech_span
-from telephony.codec import encode
-from telephony.events import Encoding
+from bridge.evals.caller.voices import recording
 
 ASKED: Final = {
     "Is that right?": ("Yes.", "No.", "Yes, that is right.", "No, it is not."),
@@ -44,15 +42,12 @@ class Asker(Bot):
 """
 
 
-async def said(callers: Callers, voice: str, text: str) -> Recording:
-    audio = await callers.say(voice, text)
-    begins_ms, ends_ms = speech_span(audio)
-    return Recording(text, encode(audio, Encoding.MULAW), begins_ms, ends_ms)
-
-
 async def measure(callers: Callers, question: str, *flags: str) -> dict[str, float | str]:
     """Return what callers heard of a bot that asks `question` each time."""
-    answers = {voice: [await said(callers, voice, text) for text in ASKED[question]] for voice in VOICES["English"]}
+    answers = {
+        voice: [recording(await callers.say(voice, text), text) for text in ASKED[question]]
+        for voice in VOICES["English"]
+    }
     with tempfile.TemporaryDirectory() as folder:
         await asyncio.to_thread(Path(folder, "asker.py").write_text, BOT.format(question=question), "utf-8")
         async with serve(*FLAGS, *flags, cwd=Path(folder)) as server:

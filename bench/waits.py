@@ -26,6 +26,7 @@ from pauses import PAUSES_MS, noise, quiet_points
 from bridge.commands.call import call
 from bridge.commands.phone.call_report import TurnFigures
 from bridge.commands.recording import Recording, speech_span
+from bridge.evals.caller.voices import recording
 from telephony.codec import encode
 from telephony.events import Encoding
 
@@ -71,8 +72,7 @@ def percent(flags: Sequence[bool]) -> float:
 
 
 def whole(said: Prompt) -> Recording:
-    begins_ms, ends_ms = speech_span(said.audio)
-    return Recording(said.name, encode(said.audio, Encoding.MULAW), begins_ms, ends_ms)
+    return recording(said.audio, said.name)
 
 
 def broken(said: Prompt, pause_ms: int) -> Recording:

@@ -28,7 +28,8 @@ from telephony.events import AudioFormat, Clear, Command, Encoding, Mark, Play
 
 MULAW = AudioFormat(Encoding.MULAW, 8000)
 LIMIT_S, NO_INPUT_S, FILLER_S, COLLECT_S = 5.0, 4.0, 2.0, 3.0
-LONGEST_SILENCE_S = COLLECT_S + FILLER_S + NO_INPUT_S + 0.6
+WINDOW_S = 0.032
+LONGEST_SILENCE_S = COLLECT_S + FILLER_S + NO_INPUT_S + 0.5 + WINDOW_S
 """No key comes, then the bot thinks until there is a filler, or says nothing and the caller is asked."""
 ABLE = replace(PHONE, dtmf_out=True, transfer=True)
 
@@ -210,7 +211,7 @@ class Caller:
         for _ in range(max(1, round(seconds * 1000 / 32))):
             if self.line.over.is_set():
                 return
-            await asyncio.sleep(0.032)
+            await asyncio.sleep(WINDOW_S)
             if speaking:
                 self.line.sound()
             window = ScoredWindow(samples, 0.9 if speaking else 0.0, self.at_ms, self.at_ms + 32)

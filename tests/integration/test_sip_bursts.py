@@ -48,7 +48,7 @@ async def test_speech_in_bursts_arrives_whole_and_is_understood(
         32768
     )
     text = (await ears.decode(Request(audio, language="English", final=True))).text
-    assert word_error_rate([PROMPT.text], [text]) < 0.5, f"of a calm line it is 0.2, of one lost word 0.35: {text}"
+    assert word_error_rate([PROMPT.text], [text]) <= 0.35, f"of a calm line it is 0.2: {text}"
 
 
 async def test_a_calm_line_is_heard_sample_by_sample(wire: socket.socket) -> None:

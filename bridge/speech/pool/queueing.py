@@ -102,14 +102,6 @@ class FairQueue:
         """Return how many would go before it by their rank."""
         return sum(other.rank < ticket.rank for other in self._tickets)
 
-    def _turn(self, ticket: Ticket) -> float:
-        """Return what orders equals, before their number.
-
-        A call has one decode at a time and asks no faster than its caller speaks, so that order of arrival is fair to
-        calls; by what they have used, one that spoke more would wait for seconds, time and again.
-        """
-        return 0.0 if ticket.rank == (Standing.CALL, Purpose.FINAL) else self._used(ticket)
-
     def granted(self, ticket: Ticket) -> None:
         """Take it out, because an engine takes it."""
         self.remove(ticket)
@@ -126,6 +118,14 @@ class FairQueue:
         """Count what a decode of `session` took of an engine."""
         if session in self._used_s:
             self._used_s[session] += seconds
+
+    def _turn(self, ticket: Ticket) -> float:
+        """Return what orders equals, before their number.
+
+        A call has one decode at a time and asks no faster than its caller speaks, so that order of arrival is fair to
+        calls; by what they have used, one that spoke more would wait for seconds, time and again.
+        """
+        return 0.0 if ticket.rank == (Standing.CALL, Purpose.FINAL) else self._used(ticket)
 
     def _used(self, ticket: Ticket) -> float:
         return self._used_s.get(ticket.session, 0.0)
