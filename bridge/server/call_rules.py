@@ -171,6 +171,7 @@ def endpoint_rules(settings: Settings) -> EndpointRules:
     """
     return EndpointRules(
         stop_ms=_ms(settings.turn_stop),
+        asked_stop_ms=_ms(settings.turn_asked_stop),
         wait_ms=_ms(settings.turn_silence),
         cut_ms=0 if _waits_on_a_line(settings) else cut_ms(settings.eagerness),
         sure=settings.turn_sure,

@@ -38,8 +38,8 @@ class Reading:
 _LONGEST: Final = 400
 """Characters at the end of a text that are read. The rest cannot change the answer, only the time it takes."""
 
-_ANSWER_WORDS: Final = 4
-"""Words an answer has at most: "yes that's right"."""
+_ANSWER_WORDS: Final = 5
+"""Words an answer has at most: "nein das ist nicht richtig"."""
 
 _ANSWER_DIGITS: Final = 2
 _PHRASE_WORDS: Final = 4

@@ -17,6 +17,7 @@ ceiling_ms.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 from bot.api import Expect
 from bridge.speech.dictation import DICTATED, Kind, Reading
@@ -24,6 +25,9 @@ from bridge.turns.caller_pauses import CallerPauses, CallerPausesRules
 from bridge.turns.expected_cost import CostRules, cheapest_wait_ms
 from bridge.turns.ranges import within
 from bridge.turns.rolling_quantile import RollingQuantile
+
+_ANSWER_MS: Final = 1500
+"""An answer to a question is no longer: five words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,9 @@ class EndpointRules:
     stop_ms: int = 128
     """Silence after which the final is decoded and the end is judged, 32..1000. Four windows of the VAD: the judgement
     comes 0.15 s later, in time for sure_ms, and smart-turn tells ends from pauses as well as at 0.19 s."""
+    asked_stop_ms: int = 64
+    """The same after a question, while what was said is short enough for an answer, 32..1000; `stop_ms` where that is
+    less. The final of an answer is there 64 ms sooner, for decodes at more of the gaps inside words."""
     wait_ms: int = 500
     """Wait while nothing is known of the pause; the whole wait where no judgement comes, 100..10000. Half of the pauses
     of 0.3 to 1.2 s are shorter."""
@@ -75,8 +82,8 @@ class EndpointRules:
     answer_ms: int = 400
     """Wait after "yes" or "two" where the bot had not asked, 100..10000: more may follow ("yes, but"), so it is not
     below sure_ms."""
-    asked_answer_ms: int = 250
-    """Wait after such an answer where the bot had asked, 100..10000. As soon as the text is there: 0.13 s to the decode
+    asked_answer_ms: int = 190
+    """Wait after such an answer where the bot had asked, 100..10000. As soon as the text is there: 0.06 s to the decode
     and 0.12 s for it."""
     dictation_ms: int = 1500
     """Wait inside numbers, spellings and addresses, 100..10000: callers read them out in groups, up to 1.2 s apart."""
@@ -93,7 +100,7 @@ class EndpointRules:
     def __post_init__(self) -> None:
         waits = "wait_ms sure_ms unsure_ms unfinished_ms answer_ms asked_answer_ms dictation_ms name_ms".split()
         within(self, 0, 100_000, "cut_ms")
-        within(self, 32, 1000, "stop_ms")
+        within(self, 32, 1000, "stop_ms", "asked_stop_ms")
         within(self, 100, 10_000, *waits)
         within(self, 100, 30_000, "ceiling_ms")
         within(self, 0, 1, "sure", "unsure")
@@ -175,6 +182,11 @@ class Endpointing:
             self._lesson()
             self._lesson = None
 
+    def stop_ms(self, length_ms: int) -> int:
+        """Return the silence after which the final of an utterance of `length_ms` so far is worth decoding."""
+        rules = self._rules
+        return min(rules.stop_ms, rules.asked_stop_ms) if self._asked and length_ms <= _ANSWER_MS else rules.stop_ms
+
     @property
     def wait_ms(self) -> int:
         """Milliseconds since the last speech at which the turn closes, 0..`ceiling_ms`, by what is known now."""
@@ -215,9 +227,12 @@ class Endpointing:
 
     def _answers_a_question(self) -> bool:
         """Return whether the text answers the bot's question, in words: a digit may be the first of many."""
-        asked = self._expected.asked or self._expected.kind is Expect.YES_NO
         words = self._reading.kind is Kind.ANSWER and not self._reading.digits
-        return asked and words and self._probability is not None
+        return self._asked and words and self._probability is not None
+
+    @property
+    def _asked(self) -> bool:
+        return self._expected.asked or self._expected.kind is Expect.YES_NO
 
     def _number_is_whole(self) -> bool:
         expected = self._expected

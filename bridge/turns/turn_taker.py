@@ -32,7 +32,7 @@ class TurnRules:
     min_speech_ms: int = 300
     """Speech that makes an utterance; shorter bursts are noise."""
     pause_ms: int = 128
-    """Silence after which the utterance may be over and its final is worth decoding."""
+    """Silence after which the utterance may be over and its final is worth decoding; `Endpointing` may ask for less."""
     endpoint_ms: int = 800
     """Silence after which the utterance is over, where there is no `Endpointing`."""
     max_utterance_ms: int = 28_000
@@ -150,7 +150,7 @@ class TurnTaker:
             return self._over(to_ms)
         if self._too_long(silence_ms, to_ms):
             return self._cut(to_ms)
-        if self.state is FloorState.SPEAKING and silence_ms >= self._rules.pause_ms:
+        if self.state is FloorState.SPEAKING and silence_ms >= self._pause_ms(to_ms):
             return self._pause(to_ms)
         if self.state is FloorState.PAUSED and self.speech:
             return self._resume(from_ms)
@@ -159,6 +159,10 @@ class TurnTaker:
     @property
     def _wait_ms(self) -> int:
         return self._endpointing.wait_ms if self._endpointing else self._rules.endpoint_ms
+
+    def _pause_ms(self, at_ms: int) -> int:
+        pause_ms = self._rules.pause_ms
+        return min(pause_ms, self._endpointing.stop_ms(at_ms - self._onset_ms)) if self._endpointing else pause_ms
 
     def _pause(self, at_ms: int) -> Paused:
         self.state = FloorState.PAUSED

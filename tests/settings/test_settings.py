@@ -95,6 +95,7 @@ def test_every_option_is_a_flag_and_a_variable_and_a_key(name: str, toml: Path) 
         "dfn_model": "DeepFilterNet2",
         "tts_fallback": "none",
         "vllm_dtype": "float16",
+        "turn_asked_silence": "0.3",
         "turn_final_share": "0.9",
         "eagerness": "high",
         "sip_host": "0.0.0.0",

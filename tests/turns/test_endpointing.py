@@ -384,6 +384,7 @@ def test_the_ceiling_is_above_everything() -> None:
         ({"sure_ms": 99}, "sure_ms is 99, must be 100 to 10000"),
         ({"ceiling_ms": 30_001}, "ceiling_ms is 30001"),
         ({"stop_ms": 0}, "stop_ms is 0"),
+        ({"asked_stop_ms": 1001}, "asked_stop_ms is 1001"),
         ({"unsure": -0.1}, "unsure is -0.1"),
         ({"final_share": 0.2}, "final_share is 0.2"),
         ({"final_most_ms": -1}, "final_most_ms is -1"),

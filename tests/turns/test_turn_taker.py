@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from bot.api import Expect
 from bridge.speech.dictation import Kind, Reading
 from bridge.turns.caller_pauses import CallerPausesRules
-from bridge.turns.endpointing import Endpointing, EndpointRules
+from bridge.turns.endpointing import Endpointing, EndpointRules, Expected
 from bridge.turns.rolling_quantile import RollingQuantile
 from bridge.turns.turn_taker import Began, Cut, FloorState, Over, Paused, Resumed, TurnEvent, TurnRules, TurnTaker
 
@@ -211,6 +212,19 @@ def test_who_speaks_on_is_waited_for_anew() -> None:
     endpointing.judged(1.0, speech_end_ms=96)
     assert play(turns, "##" + "-" * 15, start_ms=7 * 32) == [Resumed(7 * 32), Paused(13 * 32)]
     assert endpointing.paused_since_ms == 9 * 32
+
+
+def test_after_a_question_the_final_of_a_short_answer_is_begun_sooner_and_that_of_a_long_one_is_not() -> None:
+    turns, endpointing = listener()
+    endpointing.expect(Expected(asked=True))
+    events = play(turns, "###" + "--" + "#" * 50 + "----")
+    assert events == [Began(0, 96), Paused(5 * 32), Resumed(5 * 32), Paused(59 * 32)]
+
+
+def test_a_shorter_stop_than_that_after_a_question_stays() -> None:
+    endpointing = Endpointing(EndpointRules(stop_ms=32), time_to_final=RollingQuantile(100))
+    endpointing.expect(Expected(Expect.YES_NO))
+    assert endpointing.stop_ms(300) == 32
 
 
 def test_the_pauses_of_the_caller_are_learnt_from() -> None:
