@@ -298,6 +298,7 @@ def between_keys_s(greeting: list[Piece], turns: list[list[Piece]]) -> float:
     return 0.5 * sum(piece.digits.count("w") for piece in pieces if isinstance(piece, SendDtmf))
 
 
+@pytest.mark.heavy
 @example(
     greeting=[],
     turns=[[], [], [SendDtmf("1w2"), Wait(2.0), Collect(digits=2, terminator="#", timeout_s=COLLECT_S)], []],

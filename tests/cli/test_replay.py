@@ -41,6 +41,7 @@ def test_what_is_changed_is_shown_with_times(folder: Path, capsys: pytest.Captur
     assert "  -     2.9" in out and "  +     4.0" in out and "turn closed" in out and "silence_ms 15" in out
 
 
+@pytest.mark.heavy
 def test_a_folder_is_a_table_and_its_calls_are_replayed_in_processes(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -39,6 +39,7 @@ def test_a_switch_that_is_off_has_its_flag() -> None:
     assert arguments({"sip": False, "state_dir": "/tmp/a b"}) == ["--no-sip", "--state-dir=/tmp/a b"]
 
 
+@pytest.mark.heavy
 async def test_a_bridge_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(ServerFailed, match=r"did not start:\n(.|\n)*no_such_module"):
         async with started({"port": "0", "bot": "no_such_module:Bot"}, path="/x", log=tmp_path / "log"):

@@ -87,6 +87,7 @@ def test_an_engine_named_twice_is_loaded_once(write: Write) -> None:
     assert load("mine:Simple", "mine:Simple").name == "simple"
 
 
+@pytest.mark.heavy
 def test_the_embedded_engine_is_what_auto_finds_without_vllm(caplog: pytest.LogCaptureFixture) -> None:
     if automatic_here() != "whisper":
         pytest.skip("this machine has vllm and a GPU")

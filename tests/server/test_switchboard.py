@@ -169,6 +169,7 @@ async def test_a_call_with_a_bot_can_be_watched_while_it_lasts(capabilities: Cap
     assert not list(calls)
 
 
+@pytest.mark.heavy
 async def test_a_call_is_kept_whole_where_the_settings_say_so_and_it_has_a_bot(tmp_path: Path) -> None:
     assert await kept_whole(tmp_path, PHONE) == []
     assert await kept_whole(tmp_path, TEXT_ONLY, record_wire=str(tmp_path)) == []

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,6 +82,7 @@ def test_who_comes_later_does_not_make_up_for_the_time_before() -> None:
     assert served["old"] >= 9
 
 
+@pytest.mark.heavy
 @given(took_s=st.lists(st.floats(0.01, 2.0), min_size=2, max_size=6))
 def test_sessions_that_always_want_more_get_equal_shares_of_time(took_s: list[float]) -> None:
     queue, used = FairQueue(), Counter[int]()
