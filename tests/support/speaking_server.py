@@ -97,7 +97,8 @@ class SpeakingServer:
         said = opened.partition("<asr_text>")[2]
         pieces = words[len(said.split()) :] if opened else ["language", " English", "<asr_text>", *words]
         pieces = pieces[: body["max_tokens"]]
-        content = [{"token": piece} for piece in [*pieces, "<|im_end|>"]]
+        top = {"top_logprobs": [{"token": ".", "logprob": -1.0}]} if body.get("top_logprobs") else {}
+        content = [{"token": piece, **top} for piece in [*pieces, "<|im_end|>"]]
         prompt_tokens = 13 * int(seconds) + (0 if self.joins else 2 * len(parts))
         cached = 104 * sum(part["input_audio"] is None for part in parts)
         return web.json_response(

@@ -24,6 +24,7 @@ from bridge.speech.api import (
     SpeechError,
 )
 from bridge.speech.backends import qwen3
+from bridge.speech.backends.marks import told_of
 from bridge.speech.backends.openai import messages
 from bridge.speech.backends.openai.dialect import Dialect
 from bridge.speech.backends.openai.http import Server
@@ -36,6 +37,7 @@ from bridge.speech.backends.openai.profile import (
     introduce,
     is_absence,
 )
+from bridge.speech.languages import code_of
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +103,7 @@ class OpenAiAsr:
             cached_tokens=answer.cached_tokens,
             engine=self.name,
             language_probability=float(bool(answer.language or request.language) or self._tells_language),
+            marks=answer.marks if pieces and not request.prefix and told_of(code_of(language) or "") else None,
         )
 
     @property
@@ -129,7 +132,8 @@ class OpenAiAsr:
     async def warm_up(self) -> None:
         """Have the server do now what it does only once: compile, and refuse what it does not know."""
         try:
-            await self._decode_silence()
+            for final in False, True:
+                await self._decode_silence(final=final)
         except SpeechError as error:  # calls will find out; it is no reason not to start
             log.warning("%s", error)
 
@@ -145,9 +149,10 @@ class OpenAiAsr:
             return not is_absence(error)
         return True
 
-    async def _decode_silence(self) -> None:
+    async def _decode_silence(self, *, final: bool = False) -> None:
         if self._dialect:
-            await self._converse(Request(np.zeros(SAMPLE_RATE, np.float32), timeout_s=_FIRST_S), self._dialect)
+            silence = np.zeros(SAMPLE_RATE, np.float32)
+            await self._converse(Request(silence, final=final, timeout_s=_FIRST_S), self._dialect)
 
     async def _converse(self, request: Request, dialect: Dialect) -> RawTranscript:
         """Ask until the server understands, plainer each time."""

@@ -4,6 +4,7 @@ Answers are read leniently where servers differ and strictly where a wrong guess
 """
 
 import base64
+import math
 import re
 import secrets
 import struct
@@ -14,8 +15,9 @@ from typing import Final
 import numpy as np
 from pydantic_core import to_json
 
-from bridge.speech.api import SAMPLE_RATE, Ended, Request, Samples
+from bridge.speech.api import SAMPLE_RATE, Ended, MarksAhead, Request, Samples
 from bridge.speech.backends import qwen3
+from bridge.speech.backends.marks import marks_ahead
 from bridge.speech.backends.openai.shapes import Chat, Token, Transcript, Usage, read
 from bridge.speech.backends.repetition import loop_end
 from bridge.speech.languages import Known, code_of
@@ -51,6 +53,8 @@ class RawTranscript:
     prompt_tokens: int = 0
     language: str = ""
     """English name, where the server tells it beside the text."""
+    marks: MarksAhead | None = None
+    """What is expected behind the last word, where the server tells it."""
 
 
 def wav(audio: Samples) -> bytes:
@@ -111,11 +115,12 @@ def read_chat(content: bytes) -> RawTranscript:
     answer = read(Chat, content)
     choice = answer.choices[0]
     text = choice.message.content or ""
-    tokens = choice.logprobs.content if choice.logprobs else None
-    pieces, ended = cut(pieces_of(text, tokens or ()), _ENDS.get(choice.finish_reason or "", Ended.STOP))
+    tokens = (choice.logprobs.content if choice.logprobs else None) or ()
+    pieces, ended = cut(pieces_of(text, tokens), _ENDS.get(choice.finish_reason or "", Ended.STOP))
     usage = answer.usage or Usage()
     cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else None
-    return RawTranscript(pieces, ended, cached or 0, usage.prompt_tokens)
+    marks = _marks(text, tokens) if ended is Ended.STOP else None
+    return RawTranscript(pieces, ended, cached or 0, usage.prompt_tokens, marks=marks)
 
 
 def read_transcription(content: bytes) -> RawTranscript:
@@ -172,6 +177,21 @@ def _characters(tokens: Sequence[Token]) -> Iterator[str]:
         pending = b""
         if text:
             yield text
+
+
+def _marks(text: str, tokens: Sequence[Token]) -> MarksAhead | None:
+    """Return what is expected behind the last word of `text`, as far as `tokens` tell what they were chosen from."""
+    said, left = list[str](), len(text.encode(errors="replace"))
+    for token in tokens:
+        said.append(token.token if left > 0 else "")  # marks of the end are tokens too, and not in the text
+        left -= len(token.token.encode(errors="replace") if token.raw is None else token.raw)
+    return marks_ahead(said, [_chosen_from(token) for token in tokens])
+
+
+def _chosen_from(token: Token) -> dict[str, float]:
+    """Return the texts that `token` was chosen from, with their probabilities; what is no probability is none."""
+    known = [(each.token, each.logprob) for each in token.top_logprobs or () if each.logprob is not None]
+    return {text: math.exp(min(0.0, logprob)) for text, logprob in known if math.isfinite(logprob)}
 
 
 def _spelled(language: str) -> str:

@@ -15,12 +15,21 @@ class AnswerShape(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
+class Alternative(AnswerShape):
+    """A token that the answer may have had in a place, with the logarithm of its probability."""
+
+    token: str
+    logprob: float | None = None
+
+
 class Token(AnswerShape):
     """A token of the answer."""
 
     token: str
     raw: list[Byte] | None = Field(default=None, alias="bytes")
     """Bytes of its text, which may end inside a character."""
+    top_logprobs: list[Alternative] | None = None
+    """What it was chosen from, where that was asked for."""
 
 
 class Tokens(AnswerShape):

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,16 +18,19 @@ from bridge.speech.api import (
     Ended,
     EngineFailed,
     EngineLost,
+    MarksAhead,
     ModelMissing,
     Overloaded,
     Samples,
 )
+from bridge.speech.backends.marks import marks_ahead, told_of
 from bridge.speech.backends.process import refusal
 from bridge.speech.backends.repetition import loop_end
 from bridge.speech.backends.vllm.build import NoStatistics, arguments, config_of
 from bridge.speech.backends.vllm.messages import About, Ask, Heard, Options
 from bridge.speech.backends.vllm.prompts import Family, Prompt, family_of
 from bridge.speech.backends.vllm.token_text import pieces_of
+from bridge.speech.languages import code_of
 
 if TYPE_CHECKING:
     from vllm.outputs import RequestOutput
@@ -36,6 +40,11 @@ _SHUTDOWN_S: Final = 3.0
 
 _LOOP: Final = {"min_pattern_size": 4, "max_pattern_size": 16, "min_count": 4}
 """Stops what `loop_end` then cuts: the same thing four times in a row, sixteen tokens at least."""
+
+_LIKELIEST: Final = 10
+"""Tokens that are told for each that was chosen, where marks are asked for: what is less likely counts as 0."""
+_TAIL: Final = 6
+"""Tokens at the end of an answer behind which marks are looked for: the last word, its marks, and the end."""
 
 
 class Core:
@@ -93,7 +102,9 @@ class Core:
             allowed = self._tokens_of(ask.languages)
             found = await self._generate(detection, ask, max_tokens=1, allowed_token_ids=allowed)
             ask = replace(ask, language=self._family.detected(self._tokenizer.decode(found.outputs[0].token_ids)))
-        output = await self._generate(self._family.prompt(ask, audio), ask, max_tokens=ask.max_new_tokens)
+        likeliest = _LIKELIEST if ask.marks else None
+        prompt = self._family.prompt(ask, audio)
+        output = await self._generate(prompt, ask, max_tokens=ask.max_new_tokens, likeliest=likeliest)
         ended, tokens = _ending(output.outputs[0].finish_reason, output.outputs[0].token_ids)
         pieces, language = self._family.parse(pieces_of(tokens, self._text), ask)
         queue_s = _waited_s(output)
@@ -104,6 +115,7 @@ class Core:
             queue_ms=round(1000 * queue_s),
             run_ms=round(1000 * (time.monotonic() - begun - queue_s)),
             cached_tokens=output.num_cached_tokens or 0,
+            marks=self._marks(output) if pieces and ended is Ended.STOP and told_of(code_of(language) or "") else None,
         )
 
     @property
@@ -116,7 +128,13 @@ class Core:
         self._engine.shutdown(timeout=_SHUTDOWN_S)
 
     async def _generate(
-        self, prompt: Prompt, ask: Ask, *, max_tokens: int, allowed_token_ids: list[int] | None = None
+        self,
+        prompt: Prompt,
+        ask: Ask,
+        *,
+        max_tokens: int,
+        allowed_token_ids: list[int] | None = None,
+        likeliest: int | None = None,
     ) -> "RequestOutput":
         from vllm.exceptions import MaxQueuedTokensError, QueueOverflowError, VLLMClientError
         from vllm.sampling_params import RepetitionDetectionParams, RequestOutputKind, SamplingParams
@@ -126,6 +144,7 @@ class Core:
             temperature=0.0,
             max_tokens=max_tokens,
             allowed_token_ids=allowed_token_ids,
+            logprobs=likeliest,
             detokenize=False,  # pieces are made of the tokens
             output_kind=RequestOutputKind.FINAL_ONLY,
             repetition_detection=RepetitionDetectionParams(**_LOOP),
@@ -148,6 +167,13 @@ class Core:
         if output is None or output.outputs[0].finish_reason in {None, "abort", "error"}:
             raise EngineFailed("the engine gave the decode up")
         return output
+
+    def _marks(self, output: "RequestOutput") -> MarksAhead | None:
+        """Return what was expected behind the last word of `output`; None where it was not asked for."""
+        answer = output.outputs[0]
+        tokens, chosen_from = answer.token_ids[-_TAIL:], list(answer.logprobs or ())[-_TAIL:]
+        likely = [{self._text([token]): math.exp(each.logprob) for token, each in one.items()} for one in chosen_from]
+        return marks_ahead([self._text([token]) for token in tokens], likely)
 
     def _text(self, tokens: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(tokens), skip_special_tokens=True))

@@ -95,6 +95,7 @@ class VllmAsr:
             priority=request.priority,
             max_new_tokens=request.max_new_tokens,
             key=request.key,
+            marks=request.final and not request.prefix,
         )
         audio = np.ascontiguousarray(request.audio, np.float32).data.cast("B")
         try:
@@ -110,6 +111,7 @@ class VllmAsr:
             heard.run_ms,
             heard.cached_tokens,
             self.name,
+            marks=heard.marks,
         )
 
     async def healthy(self) -> bool:

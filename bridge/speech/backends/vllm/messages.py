@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from bridge.settings import Settings
-from bridge.speech.api import Ended
+from bridge.speech.api import Ended, MarksAhead
 from bridge.speech.backends.qwen3 import WINDOW_S
 
 DEFAULT_MODEL: Final = "Qwen/Qwen3-ASR-1.7B"
@@ -79,6 +79,8 @@ class Ask:
     priority: int = 0
     max_new_tokens: int = 32
     key: str = ""
+    marks: bool = False
+    """What is expected behind the last word is asked for, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,7 @@ class Heard:
     queue_ms: int
     run_ms: int
     cached_tokens: int
+    marks: MarksAhead | None = None
 
 
 OPTIONS: Final = TypeAdapter(Options)

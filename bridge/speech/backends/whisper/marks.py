@@ -1,24 +1,16 @@
-"""What Whisper expects behind the last word: a mark that ends the sentence, one that does not, or more. Pure.
+"""What Whisper expects behind the last word, by all tokens of its vocabulary. Pure.
 
 It costs nothing: these probabilities are what the decode chose its next token by.
 """
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from bridge.speech.api import MarksAhead
-
-_STOPS: Final = (".", "?", "!", "...", "\u2026", "\u3002", "\u0964", "\u06d4", "\u061f", "\uff1f", "\uff01")
-_COMMAS: Final = (",", ";", ":", "-", "--", "\u2014", "\u3001", "\uff0c", "\u060c")
-_ENDLESS: Final = ("...", "\u2026")
-"""Marks that end a text, and no sentence."""
-
-_UNMARKED: Final = frozenset("am as bn bo gu hi km kn lo ml mr my ne pa sa si ta te th".split())
-"""Codes of languages of which nothing is told: their full stop is no token of its own, or is seldom written. There the
-text alone is read."""
+from bridge.speech.backends.marks import COMMAS, ENDLESS, STOPS
 
 
 class _Vocabulary(Protocol):
@@ -29,13 +21,8 @@ class MarkTokens:
     """The tokens of one vocabulary that are marks. Thread-safe."""
 
     def __init__(self, vocabulary: _Vocabulary) -> None:
-        self._stops = _tokens(vocabulary, [mark for mark in _STOPS if mark not in _ENDLESS])
-        self._commas = _tokens(vocabulary, _COMMAS)
-        self._all = frozenset([*self._stops, *self._commas, *_tokens(vocabulary, _ENDLESS)])
-
-    def told_of(self, code: str) -> bool:
-        """Return whether marks tell something in the language of this code."""
-        return code not in _UNMARKED
+        self._stops, self._commas = _tokens(vocabulary, STOPS), _tokens(vocabulary, COMMAS)
+        self._all = frozenset([*self._stops, *self._commas, *_tokens(vocabulary, ENDLESS)])
 
     def ahead(self, tokens: Sequence[int], logits: Sequence[npt.ArrayLike]) -> MarksAhead | None:
         """Return what is expected behind the last token that is no mark; None where that is not known.

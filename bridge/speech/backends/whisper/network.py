@@ -16,6 +16,7 @@ from ctranslate2 import StorageView
 from ctranslate2.models import Whisper
 
 from bridge.speech.api import SAMPLE_RATE, Ended, MarksAhead, Request, Samples
+from bridge.speech.backends.marks import told_of
 from bridge.speech.backends.mel import log_mel
 from bridge.speech.backends.repetition import Repetition, repetitions
 from bridge.speech.backends.whisper.gate import DOUBT, is_speech
@@ -94,7 +95,7 @@ class WhisperNetwork:
         room = min(_most_tokens(len(request.audio) / SAMPLE_RATE, code), _POSITIONS - len(start))
         if len(prefix) >= room:
             return Attempt((), Ended.LENGTH, heard=True)
-        marked = request.final and not prefix and self._marks.told_of(code)
+        marked = request.final and not prefix and told_of(code)
         result = self._model.generate(
             StorageView.from_array(encoded),
             [start + prefix],

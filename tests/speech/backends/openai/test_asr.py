@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import math
 import socket
 import threading
 import time
@@ -21,6 +22,7 @@ from bridge.speech.api import (
     Ended,
     EngineFailed,
     EngineLost,
+    MarksAhead,
     Overloaded,
     Request,
     SpeechError,
@@ -223,6 +225,26 @@ async def test_a_field_that_is_refused_is_not_sent_again(names: tuple[str, ...],
         asked = len(server.bodies)
         assert (await asr.decode(audio(10, key="a", language="English"))).text == "one two three four five"
     assert len(server.bodies) == asked + 1
+
+
+async def test_a_final_tells_what_is_expected_behind_its_last_word() -> None:
+    server = SpeakingServer()
+    async with engine(server) as asr:
+        assert (await asr.decode(audio(2, final=True))).marks == MarksAhead(math.exp(-1), 0)
+        assert (await asr.decode(audio(2))).marks is None
+        assert (await asr.decode(audio(0.5, final=True))).marks is None, "nothing was said"
+        assert (await asr.decode(audio(2, final=True, language="Hindi"))).marks is None, "whose full stop is no token"
+
+
+async def test_a_server_that_does_not_tell_likely_tokens_is_not_asked_for_them_by_a_caller() -> None:
+    server = SpeakingServer(refuses=("top_logprobs",))
+    async with engine(server) as asr:
+        await asr.warm_up()
+        asked = len(server.bodies)
+        heard = await asr.decode(audio(2, final=True))
+    assert (heard.text, heard.marks) == ("one two", None)
+    assert len(server.bodies) == asked + 1
+    assert "logprobs" in server.bodies[-1], "it told tokens before"
 
 
 async def test_what_is_wrong_with_a_request_is_not_blamed_on_the_fields() -> None:
@@ -484,7 +506,11 @@ async def test_what_calls_will_ask_for_is_tried_at_start() -> None:
     server = SpeakingServer(refuses=("priority",))
     async with server.served():
         (asr,) = await loaded(server)
-        assert ["priority" in body for body in server.bodies[-2:]] == [True, False]
+        assert [{"priority", "top_logprobs"} & body.keys() for body in server.bodies[-3:]] == [
+            {"priority"},
+            set(),
+            {"top_logprobs"},
+        ]
         asr.close()
 
 

@@ -12,8 +12,8 @@ from bridge.speech.backends.openai.profile import ServerProfile
 CHAT = ServerProfile("m", "chat", windows=True)
 
 
-def audio_of(seconds: float, *, key: str = "call-1", final: bool = False) -> Request:
-    return Request(np.zeros(round(16_000 * seconds), np.float32), key=key, final=final)
+def audio_of(seconds: float, *, key: str = "call-1", final: bool = False, prefix: str = "") -> Request:
+    return Request(np.zeros(round(16_000 * seconds), np.float32), key=key, final=final, prefix=prefix)
 
 
 def sent(body: bytes) -> dict[str, Any]:
@@ -101,6 +101,13 @@ def test_finals_prove_nothing_about_priority() -> None:
     assert "priority" not in sent(final.body) and sent(partial.body)["priority"] == 1
     dialect.accepted(final)
     assert dialect.doubtful(partial, BadRequest("no")) == {"priority"}
+
+
+def test_only_finals_ask_what_is_expected_behind_their_last_word() -> None:
+    dialect = Dialect(CHAT)
+    assert "top_logprobs" in sent(dialect.say(audio_of(1, final=True)).body)
+    assert "top_logprobs" not in sent(dialect.say(audio_of(1)).body)
+    assert "top_logprobs" not in sent(dialect.say(audio_of(1, final=True, prefix="one")).body)
 
 
 def test_the_field_that_is_named_is_left_out_alone() -> None:

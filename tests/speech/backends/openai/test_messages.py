@@ -1,6 +1,7 @@
 import base64
 import io
 import json
+import math
 import wave
 from contextlib import suppress
 from typing import Any
@@ -133,6 +134,48 @@ def test_a_form_holds_its_fields_and_the_file() -> None:
 def test_pieces_are_the_tokens_of_the_model_without_the_mark_of_the_end() -> None:
     logprobs = {"content": [{"token": text} for text in ("four", " pl", "ease", "<|im_end|>")]}
     assert read_chat(answer("four please", finish_reason="stop", logprobs=logprobs)).pieces == ("four", " pl", "ease")
+
+
+def chosen(text: str, **logprobs: float | None) -> dict[str, object]:
+    """Return the token `text` with what it was chosen from: `stop` and `comma` stand for the marks."""
+    marks = {"stop": ".", "comma": ","}
+    return {
+        "token": text,
+        "top_logprobs": [{"token": marks[name], "logprob": value} for name, value in logprobs.items()],
+    }
+
+
+def test_what_is_expected_behind_the_last_word_is_told_where_the_server_tells_it() -> None:
+    content = [chosen("four"), chosen(".", stop=math.log(0.8), comma=-9999.0), chosen("<|im_end|>", stop=0.0)]
+    marks = read_chat(answer("four.", finish_reason="stop", logprobs={"content": content})).marks
+    assert marks
+    assert marks.stop == pytest.approx(0.8)
+    assert marks.comma == 0
+
+
+def test_the_end_of_the_answer_is_no_word_even_where_the_sentence_had_no_mark() -> None:
+    content = [chosen("four"), chosen("<|im_end|>", stop=math.log(0.3))]
+    marks = read_chat(answer("four", finish_reason="stop", logprobs={"content": content})).marks
+    assert marks
+    assert marks.stop == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("logprob", [None, math.nan, math.inf, -math.inf])
+def test_what_is_no_probability_is_not_counted(logprob: float | None) -> None:
+    content = [chosen("four"), chosen(".", stop=logprob, comma=math.log(0.5))]
+    marks = read_chat(answer("four.", finish_reason="stop", logprobs={"content": content})).marks
+    assert marks
+    assert marks.stop == 0
+
+
+@pytest.mark.parametrize("tokens", [None, [], [{"token": "four"}, {"token": "."}]])
+def test_a_server_need_not_tell_what_tokens_were_chosen_from(tokens: object) -> None:
+    assert read_chat(answer("four.", finish_reason="stop", logprobs={"content": tokens})).marks is None
+
+
+def test_an_answer_that_was_cut_off_tells_nothing_of_its_end() -> None:
+    content = [chosen("four"), chosen(".", stop=0.0)]
+    assert read_chat(answer("four.", finish_reason="length", logprobs={"content": content})).marks is None
 
 
 def test_tokens_that_share_a_character_are_one_piece() -> None:

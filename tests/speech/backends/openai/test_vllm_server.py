@@ -126,6 +126,13 @@ async def test_words_over_the_telephone_come_out_as_text(asr: OpenAiAsr) -> None
     assert tuple(heard.pieces) == ("four", " please", " eight", " agent")  # the model's own tokens
 
 
+async def test_a_final_tells_what_is_expected_behind_its_last_word(asr: OpenAiAsr) -> None:
+    heard = await asr.decode(Request(said("four please eight agent"), final=True))
+    assert heard.text == "four please eight agent"
+    assert heard.marks
+    assert 0 <= heard.marks.stop < 0.5, "the checkpoint learnt no marks"
+
+
 async def test_both_languages_are_heard_detected_or_forced(asr: OpenAiAsr) -> None:
     audio = said("eins zwei drei", voice="de")
     for language in None, "German":

@@ -145,6 +145,17 @@ async def test_a_forced_language_is_kept(engine: VllmAsr) -> None:
 
 
 @with_vllm
+async def test_finals_tell_what_is_expected_behind_their_last_word_and_others_do_not(engine: VllmAsr) -> None:
+    """The checkpoint learnt no marks, so that it hardly expects any."""
+    marks = (await hear(engine, say("four please agent"), final=True)).marks
+    assert marks
+    assert 0 <= marks.stop < 0.5
+    assert 0 <= marks.comma < 0.5
+    assert (await hear(engine, say("four please agent"))).marks is None
+    assert (await hear(engine, silence(2), final=True)).marks is None
+
+
+@with_vllm
 async def test_a_prefix_is_continued_and_not_repeated(engine: VllmAsr) -> None:
     heard = await hear(engine, say("four please eight agent"), prefix="four please", language="English")
     assert (heard.text, heard.language) == (" eight agent", "English")

@@ -64,11 +64,6 @@ def test_words_without_what_chose_them_tell_nothing() -> None:
     assert MARKS.ahead([WORD, STOP], [logits(WORD), np.full(6, np.nan)]) is None
 
 
-@pytest.mark.parametrize(("code", "told"), [("en", True), ("de", True), ("zh", True), ("hi", False), ("th", False)])
-def test_scripts_whose_full_stop_is_no_token_are_left_to_the_text(code: str, told: bool) -> None:
-    assert MARKS.told_of(code) is told
-
-
 def test_a_real_vocabulary_has_its_marks_as_tokens_and_the_danda_as_two() -> None:
     text = WhisperText(Tokenizer.from_file(str(find_whisper("tiny.en").folder / "tokenizer.json")), multilingual=False)
     assert all(text.token_of(mark) is not None for mark in (".", "?", "!", ",", "...", "\u3002"))
