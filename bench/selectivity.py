@@ -469,7 +469,7 @@ async def televisions(
 async def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("npz", type=Path, metavar="FILE.npz")
-    parser.add_argument("--seconds", type=int, default=40, help="of each television")
+    parser.add_argument("--seconds", type=int, default=25, help="of each television; the story takes 30")
     parser.add_argument("--recorded", type=int, default=25, metavar="N", help="sentences of the announcer")
     parser.add_argument("--level-only", action="store_true", help="without the calls, which take a quarter of an hour")
     parser.add_argument("--television-only", action="store_true", help="a few minutes")

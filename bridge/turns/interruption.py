@@ -26,6 +26,8 @@ _SETTLED_MS: Final = 2500
 recogniser tells that their turn is over."""
 _NEAR_WINDOWS: Final = 2
 """Windows as loud as the caller's own speech that make what is said now theirs: one may be a cup on a table."""
+_COMMAND_WORDS: Final = 3
+"""Words that a command to the bot has at most, where it may be a television's: "wait a minute"."""
 _MOST_ALARMS: Final = 3
 """Each false alarm of a reply makes the next onset longer, up to this many."""
 
@@ -97,7 +99,8 @@ class Interruption:
         self._loud = False  # some of it was louder than an echo
         self._theirs = False  # some of it was as loud as the caller's own turns, or over no bot that may be interrupted
         self._newest = Meaning.NOTHING  # what the newest words mean
-        self._asides = 0  # turns over this reply that were said to somebody else
+        self._unheeded = False  # the newest words are a command, taken for one to somebody else
+        self._commands = 0  # such commands over this reply
         self._alarms = 0  # false ones in this reply
 
     def hear(self, window: SpeechWindow, *, audible: bool, interruptible: bool, unheard: bool = False) -> Act | None:
@@ -133,7 +136,8 @@ class Interruption:
         if bot.unheard and self._backchannels.is_line_check(text, language, partial=partial):
             return Meaning.LINE_CHECK
         answers = not bot.said or bot.left_ms <= self._rules.answer_ms or is_question(bot.said)
-        again = self._asides and meaning is Meaning.COMMAND  # who was not heeded may have meant the bot
+        # Who was not heeded may have meant the bot. A television that speaks on has such words in its sentences, too.
+        again = self._commands and not partial and self._is_command(text, meaning)
         if not (self._theirs or answers or again or meaning is Meaning.NOTHING):
             return Meaning.ASIDE
         return Meaning.WORDS if meaning is Meaning.BACKCHANNEL and answers else meaning
@@ -143,13 +147,15 @@ class Interruption:
         if not self._over_bot or bot.insists or self.state is BargeInState.CONFIRMED:
             return None
         self._newest = meaning = self.means(text, language, bot, partial=partial)
+        said = self._backchannels.meaning(text, language)
+        self._unheeded = meaning is Meaning.ASIDE and not partial and self._is_command(text, said)
         # A held bot loses nothing by waiting: "I" may become "I see", half a word any word. One unheard thinks on.
         open_ended = partial and self.state is BargeInState.TENTATIVE and not bot.unheard
         least = max(self._rules.least_words, 2 if open_ended else 1)
         enough = meaning is Meaning.WORDS and len(normal(text)) >= least
         if meaning is not Meaning.COMMAND and not enough:
             return None
-        if meaning is Meaning.COMMAND and self._asides and not self._theirs:
+        if meaning is Meaning.COMMAND and self._commands and not self._theirs:
             self._own = CallerLevel(0)  # this telephone makes its caller quieter while the bot speaks
         self.state, self._theirs = BargeInState.CONFIRMED, True
         return Act.CANCEL
@@ -157,15 +163,15 @@ class Interruption:
     def over(self) -> Act | None:
         """Note that the caller's turn is over and all its words were taken; return what the bot has to do."""
         act = self._false_alarm() if self.state is BargeInState.TENTATIVE else None
-        self._asides += self._newest is Meaning.ASIDE
-        self.state, self._newest = BargeInState.QUIET, Meaning.NOTHING
+        self._commands += self._unheeded
+        self.state, self._newest, self._unheeded = BargeInState.QUIET, Meaning.NOTHING, False
         self._over_bot = self._loud = self._theirs = False
         self._run_ms = self._weighed = self._near = 0
         return act
 
     def begun(self) -> None:
         """Note that the bot begins another reply."""
-        self._alarms = self._asides = 0
+        self._alarms = self._commands = 0
 
     def _watch(self, window: SpeechWindow, *, unheard: bool) -> Act | None:
         self._count(window)
@@ -213,6 +219,10 @@ class Interruption:
     def _false_alarm(self) -> Act:
         self._alarms = min(self._alarms + 1, _MOST_ALARMS)
         return Act.RESUME
+
+    def _is_command(self, text: str, meaning: Meaning) -> bool:
+        """Return whether `text`, which means that, is a command and little else."""
+        return meaning is Meaning.COMMAND and len(normal(text)) <= _COMMAND_WORDS
 
     def _is_echo(self, text: str, meaning: Meaning, bot: BotSpeech) -> bool:
         """Return whether `text` has too few words to tell, or most of them are the bot's."""

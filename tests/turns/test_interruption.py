@@ -408,6 +408,30 @@ def test_who_had_to_command_twice_is_heeded_from_then_on(known_line: Line) -> No
     assert known_line.words("What about Sunday?") is Act.CANCEL
 
 
+@pytest.mark.parametrize(
+    ("before", "then"),
+    [
+        ("Wait there.", "If you do not stop it now, it will be too late."),
+        ("If you do not stop it now, it will be too late.", "Wait there."),
+        ("I will be there in a minute", "Wait there."),
+    ],
+)
+def test_a_television_that_speaks_on_commands_nothing(known_line: Line, before: str, then: str) -> None:
+    for text in (before, then):
+        known_line.hear(1600, level_db=-42)
+        assert known_line.words(text) is None
+        assert known_line.interruption.over() is None
+
+
+def test_a_command_of_which_more_may_come_is_none_yet(known_line: Line) -> None:
+    known_line.hear(320, level_db=-42)
+    known_line.words("Stop!")
+    known_line.interruption.over()
+    known_line.hear(320, level_db=-42)
+    assert known_line.interruption.words("Stop the", "English", MIDDLE, partial=True) is None
+    assert known_line.words("Stop!") is Act.CANCEL
+
+
 def test_the_next_reply_forgets_what_was_said_to_somebody_else(known_line: Line) -> None:
     known_line.hear(320, level_db=-42)
     known_line.words("Wait there.")
