@@ -78,7 +78,9 @@ class AsteriskProtocol:
     meant behind it.
     """
 
-    capabilities = Capabilities(audio_out=True, clear=True, mark=True, hangup=True, send_ahead_ms=10_000)
+    capabilities = Capabilities(
+        audio_out=True, clear=True, mark=True, hangup=True, hangs_up_by_socket=True, send_ahead_ms=10_000
+    )
     """Asterisk asks for a pause when 18 s are queued, at packets of 20 ms."""
 
     def __init__(self, parameters: Mapping[str, str] | None = None) -> None:

@@ -350,5 +350,8 @@ class Capabilities:
     speech_events: bool = False  # it is told when its peer begins and ends to speak, and when a reply is over
     steady: bool = False
     """Caller audio never stops while the call lasts, silence included: a peer that sends nothing is gone."""
+    hangs_up_by_socket: bool = False
+    """Its peer has no message for the end of a call but to close the socket. It resets one in which audio of ours is
+    unread, and its close frame may be lost with it."""
     send_ahead_ms: int = 0
     """Bot audio that may lie at the far side unplayed."""

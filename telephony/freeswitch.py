@@ -188,7 +188,9 @@ class _ForkProtocol:
 class AudioForkProtocol(_ForkProtocol):
     """jambonz `listen` with `bidirectionalAudio: {enabled, streaming}` at the same rate, or mod_audio_fork alike."""
 
-    capabilities = Capabilities(audio_out=True, clear=True, mark=True, hangup=True, send_ahead_ms=2000)
+    capabilities = Capabilities(
+        audio_out=True, clear=True, mark=True, hangup=True, hangs_up_by_socket=True, send_ahead_ms=2000
+    )
 
     def send(self, command: Command, /) -> Sequence[str | bytes]:
         """Return the messages that carry out `command`.
@@ -226,7 +228,7 @@ class AudioForkProtocol(_ForkProtocol):
 class AudioStreamProtocol(_ForkProtocol):
     """mod_audio_stream, playback included: its releases from 1.0.3 on. What lies unplayed there cannot be cleared."""
 
-    capabilities = Capabilities(audio_out=True, hangup=True, send_ahead_ms=200)
+    capabilities = Capabilities(audio_out=True, hangup=True, hangs_up_by_socket=True, send_ahead_ms=200)
 
     def send(self, command: Command, /) -> Sequence[str | bytes]:
         """Return the messages that carry out `command`. To hang up is to close the socket, and so brings none.

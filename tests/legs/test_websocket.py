@@ -208,6 +208,18 @@ async def test_a_connection_that_breaks_ends_the_call() -> None:
         assert ended.reason.startswith("connection lost")
 
 
+class PbxProtocol(KeypadProtocol):
+    """The same over a wire whose end is that of the socket."""
+
+    capabilities = Capabilities(audio_out=True, hangs_up_by_socket=True)
+
+
+async def test_a_pbx_that_closes_its_socket_has_hung_up_whether_or_not_its_close_frame_came() -> None:
+    async with connected(PbxProtocol()) as call:
+        call.peer._response.connection.transport.abort()  # type: ignore[union-attr]
+        assert await call.events() == [CallEnded("caller hung up")]
+
+
 async def test_a_silent_peer_is_gone_after_idle_s() -> None:
     async with connected(idle_s=0.03) as call:
         gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
