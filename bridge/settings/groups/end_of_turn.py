@@ -38,7 +38,8 @@ class EndOfTurnOptions(Group):
         default="medium",
         description="How soon the bot answers, where the recogniser tells what it expects next (Whisper and vLLM do): "
         "low, medium, high, or the milliseconds of waiting that a caller cut short is worth, 100 to 20000. off: the "
-        "waits are those of turn_sure to turn_unsure_silence; so they are where one of these has another value than here.",
+        "waits are those of turn_sure to turn_unsure_silence; so they are where one of these has another value than "
+        "here.",
     )
     turn_stop: float = Field(
         default=0.128,
