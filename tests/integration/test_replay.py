@@ -137,12 +137,18 @@ async def test_a_conversation_over_openais_wire_replays_with_what_its_client_ask
 
 
 async def _writes(url: str) -> None:
-    """Write to the bot and ask for its reply; change the format, ask again, and take that back."""
+    """Write to the bot and ask for its reply; change the format, ask again, and take that back.
+
+    What is written takes several sentences to repeat: a reply that is made in the millisecond in which it is taken back
+    may or may not be over, which no record tells.
+    """
     async with aiohttp.ClientSession() as session, session.ws_connect(url, max_msg_size=1 << 24) as socket:
         await socket.send_json(
             {"type": "session.update", "session": {"type": "realtime", "audio": {"input": {"turn_detection": None}}}}
         )
-        for number, text in enumerate(("Good morning.", "Where is the museum?")):
+        morning = "Good morning. I have come a long way. It took me half a day. So I am glad to be here."
+        museum = "Where is the museum? I have been told that it is near. Is it far to go? Is there a bus?"
+        for number, text in enumerate((morning, museum)):
             part = {"type": "input_text", "text": text}
             item = {"type": "message", "role": "user", "content": [part]}
             await socket.send_json({"type": "conversation.item.create", "item": item})
