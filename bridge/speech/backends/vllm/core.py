@@ -86,9 +86,9 @@ class Core:
         )
 
     async def warm_up(self) -> None:
-        """Decode silence, both as a partial and as a final: the first of each compiles and allocates."""
+        """Decode silence, as a partial and as a final: the first of each compiles and allocates."""
         second = np.zeros(SAMPLE_RATE, np.float32)
-        for ask in Ask(), Ask(prefix="Yes", language="English", context="Yes"):
+        for ask in Ask(), Ask(prefix="Yes", language="English", context="Yes"), Ask(marks=True):
             await self.decode(ask, second)
 
     async def decode(self, ask: Ask, audio: Samples) -> Heard:
