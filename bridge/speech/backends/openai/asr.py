@@ -132,8 +132,7 @@ class OpenAiAsr:
     async def warm_up(self) -> None:
         """Have the server do now what it does only once: compile, and refuse what it does not know."""
         try:
-            for final in False, True:
-                await self._decode_silence(final=final)
+            await self._decode_silence()
         except SpeechError as error:  # calls will find out; it is no reason not to start
             log.warning("%s", error)
 
@@ -149,10 +148,12 @@ class OpenAiAsr:
             return not is_absence(error)
         return True
 
-    async def _decode_silence(self, *, final: bool = False) -> None:
+    async def _decode_silence(self) -> None:
+        """Ask for a partial and a final: a server that has just started compiles for the first of each."""
         if self._dialect:
             silence = np.zeros(SAMPLE_RATE, np.float32)
-            await self._converse(Request(silence, final=final, timeout_s=_FIRST_S), self._dialect)
+            for final in False, True:
+                await self._converse(Request(silence, final=final, timeout_s=_FIRST_S), self._dialect)
 
     async def _converse(self, request: Request, dialect: Dialect) -> RawTranscript:
         """Ask until the server understands, plainer each time."""

@@ -236,6 +236,13 @@ async def test_a_final_tells_what_is_expected_behind_its_last_word() -> None:
         assert (await asr.decode(audio(2, final=True, language="Hindi"))).marks is None, "whose full stop is no token"
 
 
+async def test_a_server_that_is_back_is_asked_for_all_that_calls_will_ask_for() -> None:
+    server = SpeakingServer()
+    async with engine(server) as asr:
+        assert await asr.healthy()
+    assert {"top_logprobs" in body for body in server.bodies} == {False, True}
+
+
 async def test_a_server_that_does_not_tell_likely_tokens_is_not_asked_for_them_by_a_caller() -> None:
     server = SpeakingServer(refuses=("top_logprobs",))
     async with engine(server) as asr:
