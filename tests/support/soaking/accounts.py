@@ -248,7 +248,7 @@ def _unharmed(calls: Sequence[Call], series: Series, book: Book, answer_ms: floa
     detail = f"{len(healthy)} calls; {_names(gaps)}; {told}"
     yield Claim("no gap in what healthy callers heard", not gaps, detail)
     wrong = [call for call in healthy if not _understood(call, book)]
-    what = "; ".join(f"{call.name} said {call.said}, {_finals(call, book)}" for call in wrong[:5])
+    what = "; ".join(f"{each.name} ({each.wire}) said {each.said}, {_finals(each, book)}" for each in wrong[:5])
     yield Claim("each sentence of healthy callers told once, in order", not wrong, f"{len(wrong)} not: {what}")
 
 

@@ -187,9 +187,16 @@ async def open_line(wire: str, place: Place, ident: str) -> AsyncIterator[PhoneL
         return
     known = PBX_WIRES.get(wire)
     url, protocols = asked_at(place.url + path_of(wire), wire), known.subprotocols if known else ()
+    names_it = "" if known or wire not in CALLED_AS else CALLED_AS[wire].id_header
     async with (
         aiohttp.ClientSession() as session,
-        session.ws_connect(url, protocols=protocols, compress=0, max_msg_size=1 << 24) as socket,
+        session.ws_connect(
+            url,
+            headers={names_it: ident} if names_it else None,
+            protocols=protocols,
+            compress=0,
+            max_msg_size=1 << 24,
+        ) as socket,
     ):
         if known is None:
             carrier = CALLED_AS[wire].line(socket, call_sid=ident)
