@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from typing import Self
+from typing import Final, Self
 
 from bridge.containment import cancelled
 from bridge.leg import HangupCause, OpeningLeg
@@ -10,6 +10,8 @@ from bridge.timeouts import Countdown, timeout
 from telephony.errors import RemoteProtocolError
 from telephony.events import CallEnded, CallStarted, Command, Event, Malformed, Notice
 
+HUNG_UP: Final = "caller hung up"
+"""Why most calls end."""
 _MOST_NOTICES = 10  # of what comes before a call
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, Protocol, Self
 
 from bridge.leg import HangupCause
-from bridge.legs.base import LegTasks, first, until_end
+from bridge.legs.base import HUNG_UP, LegTasks, first, until_end
 from bridge.legs.inbox import Inbox
 from bridge.legs.paced_playback import PacedPlayback
 from bridge.speech.format_adapter import FormatAdapter
@@ -28,7 +28,6 @@ from telephony.events import (
 _READ_BYTES: Final = 16 * 1024
 _QUIET_S: Final = 0.3
 """A channel with audio sends it 20 ms after it has connected; the call of a channel without begins after this time."""
-_HUNG_UP: Final = "caller hung up"
 _MAX_EVENTS: Final = 100
 """Events that may wait for the call: two seconds of audio. Past that the socket slows the peer."""
 
@@ -135,11 +134,11 @@ class StreamLeg:
                 for event in self._protocol.receive(data):
                     await self._take(event)
         except (ConnectionResetError, BrokenPipeError):
-            reason = _HUNG_UP  # who closes a socket with audio of ours unread in it resets it
+            reason = HUNG_UP  # who closes a socket with audio of ours unread in it resets it
         except OSError as error:
             reason = f"connection lost: {error}"
         else:
-            reason = _HUNG_UP
+            reason = HUNG_UP
         self._inbox.put_always(CallEnded(self._lost or reason))
 
     async def _take(self, event: Event) -> None:

@@ -8,7 +8,7 @@ from typing import Final, Self
 from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMsgType, web
 
 from bridge.leg import HangupCause
-from bridge.legs.base import LegTasks, Silence, first, until_end
+from bridge.legs.base import HUNG_UP, LegTasks, Silence, first, until_end
 from bridge.speech.format_adapter import FormatAdapter
 from bridge.timeouts import timeout
 from telephony.events import (
@@ -37,7 +37,6 @@ _CODES: Final[Mapping[HangupCause, WSCloseCode]] = {
     HangupCause.PROTOCOL_ERROR: WSCloseCode.PROTOCOL_ERROR,
     HangupCause.INTERNAL_ERROR: WSCloseCode.INTERNAL_ERROR,
 }
-_HUNG_UP: Final = "caller hung up"
 _IN_ORDER: Final = {0, WSCloseCode.OK, WSCloseCode.GOING_AWAY}  # 0: without a code
 
 
@@ -65,7 +64,6 @@ class WebSocketLeg:
         self._socket, self._protocol = socket, protocol
         self._silence, self._send_s, self._abort = Silence(idle_s), send_s, abort
         self._lost = "connection lost"  # the reason, when it is
-        self._gone = _HUNG_UP if self.capabilities.hangs_up_by_socket else self._lost  # where nothing else is known
         self._dropped = False  # by us
         self._writing = asyncio.Lock()
         self._ping_s, self._tasks = ping_s, LegTasks(self._fault)
@@ -125,11 +123,13 @@ class WebSocketLeg:
             case WSMsgType.TEXT | WSMsgType.BINARY:
                 return await self._settle(self._protocol.receive(message.data))
             case WSMsgType.CLOSE:
-                return [CallEnded(_HUNG_UP if message.data in _IN_ORDER else f"closed with {message.data}")]
+                return [CallEnded(HUNG_UP if message.data in _IN_ORDER else f"closed with {message.data}")]
             case WSMsgType.ERROR:
                 return [CallEnded(f"{self._lost}: {message.data}")]
+            case _ if self.capabilities.hangs_up_by_socket and not self._dropped:
+                return [CallEnded(HUNG_UP)]
             case _:
-                return [CallEnded(self._lost if self._dropped else self._gone)]
+                return [CallEnded(self._lost)]
 
     async def _receive_or_quiet(self) -> Sequence[Event]:
         """Return what comes before the call, or what it means that nothing does."""

@@ -137,7 +137,7 @@ class Interruption:
             return Meaning.LINE_CHECK
         answers = not bot.said or bot.left_ms <= self._rules.answer_ms or is_question(bot.said)
         # Who was not heeded may have meant the bot. A television that speaks on has such words in its sentences, too.
-        again = self._commands and not partial and self._is_command(text, meaning)
+        again = self._commands and not partial and self._is_command(text, language)
         if not (self._theirs or answers or again or meaning is Meaning.NOTHING):
             return Meaning.ASIDE
         return Meaning.WORDS if meaning is Meaning.BACKCHANNEL and answers else meaning
@@ -147,8 +147,7 @@ class Interruption:
         if not self._over_bot or bot.insists or self.state is BargeInState.CONFIRMED:
             return None
         self._newest = meaning = self.means(text, language, bot, partial=partial)
-        said = self._backchannels.meaning(text, language)
-        self._unheeded = meaning is Meaning.ASIDE and not partial and self._is_command(text, said)
+        self._unheeded = meaning is Meaning.ASIDE and not partial and self._is_command(text, language)
         # A held bot loses nothing by waiting: "I" may become "I see", half a word any word. One unheard thinks on.
         open_ended = partial and self.state is BargeInState.TENTATIVE and not bot.unheard
         least = max(self._rules.least_words, 2 if open_ended else 1)
@@ -220,8 +219,9 @@ class Interruption:
         self._alarms = min(self._alarms + 1, _MOST_ALARMS)
         return Act.RESUME
 
-    def _is_command(self, text: str, meaning: Meaning) -> bool:
-        """Return whether `text`, which means that, is a command and little else."""
+    def _is_command(self, text: str, language: str) -> bool:
+        """Return whether `text` is a command and little else."""
+        meaning = self._backchannels.meaning(text, language)
         return meaning is Meaning.COMMAND and len(normal(text)) <= _COMMAND_WORDS
 
     def _is_echo(self, text: str, meaning: Meaning, bot: BotSpeech) -> bool:

@@ -224,6 +224,10 @@ class CarrierWire:
     id_header: str = ""
     """Header of the request that opens the socket, with the id of the call; parameters are in its query then."""
 
+    def headers(self, call_sid: str) -> Mapping[str, str]:
+        """Return the headers of that request by which the carrier names the call."""
+        return {self.id_header: call_sid} if self.id_header else {}
+
 
 CALLED_AS: Final[Mapping[str, CarrierWire]] = {
     "twilio": CarrierWire("/twilio/stream", TwilioLine),

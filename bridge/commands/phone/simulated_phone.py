@@ -225,8 +225,8 @@ async def dial(
         aiohttp.ClientError: the server is not there or refuses the call.
     """
     told = parameters or {}
-    if wire in CALLED_AS and (name := CALLED_AS[wire].id_header):
-        url, headers = str(URL(url).extend_query(told)), {**(headers or {}), name: call_sid}
+    if wire in CALLED_AS and (naming := CALLED_AS[wire].headers(call_sid)):
+        url, headers = str(URL(url).extend_query(told)), {**(headers or {}), **naming}
     async with (
         aiohttp.ClientSession() as session,
         session.ws_connect(

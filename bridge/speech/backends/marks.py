@@ -1,14 +1,20 @@
 """What a recogniser expects behind the last word: a mark that ends the sentence, one that does not, or more. Pure."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeVar
 
-from bridge.speech.api import MarksAhead
+from bridge.speech.api import MarksAhead, Request
+from bridge.speech.languages import code_of
+
+T = TypeVar("T")
 
 STOPS: Final = (".", "?", "!", "\u3002", "\u0964", "\u06d4", "\u061f", "\uff1f", "\uff01")
 COMMAS: Final = (",", ";", ":", "-", "--", "\u2014", "\u3001", "\uff0c", "\u060c")
 ENDLESS: Final = ("...", "\u2026")
 """Marks that end a text, and no sentence."""
+
+LIKELIEST: Final = 10
+"""Tokens that a server is asked to tell in each place: what is less likely counts as 0. OpenAI's API allows 20."""
 
 _STOPS, _COMMAS = frozenset(STOPS), frozenset(COMMAS)
 _NO_WORDS: Final = _STOPS | _COMMAS | frozenset(ENDLESS) | {""}
@@ -18,9 +24,19 @@ _UNMARKED: Final = frozenset("am as bn bo gu hi km kn lo ml mr my ne pa sa si ta
 text alone is read."""
 
 
-def told_of(code: str) -> bool:
-    """Return whether marks tell something in the language of this code."""
-    return code not in _UNMARKED
+def wanted_for(request: Request) -> bool:
+    """Return whether the answer to `request` tells marks: a final that continues nothing may be the end of a turn."""
+    return request.final and not request.prefix
+
+
+def told_of(language: str) -> bool:
+    """Return whether marks tell something in `language`: an English name or a code, "" where it is not known."""
+    return code_of(language) not in _UNMARKED
+
+
+def words_end(tokens: Sequence[T], is_word: Callable[[T], bool]) -> int:
+    """Return how many of `tokens` there are up to the last word; 0 where there is none."""
+    return next((n for n in range(len(tokens), 0, -1) if is_word(tokens[n - 1])), 0)
 
 
 def marks_ahead(said: Sequence[str], likely: Sequence[Mapping[str, float]]) -> MarksAhead | None:
@@ -31,9 +47,7 @@ def marks_ahead(said: Sequence[str], likely: Sequence[Mapping[str, float]]) -> M
         likely: what each of them was chosen from, with probabilities 0..1; empty where that is not told. What is not
             among it counts as 0.
     """
-    words = len(said)
-    while words and said[words - 1].strip() in _NO_WORDS:
-        words -= 1
+    words = words_end(said, lambda text: text.strip() not in _NO_WORDS)
     if not 0 < words < len(likely) or not likely[words]:
         return None
     stop = sum(share for text, share in likely[words].items() if text.strip() in _STOPS)

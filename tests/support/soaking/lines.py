@@ -187,12 +187,11 @@ async def open_line(wire: str, place: Place, ident: str) -> AsyncIterator[PhoneL
         return
     known = PBX_WIRES.get(wire)
     url, protocols = asked_at(place.url + path_of(wire), wire), known.subprotocols if known else ()
-    names_it = "" if known or wire not in CALLED_AS else CALLED_AS[wire].id_header
     async with (
         aiohttp.ClientSession() as session,
         session.ws_connect(
             url,
-            headers={names_it: ident} if names_it else None,
+            headers=CALLED_AS[wire].headers(ident) if known is None else None,
             protocols=protocols,
             compress=0,
             max_msg_size=1 << 24,

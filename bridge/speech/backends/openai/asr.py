@@ -23,8 +23,7 @@ from bridge.speech.api import (
     Request,
     SpeechError,
 )
-from bridge.speech.backends import qwen3
-from bridge.speech.backends.marks import told_of
+from bridge.speech.backends import marks, qwen3
 from bridge.speech.backends.openai import messages
 from bridge.speech.backends.openai.dialect import Dialect
 from bridge.speech.backends.openai.http import Server
@@ -37,7 +36,6 @@ from bridge.speech.backends.openai.profile import (
     introduce,
     is_absence,
 )
-from bridge.speech.languages import code_of
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +101,7 @@ class OpenAiAsr:
             cached_tokens=answer.cached_tokens,
             engine=self.name,
             language_probability=float(bool(answer.language or request.language) or self._tells_language),
-            marks=answer.marks if pieces and not request.prefix and told_of(code_of(language) or "") else None,
+            marks=answer.marks if pieces and marks.wanted_for(request) and marks.told_of(language) else None,
         )
 
     @property

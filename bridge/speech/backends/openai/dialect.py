@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bridge.speech.api import SAMPLE_RATE, BadRequest, Request, SpeechError
-from bridge.speech.backends import qwen3
+from bridge.speech.backends import marks, qwen3
 from bridge.speech.backends.openai import messages
 from bridge.speech.backends.openai.messages import LOOP, Sound
 from bridge.speech.backends.openai.profile import ServerProfile
@@ -17,9 +17,6 @@ _REMEMBERED: Final = 4096
 
 _CHAT_EXTRAS: Final = "logprobs priority repetition_detection top_logprobs uuid".split()
 _TRANSCRIPTION_EXTRAS: Final = "max_completion_tokens verbose_json".split()
-
-_LIKELIEST: Final = 10
-"""Tokens that are told for each that was chosen; OpenAI's API allows 20."""
 
 _NOT_KEPT: Final = "cache miss"
 """What vLLM says where it is given the name of a window that it has not, or no longer."""
@@ -122,8 +119,8 @@ class Dialect:
 
 def _chat_extras(request: Request) -> dict[str, object]:
     fields: dict[str, object] = {"logprobs": True, "repetition_detection": dict(LOOP)}
-    if request.final and not request.prefix:
-        fields["top_logprobs"] = _LIKELIEST  # what is expected behind the last word
+    if marks.wanted_for(request):
+        fields["top_logprobs"] = marks.LIKELIEST
     if request.priority:  # 0 is what every server takes for granted, and would prove nothing
         fields["priority"] = request.priority
     return fields

@@ -23,14 +23,13 @@ from bridge.speech.api import (
     Overloaded,
     Samples,
 )
-from bridge.speech.backends.marks import marks_ahead, told_of
+from bridge.speech.backends.marks import LIKELIEST, marks_ahead, told_of
 from bridge.speech.backends.process import refusal
 from bridge.speech.backends.repetition import loop_end
 from bridge.speech.backends.vllm.build import NoStatistics, arguments, config_of
 from bridge.speech.backends.vllm.messages import About, Ask, Heard, Options
 from bridge.speech.backends.vllm.prompts import Family, Prompt, family_of
 from bridge.speech.backends.vllm.token_text import pieces_of
-from bridge.speech.languages import code_of
 
 if TYPE_CHECKING:
     from vllm.outputs import RequestOutput
@@ -41,8 +40,6 @@ _SHUTDOWN_S: Final = 3.0
 _LOOP: Final = {"min_pattern_size": 4, "max_pattern_size": 16, "min_count": 4}
 """Stops what `loop_end` then cuts: the same thing four times in a row, sixteen tokens at least."""
 
-_LIKELIEST: Final = 10
-"""Tokens that are told for each that was chosen, where marks are asked for: what is less likely counts as 0."""
 _TAIL: Final = 6
 """Tokens at the end of an answer behind which marks are looked for: the last word, its marks, and the end."""
 
@@ -102,8 +99,7 @@ class Core:
             allowed = self._tokens_of(ask.languages)
             found = await self._generate(detection, ask, max_tokens=1, allowed_token_ids=allowed)
             ask = replace(ask, language=self._family.detected(self._tokenizer.decode(found.outputs[0].token_ids)))
-        likeliest = _LIKELIEST if ask.marks else None
-        prompt = self._family.prompt(ask, audio)
+        prompt, likeliest = self._family.prompt(ask, audio), LIKELIEST if ask.marks else None
         output = await self._generate(prompt, ask, max_tokens=ask.max_new_tokens, likeliest=likeliest)
         ended, tokens = _ending(output.outputs[0].finish_reason, output.outputs[0].token_ids)
         pieces, language = self._family.parse(pieces_of(tokens, self._text), ask)
@@ -115,7 +111,7 @@ class Core:
             queue_ms=round(1000 * queue_s),
             run_ms=round(1000 * (time.monotonic() - begun - queue_s)),
             cached_tokens=output.num_cached_tokens or 0,
-            marks=self._marks(output) if pieces and ended is Ended.STOP and told_of(code_of(language) or "") else None,
+            marks=self._marks(output) if pieces and ended is Ended.STOP and told_of(language) else None,
         )
 
     @property

@@ -26,6 +26,7 @@ from bridge.speech.api import (
     Request,
     SpeechError,
 )
+from bridge.speech.backends import marks
 from bridge.speech.backends.process.child import Child
 from bridge.speech.backends.process.supervised import Supervised
 from bridge.speech.backends.vllm.messages import ABOUT, ASK, HEARD, OPTIONS, Ask, Options
@@ -95,7 +96,7 @@ class VllmAsr:
             priority=request.priority,
             max_new_tokens=request.max_new_tokens,
             key=request.key,
-            marks=request.final and not request.prefix,
+            marks=marks.wanted_for(request),
         )
         audio = np.ascontiguousarray(request.audio, np.float32).data.cast("B")
         try:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bridge.speech.api import MarksAhead
-from bridge.speech.backends.marks import COMMAS, ENDLESS, STOPS
+from bridge.speech.backends.marks import COMMAS, ENDLESS, STOPS, words_end
 
 
 class _Vocabulary(Protocol):
@@ -29,9 +29,7 @@ class MarkTokens:
 
         `logits`: what each token was chosen by, each of the length of the vocabulary; the last is that of the end.
         """
-        words = len(tokens)
-        while words and tokens[words - 1] in self._all:
-            words -= 1
+        words = words_end(tokens, lambda token: token not in self._all)
         if not 0 < words < len(logits):
             return None
         row = np.asarray(logits[words], np.float32).reshape(-1)
